@@ -1,0 +1,115 @@
+/**
+ * Expected failures: what a caller did, or what the cluster cannot do now. Each has a stable
+ * `reason` (listed in docs/errors.md), a gRPC status code, and etcd's text to the letter, because
+ * etcd's clients match on the text. Programmer errors are not KvErrors: see invariant.ts.
+ */
+
+/** gRPC status codes that this store answers with; the numbers are gRPC's. */
+export const Code = {
+  canceled: 1,
+  unknown: 2,
+  invalidArgument: 3,
+  deadlineExceeded: 4,
+  notFound: 5,
+  permissionDenied: 7,
+  resourceExhausted: 8,
+  failedPrecondition: 9,
+  outOfRange: 11,
+  unimplemented: 12,
+  internal: 13,
+  unavailable: 14,
+  dataLoss: 15,
+} as const;
+export type Code = (typeof Code)[keyof typeof Code];
+
+/** Compare `reason`, never the message. */
+export class KvError extends Error {
+  override readonly name = "KvError";
+  readonly reason: ErrorReason;
+  readonly code: Code;
+
+  constructor(reason: ErrorReason) {
+    const [code, text] = errorTable[reason];
+    super(text);
+    this.reason = reason;
+    this.code = code;
+  }
+}
+
+/**
+ * reason -> [code, text]. Texts are etcd 3.6's. `tooManyRequests` and `notEnoughStartedMembers`
+ * travel as Unknown because etcd's server maps them so (its clients match by text).
+ */
+export const errorTable = {
+  emptyKey: [Code.invalidArgument, "etcdserver: key is not provided"],
+  keyNotFound: [Code.invalidArgument, "etcdserver: key not found"],
+  valueProvided: [Code.invalidArgument, "etcdserver: value is provided"],
+  leaseProvided: [Code.invalidArgument, "etcdserver: lease is provided"],
+  tooManyOps: [Code.invalidArgument, "etcdserver: too many operations in txn request"],
+  duplicateKey: [Code.invalidArgument, "etcdserver: duplicate key given in txn request"],
+  invalidSortOption: [Code.invalidArgument, "etcdserver: invalid sort option"],
+  badMemberUrls: [Code.invalidArgument, "etcdserver: given member URLs are invalid"],
+  requestTooLarge: [Code.invalidArgument, "etcdserver: request is too large"],
+  compacted: [Code.outOfRange, "etcdserver: mvcc: required revision has been compacted"],
+  futureRevision: [Code.outOfRange, "etcdserver: mvcc: required revision is a future revision"],
+  leaseTtlTooLarge: [Code.outOfRange, "etcdserver: too large lease TTL"],
+  noSpace: [Code.resourceExhausted, "etcdserver: mvcc: database space exceeded"],
+  tooManyRequests: [Code.unknown, "etcdserver: too many requests"],
+  leaseNotFound: [Code.notFound, "etcdserver: requested lease not found"],
+  leaseExists: [Code.failedPrecondition, "etcdserver: lease already exists"],
+  memberNotFound: [Code.notFound, "etcdserver: member not found"],
+  memberExists: [Code.failedPrecondition, "etcdserver: member ID already exist"],
+  peerUrlExists: [Code.failedPrecondition, "etcdserver: Peer URLs already exists"],
+  notEnoughStartedMembers: [
+    Code.unknown,
+    "etcdserver: re-configuration failed due to not enough started members",
+  ],
+  memberNotLearner: [Code.failedPrecondition, "etcdserver: can only promote a learner member"],
+  learnerNotReady: [
+    Code.failedPrecondition,
+    "etcdserver: can only promote a learner member which is in sync with leader",
+  ],
+  tooManyLearners: [Code.failedPrecondition, "etcdserver: too many learner members in cluster"],
+  clusterIdMismatch: [Code.failedPrecondition, "etcdserver: cluster ID mismatch"],
+  notLeader: [Code.failedPrecondition, "etcdserver: not leader"],
+  notSupportedForLearner: [Code.failedPrecondition, "etcdserver: rpc not supported for learner"],
+  badLeaderTransferee: [Code.failedPrecondition, "etcdserver: bad leader transferee"],
+  leaderTransferTimeout: [
+    Code.unknown,
+    "etcdserver: request timed out, leader transfer took too long",
+  ],
+  noLeader: [Code.unavailable, "etcdserver: no leader"],
+  leaderChanged: [Code.unavailable, "etcdserver: leader changed"],
+  stopped: [Code.unavailable, "etcdserver: server stopped"],
+  timeout: [Code.unavailable, "etcdserver: request timed out"],
+  timeoutLeaderFailed: [
+    Code.unavailable,
+    "etcdserver: request timed out, possibly due to previous leader failure",
+  ],
+  timeoutConnectionLost: [
+    Code.unavailable,
+    "etcdserver: request timed out, possibly due to connection lost",
+  ],
+  timeoutWaitAppliedIndex: [
+    Code.unavailable,
+    "etcdserver: request timed out, waiting for the applied index took too long",
+  ],
+  unhealthyCluster: [Code.unavailable, "etcdserver: unhealthy cluster"],
+  corrupt: [Code.dataLoss, "etcdserver: corrupt cluster"],
+  watchCanceled: [Code.canceled, "etcdserver: watch canceled"],
+} as const satisfies Record<string, readonly [Code, string]>;
+
+export type ErrorReason = keyof typeof errorTable;
+
+/**
+ * Data on disk that cannot be what this member wrote. Names the file and the place, and tells the
+ * operator what to do. Reaches the process entry point, which prints it and exits 1.
+ */
+export class DamageError extends Error {
+  override readonly name = "DamageError";
+}
+
+/** A configuration or an environment that the member cannot start with: says what to change. */
+export class StartError extends Error {
+  override readonly name = "StartError";
+}

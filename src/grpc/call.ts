@@ -1,0 +1,61 @@
+/**
+ * What a service sees of a call: bytes in, bytes out. No transport appears here, so that the one
+ * below can change (see docs/decisions/). Messages are protobuf bodies without gRPC's 5-byte prefix.
+ */
+import type { Code } from "../base/errors.js";
+
+export interface Status {
+  readonly code: Code;
+  readonly message: string;
+}
+
+export interface Call {
+  /** First value of a request metadata key (lower case), or undefined. */
+  metadata(name: string): string | undefined;
+  /** Milliseconds the client is still willing to wait (grpc-timeout), undefined: for ever. */
+  readonly timeoutMs: number | undefined;
+  /** Ends the call without a further message, or with an error. Later calls are ignored. */
+  fail(status: Status): void;
+  /** `fn` runs once when the client goes away or cancels before the end. */
+  onCancel(fn: () => void): void;
+}
+
+export interface UnaryCall extends Call {
+  /** Answers and ends with status OK. Ignored after the end. */
+  respond(message: Uint8Array): void;
+}
+
+export interface StreamCall extends Call {
+  /**
+   * Queues one message. Returns false when the transport's buffer is above its high-water mark:
+   * stop sending until `onDrain`.
+   */
+  send(message: Uint8Array): boolean;
+  onDrain(fn: () => void): void;
+  onMessage(fn: (message: Uint8Array) => void): void;
+  /** The client will send no more. */
+  onHalfClose(fn: () => void): void;
+  /** Ends with status OK. */
+  end(): void;
+}
+
+/** One RPC. `path` is as on the wire: "/etcdserverpb.KV/Range". A server stream gets one message. */
+export type Method =
+  | {
+      readonly path: string;
+      readonly kind: "unary";
+      readonly handle: (request: Uint8Array, call: UnaryCall) => void;
+    }
+  | {
+      readonly path: string;
+      readonly kind: "serverStream" | "bidi";
+      readonly handle: (call: StreamCall) => void;
+    };
+
+/** A listening server: gRPC and plain HTTP on one port. */
+export interface Server {
+  /** The bound addresses, host and port. */
+  readonly addresses: readonly { readonly host: string; readonly port: number }[];
+  /** Refuses new calls, lets running unary calls finish for `graceMs`, then closes everything. */
+  close(graceMs: number): Promise<void>;
+}

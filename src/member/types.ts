@@ -1,0 +1,151 @@
+/**
+ * A member as its services see it. Callbacks, not promises: each is called exactly once, possibly
+ * inside the call, with a value or a KvError. All reads of `machine` are of applied state.
+ */
+import type { KvError } from "../base/errors.js";
+import type { WatchHub } from "../state/mvcc/watch-hub.js";
+import type { Applied, HashKv, Machine, MemberRecord } from "../state/types.js";
+
+export type Done<T> = (result: T | KvError) => void;
+
+/** Field numbers of InternalRequest.request (proto/internal.proto). */
+export const RequestField = {
+  put: 4,
+  deleteRange: 5,
+  txn: 6,
+  compaction: 7,
+  leaseGrant: 8,
+  leaseRevoke: 9,
+  alarm: 10,
+  leaseCheckpoint: 11,
+  clusterVersionSet: 1300,
+  clusterMemberAttrSet: 1301,
+  compactStep: 2000,
+} as const;
+export type RequestField = (typeof RequestField)[keyof typeof RequestField];
+
+export interface MemberLimits {
+  /** Largest encoded request; beyond: requestTooLarge. */
+  readonly requestBytesMax: number;
+  readonly txnOpsMax: number;
+  /** Backend bytes before NOSPACE; 0: no limit. */
+  readonly quotaBytes: number;
+  readonly progressNotifyMs: number;
+}
+
+export interface MemberStatus {
+  readonly version: string;
+  readonly leader: bigint;
+  readonly raftIndex: number;
+  readonly raftTerm: number;
+  readonly appliedIndex: number;
+  readonly dbSize: number;
+  readonly dbSizeInUse: number;
+  readonly isLearner: boolean;
+  readonly storageVersion: string;
+  readonly quotaBytes: number;
+  readonly errors: readonly string[];
+}
+
+/** Plain counters and gauges by Prometheus name, read at scrape time. */
+export interface MetricSample {
+  readonly name: string;
+  readonly type: "counter" | "gauge";
+  readonly help: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+export interface HistogramSample {
+  readonly name: string;
+  readonly type: "histogram";
+  readonly help: string;
+  /** Upper bounds ascending; `counts[i]` observations <= bounds[i], cumulative; then sum and count. */
+  readonly bounds: readonly number[];
+  readonly counts: readonly number[];
+  readonly sum: number;
+  readonly count: number;
+}
+
+export interface Member {
+  readonly id: bigint;
+  readonly limits: MemberLimits;
+  readonly machine: Machine;
+  readonly watch: WatchHub;
+  /** Header fields; `revision` is the current one. */
+  readonly clusterId: bigint;
+  term(): number;
+  leader(): bigint;
+  isLearner(): boolean;
+  /** True once the member serves: its log is replayed and it has published itself. */
+  isReady(): boolean;
+  /** Calls `fn` when isReady becomes true (at once if it is). */
+  onReady(fn: () => void): void;
+  /** Calls `fn` when the member stops by itself: removed, failed disk, violated invariant. */
+  onStopped(
+    fn: (cause: { readonly removed: boolean; readonly error: Error | undefined }) => void,
+  ): void;
+
+  /**
+   * Replicates one request. `body` is the encoded message of that field; checks of form are the
+   * service's, size and back-pressure are checked here. `growthBytes` is its quota cost (0: none).
+   * The result's outcome may itself be a KvError: it is passed as the KvError.
+   */
+  propose(
+    request: {
+      readonly field: RequestField;
+      readonly body: Uint8Array;
+      readonly growthBytes: number;
+    },
+    done: Done<Applied>,
+  ): void;
+  /** After it, reads of `machine` are linearizable. */
+  readBarrier(done: Done<void>): void;
+
+  /** Ends after the physical compaction when `physical`. */
+  compact(revision: number, physical: boolean, done: Done<number>): void;
+
+  leaseGrant(
+    id: bigint,
+    ttl: number,
+    done: Done<{ readonly id: bigint; readonly ttl: number; readonly revision: number }>,
+  ): void;
+  /** ttl 0: no such lease. Goes to the leader if we are not. */
+  leaseKeepAlive(id: bigint, done: Done<{ readonly ttl: number }>): void;
+  /** ttl -1: no such lease. Goes to the leader if we are not. */
+  leaseTimeToLive(
+    id: bigint,
+    withKeys: boolean,
+    done: Done<{
+      readonly ttl: number;
+      readonly grantedTtl: number;
+      readonly keys: readonly Uint8Array[];
+    }>,
+  ): void;
+
+  memberAdd(
+    peerUrls: readonly string[],
+    isLearner: boolean,
+    done: Done<{ readonly member: MemberRecord; readonly members: readonly MemberRecord[] }>,
+  ): void;
+  memberRemove(id: bigint, done: Done<readonly MemberRecord[]>): void;
+  memberUpdate(id: bigint, peerUrls: readonly string[], done: Done<readonly MemberRecord[]>): void;
+  memberPromote(id: bigint, done: Done<readonly MemberRecord[]>): void;
+
+  status(): MemberStatus;
+  hashKv(revision: number, done: Done<HashKv & { readonly currentRevision: number }>): void;
+  /** CRC-32C over all buckets; for tests. */
+  hash(done: Done<number>): void;
+  defragment(done: Done<void>): void;
+  moveLeader(to: bigint, done: Done<void>): void;
+  /**
+   * The backend as a stream: every row of a consistent state, in the snapshot format of
+   * docs/formats.md. `next` gives chunks in order, undefined at the end; `close` releases it.
+   */
+  openSnapshot(
+    done: Done<{ readonly totalBytes: number; next(): Uint8Array | undefined; close(): void }>,
+  ): void;
+
+  metrics(): readonly (MetricSample | HistogramSample)[];
+  /** Hands leadership over, stops serving, flushes, closes. */
+  stop(done: () => void): void;
+}

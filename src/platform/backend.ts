@@ -1,0 +1,84 @@
+/**
+ * The ordered key-value store below the state machine: named buckets of byte rows. Reads are
+ * synchronous and see every write at once; `commit` makes everything written so far durable, later.
+ *
+ * Atomicity: one `write` call is one unit; a crash keeps a prefix of the `write` calls, at least
+ * up to the last durable `commit`, and never a part of one. (The state machine passes one `write`
+ * per log entry, with the applied index and the digests in it: the law of this store.)
+ */
+export const Bucket = {
+  meta: 0,
+  key: 1,
+  lease: 2,
+  alarm: 3,
+  members: 4,
+  membersRemoved: 5,
+  cluster: 6,
+} as const;
+export type Bucket = (typeof Bucket)[keyof typeof Bucket];
+export const bucketNames: readonly string[] = [
+  "meta",
+  "key",
+  "lease",
+  "alarm",
+  "members",
+  "members_removed",
+  "cluster",
+];
+
+/** `value` undefined deletes the row. Keys are 1..511 bytes. The backend keeps the arrays: do not reuse. */
+export interface RowWrite {
+  readonly bucket: Bucket;
+  readonly key: Uint8Array;
+  readonly value: Uint8Array | undefined;
+}
+
+export interface BackendReader {
+  /** The row's value, or undefined. The bytes are the caller's to keep, not to change. */
+  get(bucket: Bucket, key: Uint8Array): Uint8Array | undefined;
+  /**
+   * Visits rows with from <= key < to (`to` undefined: to the end) in byte order, or backwards
+   * with `reverse`, until `visit` returns false. `visit` must not write.
+   */
+  scan(
+    bucket: Bucket,
+    range: {
+      readonly from: Uint8Array;
+      readonly to?: Uint8Array | undefined;
+      readonly reverse?: boolean;
+    },
+    visit: (key: Uint8Array, value: Uint8Array) => boolean,
+  ): void;
+}
+
+/** A frozen view. Holds disk pages: close it. */
+export interface BackendSnapshot extends BackendReader {
+  close(): void;
+}
+
+export interface Backend extends BackendReader {
+  /** All rows or none. Visible to reads at once; durable after a later `commit`. */
+  write(rows: readonly RowWrite[]): void;
+  /**
+   * Starts to make all earlier writes durable, then calls `done` once, never inside this call.
+   * A second commit while one runs is queued behind it. After an error the backend refuses work.
+   */
+  commit(done: (error: Error | undefined) => void): void;
+  /** A view of exactly the durable state of the last completed commit. */
+  snapshot(): BackendSnapshot;
+  /** Bytes of the file(s), and of the pages in use; what Status reports as dbSize, dbSizeInUse. */
+  sizes(): { readonly total: number; readonly inUse: number };
+  /** Rewrites the durable rows compactly into the backend `into` (see BackendStore). */
+  copyTo(into: string, done: (error: Error | undefined) => void): void;
+  /** Waits for a running commit; unsaved writes are dropped, as in a crash. */
+  close(done: () => void): void;
+}
+
+/** The backends of one member, by name; which one is in use is the member's business. */
+export interface BackendStore {
+  /** Creates it empty if absent. @throws DamageError if it exists and cannot be read. */
+  open(name: string): Backend;
+  /** Sorted. */
+  list(): string[];
+  remove(name: string): void;
+}

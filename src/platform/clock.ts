@@ -1,0 +1,14 @@
+/** The only source of time. `platform/node` reads the OS; the simulator moves it by hand. */
+export interface Clock {
+  /** Monotonic milliseconds since an arbitrary start; fractions allowed. */
+  now(): number;
+  /** Wall-clock milliseconds since the Unix epoch: for ids and logs, never for decisions. */
+  unixMs(): number;
+  /** Calls `fn` once, no earlier than `delayMs` from now, unless cancelled before. */
+  after(delayMs: number, fn: () => void): Timer;
+}
+
+export interface Timer {
+  /** Idempotent; a cancelled timer never fires. */
+  cancel(): void;
+}

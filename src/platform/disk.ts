@@ -1,0 +1,43 @@
+/**
+ * Files of one member, below its data directory. Paths are relative, `/`-separated. Metadata calls
+ * and reads are synchronous (start-up, rotation); durability is asynchronous, so that the turn
+ * that asked for it goes on. Errors are the system's (`code`: ENOSPC, EIO, ENOENT, ...), unwrapped.
+ *
+ * What survives a crash: bytes whose `sync` completed, and names whose directory's `syncDir`
+ * completed. Unsynced writes may be lost, torn at any byte, or reordered among themselves.
+ */
+export interface Disk {
+  /** Names in `dir`, sorted; [] if it does not exist. */
+  list(dir: string): string[];
+  exists(path: string): boolean;
+  /** Creates `dir` and its parents, mode 0700. */
+  makeDir(dir: string): void;
+  remove(path: string): void;
+  rename(from: string, to: string): void;
+  /** Makes creations, renames and removals in `dir` durable. */
+  syncDir(dir: string): void;
+  /** Opens for reading and writing; `create` fails if the file exists. */
+  open(path: string, mode: "create" | "existing"): DiskFile;
+  /**
+   * Takes the exclusive right to this data directory until the process ends or `close`.
+   * @throws StartError if another process holds it.
+   */
+  lock(): void;
+  close(): void;
+}
+
+export interface DiskFile {
+  size(): number;
+  /** Exactly the bytes present in [position, position + length); shorter at end of file. */
+  read(position: number, length: number): Uint8Array;
+  /** Reaches the page cache; seen by `read` at once. @throws ENOSPC and the like, synchronously. */
+  write(position: number, bytes: Uint8Array): void;
+  /** Calls `done` once, later, after all earlier writes of this file are durable or failed to be. */
+  sync(done: (error: Error | undefined) => void): void;
+  /** Blocks until all earlier writes are durable: for start-up and rotation. */
+  syncNow(): void;
+  /** Reserves `bytes` from the start and reads as zeros where not written. */
+  allocate(bytes: number): void;
+  truncate(bytes: number): void;
+  close(): void;
+}

@@ -1,0 +1,44 @@
+/**
+ * Messages between members: best effort, unordered guarantees none beyond "whole or not at all",
+ * like datagrams, but large. The real one keeps a TCP connection to each peer and drops when a
+ * peer's queue is full; the simulator delays, loses, duplicates and reorders.
+ */
+export interface Network {
+  /** Never blocks, never throws; a message that cannot leave is dropped. Keeps the bytes. */
+  send(to: bigint, message: Uint8Array): void;
+  /** Adds a peer or changes its addresses. */
+  setPeer(id: bigint, peerUrls: readonly string[]): void;
+  removePeer(id: bigint): void;
+  /** Since when (Clock.now) messages come from this peer without a break; undefined if not now. */
+  activeSince(id: bigint): number | undefined;
+  /** Asks members by address, before ids are known; the first valid answer wins. */
+  fetchCluster(peerUrls: readonly string[], done: (result: ClusterInfo | Error) => void): void;
+  close(): void;
+}
+
+/** What the owner of a Network gives it: who we are, and where arrivals go. */
+export interface NetworkHandler {
+  /** Sent in the hello of each connection; a peer of another cluster or for another id is refused. */
+  readonly clusterId: () => bigint;
+  readonly memberId: () => bigint;
+  received(from: bigint, message: Uint8Array): void;
+  /** A connection to the peer broke or a message to it was dropped; at most once per burst. */
+  unreachable(to: bigint): void;
+  /** Answer to `fetchCluster` of others; undefined while not known. */
+  clusterInfo(): ClusterInfo | undefined;
+  /** The peer told us that we were removed from the cluster. */
+  removedFromCluster(): void;
+  /** True for the id of a member that was removed: its connections are refused with that reason. */
+  isRemoved(id: bigint): boolean;
+}
+
+export interface ClusterInfo {
+  readonly clusterId: bigint;
+  readonly members: readonly {
+    readonly id: bigint;
+    readonly name: string;
+    readonly peerUrls: readonly string[];
+    readonly clientUrls: readonly string[];
+    readonly isLearner: boolean;
+  }[];
+}

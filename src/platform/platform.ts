@@ -1,0 +1,21 @@
+import type { BackendStore } from "./backend.js";
+import type { Clock } from "./clock.js";
+import type { Disk } from "./disk.js";
+import type { Network, NetworkHandler } from "./network.js";
+import type { Rng } from "./rng.js";
+
+/** Everything a member needs from the world. `platform/node` and the simulator each compose one. */
+export interface Platform {
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly disk: Disk;
+  readonly backends: BackendStore;
+  /** Called once at start. */
+  connect(handler: NetworkHandler): Network;
+  /** One fact, structured; must not throw. */
+  log(
+    level: "debug" | "info" | "warn" | "error",
+    message: string,
+    fields?: Readonly<Record<string, unknown>>,
+  ): void;
+}

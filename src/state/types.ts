@@ -1,0 +1,196 @@
+/**
+ * What the replicated state machine takes and gives. Everything here is a pure function of the log.
+ *
+ * Revisions, counts, indexes and TTLs (seconds) are safe integers. Lease, member and cluster ids
+ * are bigints (lease ids signed 64 bit, the others unsigned). A `KvBytes` is one mvccpb.KeyValue
+ * exactly as etcd encodes it, ready to be spliced into an answer.
+ */
+import type { KvError } from "../base/errors.js";
+import type { Bucket } from "../platform/backend.js";
+import type { ConfChange, ConfState, Entry } from "../raft/types.js";
+import type { RangeRequest } from "../wire/gen/rpc.js";
+
+export type KvBytes = Uint8Array;
+
+/** The only way to change replicated rows; exists while one entry is applied. See machine.ts. */
+export interface WriteHandle {
+  /** Sees this entry's own writes. @throws DamageError if the row fails its check value. */
+  get(bucket: Bucket, key: Uint8Array): Uint8Array | undefined;
+  put(bucket: Bucket, key: Uint8Array, value: Uint8Array): void;
+  delete(bucket: Bucket, key: Uint8Array): void;
+}
+
+export interface RangeOutcome {
+  readonly kind: "range";
+  readonly kvs: readonly KvBytes[];
+  readonly more: boolean;
+  readonly count: number;
+}
+export interface PutOutcome {
+  readonly kind: "put";
+  readonly prevKv: KvBytes | undefined;
+}
+export interface DeleteRangeOutcome {
+  readonly kind: "deleteRange";
+  readonly deleted: number;
+  readonly prevKvs: readonly KvBytes[];
+}
+export interface TxnOutcome {
+  readonly kind: "txn";
+  readonly succeeded: boolean;
+  /** `revision` is what the nested header shows (etcd fills only that field). */
+  readonly responses: readonly { readonly revision: number; readonly outcome: OpOutcome }[];
+}
+export type OpOutcome = RangeOutcome | PutOutcome | DeleteRangeOutcome | TxnOutcome;
+
+export interface AlarmRecord {
+  readonly memberId: bigint;
+  readonly alarm: "NOSPACE" | "CORRUPT";
+}
+export interface MemberRecord {
+  readonly id: bigint;
+  /** Empty until the member has started once. */
+  readonly name: string;
+  readonly peerUrls: readonly string[];
+  readonly clientUrls: readonly string[];
+  readonly isLearner: boolean;
+}
+
+export type Outcome =
+  | OpOutcome
+  | { readonly kind: "compaction" }
+  | { readonly kind: "leaseGrant"; readonly id: bigint; readonly ttl: number }
+  | { readonly kind: "leaseRevoke" }
+  | { readonly kind: "alarm"; readonly alarms: readonly AlarmRecord[] }
+  | {
+      readonly kind: "members";
+      readonly member: MemberRecord | undefined;
+      readonly members: readonly MemberRecord[];
+    }
+  | { readonly kind: "none" };
+
+/** All changes of one revision, in the order of their sub-revisions. */
+export interface RevisionEvents {
+  readonly revision: number;
+  readonly events: readonly KvEvent[];
+}
+export interface KvEvent {
+  readonly type: "put" | "delete";
+  readonly key: Uint8Array;
+  /** For a delete: a KeyValue with key and mod_revision only, as etcd sends it. */
+  readonly kv: KvBytes;
+  /** For a put: true when it created the key. */
+  readonly isCreate: boolean;
+}
+
+export interface Applied {
+  readonly index: number;
+  /** Who waits: 0n and 0 when nobody. */
+  readonly proposer: bigint;
+  readonly requestId: number;
+  /** Current revision after this entry. */
+  readonly revision: number;
+  /** A KvError is an outcome too: the entry changed nothing but the applied index. */
+  readonly outcome: Outcome | KvError;
+  /** Undefined when the key space did not change. */
+  readonly events: RevisionEvents | undefined;
+  /** For a configuration-change entry: what to tell raft; `change` undefined: void, skip it. */
+  readonly conf: { readonly change: ConfChange | undefined } | undefined;
+}
+
+/** Digest of one bucket: sum modulo 2^256 of SHA-256 over its rows; 32 bytes, little-endian. */
+export type BucketDigest = Uint8Array;
+export interface Digests {
+  readonly version: number;
+  readonly index: number;
+  readonly term: number;
+  readonly buckets: ReadonlyMap<Bucket, BucketDigest>;
+  /** SHA-256 over all of the above, revision and compact revision. */
+  readonly root: Uint8Array;
+}
+
+export interface HashKv {
+  readonly hash: number;
+  readonly compactRevision: number;
+  readonly hashRevision: number;
+}
+/** A long computation in bounded pieces; call `step` until it returns a result. */
+export interface Job<T> {
+  step(rowsMax: number): T | undefined;
+}
+
+/** Reads of the key space; all at the state after the last applied entry. */
+export interface KvReader {
+  /** 1 when nothing was ever written. */
+  revision(): number;
+  /** The last compaction's revision; 0 before the first (etcd reports -1 nowhere). */
+  compactRevision(): number;
+  /** Physical compaction is complete up to here. */
+  finishedCompactRevision(): number;
+  /** Limits, filters, sort as etcd. @throws KvError compacted, futureRevision */
+  range(request: RangeRequest): RangeOutcome;
+  /** The value of `key` as of `revision` (its newest version <= revision), undefined: none or deleted. */
+  kvAt(key: Uint8Array, revision: number): KvBytes | undefined;
+  /**
+   * All changes with from <= revision < to in order, whole revisions, for watch catch-up; stops
+   * after `revisionsMax` revisions. Returns the first revision not visited.
+   * @throws KvError compacted when `from` is below the compact revision.
+   */
+  history(
+    options: { from: number; to: number; revisionsMax: number },
+    visit: (events: RevisionEvents) => void,
+  ): number;
+  /** etcd's HashKV at `revision` (0: current). @throws KvError compacted, futureRevision, also from step. */
+  hashKv(revision: number): Job<HashKv>;
+  keyCount(): number;
+}
+
+/** Leases as replicated: what was granted and which keys hang on it. No clock here. */
+export interface LeaseReader {
+  get(
+    id: bigint,
+  ):
+    | { readonly id: bigint; readonly grantedTtl: number; readonly remainingTtl: number }
+    | undefined;
+  /** Keys attached, sorted bytewise. */
+  keys(id: bigint): readonly Uint8Array[];
+  all(): Iterable<{
+    readonly id: bigint;
+    readonly grantedTtl: number;
+    readonly remainingTtl: number;
+  }>;
+}
+
+export interface ClusterReader {
+  readonly clusterId: bigint;
+  /** Ascending by id. */
+  members(): readonly MemberRecord[];
+  member(id: bigint): MemberRecord | undefined;
+  isRemoved(id: bigint): boolean;
+  /** "3.6.0"; empty until decided. */
+  clusterVersion(): string;
+}
+
+export interface Machine {
+  readonly appliedIndex: number;
+  readonly appliedTerm: number;
+  readonly confState: ConfState;
+  readonly kv: KvReader;
+  readonly leases: LeaseReader;
+  readonly cluster: ClusterReader;
+  alarms(): readonly AlarmRecord[];
+  /** Applies the entry after `appliedIndex`. Only an InvariantViolation or DamageError is thrown. */
+  apply(entry: Entry): Applied;
+  digests(): Digests;
+  /**
+   * A new member's first state, before any entry: index and term of the bootstrap snapshot, the
+   * configuration and the members. Only on an empty backend.
+   */
+  bootstrap(state: {
+    readonly clusterId: bigint;
+    readonly confState: ConfState;
+    readonly members: readonly MemberRecord[];
+    readonly index: number;
+    readonly term: number;
+  }): void;
+}

@@ -1,0 +1,10 @@
+#!/bin/sh
+# Regenerates src/wire/gen from proto/. Needs protoc (Debian: protobuf-compiler).
+set -eu
+cd "$(dirname "$0")/.."
+rm -rf src/wire/gen && mkdir -p src/wire/gen
+protoc --plugin=node_modules/.bin/protoc-gen-ts_proto --ts_proto_out=src/wire/gen -I proto \
+  --ts_proto_opt=esModuleInterop=true,forceLong=bigint,importSuffix=.js,outputJsonMethods=false \
+  --ts_proto_opt=outputPartialMethods=false,outputServices=none,oneof=unions-value,useOptionals=none \
+  --ts_proto_opt=snakeToCamel=false,outputTypeAnnotations=false,removeEnumPrefix=false,env=node \
+  proto/kv.proto proto/rpc.proto proto/internal.proto
