@@ -1,0 +1,102 @@
+/**
+ * The alarms in force: pairs of a member and a kind, replicated like everything else. What an
+ * alarm forbids is decided by whoever asks here.
+ *
+ * Rows (Bucket.alarm) are etcd's: key = the encoded AlarmMember, value empty. There is no
+ * automatic end of an alarm here except the removal of its member.
+ */
+import { type BackendReader, Bucket } from "../../platform/backend.js";
+import {
+  AlarmMember,
+  type AlarmRequest,
+  AlarmRequest_AlarmAction,
+  AlarmType,
+} from "../../wire/gen/rpc.js";
+import type { AlarmRecord, Outcome, WriteHandle } from "../types.js";
+
+const nothing = new Uint8Array(0);
+
+export class AlarmSet {
+  /** By kind (NOSPACE first), then member id ascending: an order that every member shares. */
+  #alarms: readonly AlarmRecord[] = [];
+
+  restore(reader: BackendReader): void {
+    const alarms: AlarmRecord[] = [];
+    reader.scan(Bucket.alarm, { from: new Uint8Array(1) }, (key) => {
+      const row = AlarmMember.decode(key);
+      const alarm = alarmName(row.alarm);
+      if (alarm !== undefined) alarms.push({ memberId: row.memberID, alarm });
+      return true;
+    });
+    this.#alarms = alarms.sort(inOrder);
+  }
+
+  /**
+   * GET lists the alarms of the asked kind (NONE: all), whatever the member. ACTIVATE returns the
+   * alarm, also when it was active before. DEACTIVATE removes exactly the named pair and returns
+   * it. All else (kind NONE, an unknown kind, no such alarm) changes and returns nothing.
+   */
+  apply(
+    w: WriteHandle,
+    request: Pick<AlarmRequest, "action" | "memberID" | "alarm">,
+  ): Outcome & { readonly kind: "alarm" } {
+    const kind = alarmName(request.alarm);
+    if (request.action === AlarmRequest_AlarmAction.GET) {
+      const wanted = this.#alarms.filter((known) => kind === undefined || known.alarm === kind);
+      const isValid = kind !== undefined || request.alarm === AlarmType.NONE;
+      return { kind: "alarm", alarms: isValid ? wanted : [] };
+    }
+    if (kind === undefined) return { kind: "alarm", alarms: [] };
+    const record: AlarmRecord = { memberId: request.memberID, alarm: kind };
+    const isActive = this.#alarms.some((known) => inOrder(known, record) === 0);
+    switch (request.action) {
+      case AlarmRequest_AlarmAction.ACTIVATE:
+        if (!isActive) {
+          w.put(Bucket.alarm, rowKey(record), nothing);
+          this.#alarms = [...this.#alarms, record].sort(inOrder);
+        }
+        return { kind: "alarm", alarms: [record] };
+      case AlarmRequest_AlarmAction.DEACTIVATE:
+        if (!isActive) return { kind: "alarm", alarms: [] };
+        w.delete(Bucket.alarm, rowKey(record));
+        this.#alarms = this.#alarms.filter((known) => inOrder(known, record) !== 0);
+        return { kind: "alarm", alarms: [record] };
+      default:
+        return { kind: "alarm", alarms: [] };
+    }
+  }
+
+  /** Ends the alarms of a removed member: otherwise they would stay for ever (etcd's #14379). */
+  removeMember(w: WriteHandle, memberId: bigint): void {
+    for (const known of this.#alarms) {
+      if (known.memberId === memberId) w.delete(Bucket.alarm, rowKey(known));
+    }
+    this.#alarms = this.#alarms.filter((known) => known.memberId !== memberId);
+  }
+
+  all(): readonly AlarmRecord[] {
+    return this.#alarms;
+  }
+
+  /** True if any member has raised this kind. */
+  has(kind: AlarmRecord["alarm"]): boolean {
+    return this.#alarms.some((known) => known.alarm === kind);
+  }
+}
+
+function alarmName(type: AlarmType): AlarmRecord["alarm"] | undefined {
+  if (type === AlarmType.NOSPACE) return "NOSPACE";
+  return type === AlarmType.CORRUPT ? "CORRUPT" : undefined;
+}
+
+function rowKey(record: AlarmRecord): Uint8Array {
+  return AlarmMember.encode({
+    memberID: record.memberId,
+    alarm: record.alarm === "NOSPACE" ? AlarmType.NOSPACE : AlarmType.CORRUPT,
+  }).finish();
+}
+
+function inOrder(a: AlarmRecord, b: AlarmRecord): number {
+  if (a.alarm !== b.alarm) return a.alarm === "NOSPACE" ? -1 : 1;
+  return a.memberId < b.memberId ? -1 : a.memberId > b.memberId ? 1 : 0;
+}

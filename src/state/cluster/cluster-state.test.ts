@@ -1,0 +1,129 @@
+import { createHash } from "node:crypto";
+import { describe, expect, test } from "vitest";
+import { KvError } from "../../base/errors.js";
+import { Bucket } from "../../platform/backend.js";
+import { ConfChangeRequest_Type as Type } from "../../wire/gen/internal.js";
+import { Rows } from "../rows.fixture.js";
+import type { MemberRecord } from "../types.js";
+import { ClusterState } from "./cluster-state.js";
+import { clusterId, memberId } from "./ids.js";
+
+const sha1 = (bytes: Uint8Array) => createHash("sha1").update(bytes).digest();
+
+function record(id: bigint, isLearner = false): MemberRecord {
+  return { id, name: "", peerUrls: [`http://h${id}:2380`], clientUrls: [], isLearner };
+}
+
+function setUp(members: readonly MemberRecord[]) {
+  const rows = new Rows();
+  const cluster = new ClusterState();
+  cluster.bootstrap(rows, 42n, members);
+  const change = (type: Type, id: bigint, more: { urls?: string[]; promote?: boolean } = {}) => {
+    const { outcome, change } = cluster.applyConfChange(rows, {
+      header: undefined,
+      type,
+      node_id: id,
+      member: {
+        ID: id,
+        name: "",
+        peerURLs: more.urls ?? [`http://h${id}:2380`],
+        clientURLs: [],
+        isLearner: type === Type.ADD_LEARNER,
+      },
+      promote: more.promote ?? false,
+    });
+    if (outcome instanceof KvError) {
+      expect(change).toBeUndefined();
+      return outcome.reason;
+    }
+    return change?.changes.map(({ type, id }) => `${type} ${id}`).join();
+  };
+  return { rows, cluster, change };
+}
+
+describe("cluster state", () => {
+  test("changes follow etcd's rules", () => {
+    const { cluster, change } = setUp([record(1n), record(2n)]);
+    expect(change(Type.ADD_VOTER, 2n)).toBe("memberExists");
+    expect(change(Type.ADD_VOTER, 3n, { urls: ["http://x", "http://h1:2380"] })).toBe(
+      "peerUrlExists",
+    );
+    expect(change(Type.ADD_LEARNER, 3n)).toBe("addLearner 3");
+    expect(cluster.confState()).toMatchObject({ voters: [1n, 2n], learners: [3n] });
+    expect(change(Type.ADD_VOTER, 1n, { promote: true })).toBe("memberNotLearner");
+    expect(change(Type.ADD_VOTER, 9n, { promote: true })).toBe("memberNotFound");
+    expect(change(Type.ADD_VOTER, 3n, { promote: true })).toBe("addVoter 3");
+    expect(cluster.confState()).toMatchObject({ voters: [1n, 2n, 3n], learners: [] });
+    expect(change(Type.UPDATE, 9n)).toBe("memberNotFound");
+    expect(change(Type.UPDATE, 3n, { urls: ["http://h2:2380"] })).toBe("peerUrlExists");
+    expect(change(Type.UPDATE, 3n, { urls: ["http://new", "http://h3:2380"] })).toBe("update 3");
+    expect(cluster.member(3n)?.peerUrls).toEqual(["http://new", "http://h3:2380"]);
+    expect(change(Type.REMOVE, 9n)).toBe("memberNotFound");
+    expect(change(Type.REMOVE, 3n)).toBe("remove 3");
+    for (const type of [Type.ADD_VOTER, Type.ADD_LEARNER, Type.REMOVE, Type.UPDATE]) {
+      expect(change(type, 3n)).toBe("memberNotFound");
+    }
+    expect(cluster.isRemoved(3n)).toBe(true);
+    expect(change(7 as Type, 1n)).toBeUndefined();
+  });
+
+  test("the last voter stays, whatever learners there are", () => {
+    const { change, rows } = setUp([record(1n), record(2n, true)]);
+    const writes = rows.writes;
+    expect(change(Type.REMOVE, 1n)).toBe("notEnoughStartedMembers");
+    expect(rows.writes).toBe(writes);
+    expect(change(Type.REMOVE, 2n)).toBe("remove 2");
+  });
+
+  test("an update or promotion keeps what the member said about itself", () => {
+    const { cluster, change, rows } = setUp([record(1n), record(2n, true)]);
+    cluster.setAttributes(rows, 2n, { name: "two", clientUrls: ["http://c2"] });
+    cluster.setAttributes(rows, 9n, { name: "nine", clientUrls: [] });
+    change(Type.UPDATE, 2n, { urls: ["http://p"] });
+    change(Type.ADD_VOTER, 2n, { promote: true });
+    expect(cluster.member(2n)).toEqual({
+      id: 2n,
+      name: "two",
+      clientUrls: ["http://c2"],
+      peerUrls: ["http://p"],
+      isLearner: false,
+    });
+    expect(cluster.members()).toHaveLength(2);
+  });
+
+  test("restore reads back all of it, members ascending by number and not by text", () => {
+    const { cluster, change, rows } = setUp([record(0x10n), record(0x9n), record(2n ** 64n - 1n)]);
+    cluster.setVersion(rows, "3.6.0");
+    change(Type.REMOVE, 2n ** 64n - 1n);
+    const restored = new ClusterState();
+    restored.bootstrap(new Rows(), 1n, [record(77n)]);
+    restored.restore(rows);
+    expect(restored.members()).toEqual(cluster.members());
+    expect(restored.members().map((member) => member.id)).toEqual([9n, 16n]);
+    expect(restored.clusterId).toBe(42n);
+    expect(restored.clusterVersion()).toBe("3.6.0");
+    expect(restored.isRemoved(2n ** 64n - 1n)).toBe(true);
+    expect(restored.isRemoved(77n)).toBe(false);
+    expect(rows.dump(Bucket.membersRemoved)).toEqual([
+      `${Buffer.from("ffffffffffffffff").toString("hex")}=${Buffer.from("removed").toString("hex")}`,
+    ]);
+  });
+});
+
+describe("ids", () => {
+  // Observed on a real etcd started with these settings.
+  test("a single member with the default token", () => {
+    const peerUrls = ["http://127.0.0.1:23800"];
+    const id = memberId({ peerUrls, token: "etcd-cluster", unixSeconds: undefined }, sha1);
+    expect(id.toString(16)).toBe("2e1259d415f2a040");
+    expect(clusterId([id], sha1)).toBe(324952591200643719n);
+  });
+
+  test("order of URLs and members does not matter, the time of joining does", () => {
+    const of = (peerUrls: string[], unixSeconds?: number) =>
+      memberId({ peerUrls, token: "t", unixSeconds }, sha1);
+    expect(of(["http://b", "http://a"])).toBe(of(["http://a", "http://b"]));
+    expect(of(["http://a"], 1_700_000_000)).not.toBe(of(["http://a"]));
+    expect(clusterId([5n, 2n ** 63n], sha1)).toBe(clusterId([2n ** 63n, 5n], sha1));
+  });
+});

@@ -1,0 +1,245 @@
+/**
+ * Who belongs to the cluster, as the log decided it: members, ids that were removed for ever, the
+ * cluster's id and the version its members agreed on.
+ *
+ * Rows: Bucket.members and Bucket.membersRemoved keyed by the id in hexadecimal (etcd's text form),
+ * values an encoded etcdserverpb.Member and the word "removed"; Bucket.cluster with the keys
+ * "clusterId" (8 bytes, big-endian) and "clusterVersion" (text). Every command checks first, so a
+ * KvError means that nothing happened. Limits that configuration sets (learners, quorum health)
+ * are the proposer's to check: they must not decide here, where all members must agree.
+ */
+import { KvError } from "../../base/errors.js";
+import { invariant } from "../../base/invariant.js";
+import { type BackendReader, Bucket } from "../../platform/backend.js";
+import type { ConfChange, ConfState } from "../../raft/types.js";
+import { type ConfChangeRequest, ConfChangeRequest_Type } from "../../wire/gen/internal.js";
+import { Member } from "../../wire/gen/rpc.js";
+import type { ClusterReader, MemberRecord, Outcome, WriteHandle } from "../types.js";
+
+/** `change` undefined: the entry is void, and raft must skip it. */
+export interface ConfChangeResult {
+  readonly outcome: Outcome | KvError;
+  readonly change: ConfChange | undefined;
+}
+
+const nothing = new Uint8Array(0);
+const firstKey = new Uint8Array(1);
+const clusterIdKey = bytesOf("clusterId");
+const clusterVersionKey = bytesOf("clusterVersion");
+const removedMark = bytesOf("removed");
+
+export class ClusterState implements ClusterReader {
+  #clusterId = 0n;
+  #clusterVersion = "";
+  /** Ascending by id; replaced whole, so that readers may keep it. */
+  #members: readonly MemberRecord[] = [];
+  readonly #removed = new Set<bigint>();
+
+  restore(reader: BackendReader): void {
+    const idRow = reader.get(Bucket.cluster, clusterIdKey);
+    this.#clusterId = idRow === undefined ? 0n : viewOf(idRow).getBigUint64(0);
+    const version = reader.get(Bucket.cluster, clusterVersionKey);
+    this.#clusterVersion = version === undefined ? "" : new TextDecoder().decode(version);
+    const members: MemberRecord[] = [];
+    reader.scan(Bucket.members, { from: firstKey }, (_key, value) => {
+      members.push(decodeMember(value));
+      return true;
+    });
+    this.#members = members.sort(byId);
+    this.#removed.clear();
+    reader.scan(Bucket.membersRemoved, { from: firstKey }, (key) => {
+      this.#removed.add(BigInt(`0x${new TextDecoder().decode(key)}`));
+      return true;
+    });
+  }
+
+  /** The first members of a new cluster, or those a joining member was told. */
+  bootstrap(w: WriteHandle, clusterId: bigint, members: readonly MemberRecord[]): void {
+    invariant(this.#members.length === 0, "a cluster is bootstrapped twice");
+    const idRow = new Uint8Array(8);
+    viewOf(idRow).setBigUint64(0, clusterId);
+    w.put(Bucket.cluster, clusterIdKey, idRow);
+    this.#clusterId = clusterId;
+    for (const member of members) this.#save(w, member);
+  }
+
+  /** etcd's rules for each kind of change; an error voids the entry. See ConfChangeResult. */
+  applyConfChange(w: WriteHandle, request: ConfChangeRequest): ConfChangeResult {
+    const id = request.node_id;
+    if (this.#removed.has(id)) return refused("memberNotFound");
+    switch (request.type) {
+      case ConfChangeRequest_Type.ADD_VOTER:
+        return request.promote ? this.#promote(w, id) : this.#add(w, request, false);
+      case ConfChangeRequest_Type.ADD_LEARNER:
+        return this.#add(w, request, true);
+      case ConfChangeRequest_Type.REMOVE:
+        return this.#remove(w, id);
+      case ConfChangeRequest_Type.UPDATE:
+        return this.#update(w, id, request.member?.peerURLs ?? []);
+      default:
+        return { outcome: { kind: "none" }, change: undefined };
+    }
+  }
+
+  /** What a member says about itself when it starts. A member removed meanwhile is skipped. */
+  setAttributes(
+    w: WriteHandle,
+    id: bigint,
+    attributes: { readonly name: string; readonly clientUrls: readonly string[] },
+  ): Outcome {
+    const member = this.member(id);
+    if (member !== undefined) {
+      const { name, clientUrls } = attributes;
+      this.#save(w, { ...member, name, clientUrls: [...clientUrls] });
+    }
+    return { kind: "none" };
+  }
+
+  /** `version` as text, "3.6.0". */
+  setVersion(w: WriteHandle, version: string): Outcome {
+    w.put(Bucket.cluster, clusterVersionKey, bytesOf(version));
+    this.#clusterVersion = version;
+    return { kind: "none" };
+  }
+
+  /** The configuration that follows from the members; never joint. */
+  confState(): ConfState {
+    return {
+      voters: this.#members.filter((member) => !member.isLearner).map((member) => member.id),
+      learners: this.#members.filter((member) => member.isLearner).map((member) => member.id),
+      votersOutgoing: [],
+      learnersNext: [],
+      autoLeave: false,
+    };
+  }
+
+  get clusterId(): bigint {
+    return this.#clusterId;
+  }
+
+  members(): readonly MemberRecord[] {
+    return this.#members;
+  }
+
+  member(id: bigint): MemberRecord | undefined {
+    return this.#members.find((member) => member.id === id);
+  }
+
+  isRemoved(id: bigint): boolean {
+    return this.#removed.has(id);
+  }
+
+  clusterVersion(): string {
+    return this.#clusterVersion;
+  }
+
+  #add(w: WriteHandle, request: ConfChangeRequest, isLearner: boolean): ConfChangeResult {
+    const id = request.node_id;
+    const peerUrls = request.member?.peerURLs ?? [];
+    if (this.member(id) !== undefined) return refused("memberExists");
+    if (this.#isPeerUrlTaken(peerUrls, id)) return refused("peerUrlExists");
+    const name = request.member?.name ?? "";
+    const clientUrls = request.member?.clientURLs ?? [];
+    const member: MemberRecord = { id, name, peerUrls, clientUrls, isLearner };
+    this.#save(w, member);
+    return this.#accepted(isLearner ? "addLearner" : "addVoter", member);
+  }
+
+  #promote(w: WriteHandle, id: bigint): ConfChangeResult {
+    const member = this.member(id);
+    if (member === undefined) return refused("memberNotFound");
+    if (!member.isLearner) return refused("memberNotLearner");
+    const promoted: MemberRecord = { ...member, isLearner: false };
+    this.#save(w, promoted);
+    return this.#accepted("addVoter", promoted);
+  }
+
+  #remove(w: WriteHandle, id: bigint): ConfChangeResult {
+    const member = this.member(id);
+    if (member === undefined) return refused("memberNotFound");
+    const voters = this.#members.filter((known) => !known.isLearner);
+    // A configuration without voters could never decide anything again.
+    if (!member.isLearner && voters.length === 1) return refused("notEnoughStartedMembers");
+    w.delete(Bucket.members, hexKey(id));
+    w.put(Bucket.membersRemoved, hexKey(id), removedMark);
+    this.#members = this.#members.filter((known) => known.id !== id);
+    this.#removed.add(id);
+    return this.#accepted("remove", member);
+  }
+
+  #update(w: WriteHandle, id: bigint, peerUrls: readonly string[]): ConfChangeResult {
+    const member = this.member(id);
+    if (member === undefined) return refused("memberNotFound");
+    if (this.#isPeerUrlTaken(peerUrls, id)) return refused("peerUrlExists");
+    const updated: MemberRecord = { ...member, peerUrls };
+    this.#save(w, updated);
+    return this.#accepted("update", updated);
+  }
+
+  #accepted(type: ConfChange["changes"][number]["type"], member: MemberRecord): ConfChangeResult {
+    return {
+      outcome: { kind: "members", member, members: this.#members },
+      change: { transition: "auto", changes: [{ type, id: member.id }], context: nothing },
+    };
+  }
+
+  #isPeerUrlTaken(peerUrls: readonly string[], by: bigint): boolean {
+    return this.#members.some(
+      (member) => member.id !== by && member.peerUrls.some((url) => peerUrls.includes(url)),
+    );
+  }
+
+  #save(w: WriteHandle, member: MemberRecord): void {
+    w.put(Bucket.members, hexKey(member.id), encodeMember(member));
+    const others = this.#members.filter((known) => known.id !== member.id);
+    this.#members = [...others, member].sort(byId);
+  }
+}
+
+function refused(
+  reason:
+    | "memberNotFound"
+    | "memberExists"
+    | "peerUrlExists"
+    | "memberNotLearner"
+    | "notEnoughStartedMembers",
+): ConfChangeResult {
+  return { outcome: new KvError(reason), change: undefined };
+}
+
+function encodeMember(member: MemberRecord): Uint8Array {
+  return Member.encode({
+    ID: member.id,
+    name: member.name,
+    peerURLs: [...member.peerUrls],
+    clientURLs: [...member.clientUrls],
+    isLearner: member.isLearner,
+  }).finish();
+}
+
+function decodeMember(value: Uint8Array): MemberRecord {
+  const row = Member.decode(value);
+  return {
+    id: row.ID,
+    name: row.name,
+    peerUrls: row.peerURLs,
+    clientUrls: row.clientURLs,
+    isLearner: row.isLearner,
+  };
+}
+
+function byId(a: MemberRecord, b: MemberRecord): number {
+  return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
+}
+
+function hexKey(id: bigint): Uint8Array {
+  return bytesOf(id.toString(16));
+}
+
+function bytesOf(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

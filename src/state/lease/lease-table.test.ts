@@ -1,0 +1,99 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { KvError } from "../../base/errors.js";
+import { InvariantViolation } from "../../base/invariant.js";
+import { Bucket } from "../../platform/backend.js";
+import { Rows } from "../rows.fixture.js";
+import { decodeLeaseRow, encodeLeaseRow } from "./lease-row.js";
+import { LeaseTable } from "./lease-table.js";
+
+const key = (text: string) => new TextEncoder().encode(text);
+const texts = (keys: readonly Uint8Array[] | KvError) =>
+  keys instanceof KvError ? keys.reason : keys.map((bytes) => Buffer.from(bytes).toString());
+const reason = (outcome: unknown) => (outcome instanceof KvError ? outcome.reason : "accepted");
+
+describe("lease table", () => {
+  test("a granted lease is stored as etcd's leasepb.Lease under its big-endian id", () => {
+    const rows = new Rows();
+    const table = new LeaseTable();
+    expect(table.grant(rows, 0x1234n, 60)).toEqual({ kind: "leaseGrant", id: 0x1234n, ttl: 60 });
+    expect(rows.dump(Bucket.lease)).toEqual(["0000000000001234=08b424103c"]);
+    table.checkpoint(rows, [
+      { id: 0x1234n, remainingTtl: 7 },
+      { id: 99n, remainingTtl: 5 },
+    ]);
+    expect(rows.dump(Bucket.lease)).toEqual(["0000000000001234=08b424103c1807"]);
+    expect(table.get(0x1234n)).toMatchObject({ grantedTtl: 60, remainingTtl: 7 });
+  });
+
+  test("refused commands write nothing", () => {
+    const rows = new Rows();
+    const table = new LeaseTable();
+    table.grant(rows, 1n, 10);
+    const writes = rows.writes;
+    expect(reason(table.grant(rows, 1n, 20))).toBe("leaseExists");
+    expect(reason(table.grant(rows, 0n, 20))).toBe("leaseNotFound");
+    expect(reason(table.grant(rows, 2n, 9_000_000_001))).toBe("leaseTtlTooLarge");
+    expect(reason(table.revoke(rows, 2n))).toBe("leaseNotFound");
+    expect(rows.writes).toBe(writes);
+    expect(reason(table.grant(rows, 2n, 9_000_000_000))).toBe("accepted");
+  });
+
+  test("a key hangs on one lease; revoking gives the keys in byte order and forgets them", () => {
+    const rows = new Rows();
+    const table = new LeaseTable();
+    table.grant(rows, 1n, 10);
+    table.grant(rows, 2n, 10);
+    for (const text of ["b", "a", "c", "~"]) table.attach(key(text), 1n);
+    table.attach(Uint8Array.of(0xff), 1n);
+    table.attach(key("c"), 2n);
+    table.detach(key("~"));
+    table.detach(key("unknown"));
+    expect(table.leaseOf(key("c"))).toBe(2n);
+    expect(table.leaseOf(key("~"))).toBe(0n);
+    expect(table.revoke(rows, 1n)).toEqual([
+      Uint8Array.of(0x61),
+      Uint8Array.of(0x62),
+      Uint8Array.of(0xff),
+    ]);
+    expect(table.leaseOf(key("a"))).toBe(0n);
+    expect(texts(table.keys(2n))).toEqual(["c"]);
+    expect(rows.dump(Bucket.lease)).toHaveLength(1);
+    expect(() => table.attach(key("x"), 1n)).toThrow(InvariantViolation);
+  });
+
+  test("a restored table equals the one that wrote the rows, with negative ids and TTLs", () => {
+    const rows = new Rows();
+    const table = new LeaseTable();
+    for (const [id, ttl] of [
+      [-5n, 60],
+      [0x7fffffffffffffffn, -3],
+      [3n, 0],
+    ] as const) {
+      table.grant(rows, id, ttl);
+    }
+    table.grant(rows, 4n, 10);
+    table.revoke(rows, 4n);
+    const restored = new LeaseTable();
+    restored.grant(new Rows(), 77n, 1);
+    restored.restore(rows);
+    const shown = (of: LeaseTable) =>
+      [...of.all()].map((lease) => `${lease.id}:${lease.grantedTtl}`);
+    expect(shown(restored).sort()).toEqual(shown(table).sort());
+    expect(restored.size).toBe(3);
+  });
+
+  test("rows survive encode and decode", () => {
+    const seconds = fc.integer({ min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER });
+    const row = fc.record({
+      id: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
+      grantedTtl: seconds,
+      remainingTtl: seconds,
+    });
+    fc.assert(
+      fc.property(row, (lease) => {
+        expect(decodeLeaseRow(encodeLeaseRow(lease))).toEqual(lease);
+      }),
+    );
+  });
+});

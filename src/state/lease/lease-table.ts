@@ -1,0 +1,146 @@
+/**
+ * The leases as every member holds them: what was granted, and which keys hang on which lease.
+ *
+ * Rows (Bucket.lease) are written through the entry's WriteHandle; attachments have no rows of
+ * their own, because each key's stored KeyValue names its lease: whoever restores the key space
+ * feeds them back through `attach`. Each command checks first and changes afterwards, so that a
+ * KvError means that nothing happened. No clock and no configuration here: expiry is a proposal
+ * of the leader, and a TTL below the minimum is raised by the proposer.
+ */
+import { KvError } from "../../base/errors.js";
+import { invariant } from "../../base/invariant.js";
+import { type BackendReader, Bucket } from "../../platform/backend.js";
+import type { LeaseReader, Outcome, WriteHandle } from "../types.js";
+import { decodeLeaseRow, encodeLeaseRow, type LeaseRow, leaseRowKey } from "./lease-row.js";
+
+/** Seconds; etcd's limit, about 285 years. */
+export const leaseTtlMax = 9_000_000_000;
+
+interface Lease extends LeaseRow {
+  remainingTtl: number;
+  /** Key bytes as latin1 text, whose order is the byte order. */
+  readonly keys: Set<string>;
+}
+
+const noKeys: readonly Uint8Array[] = [];
+
+export class LeaseTable implements LeaseReader {
+  readonly #leases = new Map<bigint, Lease>();
+  readonly #leaseByKey = new Map<string, Lease>();
+
+  /** Forgets everything and reads the rows; follow with `attach` for every live key with a lease. */
+  restore(reader: BackendReader): void {
+    this.#leases.clear();
+    this.#leaseByKey.clear();
+    reader.scan(Bucket.lease, { from: new Uint8Array(1) }, (_key, value) => {
+      const row = decodeLeaseRow(value);
+      this.#leases.set(row.id, { ...row, keys: new Set() });
+      return true;
+    });
+  }
+
+  /** `ttl` in seconds, stored as given. leaseNotFound for id 0, leaseTtlTooLarge, leaseExists. */
+  grant(w: WriteHandle, id: bigint, ttl: number): Outcome | KvError {
+    if (id === 0n) return new KvError("leaseNotFound");
+    if (ttl > leaseTtlMax) return new KvError("leaseTtlTooLarge");
+    if (this.#leases.has(id)) return new KvError("leaseExists");
+    const lease: Lease = { id, grantedTtl: ttl, remainingTtl: 0, keys: new Set() };
+    w.put(Bucket.lease, leaseRowKey(id), encodeLeaseRow(lease));
+    this.#leases.set(id, lease);
+    return { kind: "leaseGrant", id, ttl };
+  }
+
+  /**
+   * Removes the lease and its attachments; returns the keys, sorted bytewise, that the caller must
+   * now delete in that order in one revision. Or leaseNotFound.
+   */
+  revoke(w: WriteHandle, id: bigint): readonly Uint8Array[] | KvError {
+    const lease = this.#leases.get(id);
+    if (lease === undefined) return new KvError("leaseNotFound");
+    const keys = sortedKeys(lease);
+    w.delete(Bucket.lease, leaseRowKey(id));
+    for (const text of lease.keys) this.#leaseByKey.delete(text);
+    this.#leases.delete(id);
+    return keys;
+  }
+
+  /** Moves `key` to lease `id`, which must exist: puts are checked before they change anything. */
+  attach(key: Uint8Array, id: bigint): void {
+    const lease = this.#leases.get(id);
+    invariant(lease !== undefined, "a key is attached to an unknown lease", () => ({ id }));
+    const text = keyText(key);
+    const before = this.#leaseByKey.get(text);
+    if (before === lease) return;
+    before?.keys.delete(text);
+    lease.keys.add(text);
+    this.#leaseByKey.set(text, lease);
+  }
+
+  /** The key has no lease any more; nothing happens if it had none. */
+  detach(key: Uint8Array): void {
+    // Most stores have few attached keys and this runs for every put.
+    if (this.#leaseByKey.size === 0) return;
+    const text = keyText(key);
+    const lease = this.#leaseByKey.get(text);
+    if (lease === undefined) return;
+    lease.keys.delete(text);
+    this.#leaseByKey.delete(text);
+  }
+
+  /** 0n: none. */
+  leaseOf(key: Uint8Array): bigint {
+    if (this.#leaseByKey.size === 0) return 0n;
+    return this.#leaseByKey.get(keyText(key))?.id ?? 0n;
+  }
+
+  has(id: bigint): boolean {
+    return this.#leases.has(id);
+  }
+
+  /**
+   * Stores the seconds that leases had left at the leader, for the next leader to start from;
+   * 0 means the full TTL again. Leases revoked meanwhile are skipped.
+   */
+  checkpoint(
+    w: WriteHandle,
+    checkpoints: readonly { readonly id: bigint; readonly remainingTtl: number }[],
+  ): void {
+    for (const { id, remainingTtl } of checkpoints) {
+      const lease = this.#leases.get(id);
+      if (lease === undefined) continue;
+      lease.remainingTtl = remainingTtl;
+      w.put(Bucket.lease, leaseRowKey(id), encodeLeaseRow(lease));
+    }
+  }
+
+  get(id: bigint): LeaseRow | undefined {
+    return this.#leases.get(id);
+  }
+
+  keys(id: bigint): readonly Uint8Array[] {
+    const lease = this.#leases.get(id);
+    return lease === undefined ? noKeys : sortedKeys(lease);
+  }
+
+  /** In the order of their grants (after a restore: of their ids as unsigned numbers). */
+  all(): Iterable<LeaseRow> {
+    return this.#leases.values();
+  }
+
+  get size(): number {
+    return this.#leases.size;
+  }
+}
+
+function sortedKeys(lease: Lease): readonly Uint8Array[] {
+  if (lease.keys.size === 0) return noKeys;
+  return [...lease.keys].sort(byText).map((text) => Uint8Array.from(Buffer.from(text, "latin1")));
+}
+
+function byText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function keyText(key: Uint8Array): string {
+  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("latin1");
+}
