@@ -1,6 +1,7 @@
 import type { BackendStore } from "./backend.js";
 import type { Clock } from "./clock.js";
 import type { Disk } from "./disk.js";
+import type { Hash } from "./hash.js";
 import type { Network, NetworkHandler } from "./network.js";
 import type { Rng } from "./rng.js";
 
@@ -8,6 +9,7 @@ import type { Rng } from "./rng.js";
 export interface Platform {
   readonly clock: Clock;
   readonly rng: Rng;
+  readonly hash: Hash;
   readonly disk: Disk;
   readonly backends: BackendStore;
   /** Called once at start. */

@@ -1,0 +1,117 @@
+/**
+ * Decides when applied state becomes durable in the backend, and how much of the log may then be
+ * forgotten. A backend commit holds whole entries only (the backend guarantees it); the log is
+ * released only below an index whose commit is durable, so a restart always finds the rest.
+ */
+import type { Backend } from "../platform/backend.js";
+import type { Clock, Timer } from "../platform/clock.js";
+import type { SnapshotMeta } from "../raft/types.js";
+import type { RaftLog } from "../wal/raft-log.js";
+import type { Wal } from "../wal/wal.js";
+
+/** Above this much log in memory it is compacted even if it is young. */
+const logBytesMax = 256 * 1024 * 1024;
+
+export interface CommitterParts {
+  readonly clock: Clock;
+  readonly log: RaftLog;
+  readonly wal: Wal;
+  backend(): Backend;
+  /** Index, term and configuration of the state that `backend` shows now. */
+  appliedMeta(): SnapshotMeta;
+  readonly batchMs: number;
+  readonly batchLimit: number;
+  readonly snapshotCount: number;
+  readonly catchupEntries: number;
+  failed(error: Error): void;
+}
+
+export class Committer {
+  readonly #parts: CommitterParts;
+  #timer: Timer | undefined;
+  #sinceCommit = 0;
+  #isRunning = false;
+  /** Everything up to here survives a crash without the log. */
+  #durable: SnapshotMeta;
+  #waiting: (() => void)[] = [];
+  commits = 0;
+
+  constructor(parts: CommitterParts) {
+    this.#parts = parts;
+    this.#durable = parts.appliedMeta();
+  }
+
+  durableIndex(): number {
+    return this.#durable.index;
+  }
+
+  /** Entries were applied. */
+  applied(entries: number): void {
+    this.#sinceCommit += entries;
+    if (this.#sinceCommit >= this.#parts.batchLimit) this.#commit();
+    else if (this.#timer === undefined && !this.#isRunning) this.#arm();
+  }
+
+  /** Calls `done` when all that is applied now is durable. */
+  flush(done: () => void): void {
+    this.#waiting.push(done);
+    this.#commit();
+  }
+
+  /** The backend was replaced by one that is durable as it is. */
+  replaced(): void {
+    this.#durable = this.#parts.appliedMeta();
+    this.#sinceCommit = 0;
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+  }
+
+  #arm(): void {
+    this.#timer = this.#parts.clock.after(this.#parts.batchMs, () => {
+      this.#timer = undefined;
+      this.#commit();
+    });
+  }
+
+  #commit(): void {
+    if (this.#isRunning) return;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#isRunning = true;
+    this.#sinceCommit = 0;
+    const meta = this.#parts.appliedMeta();
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    this.#parts.backend().commit((error) => {
+      this.#isRunning = false;
+      if (error !== undefined) {
+        this.#parts.failed(error);
+        return;
+      }
+      this.commits++;
+      if (meta.index > this.#durable.index) this.#durable = meta;
+      this.#releaseLog();
+      for (const done of waiting) done();
+      if (this.#waiting.length > 0) this.#commit();
+      else if (this.#sinceCommit > 0) this.#arm();
+    });
+  }
+
+  /** Forgets log that neither a restart nor a slightly lagging follower needs. */
+  #releaseLog(): void {
+    const { log, wal, snapshotCount, catchupEntries } = this.#parts;
+    const held = this.#durable.index - log.firstIndex() + 1;
+    const isLarge = log.bytes() > logBytesMax;
+    if (held < snapshotCount + catchupEntries && !isLarge) return;
+    const index = this.#durable.index - (isLarge ? Math.min(catchupEntries, held >> 1) : catchupEntries);
+    const term = log.term(index);
+    if (term === undefined || index < log.firstIndex()) return;
+    // The configuration stands in the backend; the marker's one serves readers of the WAL alone.
+    wal.saveSnapshot({ index, term, confState: this.#durable.confState }, () => {
+      wal.purge(index);
+    });
+    log.compact(index);
+  }
+}

@@ -1,0 +1,59 @@
+/** What a member is told at its start. Durations in milliseconds, sizes in bytes. */
+import type { MemberLimits } from "./types.js";
+
+export interface MemberConfig {
+  readonly name: string;
+  /** Every founding member, ourselves included; order does not matter. */
+  readonly initialCluster: readonly { readonly name: string; readonly peerUrls: readonly string[] }[];
+  /** "existing": learn the ids from the running members instead of computing them. */
+  readonly initialClusterState: "new" | "existing";
+  readonly initialClusterToken: string;
+  readonly advertisePeerUrls: readonly string[];
+  readonly advertiseClientUrls: readonly string[];
+  readonly heartbeatMs: number;
+  readonly electionMs: number;
+  readonly preVote: boolean;
+  readonly strictReconfigCheck: boolean;
+  readonly learnersMax: number;
+  /** Applied entries between two compactions of the raft log. */
+  readonly snapshotCount: number;
+  /** Entries kept behind a compaction for followers that lag a little. */
+  readonly snapshotCatchupEntries: number;
+  readonly backendBatchMs: number;
+  /** Applied entries that force a backend commit before `backendBatchMs` has passed. */
+  readonly backendBatchLimit: number;
+  /** Rows that one step of a compaction looks at. */
+  readonly compactionBatchLimit: number;
+  readonly compactionSleepMs: number;
+  readonly walSegmentBytes: number;
+  readonly limits: MemberLimits;
+}
+
+/** etcd's defaults. */
+export const defaultMemberConfig = {
+  initialClusterState: "new",
+  initialClusterToken: "etcd-cluster",
+  heartbeatMs: 100,
+  electionMs: 1000,
+  preVote: true,
+  strictReconfigCheck: true,
+  learnersMax: 1,
+  snapshotCount: 10_000,
+  snapshotCatchupEntries: 5_000,
+  backendBatchMs: 100,
+  backendBatchLimit: 10_000,
+  compactionBatchLimit: 1_000,
+  compactionSleepMs: 10,
+  walSegmentBytes: 64_000_000,
+  limits: {
+    requestBytesMax: 1_572_864,
+    txnOpsMax: 128,
+    quotaBytes: 2 * 1024 * 1024 * 1024,
+    progressNotifyMs: 600_000,
+  },
+} as const;
+
+/** etcd's ReqTimeout: how long a proposal, a read or a forwarded request may take. */
+export function requestTimeoutMs(config: MemberConfig): number {
+  return 5_000 + 2 * config.electionMs;
+}

@@ -1,0 +1,177 @@
+/**
+ * The one place where consensus meets I/O. Events gather in an inbox; a turn, run when the events
+ * already due have been handled, steps them all, and hands out what raft made of them: one WAL
+ * batch, one message per destination and kind, one pass of apply. Batching is by turn, no timer
+ * waits to fill one. Nothing here awaits, so the simulator decides every order.
+ */
+import type { Clock } from "../platform/clock.js";
+import {
+  type Entry,
+  type Message,
+  ProposalDropped,
+  type RaftEvent,
+  type RaftNode,
+  type Ready,
+} from "../raft/types.js";
+import type { RaftLog } from "../wal/raft-log.js";
+import type { Wal } from "../wal/wal.js";
+import type { Proposals } from "./proposals.js";
+import type { ReadBarrier } from "./read-barrier.js";
+
+/** Applying more than this in one turn would starve timers and sockets. */
+const applyPerTurnMax = 2_000;
+
+export interface DriverParts {
+  readonly clock: Clock;
+  readonly raft: RaftNode;
+  readonly log: RaftLog;
+  readonly wal: Wal;
+  readonly proposals: Proposals;
+  readonly reads: ReadBarrier;
+  /** Applies to the state machine and answers those who wait. */
+  apply(entries: readonly Entry[]): void;
+  /** The last index that `apply` reached. */
+  appliedIndex(): number;
+  send(message: Message): void;
+  softStateChanged(state: NonNullable<Ready["softState"]>): void;
+  /** A snapshot whose content was fetched and verified before raft was told of it. */
+  installSnapshot(index: number, done: () => void): void;
+  /** Our own bug or a failed disk: the member must stop. */
+  failed(error: Error): void;
+}
+
+export class Driver {
+  readonly #parts: DriverParts;
+  readonly #id: bigint;
+  #inbox: RaftEvent[] = [];
+  #isScheduled = false;
+  #isStopped = false;
+  /** While a snapshot is being installed, later work waits: it builds on the new state. */
+  #isInstalling = false;
+
+  constructor(id: bigint, parts: DriverParts) {
+    this.#id = id;
+    this.#parts = parts;
+  }
+
+  /** Adds an event for the coming turn. */
+  post(event: RaftEvent): void {
+    this.#inbox.push(event);
+    this.schedule();
+  }
+
+  /** Asks for a turn: something waits in the proposals, the reads or the inbox. */
+  schedule(): void {
+    if (this.#isScheduled || this.#isStopped) return;
+    this.#isScheduled = true;
+    this.#parts.clock.defer(this.#turn);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  readonly #turn = (): void => {
+    this.#isScheduled = false;
+    if (this.#isStopped || this.#isInstalling) return;
+    try {
+      this.#stepInbox();
+      this.#propose();
+      this.#askReads();
+      this.#handOut();
+    } catch (error) {
+      this.#parts.failed(error as Error);
+    }
+  };
+
+  #stepInbox(): void {
+    const events = this.#inbox;
+    this.#inbox = [];
+    for (const event of events) this.#parts.raft.step(event);
+  }
+
+  #propose(): void {
+    const { proposals, raft } = this.#parts;
+    if (!proposals.hasQueued() || raft.leader() === 0n) return;
+    const entries = proposals.takeQueued();
+    try {
+      raft.step({ kind: "proposed", entries });
+    } catch (error) {
+      if (!(error instanceof ProposalDropped)) throw error;
+      proposals.putBack(entries);
+    }
+  }
+
+  #askReads(): void {
+    const { reads, raft, clock } = this.#parts;
+    if (raft.leader() === 0n) return;
+    const id = reads.nextAsk(clock.now());
+    if (id !== undefined) raft.step({ kind: "readIndex", id });
+  }
+
+  #handOut(): void {
+    const { raft } = this.#parts;
+    let applied = 0;
+    for (let ready = raft.takeReady(); ready !== undefined; ready = raft.takeReady()) {
+      if (ready.softState !== undefined) this.#parts.softStateChanged(ready.softState);
+      for (const state of ready.readStates) this.#parts.reads.confirm(state.id, state.index);
+      for (const message of ready.send) this.#route(message);
+      if (ready.append !== undefined) this.#append(ready.append);
+      if (ready.apply.length > 0) applied += this.#apply(ready.apply);
+      if (this.#isInstalling) return;
+      if (applied >= applyPerTurnMax) {
+        this.schedule();
+        break;
+      }
+    }
+    this.#parts.reads.applied(this.#parts.appliedIndex());
+    if (raft.leader() !== 0n && this.#parts.reads.isRoundOver()) this.schedule();
+  }
+
+  #append(work: NonNullable<Ready["append"]>): void {
+    const { log, wal } = this.#parts;
+    if (work.snapshot !== undefined) {
+      this.#install(work);
+      return;
+    }
+    if (work.entries.length > 0) log.append(work.entries);
+    const last = work.entries.at(-1);
+    wal.append(work, () => {
+      for (const message of work.sendAfter) this.#route(message);
+      if (last !== undefined) {
+        this.post({ kind: "persisted", index: last.index, term: last.term });
+      }
+    });
+  }
+
+  /** The new state takes the place of the old one before anything else goes on. */
+  #install(work: NonNullable<Ready["append"]>): void {
+    const meta = work.snapshot as NonNullable<typeof work.snapshot>;
+    this.#isInstalling = true;
+    this.#parts.wal.append(work, () => {
+      this.#parts.log.restore(meta);
+      if (work.entries.length > 0) this.#parts.log.append(work.entries);
+      this.#parts.installSnapshot(meta.index, () => {
+        this.#isInstalling = false;
+        for (const message of work.sendAfter) this.#route(message);
+        this.post({ kind: "snapshotInstalled", index: meta.index });
+        const last = work.entries.at(-1);
+        if (last !== undefined) {
+          this.post({ kind: "persisted", index: last.index, term: last.term });
+        }
+      });
+    });
+  }
+
+  #apply(entries: readonly Entry[]): number {
+    this.#parts.apply(entries);
+    const last = entries.at(-1) as Entry;
+    this.#parts.raft.step({ kind: "applied", index: last.index });
+    return entries.length;
+  }
+
+  #route(message: Message): void {
+    if (message.to === this.#id) this.post({ kind: "received", message });
+    else this.#parts.send(message);
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * What members say to each other beside raft: an envelope of one kind byte. Requests and responses
+ * are matched by a number that the asking member chose. Layout in docs/formats.md.
+ */
+
+export const PeerMethod = {
+  leaseKeepAlive: 1,
+  leaseTimeToLive: 2,
+  promote: 3,
+  snapshotManifest: 6,
+  snapshotChunk: 4,
+  snapshotFailed: 5,
+} as const;
+export type PeerMethod = (typeof PeerMethod)[keyof typeof PeerMethod];
+
+export type PeerEnvelope =
+  | { readonly kind: "raft"; readonly message: Uint8Array }
+  | { readonly kind: "request"; readonly id: number; readonly method: number; readonly body: Uint8Array }
+  | { readonly kind: "response"; readonly id: number; readonly error: string | undefined; readonly body: Uint8Array };
+
+const raftKind = 1;
+const requestKind = 2;
+const responseKind = 3;
+const failureKind = 4;
+const headBytes = 9;
+
+export function raftEnvelope(message: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(1 + message.length);
+  bytes[0] = raftKind;
+  bytes.set(message, 1);
+  return bytes;
+}
+
+export function requestEnvelope(id: number, method: PeerMethod, body: Uint8Array): Uint8Array {
+  const bytes = withHead(requestKind, id, 1 + body.length);
+  bytes[headBytes] = method;
+  bytes.set(body, headBytes + 1);
+  return bytes;
+}
+
+export function responseEnvelope(id: number, body: Uint8Array): Uint8Array {
+  const bytes = withHead(responseKind, id, body.length);
+  bytes.set(body, headBytes);
+  return bytes;
+}
+
+/** `reason` is an ErrorReason where the other side can name it. */
+export function failureEnvelope(id: number, reason: string): Uint8Array {
+  const text = new TextEncoder().encode(reason);
+  const bytes = withHead(failureKind, id, text.length);
+  bytes.set(text, headBytes);
+  return bytes;
+}
+
+/** Undefined for bytes that are no envelope: the sender is broken, its message is dropped. */
+export function decodeEnvelope(bytes: Uint8Array): PeerEnvelope | undefined {
+  const kind = bytes[0];
+  if (kind === raftKind) return { kind: "raft", message: bytes.subarray(1) };
+  if (bytes.length < headBytes) return undefined;
+  const id = new DataView(bytes.buffer, bytes.byteOffset).getFloat64(1, true);
+  const body = bytes.subarray(headBytes);
+  if (kind === requestKind && body.length > 0) {
+    return { kind: "request", id, method: body[0] as number, body: body.subarray(1) };
+  }
+  if (kind === responseKind) return { kind: "response", id, error: undefined, body };
+  if (kind === failureKind) {
+    return { kind: "response", id, error: new TextDecoder().decode(body), body: emptyBytes };
+  }
+  return undefined;
+}
+
+const emptyBytes = new Uint8Array(0);
+
+function withHead(kind: number, id: number, bodyBytes: number): Uint8Array {
+  const bytes = new Uint8Array(headBytes + bodyBytes);
+  bytes[0] = kind;
+  new DataView(bytes.buffer).setFloat64(1, id, true);
+  return bytes;
+}

@@ -1,0 +1,151 @@
+/**
+ * The receiving side of a state transfer: pulls the pieces into a backend of its own, proves the
+ * result against the manifest by a full scan, and only then lets raft hear of the snapshot. A
+ * failure at any step leaves the member as it was; the next offer begins anew.
+ */
+import { equalBytes } from "../base/bytes.js";
+import { KvError } from "../base/errors.js";
+import type { Backend, BackendStore } from "../platform/backend.js";
+import type { Machine } from "../state/types.js";
+import { PeerMethod } from "./peer-codec.js";
+import { type Cursor, decodeChunk, encodeCursor, firstCursor } from "../snapshot/row-chunk.js";
+import { decodeManifest, type Manifest } from "./snapshot-source.js";
+import type { Done } from "./types.js";
+
+/** One piece is asked for this often before the transfer is given up. */
+const attemptsMax = 5;
+
+export interface FetchedState {
+  readonly name: string;
+  readonly backend: Backend;
+  readonly machine: Machine;
+}
+
+export interface SnapshotSinkParts {
+  readonly backends: BackendStore;
+  request(to: bigint, method: PeerMethod, body: Uint8Array, done: Done<Uint8Array>): void;
+  /** Opens the machine on a complete backend and proves rows, stored digest and `root` equal. */
+  verify(backend: Backend, root: Uint8Array): Machine | Error;
+  log(message: string, fields: Readonly<Record<string, unknown>>): void;
+}
+
+export class SnapshotSink {
+  readonly #parts: SnapshotSinkParts;
+  #running: number | undefined;
+  #fetched: FetchedState | undefined;
+
+  constructor(parts: SnapshotSinkParts) {
+    this.#parts = parts;
+  }
+
+  /** False: a transfer is under way already, and `done` is not called. */
+  fetch(from: bigint, index: number, done: (error: Error | undefined) => void): boolean {
+    if (this.#running !== undefined) return false;
+    this.#running = index;
+    this.discard();
+    const name = `snap-${index}`;
+    if (this.#parts.backends.list().includes(name)) this.#parts.backends.remove(name);
+    const backend = this.#parts.backends.open(name);
+    const transfer = new Transfer(this.#parts, { from, index, backend }, (result) => {
+      this.#running = undefined;
+      if (result instanceof Error) {
+        backend.close(() => this.#parts.backends.remove(name));
+        done(result);
+        return;
+      }
+      this.#fetched = { name, backend, machine: result };
+      done(undefined);
+    });
+    this.#parts.log("fetching snapshot", { "snapshot-index": index, from: from.toString(16) });
+    transfer.start();
+    return true;
+  }
+
+  /** The verified state at `index`, for good; undefined: none. */
+  take(index: number): FetchedState | undefined {
+    const fetched = this.#fetched;
+    if (fetched?.machine.appliedIndex !== index) return undefined;
+    this.#fetched = undefined;
+    return fetched;
+  }
+
+  /** Drops a fetched state that raft did not want. */
+  discard(): void {
+    const fetched = this.#fetched;
+    this.#fetched = undefined;
+    fetched?.backend.close(() => this.#parts.backends.remove(fetched.name));
+  }
+}
+
+class Transfer {
+  readonly #parts: SnapshotSinkParts;
+  readonly #target: { readonly from: bigint; readonly index: number; readonly backend: Backend };
+  readonly #done: (result: Machine | Error) => void;
+  #manifest: Manifest | undefined;
+
+  constructor(
+    parts: SnapshotSinkParts,
+    target: { readonly from: bigint; readonly index: number; readonly backend: Backend },
+    done: (result: Machine | Error) => void,
+  ) {
+    this.#parts = parts;
+    this.#target = target;
+    this.#done = done;
+  }
+
+  start(attempt = 1): void {
+    const { from, index } = this.#target;
+    this.#parts.request(from, PeerMethod.snapshotManifest, indexBytes(index, none), (body) => {
+      const manifest = body instanceof KvError ? undefined : decodeManifest(body);
+      if (manifest?.index === index) {
+        this.#manifest = manifest;
+        this.#pull(firstCursor, 1);
+      } else if (attempt < attemptsMax && isTimeout(body)) this.start(attempt + 1);
+      else this.#done(body instanceof KvError ? body : new Error("the manifest does not fit"));
+    });
+  }
+
+  #pull(cursor: Cursor, attempt: number): void {
+    const body = indexBytes(this.#target.index, encodeCursor(cursor));
+    this.#parts.request(this.#target.from, PeerMethod.snapshotChunk, body, (answer) => {
+      const chunk = answer instanceof KvError ? undefined : decodeChunk(answer);
+      if (chunk === undefined) {
+        const isWorthRetrying = isTimeout(answer) || !(answer instanceof KvError);
+        if (attempt < attemptsMax && isWorthRetrying) this.#pull(cursor, attempt + 1);
+        else this.#done(answer instanceof KvError ? answer : new Error("a damaged chunk"));
+        return;
+      }
+      this.#target.backend.write(chunk.rows);
+      if (chunk.next === undefined) this.#finish();
+      // Each piece is made durable before the next: memory holds one at a time.
+      else {
+        const { next } = chunk;
+        this.#target.backend.commit((error) => {
+          if (error === undefined) this.#pull(next, 1);
+          else this.#done(error);
+        });
+      }
+    });
+  }
+
+  #finish(): void {
+    const { backend } = this.#target;
+    backend.commit((error) => {
+      if (error !== undefined) this.#done(error);
+      else this.#done(this.#parts.verify(backend, (this.#manifest as Manifest).root));
+    });
+  }
+}
+
+const none = new Uint8Array(0);
+
+function indexBytes(index: number, rest: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(8 + rest.length);
+  new DataView(bytes.buffer).setFloat64(0, index, true);
+  bytes.set(rest, 8);
+  return bytes;
+}
+
+function isTimeout(answer: Uint8Array | KvError): boolean {
+  return answer instanceof KvError && answer.reason === "timeout";
+}

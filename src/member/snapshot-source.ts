@@ -1,0 +1,119 @@
+/**
+ * The sending side of a state transfer. A frozen view of the backend serves any number of
+ * receivers, piece by piece, until nobody has asked for a while; raft is told exactly the index
+ * that the view holds. The manifest lets the receiver prove what it got.
+ */
+import { KvError } from "../base/errors.js";
+import type { BackendSnapshot } from "../platform/backend.js";
+import type { Clock, Timer } from "../platform/clock.js";
+import type { SnapshotMeta } from "../raft/types.js";
+import { decodeCursor, encodeChunk, readChunk } from "../snapshot/row-chunk.js";
+
+export const chunkBytes = 512 * 1024;
+const idleMs = 30_000;
+
+export interface Manifest {
+  readonly index: number;
+  readonly term: number;
+  /** Root digest of the state at `index`: 32 bytes. */
+  readonly root: Uint8Array;
+}
+
+export interface FrozenState {
+  readonly view: BackendSnapshot;
+  readonly meta: SnapshotMeta;
+  readonly root: Uint8Array;
+}
+
+export interface SnapshotSourceParts {
+  readonly clock: Clock;
+  /** Makes all applied state durable, then freezes it. */
+  freeze(done: (state: FrozenState) => void): void;
+  /** The oldest index a receiver can go on from by log alone, minus one. */
+  oldestUsable(): number;
+}
+
+export class SnapshotSource {
+  readonly #parts: SnapshotSourceParts;
+  #state: FrozenState | undefined;
+  #isFreezing = false;
+  #idle: Timer | undefined;
+  served = 0;
+
+  constructor(parts: SnapshotSourceParts) {
+    this.#parts = parts;
+  }
+
+  /** What raft may offer now; undefined while a view is being made: raft asks again. */
+  latest(): SnapshotMeta | undefined {
+    if (this.#state !== undefined && this.#state.meta.index >= this.#parts.oldestUsable()) {
+      this.#touch();
+      return this.#state.meta;
+    }
+    if (!this.#isFreezing) {
+      this.#isFreezing = true;
+      this.#parts.freeze((state) => {
+        this.#isFreezing = false;
+        this.#drop();
+        this.#state = state;
+        this.#touch();
+      });
+    }
+    return undefined;
+  }
+
+  manifest(index: number): Uint8Array | KvError {
+    const state = this.#state;
+    if (state === undefined || state.meta.index !== index) return new KvError("compacted");
+    this.#touch();
+    const bytes = new Uint8Array(16 + state.root.length);
+    const view = new DataView(bytes.buffer);
+    view.setFloat64(0, index, true);
+    view.setFloat64(8, state.meta.term, true);
+    bytes.set(state.root, 16);
+    return bytes;
+  }
+
+  /** `body`: the index (8 bytes), then a cursor. */
+  chunk(body: Uint8Array): Uint8Array | KvError {
+    const state = this.#state;
+    const index =
+      body.length < 9
+        ? -1
+        : new DataView(body.buffer, body.byteOffset, body.length).getFloat64(0, true);
+    const cursor = decodeCursor(body.subarray(8));
+    if (state === undefined || state.meta.index !== index || cursor === undefined) {
+      return new KvError("compacted");
+    }
+    this.#touch();
+    const chunk = readChunk(state.view, cursor, chunkBytes);
+    if (chunk.next === undefined) this.served++;
+    return encodeChunk(chunk);
+  }
+
+  close(): void {
+    this.#idle?.cancel();
+    this.#drop();
+  }
+
+  #touch(): void {
+    this.#idle?.cancel();
+    this.#idle = this.#parts.clock.after(idleMs, () => this.#drop());
+  }
+
+  #drop(): void {
+    this.#state?.view.close();
+    this.#state = undefined;
+  }
+}
+
+/** Undefined: not a manifest. */
+export function decodeManifest(bytes: Uint8Array): Manifest | undefined {
+  if (bytes.length !== 48) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  return {
+    index: view.getFloat64(0, true),
+    term: view.getFloat64(8, true),
+    root: bytes.slice(16),
+  };
+}

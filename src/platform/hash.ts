@@ -1,0 +1,12 @@
+/** Cryptographic hashes as pure functions: the platform's native ones, behind a port. */
+
+/** SHA-256 of all bytes: 32 bytes, the caller's to keep. */
+export type Sha256 = (bytes: Uint8Array) => Uint8Array;
+
+/** SHA-1 of all bytes: 20 bytes. Only for etcd's ids. */
+export type Sha1 = (bytes: Uint8Array) => Uint8Array;
+
+export interface Hash {
+  readonly sha256: Sha256;
+  readonly sha1: Sha1;
+}

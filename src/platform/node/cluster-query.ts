@@ -1,0 +1,81 @@
+/**
+ * How a member that joins learns the cluster's id and members before it has an id itself: it
+ * connects to any peer address, sends the query magic and reads one JSON object to the end.
+ */
+import net from "node:net";
+import type { ClusterInfo } from "../network.js";
+import { queryMagic } from "./peer-framing.js";
+
+const answerBytesMax = 1024 * 1024;
+const timeoutMs = 3_000;
+
+interface WireInfo {
+  clusterId: string;
+  members: {
+    id: string;
+    name: string;
+    peerUrls: string[];
+    clientUrls: string[];
+    isLearner: boolean;
+  }[];
+}
+
+export function serveClusterInfo(socket: net.Socket, info: ClusterInfo | undefined): void {
+  if (info === undefined) {
+    socket.destroy();
+    return;
+  }
+  const wire = {
+    clusterId: info.clusterId.toString(),
+    members: info.members.map((member) => ({ ...member, id: member.id.toString() })),
+  };
+  socket.end(JSON.stringify(wire));
+}
+
+/** Asks one address after the other; the first whole answer wins, else the last error. */
+export function fetchClusterInfo(
+  peerUrls: readonly string[],
+  done: (result: ClusterInfo | Error) => void,
+): void {
+  const [first, ...rest] = peerUrls;
+  if (first === undefined) {
+    done(new Error("no peer address to ask for the cluster's members"));
+    return;
+  }
+  askOne(first, (result) => {
+    if (result instanceof Error && rest.length > 0) fetchClusterInfo(rest, done);
+    else done(result);
+  });
+}
+
+function askOne(peerUrl: string, done: (result: ClusterInfo | Error) => void): void {
+  const url = new URL(peerUrl);
+  const host = url.hostname.replace(/^\[|\]$/g, "");
+  const socket = net.connect({ host, port: Number(url.port || 80) });
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  let failure: Error | undefined;
+  socket.setTimeout(timeoutMs, () => socket.destroy(new Error(`${peerUrl}: no answer in time`)));
+  socket.on("connect", () => socket.write(queryMagic));
+  socket.on("data", (chunk) => {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes > answerBytesMax) socket.destroy(new Error(`${peerUrl}: the answer is too large`));
+  });
+  socket.on("error", (error) => {
+    failure = error;
+  });
+  socket.on("close", () => done(failure ?? parseInfo(Buffer.concat(chunks), peerUrl)));
+}
+
+function parseInfo(bytes: Buffer, peerUrl: string): ClusterInfo | Error {
+  try {
+    const wire = JSON.parse(bytes.toString("utf8")) as WireInfo;
+    return {
+      clusterId: BigInt(wire.clusterId),
+      members: wire.members.map((member) => ({ ...member, id: BigInt(member.id) })),
+    };
+  } catch (cause) {
+    return new Error(`${peerUrl}: not a member of a lockstep cluster`, { cause });
+  }
+}

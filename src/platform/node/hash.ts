@@ -1,0 +1,8 @@
+/** Native hashes. `crypto.hash` (Node 20.12) needs no stream object for each call. */
+import { hash } from "node:crypto";
+import type { Hash } from "../hash.js";
+
+export const nodeHash: Hash = {
+  sha256: (bytes) => hash("sha256", bytes, "buffer"),
+  sha1: (bytes) => hash("sha1", bytes, "buffer"),
+};
