@@ -1,0 +1,175 @@
+/**
+ * A thin etcd client for tests: one channel of @grpc/grpc-js to one endpoint and the generated
+ * codecs, nothing between. No retry, no balancing, no cache: a test sees what the server answered,
+ * as a typed message or as a `ServiceError` with code and text. Requests may leave out fields.
+ */
+import * as grpc from "@grpc/grpc-js";
+import * as rpc from "../../src/wire/gen/rpc.js";
+
+interface Codec<T> {
+  encode(message: T): { finish(): Uint8Array };
+  decode(bytes: Uint8Array): T;
+}
+const NO_BYTES = new Uint8Array(0);
+
+/** A whole message from some of its fields; the others have proto3's default values. */
+export function complete<T>(codec: Codec<T>, fields: Partial<T>): T {
+  return Object.assign(codec.decode(NO_BYTES) as object, fields) as T;
+}
+
+interface Method<Request, Response> {
+  readonly path: string;
+  readonly request: Codec<Request>;
+  readonly response: Codec<Response>;
+}
+function method<Q, R>(path: string, request: Codec<Q>, response: Codec<R>): Method<Q, R> {
+  return { path: `/etcdserverpb.${path}`, request, response };
+}
+
+/** Every unary RPC by the name under which the client offers it. */
+export const unaryMethods = {
+  range: method("KV/Range", rpc.RangeRequest, rpc.RangeResponse),
+  put: method("KV/Put", rpc.PutRequest, rpc.PutResponse),
+  deleteRange: method("KV/DeleteRange", rpc.DeleteRangeRequest, rpc.DeleteRangeResponse),
+  txn: method("KV/Txn", rpc.TxnRequest, rpc.TxnResponse),
+  compact: method("KV/Compact", rpc.CompactionRequest, rpc.CompactionResponse),
+  leaseGrant: method("Lease/LeaseGrant", rpc.LeaseGrantRequest, rpc.LeaseGrantResponse),
+  leaseRevoke: method("Lease/LeaseRevoke", rpc.LeaseRevokeRequest, rpc.LeaseRevokeResponse),
+  leaseTimeToLive: method(
+    "Lease/LeaseTimeToLive",
+    rpc.LeaseTimeToLiveRequest,
+    rpc.LeaseTimeToLiveResponse,
+  ),
+  leases: method("Lease/LeaseLeases", rpc.LeaseLeasesRequest, rpc.LeaseLeasesResponse),
+  memberAdd: method("Cluster/MemberAdd", rpc.MemberAddRequest, rpc.MemberAddResponse),
+  memberRemove: method("Cluster/MemberRemove", rpc.MemberRemoveRequest, rpc.MemberRemoveResponse),
+  memberUpdate: method("Cluster/MemberUpdate", rpc.MemberUpdateRequest, rpc.MemberUpdateResponse),
+  memberList: method("Cluster/MemberList", rpc.MemberListRequest, rpc.MemberListResponse),
+  memberPromote: method(
+    "Cluster/MemberPromote",
+    rpc.MemberPromoteRequest,
+    rpc.MemberPromoteResponse,
+  ),
+  alarm: method("Maintenance/Alarm", rpc.AlarmRequest, rpc.AlarmResponse),
+  status: method("Maintenance/Status", rpc.StatusRequest, rpc.StatusResponse),
+  defragment: method("Maintenance/Defragment", rpc.DefragmentRequest, rpc.DefragmentResponse),
+  hash: method("Maintenance/Hash", rpc.HashRequest, rpc.HashResponse),
+  hashKv: method("Maintenance/HashKV", rpc.HashKVRequest, rpc.HashKVResponse),
+  moveLeader: method("Maintenance/MoveLeader", rpc.MoveLeaderRequest, rpc.MoveLeaderResponse),
+} as const;
+export type UnaryName = keyof typeof unaryMethods;
+type RequestOf<N extends UnaryName> =
+  (typeof unaryMethods)[N] extends Method<infer Q, infer _R> ? Q : never;
+export type ResponseOf<N extends UnaryName> =
+  (typeof unaryMethods)[N] extends Method<infer _Q, infer R> ? R : never;
+
+export interface CallOptions {
+  /** Default 15 s. */
+  readonly timeoutMs?: number;
+}
+type UnaryCalls = {
+  [N in UnaryName]: (
+    request: Partial<RequestOf<N>>,
+    options?: CallOptions,
+  ) => Promise<ResponseOf<N>>;
+};
+type Answered<R> = (error: grpc.ServiceError | null, response: R | undefined) => void;
+
+const CHANNEL_OPTIONS: grpc.ChannelOptions = {
+  "grpc.max_receive_message_length": -1,
+  "grpc.max_send_message_length": -1,
+  "grpc.enable_retries": 0,
+  "grpc.use_local_subchannel_pool": 1,
+  "grpc.initial_reconnect_backoff_ms": 50,
+  "grpc.min_reconnect_backoff_ms": 50,
+  "grpc.max_reconnect_backoff_ms": 200,
+  "grpc.enable_http_proxy": 0,
+};
+
+class ClientBase {
+  readonly endpoint: string;
+  readonly channel: grpc.Client;
+  constructor(endpoint: string) {
+    this.endpoint = endpoint;
+    this.channel = new grpc.Client(endpoint, grpc.credentials.createInsecure(), CHANNEL_OPTIONS);
+  }
+
+  /** The callback form of every unary call, for loads where a promise for each would count. */
+  call<N extends UnaryName>(
+    name: N,
+    request: RequestOf<N>,
+    options: CallOptions,
+    done: Answered<ResponseOf<N>>,
+  ): void {
+    const {
+      path,
+      request: codec,
+      response,
+    } = unaryMethods[name] as unknown as Method<RequestOf<N>, ResponseOf<N>>;
+    this.channel.makeUnaryRequest(
+      path,
+      (message: RequestOf<N>) => Buffer.from(codec.encode(message).finish()),
+      (bytes: Buffer) => response.decode(bytes),
+      request,
+      new grpc.Metadata(),
+      { deadline: Date.now() + (options.timeoutMs ?? 15_000) },
+      done,
+    );
+  }
+
+  /** A new watch stream; messages are whole. */
+  watchStream(): grpc.ClientDuplexStream<rpc.WatchRequest, rpc.WatchResponse> {
+    return this.channel.makeBidiStreamRequest(
+      "/etcdserverpb.Watch/Watch",
+      (message: rpc.WatchRequest) => Buffer.from(rpc.WatchRequest.encode(message).finish()),
+      (bytes: Buffer) => rpc.WatchResponse.decode(bytes),
+    );
+  }
+  keepAliveStream(): grpc.ClientDuplexStream<
+    rpc.LeaseKeepAliveRequest,
+    rpc.LeaseKeepAliveResponse
+  > {
+    return this.channel.makeBidiStreamRequest(
+      "/etcdserverpb.Lease/LeaseKeepAlive",
+      (message: rpc.LeaseKeepAliveRequest) =>
+        Buffer.from(rpc.LeaseKeepAliveRequest.encode(message).finish()),
+      (bytes: Buffer) => rpc.LeaseKeepAliveResponse.decode(bytes),
+    );
+  }
+  snapshotStream(): grpc.ClientReadableStream<rpc.SnapshotResponse> {
+    return this.channel.makeServerStreamRequest(
+      "/etcdserverpb.Maintenance/Snapshot",
+      (message: rpc.SnapshotRequest) => Buffer.from(rpc.SnapshotRequest.encode(message).finish()),
+      (bytes: Buffer) => rpc.SnapshotResponse.decode(bytes),
+      {},
+    );
+  }
+  close(): void {
+    this.channel.close();
+  }
+}
+
+for (const name of Object.keys(unaryMethods) as UnaryName[]) {
+  const codec = unaryMethods[name].request as unknown as Codec<object>;
+  Object.defineProperty(ClientBase.prototype, name, {
+    value(this: ClientBase, fields: object, options: CallOptions = {}): Promise<unknown> {
+      return new Promise((resolve, reject) => {
+        const request = complete(codec, fields) as RequestOf<typeof name>;
+        this.call(name, request, options, (error, response) => {
+          if (error === null) resolve(response);
+          else reject(error);
+        });
+      });
+    },
+  });
+}
+
+export type EtcdClient = ClientBase & UnaryCalls;
+export const EtcdClient = ClientBase as unknown as new (endpoint: string) => EtcdClient;
+
+export function bytes(text: string): Buffer {
+  return Buffer.from(text, "latin1");
+}
+export function isServiceError(value: unknown): value is grpc.ServiceError {
+  return value instanceof Error && "code" in value && "details" in value;
+}
