@@ -1,0 +1,441 @@
+/**
+ * The contract of backend.ts as tests, run against every implementation: it is what lets the
+ * simulator's backend stand for the real one. Each property compares with a model that is naive
+ * on purpose: one array of rows for what reads see, one for what is durable.
+ */
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import {
+  type Backend,
+  type BackendReader,
+  type BackendStore,
+  Bucket,
+  type RowWrite,
+} from "./backend.js";
+
+/** A fresh, empty place for backends. */
+export interface BackendPlace {
+  readonly store: BackendStore;
+  /** A new store over the same place; all backends of the former are closed. */
+  reopen(): BackendStore;
+  dispose(): void;
+}
+
+export function describeBackend(name: string, makePlace: () => BackendPlace): void {
+  const within = async (body: (place: BackendPlace) => Promise<void>) => {
+    const place = makePlace();
+    try {
+      await body(place);
+    } finally {
+      place.dispose();
+    }
+  };
+  describe(`${name}: backend contract`, () => {
+    describeRows(within);
+    describeCommits(within);
+    describeStore(within);
+    describeHistories(within);
+  });
+}
+
+type Within = (body: (place: BackendPlace) => Promise<void>) => Promise<void>;
+
+function describeRows(within: Within): void {
+  test("rows of any key and value, stored or not, are read back in byte order", () =>
+    within(async ({ store }) => {
+      const backend = store.open("db");
+      const keys = [[0], [0, 0], [0x7f], [0x7f, 0xff], [0x80], [0xff], [0xff, 0x00], [0xff, 0xff]]
+        .map((bytes) => Uint8Array.from(bytes))
+        .concat([new Uint8Array(511).fill(0xff)]);
+      const values = keys.map((_, at) => new Uint8Array(at === 0 ? 0 : at * 100).fill(at));
+      values[3] = new Uint8Array(1_572_864).fill(3);
+      const check = () => {
+        keys.forEach((key, at) => {
+          expectBytes(backend.get(Bucket.lease, key), values[at]);
+        });
+        const rows = scanAll(backend, Bucket.lease);
+        expect(rows.map(([key]) => key)).toEqual(keys.map(hex));
+        expect(scanAll(backend, Bucket.lease, true)).toEqual(rows.toReversed());
+        expect(backend.get(Bucket.alarm, keys[1] as Uint8Array)).toBeUndefined();
+      };
+      backend.write(
+        keys.map((key, at) => put(Bucket.lease, key, values[at] as Uint8Array)).toReversed(),
+      );
+      check();
+      const committed = commit(backend);
+      check();
+      await committed;
+      check();
+      await close(backend);
+    }));
+
+  test("a bad key is refused and nothing of its unit is written", () =>
+    within(async ({ store }) => {
+      const backend = store.open("db");
+      const good = put(Bucket.key, Uint8Array.of(1), Uint8Array.of(1));
+      for (const length of [0, 512]) {
+        const bad = put(Bucket.key, new Uint8Array(length), Uint8Array.of(1));
+        expect(() => backend.write([good, bad])).toThrow("row key out of bounds");
+      }
+      expect(scanAll(backend, Bucket.key)).toEqual([]);
+      await close(backend);
+    }));
+
+  test("bytes that were read do not change with later writes and reads", () =>
+    within(async ({ store }) => {
+      const backend = store.open("db");
+      const [one, two] = [Uint8Array.of(1), Uint8Array.of(2)];
+      backend.write([
+        put(Bucket.key, one, Uint8Array.of(10)),
+        put(Bucket.key, two, Uint8Array.of(20)),
+      ]);
+      await commit(backend);
+      const first = backend.get(Bucket.key, one);
+      const seen: Uint8Array[] = [];
+      backend.scan(Bucket.key, { from: one }, (key, value) => seen.push(key, value) > 0);
+      backend.get(Bucket.key, two);
+      backend.write([put(Bucket.key, one, Uint8Array.of(11))]);
+      await commit(backend);
+      expectBytes(first, Uint8Array.of(10));
+      expect(seen.map(hex)).toEqual(["01", "0a", "02", "14"]);
+      await close(backend);
+    }));
+}
+
+function describeCommits(within: Within): void {
+  test("commit never calls back inside the call, and callbacks keep their order", () =>
+    within(async ({ store }) => {
+      const backend = store.open("db");
+      const order: string[] = [];
+      const commits = ["empty", "first", "second"].map((label, at) => {
+        if (at > 0) backend.write([put(Bucket.key, Uint8Array.of(at), Uint8Array.of(at))]);
+        return new Promise<void>((resolve) => {
+          backend.commit(() => {
+            order.push(label);
+            resolve();
+          });
+        });
+      });
+      expect(order).toEqual([]);
+      await Promise.all(commits);
+      expect(order).toEqual(["empty", "first", "second"]);
+      await close(backend);
+    }));
+
+  test("a snapshot is the last completed commit and stays so", () =>
+    within(async ({ store }) => {
+      const backend = store.open("db");
+      const key = Uint8Array.of(1);
+      const write = (value: number) => backend.write([put(Bucket.key, key, Uint8Array.of(value))]);
+      write(1);
+      const empty = backend.snapshot();
+      const first = commit(backend);
+      write(2);
+      const duringFirst = backend.snapshot();
+      await first;
+      const afterFirst = backend.snapshot();
+      await commit(backend);
+      write(3);
+      const afterSecond = backend.snapshot();
+      await commit(backend);
+      const values = [empty, duringFirst, afterFirst, afterSecond, backend].map(
+        (reader) => reader.get(Bucket.key, key)?.[0],
+      );
+      expect(values).toEqual([undefined, undefined, 1, 2, 3]);
+      expect(scanAll(afterFirst, Bucket.key)).toEqual([["01", "01"]]);
+      for (const snapshot of [empty, duringFirst, afterFirst, afterSecond]) snapshot.close();
+      expect(() => afterFirst.get(Bucket.key, key)).toThrow("closed snapshot");
+      await close(backend);
+    }));
+
+  test("close waits for the running commit and drops what was not committed", () =>
+    within(async ({ store, reopen }) => {
+      const backend = store.open("db");
+      backend.write([put(Bucket.key, Uint8Array.of(1), Uint8Array.of(1))]);
+      let isDone = false;
+      backend.commit((error) => {
+        isDone = error === undefined;
+      });
+      backend.write([put(Bucket.key, Uint8Array.of(2), Uint8Array.of(2))]);
+      await close(backend);
+      expect(isDone).toBe(true);
+      expect(() => backend.write([])).toThrow("closed backend");
+      const again = reopen().open("db");
+      expect(scanAll(again, Bucket.key)).toEqual([["01", "01"]]);
+      await close(again);
+    }));
+}
+
+function describeStore(within: Within): void {
+  test("list, remove and reopen", () =>
+    within(async ({ store, reopen }) => {
+      expect(store.list()).toEqual([]);
+      const [b, a] = [store.open("b"), store.open("a")];
+      b.write([put(Bucket.meta, Uint8Array.of(1), Uint8Array.of(7))]);
+      await commit(b);
+      expect(store.list()).toEqual(["a", "b"]);
+      await close(a);
+      store.remove("a");
+      store.remove("never-there");
+      expect(store.list()).toEqual(["b"]);
+      await close(b);
+      const next = reopen();
+      expect(next.list()).toEqual(["b"]);
+      const again = next.open("b");
+      expectBytes(again.get(Bucket.meta, Uint8Array.of(1)), Uint8Array.of(7));
+      await close(again);
+    }));
+
+  test("copyTo makes a compact backend of the durable rows", () =>
+    within(async ({ store, reopen }) => {
+      const backend = store.open("db");
+      const key = (at: number) => Uint8Array.of(at >> 8, at & 0xff);
+      const rows = Array.from({ length: 2000 }, (_, at) =>
+        put(Bucket.key, key(at), new Uint8Array(500).fill(at)),
+      );
+      backend.write(rows);
+      await commit(backend);
+      const full = backend.sizes();
+      backend.write(rows.slice(10).map((row) => ({ ...row, value: undefined })));
+      await commit(backend);
+      const sparse = backend.sizes();
+      expect(full.inUse).toBeGreaterThan(2000 * 500);
+      expect(sparse.inUse).toBeLessThan(full.inUse / 10);
+      expect(sparse.total).toBeGreaterThanOrEqual(full.inUse);
+      const copied = copyTo(backend, "copy");
+      backend.write([put(Bucket.key, key(5000), Uint8Array.of(1))]);
+      expect(await copied).toBeUndefined();
+      expect((await copyTo(backend, "copy"))?.message).toContain("exists already");
+      await close(backend);
+      const copy = reopen().open("copy");
+      expect(copy.sizes().total).toBeLessThan(full.total / 10);
+      expect(scanAll(copy, Bucket.key)).toHaveLength(10);
+      expectBytes(copy.get(Bucket.key, key(9)), rows[9]?.value);
+      await close(copy);
+    }));
+}
+
+function describeHistories(within: Within): void {
+  test("any history of writes, commits, snapshots and reopening matches the model", () =>
+    fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 40 }), (steps) =>
+        within(async (place) => {
+          const history = new History(place);
+          for (const each of steps) await history.run(each);
+          await history.end();
+        }),
+      ),
+      { numRuns: 60 },
+    ));
+}
+
+const modelKey = fc
+  .uint8Array({ minLength: 1, maxLength: 2 })
+  .map((key) => key.map((b) => b & 0xc1));
+const modelRow = fc.record({
+  bucket: fc.constantFrom(Bucket.meta, Bucket.key),
+  key: modelKey,
+  value: fc.option(fc.uint8Array({ maxLength: 3 }), { nil: undefined, freq: 3 }),
+});
+const step = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc
+      .array(modelRow, { maxLength: 4 })
+      .map((rows) => ({ kind: "write", rows }) as const),
+  },
+  { weight: 3, arbitrary: fc.constant({ kind: "commit" } as const) },
+  { weight: 2, arbitrary: fc.constant({ kind: "await" } as const) },
+  { weight: 1, arbitrary: fc.constant({ kind: "snapshot" } as const) },
+  { weight: 1, arbitrary: fc.constant({ kind: "reopen" } as const) },
+  {
+    weight: 4,
+    arbitrary: fc
+      .record({
+        from: modelKey,
+        to: fc.option(modelKey, { nil: undefined }),
+        reverse: fc.boolean(),
+        limit: fc.integer({ min: 1, max: 4 }),
+      })
+      .map((scan) => ({ kind: "scan", scan }) as const),
+  },
+);
+type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
+
+/** Rows by bucket and key, in hex; a new Map for each state. */
+type Model = ReadonlyMap<string, string>;
+
+class History {
+  readonly #place: BackendPlace;
+  #backend: Backend;
+  #model: Model = new Map();
+  #durable: Model = new Map();
+  /** The model after each write since the last reopening. */
+  #versions: Model[] = [this.#model];
+  #snapshots: { readonly reader: BackendReader & { close(): void }; readonly model: Model }[] = [];
+  #commits: Promise<void>[] = [];
+
+  constructor(place: BackendPlace) {
+    this.#place = place;
+    this.#backend = place.store.open("db");
+  }
+
+  async run(each: Step): Promise<void> {
+    if (each.kind === "write") this.#write(each.rows);
+    else if (each.kind === "commit") this.#commit();
+    else if (each.kind === "await") await Promise.all(this.#commits);
+    else if (each.kind === "snapshot") {
+      this.#snapshots.push({ reader: this.#backend.snapshot(), model: this.#durable });
+    } else if (each.kind === "reopen") await this.#reopen();
+    else {
+      for (const reader of [this.#backend, ...this.#snapshots.map((s) => s.reader)]) {
+        const model = this.#snapshots.find((s) => s.reader === reader)?.model ?? this.#model;
+        expect(scanSome(reader, each.scan)).toEqual(modelScan(model, each.scan));
+      }
+    }
+    this.#check();
+  }
+
+  async end(): Promise<void> {
+    await this.#reopen();
+    this.#check();
+    await close(this.#backend);
+  }
+
+  #write(rows: readonly RowWrite[]): void {
+    this.#backend.write(rows);
+    this.#model = modelWrite(this.#model, rows);
+    this.#versions.push(this.#model);
+  }
+
+  /** A commit saves everything up to it, and perhaps later whole units: never a part of one. */
+  #commit(): void {
+    const version = this.#versions.length - 1;
+    const done = commit(this.#backend, () => {
+      const snapshot = this.#backend.snapshot();
+      this.#durable = modelOf(snapshot);
+      snapshot.close();
+      const allowed = this.#versions.slice(version).map((model) => [...model]);
+      expect(allowed).toContainEqual([...this.#durable]);
+    });
+    this.#commits.push(done);
+  }
+
+  async #reopen(): Promise<void> {
+    for (const { reader } of this.#snapshots) reader.close();
+    this.#snapshots = [];
+    await Promise.all(this.#commits);
+    this.#commits = [];
+    await close(this.#backend);
+    this.#backend = this.#place.reopen().open("db");
+    this.#model = this.#durable;
+    this.#versions = [this.#model];
+  }
+
+  #check(): void {
+    expect(modelOf(this.#backend)).toEqual(this.#model);
+    for (const { reader, model } of this.#snapshots) expect(modelOf(reader)).toEqual(model);
+    for (const [at, value] of this.#model) {
+      const bucket = Number(at[0]) as Bucket;
+      expectBytes(
+        this.#backend.get(bucket, Buffer.from(at.slice(1), "hex")),
+        Buffer.from(value, "hex"),
+      );
+    }
+  }
+}
+
+function modelWrite(model: Model, rows: readonly RowWrite[]): Model {
+  const next = new Map(model);
+  for (const { bucket, key, value } of rows) {
+    if (value === undefined) next.delete(bucket + hex(key));
+    else next.set(bucket + hex(key), hex(value));
+  }
+  return sorted(next);
+}
+
+function sorted(model: Model): Model {
+  return new Map([...model].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function modelOf(reader: BackendReader): Model {
+  const model = new Map<string, string>();
+  for (const bucket of [Bucket.meta, Bucket.key]) {
+    for (const [key, value] of scanAll(reader, bucket)) model.set(bucket + key, value);
+  }
+  return model;
+}
+
+interface LimitedScan {
+  readonly from: Uint8Array;
+  readonly to: Uint8Array | undefined;
+  readonly reverse: boolean;
+  readonly limit: number;
+}
+
+function scanSome(reader: BackendReader, scan: LimitedScan): [string, string][] {
+  const rows: [string, string][] = [];
+  reader.scan(Bucket.key, scan, (key, value) => {
+    rows.push([hex(key), hex(value)]);
+    return rows.length < scan.limit;
+  });
+  return rows;
+}
+
+function modelScan(model: Model, { from, to, reverse, limit }: LimitedScan): [string, string][] {
+  const rows = [...model]
+    .filter(([at]) => at[0] === String(Bucket.key))
+    .map(([at, value]): [string, string] => [at.slice(1), value])
+    .filter(([key]) => key >= hex(from) && (to === undefined || key < hex(to)));
+  return (reverse ? rows.toReversed() : rows).slice(0, limit);
+}
+
+function scanAll(reader: BackendReader, bucket: Bucket, reverse = false): [string, string][] {
+  const rows: [string, string][] = [];
+  reader.scan(bucket, { from: new Uint8Array(0), reverse }, (key, value) => {
+    rows.push([hex(key), hex(value)]);
+    return true;
+  });
+  return rows;
+}
+
+function put(bucket: Bucket, key: Uint8Array, value: Uint8Array): RowWrite {
+  return { bucket, key, value };
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("hex");
+}
+
+/** Faster than toEqual on large values. */
+function expectBytes(actual: Uint8Array | undefined, expected: Uint8Array | undefined): void {
+  expect(actual === undefined).toBe(expected === undefined);
+  if (actual === undefined || expected === undefined) return;
+  expect(actual.length).toBe(expected.length);
+  expect(Buffer.compare(actual, expected)).toBe(0);
+}
+
+function commit(backend: Backend, completed: () => void = () => {}): Promise<void> {
+  return new Promise((resolve, reject) => {
+    backend.commit((error) => {
+      if (error !== undefined) {
+        reject(error);
+        return;
+      }
+      completed();
+      resolve();
+    });
+  });
+}
+
+function copyTo(backend: Backend, into: string): Promise<Error | undefined> {
+  return new Promise((resolve) => {
+    backend.copyTo(into, resolve);
+  });
+}
+
+function close(backend: Backend): Promise<void> {
+  return new Promise((resolve) => {
+    backend.close(resolve);
+  });
+}

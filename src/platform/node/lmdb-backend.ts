@@ -1,0 +1,200 @@
+/**
+ * The backends of one member on LMDB: `<root>/<name>.mdb` each, beside it LMDB's lock file.
+ * Unsaved rows are in memory (row-generations.ts); a commit stores one generation in one LMDB
+ * transaction, and only its durable end (lmdb-env.ts says how that is known) drops the generation.
+ * So a killed process leaves exactly the state of some commit, no older than the last completed.
+ *
+ * Must never let a read of stored rows go past the last completed commit: all reads use one frozen
+ * view, replaced when a commit completes.
+ */
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { invariant } from "../../base/invariant.js";
+import type {
+  Backend,
+  BackendReader,
+  BackendSnapshot,
+  BackendStore,
+  Bucket,
+  RowWrite,
+} from "../backend.js";
+import { RowGenerations } from "../row-generations.js";
+import type { RowOverlay, RowVisit, ScanRange } from "../row-overlay.js";
+import { LmdbEnv, syncDirectory, type View } from "./lmdb-env.js";
+
+const suffix = ".mdb";
+/** A copy that is not complete yet; left over by a crash. */
+const partialSuffix = ".partial";
+type Done = (error: Error | undefined) => void;
+
+/** Creates the directory `root` if needed and removes incomplete copies in it. */
+export function createLmdbBackendStore(root: string): BackendStore {
+  mkdirSync(root, { recursive: true, mode: 0o700 });
+  for (const name of readdirSync(root)) {
+    if (name.includes(partialSuffix)) rmSync(join(root, name));
+  }
+  const openNames = new Set<string>();
+  const pathOf = (name: string) => join(root, name + suffix);
+  return {
+    open(name) {
+      invariant(/^[a-z0-9._-]+$/i.test(name), "backend name", () => ({ name }));
+      invariant(!openNames.has(name), "backend is open already", () => ({ name }));
+      const env = new LmdbEnv(pathOf(name));
+      openNames.add(name);
+      return new LmdbBackend(env, { pathOf, closed: () => openNames.delete(name) });
+    },
+    list() {
+      return readdirSync(root)
+        .filter((name) => name.endsWith(suffix))
+        .map((name) => name.slice(0, -suffix.length))
+        .sort();
+    },
+    remove(name) {
+      invariant(!openNames.has(name), "an open backend cannot be removed", () => ({ name }));
+      rmSync(pathOf(name), { force: true });
+      rmSync(`${pathOf(name)}-lock`, { force: true });
+      syncDirectory(root);
+    },
+  };
+}
+
+interface StoreLinks {
+  pathOf(name: string): string;
+  closed(): void;
+}
+
+class LmdbBackend implements Backend {
+  readonly #env: LmdbEnv;
+  readonly #links: StoreLinks;
+  readonly #generations: RowGenerations;
+  readonly #snapshots = new Set<LmdbSnapshot>();
+  readonly #copies = new Set<Promise<void>>();
+  #view: View;
+  #sizes: { readonly total: number; readonly inUse: number } | undefined;
+
+  constructor(env: LmdbEnv, links: StoreLinks) {
+    this.#env = env;
+    this.#links = links;
+    this.#view = env.view();
+    this.#generations = new RowGenerations({
+      get: (bucket, key) => this.#env.get(this.#view, bucket, key),
+      scan: (bucket, range, visit) => this.#env.scan(this.#view, bucket, { range, visit }),
+      flush: (rows, done) => this.#flush(rows, done),
+      defer: setImmediate,
+    });
+  }
+
+  get(bucket: Bucket, key: Uint8Array): Uint8Array | undefined {
+    return this.#generations.get(bucket, key);
+  }
+
+  scan(bucket: Bucket, range: ScanRange, visit: RowVisit): void {
+    this.#generations.scan(bucket, range, visit);
+  }
+
+  write(rows: readonly RowWrite[]): void {
+    this.#generations.write(rows);
+  }
+
+  commit(done: Done): void {
+    this.#generations.commit(done);
+  }
+
+  snapshot(): BackendSnapshot {
+    this.#view.retain();
+    const closed = () => this.#snapshots.delete(snapshot);
+    const snapshot = new LmdbSnapshot(this.#env, this.#view, closed);
+    this.#snapshots.add(snapshot);
+    return snapshot;
+  }
+
+  sizes(): { readonly total: number; readonly inUse: number } {
+    this.#sizes ??= this.#env.sizes();
+    return this.#sizes;
+  }
+
+  copyTo(into: string, done: Done): void {
+    const copy = this.#copy(into).then(
+      () => setImmediate(done, undefined),
+      (error: Error) => setImmediate(done, error),
+    );
+    const tracked = copy.then(() => void this.#copies.delete(tracked));
+    this.#copies.add(tracked);
+  }
+
+  close(done: () => void): void {
+    this.#generations.close(() => void this.#close().then(() => setImmediate(done)));
+  }
+
+  #flush(rows: RowOverlay, done: Done): void {
+    if (rows.count === 0) {
+      setImmediate(done, undefined);
+      return;
+    }
+    this.#env.store(rows).then(
+      () =>
+        setImmediate(() => {
+          this.#advanceView();
+          done(undefined);
+        }),
+      (error: Error) => setImmediate(done, error),
+    );
+  }
+
+  #advanceView(): void {
+    const former = this.#view;
+    this.#view = this.#env.view();
+    former.release();
+    this.#sizes = undefined;
+  }
+
+  async #copy(into: string): Promise<void> {
+    const path = this.#links.pathOf(into);
+    if (existsSync(path)) throw new Error(`backend ${path} exists already`);
+    const partial = path + partialSuffix;
+    rmSync(partial, { force: true });
+    await this.#env.copy(partial);
+    renameSync(partial, path);
+    syncDirectory(join(path, ".."));
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all(this.#copies);
+    for (const snapshot of this.#snapshots) snapshot.close();
+    this.#view.release();
+    await this.#env.close();
+    this.#links.closed();
+  }
+}
+
+class LmdbSnapshot implements BackendReader, BackendSnapshot {
+  readonly #env: LmdbEnv;
+  readonly #view: View;
+  readonly #closed: () => void;
+  #isOpen = true;
+
+  constructor(env: LmdbEnv, view: View, closed: () => void) {
+    this.#env = env;
+    this.#view = view;
+    this.#closed = closed;
+  }
+
+  get(bucket: Bucket, key: Uint8Array): Uint8Array | undefined {
+    invariant(this.#isOpen, "read of a closed snapshot");
+    return this.#env.get(this.#view, bucket, key);
+  }
+
+  scan(bucket: Bucket, range: ScanRange, visit: RowVisit): void {
+    invariant(this.#isOpen, "read of a closed snapshot");
+    const { from, to } = range;
+    if (to !== undefined && Buffer.compare(from, to) >= 0) return;
+    this.#env.scan(this.#view, bucket, { range, visit });
+  }
+
+  close(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#view.release();
+    this.#closed();
+  }
+}

@@ -1,0 +1,218 @@
+/**
+ * One LMDB file: the durable rows of a backend, one named database for each bucket. All use of the
+ * `lmdb` package is here.
+ *
+ * How durability is known. With its default `overlappingSync` the package lets a transaction be
+ * seen before it is on disk. With it off (package 3.5, read in its C source) `mdb_txn_commit` runs
+ * on a thread-pool thread and in this order: writes the pages, fdatasync, writes the meta page
+ * through a descriptor opened with O_DSYNC, only then makes the transaction visible to readers and
+ * marks its instructions committed. The promise of a batch resolves on that mark, so it means:
+ * durable. A crash before the meta page is written leaves the former state whole.
+ *
+ * A batch is one transaction because the package's writer never commits inside a batch block; one
+ * that fails is aborted whole. Values read are copied out of the map: callers may keep them.
+ */
+import { closeSync, fsyncSync, openSync, statSync } from "node:fs";
+import { open as openAsync } from "node:fs/promises";
+import { dirname } from "node:path";
+import { type Database, open, type RangeOptions, type RootDatabase, type Transaction } from "lmdb";
+import { type Bucket, bucketNames } from "../backend.js";
+import type { RowOverlay, RowVisit, ScanRange } from "../row-overlay.js";
+import { checkDataFile, damage } from "./lmdb-file.js";
+
+/** Address space only: LMDB doubles it when the file outgrows it. */
+const mapBytes = 1024 ** 3;
+/** Readers: the current view, open snapshots, and running copies. */
+const readersMax = 126;
+const firstKey = Uint8Array.of(0);
+
+/** The package's members that its type declarations leave out. */
+interface Rows extends Database<Uint8Array, Uint8Array> {
+  lastSize: number;
+  getBinaryFast(key: Uint8Array, options?: { transaction: Transaction }): ReusedBuffer | undefined;
+}
+/** The package's own buffer: `length` is that of the last value, `maxLength` the true one. */
+interface ReusedBuffer extends Buffer {
+  readonly maxLength: number;
+}
+interface TreeStats {
+  readonly pageSize: number;
+  readonly treeBranchPageCount: number;
+  readonly treeLeafPageCount: number;
+  readonly overflowPages: number;
+}
+
+/** A frozen read transaction; holds the pages of its state until `release`. */
+export interface View {
+  readonly options: { readonly transaction: Transaction };
+  retain(): void;
+  release(): void;
+}
+
+export class LmdbEnv {
+  readonly path: string;
+  readonly #root: RootDatabase<Uint8Array, Uint8Array>;
+  readonly #buckets: readonly Rows[];
+  #reused: ReusedBuffer | undefined;
+  #reusedBytes: Uint8Array = new Uint8Array(0);
+
+  /** Creates the file if absent. @throws DamageError if it is not ours or cannot be read. */
+  constructor(path: string) {
+    this.path = path;
+    const isNew = !checkDataFile(path);
+    const binary = { encoding: "binary", keyEncoding: "binary" } as const;
+    try {
+      this.#root = open<Uint8Array, Uint8Array>({
+        path,
+        ...binary,
+        noSubdir: true,
+        overlappingSync: false,
+        eventTurnBatching: false,
+        maxDbs: bucketNames.length,
+        maxReaders: readersMax,
+        mapSize: mapBytes,
+      });
+      this.#buckets = bucketNames.map(
+        (name) => this.#root.openDB<Uint8Array, Uint8Array>({ name, ...binary }) as Rows,
+      );
+    } catch (error) {
+      throw damage(path, messageOf(error));
+    }
+    if (isNew) syncDirectory(dirname(path));
+  }
+
+  /** The last committed state, frozen. */
+  view(): View {
+    // The package shares one read transaction within an event turn and may keep cursors for it;
+    // a reset before and after makes this one new, and ours alone.
+    this.#root.resetReadTxn();
+    const transaction = this.#root.useReadTransaction();
+    this.#root.resetReadTxn();
+    const counted = transaction as Transaction & { use(): void };
+    return {
+      options: { transaction },
+      retain: () => counted.use(),
+      release: () => transaction.done(),
+    };
+  }
+
+  get(view: View, bucket: Bucket, key: Uint8Array): Uint8Array | undefined {
+    const rows = this.#buckets[bucket] as Rows;
+    try {
+      const reused = rows.getBinaryFast(key, view.options);
+      if (reused === undefined) return undefined;
+      if (reused !== this.#reused) {
+        // Values too big for the reused buffer come as a view of the map, or in a larger buffer.
+        if (reused.maxLength === undefined) return new Uint8Array(reused);
+        this.#reused = reused;
+        this.#reusedBytes = new Uint8Array(reused.buffer, reused.byteOffset, reused.maxLength);
+      }
+      return this.#reusedBytes.slice(0, rows.lastSize);
+    } catch (error) {
+      throw damage(this.path, messageOf(error));
+    }
+  }
+
+  scan(view: View, bucket: Bucket, scan: { range: ScanRange; visit: RowVisit }): void {
+    const { range, visit } = scan;
+    const from = range.from.length === 0 ? firstKey : range.from;
+    const bounds: object =
+      range.reverse === true
+        ? { start: range.to, end: from, reverse: true, exclusiveStart: true, inclusiveEnd: true }
+        : { start: from, end: range.to };
+    const rows = (this.#buckets[bucket] as Rows).getRange({
+      ...bounds,
+      ...view.options,
+    } as RangeOptions);
+    const iterator = rows[Symbol.iterator]();
+    try {
+      for (;;) {
+        const step = this.#next(iterator);
+        if (step.done === true || !visit(step.value.key, step.value.value)) return;
+      }
+    } finally {
+      iterator.return?.();
+    }
+  }
+
+  /** Resolves when the rows are durable; rejects when none of them is. */
+  async store(rows: RowOverlay): Promise<void> {
+    try {
+      await this.#root.batch(() => {
+        for (const { bucket, key, value } of rows.rows()) {
+          const target = this.#buckets[bucket] as Rows;
+          if (value === undefined) target.remove(key);
+          else target.put(key, value);
+        }
+      });
+    } catch (error) {
+      throw new Error(`commit of backend ${this.path} failed: ${await causeOf(error)}`, {
+        cause: error,
+      });
+    }
+  }
+
+  /** Bytes of the file, and of the pages that hold rows or LMDB's own records. */
+  sizes(): { readonly total: number; readonly inUse: number } {
+    const { size: total } = statSync(this.path);
+    const stats = this.#root.getStats() as { root: TreeStats; free: TreeStats };
+    const trees = [stats.root, stats.free, ...this.#buckets.map(bucketStats)];
+    this.#root.resetReadTxn();
+    const pages = trees.reduce((sum, tree) => sum + treePages(tree), metaPages);
+    return { total, inUse: pages * stats.root.pageSize };
+  }
+
+  /** Writes a compact copy of the last committed state to a new file, durably. */
+  async copy(path: string): Promise<void> {
+    await this.#root.backup(path, true);
+    const file = await openAsync(path, "r+");
+    try {
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#root.close();
+  }
+
+  #next(iterator: Iterator<{ key: Uint8Array; value: Uint8Array }>) {
+    try {
+      return iterator.next();
+    } catch (error) {
+      throw damage(this.path, messageOf(error));
+    }
+  }
+}
+
+const metaPages = 2;
+
+function bucketStats(rows: Rows): TreeStats {
+  return (rows as unknown as { db: { stat(): TreeStats } }).db.stat();
+}
+
+function treePages(tree: TreeStats): number {
+  return tree.treeBranchPageCount + tree.treeLeafPageCount + tree.overflowPages;
+}
+
+/** Makes creations, renames and removals in a directory durable. */
+export function syncDirectory(path: string): void {
+  const directory = openSync(path, "r");
+  try {
+    fsyncSync(directory);
+  } finally {
+    closeSync(directory);
+  }
+}
+
+/** The package rejects with a general error whose `commitError` is a promise of the real one. */
+async function causeOf(error: unknown): Promise<string> {
+  const { commitError } = error as { commitError?: Promise<never> };
+  if (commitError === undefined) return messageOf(error);
+  return commitError.then(() => messageOf(error), messageOf);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,125 @@
+/**
+ * The part of a backend that is the same everywhere: unsaved writes in two generations above the
+ * stored rows. Writes go to the open generation; a commit closes it and hands it to the store
+ * whole, so that a `write` is never split, while new writes go to the next one. A generation stays
+ * readable here until the store reports that its rows are durable.
+ *
+ * Must never drop a generation earlier, and never flush again after a failure: what a failed write
+ * left behind is unknown.
+ */
+import { invariant } from "../base/invariant.js";
+import type { Bucket, RowWrite } from "./backend.js";
+import { type StoredScan, scanLayers } from "./layered-scan.js";
+import { keyText, RowOverlay, type RowVisit, type ScanRange } from "./row-overlay.js";
+
+type Done = (error: Error | undefined) => void;
+
+/** The rows below the generations. */
+export interface StoredRows {
+  get(bucket: Bucket, key: Uint8Array): Uint8Array | undefined;
+  readonly scan: StoredScan;
+  /**
+   * Stores all rows or none, then calls `done` once, later, when they are durable and `get` and
+   * `scan` show them. May be called with no rows. Called again only after `done`.
+   */
+  flush(rows: RowOverlay, done: Done): void;
+  /** Calls `fn` once, later. */
+  defer(fn: () => void): void;
+}
+
+export class RowGenerations {
+  readonly #stored: StoredRows;
+  #open = new RowOverlay();
+  #flushing: RowOverlay | undefined;
+  #layers: readonly RowOverlay[];
+  #waiting: Done[] = [];
+  #failure: Error | undefined;
+  #whenIdle: (() => void) | undefined;
+
+  constructor(stored: StoredRows) {
+    this.#stored = stored;
+    this.#layers = [this.#open];
+  }
+
+  write(rows: readonly RowWrite[]): void {
+    this.#checkUsable();
+    this.#open.apply(rows);
+  }
+
+  get(bucket: Bucket, key: Uint8Array): Uint8Array | undefined {
+    const flushing = this.#flushing;
+    const isFlushed = flushing === undefined || flushing.isEmpty(bucket);
+    if (!isFlushed || !this.#open.isEmpty(bucket)) {
+      const text = keyText(key);
+      const row = this.#open.find(bucket, text) ?? flushing?.find(bucket, text);
+      if (row !== undefined) return row.value;
+    }
+    return this.#stored.get(bucket, key);
+  }
+
+  scan(bucket: Bucket, range: ScanRange, visit: RowVisit): void {
+    const layers = { overlays: this.#layers, stored: this.#stored.scan };
+    scanLayers(layers, bucket, { range, visit });
+  }
+
+  commit(done: Done): void {
+    invariant(this.#whenIdle === undefined, "commit on a closed backend");
+    const failure = this.#failure;
+    if (failure !== undefined) {
+      this.#stored.defer(() => done(failure));
+      return;
+    }
+    this.#waiting.push(done);
+    if (this.#flushing === undefined) this.#flush();
+  }
+
+  /** Calls `idle` once, now or when the running flush has ended; nothing is written any more. */
+  close(idle: () => void): void {
+    invariant(this.#whenIdle === undefined, "a backend is closed once");
+    this.#whenIdle = idle;
+    if (this.#flushing === undefined) idle();
+  }
+
+  #flush(): void {
+    const batch = this.#waiting;
+    this.#waiting = [];
+    const rows = this.#open;
+    this.#flushing = rows;
+    this.#open = new RowOverlay();
+    this.#layers = [this.#open, rows];
+    this.#stored.flush(rows, (error) => this.#flushed(batch, error));
+  }
+
+  #flushed(batch: readonly Done[], error: Error | undefined): void {
+    if (error !== undefined) this.#fail(batch, error);
+    else {
+      this.#flushing = undefined;
+      this.#layers = [this.#open];
+      for (const done of batch) done(undefined);
+      const isNextDue = this.#waiting.length > 0 && this.#flushing === undefined;
+      if (isNextDue && this.#whenIdle === undefined) this.#flush();
+      else if (this.#whenIdle !== undefined) this.#abandon();
+    }
+  }
+
+  /** The failed rows stay readable: what was applied to them was not wrong, only not saved. */
+  #fail(batch: readonly Done[], error: Error): void {
+    this.#failure = error;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const done of [...batch, ...waiting]) done(error);
+    this.#whenIdle?.();
+  }
+
+  #abandon(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const done of waiting) done(new Error("the backend was closed before this commit"));
+    this.#whenIdle?.();
+  }
+
+  #checkUsable(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    invariant(this.#whenIdle === undefined, "write to a closed backend");
+  }
+}

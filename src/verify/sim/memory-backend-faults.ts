@@ -1,0 +1,76 @@
+/**
+ * Faults of the simulated backends. Each changes what the disk holds, behind the member's back, as
+ * a failing disk would; the caller draws which and when from its seed.
+ */
+import { invariant } from "../../base/invariant.js";
+import type { Bucket } from "../../platform/backend.js";
+import type { MemoryFile } from "./memory-backend-file.js";
+import type { RowImage } from "./row-image.js";
+
+export class MemoryFaults {
+  readonly #files: ReadonlyMap<string, MemoryFile>;
+
+  constructor(files: ReadonlyMap<string, MemoryFile>) {
+    this.#files = files;
+  }
+
+  /** The next commit that starts on this backend fails; nothing of it becomes durable. */
+  failNextCommit(name: string, error: Error): void {
+    this.#file(name).nextFailure = error;
+  }
+
+  /**
+   * Flips one bit of a stored value, in every slot that shares the row; open backends see it at
+   * once, as through a memory map. Returns the row's key, or undefined if there is no such bit.
+   *
+   * @param where `row`: position in byte order, modulo the rows; `bit`: modulo the value's bits
+   */
+  flipBit(
+    name: string,
+    where: { readonly bucket: Bucket; readonly row: number; readonly bit: number },
+  ): Uint8Array | undefined {
+    const file = this.#file(name);
+    const found = rowAt(file.current, where.bucket, where.row);
+    if (found === undefined || found.value.length === 0) return undefined;
+    const value = found.value.slice();
+    const bit = where.bit % (value.length * 8);
+    value[bit >>> 3] = (value[bit >>> 3] as number) ^ (1 << (bit & 7));
+    const flip = (rows: RowImage) =>
+      rows.get(where.bucket, found.key) === found.value
+        ? rows.with([{ bucket: where.bucket, key: found.key, value }])
+        : rows;
+    file.former = flip(file.former);
+    if (file.inFlight !== undefined) file.inFlight = flip(file.inFlight);
+    file.current = flip(file.current);
+    return found.key;
+  }
+
+  /**
+   * Loses the last completed commit: the disk acknowledged the meta page and did not keep it.
+   * Apply it to a store that was made from an image, before `open`: a running system would
+   * still have read the page from its cache.
+   */
+  swapStale(name: string): void {
+    const file = this.#file(name);
+    file.current = file.former;
+  }
+
+  #file(name: string): MemoryFile {
+    const file = this.#files.get(name);
+    invariant(file !== undefined, "no such backend", () => ({ name }));
+    return file;
+  }
+}
+
+function rowAt(rows: RowImage, bucket: Bucket, row: number) {
+  const count = rows.rowCount(bucket);
+  if (count === 0) return undefined;
+  let skip = row % count;
+  let found: { readonly key: Uint8Array; readonly value: Uint8Array } | undefined;
+  rows.scan(bucket, { from: new Uint8Array(0) }, (key, value) => {
+    found = { key, value };
+    skip -= 1;
+    return skip >= 0;
+  });
+  return found;
+}

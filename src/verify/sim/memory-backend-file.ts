@@ -1,0 +1,36 @@
+/** The modelled disk state of one simulated backend; see memory-backend.ts for the model. */
+import type { RowImage } from "./row-image.js";
+
+export interface MemoryFile {
+  /** The state under the meta slot that is current. */
+  current: RowImage;
+  /** The state under the other slot: the commit before. */
+  former: RowImage;
+  /** The state that a running commit is about to make current. */
+  inFlight: RowImage | undefined;
+  /** A copy that is not complete: a crash keeps all of it or nothing. */
+  isPartial: boolean;
+  /** The next commit fails with this error. */
+  nextFailure: Error | undefined;
+  /** Length of the file: it never shrinks. */
+  bytes: number;
+}
+
+/** What one member's disk holds, by backend name. Restart from it with `createMemoryBackendStore`. */
+export type StoreImage = ReadonlyMap<string, MemoryFile>;
+
+export function newFile(rows: RowImage): MemoryFile {
+  return {
+    current: rows,
+    former: rows,
+    inFlight: undefined,
+    isPartial: false,
+    nextFailure: undefined,
+    bytes: rows.bytes,
+  };
+}
+
+export function withCommit(file: MemoryFile, rows: RowImage): MemoryFile {
+  const bytes = Math.max(file.bytes, rows.bytes);
+  return { ...file, former: file.current, current: rows, bytes };
+}

@@ -1,0 +1,218 @@
+/**
+ * The simulator's backends: the contract of platform/backend.ts over a modelled disk. Deterministic:
+ * every completion goes through the injected `defer`.
+ *
+ * Model of one file: two meta slots, A and B, each a whole state of the rows. A commit writes its
+ * state under the slot that is not current; the moment the slot becomes current is the moment of
+ * durability. A crash while a commit is in flight therefore leaves either the old state or the new
+ * one, whole, and `crashImages` lists both. A copy in flight is there completely or not at all.
+ */
+import { invariant } from "../../base/invariant.js";
+import type {
+  Backend,
+  BackendSnapshot,
+  BackendStore,
+  Bucket,
+  RowWrite,
+} from "../../platform/backend.js";
+import { RowGenerations } from "../../platform/row-generations.js";
+import type { RowOverlay, RowVisit, ScanRange } from "../../platform/row-overlay.js";
+import { MemoryFaults } from "./memory-backend-faults.js";
+import { type MemoryFile, newFile, type StoreImage, withCommit } from "./memory-backend-file.js";
+import { emptyRows, type RowImage } from "./row-image.js";
+
+type Done = (error: Error | undefined) => void;
+
+export interface MemoryBackendOptions {
+  /** Runs `fn` once, later; the order of these calls is the simulator's choice. */
+  readonly defer: (fn: () => void) => void;
+  /** What a crash or a clean stop left behind; nothing for a new member. */
+  readonly image?: StoreImage;
+}
+
+export interface MemoryBackendStore extends BackendStore {
+  readonly faults: MemoryFaults;
+  /**
+   * Every state of the disk that a crash at this instant can leave, the oldest first. Images are
+   * frozen: later work on this store does not change them.
+   */
+  crashImages(): StoreImage[];
+  /** Stops everything: no completion is called any more. The store is then of no use. */
+  crash(): void;
+}
+
+export function createMemoryBackendStore(options: MemoryBackendOptions): MemoryBackendStore {
+  return new MemoryStore(options);
+}
+
+class MemoryStore implements MemoryBackendStore {
+  readonly faults: MemoryFaults;
+  readonly #files = new Map<string, MemoryFile>();
+  readonly #open = new Set<string>();
+  readonly #defer: (fn: () => void) => void;
+  #isCrashed = false;
+
+  constructor(options: MemoryBackendOptions) {
+    this.#defer = (fn) =>
+      options.defer(() => {
+        if (!this.#isCrashed) fn();
+      });
+    for (const [name, file] of options.image ?? []) this.#files.set(name, { ...file });
+    this.faults = new MemoryFaults(this.#files);
+  }
+
+  open(name: string): Backend {
+    invariant(!this.#open.has(name), "backend is open already", () => ({ name }));
+    const found = this.#files.get(name);
+    const file = found === undefined || found.isPartial ? newFile(emptyRows) : found;
+    this.#files.set(name, file);
+    this.#open.add(name);
+    return new MemoryBackend(file, {
+      defer: this.#defer,
+      closed: () => this.#open.delete(name),
+      copy: (into, rows) => this.#copy(into, rows),
+    });
+  }
+
+  list(): string[] {
+    return [...this.#files.keys()].filter((name) => !this.#files.get(name)?.isPartial).sort();
+  }
+
+  remove(name: string): void {
+    invariant(!this.#open.has(name), "an open backend cannot be removed", () => ({ name }));
+    this.#files.delete(name);
+  }
+
+  crashImages(): StoreImage[] {
+    let images: StoreImage[] = [new Map()];
+    for (const [name, file] of this.#files) {
+      const states = file.isPartial ? [undefined, file] : [file];
+      const ends = file.inFlight === undefined ? states : [file, withCommit(file, file.inFlight)];
+      images = ends.flatMap((end) => images.map((image) => withFile(image, name, end)));
+    }
+    return images;
+  }
+
+  crash(): void {
+    this.#isCrashed = true;
+  }
+
+  /** Returns what makes the copy durable, or undefined if the name is taken. */
+  #copy(into: string, rows: RowImage): (() => void) | undefined {
+    if (this.#files.has(into)) return undefined;
+    const file: MemoryFile = { ...newFile(rows), isPartial: true };
+    this.#files.set(into, file);
+    return () => {
+      file.isPartial = false;
+    };
+  }
+}
+
+function withFile(image: StoreImage, name: string, file: MemoryFile | undefined): StoreImage {
+  const next = new Map(image);
+  if (file !== undefined) {
+    next.set(name, { ...file, inFlight: undefined, isPartial: false, nextFailure: undefined });
+  }
+  return next;
+}
+
+interface StoreLinks {
+  defer(fn: () => void): void;
+  closed(): void;
+  copy(into: string, rows: RowImage): (() => void) | undefined;
+}
+
+class MemoryBackend implements Backend {
+  readonly #file: MemoryFile;
+  readonly #links: StoreLinks;
+  readonly #generations: RowGenerations;
+  #copies = 0;
+  #whenCopied: (() => void) | undefined;
+
+  constructor(file: MemoryFile, links: StoreLinks) {
+    this.#file = file;
+    this.#links = links;
+    this.#generations = new RowGenerations({
+      get: (bucket, key) => file.current.get(bucket, key),
+      scan: (bucket, range, visit) => file.current.scan(bucket, range, visit),
+      flush: (rows, done) => this.#flush(rows, done),
+      defer: (fn) => links.defer(fn),
+    });
+  }
+
+  get(bucket: Bucket, key: Uint8Array): Uint8Array | undefined {
+    return this.#generations.get(bucket, key);
+  }
+
+  scan(bucket: Bucket, range: ScanRange, visit: RowVisit): void {
+    this.#generations.scan(bucket, range, visit);
+  }
+
+  write(rows: readonly RowWrite[]): void {
+    this.#generations.write(rows);
+  }
+
+  commit(done: Done): void {
+    this.#generations.commit(done);
+  }
+
+  snapshot(): BackendSnapshot {
+    let rows: RowImage | undefined = this.#file.current;
+    const view = () => {
+      invariant(rows !== undefined, "read of a closed snapshot");
+      return rows;
+    };
+    return {
+      get: (bucket, key) => view().get(bucket, key),
+      scan: (bucket, range, visit) => view().scan(bucket, range, visit),
+      close: () => {
+        rows = undefined;
+      },
+    };
+  }
+
+  sizes(): { readonly total: number; readonly inUse: number } {
+    return { total: this.#file.bytes, inUse: this.#file.current.bytes };
+  }
+
+  copyTo(into: string, done: Done): void {
+    const finish = this.#links.copy(into, this.#file.current);
+    this.#copies += 1;
+    this.#links.defer(() => {
+      finish?.();
+      this.#copies -= 1;
+      done(finish === undefined ? new Error(`backend ${into} exists already`) : undefined);
+      if (this.#copies === 0) this.#whenCopied?.();
+    });
+  }
+
+  close(done: () => void): void {
+    const closed = () =>
+      this.#links.defer(() => {
+        this.#links.closed();
+        done();
+      });
+    this.#generations.close(() => {
+      if (this.#copies === 0) closed();
+      else this.#whenCopied = closed;
+    });
+  }
+
+  #flush(rows: RowOverlay, done: Done): void {
+    const file = this.#file;
+    const failure = file.nextFailure;
+    if (failure !== undefined) {
+      file.nextFailure = undefined;
+      this.#links.defer(() => done(failure));
+      return;
+    }
+    const next = rows.count === 0 ? file.current : file.current.with(rows.rows());
+    file.inFlight = next;
+    this.#links.defer(() => {
+      // A bit that flipped meanwhile lies in a page that both slots share.
+      Object.assign(file, withCommit(file, file.inFlight ?? next));
+      file.inFlight = undefined;
+      done(undefined);
+    });
+  }
+}
