@@ -2,9 +2,7 @@
  * How etcd computes the ids of members and clusters: the first 8 bytes, big-endian, of a SHA-1
  * over what identifies them. Pure: the hash function and the time are the caller's.
  */
-
-/** SHA-1 of all bytes: 20 bytes. */
-export type Sha1 = (bytes: Uint8Array) => Uint8Array;
+import type { Sha1 } from "../../platform/hash.js";
 
 /**
  * `token` is the initial cluster token. `unixSeconds` belongs to members that join a running

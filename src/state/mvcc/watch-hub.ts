@@ -1,71 +1,284 @@
 /**
- * Placeholder of the watch hub's contract; the implementation replaces this file's types in place.
+ * Fans changes of the key space out to watchers (etcd's watchable store, without its threads).
+ *
+ * A watcher is either in step ("synced": it gets new events in the turn that applied them) or it
+ * catches up from the store. A stream whose transport is full is left alone: each of its watchers
+ * that misses an event keeps only its next revision, so a slow client costs no memory per event
+ * and delays nobody. Between calls the hub holds no event at all; what one call holds is bounded
+ * (see watch-catch-up.ts). Each watcher gets whole revisions, ascending, without gap or duplicate.
+ *
+ * It must never be asked anything between an apply and the `notify` of its events.
  */
-import type { KvBytes, KvEvent, RevisionEvents } from "../types.js";
+import { invariant } from "../../base/invariant.js";
+import type { KvReader, RevisionEvents } from "../types.js";
+import { CatchUp, type CatchUpLimits, defaultCatchUpLimits } from "./watch-catch-up.js";
+import { EventView, isWanted } from "./watch-event.js";
+import { keyText, WatchIndex } from "./watch-index.js";
+import { StreamState, type Watcher } from "./watch-stream.js";
+import type { WatchedEvent, WatchHub, WatchNotice, WatchSpec, WatchStream } from "./watch-types.js";
 
-export interface WatchSpec {
-  /** 0n: the hub picks the next free id of the stream, from 0 upward. */
-  readonly watchId: bigint;
-  readonly key: Uint8Array;
-  /** Empty: the single key. A single 0 byte: everything from `key` on. */
-  readonly rangeEnd: Uint8Array;
-  /** 0: from now. */
-  readonly startRevision: number;
-  readonly progressNotify: boolean;
-  readonly noPut: boolean;
-  readonly noDelete: boolean;
-  readonly prevKv: boolean;
+export type * from "./watch-types.js";
+
+export interface WatchHubOptions {
+  /** Called when `catchUp` has become worth calling; must not call back into the hub. */
+  readonly onBehind?: () => void;
+  readonly limits?: Partial<CatchUpLimits>;
 }
 
-/** What a stream is told, in wire order. */
-export type WatchNotice =
-  | { readonly kind: "created"; readonly watchId: bigint; readonly revision: number }
-  /** All of this watcher's events of one or more whole revisions, in order. */
-  | {
-      readonly kind: "events";
-      readonly watchId: bigint;
-      readonly revision: number;
-      readonly events: readonly { readonly event: KvEvent; readonly prevKv: KvBytes | undefined }[];
-    }
-  /** `compactRevision` > 0: history at the wanted revision is gone. */
-  | {
-      readonly kind: "canceled";
-      readonly watchId: bigint;
-      readonly compactRevision: number;
-      readonly revision: number;
-    }
-  /** watchId -1n: for the whole stream, as answer to a progress request. */
-  | { readonly kind: "progress"; readonly watchId: bigint; readonly revision: number };
-
-export interface WatchStream {
-  /** Undefined when accepted (a "created" notice follows); otherwise why not. */
-  create(spec: WatchSpec): "emptyRange" | "duplicateId" | "badRevision" | undefined;
-  /** False: no such watcher on this stream. A "canceled" notice follows a true. */
-  cancel(watchId: bigint): boolean;
-  requestProgress(): void;
-  /** The transport can take more again: see WatchHub.open. */
-  resume(): void;
-  close(): void;
+/** `kv` is the applied state; see WatchHub for what the caller owes. */
+export function createWatchHub(kv: KvReader, options: WatchHubOptions = {}): WatchHub {
+  return new Hub(kv, options);
 }
 
-export interface WatchHub {
-  /**
-   * `deliver` takes one notice and returns false when the transport is full; then nothing more is
-   * delivered to this stream until `resume`, and its watchers catch up from the store later.
-   */
-  open(deliver: (notice: WatchNotice) => boolean): WatchStream;
-  /** New events, in the turn that applied them; revisions strictly ascending. */
-  notify(events: RevisionEvents): void;
-  /** A bounded amount of catch-up; true while there is more. Called by the member's timer. */
-  catchUp(): boolean;
-  /** Periodic progress for watchers that asked for it and saw nothing since the last call. */
-  tickProgress(): void;
-  stats(): {
-    readonly streams: number;
-    readonly watchers: number;
-    readonly slow: number;
-    readonly pendingEvents: number;
-  };
-  /** Ends all streams (the member stops, or the store was replaced by a snapshot). */
-  closeAll(): void;
+class Hub implements WatchHub {
+  readonly #kv: KvReader;
+  readonly #onBehind: () => void;
+  readonly #streams = new Set<StreamState>();
+  readonly #synced = new WatchIndex<Watcher>();
+  readonly #queue = new Set<Watcher>();
+  readonly #catchUp: CatchUp;
+  #notified = 0;
+
+  constructor(kv: KvReader, options: WatchHubOptions) {
+    this.#kv = kv;
+    this.#onBehind = options.onBehind ?? (() => {});
+    const limits = { ...defaultCatchUpLimits, ...options.limits };
+    this.#catchUp = new CatchUp(kv, limits, (watcher) =>
+      this.#handOver(watcher, this.#kv.revision()),
+    );
+  }
+
+  open(deliver: (notice: WatchNotice) => boolean): WatchStream {
+    const stream = new StreamState(deliver);
+    this.#streams.add(stream);
+    return {
+      create: (spec) => this.#create(stream, spec),
+      cancel: (watchId) => this.#cancel(stream, watchId),
+      requestProgress: () => this.#requestProgress(stream),
+      resume: () => this.#resume(stream),
+      close: () => this.#close(stream),
+    };
+  }
+
+  notify({ revision, events }: RevisionEvents): void {
+    invariant(revision > this.#notified, "events are notified out of order", () => ({
+      revision,
+      notified: this.#notified,
+    }));
+    this.#notified = revision;
+    if (this.#synced.size === 0) return;
+    const touched: Watcher[] = [];
+    const hits: Watcher[] = [];
+    for (const event of events) {
+      hits.length = 0;
+      this.#synced.collect(keyText(event.key), hits);
+      if (hits.length === 0) continue;
+      const view = new EventView(this.#kv, event, revision);
+      for (const watcher of hits) {
+        // A future start, or a watcher that was created after this revision was applied.
+        if (revision < watcher.next || !isWanted(watcher, event)) continue;
+        // Nothing is collected, nor a previous value read, for a stream that cannot take it.
+        if (watcher.stream.isFull) {
+          this.#fallBehind(watcher, revision);
+        } else if (events.length === 1) {
+          this.#sendEvents(watcher, revision, view.listFor(watcher));
+        } else {
+          if (watcher.pending.length === 0) {
+            watcher.pendingFrom = revision;
+            touched.push(watcher);
+          }
+          watcher.pending.push(view.listFor(watcher)[0]);
+        }
+      }
+    }
+    for (const watcher of touched) this.#handOver(watcher, revision);
+  }
+
+  catchUp(): boolean {
+    this.#cancelCompacted();
+    if (this.#queue.size === 0) return false;
+    const revision = this.#kv.revision();
+    for (const watcher of this.#catchUp.run(this.#queue)) {
+      if (watcher.state !== "queued" || watcher.next <= revision) continue;
+      this.#queue.delete(watcher);
+      watcher.state = "synced";
+      this.#synced.add(watcher);
+    }
+    return this.#queue.size > 0;
+  }
+
+  tickProgress(): void {
+    const revision = this.#kv.revision();
+    for (const stream of this.#streams) {
+      for (const watcher of stream.watchers.values()) {
+        if (!watcher.progressNotify) continue;
+        const isDue = !watcher.sawEvents && !stream.isFull && isCurrent(watcher, revision);
+        watcher.sawEvents = false;
+        if (isDue) stream.send({ kind: "progress", watchId: watcher.id, revision });
+      }
+    }
+  }
+
+  stats() {
+    let watchers = 0;
+    let slow = this.#queue.size;
+    let pendingEvents = 0;
+    for (const stream of this.#streams) {
+      watchers += stream.watchers.size;
+      slow += stream.parked.size;
+      pendingEvents += stream.heldCount;
+    }
+    return { streams: this.#streams.size, watchers, slow, pendingEvents };
+  }
+
+  closeAll(): void {
+    for (const stream of [...this.#streams]) {
+      this.#close(stream);
+      stream.end("stopped");
+    }
+    // The next store may be another one, whose revisions start where it likes.
+    this.#notified = 0;
+  }
+
+  #create(stream: StreamState, spec: WatchSpec): ReturnType<WatchStream["create"]> {
+    if (stream.isClosed) return undefined;
+    const current = this.#kv.revision();
+    const { key, rangeEnd, startRevision } = spec;
+    const start = key.length === 0 ? "\0" : keyText(key);
+    const isSingleKey = rangeEnd.length === 0;
+    const isToTheEnd = rangeEnd.length === 1 && rangeEnd[0] === 0;
+    const end = isSingleKey || isToTheEnd ? undefined : keyText(rangeEnd);
+    if (startRevision < 0) return "badRevision";
+    if (end !== undefined && start >= end) return "emptyRange";
+    if (spec.watchId !== 0n && stream.watchers.has(spec.watchId)) return "duplicateId";
+    const next = startRevision === 0 ? current + 1 : startRevision;
+    const watcher: Watcher = {
+      id: spec.watchId === 0n ? stream.freeId() : spec.watchId,
+      stream,
+      start,
+      end,
+      isSingleKey,
+      startRevision,
+      noPut: spec.noPut,
+      noDelete: spec.noDelete,
+      prevKv: spec.prevKv,
+      progressNotify: spec.progressNotify,
+      state: "synced",
+      next,
+      sawEvents: false,
+      pending: [],
+      pendingFrom: 0,
+    };
+    stream.watchers.set(watcher.id, watcher);
+    if (next > current) this.#synced.add(watcher);
+    else this.#wait(watcher);
+    this.#answer(stream, { kind: "created", watchId: watcher.id, revision: current });
+    return undefined;
+  }
+
+  #cancel(stream: StreamState, watchId: bigint): boolean {
+    const watcher = stream.watchers.get(watchId);
+    if (watcher === undefined) return false;
+    this.#drop(watcher);
+    const revision = this.#kv.revision();
+    this.#answer(stream, { kind: "canceled", watchId, compactRevision: 0, revision });
+    return true;
+  }
+
+  #requestProgress(stream: StreamState): void {
+    if (stream.isClosed) return;
+    // One answer is enough for all requests made while nothing can be sent.
+    stream.isProgressAsked = stream.isFull;
+    if (stream.isFull || stream.watchers.size === 0) return;
+    const revision = this.#kv.revision();
+    for (const watcher of stream.watchers.values()) if (!isCurrent(watcher, revision)) return;
+    stream.send({ kind: "progress", watchId: -1n, revision });
+  }
+
+  #resume(stream: StreamState): void {
+    if (stream.isClosed) return;
+    stream.drain();
+    if (stream.isFull || stream.isClosed) return;
+    if (stream.isProgressAsked) this.#requestProgress(stream);
+    const parked = [...stream.parked];
+    stream.parked.clear();
+    for (const watcher of parked) this.#wait(watcher);
+  }
+
+  #close(stream: StreamState): void {
+    stream.isClosed = true;
+    this.#streams.delete(stream);
+    for (const watcher of stream.watchers.values()) this.#drop(watcher);
+  }
+
+  #answer(stream: StreamState, notice: WatchNotice): void {
+    if (stream.answer(notice)) return;
+    this.#close(stream);
+    stream.end("overloaded");
+  }
+
+  /** Those whose history is gone learn the oldest revision that is left. */
+  #cancelCompacted(): void {
+    const compactRevision = this.#kv.compactRevision();
+    for (const watcher of this.#queue) {
+      if (watcher.next >= compactRevision) continue;
+      this.#drop(watcher);
+      const { id: watchId, stream } = watcher;
+      this.#answer(stream, { kind: "canceled", watchId, compactRevision, revision: 0 });
+    }
+  }
+
+  /** Sends `pending` and returns true; or false: the watcher must read it again, or is gone. */
+  #handOver(watcher: Watcher, revision: number): boolean {
+    const events = watcher.pending;
+    watcher.pending = [];
+    if (watcher.state === "gone") return false;
+    if (watcher.stream.isFull) {
+      this.#fallBehind(watcher, watcher.pendingFrom);
+      return false;
+    }
+    this.#sendEvents(watcher, revision, events);
+    return true;
+  }
+
+  #sendEvents(watcher: Watcher, revision: number, events: readonly WatchedEvent[]): void {
+    if (watcher.state === "gone") return;
+    watcher.sawEvents = true;
+    watcher.stream.send({ kind: "events", watchId: watcher.id, revision, events });
+  }
+
+  /** The watcher has everything below `next` and will read the rest from the store. */
+  #fallBehind(watcher: Watcher, next: number): void {
+    if (watcher.state === "gone") return;
+    if (watcher.state === "synced") this.#synced.remove(watcher);
+    this.#queue.delete(watcher);
+    watcher.next = next;
+    this.#wait(watcher);
+  }
+
+  /** Into the queue, or aside while its stream is full. */
+  #wait(watcher: Watcher): void {
+    if (watcher.stream.isFull) {
+      watcher.state = "parked";
+      watcher.stream.parked.add(watcher);
+      return;
+    }
+    watcher.state = "queued";
+    this.#queue.add(watcher);
+    if (this.#queue.size === 1) this.#onBehind();
+  }
+
+  #drop(watcher: Watcher): void {
+    if (watcher.state === "synced") this.#synced.remove(watcher);
+    this.#queue.delete(watcher);
+    watcher.stream.parked.delete(watcher);
+    watcher.stream.watchers.delete(watcher.id);
+    watcher.state = "gone";
+    watcher.pending = [];
+  }
+}
+
+/** True if no event at or below `revision` can still come: what a progress notice promises. */
+function isCurrent(watcher: Watcher, revision: number): boolean {
+  return watcher.state === "synced" && revision >= watcher.startRevision;
 }

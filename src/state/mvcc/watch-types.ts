@@ -1,0 +1,91 @@
+/**
+ * The watch hub's contract: what a service asks of it, what it tells a stream, and what the member
+ * owes it. See watch-hub.ts for how it keeps it.
+ */
+import type { KvBytes, KvEvent, RevisionEvents } from "../types.js";
+
+export interface WatchSpec {
+  /** 0n: the hub picks the next free id of the stream, from 0 upward. */
+  readonly watchId: bigint;
+  /** Empty means a single 0 byte, the smallest key. */
+  readonly key: Uint8Array;
+  /** Empty: the single key. A single 0 byte: everything from `key` on. */
+  readonly rangeEnd: Uint8Array;
+  /** 0: from now. */
+  readonly startRevision: number;
+  readonly progressNotify: boolean;
+  readonly noPut: boolean;
+  readonly noDelete: boolean;
+  readonly prevKv: boolean;
+}
+
+/** One event as one watcher sees it. Objects and arrays of them may be shared between notices. */
+export interface WatchedEvent {
+  readonly event: KvEvent;
+  readonly prevKv: KvBytes | undefined;
+}
+
+/** What a stream is told, in wire order. */
+export type WatchNotice =
+  | { readonly kind: "created"; readonly watchId: bigint; readonly revision: number }
+  /** All of this watcher's events of one or more whole revisions, in order. */
+  | {
+      readonly kind: "events";
+      readonly watchId: bigint;
+      readonly revision: number;
+      readonly events: readonly WatchedEvent[];
+    }
+  /** `compactRevision` > 0: history at the wanted revision is gone (`revision` is then 0). */
+  | {
+      readonly kind: "canceled";
+      readonly watchId: bigint;
+      readonly compactRevision: number;
+      readonly revision: number;
+    }
+  /** watchId -1n: for the whole stream, as answer to a progress request. */
+  | { readonly kind: "progress"; readonly watchId: bigint; readonly revision: number }
+  /**
+   * The last notice: the hub closed the stream, also while its transport is full. "overloaded":
+   * the client asks without reading the answers.
+   */
+  | { readonly kind: "ended"; readonly cause: "stopped" | "overloaded" };
+
+export interface WatchStream {
+  /** Undefined when accepted (a "created" notice follows); otherwise why not. */
+  create(spec: WatchSpec): "emptyRange" | "duplicateId" | "badRevision" | undefined;
+  /** False: no such watcher on this stream. A "canceled" notice follows a true. */
+  cancel(watchId: bigint): boolean;
+  /** Answered only if every watcher of the stream has seen all up to now; else silence, as in etcd. */
+  requestProgress(): void;
+  /** The transport can take more again: see WatchHub.open. */
+  resume(): void;
+  /** Silent and idempotent. */
+  close(): void;
+}
+
+export interface WatchHub {
+  /**
+   * `deliver` takes one notice and returns false when the transport is full; then nothing more is
+   * delivered to this stream until `resume`, and its watchers catch up from the store later.
+   */
+  open(deliver: (notice: WatchNotice) => boolean): WatchStream;
+  /**
+   * New events, in the turn that applied them and before anything else is asked of the hub or the
+   * next entry is applied; revisions strictly ascending.
+   */
+  notify(events: RevisionEvents): void;
+  /** A bounded amount of catch-up; true while there is more. Called by the member's timer. */
+  catchUp(): boolean;
+  /** Periodic progress for watchers that asked for it and saw nothing since the last call. */
+  tickProgress(): void;
+  stats(): {
+    readonly streams: number;
+    readonly watchers: number;
+    /** Watchers that must catch up from the store. */
+    readonly slow: number;
+    /** Notices held for full transports; none of them carries events. */
+    readonly pendingEvents: number;
+  };
+  /** Ends all streams (the member stops, or the store was replaced by a snapshot). */
+  closeAll(): void;
+}
