@@ -19,11 +19,18 @@ export interface CommitterParts {
   backend(): Backend;
   /** Index, term and configuration of the state that `backend` shows now. */
   appliedMeta(): SnapshotMeta;
+  /** The same with the root digest; costs a hash. */
+  proof(): StateProof;
   readonly batchMs: number;
   readonly batchLimit: number;
   readonly snapshotCount: number;
   readonly catchupEntries: number;
   failed(error: Error): void;
+}
+
+export interface StateProof {
+  readonly meta: SnapshotMeta;
+  readonly root: Uint8Array;
 }
 
 export class Committer {
@@ -33,7 +40,7 @@ export class Committer {
   #isRunning = false;
   /** Everything up to here survives a crash without the log. */
   #durable: SnapshotMeta;
-  #waiting: (() => void)[] = [];
+  #waiting: ((proof: StateProof) => void)[] = [];
   commits = 0;
 
   constructor(parts: CommitterParts) {
@@ -52,8 +59,11 @@ export class Committer {
     else if (this.#timer === undefined && !this.#isRunning) this.#arm();
   }
 
-  /** Calls `done` when all that is applied now is durable. */
-  flush(done: () => void): void {
+  /**
+   * Calls `done` when all that is applied now is durable. Then, inside `done`, the backend's
+   * snapshot is exactly the state that the proof describes (it may be newer than this call).
+   */
+  flush(done: (proof: StateProof) => void): void {
     this.#waiting.push(done);
     this.#commit();
   }
@@ -84,6 +94,7 @@ export class Committer {
     const meta = this.#parts.appliedMeta();
     const waiting = this.#waiting;
     this.#waiting = [];
+    const proof = waiting.length > 0 ? this.#parts.proof() : undefined;
     this.#parts.backend().commit((error) => {
       this.#isRunning = false;
       if (error !== undefined) {
@@ -93,7 +104,7 @@ export class Committer {
       this.commits++;
       if (meta.index > this.#durable.index) this.#durable = meta;
       this.#releaseLog();
-      for (const done of waiting) done();
+      if (proof !== undefined) for (const done of waiting) done(proof);
       if (this.#waiting.length > 0) this.#commit();
       else if (this.#sinceCommit > 0) this.#arm();
     });
@@ -105,7 +116,8 @@ export class Committer {
     const held = this.#durable.index - log.firstIndex() + 1;
     const isLarge = log.bytes() > logBytesMax;
     if (held < snapshotCount + catchupEntries && !isLarge) return;
-    const index = this.#durable.index - (isLarge ? Math.min(catchupEntries, held >> 1) : catchupEntries);
+    const index =
+      this.#durable.index - (isLarge ? Math.min(catchupEntries, held >> 1) : catchupEntries);
     const term = log.term(index);
     if (term === undefined || index < log.firstIndex()) return;
     // The configuration stands in the backend; the marker's one serves readers of the WAL alone.

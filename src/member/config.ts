@@ -4,7 +4,10 @@ import type { MemberLimits } from "./types.js";
 export interface MemberConfig {
   readonly name: string;
   /** Every founding member, ourselves included; order does not matter. */
-  readonly initialCluster: readonly { readonly name: string; readonly peerUrls: readonly string[] }[];
+  readonly initialCluster: readonly {
+    readonly name: string;
+    readonly peerUrls: readonly string[];
+  }[];
   /** "existing": learn the ids from the running members instead of computing them. */
   readonly initialClusterState: "new" | "existing";
   readonly initialClusterToken: string;

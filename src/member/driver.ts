@@ -46,6 +46,7 @@ export class Driver {
   #inbox: RaftEvent[] = [];
   #isScheduled = false;
   #isStopped = false;
+  #isPaused = false;
   /** While a snapshot is being installed, later work waits: it builds on the new state. */
   #isInstalling = false;
 
@@ -71,9 +72,19 @@ export class Driver {
     this.#isStopped = true;
   }
 
+  /** No turn runs until `resume`; events gather. */
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.schedule();
+  }
+
   readonly #turn = (): void => {
     this.#isScheduled = false;
-    if (this.#isStopped || this.#isInstalling) return;
+    if (this.#isStopped || this.#isPaused || this.#isInstalling) return;
     try {
       this.#stepInbox();
       this.#propose();

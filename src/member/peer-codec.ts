@@ -15,8 +15,18 @@ export type PeerMethod = (typeof PeerMethod)[keyof typeof PeerMethod];
 
 export type PeerEnvelope =
   | { readonly kind: "raft"; readonly message: Uint8Array }
-  | { readonly kind: "request"; readonly id: number; readonly method: number; readonly body: Uint8Array }
-  | { readonly kind: "response"; readonly id: number; readonly error: string | undefined; readonly body: Uint8Array };
+  | {
+      readonly kind: "request";
+      readonly id: number;
+      readonly method: number;
+      readonly body: Uint8Array;
+    }
+  | {
+      readonly kind: "response";
+      readonly id: number;
+      readonly error: string | undefined;
+      readonly body: Uint8Array;
+    };
 
 const raftKind = 1;
 const requestKind = 2;

@@ -9,7 +9,7 @@ import type { Network } from "../platform/network.js";
 import {
   decodeEnvelope,
   failureEnvelope,
-  PeerMethod,
+  type PeerMethod,
   requestEnvelope,
   responseEnvelope,
 } from "./peer-codec.js";

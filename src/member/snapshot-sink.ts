@@ -3,12 +3,11 @@
  * result against the manifest by a full scan, and only then lets raft hear of the snapshot. A
  * failure at any step leaves the member as it was; the next offer begins anew.
  */
-import { equalBytes } from "../base/bytes.js";
 import { KvError } from "../base/errors.js";
 import type { Backend, BackendStore } from "../platform/backend.js";
+import { type Cursor, decodeChunk, encodeCursor, firstCursor } from "../snapshot/row-chunk.js";
 import type { Machine } from "../state/types.js";
 import { PeerMethod } from "./peer-codec.js";
-import { type Cursor, decodeChunk, encodeCursor, firstCursor } from "../snapshot/row-chunk.js";
 import { decodeManifest, type Manifest } from "./snapshot-source.js";
 import type { Done } from "./types.js";
 
