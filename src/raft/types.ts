@@ -51,6 +51,17 @@ export interface ConfChange {
   readonly context: Uint8Array;
 }
 
+/**
+ * Leaves a joint configuration. In the log it is an entry of type confChangeV2 with empty data,
+ * the only content of a conf change that raft itself writes and reads; the state machine answers
+ * it with `applyConfChange(leaveJoint)`.
+ */
+export const leaveJoint: ConfChange = {
+  transition: "auto",
+  changes: [],
+  context: new Uint8Array(0),
+};
+
 export type MessageType =
   | "MsgHup"
   | "MsgBeat"
@@ -93,7 +104,8 @@ export interface Message {
 
 /**
  * The log as the driver holds it, read by the node. The driver appends what `Ready.append` says
- * before its next `step`; durability is reported later by `persisted`.
+ * before its next `step`; durability is reported later by `persisted`, and until then the node
+ * reads those entries from its own memory.
  */
 export interface LogStorage {
   /** HardState and configuration to start from. */
@@ -120,13 +132,20 @@ export type RaftEvent =
       readonly kind: "proposed";
       readonly entries: readonly { readonly type: EntryType; readonly data: Uint8Array }[];
     }
-  /** The append (see Ready.append) with this last entry is durable. */
+  /**
+   * An append (see Ready.append) is durable, after its `sendAfter` left. Exactly one event for each
+   * AppendWork that had entries, in the order of the works, with its last entry: this is how the
+   * node tells an old write from a newer one of the same index and term.
+   */
   | { readonly kind: "persisted"; readonly index: number; readonly term: number }
   /** The snapshot given in Ready.append is durable and installed in the state machine. */
   | { readonly kind: "snapshotInstalled"; readonly index: number }
-  /** All entries up to `index` are applied; `bytes` is the sum of their data sizes. */
+  /** All entries up to `index` are applied. */
   | { readonly kind: "applied"; readonly index: number }
-  /** Ask for a linearizable read point; the answer arrives as a ReadState with this id. */
+  /**
+   * Ask for a linearizable read point; the answer arrives as a ReadState with this id. Dropped
+   * without a trace when there is no leader or the leader is lost: ask again, with a fresh id.
+   */
   | { readonly kind: "readIndex"; readonly id: number }
   | { readonly kind: "campaign" }
   | { readonly kind: "transferLeader"; readonly to: bigint }
@@ -135,16 +154,26 @@ export type RaftEvent =
   /** The snapshot stream to a follower ended. */
   | { readonly kind: "snapshotReported"; readonly id: bigint; readonly ok: boolean };
 
-/** What must reach the disk, in order, all of it or none, before `sendAfter` leaves. */
+/**
+ * What must reach the disk, in order, all of it or none, before `sendAfter` leaves. When it is
+ * durable: send `sendAfter` (those to ourselves come back by `received`), then step `persisted` if
+ * there were entries and `snapshotInstalled` if there was a snapshot.
+ */
 export interface AppendWork {
   readonly hardState: HardState | undefined;
-  /** Continues the log, or replaces its tail from the first entry's index. */
+  /** Continues the log (or the snapshot), or replaces its tail from the first entry's index. */
   readonly entries: readonly Entry[];
   /** To be fetched, verified and installed in place of log and state; then `snapshotInstalled`. */
   readonly snapshot: SnapshotMeta | undefined;
-  /** False when only `commit` moved: such a write needs no fsync and has no sendAfter. */
+  /**
+   * False when at most `commit` moved: such a write needs no fsync of its own. Its sendAfter, if
+   * any, repeats a promise about earlier works, so it still waits until those are durable.
+   */
   readonly mustSync: boolean;
-  /** Promise durability: leave only when this work is durable. May include messages to ourselves. */
+  /**
+   * Promise durability: leave, in order, only when this work and all before it are durable. May
+   * include messages to ourselves: that is how a leader counts its own vote and its own disk.
+   */
   readonly sendAfter: readonly Message[];
 }
 
@@ -165,7 +194,10 @@ export interface Ready {
   /** May leave at once, also before `append` is durable. */
   readonly send: readonly Message[];
   readonly append: AppendWork | undefined;
-  /** Committed and locally durable entries to apply, in order; the next page follows `applied`. */
+  /**
+   * Committed and locally durable entries to apply, in order. Pages not yet answered by `applied`
+   * hold together at most `applyBytesMax`, so a cut page is followed only after `applied`.
+   */
   readonly apply: readonly Entry[];
 }
 
@@ -193,6 +225,22 @@ export interface RaftStatus {
   readonly progress: ReadonlyMap<bigint, Progress>;
 }
 
+/**
+ * Behaviours that etcd-io/raft offers and this store does not use. They exist to be comparable with
+ * its scenario files; all are off by default.
+ */
+export interface RaftVariants {
+  /** A leader that is removed or demoted steps down at once instead of serving until replaced. */
+  readonly stepDownOnRemoval?: boolean;
+  /** Appends any conf change, also one that the configuration as known here forbids. */
+  readonly acceptAnyConfChange?: boolean;
+  /** Answers reads from the leader's lease: needs `checkQuorum` and clocks that run alike. */
+  readonly leaseReads?: boolean;
+  /** Hands out committed entries to apply in the same Ready that appends them. */
+  readonly applyBeforeDurable?: boolean;
+}
+
+/** Number.MAX_SAFE_INTEGER lifts any limit. */
 export interface RaftConfig {
   readonly id: bigint;
   readonly electionTicks: number;
@@ -209,6 +257,7 @@ export interface RaftConfig {
   readonly applyBytesMax: number;
   /** Applied before this start: entries up to here are not handed out again. */
   readonly appliedIndex: number;
+  readonly variants?: RaftVariants;
 }
 
 export interface RaftNode {
@@ -229,7 +278,10 @@ export interface RaftNode {
   committedIndex(): number;
 }
 
-/** The node cannot take a proposal now: no leader, a transfer in progress, or too much uncommitted. */
+/**
+ * The node cannot take a proposal now: no leader, a transfer in progress, too much uncommitted, or
+ * the leader is no longer a member. None of the entries of the event was taken.
+ */
 export class ProposalDropped extends Error {
   override readonly name = "ProposalDropped";
   readonly reason: "noLeader" | "transferring" | "overloaded" | "removed";

@@ -1,0 +1,79 @@
+/**
+ * What a leader learns from the answers of its followers, and from its own disk, which answers like
+ * a follower (Raft paper, section 5.3; the search for the point where two logs agree follows
+ * etcd-io/raft: at most one probe per term).
+ */
+import { releaseReadsBeforeCommit, stepReadAcknowledged } from "./read-index.js";
+import { advanceCommit, broadcastAppend, sendAppend } from "./replication.js";
+import type { RaftState } from "./state.js";
+import type { PeerProgress } from "./tracker/peer-progress.js";
+import type { Message } from "./types.js";
+
+export function stepAppendResponse(state: RaftState, peer: PeerProgress, message: Message): void {
+  peer.recentActive = true;
+  if (message.reject) stepRejection(state, peer, message);
+  else stepAccepted(state, peer, message.index);
+}
+
+export function stepHeartbeatResponse(
+  state: RaftState,
+  peer: PeerProgress,
+  message: Message,
+): void {
+  peer.recentActive = true;
+  peer.flowPaused = false;
+  // Also to a follower that has everything but is probed: its answer ends the probing.
+  if (peer.match < state.log.lastIndex() || peer.state === "probe") sendAppend(state, peer, true);
+  if (message.context !== 0) stepReadAcknowledged(state, peer.id, message.context);
+}
+
+/** The stream of a snapshot ended; what the follower made of it, its own answer tells. */
+export function stepSnapshotReported(peer: PeerProgress, ok: boolean): void {
+  if (peer.state !== "snapshot") return;
+  if (!ok) peer.pendingSnapshot = 0;
+  peer.becomeProbe();
+  // Done: wait for its acknowledgement. Failed: wait for a heartbeat before the next try.
+  peer.flowPaused = true;
+}
+
+/** A message to the follower was probably lost: stop sending ahead. */
+export function stepUnreachable(peer: PeerProgress): void {
+  if (peer.state === "replicate") peer.becomeProbe();
+}
+
+function stepRejection(state: RaftState, peer: PeerProgress, message: Message): void {
+  // The follower has an entry of term `logTerm` at the hint. Terms only rise along a log, so none
+  // of our indexes with a higher term can agree with it: skip them.
+  const { rejectHint, logTerm } = message;
+  const hint = logTerm > 0 ? state.log.findConflictByTerm(rejectHint, logTerm).index : rejectHint;
+  if (!peer.decrease(message.index, hint)) return;
+  if (peer.state === "replicate") peer.becomeProbe();
+  sendAppend(state, peer, true);
+}
+
+function stepAccepted(state: RaftState, peer: PeerProgress, index: number): void {
+  const isNews = peer.acknowledge(index);
+  if (!isNews && !(peer.match === index && peer.state === "probe")) return;
+  if (peer.state === "probe") {
+    peer.becomeReplicate();
+  } else if (peer.state === "replicate") {
+    peer.inflights.freeThrough(index);
+  } else if (peer.match + 1 >= state.log.firstIndex()) {
+    // Whatever snapshot it installed, from whomever: our log can go on from there.
+    peer.becomeProbe();
+    peer.becomeReplicate();
+  }
+  const isSelf = peer.id === state.id;
+  if (advanceCommit(state)) {
+    releaseReadsBeforeCommit(state);
+    broadcastAppend(state);
+  } else if (!isSelf && peer.canBumpCommit(state.log.committed)) {
+    sendAppend(state, peer, true);
+  }
+  if (isSelf) return;
+  // The answer may have made room for several messages.
+  while (sendAppend(state, peer, false));
+  if (peer.id === state.leadTransferee && peer.match === state.log.lastIndex()) {
+    state.send({ type: "MsgTimeoutNow", to: peer.id });
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * Elections: when we may stand for one, whom we ask, and whom we grant our vote (Raft paper,
+ * sections 5.2 and 5.4.1; thesis, sections 4.2.3 and 9.6 for leases and pre-votes).
+ */
+import type { RaftState } from "./state.js";
+import { becomeCandidate, becomePreCandidate } from "./transitions.js";
+import type { Message } from "./types.js";
+
+export type CampaignKind = "preVote" | "vote" | "transfer";
+
+/** Message.context of a vote request that ignores leases: its sender was told to take over. */
+const forcedByTransfer = 1;
+
+/** Counts one tick of a member that does not lead; stands for election when it waited enough. */
+export function tickElection(state: RaftState): void {
+  state.electionElapsed++;
+  if (!isPromotable(state) || state.electionElapsed < state.electionTimeout) return;
+  state.electionElapsed = 0;
+  standForElection(state, state.config.preVote ? "preVote" : "vote");
+}
+
+/** Starts a campaign unless we lead, have no vote, or do not know our configuration yet. */
+export function standForElection(state: RaftState, kind: CampaignKind): void {
+  if (state.role === "leader" || !isPromotable(state)) return;
+  // A committed change that is not applied here may have removed the quorum we would count.
+  if (state.log.hasUnappliedConfChange()) return;
+  campaign(state, kind);
+}
+
+/** Asks every voter, ascending by id; our own vote comes back when it is durable. */
+export function campaign(state: RaftState, kind: CampaignKind): void {
+  if (kind === "preVote") becomePreCandidate(state);
+  else becomeCandidate(state);
+  const isPreVote = kind === "preVote";
+  const term = isPreVote ? state.term + 1 : state.term;
+  const index = state.log.lastIndex();
+  const logTerm = state.log.lastTerm();
+  const context = kind === "transfer" ? forcedByTransfer : 0;
+  for (const to of state.tracker.voterIds()) {
+    if (to === state.id) {
+      state.send({ type: isPreVote ? "MsgPreVoteResp" : "MsgVoteResp", to, term });
+    } else {
+      const type = isPreVote ? "MsgPreVote" : "MsgVote";
+      state.send({ type, to, term, index, logTerm, context });
+    }
+  }
+}
+
+/** True: we heard from a leader within an election timeout and will not help to depose it. */
+export function isHeldByLease(state: RaftState, request: Message): boolean {
+  if (request.context === forcedByTransfer || !state.config.checkQuorum) return false;
+  return state.leader !== 0n && state.electionElapsed < state.config.electionTicks;
+}
+
+/** Answers a vote request whose term is not below ours. */
+export function answerVote(state: RaftState, request: Message): void {
+  const isPreVote = request.type === "MsgPreVote";
+  const canVote =
+    state.vote === request.from ||
+    (state.vote === 0n && state.leader === 0n) ||
+    (isPreVote && request.term > state.term);
+  const type = isPreVote ? "MsgPreVoteResp" : "MsgVoteResp";
+  // Learners vote too: one that was promoted may not have heard of it, and its vote may be needed.
+  if (!canVote || !state.log.isUpToDate(request.logTerm, request.index)) {
+    state.send({ type, to: request.from, term: state.term, reject: true });
+    return;
+  }
+  // The term asked about, not ours: a pre-vote is for a term that nobody has entered yet.
+  state.send({ type, to: request.from, term: request.term });
+  if (isPreVote) return;
+  state.electionElapsed = 0;
+  state.vote = request.from;
+}
+
+/** A voter of the configuration whose state is not about to be replaced by a snapshot. */
+function isPromotable(state: RaftState): boolean {
+  const own = state.tracker.peer(state.id);
+  return own !== undefined && !own.isLearner && state.log.unstable.snapshot === undefined;
+}

@@ -1,0 +1,112 @@
+/**
+ * A follower: answers its leader, forwards what only a leader can do (Raft paper, section 5.3;
+ * snapshots: section 7).
+ */
+import { restoreConfig } from "./confchange/changer.js";
+import { standForElection } from "./election.js";
+import type { RaftState } from "./state.js";
+import { type Message, ProposalDropped, type SnapshotMeta } from "./types.js";
+
+/** @throws ProposalDropped on MsgProp without a leader */
+export function stepFollower(state: RaftState, message: Message): void {
+  switch (message.type) {
+    case "MsgProp":
+      if (state.leader === 0n) throw new ProposalDropped("noLeader");
+      state.send({
+        type: "MsgProp",
+        to: state.leader,
+        from: message.from || state.id,
+        entries: message.entries,
+      });
+      return;
+    case "MsgApp":
+    case "MsgHeartbeat":
+    case "MsgSnap":
+      state.electionElapsed = 0;
+      state.leader = message.from;
+      stepFromLeader(state, message);
+      return;
+    case "MsgTransferLeader":
+      if (state.leader === 0n) return;
+      state.send({ type: "MsgTransferLeader", to: state.leader, from: message.from });
+      return;
+    case "MsgForgetLeader":
+      // With lease reads this member would help to elect a leader while the old one still answers.
+      if (state.variants.leaseReads !== true) state.leader = 0n;
+      return;
+    case "MsgTimeoutNow":
+      standForElection(state, "transfer");
+      return;
+    case "MsgReadIndex":
+      if (state.leader === 0n) return;
+      state.send({
+        type: "MsgReadIndex",
+        to: state.leader,
+        from: message.from || state.id,
+        context: message.context,
+      });
+      return;
+    case "MsgReadIndexResp":
+      state.readStates.push({ id: message.context, index: message.index });
+      return;
+    default:
+      return;
+  }
+}
+
+/** Handles what only the leader of our term sends. */
+export function stepFromLeader(state: RaftState, message: Message): void {
+  if (message.type === "MsgApp") {
+    answerAppend(state, message);
+  } else if (message.type === "MsgHeartbeat") {
+    state.log.commitTo(message.commit);
+    state.send({ type: "MsgHeartbeatResp", to: message.from, context: message.context });
+  } else if (message.snapshot !== undefined) {
+    const index = restore(state, message.snapshot) ? state.log.lastIndex() : state.log.committed;
+    state.send({ type: "MsgAppResp", to: message.from, index });
+  }
+}
+
+function answerAppend(state: RaftState, message: Message): void {
+  const { log } = state;
+  const to = message.from;
+  if (message.index < log.committed) {
+    state.send({ type: "MsgAppResp", to, index: log.committed });
+    return;
+  }
+  const previous = { index: message.index, term: message.logTerm };
+  const index = log.appendAfter(previous, message.entries);
+  if (index !== undefined) {
+    log.commitTo(Math.min(message.commit, index));
+    state.send({ type: "MsgAppResp", to, index });
+    return;
+  }
+  // Spare the leader the indexes that cannot agree: those of terms above the one it asked about.
+  const from = Math.min(message.index, log.lastIndex());
+  const hint = log.findConflictByTerm(from, message.logTerm);
+  const { index: rejectHint, term: logTerm } = hint;
+  state.send({ type: "MsgAppResp", to, index: message.index, reject: true, rejectHint, logTerm });
+}
+
+/** Takes the snapshot in place of the log. False: not needed, or not for us. */
+function restore(state: RaftState, snapshot: SnapshotMeta): boolean {
+  const { log, tracker } = state;
+  const { index, term, confState } = snapshot;
+  if (index <= log.committed || !mentions(confState, state.id)) return false;
+  if (log.matches(index, term)) {
+    // We have all of it: only the news that it is committed is news.
+    log.commitTo(index);
+    return false;
+  }
+  log.restore(snapshot);
+  const context = { lastIndex: log.lastIndex(), limits: tracker.limits };
+  const { config, peers } = restoreConfig(confState, context);
+  tracker.switchTo(config, peers);
+  return true;
+}
+
+/** learnersNext needs no look: those are outgoing voters. */
+function mentions(confState: SnapshotMeta["confState"], id: bigint): boolean {
+  const { voters, learners, votersOutgoing } = confState;
+  return voters.includes(id) || learners.includes(id) || votersOutgoing.includes(id);
+}

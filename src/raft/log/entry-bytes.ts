@@ -1,0 +1,17 @@
+/** How large entries count where a limit is in bytes. */
+import type { Entry } from "../types.js";
+
+/** Term, index, type and lengths of an encoded entry, rounded up. */
+export const entryOverheadBytes = 24;
+
+/** Encoded size of an entry, within a few bytes. */
+export function entryBytes(entry: Entry): number {
+  return entry.data.length + entryOverheadBytes;
+}
+
+/** Sum of the data sizes: an empty entry is free, so that a limit never refuses it. */
+export function payloadBytes(entries: readonly { readonly data: Uint8Array }[]): number {
+  let bytes = 0;
+  for (const entry of entries) bytes += entry.data.length;
+  return bytes;
+}

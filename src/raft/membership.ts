@@ -1,0 +1,84 @@
+/**
+ * Taking a new configuration into use, and what follows from applying entries. A configuration
+ * counts from the moment its entry is applied, at each member for itself.
+ */
+import { InvariantViolation } from "../base/invariant.js";
+import {
+  type ChangeContext,
+  ConfChangeError,
+  changeSimple,
+  enterJoint,
+  leaveJointConfig,
+  restoreConfig,
+  type Tracked,
+} from "./confchange/changer.js";
+import { proposeLeaveJoint } from "./proposal.js";
+import { advanceCommit, broadcastAppend, sendAppend } from "./replication.js";
+import type { RaftState } from "./state.js";
+import { becomeFollower } from "./transitions.js";
+import type { ConfChange, ConfState } from "./types.js";
+
+/** @throws InvariantViolation when the committed change cannot follow the configuration */
+export function applyChange(state: RaftState, change: ConfChange): ConfState {
+  const { tracker } = state;
+  const context = { lastIndex: state.log.lastIndex(), limits: tracker.limits };
+  const next = tracked(() => nextConfig(tracker, change, context));
+  switchTo(state, next);
+  return next.config;
+}
+
+/** The configuration to start from. */
+export function initConfig(state: RaftState, confState: ConfState): void {
+  const { tracker } = state;
+  const context = { lastIndex: state.log.lastIndex(), limits: tracker.limits };
+  const { config, peers } = restoreConfig(confState, context);
+  tracker.switchTo(config, peers);
+}
+
+/** Entries up to `index` are applied. */
+export function stepApplied(state: RaftState, index: number): void {
+  const released = state.log.appliedTo(index);
+  state.uncommittedBytes = Math.max(0, state.uncommittedBytes - released);
+  // The joint configuration is the newest thing in the log that could be pending: leave it.
+  const isSettled = state.log.applied >= state.pendingConfIndex;
+  if (state.tracker.config.autoLeave && isSettled && state.role === "leader") {
+    proposeLeaveJoint(state);
+  }
+}
+
+function nextConfig(from: Tracked, change: ConfChange, context: ChangeContext): Tracked {
+  const { transition, changes } = change;
+  if (transition === "auto" && changes.length === 0) return leaveJointConfig(from, context);
+  if (transition === "auto" && changes.length === 1) return changeSimple(from, changes, context);
+  const autoLeave = transition !== "jointExplicit";
+  return enterJoint(from, { autoLeave, changes }, context);
+}
+
+function switchTo(state: RaftState, next: Tracked): void {
+  const { tracker } = state;
+  tracker.switchTo(next.config, next.peers);
+  const own = tracker.peer(state.id);
+  if (state.role !== "leader") return;
+  if (own === undefined || own.isLearner) {
+    if (state.variants.stepDownOnRemoval === true) becomeFollower(state, state.term, 0n);
+    return;
+  }
+  // Fewer voters may have to agree now; new members should not wait for the next heartbeat.
+  if (advanceCommit(state)) {
+    broadcastAppend(state);
+  } else {
+    for (const peer of tracker.peers) if (peer.id !== state.id) sendAppend(state, peer, false);
+  }
+  if (state.leadTransferee !== 0n && !tracker.isVoter(state.leadTransferee)) {
+    state.leadTransferee = 0n;
+  }
+}
+
+function tracked(change: () => Tracked): Tracked {
+  try {
+    return change();
+  } catch (error) {
+    if (!(error instanceof ConfChangeError)) throw error;
+    throw new InvariantViolation("a committed conf change does not fit", { why: error.message });
+  }
+}

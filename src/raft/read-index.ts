@@ -1,0 +1,51 @@
+/**
+ * ReadIndex at the leader (Raft thesis, section 6.4): note the commit index, make sure that we still
+ * lead, answer. A new leader waits for the first commit of its term: before, it does not know what
+ * its predecessors committed.
+ */
+import { broadcastHeartbeat } from "./replication.js";
+import type { RaftState } from "./state.js";
+import type { Message } from "./types.js";
+
+export function stepReadIndex(state: RaftState, request: Message): void {
+  if (state.tracker.isSingleVoter()) answer(state, request, state.log.committed);
+  else if (!hasCommittedInTerm(state)) state.readsBeforeCommit.push(request);
+  else startRead(state, request);
+}
+
+/** Call when the commit index moved. */
+export function releaseReadsBeforeCommit(state: RaftState): void {
+  if (state.readsBeforeCommit.length === 0) return;
+  const requests = state.readsBeforeCommit;
+  state.readsBeforeCommit = [];
+  for (const request of requests) startRead(state, request);
+}
+
+/** A member answered the heartbeat of this round. */
+export function stepReadAcknowledged(state: RaftState, from: bigint, round: number): void {
+  if (state.variants.leaseReads === true) return;
+  state.reads.acknowledge(from, round);
+  const confirmed = state.reads.takeConfirmed((acked) => state.tracker.quorumOf(acked));
+  for (const { request, index } of confirmed) answer(state, request, index);
+}
+
+function startRead(state: RaftState, request: Message): void {
+  const { committed } = state.log;
+  if (state.variants.leaseReads === true) {
+    answer(state, request, committed);
+    return;
+  }
+  state.reads.add(request, committed);
+  state.reads.acknowledge(state.id, state.reads.newest());
+  broadcastHeartbeat(state);
+}
+
+function answer(state: RaftState, request: Message, index: number): void {
+  const { from, context } = request;
+  if (from === 0n || from === state.id) state.readStates.push({ id: context, index });
+  else state.send({ type: "MsgReadIndexResp", to: from, index, context });
+}
+
+function hasCommittedInTerm(state: RaftState): boolean {
+  return state.log.term(state.log.committed) === state.term;
+}

@@ -1,0 +1,118 @@
+/**
+ * The plain state that all roles share, and the two queues of messages to send. No rules here: who
+ * may change what, and when, is in the role files. Fields named as in the Raft paper and etcd.
+ */
+import { invariant } from "../base/invariant.js";
+import type { Rng } from "../platform/rng.js";
+import { RaftLog } from "./log/raft-log.js";
+import { makeMessage } from "./message.js";
+import { ReadRounds } from "./read-rounds.js";
+import { ProgressTracker } from "./tracker/progress-tracker.js";
+import type {
+  HardState,
+  LogStorage,
+  Message,
+  MessageType,
+  RaftConfig,
+  RaftVariants,
+  ReadState,
+  Role,
+} from "./types.js";
+
+export class RaftState {
+  readonly id: bigint;
+  readonly config: RaftConfig;
+  readonly variants: RaftVariants;
+  readonly rng: Rng;
+  readonly log: RaftLog;
+  readonly tracker: ProgressTracker;
+
+  term: number;
+  vote: bigint;
+  role: Role = "follower";
+  /** 0n: none known. */
+  leader = 0n;
+
+  /** Ticks since the last sign of a leader, or since the last quorum check of a leader. */
+  electionElapsed = 0;
+  heartbeatElapsed = 0;
+  /** Drawn anew on every change of role, so that two candidates do not tie forever. */
+  electionTimeout = 0;
+
+  /** Leader only: whom leadership is handed to; 0n: nobody. */
+  leadTransferee = 0n;
+  /** Leader only: no conf change is appended until everything up to here is applied. */
+  pendingConfIndex = 0;
+  /** Leader only: data bytes appended and not yet applied; an estimate from below. */
+  uncommittedBytes = 0;
+  /** Leader only: reads waiting for the first commit of this term. */
+  readsBeforeCommit: Message[] = [];
+  readonly reads = new ReadRounds();
+
+  readStates: ReadState[] = [];
+  /** May leave at once. */
+  messages: Message[] = [];
+  /** Promise durability: leave after everything appended so far is durable. */
+  messagesAfterAppend: Message[] = [];
+
+  constructor(config: RaftConfig, storage: LogStorage, rng: Rng) {
+    const { hardState } = storage.initialState();
+    this.id = config.id;
+    this.config = config;
+    this.variants = config.variants ?? {};
+    this.rng = rng;
+    this.log = new RaftLog(storage, hardState.commit, {
+      applyBytesMax: config.applyBytesMax,
+      applyBeforeDurable: this.variants.applyBeforeDurable ?? false,
+      appliedIndex: config.appliedIndex,
+    });
+    this.tracker = new ProgressTracker({
+      messagesMax: config.inflightMessagesMax,
+      bytesMax: config.inflightBytesMax,
+    });
+    this.term = hardState.term;
+    this.vote = hardState.vote;
+  }
+
+  hardState(): HardState {
+    return { term: this.term, vote: this.vote, commit: this.log.committed };
+  }
+
+  /** Sends with our id and term; forwarded requests keep their origin and carry no term. */
+  send(fields: Partial<Message> & { readonly type: MessageType; readonly to: bigint }): void {
+    const { type, to } = fields;
+    const isVote = isVoteType(type);
+    invariant(isVote === (fields.term !== undefined), "votes, and only they, set the term", () => ({
+      type,
+    }));
+    const isTermless = type === "MsgProp" || type === "MsgReadIndex";
+    const term = isVote ? fields.term : isTermless ? 0 : this.term;
+    const message = makeMessage({ ...fields, from: fields.from ?? this.id, term: term ?? 0 });
+    if (promisesDurability(type)) {
+      this.messagesAfterAppend.push(message);
+      return;
+    }
+    invariant(to !== this.id, "a message to ourselves must wait for our disk", () => ({ type }));
+    this.messages.push(message);
+  }
+}
+
+function isVoteType(type: MessageType): boolean {
+  switch (type) {
+    case "MsgVote":
+    case "MsgVoteResp":
+    case "MsgPreVote":
+    case "MsgPreVoteResp":
+      return true;
+    default:
+      return false;
+  }
+}
+
+/**
+ * Raft thesis, section 3.8: a vote or an acknowledgement may not be heard before it survives a
+ * restart. Rejections are held back too: they may rest on state that is not durable yet.
+ */
+function promisesDurability(type: MessageType): boolean {
+  return type === "MsgAppResp" || type === "MsgVoteResp" || type === "MsgPreVoteResp";
+}

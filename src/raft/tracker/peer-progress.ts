@@ -1,0 +1,132 @@
+/**
+ * What a leader knows about the log of one member, and how it may send to it:
+ *
+ *   probe      one message per heartbeat, until an answer shows where the logs agree
+ *   replicate  optimistic stream, bounded by the window of unacknowledged messages
+ *   snapshot   nothing, until the snapshot has arrived or failed
+ *
+ * All transitions are here; the roles only say what happened. Invariant: 0 <= match < next.
+ */
+import { invariant } from "../../base/invariant.js";
+import type { Progress } from "../types.js";
+import { type InflightLimits, Inflights } from "./inflights.js";
+
+export class PeerProgress implements Progress {
+  readonly id: bigint;
+  isLearner: boolean;
+  /** The highest index known to equal ours. */
+  match = 0;
+  /** The next entry to send; those between match and next are under way. */
+  next: number;
+  state: "probe" | "replicate" | "snapshot" = "probe";
+  /** Heard from since the last quorum check; always true for the leader itself. */
+  recentActive = false;
+  /** The single message that a probe (or a full window) allows is under way. */
+  flowPaused = false;
+  /** Index of the snapshot under way; 0 outside of state snapshot. */
+  pendingSnapshot = 0;
+  /** The highest commit index under way to the member; spares empty messages. */
+  sentCommit = 0;
+  readonly inflights: Inflights;
+
+  constructor(id: bigint, options: { isLearner: boolean; next: number; limits: InflightLimits }) {
+    this.id = id;
+    this.isLearner = options.isLearner;
+    this.next = options.next;
+    this.inflights = new Inflights(options.limits);
+  }
+
+  /** The same knowledge in another part of the configuration; the window is shared. */
+  withLearner(isLearner: boolean): PeerProgress {
+    const copy: PeerProgress = Object.assign(Object.create(PeerProgress.prototype), this);
+    copy.isLearner = isLearner;
+    return copy;
+  }
+
+  get paused(): boolean {
+    return this.state === "snapshot" || this.flowPaused;
+  }
+
+  /** Forgets everything at the start of a term. */
+  reset(lastIndex: number): void {
+    this.#enter("probe");
+    this.match = 0;
+    this.next = lastIndex + 1;
+    this.recentActive = false;
+    this.sentCommit = 0;
+  }
+
+  becomeProbe(): void {
+    // A snapshot that arrived is the new base, even if its acknowledgement was lost.
+    const base = this.state === "snapshot" ? this.pendingSnapshot : 0;
+    this.#enter("probe");
+    this.next = Math.max(this.match, base) + 1;
+    this.sentCommit = Math.min(this.sentCommit, this.next - 1);
+  }
+
+  becomeReplicate(): void {
+    this.#enter("replicate");
+    this.next = this.match + 1;
+  }
+
+  becomeSnapshot(index: number): void {
+    this.#enter("snapshot");
+    this.pendingSnapshot = index;
+    this.next = index + 1;
+    this.sentCommit = index;
+  }
+
+  /** An append message with `count` entries after next - 1 was sent. */
+  sentEntries(count: number, bytes: number): void {
+    if (this.state === "replicate") {
+      if (count > 0) {
+        this.next += count;
+        this.inflights.add(this.next - 1, bytes);
+      }
+      // A message into a full window is a probe: the next one waits for a sign of life.
+      this.flowPaused = this.inflights.isFull();
+      return;
+    }
+    invariant(this.state === "probe", "an append was sent while a snapshot is under way");
+    if (count > 0) this.flowPaused = true;
+  }
+
+  /** Whether telling `commit` may still move the member's commit index. */
+  canBumpCommit(commit: number): boolean {
+    return commit > this.sentCommit && this.sentCommit < this.next - 1;
+  }
+
+  /** The member has everything up to `index`. False: we knew that. */
+  acknowledge(index: number): boolean {
+    if (index <= this.match) return false;
+    this.match = index;
+    this.next = Math.max(this.next, index + 1);
+    this.flowPaused = false;
+    return true;
+  }
+
+  /**
+   * The member refused an append after `rejected`; `hint` is where its log may agree with ours.
+   * False: an answer to a message that later answers made meaningless.
+   */
+  decrease(rejected: number, hint: number): boolean {
+    if (this.state === "replicate") {
+      if (rejected <= this.match) return false;
+      this.next = this.match + 1;
+    } else {
+      // A probe is one message at a time: any other index is an old answer.
+      if (this.next - 1 !== rejected) return false;
+      this.next = Math.max(Math.min(rejected, hint + 1), this.match + 1);
+      this.flowPaused = false;
+    }
+    this.sentCommit = Math.min(this.sentCommit, this.next - 1);
+    return true;
+  }
+
+  #enter(state: "probe" | "replicate" | "snapshot"): void {
+    this.state = state;
+    this.flowPaused = false;
+    this.pendingSnapshot = 0;
+    this.inflights.reset();
+  }
+}
