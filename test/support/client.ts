@@ -144,6 +144,14 @@ class ClientBase {
       {},
     );
   }
+  /** Resolves when the channel is connected (again). */
+  reconnected(timeoutMs = 10_000): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.channel.waitForReady(Date.now() + timeoutMs, (error) =>
+        error === undefined ? resolve() : reject(error),
+      );
+    });
+  }
   close(): void {
     this.channel.close();
   }
