@@ -422,8 +422,12 @@ function commit(backend: Backend, completed: () => void = () => {}): Promise<voi
         reject(error);
         return;
       }
-      completed();
-      resolve();
+      try {
+        completed();
+        resolve();
+      } catch (failure) {
+        reject(failure);
+      }
     });
   });
 }

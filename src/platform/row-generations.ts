@@ -77,7 +77,7 @@ export class RowGenerations {
   close(idle: () => void): void {
     invariant(this.#whenIdle === undefined, "a backend is closed once");
     this.#whenIdle = idle;
-    if (this.#flushing === undefined) idle();
+    if (this.#flushing === undefined || this.#failure !== undefined) idle();
   }
 
   #flush(): void {

@@ -10,7 +10,7 @@
  * durable. A crash before the meta page is written leaves the former state whole.
  *
  * A batch is one transaction because the package's writer never commits inside a batch block; one
- * that fails is aborted whole. Values read are copied out of the map: callers may keep them.
+ * that fails is aborted whole. Values read are copies (lmdb-values.ts): callers may keep them.
  */
 import { closeSync, fsyncSync, openSync, statSync } from "node:fs";
 import { open as openAsync } from "node:fs/promises";
@@ -19,6 +19,7 @@ import { type Database, open, type RangeOptions, type RootDatabase, type Transac
 import { type Bucket, bucketNames } from "../backend.js";
 import type { RowOverlay, RowVisit, ScanRange } from "../row-overlay.js";
 import { checkDataFile, damage } from "./lmdb-file.js";
+import { ValueCopier } from "./lmdb-values.js";
 
 /** Address space only: LMDB doubles it when the file outgrows it. */
 const mapBytes = 1024 ** 3;
@@ -26,14 +27,9 @@ const mapBytes = 1024 ** 3;
 const readersMax = 126;
 const firstKey = Uint8Array.of(0);
 
-/** The package's members that its type declarations leave out. */
+/** Includes a member that the package's declarations leave out. */
 interface Rows extends Database<Uint8Array, Uint8Array> {
-  lastSize: number;
-  getBinaryFast(key: Uint8Array, options?: { transaction: Transaction }): ReusedBuffer | undefined;
-}
-/** The package's own buffer: `length` is that of the last value, `maxLength` the true one. */
-interface ReusedBuffer extends Buffer {
-  readonly maxLength: number;
+  readonly db: { stat(): TreeStats };
 }
 interface TreeStats {
   readonly pageSize: number;
@@ -53,16 +49,15 @@ export class LmdbEnv {
   readonly path: string;
   readonly #root: RootDatabase<Uint8Array, Uint8Array>;
   readonly #buckets: readonly Rows[];
-  #reused: ReusedBuffer | undefined;
-  #reusedBytes: Uint8Array = new Uint8Array(0);
 
   /** Creates the file if absent. @throws DamageError if it is not ours or cannot be read. */
   constructor(path: string) {
     this.path = path;
     const isNew = !checkDataFile(path);
-    const binary = { encoding: "binary", keyEncoding: "binary" } as const;
+    const binary = { encoder: new ValueCopier(), keyEncoding: "binary" } as const;
+    let root: RootDatabase<Uint8Array, Uint8Array> | undefined;
     try {
-      this.#root = open<Uint8Array, Uint8Array>({
+      root = open<Uint8Array, Uint8Array>({
         path,
         ...binary,
         noSubdir: true,
@@ -71,11 +66,14 @@ export class LmdbEnv {
         maxDbs: bucketNames.length,
         maxReaders: readersMax,
         mapSize: mapBytes,
+        permissionsMode: 0o600,
       });
+      this.#root = root;
       this.#buckets = bucketNames.map(
         (name) => this.#root.openDB<Uint8Array, Uint8Array>({ name, ...binary }) as Rows,
       );
     } catch (error) {
+      void root?.close();
       throw damage(path, messageOf(error));
     }
     if (isNew) syncDirectory(dirname(path));
@@ -97,17 +95,8 @@ export class LmdbEnv {
   }
 
   get(view: View, bucket: Bucket, key: Uint8Array): Uint8Array | undefined {
-    const rows = this.#buckets[bucket] as Rows;
     try {
-      const reused = rows.getBinaryFast(key, view.options);
-      if (reused === undefined) return undefined;
-      if (reused !== this.#reused) {
-        // Values too big for the reused buffer come as a view of the map, or in a larger buffer.
-        if (reused.maxLength === undefined) return new Uint8Array(reused);
-        this.#reused = reused;
-        this.#reusedBytes = new Uint8Array(reused.buffer, reused.byteOffset, reused.maxLength);
-      }
-      return this.#reusedBytes.slice(0, rows.lastSize);
+      return (this.#buckets[bucket] as Rows).get(key, view.options);
     } catch (error) {
       throw damage(this.path, messageOf(error));
     }
@@ -156,7 +145,7 @@ export class LmdbEnv {
   sizes(): { readonly total: number; readonly inUse: number } {
     const { size: total } = statSync(this.path);
     const stats = this.#root.getStats() as { root: TreeStats; free: TreeStats };
-    const trees = [stats.root, stats.free, ...this.#buckets.map(bucketStats)];
+    const trees = [stats.root, stats.free, ...this.#buckets.map(({ db }) => db.stat())];
     this.#root.resetReadTxn();
     const pages = trees.reduce((sum, tree) => sum + treePages(tree), metaPages);
     return { total, inUse: pages * stats.root.pageSize };
@@ -187,10 +176,6 @@ export class LmdbEnv {
 }
 
 const metaPages = 2;
-
-function bucketStats(rows: Rows): TreeStats {
-  return (rows as unknown as { db: { stat(): TreeStats } }).db.stat();
-}
 
 function treePages(tree: TreeStats): number {
   return tree.treeBranchPageCount + tree.treeLeafPageCount + tree.overflowPages;
