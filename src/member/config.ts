@@ -47,7 +47,7 @@ export const defaultMemberConfig = {
   backendBatchLimit: 10_000,
   compactionBatchLimit: 1_000,
   compactionSleepMs: 10,
-  walSegmentBytes: 64_000_000,
+  walSegmentBytes: 16 * 1024 * 1024,
   limits: {
     requestBytesMax: 1_572_864,
     txnOpsMax: 128,

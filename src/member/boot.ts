@@ -1,0 +1,272 @@
+/**
+ * From a data directory to a member's parts: a first start, a join, or a restart. What is on disk
+ * decides; anything that a crash of ours cannot explain is refused with what to do about it, and
+ * nothing is changed before that.
+ *
+ * A restart takes the backend first (applied index i), then the log from i + 1. The log is always
+ * durable before it is applied, so a backend ahead of the log means that log was lost.
+ */
+import { DamageError, StartError } from "../base/errors.js";
+import type { Backend } from "../platform/backend.js";
+import type { Network } from "../platform/network.js";
+import type { Platform } from "../platform/platform.js";
+import type { HardState, SnapshotMeta } from "../raft/types.js";
+import { clusterId as computeClusterId, memberId } from "../state/cluster/ids.js";
+import { createMachine } from "../state/machine.js";
+import type { Machine, MemberRecord } from "../state/types.js";
+import { RaftLog } from "../wal/raft-log.js";
+import { createWal, openWal, type Recovered, type Wal } from "../wal/wal.js";
+import { readSlot, writeSlot } from "./backend-slot.js";
+import type { MemberConfig } from "./config.js";
+
+export interface Booted {
+  readonly memberId: bigint;
+  readonly clusterId: bigint;
+  readonly wal: Wal;
+  readonly log: RaftLog;
+  readonly hardState: HardState;
+  readonly backendName: string;
+  readonly backend: Backend;
+  readonly machine: Machine;
+}
+
+const walDir = "wal";
+const firstBackend = "state-0";
+/** The founding state stands for the first log entry of term 1. */
+const foundingIndex = 1;
+const foundingTerm = 1;
+
+interface Identity {
+  readonly clusterId: bigint;
+  readonly memberId: bigint;
+}
+
+/** Calls `done` once, possibly inside the call. Throws nothing. */
+export function bootMember(
+  world: { readonly platform: Platform; readonly network: Network; readonly config: MemberConfig },
+  done: (result: Booted | Error) => void,
+): void {
+  const { platform, network, config } = world;
+  const attempt = (work: () => void): void => {
+    try {
+      work();
+    } catch (error) {
+      done(error as Error);
+    }
+  };
+  try {
+    platform.disk.lock();
+    if (platform.disk.list(walDir).some((name) => name.endsWith(".wal"))) {
+      attempt(() => done(restart(platform, config)));
+      return;
+    }
+    refuseStateWithoutLog(platform);
+  } catch (error) {
+    done(error as Error);
+    return;
+  }
+  if (config.initialClusterState === "new") {
+    attempt(() => found(platform, config, done));
+    return;
+  }
+  const others = config.initialCluster.filter((member) => member.name !== config.name);
+  network.fetchCluster(
+    others.flatMap((member) => member.peerUrls),
+    (info) => {
+      if (info instanceof Error) {
+        done(
+          new StartError(
+            `cannot learn the cluster's members from its peers (${info.message}); check --initial-cluster and that the members run`,
+          ),
+        );
+        return;
+      }
+      attempt(() => {
+        const self = info.members.find((member) =>
+          member.peerUrls.some((url) => config.advertisePeerUrls.includes(url)),
+        );
+        if (self === undefined) {
+          throw new StartError(
+            `no member of the cluster has the peer URLs ${config.advertisePeerUrls.join(",")}: add it first (member add ${config.name} --peer-urls=...)`,
+          );
+        }
+        join(platform, config, { clusterId: info.clusterId, memberId: self.id }, done);
+      });
+    },
+  );
+}
+
+function refuseStateWithoutLog(platform: Platform): void {
+  const name = readSlot(platform.disk);
+  if (name === undefined) return;
+  const backend = platform.backends.open(name);
+  const { appliedIndex } = createMachine(backend, platform.hash.sha256);
+  backend.close(() => {});
+  // The founding state alone is what a crash in the middle of a first start leaves.
+  if (appliedIndex <= foundingIndex) return;
+  throw new DamageError(
+    `the backend "${name}" holds state up to index ${appliedIndex}, but there is no write-ahead log: it was removed or lies elsewhere. Put the folder "${walDir}" back, or remove this member from the cluster and add it anew with an empty data directory`,
+  );
+}
+
+type BootDone = (result: Booted | Error) => void;
+
+function found(platform: Platform, config: MemberConfig, done: BootDone): void {
+  const { sha1 } = platform.hash;
+  const members: MemberRecord[] = config.initialCluster.map((member) => ({
+    id: memberId(
+      { peerUrls: member.peerUrls, token: config.initialClusterToken, unixSeconds: undefined },
+      sha1,
+    ),
+    name: "",
+    peerUrls: member.peerUrls,
+    clientUrls: [],
+    isLearner: false,
+  }));
+  const place = config.initialCluster.findIndex((member) => member.name === config.name);
+  const self = members[place];
+  if (self === undefined) {
+    throw new StartError(
+      `couldn't find local name "${config.name}" in the initial cluster configuration`,
+    );
+  }
+  const voters = members.map((member) => member.id).sort((a, b) => (a < b ? -1 : 1));
+  const clusterId = computeClusterId(voters, sha1);
+  const confState = {
+    voters,
+    learners: [],
+    votersOutgoing: [],
+    learnersNext: [],
+    autoLeave: false,
+  };
+  const backend = freshBackend(platform);
+  const machine = createMachine(backend, platform.hash.sha256);
+  machine.bootstrap({ clusterId, confState, members, index: foundingIndex, term: foundingTerm });
+  const start = {
+    identity: { clusterId, memberId: self.id },
+    hardState: { term: foundingTerm, vote: 0n, commit: foundingIndex },
+    meta: { index: foundingIndex, term: foundingTerm, confState },
+  };
+  assemble({ platform, config, backend, machine }, start, done);
+}
+
+function join(platform: Platform, config: MemberConfig, identity: Identity, done: BootDone): void {
+  const backend = freshBackend(platform);
+  const machine = createMachine(backend, platform.hash.sha256);
+  const hardState = { term: 0, vote: 0n, commit: 0 };
+  assemble({ platform, config, backend, machine }, { identity, hardState, meta: undefined }, done);
+}
+
+function freshBackend(platform: Platform): Backend {
+  // Only an unfinished first start can have left one: see refuseStateWithoutLog.
+  for (const name of platform.backends.list()) platform.backends.remove(name);
+  const backend = platform.backends.open(firstBackend);
+  writeSlot(platform.disk, firstBackend);
+  return backend;
+}
+
+/** The log is created last, above a durable state: its existence says that the rest is complete. */
+function assemble(
+  parts: {
+    readonly platform: Platform;
+    readonly config: MemberConfig;
+    readonly backend: Backend;
+    readonly machine: Machine;
+  },
+  start: {
+    readonly identity: Identity;
+    readonly hardState: HardState;
+    readonly meta: SnapshotMeta | undefined;
+  },
+  done: BootDone,
+): void {
+  const { platform, config, backend, machine } = parts;
+  backend.commit((error) => {
+    if (error !== undefined) {
+      done(error);
+      return;
+    }
+    let wal: Wal;
+    try {
+      const options = { dir: walDir, segmentBytes: config.walSegmentBytes };
+      const founding = {
+        metadata: start.identity,
+        hardState: start.hardState,
+        marker: start.meta,
+      };
+      wal = createWal(platform.disk, founding, options);
+    } catch (cause) {
+      done(cause as Error);
+      return;
+    }
+    const log = new RaftLog();
+    if (start.meta !== undefined) log.restore(start.meta);
+    const { identity, hardState } = start;
+    done({ ...identity, wal, log, hardState, backendName: firstBackend, backend, machine });
+  });
+}
+
+function restart(platform: Platform, config: MemberConfig): Booted {
+  const { wal, recovered } = openWal(platform.disk, {
+    dir: walDir,
+    segmentBytes: config.walSegmentBytes,
+  });
+  const slot = readSlot(platform.disk);
+  if (slot === undefined) {
+    throw new DamageError(
+      `there is a write-ahead log, but no backend is named in "backend.current": part of the data directory is missing. Put it back, or remove this member from the cluster and add it anew with an empty data directory`,
+    );
+  }
+  const opened = openState(platform, slot, recovered);
+  for (const name of platform.backends.list()) {
+    if (name !== opened.name) platform.backends.remove(name);
+  }
+  const { machine } = opened;
+  const log = recoveredLog(recovered, machine);
+  const { hardState } = recovered;
+  return {
+    ...recovered.metadata,
+    wal,
+    log,
+    // A commit-only change is not synced, so the durable commit index may lag what was applied.
+    hardState: { ...hardState, commit: Math.max(hardState.commit, machine.appliedIndex) },
+    backendName: opened.name,
+    backend: opened.backend,
+    machine,
+  };
+}
+
+/** The backend in use, or the fetched one whose taking over a crash interrupted. */
+function openState(
+  platform: Platform,
+  slot: string,
+  recovered: Recovered,
+): { readonly name: string; readonly backend: Backend; readonly machine: Machine } {
+  const backend = platform.backends.open(slot);
+  const machine = createMachine(backend, platform.hash.sha256);
+  const marker = recovered.snapshot?.index ?? 0;
+  if (machine.appliedIndex >= marker) return { name: slot, backend, machine };
+  const fetched = `snap-${marker}`;
+  if (!platform.backends.list().includes(fetched)) {
+    throw new DamageError(
+      `the log begins after index ${marker}, but the backend "${slot}" ends at ${machine.appliedIndex} and there is no "${fetched}": state was lost. Remove this member from the cluster and add it anew with an empty data directory`,
+    );
+  }
+  backend.close(() => {});
+  const next = platform.backends.open(fetched);
+  writeSlot(platform.disk, fetched);
+  return { name: fetched, backend: next, machine: createMachine(next, platform.hash.sha256) };
+}
+
+function recoveredLog(recovered: Recovered, machine: Machine): RaftLog {
+  const log = new RaftLog();
+  const { entries, snapshot } = recovered;
+  if (snapshot !== undefined) log.restore({ ...snapshot, confState: machine.confState });
+  log.append(entries);
+  if (log.lastIndex() < machine.appliedIndex) {
+    throw new DamageError(
+      `the backend holds state up to index ${machine.appliedIndex}, but the write-ahead log ends at ${log.lastIndex()}: log was lost. Remove this member from the cluster and add it anew with an empty data directory`,
+    );
+  }
+  return log;
+}

@@ -1,0 +1,441 @@
+/**
+ * The moving parts below a member: consensus, log, state machine, peers and time, put together. It
+ * knows nothing of what clients ask; member.ts builds that on top of `propose` and `readBarrier`.
+ */
+import { KvError } from "../base/errors.js";
+import type { Timer } from "../platform/clock.js";
+import type { Network } from "../platform/network.js";
+import type { Platform } from "../platform/platform.js";
+import { decodeMessage, encodeMessage } from "../raft/message-codec.js";
+import { createRaftNode } from "../raft/node.js";
+import { EntryType, type Message, type RaftNode, type Ready } from "../raft/types.js";
+import { createWatchHub, type WatchHub } from "../state/mvcc/watch-hub.js";
+import type { Applied, Machine } from "../state/types.js";
+import type { ConfChangeRequest } from "../wire/gen/internal.js";
+import { Applier } from "./applier.js";
+import type { Booted } from "./boot.js";
+import { Committer } from "./committer.js";
+import { type MemberConfig, requestTimeoutMs } from "./config.js";
+import { Driver } from "./driver.js";
+import { Leadership } from "./leadership.js";
+import { encodeChange } from "./membership.js";
+import { type PeerMethod, raftEnvelope } from "./peer-codec.js";
+import { Peers } from "./peers.js";
+import { Proposals } from "./proposals.js";
+import { ReadBarrier } from "./read-barrier.js";
+import { EntryEncoder } from "./request-codec.js";
+import { SnapshotTransfer } from "./snapshot-transfer.js";
+import { StateStore } from "./state-store.js";
+import type { Done, RequestField } from "./types.js";
+
+/** More committed than applied entries than this: the member is behind and takes no more. */
+const applyLagMax = 5_000;
+/** How long a stopping leader waits for its successor. */
+const handOverMs = 1_000;
+const raftLimits = {
+  messageBytesMax: 1024 * 1024,
+  inflightMessagesMax: 512,
+  inflightBytesMax: 64 * 1024 * 1024,
+  uncommittedBytesMax: 256 * 1024 * 1024,
+  applyBytesMax: 1024 * 1024,
+} as const;
+
+export type StopCause = { readonly removed: boolean; readonly error: Error | undefined };
+
+/** What the layer above wants to know, each inside a turn. */
+export interface EngineHooks {
+  /** One entry was applied. */
+  applied(applied: Applied): void;
+  /** Some entries were applied, or there is another leader (0n: none). */
+  progressed(): void;
+  leaderChanged(isLeader: boolean): void;
+  ticked(nowMs: number): void;
+  /** The engine stops for good: let go of timers. */
+  halting(): void;
+}
+
+export interface EngineWorld {
+  readonly platform: Platform;
+  readonly network: Network;
+  readonly config: MemberConfig;
+}
+
+export class Engine {
+  readonly id: bigint;
+  readonly watch: WatchHub;
+  readonly state: StateStore;
+  readonly raft: RaftNode;
+  readonly committer: Committer;
+  readonly proposals: Proposals;
+  readonly reads: ReadBarrier;
+  readonly peers: Peers;
+  readonly transfer: SnapshotTransfer;
+  readonly leadership: Leadership;
+  readonly #world: EngineWorld;
+  readonly #booted: Booted;
+  readonly #hooks: EngineHooks;
+  readonly #driver: Driver;
+  readonly #encoder: EntryEncoder;
+  readonly #onStopped: ((cause: StopCause) => void)[] = [];
+  #stopCause: StopCause | undefined;
+  #isStopping = false;
+  #ticker: Timer | undefined;
+  #peerUrls = new Map<bigint, string>();
+
+  constructor(world: EngineWorld, booted: Booted, hooks: EngineHooks) {
+    const { platform, config } = world;
+    this.#world = world;
+    this.#booted = booted;
+    this.#hooks = hooks;
+    this.id = booted.memberId;
+    this.state = new StateStore(
+      { disk: platform.disk, backends: platform.backends, sha256: platform.hash.sha256 },
+      { name: booted.backendName, backend: booted.backend, machine: booted.machine },
+    );
+    this.watch = createWatchHub(this.state.kv());
+    // Ids of earlier lives are below: a member takes less than 1024 requests a millisecond.
+    const firstId = Math.floor(platform.clock.unixMs()) * 1024;
+    this.proposals = new Proposals(firstId);
+    this.reads = new ReadBarrier(firstId);
+    this.#encoder = new EntryEncoder(this.id);
+    this.peers = new Peers(platform.clock);
+    this.raft = this.#createRaft();
+    this.leadership = new Leadership({
+      clock: platform.clock,
+      selfId: this.id,
+      electionMs: config.electionMs,
+      raft: () => this.raft,
+      transfer: (to) => this.#driver.post({ kind: "transferLeader", to }),
+      activeSince: (id) => world.network.activeSince(id),
+    });
+    this.committer = this.#createCommitter();
+    this.#driver = this.#createDriver();
+    this.transfer = this.#createTransfer();
+  }
+
+  machine(): Machine {
+    return this.state.machine();
+  }
+
+  /** Begins to take part. Call once, after the network was told to deliver here. */
+  start(): void {
+    this.#booted.wal.onFailure((error) => this.#fail(error));
+    this.#syncPeers();
+    this.#tick();
+    this.#driver.schedule();
+    const { voters } = this.machine().confState;
+    // Alone there is nobody to wait for.
+    if (voters.length === 1 && voters[0] === this.id) this.#driver.post({ kind: "campaign" });
+    this.#hooks.progressed();
+  }
+
+  received(from: bigint, bytes: Uint8Array): void {
+    if (this.#stopCause !== undefined) return;
+    const raftBytes = this.peers.received(this.#world.network, from, bytes);
+    if (raftBytes === undefined) return;
+    let message: Message;
+    try {
+      message = decodeMessage(raftBytes);
+    } catch {
+      this.#world.platform.log("warn", "dropped an unreadable raft message", {
+        from: from.toString(16),
+      });
+      return;
+    }
+    if (message.from !== from || this.machine().cluster.isRemoved(from)) return;
+    if (message.type === "MsgSnap") this.transfer.offered(message);
+    else this.#driver.post({ kind: "received", message });
+  }
+
+  unreachable(to: bigint): void {
+    this.#driver.post({ kind: "unreachable", id: to });
+  }
+
+  removedFromCluster(): void {
+    this.#world.platform.log(
+      "warn",
+      "the member has been permanently removed from the cluster",
+      {},
+    );
+    this.#halt({ removed: true, error: undefined });
+  }
+
+  onStopped(fn: (cause: StopCause) => void): void {
+    if (this.#stopCause !== undefined) fn(this.#stopCause);
+    else this.#onStopped.push(fn);
+  }
+
+  isStopping(): boolean {
+    return this.#isStopping;
+  }
+
+  /** Why a client's request of this size cannot be taken now. */
+  refusal(bodyBytes: number): KvError | undefined {
+    if (this.#isStopping) return new KvError("stopped");
+    if (bodyBytes > this.#world.config.limits.requestBytesMax)
+      return new KvError("requestTooLarge");
+    const lag = this.raft.committedIndex() - this.machine().appliedIndex;
+    return lag > applyLagMax ? new KvError("tooManyRequests") : undefined;
+  }
+
+  propose(field: RequestField, body: Uint8Array, done: Done<Applied>): void {
+    const id = this.#takeId(done);
+    if (id === 0) return;
+    this.proposals.enqueue(EntryType.normal, this.#encoder.encode(id, field, body));
+    this.#driver.schedule();
+  }
+
+  proposeChange(change: Omit<ConfChangeRequest, "header">, done: Done<Applied>): void {
+    const id = this.#takeId(done);
+    if (id === 0) return;
+    const data = encodeChange(change, { id, proposer: this.id });
+    this.proposals.enqueue(EntryType.confChange, data);
+    this.#driver.schedule();
+  }
+
+  readBarrier(done: Done<void>): void {
+    if (this.#isStopping) {
+      done(new KvError("stopped"));
+      return;
+    }
+    this.reads.add(this.#world.platform.clock.now(), done);
+    this.#driver.schedule();
+  }
+
+  /** To a peer; ends with its answer or the request timeout. */
+  request(to: bigint, method: PeerMethod, body: Uint8Array, done: Done<Uint8Array>): void {
+    const timeoutMs = requestTimeoutMs(this.#world.config);
+    this.peers.request(this.#world.network, { to, method, timeoutMs }, body, done);
+  }
+
+  /** Rewrites the backend compactly; nothing is applied meanwhile. */
+  defragment(done: () => void): void {
+    this.#driver.pause();
+    this.committer.flush(() => {
+      this.state.compactFile((error) => {
+        if (error !== undefined) {
+          this.#fail(error);
+          return;
+        }
+        this.committer.replaced();
+        this.#driver.resume();
+        done();
+      });
+    });
+  }
+
+  stop(done: () => void): void {
+    if (this.#isStopping) {
+      this.onStopped(() => done());
+      return;
+    }
+    this.#isStopping = true;
+    this.onStopped(() => done());
+    const successor = this.leadership.successor();
+    const halt = (): void => this.#halt({ removed: false, error: undefined });
+    if (successor === undefined) halt();
+    else this.#handOver(successor, this.#world.platform.clock.now() + handOverMs, halt);
+  }
+
+  /** A fresh id under which `done` waits; 0: too much waits already, `done` was told. */
+  #takeId(done: Done<Applied>): number {
+    const id = this.proposals.nextId();
+    if (this.proposals.add(id, this.#world.platform.clock.now(), done)) return id;
+    done(new KvError("tooManyRequests"));
+    return 0;
+  }
+
+  #applied(applied: Applied): void {
+    this.#hooks.applied(applied);
+    if (applied.conf === undefined) return;
+    this.#syncPeers();
+    if (this.machine().cluster.isRemoved(this.id)) {
+      // The others must hear of the commit before the one that leaves is silent.
+      const { platform, config } = this.#world;
+      platform.clock.after(config.electionMs, () => this.removedFromCluster());
+    }
+  }
+
+  #softStateChanged(state: NonNullable<Ready["softState"]>): void {
+    if (!this.leadership.observe(state)) return;
+    const message = state.leader === 0n ? "raft: lost leader" : "raft: elected leader";
+    const leader = state.leader.toString(16);
+    this.#world.platform.log("info", message, { leader, term: state.term });
+    this.#hooks.leaderChanged(state.leader === this.id);
+    if (state.leader === 0n) return;
+    this.reads.leaderChanged();
+    this.#hooks.progressed();
+    this.#driver.schedule();
+  }
+
+  /** Connections follow the replicated member list. */
+  #syncPeers(): void {
+    const wanted = new Map<bigint, string>();
+    for (const member of this.machine().cluster.members()) {
+      if (member.id !== this.id) wanted.set(member.id, member.peerUrls.join(","));
+    }
+    for (const id of this.#peerUrls.keys()) if (!wanted.has(id)) this.#world.network.removePeer(id);
+    for (const [id, urls] of wanted) {
+      if (this.#peerUrls.get(id) !== urls) this.#world.network.setPeer(id, urls.split(","));
+    }
+    this.#peerUrls = wanted;
+  }
+
+  readonly #tick = (): void => {
+    if (this.#stopCause !== undefined) return;
+    const { platform, config } = this.#world;
+    this.#ticker = platform.clock.after(config.heartbeatMs, this.#tick);
+    this.#driver.post({ kind: "tick" });
+    const nowMs = platform.clock.now();
+    const deadlineMs = nowMs - requestTimeoutMs(config);
+    this.proposals.expire(deadlineMs, (sinceMs) => this.leadership.timeoutCause(sinceMs));
+    this.reads.expire(deadlineMs);
+    this.#hooks.ticked(nowMs);
+  };
+
+  #handOver(to: bigint, untilMs: number, done: () => void): void {
+    this.#driver.post({ kind: "transferLeader", to });
+    const look = (): void => {
+      const isOver = this.raft.leader() !== this.id || this.#world.platform.clock.now() >= untilMs;
+      if (isOver || this.#stopCause !== undefined) done();
+      else this.#world.platform.clock.after(10, look);
+    };
+    look();
+  }
+
+  /** Stops for good: everyone who waits is told, what is applied becomes durable if it can. */
+  #halt(cause: StopCause): void {
+    if (this.#stopCause !== undefined) return;
+    this.#stopCause = cause;
+    this.#isStopping = true;
+    this.#driver.stop();
+    this.#ticker?.cancel();
+    this.#hooks.halting();
+    this.watch.closeAll();
+    const stopped = new KvError("stopped");
+    this.proposals.failAll(stopped);
+    this.reads.failAll(stopped);
+    this.peers.failAll(stopped);
+    this.transfer.close();
+    this.#world.network.close();
+    const close = (): void => {
+      this.committer.stop();
+      this.state.close(() => {
+        this.#booted.wal.close();
+        this.#world.platform.disk.close();
+        for (const fn of this.#onStopped.splice(0)) fn(cause);
+      });
+    };
+    // After an error the state in memory is not to be trusted, and the log holds what is needed.
+    if (cause.error === undefined) this.committer.flush(close);
+    else {
+      this.#world.platform.log("error", "the member stops", { error: cause.error.message });
+      close();
+    }
+  }
+
+  #fail(error: Error): void {
+    this.#halt({ removed: false, error });
+  }
+
+  #installSnapshot(index: number, done: () => void): void {
+    const fetched = this.transfer.sink.take(index);
+    if (fetched === undefined)
+      throw new Error(`raft installs snapshot ${index}, which is not here`);
+    this.state.replace(fetched);
+    this.committer.replaced();
+    this.watch.closeAll();
+    this.#syncPeers();
+    this.#world.platform.log("info", "applied snapshot", { "snapshot-index": index });
+    done();
+  }
+
+  #createRaft(): RaftNode {
+    const { log, hardState, machine } = this.#booted;
+    const { config } = this.#world;
+    log.start({
+      hardState,
+      confState: machine.confState,
+      snapshot: () => this.transfer.source.latest(),
+    });
+    return createRaftNode(
+      {
+        id: this.id,
+        electionTicks: Math.round(config.electionMs / config.heartbeatMs),
+        heartbeatTicks: 1,
+        preVote: config.preVote,
+        checkQuorum: true,
+        ...raftLimits,
+        appliedIndex: machine.appliedIndex,
+      },
+      log,
+      this.#world.platform.rng.fork("raft"),
+    );
+  }
+
+  #createDriver(): Driver {
+    const applier = new Applier({
+      selfId: this.id,
+      proposals: this.proposals,
+      machine: () => this.machine(),
+      watch: () => this.watch,
+      applyConfChange: (change) => this.raft.applyConfChange(change),
+      applied: (applied) => this.#applied(applied),
+    });
+    return new Driver(this.id, {
+      clock: this.#world.platform.clock,
+      raft: this.raft,
+      log: this.#booted.log,
+      wal: this.#booted.wal,
+      proposals: this.proposals,
+      reads: this.reads,
+      apply: (entries) => {
+        applier.apply(entries);
+        this.committer.applied(entries.length);
+        this.#hooks.progressed();
+      },
+      appliedIndex: () => this.machine().appliedIndex,
+      send: (message) => this.#world.network.send(message.to, raftEnvelope(encodeMessage(message))),
+      softStateChanged: (state) => this.#softStateChanged(state),
+      installSnapshot: (index, done) => this.#installSnapshot(index, done),
+      failed: (error) => this.#fail(error),
+    });
+  }
+
+  #createCommitter(): Committer {
+    const { config } = this.#world;
+    return new Committer({
+      clock: this.#world.platform.clock,
+      log: this.#booted.log,
+      wal: this.#booted.wal,
+      backend: () => this.state.backend(),
+      appliedMeta: () => this.state.meta(),
+      proof: () => this.state.proof(),
+      batchMs: config.backendBatchMs,
+      batchLimit: config.backendBatchLimit,
+      snapshotCount: config.snapshotCount,
+      catchupEntries: config.snapshotCatchupEntries,
+      failed: (error) => this.#fail(error),
+    });
+  }
+
+  #createTransfer(): SnapshotTransfer {
+    const { log } = this.#booted;
+    return new SnapshotTransfer(
+      {
+        clock: this.#world.platform.clock,
+        state: this.state,
+        committer: () => this.committer,
+        oldestUsable: () => log.firstIndex() - 1,
+        offer: (message) => this.#driver.post({ kind: "received", message }),
+        failedAt: (id) => this.#driver.post({ kind: "snapshotReported", id, ok: false }),
+        log: (level, message, fields) => this.#world.platform.log(level, message, fields),
+      },
+      this.peers,
+      {
+        backends: this.#world.platform.backends,
+        request: (to, method, body, done) => this.request(to, method, body, done),
+      },
+    );
+  }
+}

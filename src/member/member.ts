@@ -1,0 +1,391 @@
+/**
+ * A running member as its services see it (types.ts): requests of clients become proposals, read
+ * barriers or questions to the leader. Leases, membership, compaction, quota and publication live
+ * here, on top of the engine.
+ */
+import { KvError } from "../base/errors.js";
+import type { WatchHub } from "../state/mvcc/watch-hub.js";
+import type { Applied, HashKv, Machine, MemberRecord } from "../state/types.js";
+import { CompactionRequest } from "../wire/gen/rpc.js";
+import type { Booted } from "./boot.js";
+import { Compactor } from "./compactor.js";
+import { requestTimeoutMs } from "./config.js";
+import { Engine, type EngineWorld, type StopCause } from "./engine.js";
+import { LeaseDriver, type TimeToLive } from "./lease-driver.js";
+import { hashAll, hashKv, runJob, streamSnapshot } from "./maintenance.js";
+import { Membership } from "./membership.js";
+import { memberMetrics } from "./metrics.js";
+import { PeerMethod } from "./peer-codec.js";
+import { clusterVersion, Publisher, serverVersion } from "./publisher.js";
+import { Quota } from "./quota.js";
+import {
+  type Done,
+  type Member,
+  type MemberLimits,
+  type MemberStatus,
+  RequestField,
+} from "./types.js";
+
+type MembersOutcome = {
+  readonly member: MemberRecord | undefined;
+  readonly members: readonly MemberRecord[];
+};
+
+export class RunningMember implements Member {
+  readonly id: bigint;
+  readonly clusterId: bigint;
+  readonly limits: MemberLimits;
+  readonly engine: Engine;
+  readonly #world: EngineWorld;
+  readonly #leases: LeaseDriver;
+  readonly #membership: Membership;
+  readonly #compactor: Compactor;
+  readonly #publisher: Publisher;
+  readonly #quota: Quota;
+  readonly #onReady: (() => void)[] = [];
+  #isReady = false;
+  #progressDueMs: number;
+
+  constructor(world: EngineWorld, booted: Booted) {
+    const { platform, config } = world;
+    this.id = booted.memberId;
+    this.clusterId = booted.clusterId;
+    this.limits = config.limits;
+    this.#world = world;
+    this.#progressDueMs = platform.clock.now() + config.limits.progressNotifyMs;
+    this.engine = new Engine(world, booted, {
+      applied: (applied) => this.#leases.applied(applied),
+      progressed: () => this.#progressed(),
+      leaderChanged: (isLeader) => this.#leases.leaderChanged(isLeader),
+      ticked: (nowMs) => this.#ticked(nowMs),
+      halting: () => this.#compactor.stop(),
+    });
+    this.#leases = this.#createLeases();
+    this.#membership = this.#createMembership();
+    this.#compactor = this.#createCompactor();
+    this.#publisher = this.#createPublisher();
+    this.#quota = this.#createQuota();
+    this.engine.peers.serve(PeerMethod.promote, (_from, body, done) => {
+      this.#promoteFor(body, done);
+    });
+  }
+
+  get machine(): Machine {
+    return this.engine.machine();
+  }
+
+  get watch(): WatchHub {
+    return this.engine.watch;
+  }
+
+  term(): number {
+    return this.engine.raft.term();
+  }
+
+  leader(): bigint {
+    return this.engine.raft.leader();
+  }
+
+  isLearner(): boolean {
+    return this.machine.cluster.member(this.id)?.isLearner ?? false;
+  }
+
+  isReady(): boolean {
+    return this.#isReady;
+  }
+
+  onReady(fn: () => void): void {
+    if (this.#isReady) fn();
+    else this.#onReady.push(fn);
+  }
+
+  onStopped(fn: (cause: StopCause) => void): void {
+    this.engine.onStopped(fn);
+  }
+
+  propose(
+    request: {
+      readonly field: RequestField;
+      readonly body: Uint8Array;
+      readonly growthBytes: number;
+    },
+    done: Done<Applied>,
+  ): void {
+    const refusal =
+      this.engine.refusal(request.body.length) ?? this.#quota.check(request.growthBytes);
+    if (refusal !== undefined) done(refusal);
+    else this.engine.propose(request.field, request.body, done);
+  }
+
+  readBarrier(done: Done<void>): void {
+    this.engine.readBarrier(done);
+  }
+
+  compact(revision: number, physical: boolean, done: Done<number>): void {
+    const body = CompactionRequest.encode({ revision: BigInt(revision), physical }).finish();
+    this.propose({ field: RequestField.compaction, body, growthBytes: 0 }, (applied) => {
+      if (applied instanceof KvError || !physical) {
+        done(applied instanceof KvError ? applied : applied.revision);
+        return;
+      }
+      this.#compactor.whenFinished(revision, () =>
+        this.engine.committer.flush(() => done(applied.revision)),
+      );
+    });
+  }
+
+  leaseGrant(
+    id: bigint,
+    ttl: number,
+    done: Done<{ readonly id: bigint; readonly ttl: number; readonly revision: number }>,
+  ): void {
+    this.#leases.grant(id, ttl, done);
+  }
+
+  leaseKeepAlive(id: bigint, done: Done<{ readonly ttl: number }>): void {
+    this.#leases.keepAlive(id, done);
+  }
+
+  leaseTimeToLive(id: bigint, withKeys: boolean, done: Done<TimeToLive>): void {
+    this.#leases.timeToLive(id, withKeys, done);
+  }
+
+  memberAdd(
+    peerUrls: readonly string[],
+    isLearner: boolean,
+    done: Done<{ readonly member: MemberRecord; readonly members: readonly MemberRecord[] }>,
+  ): void {
+    this.#changeMembers(this.#membership.add(peerUrls, isLearner), (result) => {
+      if (result instanceof KvError) done(result);
+      else done({ member: result.member as MemberRecord, members: result.members });
+    });
+  }
+
+  memberRemove(id: bigint, done: Done<readonly MemberRecord[]>): void {
+    this.#changeMembers(this.#membership.remove(id), (result) => done(membersOf(result)));
+  }
+
+  memberUpdate(id: bigint, peerUrls: readonly string[], done: Done<readonly MemberRecord[]>): void {
+    this.#changeMembers(this.#membership.update(id, peerUrls), (result) => done(membersOf(result)));
+  }
+
+  memberPromote(id: bigint, done: Done<readonly MemberRecord[]>): void {
+    if (this.engine.raft.isLeader()) {
+      this.#changeMembers(this.#membership.promote(id), (result) => done(membersOf(result)));
+      return;
+    }
+    const leader = this.engine.raft.leader();
+    if (leader === 0n) {
+      done(new KvError("noLeader"));
+      return;
+    }
+    const body = new Uint8Array(8);
+    new DataView(body.buffer).setBigUint64(0, id);
+    this.engine.request(leader, PeerMethod.promote, body, (answer) => {
+      if (answer instanceof KvError) done(answer);
+      // The change is committed; it is here as soon as we have applied as much as the leader had.
+      else this.readBarrier((error) => done(error ?? this.machine.cluster.members()));
+    });
+  }
+
+  status(): MemberStatus {
+    const raft = this.engine.raft.status();
+    const sizes = this.engine.state.backend().sizes();
+    const errors = this.machine
+      .alarms()
+      .map((record) => `memberID:${record.memberId} alarm:${record.alarm} `);
+    if (raft.leader === 0n) errors.unshift("etcdserver: no leader");
+    return {
+      version: serverVersion,
+      leader: raft.leader,
+      raftIndex: raft.commit,
+      raftTerm: raft.term,
+      appliedIndex: this.machine.appliedIndex,
+      dbSize: sizes.total,
+      dbSizeInUse: sizes.inUse,
+      isLearner: this.isLearner(),
+      storageVersion: clusterVersion,
+      quotaBytes: this.limits.quotaBytes,
+      errors,
+    };
+  }
+
+  hashKv(revision: number, done: Done<HashKv & { readonly currentRevision: number }>): void {
+    hashKv(this.#world.platform.clock, this.machine.kv, revision, done);
+  }
+
+  hash(done: Done<number>): void {
+    this.engine.committer.flush(() => {
+      const view = this.engine.state.backend().snapshot();
+      runJob(this.#world.platform.clock, hashAll(view), (result) => {
+        view.close();
+        done(result);
+      });
+    });
+  }
+
+  defragment(done: Done<void>): void {
+    this.engine.defragment(() => done(undefined));
+  }
+
+  moveLeader(to: bigint, done: Done<void>): void {
+    this.engine.leadership.move(to, done);
+  }
+
+  openSnapshot(done: Done<ReturnType<typeof streamSnapshot>>): void {
+    this.engine.committer.flush(() => done(streamSnapshot(this.engine.state.backend().snapshot())));
+  }
+
+  metrics(): ReturnType<typeof memberMetrics> {
+    const sizes = this.engine.state.backend().sizes();
+    return memberMetrics({
+      raft: this.engine.raft.status(),
+      leaderChanges: this.engine.leadership.changes,
+      pending: this.engine.proposals.pending(),
+      failed: this.engine.proposals.failed,
+      slowReads: this.engine.reads.slowRounds,
+      failedReads: this.engine.reads.failedRounds,
+      leasesExpired: this.#leases.expired,
+      snapshotsServed: this.engine.transfer.source.served,
+      backendCommits: this.engine.committer.commits,
+      quotaBytes: this.limits.quotaBytes,
+      dbSize: sizes.total,
+      dbSizeInUse: sizes.inUse,
+      isLearner: this.isLearner(),
+      kv: this.machine.kv,
+      watch: this.watch.stats(),
+    });
+  }
+
+  stop(done: () => void): void {
+    this.engine.stop(done);
+  }
+
+  #progressed(): void {
+    this.#compactor.poke();
+    this.#publisher.poke();
+  }
+
+  #ticked(nowMs: number): void {
+    this.#leases.tick(nowMs);
+    if (nowMs < this.#progressDueMs) return;
+    this.#progressDueMs = nowMs + this.limits.progressNotifyMs;
+    this.watch.tickProgress();
+  }
+
+  /** For the member's own requests: no quota, no size check, outcome of no interest. */
+  #proposeInternal(field: RequestField, body: Uint8Array, done: () => void): void {
+    if (this.engine.isStopping()) this.#world.platform.clock.defer(done);
+    else this.engine.propose(field, body, () => done());
+  }
+
+  #changeMembers(change: ReturnType<Membership["add"]>, done: Done<MembersOutcome>): void {
+    const refusal = change instanceof KvError ? change : this.engine.refusal(0);
+    if (refusal !== undefined) {
+      done(refusal);
+      return;
+    }
+    this.engine.proposeChange(change as Exclude<typeof change, KvError>, (applied) => {
+      if (applied instanceof KvError) done(applied);
+      else if (applied.outcome instanceof KvError) done(applied.outcome);
+      else if (applied.outcome.kind === "members") done(applied.outcome);
+      else done(new KvError("stopped"));
+    });
+  }
+
+  #promoteFor(body: Uint8Array, done: Done<Uint8Array>): void {
+    if (!this.engine.raft.isLeader() || body.length !== 8) {
+      done(new KvError("notLeader"));
+      return;
+    }
+    const id = new DataView(body.buffer, body.byteOffset, 8).getBigUint64(0);
+    this.#changeMembers(this.#membership.promote(id), (result) => {
+      done(result instanceof KvError ? result : new Uint8Array(0));
+    });
+  }
+
+  #becomeReady(): void {
+    this.#isReady = true;
+    this.#world.platform.log("info", "published local member to cluster through raft", {
+      "local-member-id": this.id.toString(16),
+      "cluster-id": this.clusterId.toString(16),
+    });
+    for (const fn of this.#onReady.splice(0)) fn();
+  }
+
+  #createLeases(): LeaseDriver {
+    const { platform, config } = this.#world;
+    return new LeaseDriver(
+      {
+        clock: platform.clock,
+        rng: platform.rng.fork("lease"),
+        electionTicks: Math.round(config.electionMs / config.heartbeatMs),
+        heartbeatMs: config.heartbeatMs,
+        timeoutMs: requestTimeoutMs(config),
+        leases: () => this.machine.leases,
+        leader: () => this.engine.raft.leader(),
+        isLeader: () => this.engine.raft.isLeader(),
+        propose: (field, body, done) => this.propose({ field, body, growthBytes: 0 }, done),
+        request: (to, method, body, done) => this.engine.request(to, method, body, done),
+      },
+      this.engine.peers,
+    );
+  }
+
+  #createMembership(): Membership {
+    const { platform, network, config } = this.#world;
+    return new Membership({
+      selfId: this.id,
+      hash: platform.hash,
+      isStrict: config.strictReconfigCheck,
+      learnersMax: config.learnersMax,
+      cluster: () => this.machine.cluster,
+      nowMs: () => platform.clock.now(),
+      unixMs: () => platform.clock.unixMs(),
+      activeSince: (id) => network.activeSince(id),
+      raftStatus: () => this.engine.raft.status(),
+    });
+  }
+
+  #createCompactor(): Compactor {
+    const { platform, config } = this.#world;
+    return new Compactor({
+      clock: platform.clock,
+      kv: () => this.machine.kv,
+      isLeader: () => this.engine.raft.isLeader(),
+      propose: (step, done) => this.#proposeInternal(RequestField.compactStep, step, done),
+      rowsMax: config.compactionBatchLimit,
+      sleepMs: config.compactionSleepMs,
+    });
+  }
+
+  #createPublisher(): Publisher {
+    const { platform, config } = this.#world;
+    return new Publisher({
+      clock: platform.clock,
+      selfId: this.id,
+      name: config.name,
+      clientUrls: config.advertiseClientUrls,
+      cluster: () => this.machine.cluster,
+      isLeader: () => this.engine.raft.isLeader(),
+      propose: (field, body, done) => this.#proposeInternal(field, body, done),
+      published: () => this.#becomeReady(),
+    });
+  }
+
+  #createQuota(): Quota {
+    return new Quota({
+      selfId: this.id,
+      quotaBytes: this.limits.quotaBytes,
+      machine: () => this.machine,
+      backendBytes: () => this.engine.state.backend().sizes().total,
+      propose: (field, body, done) => this.#proposeInternal(field, body, done),
+    });
+  }
+}
+
+function membersOf(
+  result: KvError | { readonly members: readonly MemberRecord[] },
+): KvError | readonly MemberRecord[] {
+  return result instanceof KvError ? result : result.members;
+}

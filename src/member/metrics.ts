@@ -1,0 +1,78 @@
+/** The member's numbers under etcd's metric names, read when somebody asks. */
+import type { RaftStatus } from "../raft/types.js";
+import type { WatchHub } from "../state/mvcc/watch-hub.js";
+import type { KvReader } from "../state/types.js";
+import { clusterVersion, serverVersion } from "./publisher.js";
+import type { MetricSample } from "./types.js";
+
+export interface MemberNumbers {
+  readonly raft: RaftStatus;
+  readonly leaderChanges: number;
+  readonly pending: number;
+  readonly failed: number;
+  readonly slowReads: number;
+  readonly failedReads: number;
+  readonly leasesExpired: number;
+  readonly snapshotsServed: number;
+  readonly backendCommits: number;
+  readonly quotaBytes: number;
+  readonly dbSize: number;
+  readonly dbSizeInUse: number;
+  readonly isLearner: boolean;
+  readonly kv: KvReader;
+  readonly watch: ReturnType<WatchHub["stats"]>;
+}
+
+export function memberMetrics(numbers: MemberNumbers): MetricSample[] {
+  const { raft, kv, watch } = numbers;
+  return [
+    gauge(
+      "etcd_server_has_leader",
+      "Whether a leader is known: 1 or 0.",
+      raft.leader === 0n ? 0 : 1,
+    ),
+    gauge(
+      "etcd_server_is_leader",
+      "Whether this member leads: 1 or 0.",
+      raft.role === "leader" ? 1 : 0,
+    ),
+    gauge("etcd_server_is_learner", "Whether this member is a learner.", numbers.isLearner ? 1 : 0),
+    counter("etcd_server_leader_changes_seen_total", "Leader changes seen.", numbers.leaderChanges),
+    gauge("etcd_server_proposals_committed_total", "Committed log index.", raft.commit),
+    gauge("etcd_server_proposals_applied_total", "Applied log index.", raft.applied),
+    gauge("etcd_server_proposals_pending", "Proposals waiting for their entry.", numbers.pending),
+    counter("etcd_server_proposals_failed_total", "Proposals that timed out.", numbers.failed),
+    counter("etcd_server_slow_read_indexes_total", "Read rounds asked again.", numbers.slowReads),
+    counter("etcd_server_read_indexes_failed_total", "Read rounds given up.", numbers.failedReads),
+    gauge("etcd_server_quota_backend_bytes", "Space quota in bytes.", numbers.quotaBytes),
+    labelled("etcd_server_version", "Version of this server.", { server_version: serverVersion }),
+    labelled("etcd_cluster_version", "Version of the cluster.", {
+      cluster_version: clusterVersion,
+    }),
+    labelled("etcd_server_id", "Id of this member.", { server_id: raft.id.toString(16) }),
+    counter("etcd_debugging_server_lease_expired_total", "Leases expired.", numbers.leasesExpired),
+    counter("lockstep_snapshots_sent_total", "States sent to followers.", numbers.snapshotsServed),
+    counter("lockstep_backend_commits_total", "Backend commits.", numbers.backendCommits),
+    gauge("etcd_mvcc_db_total_size_in_bytes", "Size of the backend file.", numbers.dbSize),
+    gauge("etcd_mvcc_db_total_size_in_use_in_bytes", "Bytes in use in it.", numbers.dbSizeInUse),
+    gauge("etcd_debugging_mvcc_keys_total", "Live keys.", kv.keyCount()),
+    gauge("etcd_debugging_mvcc_current_revision", "Current revision.", kv.revision()),
+    gauge("etcd_debugging_mvcc_compact_revision", "Compacted revision.", kv.compactRevision()),
+    gauge("etcd_debugging_mvcc_watch_stream_total", "Open watch streams.", watch.streams),
+    gauge("etcd_debugging_mvcc_watcher_total", "Watchers.", watch.watchers),
+    gauge("etcd_debugging_mvcc_slow_watcher_total", "Watchers that catch up.", watch.slow),
+    gauge("etcd_debugging_mvcc_pending_events_total", "Events held back.", watch.pendingEvents),
+  ];
+}
+
+function gauge(name: string, help: string, value: number): MetricSample {
+  return { name, type: "gauge", help, value };
+}
+
+function counter(name: string, help: string, value: number): MetricSample {
+  return { name, type: "counter", help, value };
+}
+
+function labelled(name: string, help: string, labels: Record<string, string>): MetricSample {
+  return { name, type: "gauge", help, labels, value: 1 };
+}

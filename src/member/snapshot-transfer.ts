@@ -1,0 +1,87 @@
+/**
+ * Both sides of a state transfer wired to the peers. A follower that is offered a snapshot fetches
+ * and proves the content first; raft hears of the offer only then, so it never waits for a transfer
+ * and never holds a state that it has only been promised.
+ */
+import { KvError } from "../base/errors.js";
+import type { Clock } from "../platform/clock.js";
+import type { Message, SnapshotMeta } from "../raft/types.js";
+import type { Committer } from "./committer.js";
+import { PeerMethod } from "./peer-codec.js";
+import type { Peers } from "./peers.js";
+import { SnapshotSink, type SnapshotSinkParts } from "./snapshot-sink.js";
+import { SnapshotSource } from "./snapshot-source.js";
+import type { StateStore } from "./state-store.js";
+
+export interface SnapshotTransferParts {
+  readonly clock: Clock;
+  readonly state: StateStore;
+  committer(): Committer;
+  oldestUsable(): number;
+  /** The content of the offer is here and proven: raft may have it. */
+  offer(message: Message): void;
+  /** A follower says that its transfer failed. */
+  failedAt(follower: bigint): void;
+  log(level: "info" | "warn", message: string, fields: Readonly<Record<string, unknown>>): void;
+}
+
+export class SnapshotTransfer {
+  readonly source: SnapshotSource;
+  readonly sink: SnapshotSink;
+  readonly #parts: SnapshotTransferParts;
+  readonly #request: SnapshotSinkParts["request"];
+
+  constructor(
+    parts: SnapshotTransferParts,
+    peers: Peers,
+    receiving: Pick<SnapshotSinkParts, "backends" | "request">,
+  ) {
+    this.#parts = parts;
+    this.#request = receiving.request;
+    this.source = new SnapshotSource({
+      clock: parts.clock,
+      oldestUsable: () => parts.oldestUsable(),
+      freeze: (done) =>
+        parts.committer().flush((proof) => {
+          done({ view: parts.state.backend().snapshot(), ...proof });
+        }),
+    });
+    this.sink = new SnapshotSink({
+      ...receiving,
+      verify: (backend, root) => parts.state.verify(backend, root),
+      log: (message, fields) => parts.log("info", message, fields),
+    });
+    peers.serve(PeerMethod.snapshotManifest, (_from, body, done) => {
+      const view = new DataView(body.buffer, body.byteOffset, body.length);
+      done(
+        body.length < 8 ? new KvError("compacted") : this.source.manifest(view.getFloat64(0, true)),
+      );
+    });
+    peers.serve(PeerMethod.snapshotChunk, (_from, body, done) => done(this.source.chunk(body)));
+    peers.serve(PeerMethod.snapshotFailed, (from, _body, done) => {
+      parts.failedAt(from);
+      done(new Uint8Array(0));
+    });
+  }
+
+  /** A MsgSnap arrived. */
+  offered(message: Message): void {
+    const meta = message.snapshot as SnapshotMeta;
+    this.sink.fetch(message.from, meta.index, (error) => {
+      if (error === undefined) {
+        this.#parts.offer(message);
+        return;
+      }
+      this.#parts.log("warn", "failed to fetch snapshot", {
+        "snapshot-index": meta.index,
+        error: error.message,
+      });
+      this.#request(message.from, PeerMethod.snapshotFailed, new Uint8Array(0), () => {});
+    });
+  }
+
+  close(): void {
+    this.source.close();
+    this.sink.discard();
+  }
+}

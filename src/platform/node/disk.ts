@@ -1,0 +1,139 @@
+/**
+ * The Disk port on a directory of the file system. Durability is fdatasync through libuv's thread
+ * pool; metadata calls are synchronous. Preallocated space is written with zeros, because a sync of
+ * a file whose size and blocks are settled touches no metadata.
+ */
+import fs from "node:fs";
+import path from "node:path";
+import type { Disk, DiskFile } from "../disk.js";
+import { takeDirectory } from "./directory-lock.js";
+
+const zeros = new Uint8Array(1024 * 1024);
+
+export function createNodeDisk(root: string): Disk {
+  fs.mkdirSync(root, { recursive: true, mode: 0o700 });
+  return new NodeDisk(root);
+}
+
+class NodeDisk implements Disk {
+  readonly #root: string;
+  #release: (() => void) | undefined;
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  list(dir: string): string[] {
+    try {
+      return fs.readdirSync(this.#path(dir)).sort();
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+      throw error;
+    }
+  }
+
+  exists(name: string): boolean {
+    return fs.existsSync(this.#path(name));
+  }
+
+  makeDir(dir: string): void {
+    fs.mkdirSync(this.#path(dir), { recursive: true, mode: 0o700 });
+  }
+
+  remove(name: string): void {
+    fs.unlinkSync(this.#path(name));
+  }
+
+  rename(from: string, to: string): void {
+    fs.renameSync(this.#path(from), this.#path(to));
+  }
+
+  syncDir(dir: string): void {
+    const handle = fs.openSync(this.#path(dir), "r");
+    try {
+      fs.fsyncSync(handle);
+    } finally {
+      fs.closeSync(handle);
+    }
+  }
+
+  open(name: string, mode: "create" | "existing"): DiskFile {
+    return new NodeFile(fs.openSync(this.#path(name), mode === "create" ? "wx+" : "r+", 0o600));
+  }
+
+  lock(): void {
+    this.#release = takeDirectory(this.#root);
+  }
+
+  close(): void {
+    this.#release?.();
+    this.#release = undefined;
+  }
+
+  #path(name: string): string {
+    return path.join(this.#root, name);
+  }
+}
+
+class NodeFile implements DiskFile {
+  readonly #handle: number;
+  #isClosed = false;
+  #syncing = 0;
+
+  constructor(handle: number) {
+    this.#handle = handle;
+  }
+
+  size(): number {
+    return fs.fstatSync(this.#handle).size;
+  }
+
+  read(position: number, length: number): Uint8Array {
+    const bytes = Buffer.allocUnsafe(length);
+    let filled = 0;
+    while (filled < length) {
+      const count = fs.readSync(this.#handle, bytes, filled, length - filled, position + filled);
+      if (count === 0) break;
+      filled += count;
+    }
+    return bytes.subarray(0, filled);
+  }
+
+  write(position: number, bytes: Uint8Array): void {
+    let written = 0;
+    while (written < bytes.length) {
+      const rest = bytes.length - written;
+      written += fs.writeSync(this.#handle, bytes, written, rest, position + written);
+    }
+  }
+
+  sync(done: (error: Error | undefined) => void): void {
+    this.#syncing++;
+    fs.fdatasync(this.#handle, (error) => {
+      this.#syncing--;
+      if (this.#isClosed && this.#syncing === 0) fs.closeSync(this.#handle);
+      done(error ?? undefined);
+    });
+  }
+
+  syncNow(): void {
+    fs.fsyncSync(this.#handle);
+  }
+
+  allocate(bytes: number): void {
+    for (let at = this.size(); at < bytes; at += zeros.length) {
+      this.write(at, zeros.subarray(0, Math.min(zeros.length, bytes - at)));
+    }
+  }
+
+  truncate(bytes: number): void {
+    fs.ftruncateSync(this.#handle, bytes);
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    // A descriptor in use by the thread pool must not be closed: its number may be given out again.
+    if (this.#syncing === 0) fs.closeSync(this.#handle);
+  }
+}
