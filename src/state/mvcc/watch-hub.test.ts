@@ -96,6 +96,7 @@ describe("watchers in step", () => {
     expect(client.take()).toEqual([
       "created 0 @1",
       "created 1 @1",
+      "refused duplicateId @1",
       "created 2 @1",
       "canceled 2 compact 0 @1",
       "created 3 @1",
@@ -200,17 +201,19 @@ describe("catching up", () => {
     const client = new Client(hub, 1);
     client.watch("a");
     client.watch("b");
+    client.watch("b", { end: "a" });
     client.watch("c");
     client.stream.cancel(2n);
     put(["b", "1"]);
     settle();
-    expect(hub.stats().pendingEvents).toBe(3);
+    expect(hub.stats().pendingEvents).toBe(4);
     client.read(2);
-    client.read(2);
+    client.read(3);
     settle();
     expect(client.take()).toEqual([
       "created 0 @1",
       "created 1 @1",
+      "refused emptyRange @1",
       "created 2 @1",
       "canceled 2 compact 0 @1",
       "1: b=1@2",
@@ -338,4 +341,15 @@ test("closing all tells every stream once, also full ones", () => {
   expect(full.take()).toEqual(["created 0 @1", "ended stopped"]);
   expect(idle.take()).toEqual(["ended stopped"]);
   expect(hub.catchUp()).toBe(false);
+});
+
+test("a lost leader ends only the streams that need one", () => {
+  const { hub, put } = setUp();
+  const strict = new Client(hub, 100, true);
+  const patient = new Client(hub);
+  for (const client of [strict, patient]) client.watch("a");
+  hub.leaderLost();
+  put(["a", "1"]);
+  expect(strict.take()).toEqual(["created 0 @1", "ended noLeader"]);
+  expect(patient.take()).toEqual(["created 0 @1", "0: a=1@2"]);
 });

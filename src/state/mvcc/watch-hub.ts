@@ -13,9 +13,17 @@ import { invariant } from "../../base/invariant.js";
 import type { KvReader, RevisionEvents } from "../types.js";
 import { CatchUp, type CatchUpLimits, defaultCatchUpLimits } from "./watch-catch-up.js";
 import { EventView, isWanted } from "./watch-event.js";
-import { keyText, WatchIndex } from "./watch-index.js";
+import { keyText, WatchIndex, type Watching } from "./watch-index.js";
 import { StreamState, type Watcher } from "./watch-stream.js";
-import type { WatchedEvent, WatchHub, WatchNotice, WatchSpec, WatchStream } from "./watch-types.js";
+import type {
+  EndCause,
+  RefusalReason,
+  WatchedEvent,
+  WatchHub,
+  WatchNotice,
+  WatchSpec,
+  WatchStream,
+} from "./watch-types.js";
 
 export type * from "./watch-types.js";
 
@@ -48,8 +56,8 @@ class Hub implements WatchHub {
     );
   }
 
-  open(deliver: (notice: WatchNotice) => boolean): WatchStream {
-    const stream = new StreamState(deliver);
+  open(deliver: (notice: WatchNotice) => boolean, needsLeader = false): WatchStream {
+    const stream = new StreamState(deliver, needsLeader);
     this.#streams.add(stream);
     return {
       create: (spec) => this.#create(stream, spec),
@@ -131,48 +139,47 @@ class Hub implements WatchHub {
     return { streams: this.#streams.size, watchers, slow, pendingEvents };
   }
 
-  closeAll(): void {
+  leaderLost(): void {
     for (const stream of [...this.#streams]) {
-      this.#close(stream);
-      stream.end("stopped");
+      if (stream.needsLeader) this.#end(stream, "noLeader");
     }
+  }
+
+  closeAll(): void {
+    for (const stream of [...this.#streams]) this.#end(stream, "stopped");
     // The next store may be another one, whose revisions start where it likes.
     this.#notified = 0;
   }
 
-  #create(stream: StreamState, spec: WatchSpec): ReturnType<WatchStream["create"]> {
+  #create(stream: StreamState, spec: WatchSpec): RefusalReason | undefined {
     if (stream.isClosed) return undefined;
-    const current = this.#kv.revision();
-    const { key, rangeEnd, startRevision } = spec;
-    const start = key.length === 0 ? "\0" : keyText(key);
-    const isSingleKey = rangeEnd.length === 0;
-    const isToTheEnd = rangeEnd.length === 1 && rangeEnd[0] === 0;
-    const end = isSingleKey || isToTheEnd ? undefined : keyText(rangeEnd);
-    if (startRevision < 0) return "badRevision";
-    if (end !== undefined && start >= end) return "emptyRange";
-    if (spec.watchId !== 0n && stream.watchers.has(spec.watchId)) return "duplicateId";
-    const next = startRevision === 0 ? current + 1 : startRevision;
+    const revision = this.#kv.revision();
+    const interval = intervalOf(spec);
+    const reason = refusalOf(stream, spec, interval);
+    if (reason !== undefined) {
+      this.#answer(stream, { kind: "refused", reason, revision });
+      return reason;
+    }
+    const { startRevision, noPut, noDelete, prevKv, progressNotify } = spec;
     const watcher: Watcher = {
       id: spec.watchId === 0n ? stream.freeId() : spec.watchId,
       stream,
-      start,
-      end,
-      isSingleKey,
+      ...interval,
       startRevision,
-      noPut: spec.noPut,
-      noDelete: spec.noDelete,
-      prevKv: spec.prevKv,
-      progressNotify: spec.progressNotify,
+      noPut,
+      noDelete,
+      prevKv,
+      progressNotify,
       state: "synced",
-      next,
+      next: startRevision === 0 ? revision + 1 : startRevision,
       sawEvents: false,
       pending: [],
       pendingFrom: 0,
     };
     stream.watchers.set(watcher.id, watcher);
-    if (next > current) this.#synced.add(watcher);
+    if (watcher.next > revision) this.#synced.add(watcher);
     else this.#wait(watcher);
-    this.#answer(stream, { kind: "created", watchId: watcher.id, revision: current });
+    this.#answer(stream, { kind: "created", watchId: watcher.id, revision });
     return undefined;
   }
 
@@ -211,10 +218,13 @@ class Hub implements WatchHub {
     for (const watcher of stream.watchers.values()) this.#drop(watcher);
   }
 
-  #answer(stream: StreamState, notice: WatchNotice): void {
-    if (stream.answer(notice)) return;
+  #end(stream: StreamState, cause: EndCause): void {
     this.#close(stream);
-    stream.end("overloaded");
+    stream.end(cause);
+  }
+
+  #answer(stream: StreamState, notice: WatchNotice): void {
+    if (!stream.answer(notice)) this.#end(stream, "overloaded");
   }
 
   /** Those whose history is gone learn the oldest revision that is left. */
@@ -276,6 +286,24 @@ class Hub implements WatchHub {
     watcher.state = "gone";
     watcher.pending = [];
   }
+}
+
+function intervalOf({ key, rangeEnd }: WatchSpec): Watching {
+  const start = key.length === 0 ? "\0" : keyText(key);
+  const isToTheEnd = rangeEnd.length === 1 && rangeEnd[0] === 0;
+  const end = rangeEnd.length === 0 || isToTheEnd ? undefined : keyText(rangeEnd);
+  return { start, end, isSingleKey: rangeEnd.length === 0 };
+}
+
+function refusalOf(
+  stream: StreamState,
+  spec: WatchSpec,
+  { start, end }: Watching,
+): RefusalReason | undefined {
+  if (spec.startRevision < 0) return "badRevision";
+  if (end !== undefined && start >= end) return "emptyRange";
+  if (spec.watchId !== 0n && stream.watchers.has(spec.watchId)) return "duplicateId";
+  return undefined;
 }
 
 /** True if no event at or below `revision` can still come: what a progress notice promises. */

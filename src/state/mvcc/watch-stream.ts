@@ -6,7 +6,7 @@
  * and the next `resume` nothing is delivered but "ended". The hub moves watchers between their
  * states; this file only keeps each stream's order: held answers first, then events.
  */
-import type { WatchedEvent, WatchNotice } from "./watch-types.js";
+import type { EndCause, WatchedEvent, WatchNotice } from "./watch-types.js";
 
 /** Beyond this the client floods us with requests and does not read: its stream ends. */
 export const heldNoticesMax = 65_536;
@@ -50,10 +50,12 @@ export class StreamState {
   isFull = false;
   #held: WatchNotice[] = [];
   #nextId = 0n;
+  readonly needsLeader: boolean;
   readonly #deliver: (notice: WatchNotice) => boolean;
 
-  constructor(deliver: (notice: WatchNotice) => boolean) {
+  constructor(deliver: (notice: WatchNotice) => boolean, needsLeader: boolean) {
     this.#deliver = deliver;
+    this.needsLeader = needsLeader;
   }
 
   get heldCount(): number {
@@ -95,7 +97,7 @@ export class StreamState {
   }
 
   /** No notice leaves after this one. */
-  end(cause: "stopped" | "overloaded"): void {
+  end(cause: EndCause): void {
     this.#held = [];
     this.#deliver({ kind: "ended", cause });
   }

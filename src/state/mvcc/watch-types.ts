@@ -28,6 +28,8 @@ export interface WatchedEvent {
 /** What a stream is told, in wire order. */
 export type WatchNotice =
   | { readonly kind: "created"; readonly watchId: bigint; readonly revision: number }
+  /** The answer to a creation that came to nothing; in the order of the creations. */
+  | { readonly kind: "refused"; readonly reason: RefusalReason; readonly revision: number }
   /** All of this watcher's events of one or more whole revisions, in order. */
   | {
       readonly kind: "events";
@@ -48,11 +50,14 @@ export type WatchNotice =
    * The last notice: the hub closed the stream, also while its transport is full. "overloaded":
    * the client asks without reading the answers.
    */
-  | { readonly kind: "ended"; readonly cause: "stopped" | "overloaded" };
+  | { readonly kind: "ended"; readonly cause: EndCause };
+
+export type RefusalReason = "emptyRange" | "duplicateId" | "badRevision";
+export type EndCause = "stopped" | "overloaded" | "noLeader";
 
 export interface WatchStream {
-  /** Undefined when accepted (a "created" notice follows); otherwise why not. */
-  create(spec: WatchSpec): "emptyRange" | "duplicateId" | "badRevision" | undefined;
+  /** Undefined when accepted, otherwise why not; a "created" or "refused" notice says it as well. */
+  create(spec: WatchSpec): RefusalReason | undefined;
   /** False: no such watcher on this stream. A "canceled" notice follows a true. */
   cancel(watchId: bigint): boolean;
   /** Answered only if every watcher of the stream has seen all up to now; else silence, as in etcd. */
@@ -67,8 +72,9 @@ export interface WatchHub {
   /**
    * `deliver` takes one notice and returns false when the transport is full; then nothing more is
    * delivered to this stream until `resume`, and its watchers catch up from the store later.
+   * `needsLeader`: the client would rather lose the stream than not know of a missing leader.
    */
-  open(deliver: (notice: WatchNotice) => boolean): WatchStream;
+  open(deliver: (notice: WatchNotice) => boolean, needsLeader?: boolean): WatchStream;
   /**
    * New events, in the turn that applied them and before anything else is asked of the hub or the
    * next entry is applied; revisions strictly ascending.
@@ -86,6 +92,8 @@ export interface WatchHub {
     /** Notices held for full transports; none of them carries events. */
     readonly pendingEvents: number;
   };
+  /** There was no leader for three election timeouts: ends the streams that need one. */
+  leaderLost(): void;
   /** Ends all streams (the member stops, or the store was replaced by a snapshot). */
   closeAll(): void;
 }

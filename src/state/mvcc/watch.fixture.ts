@@ -109,7 +109,7 @@ export class Client {
   unwanted = 0;
   #isFull = false;
 
-  constructor(hub: WatchHub, room = Number.POSITIVE_INFINITY) {
+  constructor(hub: WatchHub, room = Number.POSITIVE_INFINITY, needsLeader = false) {
     this.room = room;
     this.stream = hub.open((notice) => {
       if (this.#isFull && notice.kind !== "ended") this.unwanted += 1;
@@ -117,7 +117,7 @@ export class Client {
       this.room -= 1;
       this.#isFull = this.room <= 0;
       return !this.#isFull;
-    });
+    }, needsLeader);
   }
 
   watch(key: string, more: Partial<WatchSpec> & { end?: string } = {}) {
@@ -148,6 +148,8 @@ export class Client {
 
 export function show(notice: WatchNotice): string {
   switch (notice.kind) {
+    case "refused":
+      return `refused ${notice.reason} @${notice.revision}`;
     case "ended":
       return `ended ${notice.cause}`;
     case "events":

@@ -1,0 +1,191 @@
+/**
+ * The Watch service: one bidirectional stream carries many watchers. This file translates between
+ * the wire and the watch hub, which owns all order and flow; here is no event kept.
+ *
+ * etcd's rules of form live here: refused creations answer created and canceled with watch id -1,
+ * cancels of unknown watchers are silent, a client that closes its side still gets events.
+ */
+import { Code, errorTable, KvError } from "../base/errors.js";
+import type { Method, StreamCall } from "../grpc/call.js";
+import type { Member } from "../member/types.js";
+import type { WatchNotice, WatchStream } from "../state/mvcc/watch-hub.js";
+import {
+  WatchCreateRequest_FilterType as Filter,
+  type WatchCreateRequest,
+  WatchRequest,
+} from "../wire/gen/rpc.js";
+import {
+  splitEvents,
+  WatchResponseEncoder,
+  type WatchResponseHead,
+} from "../wire/watch-response.js";
+
+/** What etcd's transport allows above the largest request. */
+const transportOverheadBytes = 512 * 1024;
+const noEvents: readonly never[] = [];
+
+const cancelReasons = {
+  emptyRange: "mvcc: watcher range is empty",
+  duplicateId: "mvcc: duplicate watch ID provided on the WatchStream",
+  badRevision: errorTable.compacted[1],
+} as const;
+
+const endReasons = {
+  stopped: "stopped",
+  overloaded: "tooManyRequests",
+  noLeader: "noLeader",
+} as const;
+
+export function watchMethods(member: Member): Method[] {
+  let encoder: WatchResponseEncoder | undefined;
+  return [
+    {
+      path: "/etcdserverpb.Watch/Watch",
+      kind: "bidi",
+      handle: (call) => {
+        encoder ??= new WatchResponseEncoder({ clusterId: member.clusterId, memberId: member.id });
+        openSession(member, encoder, call);
+      },
+    },
+  ];
+}
+
+function openSession(member: Member, encoder: WatchResponseEncoder, call: StreamCall): void {
+  const needsLeader = call.metadata("hasleader") === "true";
+  if (member.isLearner()) {
+    call.fail(new KvError("notSupportedForLearner"));
+    return;
+  }
+  if (needsLeader && member.leader() === 0n) {
+    call.fail(new KvError("noLeader"));
+    return;
+  }
+  const session = new WatchSession(member, encoder, call, needsLeader);
+  call.onMessage((message) => session.receive(message));
+  call.onDrain(() => session.stream.resume());
+  call.onCancel(() => {
+    session.stream.close();
+    call.fail(new KvError("watchCanceled"));
+  });
+}
+
+class WatchSession {
+  readonly stream: WatchStream;
+  readonly #member: Member;
+  readonly #encoder: WatchResponseEncoder;
+  readonly #call: StreamCall;
+  /** Creations not answered yet, oldest first: does each want fragments? */
+  readonly #creating: boolean[] = [];
+  /** Watchers that want big messages in parts. */
+  readonly #fragmented = new Set<bigint>();
+
+  constructor(
+    ...[member, encoder, call, needsLeader]: [Member, WatchResponseEncoder, StreamCall, boolean]
+  ) {
+    this.#member = member;
+    this.#encoder = encoder;
+    this.#call = call;
+    this.stream = member.watch.open((notice) => this.#deliver(notice), needsLeader);
+  }
+
+  receive(message: Uint8Array): void {
+    const request = decodeRequest(message);
+    if (request === undefined) {
+      this.stream.close();
+      const text = "grpc: failed to unmarshal the received message: unexpected EOF";
+      this.#call.fail({ code: Code.internal, message: text });
+      return;
+    }
+    const union = request.request_union;
+    switch (union?.$case) {
+      case "create_request":
+        this.#create(union.value);
+        break;
+      case "cancel_request":
+        this.stream.cancel(union.value.watch_id);
+        break;
+      case "progress_request":
+        this.stream.requestProgress();
+        break;
+      default:
+      // An unknown kind of request is ignored, as in etcd: it may be a newer client's.
+    }
+  }
+
+  #create(request: WatchCreateRequest): void {
+    this.#creating.push(request.fragment);
+    this.stream.create({
+      watchId: request.watch_id,
+      key: request.key,
+      rangeEnd: request.range_end,
+      startRevision: toRevision(request.start_revision),
+      progressNotify: request.progress_notify,
+      noPut: request.filters.includes(Filter.NOPUT),
+      noDelete: request.filters.includes(Filter.NODELETE),
+      prevKv: request.prev_kv,
+    });
+  }
+
+  #deliver(notice: WatchNotice): boolean {
+    if (notice.kind === "ended") {
+      this.#call.fail(new KvError(endReasons[notice.cause]));
+      return false;
+    }
+    const raftTerm = this.#member.term();
+    if (notice.kind === "refused") {
+      this.#creating.shift();
+      const cancelReason = cancelReasons[notice.reason];
+      const head = { revision: notice.revision, raftTerm, watchId: -1n, cancelReason };
+      return this.#send({ ...head, created: true, canceled: true });
+    }
+    const { watchId, revision } = notice;
+    const head = { revision, raftTerm, watchId };
+    switch (notice.kind) {
+      case "created":
+        if (this.#creating.shift() === true) this.#fragmented.add(watchId);
+        return this.#send({ ...head, created: true });
+      case "canceled":
+        this.#fragmented.delete(watchId);
+        return this.#send({ ...head, canceled: true, compactRevision: notice.compactRevision });
+      case "progress":
+        return this.#send(head);
+      case "events":
+        if (this.#fragmented.has(watchId)) return this.#sendParts(head, notice.events);
+        return this.#call.send(this.#encoder.encode(head, notice.events));
+    }
+  }
+
+  /** Parts of one notice always leave together: events of one revision are never torn for good. */
+  #sendParts(head: WatchResponseHead, events: Parameters<typeof splitEvents>[0]): boolean {
+    const bytesMax = this.#member.limits.requestBytesMax + transportOverheadBytes;
+    const whole = this.#encoder.encode(head, events);
+    if (whole.length < bytesMax || events.length < 2) return this.#call.send(whole);
+    const fragmentHead = { ...head, fragment: true };
+    const headLength = this.#encoder.encode(fragmentHead, noEvents).length;
+    const parts = splitEvents(events, headLength, bytesMax);
+    let hasRoom = true;
+    for (const [place, part] of parts.entries()) {
+      const isLast = place === parts.length - 1;
+      hasRoom = this.#call.send(this.#encoder.encode(isLast ? head : fragmentHead, part));
+    }
+    return hasRoom;
+  }
+
+  #send(head: WatchResponseHead): boolean {
+    return this.#call.send(this.#encoder.encode(head, noEvents));
+  }
+}
+
+/** Undefined: not a WatchRequest. */
+function decodeRequest(message: Uint8Array): WatchRequest | undefined {
+  try {
+    return WatchRequest.decode(message);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Beyond what a revision can be is as good as never. */
+function toRevision(revision: bigint): number {
+  return Math.min(Number(revision), Number.MAX_SAFE_INTEGER);
+}
