@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { InvariantViolation } from "../../base/invariant.js";
+import { KeyValue } from "../../wire/gen/kv.js";
 import { type Change, Client, NaiveStore } from "./watch.fixture.js";
 import { createWatchHub, type WatchHubOptions } from "./watch-hub.js";
 import { heldNoticesMax } from "./watch-stream.js";
@@ -267,6 +268,52 @@ describe("catching up", () => {
     );
     expect(sizes.reduce((sum, size) => sum + size)).toBe(100);
     expect(Math.max(...sizes)).toBe(10);
+  });
+});
+
+describe("calls back into the hub while it delivers", () => {
+  test("a stream closed by another's delivery is not brought back", () => {
+    const { hub, put, settle } = setUp();
+    put(["a", "1"]);
+    const other = new Client(hub);
+    const closing = hub.open((notice) => {
+      if (notice.kind === "events") other.stream.close();
+      return true;
+    });
+    const spec = { watchId: 0n, rangeEnd: new Uint8Array(0), startRevision: 1 };
+    const flags = { progressNotify: false, noPut: false, noDelete: false, prevKv: false };
+    closing.create({ ...spec, ...flags, key: Uint8Array.of(0x61) });
+    other.watch("b", { startRevision: 1 });
+    settle();
+    put(["b", "2"]);
+    expect(other.take()).toEqual(["created 0 @2"]);
+    expect(hub.stats()).toEqual({ streams: 1, watchers: 1, slow: 0, pendingEvents: 0 });
+  });
+
+  test("a transport that drains at once loses nothing", () => {
+    const { hub, put, settle } = setUp({ limits: { bytesMax: 1 } });
+    for (let at = 2; at <= 20; at += 1) put(["a", at.toString()]);
+    const seen: number[] = [];
+    const stream = hub.open((notice) => {
+      if (notice.kind !== "events") return true;
+      seen.push(
+        ...notice.events.map(({ event }) => Number(KeyValue.decode(event.kv).mod_revision)),
+      );
+      return false;
+    });
+    const spec = { watchId: 0n, rangeEnd: new Uint8Array(0), startRevision: 2 };
+    const flags = { progressNotify: false, noPut: false, noDelete: false, prevKv: false };
+    stream.create({ ...spec, ...flags, key: Uint8Array.of(0x61) });
+    // Drains between two hand-overs of one pass: history calls back into the transport.
+    const other = hub.open(() => {
+      stream.resume();
+      return true;
+    });
+    other.create({ ...spec, ...flags, key: Uint8Array.of(0x61) });
+    settle();
+    stream.resume();
+    settle();
+    expect(seen).toEqual(Array.from({ length: 19 }, (_, at) => at + 2));
   });
 });
 
