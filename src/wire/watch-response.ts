@@ -40,14 +40,16 @@ export class WatchResponseEncoder {
     const ids = this.#ids;
     const { revision, raftTerm, watchId, compactRevision = 0, cancelReason = "" } = head;
     const reason = cancelReason === "" ? noBytes : Buffer.from(cancelReason);
-    const watchIdField = bigField(0x10, watchId);
+    // Ids are small but for clients that choose odd ones.
+    const smallId = watchId >= 0n && watchId < 0x8000_0000n ? Number(watchId) : -1;
+    const bigId = smallId < 0 ? bigField(0x10, watchId) : noBytes;
     const body = this.#encodedEvents(events);
     const headerLength = ids.length + fieldLength(revision) + fieldLength(raftTerm);
-    const out = new Uint8Array(
+    const out = Buffer.allocUnsafe(
       1 +
         varintLength(headerLength) +
         headerLength +
-        watchIdField.length +
+        (smallId < 0 ? bigId.length : fieldLength(smallId)) +
         (head.created === true ? 2 : 0) +
         (head.canceled === true ? 2 : 0) +
         fieldLength(compactRevision) +
@@ -60,7 +62,7 @@ export class WatchResponseEncoder {
     at = writeBytes(out, at, ids);
     at = writeField(out, at, 0x18, revision);
     at = writeField(out, at, 0x20, raftTerm);
-    at = writeBytes(out, at, watchIdField);
+    at = smallId < 0 ? writeBytes(out, at, bigId) : writeField(out, at, 0x10, smallId);
     at = writeField(out, at, 0x18, head.created === true ? 1 : 0);
     at = writeField(out, at, 0x20, head.canceled === true ? 1 : 0);
     at = writeField(out, at, 0x28, compactRevision);
@@ -111,7 +113,7 @@ export function splitEvents(
 function encodeEvents(events: readonly SplicedEvent[]): Uint8Array {
   let length = 0;
   for (const spliced of events) length += eventFieldLength(spliced);
-  const out = new Uint8Array(length);
+  const out = Buffer.allocUnsafe(length);
   let at = 0;
   for (const spliced of events) {
     at = writeVarint(out, at, 0x5a);
@@ -143,18 +145,27 @@ function bytesFieldLength(bytes: Uint8Array): number {
 }
 
 function varintLength(value: number): number {
-  let length = 1;
-  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) length += 1;
+  if (value < 0x80) return 1;
+  if (value < 0x4000) return 2;
+  if (value < 0x20_0000) return 3;
+  let length = 4;
+  for (let rest = Math.floor(value / 0x1000_0000); rest > 0; rest = Math.floor(rest / 0x80)) {
+    length += 1;
+  }
   return length;
 }
 
 function writeVarint(out: Uint8Array, at: number, value: number): number {
   let rest = value;
   let to = at;
-  while (rest >= 0x80) {
+  // Beyond 31 bits the bit operators do not reach.
+  for (; rest >= 0x8000_0000; to += 1) {
     out[to] = (rest % 0x80) | 0x80;
     rest = Math.floor(rest / 0x80);
-    to += 1;
+  }
+  for (; rest >= 0x80; to += 1) {
+    out[to] = (rest & 0x7f) | 0x80;
+    rest >>>= 7;
   }
   out[to] = rest;
   return to + 1;
@@ -165,7 +176,9 @@ function writeField(out: Uint8Array, at: number, tag: number, value: number): nu
 }
 
 function writeBytes(out: Uint8Array, at: number, bytes: Uint8Array): number {
-  out.set(bytes, at);
+  // A call into the runtime costs more than a few bytes.
+  if (bytes.length > 32) out.set(bytes, at);
+  else for (let from = 0; from < bytes.length; from += 1) out[at + from] = bytes[from] as number;
   return at + bytes.length;
 }
 
