@@ -69,6 +69,43 @@ function describeRows(within: Within): void {
       await close(backend);
     }));
 
+  test("a write hides what is being committed, and what is stored, under the same key", () =>
+    within(async ({ store }) => {
+      const backend = store.open("db");
+      const key = (at: number) => Uint8Array.of(at);
+      const write = (keys: number[], value: number | undefined) =>
+        backend.write(
+          keys.map((at) => ({
+            bucket: Bucket.key,
+            key: key(at),
+            value: value === undefined ? undefined : Uint8Array.of(value),
+          })),
+        );
+      write([1, 2, 3, 4, 5, 6], 10);
+      await commit(backend);
+      write([2, 3, 4, 7], 20);
+      write([5], undefined);
+      const running = commit(backend);
+      write([3, 5], 30);
+      write([4, 8], undefined);
+      const expected = { 1: 10, 2: 20, 3: 30, 5: 30, 6: 10, 7: 20 };
+      const rows = Object.entries(expected).map(([at, value]) => [hex(key(+at)), hex(key(value))]);
+      const check = () => {
+        expect(scanAll(backend, Bucket.key)).toEqual(rows);
+        expect(scanAll(backend, Bucket.key, true)).toEqual(rows.toReversed());
+        for (let at = 0; at < 10; at += 1) {
+          const value = expected[at as keyof typeof expected];
+          expect(backend.get(Bucket.key, key(at))?.[0]).toBe(value);
+        }
+      };
+      check();
+      await running;
+      check();
+      await commit(backend);
+      check();
+      await close(backend);
+    }));
+
   test("a bad key is refused and nothing of its unit is written", () =>
     within(async ({ store }) => {
       const backend = store.open("db");
@@ -313,7 +350,7 @@ class History {
     const version = this.#versions.length - 1;
     const done = commit(this.#backend, () => {
       const snapshot = this.#backend.snapshot();
-      this.#durable = modelOf(snapshot);
+      this.#durable = new Map(rowsOf(snapshot));
       snapshot.close();
       const allowed = this.#versions.slice(version).map((model) => [...model]);
       expect(allowed).toContainEqual([...this.#durable]);
@@ -333,8 +370,8 @@ class History {
   }
 
   #check(): void {
-    expect(modelOf(this.#backend)).toEqual(this.#model);
-    for (const { reader, model } of this.#snapshots) expect(modelOf(reader)).toEqual(model);
+    expect(rowsOf(this.#backend)).toEqual([...this.#model]);
+    for (const { reader, model } of this.#snapshots) expect(rowsOf(reader)).toEqual([...model]);
     for (const [at, value] of this.#model) {
       const bucket = Number(at[0]) as Bucket;
       expectBytes(
@@ -358,12 +395,11 @@ function sorted(model: Model): Model {
   return new Map([...model].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-function modelOf(reader: BackendReader): Model {
-  const model = new Map<string, string>();
-  for (const bucket of [Bucket.meta, Bucket.key]) {
-    for (const [key, value] of scanAll(reader, bucket)) model.set(bucket + key, value);
-  }
-  return model;
+/** A list, so that a row shown twice or out of order is a difference. */
+function rowsOf(reader: BackendReader): [string, string][] {
+  return [Bucket.meta, Bucket.key].flatMap((bucket) =>
+    scanAll(reader, bucket).map(([key, value]): [string, string] => [bucket + key, value]),
+  );
 }
 
 interface LimitedScan {

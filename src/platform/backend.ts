@@ -34,7 +34,10 @@ export interface RowWrite {
 }
 
 export interface BackendReader {
-  /** The row's value, or undefined. The bytes are the caller's to keep, not to change. */
+  /**
+   * The row's value, or undefined. The bytes are the caller's to keep, not to change; kept for
+   * long they may hold up to 16 KiB of neighbours, so a cache copies them.
+   */
   get(bucket: Bucket, key: Uint8Array): Uint8Array | undefined;
   /**
    * Visits rows with from <= key < to (`to` undefined: to the end) in byte order, or backwards
@@ -61,16 +64,20 @@ export interface Backend extends BackendReader {
   write(rows: readonly RowWrite[]): void;
   /**
    * Starts to make all earlier writes durable, then calls `done` once, never inside this call.
-   * A second commit while one runs is queued behind it. After an error the backend refuses work.
+   * A second commit while one runs is queued behind it, and may save later writes with its own.
+   * After an error the backend refuses work: `write` throws it, commits fail with it; reads go on.
    */
   commit(done: (error: Error | undefined) => void): void;
   /** A view of exactly the durable state of the last completed commit. */
   snapshot(): BackendSnapshot;
   /** Bytes of the file(s), and of the pages in use; what Status reports as dbSize, dbSizeInUse. */
   sizes(): { readonly total: number; readonly inUse: number };
-  /** Rewrites the durable rows compactly into the backend `into` (see BackendStore). */
+  /** Rewrites the durable rows compactly into the new backend `into`; a crash leaves no part of it. */
   copyTo(into: string, done: (error: Error | undefined) => void): void;
-  /** Waits for a running commit; unsaved writes are dropped, as in a crash. */
+  /**
+   * Waits for a running commit and running copies, closes the snapshots; unsaved writes are
+   * dropped, as in a crash, and a commit that is still queued fails.
+   */
   close(done: () => void): void;
 }
 

@@ -25,6 +25,8 @@ import { ValueCopier } from "./lmdb-values.js";
 const mapBytes = 1024 ** 3;
 /** Readers: the current view, open snapshots, and running copies. */
 const readersMax = 126;
+/** An option that the package's declarations leave out. */
+const permissions = { permissionsMode: 0o600 };
 const firstKey = Uint8Array.of(0);
 
 /** Includes a member that the package's declarations leave out. */
@@ -66,7 +68,7 @@ export class LmdbEnv {
         maxDbs: bucketNames.length,
         maxReaders: readersMax,
         mapSize: mapBytes,
-        permissionsMode: 0o600,
+        ...permissions,
       });
       this.#root = root;
       this.#buckets = bucketNames.map(
