@@ -19,6 +19,7 @@ import {
   WatchResponseEncoder,
   type WatchResponseHead,
 } from "../wire/watch-response.js";
+import { needsLeader, refusalOf } from "./admission.js";
 
 /** What etcd's transport allows above the largest request. */
 const transportOverheadBytes = 512 * 1024;
@@ -51,16 +52,12 @@ export function watchMethods(member: Member): Method[] {
 }
 
 function openSession(member: Member, encoder: WatchResponseEncoder, call: StreamCall): void {
-  const needsLeader = call.metadata("hasleader") === "true";
-  if (member.isLearner()) {
-    call.fail(new KvError("notSupportedForLearner"));
+  const refusal = refusalOf(member, call);
+  if (refusal !== undefined) {
+    call.fail(refusal);
     return;
   }
-  if (needsLeader && member.leader() === 0n) {
-    call.fail(new KvError("noLeader"));
-    return;
-  }
-  const session = new WatchSession(member, encoder, call, needsLeader);
+  const session = new WatchSession(member, encoder, call);
   call.onMessage((message) => session.receive(message));
   call.onDrain(() => session.stream.resume());
   call.onCancel(() => {
@@ -79,13 +76,11 @@ class WatchSession {
   /** Watchers that want big messages in parts. */
   readonly #fragmented = new Set<bigint>();
 
-  constructor(
-    ...[member, encoder, call, needsLeader]: [Member, WatchResponseEncoder, StreamCall, boolean]
-  ) {
+  constructor(member: Member, encoder: WatchResponseEncoder, call: StreamCall) {
     this.#member = member;
     this.#encoder = encoder;
     this.#call = call;
-    this.stream = member.watch.open((notice) => this.#deliver(notice), needsLeader);
+    this.stream = member.watch.open((notice) => this.#deliver(notice), needsLeader(call));
   }
 
   receive(message: Uint8Array): void {
