@@ -137,12 +137,12 @@ export class ServerProcess {
     this.child.kill("SIGCONT");
   }
 
-  /** Resident bytes now and at their highest (Linux). */
-  memory(): { readonly rssBytes: number; readonly peakBytes: number } {
+  /** Resident bytes now, of them those that map no file, and the most so far (Linux). */
+  memory(): { readonly rssBytes: number; readonly anonBytes: number; readonly peakBytes: number } {
     const text = readFileSync(`/proc/${this.pid}/status`, "utf8");
     const field = (name: string): number =>
       1024 * Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(text)?.[1] ?? 0);
-    return { rssBytes: field("VmRSS"), peakBytes: field("VmHWM") };
+    return { rssBytes: field("VmRSS"), anonBytes: field("RssAnon"), peakBytes: field("VmHWM") };
   }
   /** User and system CPU seconds used so far (Linux). */
   cpuSeconds(): number {
