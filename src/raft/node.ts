@@ -158,12 +158,15 @@ export function statusOf(state: RaftState): RaftStatus {
   };
 }
 
+/** @internal An answer from a removed member, which may even be ourselves. It is ignored. */
+export function isFromStranger(state: RaftState, message: Message): boolean {
+  return isResponseType(message.type) && state.tracker.peer(message.from) === undefined;
+}
+
 /** A message from another member, or one of our own that our disk released. */
 function stepReceived(state: RaftState, message: Message): void {
   const { type } = message;
-  if (isLocalType(type)) return;
-  // Late words of a removed member; it may even be ourselves.
-  if (isResponseType(type) && state.tracker.peer(message.from) === undefined) return;
+  if (isLocalType(type) || isFromStranger(state, message)) return;
   const isTermless = type === "MsgProp" || type === "MsgReadIndex";
   if (message.term === 0 && !isTermless) return;
   try {

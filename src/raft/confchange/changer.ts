@@ -4,7 +4,7 @@
  * new, and a refused change leaves the input untouched. What may be proposed is not decided here.
  */
 import { compareIds } from "../quorum/joint.js";
-import type { InflightLimits } from "../tracker/inflights.js";
+import { type InflightLimits, Inflights } from "../tracker/inflights.js";
 import { PeerProgress } from "../tracker/peer-progress.js";
 import type { ConfChange, ConfState } from "../types.js";
 import { assertConsistent } from "./consistency.js";
@@ -118,7 +118,8 @@ class Draft {
   track(id: bigint, isLearner: boolean): void {
     if (this.#peers.has(id)) return;
     const next = Math.max(this.#context.lastIndex, 1);
-    const peer = new PeerProgress(id, { isLearner, next, limits: this.#context.limits });
+    const inflights = new Inflights(this.#context.limits);
+    const peer = new PeerProgress(id, { isLearner, next, inflights });
     // Otherwise the quorum check could depose us before the new member could say a word.
     peer.recentActive = true;
     this.#peers.set(id, peer);

@@ -9,11 +9,11 @@
  */
 import { invariant } from "../../base/invariant.js";
 import type { Progress } from "../types.js";
-import { type InflightLimits, Inflights } from "./inflights.js";
+import type { Inflights } from "./inflights.js";
 
 export class PeerProgress implements Progress {
   readonly id: bigint;
-  isLearner: boolean;
+  readonly isLearner: boolean;
   /** The highest index known to equal ours. */
   match = 0;
   /** The next entry to send; those between match and next are under way. */
@@ -29,17 +29,26 @@ export class PeerProgress implements Progress {
   sentCommit = 0;
   readonly inflights: Inflights;
 
-  constructor(id: bigint, options: { isLearner: boolean; next: number; limits: InflightLimits }) {
+  constructor(
+    id: bigint,
+    options: { readonly isLearner: boolean; readonly next: number; readonly inflights: Inflights },
+  ) {
     this.id = id;
     this.isLearner = options.isLearner;
     this.next = options.next;
-    this.inflights = new Inflights(options.limits);
+    this.inflights = options.inflights;
   }
 
   /** The same knowledge in another part of the configuration; the window is shared. */
   withLearner(isLearner: boolean): PeerProgress {
-    const copy: PeerProgress = Object.assign(Object.create(PeerProgress.prototype), this);
-    copy.isLearner = isLearner;
+    const { id, next, inflights } = this;
+    const copy = new PeerProgress(id, { isLearner, next, inflights });
+    copy.match = this.match;
+    copy.state = this.state;
+    copy.recentActive = this.recentActive;
+    copy.flowPaused = this.flowPaused;
+    copy.pendingSnapshot = this.pendingSnapshot;
+    copy.sentCommit = this.sentCommit;
     return copy;
   }
 
