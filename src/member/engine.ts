@@ -80,6 +80,8 @@ export class Engine {
   #stopCause: StopCause | undefined;
   #isStopping = false;
   #ticker: Timer | undefined;
+  #isCatchingUp = false;
+  #leaderSeenMs = 0;
   #peerUrls = new Map<bigint, string>();
 
   constructor(world: EngineWorld, booted: Booted, hooks: EngineHooks) {
@@ -92,7 +94,7 @@ export class Engine {
       { disk: platform.disk, backends: platform.backends, sha256: platform.hash.sha256 },
       { name: booted.backendName, backend: booted.backend, machine: booted.machine },
     );
-    this.watch = createWatchHub(this.state.kv());
+    this.watch = createWatchHub(this.state.kv(), { onBehind: () => this.#catchUpWatchers() });
     // Ids of earlier lives are below: a member takes less than 1024 requests a millisecond.
     const firstId = Math.floor(platform.clock.unixMs()) * 1024;
     this.proposals = new Proposals(firstId);
@@ -290,8 +292,30 @@ export class Engine {
     const deadlineMs = nowMs - requestTimeoutMs(config);
     this.proposals.expire(deadlineMs, (sinceMs) => this.leadership.timeoutCause(sinceMs));
     this.reads.expire(deadlineMs);
+    this.#watchLeader(nowMs);
     this.#hooks.ticked(nowMs);
   };
+
+  /** Watchers behind the state get their history in pieces between turns. */
+  readonly #catchUpWatchers = (): void => {
+    if (this.#isCatchingUp) return;
+    this.#isCatchingUp = true;
+    const { clock } = this.#world.platform;
+    clock.defer(() => {
+      this.#isCatchingUp = false;
+      if (this.#stopCause === undefined && this.watch.catchUp())
+        clock.after(0, this.#catchUpWatchers);
+    });
+  };
+
+  /** Streams that insist on a leader end when there was none for three election timeouts. */
+  #watchLeader(nowMs: number): void {
+    if (this.raft.leader() !== 0n) this.#leaderSeenMs = nowMs;
+    else if (nowMs - this.#leaderSeenMs > 3 * this.#world.config.electionMs) {
+      this.#leaderSeenMs = nowMs;
+      this.watch.leaderLost();
+    }
+  }
 
   #handOver(to: bigint, untilMs: number, done: () => void): void {
     this.#driver.post({ kind: "transferLeader", to });

@@ -50,6 +50,7 @@ export class StateStore {
       compactRevision: () => now().compactRevision(),
       finishedCompactRevision: () => now().finishedCompactRevision(),
       range: (request) => now().range(request),
+      readTxn: (request) => now().readTxn(request),
       kvAt: (key, revision) => now().kvAt(key, revision),
       history: (options, visit) => now().history(options, visit),
       hashKv: (revision) => now().hashKv(revision),

@@ -8,7 +8,7 @@
 import type { KvError } from "../base/errors.js";
 import type { Bucket } from "../platform/backend.js";
 import type { ConfChange, ConfState, Entry } from "../raft/types.js";
-import type { RangeRequest } from "../wire/gen/rpc.js";
+import type { RangeRequest, TxnRequest } from "../wire/gen/rpc.js";
 
 export type KvBytes = Uint8Array;
 
@@ -129,6 +129,8 @@ export interface KvReader {
   finishedCompactRevision(): number;
   /** Limits, filters, sort as etcd. @throws KvError compacted, futureRevision */
   range(request: RangeRequest): RangeOutcome;
+  /** A transaction of ranges only. @throws KvError compacted, futureRevision */
+  readTxn(request: TxnRequest): TxnOutcome;
   /** The value of `key` as of `revision` (its newest version <= revision), undefined: none or deleted. */
   kvAt(key: Uint8Array, revision: number): KvBytes | undefined;
   /**

@@ -1,0 +1,90 @@
+/**
+ * The write handle of one entry: gathers its rows, keeps the digests in step, and hands everything
+ * to the backend in one write. Reads see the entry's own writes. A handle that is not committed
+ * leaves no trace but the digests, and then the member stops: see machine.ts.
+ */
+import type { Backend, Bucket, RowWrite } from "../platform/backend.js";
+import type { DigestSet } from "./digest.js";
+import { openRow, sealRow } from "./rows.js";
+import type { WriteHandle } from "./types.js";
+
+/** Beyond this many rows a map is quicker than looking through the list. */
+const listMax = 8;
+
+export class EntryWrite implements WriteHandle {
+  readonly #backend: Backend;
+  readonly #digests: DigestSet;
+  readonly #rows: RowWrite[] = [];
+  #places: Map<string, number> | undefined;
+
+  constructor(backend: Backend, digests: DigestSet) {
+    this.#backend = backend;
+    this.#digests = digests;
+  }
+
+  get(bucket: Bucket, key: Uint8Array): Uint8Array | undefined {
+    const place = this.#place(bucket, key);
+    const own = place < 0 ? undefined : this.#rows[place];
+    const stored = own === undefined ? this.#backend.get(bucket, key) : own.value;
+    return stored === undefined ? undefined : openRow(bucket, key, stored);
+  }
+
+  put(bucket: Bucket, key: Uint8Array, value: Uint8Array): void {
+    const old = this.get(bucket, key);
+    if (old !== undefined) this.#digests.subtract(bucket, key, old);
+    this.putNew(bucket, key, value);
+  }
+
+  /** For a row that cannot exist yet: saves looking for it. */
+  putNew(bucket: Bucket, key: Uint8Array, value: Uint8Array): void {
+    this.#digests.add(bucket, key, value);
+    this.#push({ bucket, key, value: sealRow(bucket, key, value) });
+  }
+
+  delete(bucket: Bucket, key: Uint8Array): void {
+    const old = this.get(bucket, key);
+    if (old === undefined) return;
+    this.#digests.subtract(bucket, key, old);
+    this.#push({ bucket, key, value: undefined });
+  }
+
+  /** Closes the handle with the row that says what this state is. */
+  commit(metaBucket: Bucket, metaKey: Uint8Array, meta: Uint8Array): void {
+    this.#rows.push({
+      bucket: metaBucket,
+      key: metaKey,
+      value: sealRow(metaBucket, metaKey, meta),
+    });
+    this.#backend.write(this.#rows);
+  }
+
+  #push(row: RowWrite): void {
+    this.#places?.set(placeKey(row.bucket, row.key), this.#rows.length);
+    this.#rows.push(row);
+  }
+
+  /** Where this entry wrote the row last; -1: it did not. */
+  #place(bucket: Bucket, key: Uint8Array): number {
+    if (this.#rows.length > listMax) {
+      this.#places ??= new Map(
+        this.#rows.map((row, place) => [placeKey(row.bucket, row.key), place]),
+      );
+      return this.#places.get(placeKey(bucket, key)) ?? -1;
+    }
+    for (let place = this.#rows.length - 1; place >= 0; place--) {
+      const row = this.#rows[place] as RowWrite;
+      if (row.bucket === bucket && sameBytes(row.key, key)) return place;
+    }
+    return -1;
+  }
+}
+
+function placeKey(bucket: Bucket, key: Uint8Array): string {
+  return String.fromCharCode(bucket, ...key);
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let at = a.length - 1; at >= 0; at--) if (a[at] !== b[at]) return false;
+  return true;
+}

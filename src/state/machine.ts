@@ -1,0 +1,280 @@
+/**
+ * The replicated state machine: `apply` is a pure function of the state and the entry, and the only
+ * way to change replicated rows. It opens the one write handle, applies one entry, and closes it
+ * with the row that names index, term, revisions and digests: content and index cannot part.
+ *
+ * Every check comes before the first change, so an entry is applied whole or refused whole. A throw
+ * out of `apply` is a bug or a damaged backend; the machine is then useless and the member stops.
+ */
+import { KvError } from "../base/errors.js";
+import { toSafe } from "../base/int64.js";
+import { InvariantViolation, invariant } from "../base/invariant.js";
+import { type Backend, Bucket } from "../platform/backend.js";
+import type { Sha256 } from "../platform/hash.js";
+import { type ConfState, type Entry, EntryType } from "../raft/types.js";
+import {
+  ClusterMemberAttrSetRequest,
+  ClusterVersionSetRequest,
+  CompactStepRequest,
+  ConfChangeRequest,
+  ConfChangeRequest_Type,
+} from "../wire/gen/internal.js";
+import {
+  AlarmRequest,
+  CompactionRequest,
+  DeleteRangeRequest,
+  LeaseCheckpointRequest,
+  LeaseGrantRequest,
+  LeaseRevokeRequest,
+  TxnRequest,
+} from "../wire/gen/rpc.js";
+import { type OpenedRequest, openPut, openRequest } from "../wire/internal-request.js";
+import { AlarmSet } from "./alarm/alarm-set.js";
+import { ClusterState } from "./cluster/cluster-state.js";
+import { DigestSet, digestedBuckets, digestVersion, rootDigest } from "./digest.js";
+import { EntryWrite } from "./entry-write.js";
+import { LeaseTable } from "./lease/lease-table.js";
+import { encodeMeta, type Meta, metaKey, readMeta } from "./meta.js";
+import { compactStep } from "./mvcc/compaction.js";
+import { KvStore } from "./mvcc/kv-store.js";
+import { KvWriter } from "./mvcc/kv-writer.js";
+import { applyDelete, applyPut, applyTxn, checkPut } from "./mvcc/txn.js";
+import type { AlarmRecord, Applied, Digests, Machine, MemberRecord, Outcome } from "./types.js";
+
+/** Rows that a compaction's own entry looks at; further steps are entries of their own. */
+const firstStepRows = 1_000;
+
+/** Reads what the backend holds. @throws DamageError */
+export function createMachine(backend: Backend, sha256: Sha256): Machine {
+  return new ReplicatedMachine(backend, sha256);
+}
+
+class ReplicatedMachine implements Machine {
+  readonly kv: KvStore;
+  readonly leases = new LeaseTable();
+  readonly cluster = new ClusterState();
+  readonly #backend: Backend;
+  readonly #sha256: Sha256;
+  readonly #digests: DigestSet;
+  readonly #alarms = new AlarmSet();
+  readonly #meta: Meta;
+
+  constructor(backend: Backend, sha256: Sha256) {
+    this.#backend = backend;
+    this.#sha256 = sha256;
+    this.#digests = new DigestSet(sha256);
+    this.#meta = readMeta(backend, this.#digests) ?? {
+      index: 0,
+      term: 0,
+      revision: 1,
+      compactRevision: 0,
+      finishedCompactRevision: 0,
+      compactCursor: 0,
+    };
+    this.kv = new KvStore(backend, this.#meta);
+    this.leases.restore(this.kv.rows);
+    this.#alarms.restore(this.kv.rows);
+    this.cluster.restore(this.kv.rows);
+    this.kv.restore((key, lease) => this.leases.attach(key, lease));
+  }
+
+  get appliedIndex(): number {
+    return this.#meta.index;
+  }
+
+  get appliedTerm(): number {
+    return this.#meta.term;
+  }
+
+  get confState(): ConfState {
+    return this.cluster.confState();
+  }
+
+  alarms(): readonly AlarmRecord[] {
+    return this.#alarms.all();
+  }
+
+  digests(): Digests {
+    const { index, term, revision, compactRevision } = this.#meta;
+    const fields = { index, term, revision, compactRevision };
+    return {
+      version: digestVersion,
+      index,
+      term,
+      buckets: new Map(digestedBuckets.map((bucket) => [bucket, this.#digests.digest(bucket)])),
+      root: rootDigest(this.#digests, fields, this.#sha256),
+    };
+  }
+
+  bootstrap(state: {
+    readonly clusterId: bigint;
+    readonly members: readonly MemberRecord[];
+    readonly index: number;
+    readonly term: number;
+  }): void {
+    invariant(this.#meta.index === 0, "a state is founded twice");
+    const w = new EntryWrite(this.#backend, this.#digests);
+    this.cluster.bootstrap(w, state.clusterId, state.members);
+    this.#close(w, state.index, state.term);
+  }
+
+  apply(entry: Entry): Applied {
+    invariant(entry.index === this.#meta.index + 1, "entries are applied out of order", () => ({
+      entry: entry.index,
+      applied: this.#meta.index,
+    }));
+    const w = new EntryWrite(this.#backend, this.#digests);
+    if (entry.type !== EntryType.normal) return this.#applyConfChange(w, entry);
+    if (entry.data.length === 0) {
+      this.#close(w, entry.index, entry.term);
+      return this.#result(entry, { requestId: 0, proposer: 0n }, { kind: "none" });
+    }
+    const request = openRequest(entry.data);
+    const writer = new KvWriter(w, { index: this.kv.index, leases: this.leases }, this.#meta);
+    let outcome: Outcome | KvError;
+    try {
+      outcome = this.#execute(request, w, writer);
+    } catch (error) {
+      if (!(error instanceof KvError)) throw error;
+      outcome = error;
+    }
+    const events = writer.events();
+    invariant(
+      events === undefined || !(outcome instanceof KvError),
+      "a refused entry changed something",
+    );
+    if (events !== undefined) this.#meta.revision = events.revision;
+    this.#close(w, entry.index, entry.term);
+    return { ...this.#result(entry, request, outcome), events };
+  }
+
+  #execute(request: OpenedRequest, w: EntryWrite, writer: KvWriter): Outcome | KvError {
+    const { field, body } = request;
+    this.#refuseWhileAlarmed(field);
+    switch (field) {
+      case 4: {
+        const put = openPut(body);
+        checkPut(writer, this.leases, put);
+        return applyPut(writer, put);
+      }
+      case 5:
+        return applyDelete(writer, DeleteRangeRequest.decode(body));
+      case 6:
+        return applyTxn(writer, this.leases, TxnRequest.decode(body));
+      case 7:
+        return this.#compact(w, toSafe(CompactionRequest.decode(body).revision));
+      case 8: {
+        const { ID, TTL } = LeaseGrantRequest.decode(body);
+        return this.leases.grant(w, ID, toSafe(TTL));
+      }
+      case 9:
+        return this.#revoke(w, writer, LeaseRevokeRequest.decode(body).ID);
+      case 10:
+        return this.#alarms.apply(w, AlarmRequest.decode(body));
+      case 11: {
+        const { checkpoints } = LeaseCheckpointRequest.decode(body);
+        const list = checkpoints.map((c) => ({ id: c.ID, remainingTtl: toSafe(c.remaining_TTL) }));
+        this.leases.checkpoint(w, list);
+        return { kind: "none" };
+      }
+      default:
+        return this.#executeOwn(request, w);
+    }
+  }
+
+  /** Requests that no client sends. */
+  #executeOwn({ field, body }: OpenedRequest, w: EntryWrite): Outcome {
+    switch (field) {
+      case 1300:
+        return this.cluster.setVersion(w, ClusterVersionSetRequest.decode(body).ver);
+      case 1301: {
+        const { member_ID, member_attributes } = ClusterMemberAttrSetRequest.decode(body);
+        return this.cluster.setAttributes(w, member_ID, {
+          name: member_attributes?.name ?? "",
+          clientUrls: member_attributes?.client_urls ?? [],
+        });
+      }
+      case 2000: {
+        const step = CompactStepRequest.decode(body);
+        const isCurrent = toSafe(step.revision) === this.#meta.compactRevision;
+        const isOpen = this.#meta.finishedCompactRevision < this.#meta.compactRevision;
+        if (isCurrent && isOpen) this.#compactStep(w, step.rows_max);
+        return { kind: "none" };
+      }
+      default:
+        throw new InvariantViolation("an entry of an unknown kind: this server is too old", {
+          field,
+        });
+    }
+  }
+
+  /** Alarms are replicated state, so all members refuse the same entries. */
+  #refuseWhileAlarmed(field: number): void {
+    if (this.#alarms.all().length === 0) return;
+    if (this.#alarms.has("CORRUPT") && field >= 4 && field <= 9) throw new KvError("corrupt");
+  }
+
+  #compact(w: EntryWrite, revision: number): Outcome {
+    if (revision <= this.#meta.compactRevision) throw new KvError("compacted");
+    if (revision > this.#meta.revision) throw new KvError("futureRevision");
+    this.#meta.compactRevision = revision;
+    this.#meta.compactCursor = 0;
+    this.#compactStep(w, firstStepRows);
+    return { kind: "compaction" };
+  }
+
+  #compactStep(w: EntryWrite, rowsMax: number): void {
+    const parts = { rows: this.kv.rows, index: this.kv.index, meta: this.#meta };
+    compactStep(w, parts, rowsMax);
+  }
+
+  #revoke(w: EntryWrite, writer: KvWriter, id: bigint): Outcome | KvError {
+    const keys = this.leases.revoke(w, id);
+    if (keys instanceof KvError) return keys;
+    const single = new Uint8Array(0);
+    for (const key of keys) writer.deleteRange(key, single);
+    return { kind: "leaseRevoke" };
+  }
+
+  #applyConfChange(w: EntryWrite, entry: Entry): Applied {
+    // Empty data leaves a joint configuration, which this machine never enters.
+    if (entry.data.length === 0) {
+      this.#close(w, entry.index, entry.term);
+      const none = { requestId: 0, proposer: 0n };
+      return { ...this.#result(entry, none, { kind: "none" }), conf: { change: undefined } };
+    }
+    const request = ConfChangeRequest.decode(entry.data);
+    const { outcome, change } = this.cluster.applyConfChange(w, request);
+    if (change !== undefined && request.type === ConfChangeRequest_Type.REMOVE) {
+      this.#alarms.removeMember(w, request.node_id);
+    }
+    this.#close(w, entry.index, entry.term);
+    const header = {
+      requestId: Number(request.header?.ID ?? 0n),
+      proposer: request.header?.proposer ?? 0n,
+    };
+    return { ...this.#result(entry, header, outcome), conf: { change } };
+  }
+
+  #close(w: EntryWrite, index: number, term: number): void {
+    this.#meta.index = index;
+    this.#meta.term = term;
+    w.commit(Bucket.meta, metaKey, encodeMeta(this.#meta, this.#digests));
+  }
+
+  #result(
+    entry: Entry,
+    header: { readonly requestId: number; readonly proposer: bigint },
+    outcome: Outcome | KvError,
+  ): Applied {
+    return {
+      index: entry.index,
+      proposer: header.proposer,
+      requestId: header.requestId,
+      revision: this.#meta.revision,
+      outcome,
+      events: undefined,
+      conf: undefined,
+    };
+  }
+}

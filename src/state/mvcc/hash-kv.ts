@@ -1,0 +1,97 @@
+/**
+ * etcd's HashKV: CRC-32C over the bucket's name and every row up to a revision that still counts,
+ * key then value. Rows at or below the compact revision count only if a reader at the hashed
+ * revision would see them; a tombstone at exactly the compact revision never does. When no key is
+ * alive at that revision, etcd's keep set is empty and it skips nothing: so do we.
+ *
+ * Runs in pieces. A compaction in between changes what counts, so the work begins again.
+ */
+import { crc32c } from "../../base/crc32c.js";
+import { KvError } from "../../base/errors.js";
+import { Bucket } from "../../platform/backend.js";
+import { decodeKeyValue } from "../../wire/key-value.js";
+import type { RowReader } from "../rows.js";
+import type { HashKv, Job } from "../types.js";
+import { type KeyIndex, keyText } from "./key-index.js";
+import { decodeRevision, revisionStart } from "./revision-key.js";
+
+export interface HashSource {
+  readonly rows: RowReader;
+  readonly index: KeyIndex;
+  revision(): number;
+  compactRevision(): number;
+}
+
+const nothing = new Uint8Array(0);
+const bucketHash = crc32c(new TextEncoder().encode("key"));
+
+export class HashKvJob implements Job<HashKv> {
+  readonly #source: HashSource;
+  readonly #revision: number;
+  #compactRevision = -1;
+  #keepsAny = false;
+  #hash = bucketHash;
+  /** The first row not looked at. */
+  #next: Uint8Array = nothing;
+
+  /** `revision` 0: the current one. @throws KvError compacted, futureRevision */
+  constructor(source: HashSource, revision: number) {
+    this.#source = source;
+    const current = source.revision();
+    if (revision > current) throw new KvError("futureRevision");
+    this.#revision = revision <= 0 ? current : revision;
+    this.#begin();
+  }
+
+  step(rowsMax: number): HashKv | undefined {
+    if (this.#source.compactRevision() !== this.#compactRevision) this.#begin();
+    let left = rowsMax;
+    let isOver = true;
+    this.#source.rows.scan(
+      Bucket.key,
+      { from: this.#next, to: revisionStart(this.#revision + 1) },
+      (key, value) => {
+        if (left-- === 0) {
+          this.#next = key;
+          isOver = false;
+          return false;
+        }
+        if (this.#counts(key, value)) this.#hash = crc32c(value, crc32c(key, this.#hash));
+        return true;
+      },
+    );
+    if (!isOver) return undefined;
+    return {
+      hash: this.#hash,
+      compactRevision: this.#compactRevision,
+      hashRevision: this.#revision,
+    };
+  }
+
+  #begin(): void {
+    this.#compactRevision = this.#source.compactRevision();
+    if (this.#revision < this.#compactRevision) throw new KvError("compacted");
+    this.#hash = bucketHash;
+    this.#next = nothing;
+    this.#keepsAny = this.#isAnyAlive();
+  }
+
+  #isAnyAlive(): boolean {
+    let found = false;
+    this.#source.index.scan({ from: "", to: undefined }, (_key, history) => {
+      found = history.liveAt(this.#revision) >= 0;
+      return !found;
+    });
+    return found;
+  }
+
+  #counts(rowKey: Uint8Array, value: Uint8Array): boolean {
+    const { main, sub, isTombstone } = decodeRevision(rowKey);
+    if (main > this.#compactRevision) return true;
+    if (isTombstone && main === this.#compactRevision) return false;
+    if (!this.#keepsAny) return true;
+    const history = this.#source.index.get(keyText(decodeKeyValue(value).key));
+    const place = history?.liveAt(this.#revision) ?? -1;
+    return place >= 0 && history?.mains[place] === main && history.sub(place) === sub;
+  }
+}

@@ -1,0 +1,157 @@
+/**
+ * The key space as readers see it: the state after the last applied entry. Rows by revision lie in
+ * the backend, the index of them in memory. Changes are made by KvWriter and compactStep.
+ */
+import { KvError } from "../../base/errors.js";
+import { type BackendReader, Bucket } from "../../platform/backend.js";
+import type { RangeRequest, TxnRequest } from "../../wire/gen/rpc.js";
+import { decodeKeyValue } from "../../wire/key-value.js";
+import type { Meta } from "../meta.js";
+import { RowReader } from "../rows.js";
+import type {
+  HashKv,
+  Job,
+  KvBytes,
+  KvEvent,
+  KvReader,
+  RangeOutcome,
+  RevisionEvents,
+  TxnOutcome,
+} from "../types.js";
+import { HashKvJob } from "./hash-kv.js";
+import { KeyHistory, KeyIndex, type KeyText, keyText } from "./key-index.js";
+import { missingRow, tombstone } from "./kv-writer.js";
+import { evaluateRange, type KvView } from "./range.js";
+import { decodeRevision, encodeRevision, revisionStart } from "./revision-key.js";
+import { evaluateReadTxn } from "./txn.js";
+
+const empty = new Uint8Array(0);
+
+export class KvStore implements KvReader {
+  readonly index = new KeyIndex();
+  readonly rows: RowReader;
+  readonly #meta: Meta;
+
+  /** `meta` is the machine's and changes as entries are applied. */
+  constructor(backend: BackendReader, meta: Meta) {
+    this.rows = new RowReader(backend);
+    this.#meta = meta;
+  }
+
+  /** Rebuilds the index from the rows; `attach` hears of every live key with a lease. */
+  restore(attach: (key: Uint8Array, lease: bigint) => void): void {
+    const histories = new Map<KeyText, KeyHistory>();
+    const leases = new Map<KeyText, { readonly key: Uint8Array; readonly lease: bigint }>();
+    this.rows.scan(Bucket.key, { from: empty }, (rowKey, value) => {
+      const { main, sub, isTombstone } = decodeRevision(rowKey);
+      const kv = decodeKeyValue(value);
+      const text = keyText(kv.key);
+      let history = histories.get(text);
+      if (history === undefined) {
+        history = new KeyHistory();
+        histories.set(text, history);
+      }
+      if (isTombstone) history.delete(main, sub);
+      else {
+        history.put(main, sub);
+        // The first rows of this life may be compacted away: the row itself knows.
+        history.createRevision = kv.createRevision;
+        history.version = kv.version;
+      }
+      if (isTombstone || kv.lease === 0n) leases.delete(text);
+      else leases.set(text, { key: kv.key.slice(), lease: kv.lease });
+      return true;
+    });
+    this.index.load(histories);
+    for (const { key, lease } of leases.values()) attach(key, lease);
+  }
+
+  revision(): number {
+    return this.#meta.revision;
+  }
+
+  compactRevision(): number {
+    return this.#meta.compactRevision;
+  }
+
+  finishedCompactRevision(): number {
+    return this.#meta.finishedCompactRevision;
+  }
+
+  range(request: RangeRequest): RangeOutcome {
+    return evaluateRange(this.#view(), request);
+  }
+
+  readTxn(request: TxnRequest): TxnOutcome {
+    return evaluateReadTxn(this.#view(), request);
+  }
+
+  kvAt(key: Uint8Array, revision: number): KvBytes | undefined {
+    const history = this.index.get(keyText(key));
+    const place = history?.liveAt(revision) ?? -1;
+    return history === undefined || place < 0 ? undefined : this.#row(history, place);
+  }
+
+  history(
+    options: { from: number; to: number; revisionsMax: number },
+    visit: (events: RevisionEvents) => void,
+  ): number {
+    const { from, to, revisionsMax } = options;
+    if (from < this.#meta.compactRevision) throw new KvError("compacted");
+    let next = to;
+    let visited = 0;
+    let events: KvEvent[] = [];
+    let revision = 0;
+    const hand = (): void => {
+      if (events.length > 0) visit({ revision, events });
+      visited++;
+      events = [];
+    };
+    const range = { from: revisionStart(from), to: revisionStart(to) };
+    this.rows.scan(Bucket.key, range, (rowKey, value) => {
+      const row = decodeRevision(rowKey);
+      if (row.main !== revision) {
+        if (revision !== 0) hand();
+        if (visited >= revisionsMax) {
+          next = row.main;
+          return false;
+        }
+        revision = row.main;
+      }
+      events.push(eventOf(row.main, row.isTombstone, value));
+      return true;
+    });
+    if (events.length > 0) hand();
+    return next;
+  }
+
+  hashKv(revision: number): Job<HashKv> {
+    return new HashKvJob(this, revision);
+  }
+
+  keyCount(): number {
+    return this.index.aliveCount();
+  }
+
+  #view(): KvView {
+    return {
+      index: this.index,
+      revision: this.#meta.revision,
+      compactRevision: this.#meta.compactRevision,
+      row: (history, place) => this.#row(history, place),
+    };
+  }
+
+  #row(history: KeyHistory, place: number): KvBytes {
+    const key = encodeRevision(history.mains[place] as number, history.sub(place), false);
+    return this.rows.get(Bucket.key, key) ?? missingRow(key);
+  }
+}
+
+function eventOf(main: number, isTombstone: boolean, value: Uint8Array): KvEvent {
+  const kv = decodeKeyValue(value);
+  if (isTombstone) {
+    return { type: "delete", key: kv.key, kv: tombstone(kv.key, main), isCreate: false };
+  }
+  return { type: "put", key: kv.key, kv: value, isCreate: kv.version === 1 };
+}

@@ -1,0 +1,215 @@
+/**
+ * Put, delete and transactions, as etcd applies them. A transaction first decides every branch,
+ * nested ones included, on the state before it; then all checks that depend on the state are made;
+ * only then it writes. So a refused one changes nothing, and nested compares do not see the writes
+ * before them.
+ */
+import { compareBytes } from "../../base/bytes.js";
+import { KvError } from "../../base/errors.js";
+import { toSafe } from "../../base/int64.js";
+import {
+  type Compare,
+  type PutRequest,
+  type RequestOp,
+  Compare_CompareResult as Result,
+  Compare_CompareTarget as Target,
+  type TxnRequest,
+} from "../../wire/gen/rpc.js";
+import { decodeKeyValue, type KeyValueFields } from "../../wire/key-value.js";
+import type { LeaseTable } from "../lease/lease-table.js";
+import type { DeleteRangeOutcome, KvBytes, PutOutcome, TxnOutcome } from "../types.js";
+import type { KvWriter } from "./kv-writer.js";
+import { evaluateRange, type KvView, readRevision, scanLive } from "./range.js";
+
+type PutFlags = Omit<PutRequest, "key" | "value"> & {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+};
+/** A decided transaction: which branch, and the same for each nested one in it, in order. */
+interface Decision {
+  readonly succeeded: boolean;
+  readonly ops: readonly RequestOp[];
+  readonly nested: readonly Decision[];
+}
+
+const empty = new Uint8Array(0);
+const absent: KeyValueFields = {
+  key: empty,
+  createRevision: 0,
+  modRevision: 0,
+  version: 0,
+  value: empty,
+  lease: 0n,
+};
+
+/** What a put needs of the state. @throws KvError keyNotFound, leaseNotFound */
+export function checkPut(view: KvView, leases: LeaseTable, put: PutFlags): void {
+  if (put.lease !== 0n && !leases.has(put.lease)) throw new KvError("leaseNotFound");
+  if (!put.ignore_value && !put.ignore_lease) return;
+  if (liveKv(view, put.key) === undefined) throw new KvError("keyNotFound");
+}
+
+/** After `checkPut`. */
+export function applyPut(writer: KvWriter, put: PutFlags): PutOutcome {
+  const needsOld = put.prev_kv || put.ignore_value || put.ignore_lease;
+  const prevKv = needsOld ? writer.current(put.key) : undefined;
+  let { value, lease }: { value: Uint8Array; lease: bigint } = put;
+  if (prevKv !== undefined && (put.ignore_value || put.ignore_lease)) {
+    const old = decodeKeyValue(prevKv);
+    if (put.ignore_value) value = old.value;
+    if (put.ignore_lease) lease = old.lease;
+  }
+  writer.put({ key: put.key, value, lease });
+  return { kind: "put", prevKv: put.prev_kv ? prevKv : undefined };
+}
+
+export function applyDelete(
+  writer: KvWriter,
+  request: { readonly key: Uint8Array; readonly range_end: Uint8Array; readonly prev_kv: boolean },
+): DeleteRangeOutcome {
+  const prevKvs: KvBytes[] = [];
+  const deleted = writer.deleteRange(
+    request.key,
+    request.range_end,
+    request.prev_kv ? prevKvs : undefined,
+  );
+  return { kind: "deleteRange", deleted, prevKvs };
+}
+
+/** @throws KvError before anything is written */
+export function applyTxn(writer: KvWriter, leases: LeaseTable, request: TxnRequest): TxnOutcome {
+  const decision = decide(writer, request);
+  checkPuts(writer, leases, decision);
+  checkRanges(writer, decision);
+  return execute(writer, decision);
+}
+
+/** A transaction of ranges only, on any view. @throws KvError */
+export function evaluateReadTxn(view: KvView, request: TxnRequest): TxnOutcome {
+  const decision = decide(view, request);
+  checkRanges(view, decision);
+  return execute(view, decision);
+}
+
+function decide(view: KvView, request: TxnRequest): Decision {
+  const succeeded = request.compare.every((compare) => holds(view, compare));
+  const ops = succeeded ? request.success : request.failure;
+  const nested: Decision[] = [];
+  for (const op of ops) {
+    if (op.request?.$case === "request_txn") nested.push(decide(view, op.request.value));
+  }
+  return { succeeded, ops, nested };
+}
+
+function checkPuts(view: KvView, leases: LeaseTable, decision: Decision): void {
+  let nested = 0;
+  for (const { request } of decision.ops) {
+    if (request?.$case === "request_put") checkPut(view, leases, request.value);
+    else if (request?.$case === "request_txn") {
+      checkPuts(view, leases, decision.nested[nested++] as Decision);
+    }
+  }
+}
+
+function checkRanges(view: KvView, decision: Decision): void {
+  let nested = 0;
+  for (const { request } of decision.ops) {
+    if (request?.$case === "request_range") readRevision(view, toSafe(request.value.revision));
+    else if (request?.$case === "request_txn") {
+      checkRanges(view, decision.nested[nested++] as Decision);
+    }
+  }
+}
+
+function execute(view: KvView | KvWriter, decision: Decision): TxnOutcome {
+  const responses: TxnOutcome["responses"][number][] = [];
+  let nested = 0;
+  for (const { request } of decision.ops) {
+    switch (request?.$case) {
+      case "request_range": {
+        const { revision } = view;
+        responses.push({ revision, outcome: evaluateRange(view, request.value) });
+        break;
+      }
+      case "request_put": {
+        const outcome = applyPut(view as KvWriter, request.value);
+        responses.push({ revision: view.revision, outcome });
+        break;
+      }
+      case "request_delete_range": {
+        const outcome = applyDelete(view as KvWriter, request.value);
+        responses.push({ revision: view.revision, outcome });
+        break;
+      }
+      case "request_txn": {
+        // etcd leaves the header of a nested transaction empty.
+        const outcome = execute(view, decision.nested[nested++] as Decision);
+        responses.push({ revision: 0, outcome });
+        break;
+      }
+      default:
+        break;
+    }
+  }
+  return { kind: "txn", succeeded: decision.succeeded, responses };
+}
+
+/** Every key of the range must compare; no key compares like zeros, but has no value. */
+function holds(view: KvView, compare: Compare): boolean {
+  let found = false;
+  let all = true;
+  const target = { key: compare.key, rangeEnd: compare.range_end, revision: view.revision };
+  scanLive(view, target, (history, place) => {
+    found = true;
+    if (all) all = matches(compare, decodeKeyValue(view.row(history, place)));
+  });
+  if (found) return all;
+  return compare.target !== Target.VALUE && matches(compare, absent);
+}
+
+function matches(compare: Compare, kv: KeyValueFields): boolean {
+  const order = orderOf(compare, kv);
+  switch (compare.result) {
+    case Result.EQUAL:
+      return order === 0;
+    case Result.NOT_EQUAL:
+      return order !== 0;
+    case Result.GREATER:
+      return order > 0;
+    case Result.LESS:
+      return order < 0;
+    default:
+      return true;
+  }
+}
+
+/** The stored value against the wanted one; a wanted value of another target counts as zero. */
+function orderOf(compare: Compare, kv: KeyValueFields): number {
+  const union = compare.target_union;
+  const wanted = (name: "version" | "create_revision" | "mod_revision"): number =>
+    union?.$case === name ? toSafe(union.value) : 0;
+  switch (compare.target) {
+    case Target.VALUE:
+      return compareBytes(kv.value, union?.$case === "value" ? union.value : empty);
+    case Target.VERSION:
+      return kv.version - wanted("version");
+    case Target.CREATE:
+      return kv.createRevision - wanted("create_revision");
+    case Target.MOD:
+      return kv.modRevision - wanted("mod_revision");
+    case Target.LEASE: {
+      const lease = union?.$case === "lease" ? union.value : 0n;
+      return kv.lease === lease ? 0 : kv.lease < lease ? -1 : 1;
+    }
+    default:
+      return 0;
+  }
+}
+
+function liveKv(view: KvView, key: Uint8Array): KvBytes | undefined {
+  let kv: KvBytes | undefined;
+  scanLive(view, { key, rangeEnd: empty, revision: view.revision }, (history, place) => {
+    kv = view.row(history, place);
+  });
+  return kv;
+}

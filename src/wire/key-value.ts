@@ -1,0 +1,152 @@
+/**
+ * mvccpb.KeyValue by hand: what every put writes and every read returns. The bytes are exactly
+ * those of etcd (fields ascending, zero values omitted), because HashKV covers them. Numbers are
+ * safe integers, the lease a signed 64-bit bigint.
+ */
+import { InvariantViolation } from "../base/invariant.js";
+
+export interface KeyValueFields {
+  readonly key: Uint8Array;
+  readonly createRevision: number;
+  readonly modRevision: number;
+  readonly version: number;
+  readonly value: Uint8Array;
+  readonly lease: bigint;
+}
+
+const keyTag = 0x0a;
+const createTag = 0x10;
+const modTag = 0x18;
+const versionTag = 0x20;
+const valueTag = 0x2a;
+const leaseTag = 0x30;
+const empty = new Uint8Array(0);
+
+export function encodeKeyValue(kv: KeyValueFields): Uint8Array {
+  const bytes = new Uint8Array(
+    bytesField(kv.key.length) +
+      numberField(kv.createRevision) +
+      numberField(kv.modRevision) +
+      numberField(kv.version) +
+      bytesField(kv.value.length) +
+      leaseField(kv.lease),
+  );
+  let at = writeBytes(bytes, 0, keyTag, kv.key);
+  at = writeNumber(bytes, at, createTag, kv.createRevision);
+  at = writeNumber(bytes, at, modTag, kv.modRevision);
+  at = writeNumber(bytes, at, versionTag, kv.version);
+  at = writeBytes(bytes, at, valueTag, kv.value);
+  if (kv.lease !== 0n) {
+    bytes[at++] = leaseTag;
+    writeBig(bytes, at, kv.lease);
+  }
+  return bytes;
+}
+
+/** `key` and `value` are views of `bytes`. */
+export function decodeKeyValue(bytes: Uint8Array): KeyValueFields {
+  const numbers = [0, 0, 0, 0];
+  let key: Uint8Array = empty;
+  let value: Uint8Array = empty;
+  let lease = 0n;
+  const cursor = { at: 0 };
+  while (cursor.at < bytes.length) {
+    const tag = bytes[cursor.at++] as number;
+    if (tag === keyTag) key = readBytes(bytes, cursor);
+    else if (tag === valueTag) value = readBytes(bytes, cursor);
+    else if (tag === leaseTag) lease = readBig(bytes, cursor);
+    else if (tag === createTag || tag === modTag || tag === versionTag) {
+      numbers[(tag - createTag) >> 3] = readNumber(bytes, cursor);
+    } else throw new InvariantViolation("a stored row is no KeyValue", { tag });
+  }
+  const [createRevision, modRevision, version] = numbers as [number, number, number];
+  return { key, createRevision, modRevision, version, value, lease };
+}
+
+/** The same KeyValue without its value, for keys_only. */
+export function withoutValue(bytes: Uint8Array): Uint8Array {
+  const kv = decodeKeyValue(bytes);
+  return kv.value.length === 0 ? bytes : encodeKeyValue({ ...kv, value: empty });
+}
+
+function varintSize(value: number): number {
+  let size = 1;
+  for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) size++;
+  return size;
+}
+
+function numberField(value: number): number {
+  return value === 0 ? 0 : 1 + varintSize(value);
+}
+
+function bytesField(length: number): number {
+  return length === 0 ? 0 : 1 + varintSize(length) + length;
+}
+
+function leaseField(lease: bigint): number {
+  if (lease === 0n) return 0;
+  let size = 2;
+  for (let rest = BigInt.asUintN(64, lease); rest >= 128n; rest >>= 7n) size++;
+  return size;
+}
+
+function writeVarint(bytes: Uint8Array, from: number, value: number): number {
+  let at = from;
+  let rest = value;
+  while (rest >= 128) {
+    bytes[at++] = (rest % 128) | 128;
+    rest = Math.floor(rest / 128);
+  }
+  bytes[at++] = rest;
+  return at;
+}
+
+function writeNumber(bytes: Uint8Array, at: number, tag: number, value: number): number {
+  if (value === 0) return at;
+  bytes[at] = tag;
+  return writeVarint(bytes, at + 1, value);
+}
+
+function writeBytes(bytes: Uint8Array, at: number, tag: number, field: Uint8Array): number {
+  if (field.length === 0) return at;
+  bytes[at] = tag;
+  const start = writeVarint(bytes, at + 1, field.length);
+  bytes.set(field, start);
+  return start + field.length;
+}
+
+function writeBig(bytes: Uint8Array, from: number, value: bigint): void {
+  let at = from;
+  let rest = BigInt.asUintN(64, value);
+  for (; rest >= 128n; rest >>= 7n) bytes[at++] = Number(rest & 127n) | 128;
+  bytes[at] = Number(rest);
+}
+
+function readNumber(bytes: Uint8Array, cursor: { at: number }): number {
+  let value = 0;
+  for (let scale = 1; cursor.at < bytes.length; scale *= 128) {
+    const byte = bytes[cursor.at++] as number;
+    value += (byte & 127) * scale;
+    if (byte < 128) return value;
+  }
+  throw new InvariantViolation("a stored KeyValue ends inside a number");
+}
+
+function readBig(bytes: Uint8Array, cursor: { at: number }): bigint {
+  let value = 0n;
+  for (let shift = 0n; cursor.at < bytes.length; shift += 7n) {
+    const byte = bytes[cursor.at++] as number;
+    value |= BigInt(byte & 127) << shift;
+    if (byte < 128) return BigInt.asIntN(64, value);
+  }
+  throw new InvariantViolation("a stored KeyValue ends inside a number");
+}
+
+function readBytes(bytes: Uint8Array, cursor: { at: number }): Uint8Array {
+  const length = readNumber(bytes, cursor);
+  const end = cursor.at + length;
+  if (end > bytes.length) throw new InvariantViolation("a stored KeyValue ends inside a field");
+  const field = bytes.subarray(cursor.at, end);
+  cursor.at = end;
+  return field;
+}
