@@ -27,7 +27,7 @@ function sleep(ms: number): Promise<void> {
 }
 
 /** Waits until a linearizable read through `member` succeeds. */
-async function serves(member: ClusterMember): Promise<void> {
+export async function serves(member: ClusterMember): Promise<void> {
   const deadline = Date.now() + RECOVERY_LIMIT_MS;
   for (;;) {
     try {

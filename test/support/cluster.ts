@@ -195,6 +195,13 @@ export class Cluster {
     }
   }
 
+  /** Ends a member that was removed from the cluster and deletes its data. */
+  async forget(member: ClusterMember): Promise<void> {
+    this.members.splice(this.members.indexOf(member), 1);
+    await member.dispose();
+    rmSync(member.dataDir, { recursive: true, force: true });
+  }
+
   async dispose(): Promise<void> {
     await Promise.all(this.members.map((member) => member.dispose()));
     rmSync(this.folder, { recursive: true, force: true });
