@@ -3,6 +3,7 @@
  * snapshots: section 7).
  */
 import { restoreConfig } from "./confchange/changer.js";
+import { isMember } from "./confchange/consistency.js";
 import { standForElection } from "./election.js";
 import type { RaftState } from "./state.js";
 import { type Message, ProposalDropped, type SnapshotMeta } from "./types.js";
@@ -92,7 +93,7 @@ function answerAppend(state: RaftState, message: Message): void {
 function restore(state: RaftState, snapshot: SnapshotMeta): boolean {
   const { log, tracker } = state;
   const { index, term, confState } = snapshot;
-  if (index <= log.committed || !mentions(confState, state.id)) return false;
+  if (index <= log.committed || !isMember(confState, state.id)) return false;
   if (log.matches(index, term)) {
     // We have all of it: only the news that it is committed is news.
     log.commitTo(index);
@@ -103,10 +104,4 @@ function restore(state: RaftState, snapshot: SnapshotMeta): boolean {
   const { config, peers } = restoreConfig(confState, context);
   tracker.switchTo(config, peers);
   return true;
-}
-
-/** learnersNext needs no look: those are outgoing voters. */
-function mentions(confState: SnapshotMeta["confState"], id: bigint): boolean {
-  const { voters, learners, votersOutgoing } = confState;
-  return voters.includes(id) || learners.includes(id) || votersOutgoing.includes(id);
 }

@@ -60,7 +60,7 @@ function switchTo(state: RaftState, next: Tracked): void {
   const own = tracker.peer(state.id);
   if (state.role !== "leader") return;
   if (own === undefined || own.isLearner) {
-    if (state.variants.stepDownOnRemoval === true) becomeFollower(state, state.term, 0n);
+    if (state.config.stepDownOnRemoval === true) becomeFollower(state, state.term, 0n);
     return;
   }
   // Fewer voters may have to agree now; new members should not wait for the next heartbeat.

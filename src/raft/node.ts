@@ -15,6 +15,7 @@ import { standForElection, tickElection } from "./election.js";
 import { tickLeader } from "./leader.js";
 import { applyChange, initConfig, stepApplied } from "./membership.js";
 import { isLocalType, isResponseType, makeMessage } from "./message.js";
+import { propose } from "./proposal.js";
 import { ReadySource } from "./ready-source.js";
 import { RaftState } from "./state.js";
 import { stepByRole, stepMessage } from "./step.js";
@@ -181,6 +182,11 @@ function stepProposed(
   state: RaftState,
   proposed: Extract<RaftEvent, { kind: "proposed" }>["entries"],
 ): void {
+  // The hot path: a leader takes them as they are.
+  if (state.role === "leader") {
+    propose(state, proposed);
+    return;
+  }
   const entries = proposed.map(({ type, data }) => ({ term: 0, index: 0, type, data }));
   stepByRole(state, makeMessage({ type: "MsgProp", to: state.id, from: state.id, entries }));
 }

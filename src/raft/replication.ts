@@ -4,6 +4,7 @@
  * served ascending by id.
  */
 import { invariant } from "../base/invariant.js";
+import { isMember } from "./confchange/consistency.js";
 import { payloadBytes } from "./log/entry-bytes.js";
 import type { RaftState } from "./state.js";
 import type { PeerProgress } from "./tracker/peer-progress.js";
@@ -70,7 +71,9 @@ function sendSnapshot(state: RaftState, peer: PeerProgress): boolean {
   // A silent follower would not take it anyway, and making one is expensive.
   if (!peer.recentActive) return false;
   const snapshot = state.log.snapshot();
-  if (snapshot === undefined) return false;
+  // A snapshot from before the follower was added would be refused at once, and asked for again
+  // at once: wait for a newer one.
+  if (snapshot === undefined || !isMember(snapshot.confState, peer.id)) return false;
   invariant(snapshot.index > 0, "a snapshot to send has an index");
   peer.becomeSnapshot(snapshot.index);
   state.send({ type: "MsgSnap", to: peer.id, snapshot });

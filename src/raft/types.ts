@@ -230,8 +230,6 @@ export interface RaftStatus {
  * its scenario files; all are off by default.
  */
 export interface RaftVariants {
-  /** A leader that is removed or demoted steps down at once instead of serving until replaced. */
-  readonly stepDownOnRemoval?: boolean;
   /** Appends any conf change, also one that the configuration as known here forbids. */
   readonly acceptAnyConfChange?: boolean;
   /** Answers reads from the leader's lease: needs `checkQuorum` and clocks that run alike. */
@@ -257,6 +255,12 @@ export interface RaftConfig {
   readonly applyBytesMax: number;
   /** Applied before this start: entries up to here are not handed out again. */
   readonly appliedIndex: number;
+  /**
+   * A leader that is removed or demoted steps down at once. Off (as in etcd): it goes on leading,
+   * without taking proposals, until the driver hands leadership over or stops it. Off is safer: the
+   * remaining voters may be too few to elect anyone before they learn that the removal is committed.
+   */
+  readonly stepDownOnRemoval?: boolean;
   readonly variants?: RaftVariants;
 }
 

@@ -6,6 +6,12 @@ import { invariant } from "../../base/invariant.js";
 import type { PeerProgress } from "../tracker/peer-progress.js";
 import type { ConfState } from "../types.js";
 
+/** Staged learners need no look: they are outgoing voters. */
+export function isMember(config: ConfState, id: bigint): boolean {
+  const { voters, learners, votersOutgoing } = config;
+  return voters.includes(id) || learners.includes(id) || votersOutgoing.includes(id);
+}
+
 /** @throws InvariantViolation */
 export function assertConsistent(config: ConfState, peers: readonly PeerProgress[]): void {
   const { voters, votersOutgoing, learners, learnersNext, autoLeave } = config;

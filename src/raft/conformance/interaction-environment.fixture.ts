@@ -345,8 +345,8 @@ function configOf(
     uncommittedBytesMax: noLimit,
     applyBytesMax: Number(argumentOf(command, "max-committed-size-per-ready") ?? noLimit),
     appliedIndex: node.appliedIndex,
+    stepDownOnRemoval: isSet("step-down-on-removal"),
     variants: {
-      stepDownOnRemoval: isSet("step-down-on-removal"),
       acceptAnyConfChange: isSet("disable-conf-change-validation"),
       leaseReads: argumentOf(command, "read-only") === "lease-based",
       applyBeforeDurable: !node.isAsync,
