@@ -17,7 +17,8 @@ async function campaign(reference: ServerKind, sequences: number, shift: number)
   expect(compared).toBeGreaterThanOrEqual(sequences * 100);
 }
 
-describe.skipIf(isMissing("etcd35", subject))("against etcd 3.5", () => {
+// Most of a run is waiting for the disk: two pairs of servers at a time.
+describe.skipIf(isMissing("etcd35", subject)).concurrent("against etcd 3.5", () => {
   test("long-lived servers, first half", () => campaign("etcd35", 148, 0), LIMIT_MS);
   test("long-lived servers, second half", () => campaign("etcd35", 148, 1), LIMIT_MS);
   for (const shift of [2, 3, 4, 5]) {
@@ -25,6 +26,6 @@ describe.skipIf(isMissing("etcd35", subject))("against etcd 3.5", () => {
   }
 });
 
-describe.skipIf(isMissing("etcd34", subject))("against etcd 3.4", () => {
+describe.skipIf(isMissing("etcd34", subject)).concurrent("against etcd 3.4", () => {
   test("long-lived servers", () => campaign("etcd34", 40, 6), LIMIT_MS);
 });
