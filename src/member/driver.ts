@@ -147,7 +147,9 @@ export class Driver {
     }
     if (work.entries.length > 0) log.append(work.entries);
     const last = work.entries.at(-1);
-    wal.append(work, () => {
+    // What waits for this work must not wait for another that may never come.
+    const mustSync = work.mustSync || work.sendAfter.length > 0;
+    wal.append({ ...work, mustSync }, () => {
       for (const message of work.sendAfter) this.#route(message);
       if (last !== undefined) {
         this.post({ kind: "persisted", index: last.index, term: last.term });

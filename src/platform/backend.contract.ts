@@ -204,6 +204,25 @@ function describeCommits(within: Within): void {
 }
 
 function describeStore(within: Within): void {
+  test("a close from inside a commit's done closes once", () =>
+    within(async ({ store }) => {
+      const backend = store.open("db");
+      backend.write([{ bucket: Bucket.key, key: Uint8Array.of(1), value: Uint8Array.of(2) }]);
+      let closed = 0;
+      await new Promise<void>((resolve) => {
+        backend.commit(() => {
+          backend.close(() => {
+            closed++;
+            resolve();
+          });
+        });
+      });
+      const again = store.open("db");
+      expect(again.get(Bucket.key, Uint8Array.of(1))).toEqual(Uint8Array.of(2));
+      await new Promise<void>((resolve) => again.close(resolve));
+      expect(closed).toBe(1);
+    }));
+
   test("list, remove and reopen", () =>
     within(async ({ store, reopen }) => {
       expect(store.list()).toEqual([]);

@@ -35,6 +35,7 @@ export class RowGenerations {
   #waiting: Done[] = [];
   #failure: Error | undefined;
   #whenIdle: (() => void) | undefined;
+  #isIdle = false;
 
   constructor(stored: StoredRows) {
     this.#stored = stored;
@@ -77,7 +78,14 @@ export class RowGenerations {
   close(idle: () => void): void {
     invariant(this.#whenIdle === undefined, "a backend is closed once");
     this.#whenIdle = idle;
-    if (this.#flushing === undefined || this.#failure !== undefined) idle();
+    if (this.#flushing === undefined || this.#failure !== undefined) this.#goIdle();
+  }
+
+  /** A close from inside a commit's `done` is told at once, and not again when that turn ends. */
+  #goIdle(): void {
+    if (this.#isIdle) return;
+    this.#isIdle = true;
+    this.#whenIdle?.();
   }
 
   #flush(): void {
@@ -108,14 +116,14 @@ export class RowGenerations {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const done of [...batch, ...waiting]) done(error);
-    this.#whenIdle?.();
+    if (this.#whenIdle !== undefined) this.#goIdle();
   }
 
   #abandon(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const done of waiting) done(new Error("the backend was closed before this commit"));
-    this.#whenIdle?.();
+    this.#goIdle();
   }
 
   #checkUsable(): void {
