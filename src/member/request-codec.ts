@@ -2,6 +2,7 @@
  * Wraps an encoded request as a log entry's InternalRequest (proto/internal.proto) without
  * decoding it: header field 100 {ID = 1, proposer = 16 fixed64}, then the request's own field.
  */
+import { cutBytes } from "../base/slab.js";
 import type { RequestField } from "./types.js";
 
 /** An entry is at most this much larger than its body. */
@@ -21,7 +22,7 @@ export class EntryEncoder {
   encode(id: number, field: RequestField, body: Uint8Array): Uint8Array {
     const headerBytes = 1 + varintBytes(id) + 10;
     const tag = field * 8 + 2;
-    const bytes = new Uint8Array(
+    const bytes = cutBytes(
       3 + headerBytes + varintBytes(tag) + varintBytes(body.length) + body.length,
     );
     // Field 100, length-delimited: tag 802 takes two bytes; the header is shorter than 128 bytes.

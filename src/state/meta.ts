@@ -2,7 +2,9 @@
  * The one row of bucket meta: up to which entry the rows stand, and what they must digest to. It is
  * written with every entry, in the same write as its rows; that is the law of this store.
  */
+
 import { DamageError } from "../base/errors.js";
+import { cutBytes } from "../base/slab.js";
 import { type BackendReader, Bucket } from "../platform/backend.js";
 import { type DigestSet, digestBytes, digestedBuckets, digestVersion } from "./digest.js";
 import { openRow } from "./rows.js";
@@ -24,8 +26,8 @@ const metaBytes = 4 + 8 * fields + digestedBuckets.length * digestBytes;
 
 /** Digest version u32, the fields of Meta as u64 in order, the digests; little-endian. */
 export function encodeMeta(meta: Meta, digests: DigestSet): Uint8Array {
-  const bytes = new Uint8Array(metaBytes);
-  const view = new DataView(bytes.buffer);
+  const bytes = cutBytes(metaBytes);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   view.setUint32(0, digestVersion, true);
   setSafe(view, 4, meta.index);
   setSafe(view, 12, meta.term);

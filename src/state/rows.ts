@@ -3,8 +3,10 @@
  * whenever the row is read, so a flipped bit, or a row under a wrong key, is never answered; it is
  * no part of digests, HashKV or what clients see.
  */
+
 import { crc32c } from "../base/crc32c.js";
 import { DamageError } from "../base/errors.js";
+import { cutBytes } from "../base/slab.js";
 import { type BackendReader, type Bucket, bucketNames } from "../platform/backend.js";
 
 const checkBytes = 4;
@@ -19,7 +21,7 @@ function checkValue(bucket: Bucket, key: Uint8Array, value: Uint8Array): number 
 }
 
 export function sealRow(bucket: Bucket, key: Uint8Array, value: Uint8Array): Uint8Array {
-  const stored = new Uint8Array(value.length + checkBytes);
+  const stored = cutBytes(value.length + checkBytes);
   stored.set(value);
   const check = checkValue(bucket, key, value);
   stored[value.length] = check;

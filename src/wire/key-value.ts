@@ -3,7 +3,9 @@
  * those of etcd (fields ascending, zero values omitted), because HashKV covers them. Numbers are
  * safe integers, the lease a signed 64-bit bigint.
  */
+
 import { InvariantViolation } from "../base/invariant.js";
+import { cutBytes } from "../base/slab.js";
 
 export interface KeyValueFields {
   readonly key: Uint8Array;
@@ -23,7 +25,7 @@ const leaseTag = 0x30;
 const empty = new Uint8Array(0);
 
 export function encodeKeyValue(kv: KeyValueFields): Uint8Array {
-  const bytes = new Uint8Array(
+  const bytes = cutBytes(
     bytesField(kv.key.length) +
       numberField(kv.createRevision) +
       numberField(kv.modRevision) +

@@ -2,6 +2,8 @@
  * Row keys of bucket key, as etcd's: main revision (8 bytes, big-endian), "_", sub revision (8
  * bytes), and for a tombstone a trailing "t". Byte order is revision order.
  */
+import { cutBytes } from "../../base/slab.js";
+
 export interface RowRevision {
   readonly main: number;
   readonly sub: number;
@@ -13,7 +15,7 @@ const separator = 0x5f;
 const tombstoneMark = 0x74;
 
 export function encodeRevision(main: number, sub: number, isTombstone: boolean): Uint8Array {
-  const bytes = new Uint8Array(isTombstone ? rowBytes + 1 : rowBytes);
+  const bytes = cutBytes(isTombstone ? rowBytes + 1 : rowBytes);
   writeSafe(bytes, 0, main);
   bytes[8] = separator;
   writeSafe(bytes, 9, sub);
