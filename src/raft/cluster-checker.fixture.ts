@@ -6,8 +6,8 @@ import type { Entry, Message } from "./types.js";
 export class ClusterChecker {
   readonly #leaders = new Map<number, bigint>();
   readonly #votes = new Map<string, bigint>();
-  /** What was applied at each index, by anyone. */
-  readonly #applied = new Map<number, string>();
+  /** What was applied first at each index, by anyone, and in which term. */
+  readonly #applied = new Map<number, { readonly what: string; readonly inTerm: number }>();
   readonly #reads = new Map<number, number>();
   #maxApplied = 0;
 
@@ -27,18 +27,19 @@ export class ClusterChecker {
     if (known === id) return;
     this.#demand(known === undefined, "election safety", { term, id, known });
     this.#leaders.set(term, id);
-    for (const [index, what] of this.#applied) {
-      if (index < log.firstIndex()) continue;
+    for (const [index, { what, inTerm }] of this.#applied) {
+      // Votes may arrive when a later term has moved on: such a leader can commit nothing.
+      if (index < log.firstIndex() || inTerm >= term) continue;
       const entry = log.entries(index, index + 1, 1)?.[0];
       this.#demand(entry !== undefined && text(entry) === what, "leader completeness", { index });
     }
   }
 
-  applies({ id, disk, appliedIndex }: Member, entry: Entry): void {
+  applies({ id, disk, appliedIndex, node }: Member, entry: Entry): void {
     const { index } = entry;
     this.#demand(index === appliedIndex + 1, "in order, each once", { id, index, appliedIndex });
-    const known = this.#applied.get(index) ?? text(entry);
-    this.#demand(known === text(entry), "state machine safety", { id, index, known });
+    const known = this.#applied.get(index) ?? { what: text(entry), inTerm: node.term() };
+    this.#demand(known.what === text(entry), "state machine safety", { id, index });
     this.#applied.set(index, known);
     this.#maxApplied = Math.max(this.#maxApplied, index);
     const stored = disk.entries.find((one) => one.index === index);

@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 import { Cluster, type Member, noLimit, seededRng } from "./cluster.fixture.js";
 import type { ConfChange, ConfState, RaftConfig } from "./types.js";
 
-const seedCount = 150;
+const seedCount = 400;
 const plain = { learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
 
 function votersUpTo(count: number): ConfState {
