@@ -1,0 +1,58 @@
+/**
+ * How services answer: the only place where an error of ours becomes a gRPC status, and the header
+ * that every answer begins with. A KvError carries its code and etcd's text and is a status already;
+ * an InvariantViolation or a DamageError is never caught here: the member has to stop.
+ */
+import { Code, KvError } from "../base/errors.js";
+import type { Call, Status } from "../grpc/call.js";
+import type { Member } from "../member/types.js";
+import type { ResponseHeader } from "../wire/gen/rpc.js";
+
+/** etcd's transport says this of bytes that are no message. */
+export const notAMessage: Status = {
+  code: Code.internal,
+  message: "grpc: failed to unmarshal the received message: unexpected EOF",
+};
+
+export function statusOf(error: KvError): Status {
+  return { code: error.code, message: error.message };
+}
+
+/** Undefined: the call was told that these bytes are no such message. */
+export function decodeFor<T>(
+  call: Call,
+  type: { decode(message: Uint8Array): T },
+  message: Uint8Array,
+): T | undefined {
+  try {
+    return type.decode(message);
+  } catch {
+    call.fail(notAMessage);
+    return undefined;
+  }
+}
+
+/** The value, or undefined after the call was told of the KvError. Other errors pass. */
+export function valueFor<T>(call: Call, read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof KvError)) throw error;
+    call.fail(statusOf(error));
+    return undefined;
+  }
+}
+
+export function headerOf(member: Member, revision = member.machine.kv.revision()): ResponseHeader {
+  return { ...clusterHeaderOf(member), revision: BigInt(revision) };
+}
+
+/** As the Cluster service answers: without a revision. */
+export function clusterHeaderOf(member: Member): ResponseHeader {
+  return {
+    cluster_id: member.clusterId,
+    member_id: member.id,
+    revision: 0n,
+    raft_term: BigInt(member.term()),
+  };
+}

@@ -1,0 +1,81 @@
+/**
+ * How deep transactions nest in an encoded one, without decoding it: what is decoded recursively
+ * must be shallow before it is, here and wherever the log is applied (there the stack may be another).
+ * It must never call shallow what the generated decoder sees deep; damaged bytes are the decoder's.
+ */
+
+/** TxnRequest.success, TxnRequest.failure, and RequestOp.request_txn. */
+const successTag = 0x12;
+const failureTag = 0x1a;
+const nestedTag = 0x22;
+const delimited = 2;
+
+interface Cursor {
+  at: number;
+}
+
+/** True also for groups, which no client writes and which cannot be skipped in one step. */
+export function nestsDeeperThan(txn: Uint8Array, depthMax: number): boolean {
+  return visitTxn(txn, { at: 0 }, { end: txn.length, depthMax });
+}
+
+function visitTxn(
+  bytes: Uint8Array,
+  cursor: Cursor,
+  { end, depthMax }: { readonly end: number; readonly depthMax: number },
+): boolean {
+  if (depthMax < 0) return true;
+  while (cursor.at < end) {
+    const tag = readVarint(bytes, cursor);
+    if ((tag & 7) !== delimited) {
+      if (!skipScalar(bytes, cursor, tag & 7)) return true;
+      continue;
+    }
+    const length = readVarint(bytes, cursor);
+    const opEnd = Math.min(cursor.at + length, end);
+    const isOp = tag === successTag || tag === failureTag;
+    if (isOp && visitOp(bytes, cursor, { end: opEnd, depthMax })) return true;
+    cursor.at = opEnd;
+  }
+  return false;
+}
+
+function visitOp(
+  bytes: Uint8Array,
+  cursor: Cursor,
+  { end, depthMax }: { readonly end: number; readonly depthMax: number },
+): boolean {
+  while (cursor.at < end) {
+    const tag = readVarint(bytes, cursor);
+    if ((tag & 7) !== delimited) {
+      if (!skipScalar(bytes, cursor, tag & 7)) return true;
+      continue;
+    }
+    const length = readVarint(bytes, cursor);
+    const bodyEnd = Math.min(cursor.at + length, end);
+    const nested = { end: bodyEnd, depthMax: depthMax - 1 };
+    if (tag === nestedTag && visitTxn(bytes, cursor, nested)) return true;
+    cursor.at = bodyEnd;
+  }
+  return false;
+}
+
+/** False: not a scalar. */
+function skipScalar(bytes: Uint8Array, cursor: Cursor, wireType: number): boolean {
+  if (wireType === 0) readVarint(bytes, cursor);
+  else if (wireType === 1) cursor.at += 8;
+  else if (wireType === 5) cursor.at += 4;
+  else return false;
+  return true;
+}
+
+/** The low 32 bits, as the generated decoder reads tags and lengths. */
+function readVarint(bytes: Uint8Array, cursor: Cursor): number {
+  let value = 0;
+  for (let shift = 0; cursor.at < bytes.length; shift += 7) {
+    const byte = bytes[cursor.at++] as number;
+    if (shift < 32) value |= (byte & 127) << shift;
+    if (byte < 128) break;
+  }
+  return value >>> 0;
+}

@@ -1,0 +1,85 @@
+/**
+ * The pieces of protobuf that hand-written answers are made of: sizes first, then one buffer filled
+ * from front to back. Numbers are safe non-negative integers; every writer returns the next place.
+ * A field writer leaves zero out, as proto3 does; tags are of one byte (field numbers below 16).
+ */
+
+export const noBytes = new Uint8Array(0);
+
+export function varintLength(value: number): number {
+  if (value < 0x80) return 1;
+  if (value < 0x4000) return 2;
+  if (value < 0x20_0000) return 3;
+  let length = 4;
+  for (let rest = Math.floor(value / 0x1000_0000); rest > 0; rest = Math.floor(rest / 0x80)) {
+    length += 1;
+  }
+  return length;
+}
+
+export function fieldLength(value: number): number {
+  return value === 0 ? 0 : 1 + varintLength(value);
+}
+
+/** Tag, length and body: also for an empty body. */
+export function delimitedLength(bodyLength: number): number {
+  return 1 + varintLength(bodyLength) + bodyLength;
+}
+
+export function writeVarint(out: Uint8Array, at: number, value: number): number {
+  let rest = value;
+  let to = at;
+  // Beyond 31 bits the bit operators do not reach.
+  for (; rest >= 0x8000_0000; to += 1) {
+    out[to] = (rest % 0x80) | 0x80;
+    rest = Math.floor(rest / 0x80);
+  }
+  for (; rest >= 0x80; to += 1) {
+    out[to] = (rest & 0x7f) | 0x80;
+    rest >>>= 7;
+  }
+  out[to] = rest;
+  return to + 1;
+}
+
+export function writeField(out: Uint8Array, at: number, tag: number, value: number): number {
+  if (value === 0) return at;
+  out[at] = tag;
+  return writeVarint(out, at + 1, value);
+}
+
+export function writeBytes(out: Uint8Array, at: number, bytes: Uint8Array): number {
+  // A call into the runtime costs more than a few bytes.
+  if (bytes.length > 32) out.set(bytes, at);
+  else for (let from = 0; from < bytes.length; from += 1) out[at + from] = bytes[from] as number;
+  return at + bytes.length;
+}
+
+/** Tag and length of a body that follows. */
+export function writeDelimiter(
+  out: Uint8Array,
+  at: number,
+  tag: number,
+  bodyLength: number,
+): number {
+  out[at] = tag;
+  return writeVarint(out, at + 1, bodyLength);
+}
+
+/** Also an empty body is written. */
+export function writeDelimited(out: Uint8Array, at: number, tag: number, body: Uint8Array): number {
+  return writeBytes(out, writeDelimiter(out, at, tag, body.length), body);
+}
+
+/** A whole 64-bit varint field: ids use all bits. */
+export function bigField(tag: number, value: bigint): Uint8Array {
+  if (value === 0n) return noBytes;
+  const bytes = [tag];
+  let rest = BigInt.asUintN(64, value);
+  while (rest >= 0x80n) {
+    bytes.push(Number(rest & 0x7fn) | 0x80);
+    rest >>= 7n;
+  }
+  bytes.push(Number(rest));
+  return new Uint8Array(bytes);
+}
