@@ -50,11 +50,11 @@ function value(rng: SeededRng): Plain {
   return rng.chance(50) ? rng.pick(VALUES) : `v${rng.int(1_000)}`;
 }
 
-function put(rng: SeededRng, mayIgnore = true): Draft {
+function put(rng: SeededRng): Draft {
   const fields: Draft = { key: rng.pick(KEYS) };
-  if (mayIgnore && rng.chance(7)) fields.ignore_value = true;
+  if (rng.chance(7)) fields.ignore_value = true;
   else fields.value = value(rng);
-  if (mayIgnore && rng.chance(5)) fields.ignore_lease = true;
+  if (rng.chance(5)) fields.ignore_lease = true;
   else if (rng.chance(20)) fields.lease = rng.pick(LEASES);
   if (rng.chance(25)) fields.prev_kv = true;
   return fields;
@@ -90,34 +90,28 @@ function many<T>(rng: SeededRng, most: number, make: () => T): T[] {
 }
 
 /**
- * Etcd finds no overlap between a delete up to "\0" (from key on) and a put, and ends itself when
- * such a put keeps the value or lease of what was just deleted: transactions have one or the other.
+ * etcd finds no overlap between a delete up to "\0" (from key on) and a put of such a key, and a
+ * key that changes twice in one revision ends it later (a put that keeps the deleted value; a range
+ * after a compaction there): transactions have no such delete.
  */
-interface TxnPlan {
-  readonly depth: number;
-  readonly mayIgnore: boolean;
-}
-
-function requestOp(rng: SeededRng, plan: TxnPlan): Draft {
+function requestOp(rng: SeededRng, depth: number): Draft {
   const draw = rng.int(20);
   if (draw === 0) return rng.chance(15) ? {} : { request_range: range(rng) };
-  if (draw < 9) return { request_put: put(rng, plan.mayIgnore) };
+  if (draw < 9) return { request_put: put(rng) };
   if (draw < 13) {
     const fields = deleteRange(rng);
-    if (plan.mayIgnore && fields.range_end === "\0") fields.range_end = "zz";
+    if (fields.range_end === "\0") fields.range_end = "zz";
     return { request_delete_range: fields };
   }
-  if (draw < 16 && plan.depth < 3) {
-    return { request_txn: txn(rng, { ...plan, depth: plan.depth + 1 }) };
-  }
+  if (draw < 16 && depth < 3) return { request_txn: txn(rng, depth + 1) };
   return { request_range: range(rng) };
 }
 
-function txn(rng: SeededRng, plan: TxnPlan): Draft {
+function txn(rng: SeededRng, depth: number): Draft {
   return {
     compare: many(rng, 2, () => compare(rng)),
-    success: many(rng, 4, () => requestOp(rng, plan)),
-    failure: many(rng, 4, () => requestOp(rng, plan)),
+    success: many(rng, 4, () => requestOp(rng, depth)),
+    failure: many(rng, 4, () => requestOp(rng, depth)),
   };
 }
 
@@ -179,7 +173,7 @@ function operation(rng: SeededRng): Operation {
   if (draw < 30) return { call: "put", fields: put(rng) };
   if (draw < 52) return { call: "range", fields: range(rng) };
   if (draw < 60) return { call: "deleteRange", fields: deleteRange(rng) };
-  if (draw < 80) return { call: "txn", fields: txn(rng, { depth: 0, mayIgnore: rng.chance(40) }) };
+  if (draw < 80) return { call: "txn", fields: txn(rng, 0) };
   if (draw < 91) return lease(rng);
   if (draw < 93) return { call: "compact", fields: compaction(rng) };
   if (draw < 96) return { call: "hashKv", fields: { revision: revision(rng) } };

@@ -27,6 +27,18 @@ async function ask(client: EtcdClient, operation: Operation, request: object): P
   }
 }
 
+/** Why a server went away, if it did. */
+async function lastWords({ first }: Cluster): Promise<string> {
+  const gone = await Promise.race([
+    first.process.exited.then(() => true),
+    new Promise<boolean>((resolve) => setTimeout(resolve, 500, false)),
+  ]);
+  if (!gone) return "";
+  const log = first.process.log();
+  const panic = log.search(/panic|fatal/i);
+  return `; it ended:\n${log.slice(panic, panic + 2_500)}`;
+}
+
 function printEvents(responses: readonly WatchResponse[]): string {
   const events = responses.flatMap((response) => response.events);
   return JSON.stringify(events, (_key, value) =>
@@ -70,7 +82,13 @@ export class ServerPair {
       // A server that went away is a finding, even when both did.
       if (expected !== actual || expected.startsWith("error 14:")) {
         const { revision } = this;
-        return { at, operation, revision, reference: expected, subject: actual };
+        return {
+          at,
+          operation,
+          revision,
+          reference: expected + (await lastWords(this.#reference)),
+          subject: actual + (await lastWords(this.#subject)),
+        };
       }
       if ("ok" in reference) this.#note(operation, request, reference.ok);
     }
