@@ -2,7 +2,7 @@
  * Who may call now: the checks that etcd makes before a request reaches its service.
  */
 import { KvError } from "../base/errors.js";
-import type { Call } from "../grpc/call.js";
+import type { Call, Method, UnaryCall } from "../grpc/call.js";
 import type { Member } from "../member/types.js";
 
 /** True if the client asked to be refused rather than served without a leader. */
@@ -13,6 +13,28 @@ export function needsLeader(call: Call): boolean {
 /** Why the call is refused, or undefined. For services that learners do not offer. */
 export function refusalOf(member: Member, call: Call): KvError | undefined {
   if (member.isLearner()) return new KvError("notSupportedForLearner");
+  return learnerRefusalOf(member, call);
+}
+
+/** Why the call is refused, or undefined. For what learners offer, too. */
+export function learnerRefusalOf(member: Member, call: Call): KvError | undefined {
   if (needsLeader(call) && member.leader() === 0n) return new KvError("noLeader");
   return undefined;
+}
+
+/** A unary method that learners do not offer. */
+export function admittedMethod(
+  member: Member,
+  path: string,
+  handle: (request: Uint8Array, call: UnaryCall) => void,
+): Method {
+  return {
+    path,
+    kind: "unary",
+    handle: (request, call) => {
+      const refusal = refusalOf(member, call);
+      if (refusal !== undefined) call.fail(refusal);
+      else handle(request, call);
+    },
+  };
 }

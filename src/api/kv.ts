@@ -17,7 +17,7 @@ import {
 } from "../wire/gen/rpc.js";
 import { openPut } from "../wire/internal-request.js";
 import { KvResponseEncoder } from "../wire/kv-response.js";
-import { needsLeader, refusalOf } from "./admission.js";
+import { learnerRefusalOf, refusalOf } from "./admission.js";
 import {
   deleteFault,
   isReadOnly,
@@ -81,7 +81,7 @@ class KvService {
     if (request === undefined) return;
     const refusal =
       member.isLearner() && request.serializable
-        ? leaderless(member, call)
+        ? learnerRefusalOf(member, call)
         : refusalOf(member, call);
     const fault = refusal ?? this.corruption() ?? rangeFault(request);
     if (fault !== undefined) call.fail(statusOf(fault));
@@ -168,8 +168,4 @@ class KvService {
     this.#encoder ??= new KvResponseEncoder({ clusterId: member.clusterId, memberId: member.id });
     return this.#encoder.encode(outcome, revision, member.term());
   }
-}
-
-function leaderless(member: Member, call: UnaryCall): KvError | undefined {
-  return needsLeader(call) && member.leader() === 0n ? new KvError("noLeader") : undefined;
 }

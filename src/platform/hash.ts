@@ -6,7 +6,15 @@ export type Sha256 = (bytes: Uint8Array) => Uint8Array;
 /** SHA-1 of all bytes: 20 bytes. Only for etcd's ids. */
 export type Sha1 = (bytes: Uint8Array) => Uint8Array;
 
+/** SHA-256 of bytes that do not fit into memory at once. */
+export interface Sha256Stream {
+  update(bytes: Uint8Array): void;
+  /** Ends it: 32 bytes, the caller's to keep. */
+  digest(): Uint8Array;
+}
+
 export interface Hash {
   readonly sha256: Sha256;
   readonly sha1: Sha1;
+  readonly createSha256: () => Sha256Stream;
 }

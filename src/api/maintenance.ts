@@ -1,0 +1,134 @@
+/** The Maintenance service: what an operator asks of one member, and alarms of the cluster. */
+import { Code, KvError } from "../base/errors.js";
+import { toSafe } from "../base/int64.js";
+import type { Method, StreamCall, UnaryCall } from "../grpc/call.js";
+import { type Member, RequestField } from "../member/types.js";
+import type { Hash } from "../platform/hash.js";
+import {
+  AlarmRequest,
+  AlarmResponse,
+  AlarmType,
+  DefragmentResponse,
+  HashKVRequest,
+  HashKVResponse,
+  HashResponse,
+  MoveLeaderRequest,
+  MoveLeaderResponse,
+  SnapshotRequest,
+  StatusResponse,
+} from "../wire/gen/rpc.js";
+import { admittedMethod, learnerRefusalOf } from "./admission.js";
+import { sendSnapshot } from "./snapshot-stream.js";
+import { decodeFor, headerOf, statusOf } from "./status.js";
+
+const service = "/etcdserverpb.Maintenance/";
+const headless = { header: undefined };
+
+export function maintenanceMethods(member: Member, hash: Hash): Method[] {
+  const method = (name: string, handle: (request: Uint8Array, call: UnaryCall) => void): Method =>
+    admittedMethod(member, service + name, handle);
+  return [
+    method("Alarm", (message, call) => alarm(member, message, call)),
+    { path: `${service}Status`, kind: "unary", handle: (_, call) => status(member, call) },
+    method("HashKV", (message, call) => hashKv(member, message, call)),
+    method("Hash", (_, call) => {
+      member.hash((result) => {
+        if (result instanceof KvError) call.fail(statusOf(result));
+        else call.respond(HashResponse.encode({ header: headerOf(member), hash: result }).finish());
+      });
+    }),
+    method("MoveLeader", (message, call) => {
+      const request = decodeFor(call, MoveLeaderRequest, message);
+      if (request === undefined) return;
+      const answer = () => MoveLeaderResponse.encode(headless).finish();
+      member.moveLeader(request.targetID, (result) => finish(call, result, answer));
+    }),
+    method("Defragment", (_, call) => {
+      const answer = () => DefragmentResponse.encode(headless).finish();
+      member.defragment((result) => finish(call, result, answer));
+    }),
+    method("Downgrade", (_, call) => {
+      call.fail({ code: Code.unimplemented, message: "downgrading is not supported" });
+    }),
+    { path: `${service}Snapshot`, kind: "serverStream", handle: (c) => snapshot(member, hash, c) },
+  ];
+}
+
+function finish(call: UnaryCall, result: unknown, answer: () => Uint8Array): void {
+  if (result instanceof KvError) call.fail(statusOf(result));
+  else call.respond(answer());
+}
+
+/** Also reading the alarms goes through the log, as in etcd: clients test a cluster's health so. */
+function alarm(member: Member, message: Uint8Array, call: UnaryCall): void {
+  if (decodeFor(call, AlarmRequest, message) === undefined) return;
+  const request = { field: RequestField.alarm, body: message, growthBytes: 0 };
+  member.propose(request, (applied) => {
+    const outcome = applied instanceof KvError ? applied : applied.outcome;
+    if (outcome instanceof KvError) {
+      call.fail(statusOf(outcome));
+      return;
+    }
+    const records = outcome.kind === "alarm" ? outcome.alarms : [];
+    const alarms = records.map((record) => ({
+      memberID: record.memberId,
+      alarm: AlarmType[record.alarm],
+    }));
+    call.respond(AlarmResponse.encode({ header: headerOf(member), alarms }).finish());
+  });
+}
+
+/** Any member answers, learners too, from what it knows itself. */
+function status(member: Member, call: UnaryCall): void {
+  const refusal = learnerRefusalOf(member, call);
+  if (refusal !== undefined) {
+    call.fail(statusOf(refusal));
+    return;
+  }
+  const now = member.status();
+  const answer = {
+    header: headerOf(member),
+    version: now.version,
+    dbSize: BigInt(now.dbSize),
+    leader: now.leader,
+    raftIndex: BigInt(now.raftIndex),
+    raftTerm: BigInt(now.raftTerm),
+    raftAppliedIndex: BigInt(now.appliedIndex),
+    errors: [...now.errors],
+    dbSizeInUse: BigInt(now.dbSizeInUse),
+    isLearner: now.isLearner,
+    storageVersion: now.storageVersion,
+    dbSizeQuota: BigInt(now.quotaBytes),
+    downgradeInfo: { enabled: false, targetVersion: "" },
+  };
+  call.respond(StatusResponse.encode(answer).finish());
+}
+
+function hashKv(member: Member, message: Uint8Array, call: UnaryCall): void {
+  const request = decodeFor(call, HashKVRequest, message);
+  if (request === undefined) return;
+  member.hashKv(toSafe(request.revision), (result) => {
+    if (result instanceof KvError) {
+      call.fail(statusOf(result));
+      return;
+    }
+    const answer = {
+      header: headerOf(member, result.currentRevision),
+      hash: result.hash,
+      compact_revision: BigInt(result.compactRevision),
+      hash_revision: BigInt(result.hashRevision),
+    };
+    call.respond(HashKVResponse.encode(answer).finish());
+  });
+}
+
+function snapshot(member: Member, hash: Hash, call: StreamCall): void {
+  const refusal = learnerRefusalOf(member, call);
+  if (refusal !== undefined) {
+    call.fail(statusOf(refusal));
+    return;
+  }
+  call.onMessage((message) => {
+    if (decodeFor(call, SnapshotRequest, message) !== undefined) sendSnapshot(member, hash, call);
+  });
+}

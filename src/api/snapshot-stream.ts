@@ -1,0 +1,98 @@
+/**
+ * Maintenance/Snapshot: the backend in 32 KiB pieces, each with the bytes still to come, then the
+ * SHA-256 of all of them as a last piece of its own. Sends no faster than the client takes; the
+ * state is let go of at the end, on an error and when the client leaves.
+ */
+import { KvError } from "../base/errors.js";
+import type { StreamCall } from "../grpc/call.js";
+import type { Done, Member } from "../member/types.js";
+import type { Hash, Sha256Stream } from "../platform/hash.js";
+import { SnapshotResponse } from "../wire/gen/rpc.js";
+import { statusOf } from "./status.js";
+
+const pieceBytes = 32 * 1024;
+const version = "3.6.0";
+
+type Source = Exclude<Parameters<Parameters<Member["openSnapshot"]>[0]>[0], KvError>;
+
+export function sendSnapshot(member: Member, hash: Hash, call: StreamCall): void {
+  let isOver = false;
+  let sender: SnapshotSender | undefined;
+  call.onCancel(() => {
+    isOver = true;
+    sender?.close();
+  });
+  const opened: Done<Source> = (source) => {
+    if (source instanceof KvError) {
+      call.fail(statusOf(source));
+    } else if (isOver) {
+      source.close();
+    } else {
+      sender = new SnapshotSender(source, hash.createSha256(), call);
+      call.onDrain(() => sender?.send());
+      sender.send();
+    }
+  };
+  member.openSnapshot(opened);
+}
+
+class SnapshotSender {
+  readonly #source: Source;
+  readonly #sha256: Sha256Stream;
+  readonly #call: StreamCall;
+  #remaining: number;
+  /** What the source gave and is not sent yet. */
+  #chunk: Uint8Array = new Uint8Array(0);
+  #isOver = false;
+
+  constructor(source: Source, sha256: Sha256Stream, call: StreamCall) {
+    this.#source = source;
+    this.#sha256 = sha256;
+    this.#call = call;
+    this.#remaining = source.totalBytes;
+  }
+
+  /** Until the transport is full or all is sent. */
+  send(): void {
+    let hasRoom = true;
+    while (hasRoom && !this.#isOver) {
+      const piece = this.#nextPiece();
+      if (piece === undefined) {
+        this.#sendPiece(this.#sha256.digest(), 0);
+        this.close();
+        this.#call.end();
+      } else {
+        this.#sha256.update(piece);
+        this.#remaining -= piece.length;
+        hasRoom = this.#sendPiece(piece, this.#remaining);
+      }
+    }
+  }
+
+  close(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#source.close();
+  }
+
+  #nextPiece(): Uint8Array | undefined {
+    if (this.#chunk.length === 0) {
+      const chunk = this.#source.next();
+      if (chunk === undefined) return undefined;
+      this.#chunk = chunk;
+    }
+    const piece = this.#chunk.subarray(0, pieceBytes);
+    this.#chunk = this.#chunk.subarray(pieceBytes);
+    return piece;
+  }
+
+  #sendPiece(blob: Uint8Array, remaining: number): boolean {
+    const message = {
+      header: undefined,
+      remaining_bytes: BigInt(remaining),
+      blob: Buffer.from(blob.buffer, blob.byteOffset, blob.length),
+      version,
+    };
+    return this.#call.send(SnapshotResponse.encode(message).finish());
+  }
+}
