@@ -1,7 +1,8 @@
 /**
  * The servers that tests can start: this project's, and real etcd 3.5 and 3.4 to compare with.
  * A test that needs one that is not here fails in CI (CI=true) and is skipped with a message
- * elsewhere: a comparison must never vanish in silence.
+ * elsewhere: a comparison must never vanish in silence. LOCKSTEP_COMMAND names another lockstep than
+ * the one built here, for example an installed one: "lockstep server".
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -35,6 +36,11 @@ function find(kind: ServerKind): Found {
     if (run.status !== 0) return { missing: `etcd 3.5 cannot be had: ${run.stderr}` };
     const folder = run.stdout.trim();
     return { command: join(folder, "etcd"), args: [], folder };
+  }
+  const given = process.env.LOCKSTEP_COMMAND;
+  if (given !== undefined) {
+    const [command, ...args] = given.split(" ");
+    return { command: command ?? "", args, folder: projectRoot };
   }
   const launcher = join(projectRoot, "bin/lockstep");
   const main = join(projectRoot, "dist/cli/main.js");
