@@ -1,0 +1,87 @@
+/**
+ * What /health, /livez and /readyz look at. Every check ends with undefined or the reason why it
+ * failed, in etcd's words. A linearizable read that stalls ends by the member's own time limit.
+ */
+import { KvError } from "../base/errors.js";
+import type { Member } from "../member/types.js";
+
+export type CheckDone = (failure: string | undefined) => void;
+export interface Check {
+  readonly name: string;
+  run(member: Member, done: CheckDone): void;
+}
+
+const serializableRead: Check = {
+  name: "serializable_read",
+  run: (member, done) => done(readFailure(member)),
+};
+const linearizableRead: Check = {
+  name: "linearizable_read",
+  run: (member, done) => {
+    member.readBarrier((refusal) => {
+      done(refusal instanceof KvError ? `range error: ${refusal.message}` : readFailure(member));
+    });
+  },
+};
+const dataCorruption: Check = {
+  name: "data_corruption",
+  run: (member, done) => {
+    const isCorrupt = member.machine.alarms().some(({ alarm }) => alarm === "CORRUPT");
+    done(isCorrupt ? "alarm activated: CORRUPT" : undefined);
+  },
+};
+const nonLearner: Check = {
+  name: "non_learner",
+  run: (member, done) => done(member.isLearner() ? "not supported for learner" : undefined),
+};
+
+/** In the order in which etcd lists them. */
+export const liveChecks: readonly Check[] = [serializableRead];
+export const readyChecks: readonly Check[] = [
+  dataCorruption,
+  serializableRead,
+  linearizableRead,
+  nonLearner,
+];
+
+function readFailure(member: Member): string | undefined {
+  return member.isReady() ? undefined : "range error: the log is not replayed yet";
+}
+
+/** Runs them all, together, and hands over the failures in the checks' order. */
+export function runChecks(
+  member: Member,
+  checks: readonly Check[],
+  done: (failures: readonly (string | undefined)[]) => void,
+): void {
+  const failures: (string | undefined)[] = checks.map(() => undefined);
+  let waiting = checks.length;
+  if (waiting === 0) done(failures);
+  for (const [place, check] of checks.entries()) {
+    check.run(member, (failure) => {
+      failures[place] = failure;
+      waiting--;
+      if (waiting === 0) done(failures);
+    });
+  }
+}
+
+/** /health: an alarm, no leader, or a read that fails, whichever comes first. */
+export function serverHealth(
+  member: Member,
+  options: { readonly excluded: readonly string[]; readonly isSerializable: boolean },
+  done: CheckDone,
+): void {
+  const alarm = member.machine.alarms().find((record) => !options.excluded.includes(record.alarm));
+  if (alarm !== undefined) {
+    done(`ALARM ${alarm.alarm}`);
+  } else if (options.isSerializable) {
+    done(undefined);
+  } else if (member.leader() === 0n) {
+    done("RAFT NO LEADER");
+  } else {
+    member.readBarrier((refusal) => {
+      done(refusal instanceof KvError ? `RANGE ERROR:${refusal.message}` : undefined);
+    });
+  }
+}

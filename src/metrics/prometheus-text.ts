@@ -1,0 +1,50 @@
+/**
+ * Samples in Prometheus' text format 0.0.4: one HELP and TYPE for each family, whose samples stand
+ * together whatever the order they come in. Names must be valid already; labels and help are escaped.
+ */
+import type { HistogramSample, MetricSample } from "../member/types.js";
+
+export const prometheusContentType = "text/plain; version=0.0.4; charset=utf-8";
+
+export function prometheusText(samples: readonly (MetricSample | HistogramSample)[]): string {
+  const families = new Map<string, string[]>();
+  for (const sample of samples) {
+    let lines = families.get(sample.name);
+    if (lines === undefined) {
+      const help = sample.help.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
+      lines = [`# HELP ${sample.name} ${help}`, `# TYPE ${sample.name} ${sample.type}`];
+      families.set(sample.name, lines);
+    }
+    if (sample.type === "histogram") lines.push(...histogramLines(sample));
+    else lines.push(`${sample.name}${labelText(sample.labels)} ${numberText(sample.value)}`);
+  }
+  return `${[...families.values()].flat().join("\n")}\n`;
+}
+
+function histogramLines(sample: HistogramSample): string[] {
+  const { name, bounds, counts } = sample;
+  const buckets = bounds.map(
+    (bound, place) => `${name}_bucket{le="${numberText(bound)}"} ${counts[place] ?? 0}`,
+  );
+  return [
+    ...buckets,
+    `${name}_bucket{le="+Inf"} ${sample.count}`,
+    `${name}_sum ${numberText(sample.sum)}`,
+    `${name}_count ${sample.count}`,
+  ];
+}
+
+function labelText(labels: Readonly<Record<string, string>> | undefined): string {
+  if (labels === undefined) return "";
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escaped(value)}"`);
+  return pairs.length === 0 ? "" : `{${pairs.join(",")}}`;
+}
+
+function escaped(value: string): string {
+  return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
+}
+
+function numberText(value: number): string {
+  if (value === Number.POSITIVE_INFINITY) return "+Inf";
+  return value === Number.NEGATIVE_INFINITY ? "-Inf" : String(value);
+}

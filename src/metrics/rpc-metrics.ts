@@ -1,0 +1,63 @@
+/** The counters of calls under the names that Go gRPC servers export, which dashboards ask for. */
+import type { MetricSample } from "../member/types.js";
+
+/** What the transport counts of one method. */
+export interface RpcCounts {
+  readonly path: string;
+  readonly kind: "unary" | "serverStream" | "bidi";
+  readonly started: number;
+  readonly received: number;
+  readonly sent: number;
+  /** Ended calls by status code. */
+  readonly handled: readonly number[];
+}
+
+const kindNames = { unary: "unary", serverStream: "server_stream", bidi: "bidi_stream" } as const;
+/** By number, as in gRPC's list of codes. */
+const codeNames = [
+  "OK",
+  "Canceled",
+  "Unknown",
+  "InvalidArgument",
+  "DeadlineExceeded",
+  "NotFound",
+  "AlreadyExists",
+  "PermissionDenied",
+  "ResourceExhausted",
+  "FailedPrecondition",
+  "Aborted",
+  "OutOfRange",
+  "Unimplemented",
+  "Internal",
+  "Unavailable",
+  "DataLoss",
+  "Unauthenticated",
+];
+
+export function rpcMetrics(counts: Iterable<RpcCounts>): MetricSample[] {
+  const samples: MetricSample[] = [];
+  for (const of of counts) {
+    const [, service = "", method = ""] = of.path.split("/");
+    const labels = {
+      grpc_method: method,
+      grpc_service: service,
+      grpc_type: kindNames[of.kind],
+    };
+    const count = (name: string, help: string, value: number): void => {
+      samples.push({ name, type: "counter", help, labels, value });
+    };
+    count("grpc_server_started_total", "Calls started on the server.", of.started);
+    count("grpc_server_msg_received_total", "Messages received from clients.", of.received);
+    count("grpc_server_msg_sent_total", "Messages sent to clients.", of.sent);
+    for (const [code, value] of of.handled.entries()) {
+      samples.push({
+        name: "grpc_server_handled_total",
+        type: "counter",
+        help: "Calls completed on the server.",
+        labels: { grpc_code: codeNames[code] ?? "Unknown", ...labels },
+        value,
+      });
+    }
+  }
+  return samples;
+}
