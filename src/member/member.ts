@@ -368,6 +368,7 @@ export class RunningMember implements Member {
       clientUrls: config.advertiseClientUrls,
       cluster: () => this.machine.cluster,
       isLeader: () => this.engine.raft.isLeader(),
+      hasLeader: () => this.engine.raft.leader() !== 0n,
       propose: (field, body, done) => this.#proposeInternal(field, body, done),
       published: () => this.#becomeReady(),
     });

@@ -20,6 +20,7 @@ export interface PublisherParts {
   readonly clientUrls: readonly string[];
   cluster(): ClusterReader;
   isLeader(): boolean;
+  hasLeader(): boolean;
   propose(field: RequestField, body: Uint8Array, done: () => void): void;
   published(): void;
 }
@@ -38,8 +39,9 @@ export class Publisher {
   poke(): void {
     this.#setVersion();
     if (this.#isPublished) return;
+    // Without a leader the state may be an old one: nobody is served from it.
     const self = this.#parts.cluster().member(this.#parts.selfId);
-    if (self === undefined) return;
+    if (self === undefined || !this.#parts.hasLeader()) return;
     const isCurrent =
       self.name === this.#parts.name && sameList(self.clientUrls, this.#parts.clientUrls);
     if (isCurrent) {

@@ -1,6 +1,6 @@
 /**
- * Messages between members: best effort, unordered guarantees none beyond "whole or not at all",
- * like datagrams, but large. The real one keeps a TCP connection to each peer and drops when a
+ * Messages between members: best effort, each whole and at most once or not at all, in no promised
+ * order. The real one keeps a TCP connection to each peer and drops when a
  * peer's queue is full; the simulator delays, loses, duplicates and reorders.
  */
 export interface Network {

@@ -8,8 +8,8 @@ import type { RaftState } from "./state.js";
 import type { Message } from "./types.js";
 
 export function stepReadIndex(state: RaftState, request: Message): void {
-  if (state.tracker.isSingleVoter()) answer(state, request, state.log.committed);
-  else if (!hasCommittedInTerm(state)) state.readsBeforeCommit.push(request);
+  // Also alone: after a restart the commit index may lag what was acknowledged before the crash.
+  if (!hasCommittedInTerm(state)) state.readsBeforeCommit.push(request);
   else startRead(state, request);
 }
 
@@ -31,7 +31,7 @@ export function stepReadAcknowledged(state: RaftState, from: bigint, round: numb
 
 function startRead(state: RaftState, request: Message): void {
   const { committed } = state.log;
-  if (state.variants.leaseReads === true) {
+  if (state.variants.leaseReads === true || state.tracker.isSingleVoter()) {
     answer(state, request, committed);
     return;
   }
