@@ -18,6 +18,8 @@ import { RaftLog } from "../wal/raft-log.js";
 import { createWal, openWal, type Recovered, type Wal } from "../wal/wal.js";
 import { readSlot, writeSlot } from "./backend-slot.js";
 import type { MemberConfig } from "./config.js";
+import { fetchedPrefix } from "./snapshot-sink.js";
+import { verifyState } from "./state-store.js";
 
 export interface Booted {
   readonly memberId: bigint;
@@ -246,16 +248,22 @@ function openState(
   const machine = createMachine(backend, platform.hash.sha256);
   const marker = recovered.snapshot?.index ?? 0;
   if (machine.appliedIndex >= marker) return { name: slot, backend, machine };
-  const fetched = `snap-${marker}`;
-  if (!platform.backends.list().includes(fetched)) {
-    throw new DamageError(
-      `the log begins after index ${marker}, but the backend "${slot}" ends at ${machine.appliedIndex} and there is no "${fetched}": state was lost. Remove this member from the cluster and add it anew with an empty data directory`,
-    );
-  }
   backend.close(() => {});
-  const next = platform.backends.open(fetched);
-  writeSlot(platform.disk, fetched);
-  return { name: fetched, backend: next, machine: createMachine(next, platform.hash.sha256) };
+  for (const name of platform.backends.list()) {
+    if (!name.startsWith(fetchedPrefix(marker))) continue;
+    // A crash may also have left an unfinished transfer of the same snapshot: prove it.
+    const next = platform.backends.open(name);
+    const proven = verifyState(next, platform.hash.sha256);
+    if (proven instanceof Error || proven.appliedIndex !== marker) {
+      next.close(() => {});
+      continue;
+    }
+    writeSlot(platform.disk, name);
+    return { name, backend: next, machine: proven };
+  }
+  throw new DamageError(
+    `the log begins after index ${marker}, but the backend "${slot}" ends at ${machine.appliedIndex} and no fetched snapshot goes that far: state was lost. Remove this member from the cluster and add it anew with an empty data directory`,
+  );
 }
 
 function recoveredLog(recovered: Recovered, machine: Machine): RaftLog {

@@ -293,6 +293,7 @@ export class Engine {
     this.proposals.expire(deadlineMs, (sinceMs) => this.leadership.timeoutCause(sinceMs));
     this.reads.expire(deadlineMs);
     this.#watchLeader(nowMs);
+    if (this.raft.isLeader()) this.#watchReceivers(nowMs);
     this.#hooks.ticked(nowMs);
   };
 
@@ -307,6 +308,14 @@ export class Engine {
         clock.after(0, this.#catchUpWatchers);
     });
   };
+
+  #watchReceivers(nowMs: number): void {
+    const receivers: bigint[] = [];
+    for (const [id, progress] of this.raft.status().progress) {
+      if (progress.state === "snapshot") receivers.push(id);
+    }
+    this.transfer.watchReceivers(receivers, nowMs);
+  }
 
   /** Streams that insist on a leader end when there was none for three election timeouts. */
   #watchLeader(nowMs: number): void {

@@ -14,6 +14,11 @@ import type { Done } from "./types.js";
 /** One piece is asked for this often before the transfer is given up. */
 const attemptsMax = 5;
 
+/** Names of backends that hold, or once should hold, the snapshot at `index`. */
+export function fetchedPrefix(index: number): string {
+  return `snap-${index}-`;
+}
+
 export interface FetchedState {
   readonly name: string;
   readonly backend: Backend;
@@ -30,22 +35,28 @@ export interface SnapshotSinkParts {
 
 export class SnapshotSink {
   readonly #parts: SnapshotSinkParts;
-  #running: number | undefined;
+  #running:
+    | { readonly from: bigint; readonly index: number; readonly transfer: Transfer }
+    | undefined;
   #fetched: FetchedState | undefined;
+  #transfers = 0;
 
   constructor(parts: SnapshotSinkParts) {
     this.#parts = parts;
   }
 
-  /** False: a transfer is under way already, and `done` is not called. */
-  fetch(from: bigint, index: number, done: (error: Error | undefined) => void): boolean {
-    if (this.#running !== undefined) return false;
-    this.#running = index;
+  /**
+   * Fetches unless the same offer is being fetched already (then `done` is not called). Another
+   * offer ends the running transfer: its sender may lead no more.
+   */
+  fetch(from: bigint, index: number, done: (error: Error | undefined) => void): void {
+    const running = this.#running;
+    if (running?.from === from && running.index === index) return;
+    if (running !== undefined) running.transfer.abandon();
     this.discard();
-    const name = `snap-${index}`;
-    if (this.#parts.backends.list().includes(name)) this.#parts.backends.remove(name);
+    const name = `${fetchedPrefix(index)}${this.#transfers++}`;
     const backend = this.#parts.backends.open(name);
-    const transfer = new Transfer(this.#parts, { from, index, backend }, (result) => {
+    const transfer = new Transfer(this.#parts, { from, index, name, backend }, (result) => {
       this.#running = undefined;
       if (result instanceof Error) {
         backend.close(() => this.#parts.backends.remove(name));
@@ -55,9 +66,9 @@ export class SnapshotSink {
       this.#fetched = { name, backend, machine: result };
       done(undefined);
     });
+    this.#running = { from, index, transfer };
     this.#parts.log("fetching snapshot", { "snapshot-index": index, from: from.toString(16) });
     transfer.start();
-    return true;
   }
 
   /** The verified state at `index`, for good; undefined: none. */
@@ -78,23 +89,44 @@ export class SnapshotSink {
 
 class Transfer {
   readonly #parts: SnapshotSinkParts;
-  readonly #target: { readonly from: bigint; readonly index: number; readonly backend: Backend };
+  readonly #target: {
+    readonly from: bigint;
+    readonly index: number;
+    readonly name: string;
+    readonly backend: Backend;
+  };
   readonly #done: (result: Machine | Error) => void;
+  #isAbandoned = false;
   #manifest: Manifest | undefined;
 
   constructor(
     parts: SnapshotSinkParts,
-    target: { readonly from: bigint; readonly index: number; readonly backend: Backend },
+    target: {
+      readonly from: bigint;
+      readonly index: number;
+      readonly name: string;
+      readonly backend: Backend;
+    },
     done: (result: Machine | Error) => void,
   ) {
     this.#parts = parts;
     this.#target = target;
-    this.#done = done;
+    this.#done = (result) => {
+      if (!this.#isAbandoned) done(result);
+    };
+  }
+
+  /** Nothing of it counts any more; its backend is closed when the step under way ends. */
+  abandon(): void {
+    this.#isAbandoned = true;
+    const { backend, name } = this.#target;
+    backend.close(() => this.#parts.backends.remove(name));
   }
 
   start(attempt = 1): void {
     const { from, index } = this.#target;
     this.#parts.request(from, PeerMethod.snapshotManifest, indexBytes(index, none), (body) => {
+      if (this.#isAbandoned) return;
       const manifest = body instanceof KvError ? undefined : decodeManifest(body);
       if (manifest?.index === index) {
         this.#manifest = manifest;
@@ -107,6 +139,7 @@ class Transfer {
   #pull(cursor: Cursor, attempt: number): void {
     const body = indexBytes(this.#target.index, encodeCursor(cursor));
     this.#parts.request(this.#target.from, PeerMethod.snapshotChunk, body, (answer) => {
+      if (this.#isAbandoned) return;
       const chunk = answer instanceof KvError ? undefined : decodeChunk(answer);
       if (chunk === undefined) {
         const isWorthRetrying = isTimeout(answer) || !(answer instanceof KvError);
@@ -120,6 +153,7 @@ class Transfer {
       else {
         const { next } = chunk;
         this.#target.backend.commit((error) => {
+          if (this.#isAbandoned) return;
           if (error === undefined) this.#pull(next, 1);
           else this.#done(error);
         });
@@ -130,6 +164,7 @@ class Transfer {
   #finish(): void {
     const { backend } = this.#target;
     backend.commit((error) => {
+      if (this.#isAbandoned) return;
       if (error !== undefined) this.#done(error);
       else this.#done(this.#parts.verify(backend, (this.#manifest as Manifest).root));
     });

@@ -38,6 +38,8 @@ export class SnapshotSource {
   #state: FrozenState | undefined;
   #isFreezing = false;
   #idle: Timer | undefined;
+  /** When each receiver last asked for something. */
+  readonly #askedMs = new Map<bigint, number>();
   served = 0;
 
   constructor(parts: SnapshotSourceParts) {
@@ -62,7 +64,17 @@ export class SnapshotSource {
     return undefined;
   }
 
-  manifest(index: number): Uint8Array | KvError {
+  /** When `receiver` last asked; undefined: never since it was forgotten. */
+  askedMs(receiver: bigint): number | undefined {
+    return this.#askedMs.get(receiver);
+  }
+
+  forget(receiver: bigint): void {
+    this.#askedMs.delete(receiver);
+  }
+
+  manifest(from: bigint, index: number): Uint8Array | KvError {
+    this.#askedMs.set(from, this.#parts.clock.now());
     const state = this.#state;
     if (state === undefined || state.meta.index !== index) return new KvError("compacted");
     this.#touch();
@@ -75,7 +87,8 @@ export class SnapshotSource {
   }
 
   /** `body`: the index (8 bytes), then a cursor. */
-  chunk(body: Uint8Array): Uint8Array | KvError {
+  chunk(from: bigint, body: Uint8Array): Uint8Array | KvError {
+    this.#askedMs.set(from, this.#parts.clock.now());
     const state = this.#state;
     const index =
       body.length < 9

@@ -13,6 +13,9 @@ import { SnapshotSink, type SnapshotSinkParts } from "./snapshot-sink.js";
 import { SnapshotSource } from "./snapshot-source.js";
 import type { StateStore } from "./state-store.js";
 
+/** A receiver that is silent for this long is offered the snapshot anew. */
+const stalledMs = 5_000;
+
 export interface SnapshotTransferParts {
   readonly clock: Clock;
   readonly state: StateStore;
@@ -30,6 +33,8 @@ export class SnapshotTransfer {
   readonly sink: SnapshotSink;
   readonly #parts: SnapshotTransferParts;
   readonly #request: SnapshotSinkParts["request"];
+  /** Since when each follower is in need of a snapshot. */
+  readonly #offeredMs = new Map<bigint, number>();
 
   constructor(
     parts: SnapshotTransferParts,
@@ -51,13 +56,17 @@ export class SnapshotTransfer {
       verify: (backend, root) => parts.state.verify(backend, root),
       log: (message, fields) => parts.log("info", message, fields),
     });
-    peers.serve(PeerMethod.snapshotManifest, (_from, body, done) => {
+    peers.serve(PeerMethod.snapshotManifest, (from, body, done) => {
       const view = new DataView(body.buffer, body.byteOffset, body.length);
       done(
-        body.length < 8 ? new KvError("compacted") : this.source.manifest(view.getFloat64(0, true)),
+        body.length < 8
+          ? new KvError("compacted")
+          : this.source.manifest(from, view.getFloat64(0, true)),
       );
     });
-    peers.serve(PeerMethod.snapshotChunk, (_from, body, done) => done(this.source.chunk(body)));
+    peers.serve(PeerMethod.snapshotChunk, (from, body, done) => {
+      done(this.source.chunk(from, body));
+    });
     peers.serve(PeerMethod.snapshotFailed, (from, _body, done) => {
       parts.failedAt(from);
       done(new Uint8Array(0));
@@ -78,6 +87,23 @@ export class SnapshotTransfer {
       });
       this.#request(message.from, PeerMethod.snapshotFailed, new Uint8Array(0), () => {});
     });
+  }
+
+  /**
+   * At the leader, with each tick: a follower that was offered a snapshot and has asked for nothing
+   * for a while (the offer, its report or its acknowledgement was lost) is probed again.
+   */
+  watchReceivers(receivers: readonly bigint[], nowMs: number): void {
+    for (const id of this.#offeredMs.keys())
+      if (!receivers.includes(id)) this.#offeredMs.delete(id);
+    for (const id of receivers) {
+      const sinceMs = Math.max(this.source.askedMs(id) ?? 0, this.#offeredMs.get(id) ?? nowMs);
+      if (!this.#offeredMs.has(id)) this.#offeredMs.set(id, nowMs);
+      if (nowMs - sinceMs < stalledMs) continue;
+      this.#offeredMs.delete(id);
+      this.source.forget(id);
+      this.#parts.failedAt(id);
+    }
   }
 
   close(): void {

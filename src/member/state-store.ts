@@ -69,23 +69,11 @@ export class StateStore {
     return { meta: this.meta(), root: this.#machine.digests().root };
   }
 
-  /** Proves a fetched backend: rows against its stored digests, these against `root`. */
+  /** Proves a fetched backend: its rows, its stored digests, and these against `root`. */
   verify(backend: Backend, root: Uint8Array): Machine | Error {
-    let machine: Machine;
-    try {
-      machine = createMachine(backend, this.#sha256);
-    } catch (error) {
-      return error as Error;
-    }
-    const stored = machine.digests();
-    for (const [bucket, digest] of scanDigests(backend, this.#sha256)) {
-      const claimed = stored.buckets.get(bucket);
-      if (claimed === undefined || !equalBytes(claimed, digest)) {
-        return new Error(`the snapshot's rows do not match its digest (bucket ${bucket})`);
-      }
-    }
-    if (!equalBytes(stored.root, root)) return new Error("the snapshot is not the one promised");
-    return machine;
+    const machine = verifyState(backend, this.#sha256);
+    if (machine instanceof Error || equalBytes(machine.digests().root, root)) return machine;
+    return new Error("the snapshot is not the one promised");
   }
 
   /** Puts a complete and durable state in the place of the current one. */
@@ -118,4 +106,22 @@ export class StateStore {
   close(done: () => void): void {
     this.#backend.close(done);
   }
+}
+
+/** Opens a backend and recomputes its digests from the rows: they must be those stored in it. */
+export function verifyState(backend: Backend, sha256: Sha256): Machine | Error {
+  let machine: Machine;
+  try {
+    machine = createMachine(backend, sha256);
+    const stored = machine.digests();
+    for (const [bucket, digest] of scanDigests(backend, sha256)) {
+      const claimed = stored.buckets.get(bucket);
+      if (claimed === undefined || !equalBytes(claimed, digest)) {
+        return new Error(`the rows do not match their digest (bucket ${bucket})`);
+      }
+    }
+  } catch (error) {
+    return error as Error;
+  }
+  return machine;
 }
