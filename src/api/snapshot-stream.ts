@@ -2,6 +2,10 @@
  * Maintenance/Snapshot: the backend in 32 KiB pieces, each with the bytes still to come, then the
  * SHA-256 of all of them as a last piece of its own. Sends no faster than the client takes; the
  * state is let go of at the end, on an error and when the client leaves.
+ *
+ * etcd's clients take a saved file for whole only if it is a number of 512-byte pages and a hash
+ * long, so zeros follow the state up to a full page. A reader of the state meets them where a length
+ * of a piece would stand.
  */
 import { KvError } from "../base/errors.js";
 import type { StreamCall } from "../grpc/call.js";
@@ -11,6 +15,7 @@ import { SnapshotResponse } from "../wire/gen/rpc.js";
 import { statusOf } from "./status.js";
 
 const pieceBytes = 32 * 1024;
+const pageBytes = 512;
 const version = "3.6.0";
 
 type Source = Exclude<Parameters<Parameters<Member["openSnapshot"]>[0]>[0], KvError>;
@@ -41,6 +46,8 @@ class SnapshotSender {
   readonly #sha256: Sha256Stream;
   readonly #call: StreamCall;
   #remaining: number;
+  /** Zeros that still have to follow the state. */
+  #padding: number;
   /** What the source gave and is not sent yet. */
   #chunk: Uint8Array = new Uint8Array(0);
   #isOver = false;
@@ -49,7 +56,8 @@ class SnapshotSender {
     this.#source = source;
     this.#sha256 = sha256;
     this.#call = call;
-    this.#remaining = source.totalBytes;
+    this.#remaining = Math.ceil(source.totalBytes / pageBytes) * pageBytes;
+    this.#padding = this.#remaining - source.totalBytes;
   }
 
   /** Until the transport is full or all is sent. */
@@ -77,13 +85,20 @@ class SnapshotSender {
 
   #nextPiece(): Uint8Array | undefined {
     if (this.#chunk.length === 0) {
-      const chunk = this.#source.next();
+      const chunk = this.#source.next() ?? this.#nextPadding();
       if (chunk === undefined) return undefined;
       this.#chunk = chunk;
     }
     const piece = this.#chunk.subarray(0, pieceBytes);
     this.#chunk = this.#chunk.subarray(pieceBytes);
     return piece;
+  }
+
+  #nextPadding(): Uint8Array | undefined {
+    if (this.#padding === 0) return undefined;
+    const zeros = new Uint8Array(this.#padding);
+    this.#padding = 0;
+    return zeros;
   }
 
   #sendPiece(blob: Uint8Array, remaining: number): boolean {
