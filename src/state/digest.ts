@@ -11,7 +11,7 @@ import type { BucketDigest } from "./types.js";
 
 export const digestVersion = 1;
 export const digestBytes = 32;
-/** Every bucket whose rows are replicated; meta is covered by the root. */
+/** Every bucket whose rows are replicated, in the order of docs/digest.md; meta is in the root. */
 export const digestedBuckets: readonly Bucket[] = [
   Bucket.key,
   Bucket.lease,
@@ -20,88 +20,69 @@ export const digestedBuckets: readonly Bucket[] = [
   Bucket.membersRemoved,
   Bucket.cluster,
 ];
+export const digestSetBytes: number = digestBytes * digestedBuckets.length;
 const domain = new TextEncoder().encode("lockstep/row/1");
 const rootDomain = new TextEncoder().encode("lockstep/root/1");
-const limbs = digestBytes / 4;
 
 /** The running digests of all buckets. */
 export class DigestSet {
   readonly #sha256: Sha256;
-  readonly #sums = new Map<Bucket, Uint32Array>();
-  #scratch = new Uint8Array(4096);
+  /** The sums, each 32 bytes little-endian, in the order of `digestedBuckets`. */
+  readonly #sums = new Uint8Array(digestSetBytes);
+  /** What is hashed; begins with the domain. */
+  #scratch = scratchOf(4096);
 
   constructor(sha256: Sha256) {
     this.#sha256 = sha256;
-    for (const bucket of digestedBuckets) this.#sums.set(bucket, new Uint32Array(limbs));
   }
 
+  /** Nothing happens for a bucket that is not digested. */
   add(bucket: Bucket, key: Uint8Array, value: Uint8Array): void {
-    const sum = this.#sums.get(bucket);
-    if (sum === undefined) return;
+    const start = digestedBuckets.indexOf(bucket) * digestBytes;
+    if (start < 0) return;
+    const sums = this.#sums;
     const hash = this.#hash(bucket, key, value);
     let carry = 0;
-    for (let limb = 0; limb < limbs; limb++) {
-      const total = (sum[limb] as number) + word(hash, limb) + carry;
-      sum[limb] = total;
-      carry = total > 0xffff_ffff ? 1 : 0;
+    for (let at = 0; at < digestBytes; at++) {
+      carry += (sums[start + at] as number) + (hash[at] as number);
+      sums[start + at] = carry;
+      carry >>= 8;
     }
   }
 
+  /** The opposite of `add`. */
   subtract(bucket: Bucket, key: Uint8Array, value: Uint8Array): void {
-    const sum = this.#sums.get(bucket);
-    if (sum === undefined) return;
+    const start = digestedBuckets.indexOf(bucket) * digestBytes;
+    if (start < 0) return;
+    const sums = this.#sums;
     const hash = this.#hash(bucket, key, value);
     let borrow = 0;
-    for (let limb = 0; limb < limbs; limb++) {
-      const total = (sum[limb] as number) - word(hash, limb) - borrow;
-      sum[limb] = total;
-      borrow = total < 0 ? 1 : 0;
+    for (let at = 0; at < digestBytes; at++) {
+      borrow += (sums[start + at] as number) - (hash[at] as number);
+      sums[start + at] = borrow;
+      borrow >>= 8;
     }
   }
 
   digest(bucket: Bucket): BucketDigest {
-    const bytes = new Uint8Array(digestBytes);
-    const sum = this.#sums.get(bucket);
-    if (sum !== undefined) this.#write(sum, bytes, 0);
-    return bytes;
+    const start = digestedBuckets.indexOf(bucket) * digestBytes;
+    return this.#sums.slice(start, start + digestBytes);
   }
 
-  /** All digests in the order of `digestedBuckets`, at `at`. Returns the end. */
-  writeTo(bytes: Uint8Array, at: number): number {
-    let end = at;
-    for (const bucket of digestedBuckets) {
-      this.#write(this.#sums.get(bucket) as Uint32Array, bytes, end);
-      end += digestBytes;
-    }
-    return end;
+  /** All digests in the order of `digestedBuckets`, at `at`: `digestSetBytes` bytes. */
+  writeTo(bytes: Uint8Array, at: number): void {
+    bytes.set(this.#sums, at);
   }
 
   readFrom(bytes: Uint8Array, at: number): void {
-    let from = at;
-    for (const bucket of digestedBuckets) {
-      const sum = this.#sums.get(bucket) as Uint32Array;
-      const part = bytes.subarray(from, from + digestBytes);
-      for (let limb = 0; limb < limbs; limb++) sum[limb] = word(part, limb);
-      from += digestBytes;
-    }
-  }
-
-  #write(sum: Uint32Array, bytes: Uint8Array, at: number): void {
-    for (let limb = 0; limb < limbs; limb++) {
-      const value = sum[limb] as number;
-      bytes[at + 4 * limb] = value;
-      bytes[at + 4 * limb + 1] = value >>> 8;
-      bytes[at + 4 * limb + 2] = value >>> 16;
-      bytes[at + 4 * limb + 3] = value >>> 24;
-    }
+    this.#sums.set(bytes.subarray(at, at + digestSetBytes));
   }
 
   /** SHA-256(domain, bucket id, key length u32, key, value length u32, value). */
   #hash(bucket: Bucket, key: Uint8Array, value: Uint8Array): Uint8Array {
     const size = domain.length + 9 + key.length + value.length;
-    if (size > this.#scratch.length) this.#scratch = new Uint8Array(size * 2);
+    if (size > this.#scratch.length) this.#scratch = scratchOf(size * 2);
     const bytes = this.#scratch;
-    bytes.set(domain);
     let at = domain.length;
     bytes[at++] = bucket;
     at = writeLengthed(bytes, at, key);
@@ -110,7 +91,7 @@ export class DigestSet {
   }
 }
 
-/** Recomputes the digests from the rows: what the incremental ones must equal. */
+/** Recomputes the digests from the rows: what the incremental ones must equal. @throws DamageError */
 export function scanDigests(
   backend: BackendReader,
   sha256: Sha256,
@@ -118,15 +99,13 @@ export function scanDigests(
   const digests = new DigestSet(sha256);
   const rows = new RowReader(backend);
   const from = new Uint8Array(0);
-  const result = new Map<Bucket, BucketDigest>();
   for (const bucket of digestedBuckets) {
     rows.scan(bucket, { from }, (key, value) => {
       digests.add(bucket, key, value);
       return true;
     });
-    result.set(bucket, digests.digest(bucket));
   }
-  return result;
+  return new Map(digestedBuckets.map((bucket) => [bucket, digests.digest(bucket)]));
 }
 
 /** What a root covers beside the bucket digests. */
@@ -137,10 +116,9 @@ export interface RootFields {
   readonly compactRevision: number;
 }
 
+/** SHA-256(root domain, digest version u32, the fields as u64 in order, the digests). */
 export function rootDigest(digests: DigestSet, fields: RootFields, sha256: Sha256): Uint8Array {
-  const bytes = new Uint8Array(
-    rootDomain.length + 4 + 4 * 8 + digestedBuckets.length * digestBytes,
-  );
+  const bytes = new Uint8Array(rootDomain.length + 4 + 4 * 8 + digestSetBytes);
   bytes.set(rootDomain);
   const view = new DataView(bytes.buffer);
   let at = rootDomain.length;
@@ -154,6 +132,12 @@ export function rootDigest(digests: DigestSet, fields: RootFields, sha256: Sha25
   return sha256(bytes);
 }
 
+function scratchOf(size: number): Uint8Array {
+  const bytes = new Uint8Array(size);
+  bytes.set(domain);
+  return bytes;
+}
+
 function writeLengthed(bytes: Uint8Array, from: number, part: Uint8Array): number {
   bytes[from] = part.length;
   bytes[from + 1] = part.length >>> 8;
@@ -161,15 +145,4 @@ function writeLengthed(bytes: Uint8Array, from: number, part: Uint8Array): numbe
   bytes[from + 3] = part.length >>> 24;
   bytes.set(part, from + 4);
   return from + 4 + part.length;
-}
-
-function word(bytes: Uint8Array, limb: number): number {
-  const at = 4 * limb;
-  return (
-    ((bytes[at] as number) |
-      ((bytes[at + 1] as number) << 8) |
-      ((bytes[at + 2] as number) << 16) |
-      ((bytes[at + 3] as number) << 24)) >>>
-    0
-  );
 }

@@ -3,23 +3,30 @@
  * to the backend in one write. Reads see the entry's own writes. A handle that is not committed
  * leaves no trace but the digests, and then the member stops: see machine.ts.
  */
-import type { Backend, Bucket, RowWrite } from "../platform/backend.js";
+import { type Backend, Bucket, type RowWrite } from "../platform/backend.js";
 import type { DigestSet } from "./digest.js";
 import { openRow, sealRow } from "./rows.js";
 import type { WriteHandle } from "./types.js";
 
 /** Beyond this many rows a map is quicker than looking through the list. */
 const listMax = 8;
+const latin1Slice = Buffer.prototype.latin1Slice;
 
 export class EntryWrite implements WriteHandle {
   readonly #backend: Backend;
   readonly #digests: DigestSet;
   readonly #rows: RowWrite[] = [];
+  /** Where in #rows a row was written last, by bucket and key. */
   #places: Map<string, number> | undefined;
 
   constructor(backend: Backend, digests: DigestSet) {
     this.#backend = backend;
     this.#digests = digests;
+  }
+
+  /** True while nothing was written. */
+  get isEmpty(): boolean {
+    return this.#rows.length === 0;
   }
 
   get(bucket: Bucket, key: Uint8Array): Uint8Array | undefined {
@@ -43,18 +50,19 @@ export class EntryWrite implements WriteHandle {
 
   delete(bucket: Bucket, key: Uint8Array): void {
     const old = this.get(bucket, key);
-    if (old === undefined) return;
-    this.#digests.subtract(bucket, key, old);
+    if (old !== undefined) this.deleteKnown(bucket, key, old);
+  }
+
+  /** For a row that was just read: `value` is what it holds. */
+  deleteKnown(bucket: Bucket, key: Uint8Array, value: Uint8Array): void {
+    this.#digests.subtract(bucket, key, value);
     this.#push({ bucket, key, value: undefined });
   }
 
   /** Closes the handle with the row that says what this state is. */
-  commit(metaBucket: Bucket, metaKey: Uint8Array, meta: Uint8Array): void {
-    this.#rows.push({
-      bucket: metaBucket,
-      key: metaKey,
-      value: sealRow(metaBucket, metaKey, meta),
-    });
+  commit(metaKey: Uint8Array, meta: Uint8Array): void {
+    const value = sealRow(Bucket.meta, metaKey, meta);
+    this.#rows.push({ bucket: Bucket.meta, key: metaKey, value });
     this.#backend.write(this.#rows);
   }
 
@@ -63,27 +71,27 @@ export class EntryWrite implements WriteHandle {
     this.#rows.push(row);
   }
 
-  /** Where this entry wrote the row last; -1: it did not. */
+  /** -1: this entry did not write the row. */
   #place(bucket: Bucket, key: Uint8Array): number {
-    if (this.#rows.length > listMax) {
-      this.#places ??= new Map(
-        this.#rows.map((row, place) => [placeKey(row.bucket, row.key), place]),
-      );
+    const rows = this.#rows;
+    if (rows.length > listMax) {
+      this.#places ??= new Map(rows.map((row, place) => [placeKey(row.bucket, row.key), place]));
       return this.#places.get(placeKey(bucket, key)) ?? -1;
     }
-    for (let place = this.#rows.length - 1; place >= 0; place--) {
-      const row = this.#rows[place] as RowWrite;
-      if (row.bucket === bucket && sameBytes(row.key, key)) return place;
+    for (let place = rows.length - 1; place >= 0; place--) {
+      const row = rows[place] as RowWrite;
+      if (row.bucket === bucket && isSame(row.key, key)) return place;
     }
     return -1;
   }
 }
 
 function placeKey(bucket: Bucket, key: Uint8Array): string {
-  return String.fromCharCode(bucket, ...key);
+  return bucket + latin1Slice.call(key as Buffer, 0, key.length);
 }
 
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+/** From the end: revisions differ there first. */
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;
   for (let at = a.length - 1; at >= 0; at--) if (a[at] !== b[at]) return false;
   return true;

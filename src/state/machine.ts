@@ -9,7 +9,7 @@
 import { KvError } from "../base/errors.js";
 import { toSafe } from "../base/int64.js";
 import { InvariantViolation, invariant } from "../base/invariant.js";
-import { type Backend, Bucket } from "../platform/backend.js";
+import type { Backend } from "../platform/backend.js";
 import type { Sha256 } from "../platform/hash.js";
 import { type ConfState, type Entry, EntryType } from "../raft/types.js";
 import {
@@ -38,11 +38,36 @@ import { encodeMeta, type Meta, metaKey, readMeta } from "./meta.js";
 import { compactStep } from "./mvcc/compaction.js";
 import { KvStore } from "./mvcc/kv-store.js";
 import { KvWriter } from "./mvcc/kv-writer.js";
-import { applyDelete, applyPut, applyTxn, checkPut } from "./mvcc/txn.js";
-import type { AlarmRecord, Applied, Digests, Machine, MemberRecord, Outcome } from "./types.js";
+import { applyDelete, applyPut, applyTxn, checkPut, mayPut } from "./mvcc/txn.js";
+import type {
+  AlarmRecord,
+  Applied,
+  Digests,
+  Machine,
+  MemberRecord,
+  Outcome,
+  RevisionEvents,
+} from "./types.js";
+
+/** Field numbers of proto/internal.proto, as etcd's where etcd has the request too. */
+const Field = {
+  put: 4,
+  deleteRange: 5,
+  txn: 6,
+  compaction: 7,
+  leaseGrant: 8,
+  leaseRevoke: 9,
+  alarm: 10,
+  leaseCheckpoint: 11,
+  clusterVersionSet: 1300,
+  clusterMemberAttrSet: 1301,
+  compactStep: 2000,
+} as const;
 
 /** Rows that a compaction's own entry looks at; further steps are entries of their own. */
 const firstStepRows = 1_000;
+
+const nobody = { requestId: 0, proposer: 0n };
 
 /** Reads what the backend holds. @throws DamageError */
 export function createMachine(backend: Backend, sha256: Sha256): Machine {
@@ -127,7 +152,7 @@ class ReplicatedMachine implements Machine {
     if (entry.type !== EntryType.normal) return this.#applyConfChange(w, entry);
     if (entry.data.length === 0) {
       this.#close(w, entry.index, entry.term);
-      return this.#result(entry, { requestId: 0, proposer: 0n }, { kind: "none" });
+      return this.#applied(nobody, { kind: "none" }, undefined);
     }
     const request = openRequest(entry.data);
     const writer = new KvWriter(w, { index: this.kv.index, leases: this.leases }, this.#meta);
@@ -138,41 +163,45 @@ class ReplicatedMachine implements Machine {
       if (!(error instanceof KvError)) throw error;
       outcome = error;
     }
+    invariant(w.isEmpty || !(outcome instanceof KvError), "a refused entry changed something");
     const events = writer.events();
-    invariant(
-      events === undefined || !(outcome instanceof KvError),
-      "a refused entry changed something",
-    );
     if (events !== undefined) this.#meta.revision = events.revision;
     this.#close(w, entry.index, entry.term);
-    return { ...this.#result(entry, request, outcome), events };
+    return this.#applied(request, outcome, events);
   }
 
   #execute(request: OpenedRequest, w: EntryWrite, writer: KvWriter): Outcome | KvError {
     const { field, body } = request;
-    this.#refuseWhileAlarmed(field);
+    // Alarms are replicated state, so all members refuse the same entries.
+    const isClients = field >= Field.put && field <= Field.leaseRevoke;
+    if (isClients && this.#alarms.has("CORRUPT")) return new KvError("corrupt");
     switch (field) {
-      case 4: {
+      case Field.put: {
+        if (this.#isOutOfSpace()) return new KvError("noSpace");
         const put = openPut(body);
         checkPut(writer, this.leases, put);
         return applyPut(writer, put);
       }
-      case 5:
-        return applyDelete(writer, DeleteRangeRequest.decode(body));
-      case 6:
-        return applyTxn(writer, this.leases, TxnRequest.decode(body));
-      case 7:
-        return this.#compact(w, toSafe(CompactionRequest.decode(body).revision));
-      case 8: {
-        const { ID, TTL } = LeaseGrantRequest.decode(body);
+      case Field.deleteRange:
+        return applyDelete(writer, decode(DeleteRangeRequest, body));
+      case Field.txn: {
+        const txn = decode(TxnRequest, body);
+        if (this.#isOutOfSpace() && mayPut(txn)) return new KvError("noSpace");
+        return applyTxn(writer, this.leases, txn);
+      }
+      case Field.compaction:
+        return this.#compact(w, toSafe(decode(CompactionRequest, body).revision));
+      case Field.leaseGrant: {
+        if (this.#isOutOfSpace()) return new KvError("noSpace");
+        const { ID, TTL } = decode(LeaseGrantRequest, body);
         return this.leases.grant(w, ID, toSafe(TTL));
       }
-      case 9:
-        return this.#revoke(w, writer, LeaseRevokeRequest.decode(body).ID);
-      case 10:
-        return this.#alarms.apply(w, AlarmRequest.decode(body));
-      case 11: {
-        const { checkpoints } = LeaseCheckpointRequest.decode(body);
+      case Field.leaseRevoke:
+        return this.#revoke(w, writer, decode(LeaseRevokeRequest, body).ID);
+      case Field.alarm:
+        return this.#alarms.apply(w, decode(AlarmRequest, body));
+      case Field.leaseCheckpoint: {
+        const { checkpoints } = decode(LeaseCheckpointRequest, body);
         const list = checkpoints.map((c) => ({ id: c.ID, remainingTtl: toSafe(c.remaining_TTL) }));
         this.leases.checkpoint(w, list);
         return { kind: "none" };
@@ -185,17 +214,17 @@ class ReplicatedMachine implements Machine {
   /** Requests that no client sends. */
   #executeOwn({ field, body }: OpenedRequest, w: EntryWrite): Outcome {
     switch (field) {
-      case 1300:
-        return this.cluster.setVersion(w, ClusterVersionSetRequest.decode(body).ver);
-      case 1301: {
-        const { member_ID, member_attributes } = ClusterMemberAttrSetRequest.decode(body);
+      case Field.clusterVersionSet:
+        return this.cluster.setVersion(w, decode(ClusterVersionSetRequest, body).ver);
+      case Field.clusterMemberAttrSet: {
+        const { member_ID, member_attributes } = decode(ClusterMemberAttrSetRequest, body);
         return this.cluster.setAttributes(w, member_ID, {
           name: member_attributes?.name ?? "",
           clientUrls: member_attributes?.client_urls ?? [],
         });
       }
-      case 2000: {
-        const step = CompactStepRequest.decode(body);
+      case Field.compactStep: {
+        const step = decode(CompactStepRequest, body);
         const isCurrent = toSafe(step.revision) === this.#meta.compactRevision;
         const isOpen = this.#meta.finishedCompactRevision < this.#meta.compactRevision;
         if (isCurrent && isOpen) this.#compactStep(w, step.rows_max);
@@ -208,10 +237,9 @@ class ReplicatedMachine implements Machine {
     }
   }
 
-  /** Alarms are replicated state, so all members refuse the same entries. */
-  #refuseWhileAlarmed(field: number): void {
-    if (this.#alarms.all().length === 0) return;
-    if (this.#alarms.has("CORRUPT") && field >= 4 && field <= 9) throw new KvError("corrupt");
+  /** As etcd: while any member is out of space, only what can free space is applied. */
+  #isOutOfSpace(): boolean {
+    return this.#alarms.has("NOSPACE");
   }
 
   #compact(w: EntryWrite, revision: number): Outcome {
@@ -240,41 +268,43 @@ class ReplicatedMachine implements Machine {
     // Empty data leaves a joint configuration, which this machine never enters.
     if (entry.data.length === 0) {
       this.#close(w, entry.index, entry.term);
-      const none = { requestId: 0, proposer: 0n };
-      return { ...this.#result(entry, none, { kind: "none" }), conf: { change: undefined } };
+      return { ...this.#applied(nobody, { kind: "none" }, undefined), conf: { change: undefined } };
     }
-    const request = ConfChangeRequest.decode(entry.data);
+    const request = decode(ConfChangeRequest, entry.data);
     const { outcome, change } = this.cluster.applyConfChange(w, request);
     if (change !== undefined && request.type === ConfChangeRequest_Type.REMOVE) {
       this.#alarms.removeMember(w, request.node_id);
     }
     this.#close(w, entry.index, entry.term);
-    const header = {
+    const proposal = {
       requestId: Number(request.header?.ID ?? 0n),
       proposer: request.header?.proposer ?? 0n,
     };
-    return { ...this.#result(entry, header, outcome), conf: { change } };
+    return { ...this.#applied(proposal, outcome, undefined), conf: { change } };
   }
 
   #close(w: EntryWrite, index: number, term: number): void {
     this.#meta.index = index;
     this.#meta.term = term;
-    w.commit(Bucket.meta, metaKey, encodeMeta(this.#meta, this.#digests));
+    w.commit(metaKey, encodeMeta(this.#meta, this.#digests));
   }
 
-  #result(
-    entry: Entry,
-    header: { readonly requestId: number; readonly proposer: bigint },
+  #applied(
+    proposal: Pick<Applied, "requestId" | "proposer">,
     outcome: Outcome | KvError,
+    events: RevisionEvents | undefined,
   ): Applied {
-    return {
-      index: entry.index,
-      proposer: header.proposer,
-      requestId: header.requestId,
-      revision: this.#meta.revision,
-      outcome,
-      events: undefined,
-      conf: undefined,
-    };
+    const { index, revision } = this.#meta;
+    const { requestId, proposer } = proposal;
+    return { index, proposer, requestId, revision, outcome, events, conf: undefined };
+  }
+}
+
+/** @throws InvariantViolation: a committed entry that cannot be read must not be skipped. */
+function decode<T>(message: { decode(bytes: Uint8Array): T }, bytes: Uint8Array): T {
+  try {
+    return message.decode(bytes);
+  } catch (error) {
+    throw new InvariantViolation("a committed entry cannot be decoded", { error });
   }
 }

@@ -2,11 +2,10 @@
  * The one row of bucket meta: up to which entry the rows stand, and what they must digest to. It is
  * written with every entry, in the same write as its rows; that is the law of this store.
  */
-
 import { DamageError } from "../base/errors.js";
 import { cutBytes } from "../base/slab.js";
 import { type BackendReader, Bucket } from "../platform/backend.js";
-import { type DigestSet, digestBytes, digestedBuckets, digestVersion } from "./digest.js";
+import { type DigestSet, digestSetBytes, digestVersion } from "./digest.js";
 import { openRow } from "./rows.js";
 
 export interface Meta {
@@ -20,22 +19,22 @@ export interface Meta {
   compactCursor: number;
 }
 
-export const metaKey = new TextEncoder().encode("state");
+export const metaKey: Uint8Array = new TextEncoder().encode("state");
 const fields = 6;
-const metaBytes = 4 + 8 * fields + digestedBuckets.length * digestBytes;
+const digestsAt = 4 + 8 * fields;
+const metaBytes = digestsAt + digestSetBytes;
 
 /** Digest version u32, the fields of Meta as u64 in order, the digests; little-endian. */
 export function encodeMeta(meta: Meta, digests: DigestSet): Uint8Array {
   const bytes = cutBytes(metaBytes);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  view.setUint32(0, digestVersion, true);
-  setSafe(view, 4, meta.index);
-  setSafe(view, 12, meta.term);
-  setSafe(view, 20, meta.revision);
-  setSafe(view, 28, meta.compactRevision);
-  setSafe(view, 36, meta.finishedCompactRevision);
-  setSafe(view, 44, meta.compactCursor);
-  digests.writeTo(bytes, 4 + 8 * fields);
+  writeU32(bytes, 0, digestVersion);
+  writeSafe(bytes, 4, meta.index);
+  writeSafe(bytes, 12, meta.term);
+  writeSafe(bytes, 20, meta.revision);
+  writeSafe(bytes, 28, meta.compactRevision);
+  writeSafe(bytes, 36, meta.finishedCompactRevision);
+  writeSafe(bytes, 44, meta.compactCursor);
+  digests.writeTo(bytes, digestsAt);
   return bytes;
 }
 
@@ -50,22 +49,29 @@ export function readMeta(backend: BackendReader, digests: DigestSet): Meta | und
       "the backend was written by another version of this server: start that version, or remove this member from the cluster and add it anew with an empty data directory",
     );
   }
-  digests.readFrom(bytes, 4 + 8 * fields);
+  digests.readFrom(bytes, digestsAt);
   return {
-    index: getSafe(view, 4),
-    term: getSafe(view, 12),
-    revision: getSafe(view, 20),
-    compactRevision: getSafe(view, 28),
-    finishedCompactRevision: getSafe(view, 36),
-    compactCursor: getSafe(view, 44),
+    index: readSafe(view, 4),
+    term: readSafe(view, 12),
+    revision: readSafe(view, 20),
+    compactRevision: readSafe(view, 28),
+    finishedCompactRevision: readSafe(view, 36),
+    compactCursor: readSafe(view, 44),
   };
 }
 
-function setSafe(view: DataView, at: number, value: number): void {
-  view.setUint32(at, value >>> 0, true);
-  view.setUint32(at + 4, Math.floor(value / 0x1_0000_0000), true);
+function writeU32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value;
+  bytes[at + 1] = value >>> 8;
+  bytes[at + 2] = value >>> 16;
+  bytes[at + 3] = value >>> 24;
 }
 
-function getSafe(view: DataView, at: number): number {
+function writeSafe(bytes: Uint8Array, at: number, value: number): void {
+  writeU32(bytes, at, value);
+  writeU32(bytes, at + 4, Math.floor(value / 0x1_0000_0000));
+}
+
+function readSafe(view: DataView, at: number): number {
   return view.getUint32(at, true) + view.getUint32(at + 4, true) * 0x1_0000_0000;
 }

@@ -8,51 +8,11 @@ import { PutRequest } from "./gen/rpc.js";
 
 export interface OpenedRequest {
   /** 0 and 0n when nobody waits. */
-  readonly requestId: number;
-  readonly proposer: bigint;
-  /** Field number of the request in it. */
-  readonly field: number;
-  readonly body: Uint8Array;
-}
-
-const headerField = 100;
-const lengthDelimited = 2;
-const empty = new Uint8Array(0);
-
-/** @throws InvariantViolation: an entry that this version cannot read must not be skipped. */
-export function openRequest(data: Uint8Array): OpenedRequest {
-  const cursor = { at: 0 };
-  let header: { requestId: number; proposer: bigint } = { requestId: 0, proposer: 0n };
-  let field = 0;
-  let body: Uint8Array = empty;
-  while (cursor.at < data.length) {
-    const tag = readVarint(data, cursor);
-    if ((tag & 7) !== lengthDelimited) throw new InvariantViolation("an unknown entry", { tag });
-    const length = readVarint(data, cursor);
-    const end = cursor.at + length;
-    if (end > data.length) throw new InvariantViolation("an entry ends inside a field");
-    const part = data.subarray(cursor.at, end);
-    cursor.at = end;
-    if (tag >>> 3 === headerField) header = openHeader(part);
-    else {
-      field = tag >>> 3;
-      body = part;
-    }
-  }
-  return { ...header, field, body };
-}
-
-/** As our proposers write it: id varint, then the proposer as fixed64; else the general way. */
-function openHeader(bytes: Uint8Array): { requestId: number; proposer: bigint } {
-  const cursor = { at: 1 };
-  const id = bytes[0] === 0x08 ? readVarint(bytes, cursor) : 0;
-  const { at } = cursor;
-  if (id > 0 && bytes[at] === 0x81 && bytes[at + 1] === 0x01 && bytes.length === at + 10) {
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    return { requestId: id, proposer: view.getBigUint64(at + 2, true) };
-  }
-  const header = RequestHeader.decode(bytes);
-  return { requestId: Number(header.ID), proposer: header.proposer };
+  requestId: number;
+  proposer: bigint;
+  /** Field number of the request in it; 0: none. */
+  field: number;
+  body: Uint8Array;
 }
 
 export type PutFields = Pick<PutRequest, "lease" | "prev_kv" | "ignore_value" | "ignore_lease"> & {
@@ -60,37 +20,113 @@ export type PutFields = Pick<PutRequest, "lease" | "prev_kv" | "ignore_value" | 
   readonly value: Uint8Array;
 };
 
-/** `key` and `value` are views of `body`. The common put, key and value alone, is read by hand. */
-export function openPut(body: Uint8Array): PutFields {
-  if (body[0] === 0x0a) {
-    const cursor = { at: 1 };
-    const keyEnd = readVarint(body, cursor) + cursor.at;
-    const key = body.subarray(cursor.at, keyEnd);
-    cursor.at = keyEnd;
-    const isPlain = keyEnd === body.length || (keyEnd < body.length && body[keyEnd] === 0x12);
-    if (isPlain) {
-      cursor.at++;
-      const valueEnd = keyEnd === body.length ? keyEnd : readVarint(body, cursor) + cursor.at;
-      if (valueEnd === body.length) {
-        const value = keyEnd === body.length ? empty : body.subarray(cursor.at, valueEnd);
-        return {
-          key,
-          value,
-          lease: 0n,
-          prev_kv: false,
-          ignore_value: false,
-          ignore_lease: false,
-        };
-      }
+const headerField = 100;
+const lengthDelimited = 2;
+const empty = new Uint8Array(0);
+
+/** Where the decoder stands. Decoding never calls out, so one for all saves an object per number. */
+let cursor = 0;
+/** The last proposer seen: few members propose, and making a bigint costs more than comparing. */
+let knownProposer = { low: 0, high: 0, id: 0n };
+
+/** @throws InvariantViolation: an entry that this version cannot read must not be skipped. */
+export function openRequest(data: Uint8Array): OpenedRequest {
+  const request: OpenedRequest = { requestId: 0, proposer: 0n, field: 0, body: empty };
+  let at = 0;
+  while (at < data.length) {
+    cursor = at;
+    const tag = readVarint(data);
+    if ((tag & 7) !== lengthDelimited) throw new InvariantViolation("an unknown entry", { tag });
+    const length = readVarint(data);
+    at = cursor;
+    const end = at + length;
+    if (end > data.length) throw new InvariantViolation("an entry ends inside a field");
+    const field = Math.floor(tag / 8);
+    if (field === headerField) openHeader(data.subarray(at, end), request);
+    else {
+      request.field = field;
+      request.body = data.subarray(at, end);
     }
+    at = end;
   }
-  return PutRequest.decode(body);
+  return request;
 }
 
-function readVarint(bytes: Uint8Array, cursor: { at: number }): number {
+/** As our proposers write it: id varint, then the proposer as fixed64; else the general way. */
+function openHeader(bytes: Uint8Array, into: OpenedRequest): void {
+  cursor = 1;
+  const id = bytes[0] === 0x08 ? readVarint(bytes) : 0;
+  const at = cursor;
+  if (id > 0 && bytes[at] === 0x81 && bytes[at + 1] === 0x01 && bytes.length === at + 10) {
+    into.requestId = id;
+    into.proposer = proposerOf(readU32(bytes, at + 2), readU32(bytes, at + 6));
+    return;
+  }
+  const header = RequestHeader.decode(bytes);
+  into.requestId = Number(header.ID);
+  into.proposer = header.proposer;
+}
+
+function proposerOf(low: number, high: number): bigint {
+  if (low !== knownProposer.low || high !== knownProposer.high) {
+    knownProposer = { low, high, id: (BigInt(high) << 32n) | BigInt(low) };
+  }
+  return knownProposer.id;
+}
+
+/**
+ * `key` and `value` are views of `body`. The common put, key and value alone, is read by hand.
+ * @throws InvariantViolation
+ */
+export function openPut(body: Uint8Array): PutFields {
+  const plain = openPlainPut(body);
+  if (plain !== undefined) return plain;
+  try {
+    return PutRequest.decode(body);
+  } catch (error) {
+    throw new InvariantViolation("a committed put cannot be decoded", { error });
+  }
+}
+
+function openPlainPut(body: Uint8Array): PutFields | undefined {
+  const { length } = body;
+  if (body[0] !== 0x0a) return undefined;
+  cursor = 1;
+  const keyBytes = readVarint(body);
+  const keyStart = cursor;
+  const keyEnd = keyStart + keyBytes;
+  let valueStart = keyEnd;
+  if (keyEnd < length) {
+    if (body[keyEnd] !== 0x12) return undefined;
+    cursor = keyEnd + 1;
+    const valueBytes = readVarint(body);
+    valueStart = cursor;
+    if (valueStart + valueBytes !== length) return undefined;
+  } else if (keyEnd > length) return undefined;
+  return {
+    key: body.subarray(keyStart, keyEnd),
+    value: body.subarray(valueStart, length),
+    lease: 0n,
+    prev_kv: false,
+    ignore_value: false,
+    ignore_lease: false,
+  };
+}
+
+function readU32(bytes: Uint8Array, at: number): number {
+  return (
+    ((bytes[at] as number) |
+      ((bytes[at + 1] as number) << 8) |
+      ((bytes[at + 2] as number) << 16) |
+      ((bytes[at + 3] as number) << 24)) >>>
+    0
+  );
+}
+
+function readVarint(bytes: Uint8Array): number {
   let value = 0;
-  for (let scale = 1; cursor.at < bytes.length; scale *= 128) {
-    const byte = bytes[cursor.at++] as number;
+  for (let scale = 1; cursor < bytes.length; scale *= 128) {
+    const byte = bytes[cursor++] as number;
     value += (byte & 127) * scale;
     if (byte < 128) return value;
   }

@@ -3,7 +3,6 @@
  * those of etcd (fields ascending, zero values omitted), because HashKV covers them. Numbers are
  * safe integers, the lease a signed 64-bit bigint.
  */
-
 import { InvariantViolation } from "../base/invariant.js";
 import { cutBytes } from "../base/slab.js";
 
@@ -22,7 +21,11 @@ const modTag = 0x18;
 const versionTag = 0x20;
 const valueTag = 0x2a;
 const leaseTag = 0x30;
+const varintBytesMax = 10;
 const empty = new Uint8Array(0);
+
+/** Where the decoder stands. Decoding never calls out, so one for all saves an object per number. */
+let cursor = 0;
 
 export function encodeKeyValue(kv: KeyValueFields): Uint8Array {
   const bytes = cutBytes(
@@ -45,24 +48,33 @@ export function encodeKeyValue(kv: KeyValueFields): Uint8Array {
   return bytes;
 }
 
-/** `key` and `value` are views of `bytes`. */
+/** `key` and `value` are views of `bytes`. @throws InvariantViolation */
 export function decodeKeyValue(bytes: Uint8Array): KeyValueFields {
-  const numbers = [0, 0, 0, 0];
   let key: Uint8Array = empty;
+  let createRevision = 0;
+  let modRevision = 0;
+  let version = 0;
   let value: Uint8Array = empty;
   let lease = 0n;
-  const cursor = { at: 0 };
-  while (cursor.at < bytes.length) {
-    const tag = bytes[cursor.at++] as number;
-    if (tag === keyTag) key = readBytes(bytes, cursor);
-    else if (tag === valueTag) value = readBytes(bytes, cursor);
-    else if (tag === leaseTag) lease = readBig(bytes, cursor);
-    else if (tag === createTag || tag === modTag || tag === versionTag) {
-      numbers[(tag - createTag) >> 3] = readNumber(bytes, cursor);
-    } else throw new InvariantViolation("a stored row is no KeyValue", { tag });
+  cursor = 0;
+  while (cursor < bytes.length) {
+    const tag = bytes[cursor++] as number;
+    if (tag === keyTag) key = readBytes(bytes);
+    else if (tag === createTag) createRevision = readNumber(bytes);
+    else if (tag === modTag) modRevision = readNumber(bytes);
+    else if (tag === versionTag) version = readNumber(bytes);
+    else if (tag === valueTag) value = readBytes(bytes);
+    else if (tag === leaseTag) lease = readBig(bytes);
+    else throw new InvariantViolation("a stored row is no KeyValue", { tag });
   }
-  const [createRevision, modRevision, version] = numbers as [number, number, number];
   return { key, createRevision, modRevision, version, value, lease };
+}
+
+/** The key alone, a view of `bytes`: it comes first. */
+export function keyOf(bytes: Uint8Array): Uint8Array {
+  if (bytes[0] !== keyTag) throw new InvariantViolation("a stored row has no key");
+  cursor = 1;
+  return readBytes(bytes);
 }
 
 /** The same KeyValue without its value, for keys_only. */
@@ -124,31 +136,35 @@ function writeBig(bytes: Uint8Array, from: number, value: bigint): void {
   bytes[at] = Number(rest);
 }
 
-function readNumber(bytes: Uint8Array, cursor: { at: number }): number {
+function readNumber(bytes: Uint8Array): number {
   let value = 0;
-  for (let scale = 1; cursor.at < bytes.length; scale *= 128) {
-    const byte = bytes[cursor.at++] as number;
+  for (let scale = 1; cursor < bytes.length; scale *= 128) {
+    const byte = bytes[cursor++] as number;
     value += (byte & 127) * scale;
-    if (byte < 128) return value;
+    if (byte < 128) {
+      if (value <= Number.MAX_SAFE_INTEGER) return value;
+      break;
+    }
   }
-  throw new InvariantViolation("a stored KeyValue ends inside a number");
+  throw new InvariantViolation("a stored KeyValue has a bad number");
 }
 
-function readBig(bytes: Uint8Array, cursor: { at: number }): bigint {
+function readBig(bytes: Uint8Array): bigint {
   let value = 0n;
-  for (let shift = 0n; cursor.at < bytes.length; shift += 7n) {
-    const byte = bytes[cursor.at++] as number;
+  const end = Math.min(bytes.length, cursor + varintBytesMax);
+  for (let shift = 0n; cursor < end; shift += 7n) {
+    const byte = bytes[cursor++] as number;
     value |= BigInt(byte & 127) << shift;
     if (byte < 128) return BigInt.asIntN(64, value);
   }
-  throw new InvariantViolation("a stored KeyValue ends inside a number");
+  throw new InvariantViolation("a stored KeyValue has a bad lease");
 }
 
-function readBytes(bytes: Uint8Array, cursor: { at: number }): Uint8Array {
-  const length = readNumber(bytes, cursor);
-  const end = cursor.at + length;
+function readBytes(bytes: Uint8Array): Uint8Array {
+  const length = readNumber(bytes);
+  const end = cursor + length;
   if (end > bytes.length) throw new InvariantViolation("a stored KeyValue ends inside a field");
-  const field = bytes.subarray(cursor.at, end);
-  cursor.at = end;
+  const field = bytes.subarray(cursor, end);
+  cursor = end;
   return field;
 }

@@ -5,17 +5,16 @@
  * the compact revision can need.
  */
 import { Bucket } from "../../platform/backend.js";
-import { decodeKeyValue } from "../../wire/key-value.js";
+import { keyOf } from "../../wire/key-value.js";
 import type { EntryWrite } from "../entry-write.js";
 import type { Meta } from "../meta.js";
 import type { RowReader } from "../rows.js";
-import { type KeyIndex, keyText } from "./key-index.js";
+import { type KeyIndex, type KeyText, keyText } from "./key-index.js";
 import { decodeRevision, type RowRevision, revisionStart } from "./revision-key.js";
 
-interface Doomed {
-  readonly rowKey: Uint8Array;
-  readonly text: string;
-  readonly row: RowRevision;
+interface DoomedRow {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
 }
 
 /** Looks at about `rowsMax` rows, whole revisions, and moves the cursor; updates `meta`. */
@@ -25,7 +24,8 @@ export function compactStep(
   rowsMax: number,
 ): void {
   const { rows, index, meta } = parts;
-  const doomed: Doomed[] = [];
+  const doomed: DoomedRow[] = [];
+  const dropped = new Map<KeyText, number>();
   let looked = 0;
   let last = meta.compactCursor - 1;
   let isOver = true;
@@ -33,22 +33,23 @@ export function compactStep(
     from: revisionStart(meta.compactCursor),
     to: revisionStart(meta.compactRevision + 1),
   };
-  rows.scan(Bucket.key, range, (rowKey, value) => {
-    const row = decodeRevision(rowKey);
+  rows.scan(Bucket.key, range, (key, value) => {
+    const row = decodeRevision(key);
     if (looked >= rowsMax && row.main !== last) {
       isOver = false;
       return false;
     }
     looked++;
     last = row.main;
-    const text = keyText(decodeKeyValue(value).key);
-    if (!isNeeded(index, text, row, meta.compactRevision)) doomed.push({ rowKey, text, row });
+    const text = keyText(keyOf(value));
+    if (isNeeded(index, text, row, meta.compactRevision)) return true;
+    doomed.push({ key, value });
+    dropped.set(text, (dropped.get(text) ?? 0) + 1);
     return true;
   });
-  for (const { rowKey, text, row } of doomed) {
-    w.delete(Bucket.key, rowKey);
-    index.forget(text, row.main, row.sub);
-  }
+  for (const { key, value } of doomed) w.deleteKnown(Bucket.key, key, value);
+  // Rows come in revision order, so what a step dooms of a key is what its history begins with.
+  for (const [text, count] of dropped) index.dropFirst(text, count);
   meta.compactCursor = last + 1;
   if (isOver) meta.finishedCompactRevision = meta.compactRevision;
 }
@@ -56,13 +57,13 @@ export function compactStep(
 /** The newest version at the compact revision stays, unless it is an older tombstone. */
 function isNeeded(
   index: KeyIndex,
-  text: string,
+  text: KeyText,
   row: RowRevision,
   compactRevision: number,
 ): boolean {
   const history = index.get(text);
   if (history === undefined) return false;
   const place = history.placeAt(compactRevision);
-  const isNewest = history.mains[place] === row.main && history.sub(place) === row.sub;
-  return isNewest && (!row.isTombstone || row.main === compactRevision);
+  if (place < 0 || history.main(place) !== row.main || history.sub(place) !== row.sub) return false;
+  return !row.isTombstone || row.main === compactRevision;
 }

@@ -92,6 +92,6 @@ export class HashKvJob implements Job<HashKv> {
     if (!this.#keepsAny) return true;
     const history = this.#source.index.get(keyText(decodeKeyValue(value).key));
     const place = history?.liveAt(this.#revision) ?? -1;
-    return place >= 0 && history?.mains[place] === main && history.sub(place) === sub;
+    return place >= 0 && history?.main(place) === main && history.sub(place) === sub;
   }
 }

@@ -143,7 +143,7 @@ export class KvStore implements KvReader {
   }
 
   #row(history: KeyHistory, place: number): KvBytes {
-    const key = encodeRevision(history.mains[place] as number, history.sub(place), false);
+    const key = encodeRevision(history.main(place), history.sub(place), false);
     return this.rows.get(Bucket.key, key) ?? missingRow(key);
   }
 }

@@ -52,7 +52,7 @@ export class KvWriter implements KvView {
   }
 
   row(history: KeyHistory, place: number): KvBytes {
-    const key = encodeRevision(history.mains[place] as number, history.sub(place), false);
+    const key = encodeRevision(history.main(place), history.sub(place), false);
     return this.#w.get(Bucket.key, key) ?? missingRow(key);
   }
 
@@ -60,7 +60,7 @@ export class KvWriter implements KvView {
   current(key: Uint8Array): KvBytes | undefined {
     const history = this.index.get(keyText(key));
     if (history === undefined || !history.isAlive()) return undefined;
-    return this.row(history, history.mains.length - 1);
+    return this.row(history, history.count - 1);
   }
 
   put(fields: PutFields): void {
@@ -91,7 +91,7 @@ export class KvWriter implements KvView {
       });
     }
     for (const { text, history } of doomed) {
-      prevKvs?.push(this.row(history, history.mains.length - 1));
+      prevKvs?.push(this.row(history, history.count - 1));
       this.#deleteKey(text);
     }
     return doomed.length;

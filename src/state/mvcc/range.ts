@@ -19,6 +19,7 @@ export interface KvView {
   readonly index: KeyIndex;
   /** The newest revision that can be read here. */
   readonly revision: number;
+  /** 0: nothing was compacted yet. */
   readonly compactRevision: number;
   /** The KeyValue at a place of a key's history. */
   row(history: KeyHistory, place: number): KvBytes;
@@ -41,11 +42,11 @@ export function readRevision(view: KvView, wanted: number): number {
   return revision;
 }
 
-/** Visits the live keys of a range at `revision`, in key order. */
+/** Visits the live keys of a range at `revision`, in key order, until `visit` returns false. */
 export function scanLive(
   view: KvView,
   target: { readonly key: Uint8Array; readonly rangeEnd: Uint8Array; readonly revision: number },
-  visit: (history: KeyHistory, place: number) => void,
+  visit: (history: KeyHistory, place: number) => boolean,
 ): void {
   const range = keyRange(target.key, target.rangeEnd);
   if (range === undefined) {
@@ -56,8 +57,7 @@ export function scanLive(
   }
   view.index.scan(range, (_key, history) => {
     const place = history.liveAt(target.revision);
-    if (place >= 0) visit(history, place);
-    return true;
+    return place < 0 || visit(history, place);
   });
 }
 
@@ -68,19 +68,35 @@ export function evaluateRange(view: KvView, request: RangeRequest): RangeOutcome
   const isWhole = request.sort_order !== Order.NONE || hasFilter(request);
   const takeMax = isWhole || limit <= 0 ? Number.MAX_SAFE_INTEGER : limit + 1;
   const target = { key: request.key, rangeEnd: request.range_end, revision };
-  let count = 0;
+  let count = countNow(view, target);
   let kvs: KvBytes[] = [];
-  scanLive(view, target, (history, place) => {
-    count++;
-    if (request.count_only || kvs.length >= takeMax) return;
-    kvs.push(view.row(history, place));
-  });
+  if (count === undefined || !request.count_only) {
+    const isCounting = count === undefined;
+    let seen = 0;
+    scanLive(view, target, (history, place) => {
+      seen++;
+      if (!request.count_only && kvs.length < takeMax) kvs.push(view.row(history, place));
+      return isCounting || kvs.length < takeMax;
+    });
+    count ??= seen;
+  }
   if (hasFilter(request)) kvs = filter(kvs, request);
   if (needsSort(request)) kvs = sort(kvs, request);
   const more = limit > 0 && kvs.length > limit;
   if (more) kvs = kvs.slice(0, limit);
   if (request.keys_only) kvs = kvs.map(withoutValue);
   return { kind: "range", kvs, more, count };
+}
+
+/** How many keys a range has, if that can be told without visiting them: only for the present. */
+function countNow(
+  view: KvView,
+  target: { readonly key: Uint8Array; readonly rangeEnd: Uint8Array; readonly revision: number },
+): number | undefined {
+  if (target.revision !== view.revision) return undefined;
+  const range = keyRange(target.key, target.rangeEnd);
+  if (range !== undefined) return view.index.aliveIn(range);
+  return view.index.get(keyText(target.key))?.isAlive() ? 1 : 0;
 }
 
 function hasFilter(request: RangeRequest): boolean {

@@ -18,10 +18,11 @@ import {
 import { decodeKeyValue, type KeyValueFields } from "../../wire/key-value.js";
 import type { LeaseTable } from "../lease/lease-table.js";
 import type { DeleteRangeOutcome, KvBytes, PutOutcome, TxnOutcome } from "../types.js";
+import { keyText } from "./key-index.js";
 import type { KvWriter } from "./kv-writer.js";
 import { evaluateRange, type KvView, readRevision, scanLive } from "./range.js";
 
-type PutFlags = Omit<PutRequest, "key" | "value"> & {
+type PutFields = Omit<PutRequest, "key" | "value"> & {
   readonly key: Uint8Array;
   readonly value: Uint8Array;
 };
@@ -42,15 +43,24 @@ const absent: KeyValueFields = {
   lease: 0n,
 };
 
-/** What a put needs of the state. @throws KvError keyNotFound, leaseNotFound */
-export function checkPut(view: KvView, leases: LeaseTable, put: PutFlags): void {
+/** What a put alone needs of the state. @throws KvError leaseNotFound, keyNotFound */
+export function checkPut(view: KvView, leases: LeaseTable, put: PutFields): void {
+  checkLease(leases, put);
+  checkKey(view, put);
+}
+
+function checkLease(leases: LeaseTable, put: PutFields): void {
   if (put.lease !== 0n && !leases.has(put.lease)) throw new KvError("leaseNotFound");
+}
+
+/** A put that keeps the value or the lease needs the key. */
+function checkKey(view: KvView, put: PutFields): void {
   if (!put.ignore_value && !put.ignore_lease) return;
-  if (liveKv(view, put.key) === undefined) throw new KvError("keyNotFound");
+  if (!view.index.get(keyText(put.key))?.isAlive()) throw new KvError("keyNotFound");
 }
 
 /** After `checkPut`. */
-export function applyPut(writer: KvWriter, put: PutFlags): PutOutcome {
+export function applyPut(writer: KvWriter, put: PutFields): PutOutcome {
   const needsOld = put.prev_kv || put.ignore_value || put.ignore_lease;
   const prevKv = needsOld ? writer.current(put.key) : undefined;
   let { value, lease }: { value: Uint8Array; lease: bigint } = put;
@@ -74,6 +84,14 @@ export function applyDelete(
     request.prev_kv ? prevKvs : undefined,
   );
   return { kind: "deleteRange", deleted, prevKvs };
+}
+
+/** Whether either branch, nested ones included, has a put: then it may need space. */
+export function mayPut(request: TxnRequest): boolean {
+  return [...request.success, ...request.failure].some(({ request: op }) => {
+    if (op?.$case === "request_txn") return mayPut(op.value);
+    return op?.$case === "request_put";
+  });
 }
 
 /** @throws KvError before anything is written */
@@ -104,8 +122,11 @@ function decide(view: KvView, request: TxnRequest): Decision {
 function checkPuts(view: KvView, leases: LeaseTable, decision: Decision): void {
   let nested = 0;
   for (const { request } of decision.ops) {
-    if (request?.$case === "request_put") checkPut(view, leases, request.value);
-    else if (request?.$case === "request_txn") {
+    if (request?.$case === "request_put") {
+      // The other way round than in a put alone: as etcd, whose clients see the first error.
+      checkKey(view, request.value);
+      checkLease(leases, request.value);
+    } else if (request?.$case === "request_txn") {
       checkPuts(view, leases, decision.nested[nested++] as Decision);
     }
   }
@@ -114,11 +135,19 @@ function checkPuts(view: KvView, leases: LeaseTable, decision: Decision): void {
 function checkRanges(view: KvView, decision: Decision): void {
   let nested = 0;
   for (const { request } of decision.ops) {
-    if (request?.$case === "request_range") readRevision(view, toSafe(request.value.revision));
+    if (request?.$case === "request_range") checkRevision(view, toSafe(request.value.revision));
     else if (request?.$case === "request_txn") {
       checkRanges(view, decision.nested[nested++] as Decision);
     }
   }
+}
+
+/** Stricter than a range alone, as in etcd: a negative revision is "compacted" here. */
+function checkRevision(view: KvView, revision: number): void {
+  if (revision === 0) return;
+  const oldest = view.compactRevision === 0 ? -1 : view.compactRevision;
+  if (revision < oldest) throw new KvError("compacted");
+  readRevision(view, revision);
 }
 
 function execute(view: KvView | KvWriter, decision: Decision): TxnOutcome {
@@ -161,7 +190,8 @@ function holds(view: KvView, compare: Compare): boolean {
   const target = { key: compare.key, rangeEnd: compare.range_end, revision: view.revision };
   scanLive(view, target, (history, place) => {
     found = true;
-    if (all) all = matches(compare, decodeKeyValue(view.row(history, place)));
+    all = matches(compare, decodeKeyValue(view.row(history, place)));
+    return all;
   });
   if (found) return all;
   return compare.target !== Target.VALUE && matches(compare, absent);
@@ -204,12 +234,4 @@ function orderOf(compare: Compare, kv: KeyValueFields): number {
     default:
       return 0;
   }
-}
-
-function liveKv(view: KvView, key: Uint8Array): KvBytes | undefined {
-  let kv: KvBytes | undefined;
-  scanLive(view, { key, rangeEnd: empty, revision: view.revision }, (history, place) => {
-    kv = view.row(history, place);
-  });
-  return kv;
 }

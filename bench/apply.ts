@@ -1,0 +1,102 @@
+/**
+ * What applying one entry costs, without raft, log and network: puts of 256-byte values into the
+ * state machine on LMDB, with a backend commit every `commitEvery` entries as in production.
+ *
+ *   npx tsx bench/apply.ts [entries] [distinct keys]
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { EntryEncoder } from "../src/member/request-codec.js";
+import type { Backend } from "../src/platform/backend.js";
+import { nodeHash } from "../src/platform/node/hash.js";
+import { createLmdbBackendStore } from "../src/platform/node/lmdb-backend.js";
+import { EntryType } from "../src/raft/types.js";
+import { createMachine } from "../src/state/machine.js";
+import type { Machine } from "../src/state/types.js";
+import { PutRequest } from "../src/wire/gen/rpc.js";
+
+const entries = Number(process.argv[2] ?? 200_000);
+const keys = Number(process.argv[3] ?? 10_000);
+const valueBytes = 256;
+const commitEvery = 2_000;
+const putField = 4;
+
+function encodeEntries(): Uint8Array[] {
+  const encoder = new EntryEncoder(0x1122334455667788n);
+  const value = Buffer.alloc(valueBytes, 0x61);
+  return Array.from({ length: keys }, (_, at) => {
+    const key = Buffer.from(`/registry/pods/default/pod-${String(at).padStart(8, "0")}`);
+    return encoder.encode(
+      at + 1,
+      putField,
+      PutRequest.encode({
+        key,
+        value,
+        lease: 0n,
+        prev_kv: false,
+        ignore_value: false,
+        ignore_lease: false,
+      }).finish(),
+    );
+  });
+}
+
+function commit(backend: Backend): Promise<void> {
+  return new Promise((resolve, reject) => {
+    backend.commit((error) => (error === undefined ? resolve() : reject(error)));
+  });
+}
+
+/** Microseconds of `apply` alone, per entry. */
+async function run(machine: Machine, backend: Backend, data: readonly Uint8Array[]) {
+  let spentMs = 0;
+  for (let done = 0; done < entries; done += commitEvery) {
+    const startMs = performance.now();
+    for (let at = done; at < done + commitEvery; at++) {
+      machine.apply({
+        index: machine.appliedIndex + 1,
+        term: 1,
+        type: EntryType.normal,
+        data: data[(at * 7919) % data.length] as Uint8Array,
+      });
+    }
+    spentMs += performance.now() - startMs;
+    await commit(backend);
+  }
+  return (spentMs * 1_000) / entries;
+}
+
+const folder = mkdtempSync(join(tmpdir(), "lockstep-bench-"));
+try {
+  const backend = createLmdbBackendStore(folder).open("state");
+  const machine = createMachine(backend, nodeHash.sha256);
+  machine.bootstrap({
+    clusterId: 1n,
+    confState: {
+      voters: [1n],
+      learners: [],
+      votersOutgoing: [],
+      learnersNext: [],
+      autoLeave: false,
+    },
+    members: [{ id: 1n, name: "a", peerUrls: [], clientUrls: [], isLearner: false }],
+    index: 1,
+    term: 1,
+  });
+  const data = encodeEntries();
+  const warmUp = await run(machine, backend, data);
+  const heapBefore = process.memoryUsage().heapUsed;
+  const perEntry = await run(machine, backend, data);
+  const startMs = performance.now();
+  createMachine(backend, nodeHash.sha256);
+  const restoreMs = performance.now() - startMs;
+  console.log(`apply of a put: ${perEntry.toFixed(2)} us (first run ${warmUp.toFixed(2)} us)`);
+  console.log(`restore of ${machine.kv.revision() - 1} rows: ${restoreMs.toFixed(0)} ms`);
+  console.log(
+    `heap: ${(heapBefore / 1e6).toFixed(0)} MB before, ${(process.memoryUsage().heapUsed / 1e6).toFixed(0)} MB after`,
+  );
+  await new Promise<void>((resolve) => backend.close(resolve));
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}

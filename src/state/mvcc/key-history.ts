@@ -1,0 +1,107 @@
+/**
+ * The revisions of one key, ascending. The newest lies in the object itself, because most keys have
+ * no other; a tombstone among them ends one life of the key, and the next put begins another.
+ *
+ * A place counts the revisions from the oldest that compaction has left: places of a history stay
+ * valid until the next change of it.
+ */
+export class KeyHistory {
+  /** Of the current life; both 0 while the key is deleted. */
+  createRevision = 0;
+  version = 0;
+  /** The newest revision; 0: none at all. */
+  #main = 0;
+  /** Sub revision of the newest; a tombstone's is stored as its complement, thus negative. */
+  #sub = 0;
+  /** The others: main, sub, main, sub, ... */
+  #older: number[] | undefined;
+
+  isAlive(): boolean {
+    return this.version > 0;
+  }
+
+  isEmpty(): boolean {
+    return this.#main === 0;
+  }
+
+  /** How many places there are. */
+  get count(): number {
+    if (this.#main === 0) return 0;
+    return this.#older === undefined ? 1 : (this.#older.length >> 1) + 1;
+  }
+
+  put(main: number, sub: number): void {
+    this.#push(main, sub);
+    if (this.version === 0) this.createRevision = main;
+    this.version++;
+  }
+
+  delete(main: number, sub: number): void {
+    this.#push(main, ~sub);
+    this.createRevision = 0;
+    this.version = 0;
+  }
+
+  /** Forgets the oldest `count` places. */
+  dropFirst(count: number): void {
+    if (count >= this.count) {
+      this.#main = 0;
+      this.#older = undefined;
+    } else if (count > 0) {
+      const older = this.#older as number[];
+      // A fresh array: the old one keeps the room of its longest time.
+      this.#older = older.length === 2 * count ? undefined : older.slice(2 * count);
+    }
+  }
+
+  main(place: number): number {
+    const older = this.#older;
+    if (older === undefined || 2 * place === older.length) return this.#main;
+    return older[2 * place] as number;
+  }
+
+  sub(place: number): number {
+    const sub = this.#storedSub(place);
+    return sub < 0 ? ~sub : sub;
+  }
+
+  isTombstone(place: number): boolean {
+    return this.#storedSub(place) < 0;
+  }
+
+  /** Place of the newest revision <= `main`, or -1. */
+  placeAt(main: number): number {
+    let high = this.count - 1;
+    if (high < 0 || this.#main <= main) return high;
+    const older = this.#older;
+    if (older === undefined) return -1;
+    let low = 0;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((older[2 * middle] as number) <= main) low = middle + 1;
+      else high = middle;
+    }
+    return low - 1;
+  }
+
+  /** Place of the version that readers at `main` see, or -1: none, or deleted. */
+  liveAt(main: number): number {
+    const place = this.placeAt(main);
+    return place >= 0 && this.isTombstone(place) ? -1 : place;
+  }
+
+  #storedSub(place: number): number {
+    const older = this.#older;
+    if (older === undefined || 2 * place === older.length) return this.#sub;
+    return older[2 * place + 1] as number;
+  }
+
+  #push(main: number, sub: number): void {
+    if (this.#main !== 0) {
+      if (this.#older === undefined) this.#older = [this.#main, this.#sub];
+      else this.#older.push(this.#main, this.#sub);
+    }
+    this.#main = main;
+    this.#sub = sub;
+  }
+}

@@ -1,0 +1,232 @@
+/**
+ * A B+ tree from key texts to histories that also counts the keys alive below each node: so the
+ * keys of a range can be counted without visiting them. Entries lie in the leaves; an inner node
+ * knows the lower bound of each child. Nodes hold at most `nodeMax` entries; a node that gets small
+ * is joined to a neighbour when both fit into half a node.
+ */
+import type { KeyHistory } from "./key-history.js";
+
+/** Latin1 text of a key's bytes: compares as the bytes do. */
+export type KeyText = string;
+
+const nodeMax = 64;
+
+class Node {
+  /** Of a leaf: the keys. Of an inner node: a lower bound of each child (the first one's unused). */
+  readonly keys: KeyText[];
+  readonly histories: KeyHistory[] | undefined;
+  readonly children: Node[] | undefined;
+  alive = 0;
+
+  constructor(keys: KeyText[], content: { histories?: KeyHistory[]; children?: Node[] }) {
+    this.keys = keys;
+    this.histories = content.histories;
+    this.children = content.children;
+    for (const history of content.histories ?? []) if (history.isAlive()) this.alive++;
+    for (const child of content.children ?? []) this.alive += child.alive;
+  }
+}
+
+export class KeyTree {
+  #root = new Node([], { histories: [] });
+
+  /** A tree of these entries, which must be sorted by key. */
+  static of(entries: readonly (readonly [KeyText, KeyHistory])[]): KeyTree {
+    const fill = nodeMax / 2;
+    let level: Node[] = [];
+    for (let at = 0; at < entries.length; at += fill) {
+      const part = entries.slice(at, at + fill);
+      const histories = part.map(([, history]) => history);
+      level.push(
+        new Node(
+          part.map(([key]) => key),
+          { histories },
+        ),
+      );
+    }
+    while (level.length > 1) {
+      const above: Node[] = [];
+      for (let at = 0; at < level.length; at += fill) {
+        const children = level.slice(at, at + fill);
+        above.push(
+          new Node(
+            children.map((child) => child.keys[0] as KeyText),
+            { children },
+          ),
+        );
+      }
+      level = above;
+    }
+    const tree = new KeyTree();
+    if (level[0] !== undefined) tree.#root = level[0];
+    return tree;
+  }
+
+  /** Keys alive. */
+  get alive(): number {
+    return this.#root.alive;
+  }
+
+  get(key: KeyText): KeyHistory | undefined {
+    let node = this.#root;
+    while (node.children !== undefined) node = node.children[childAt(node, key)] as Node;
+    const at = lowerBound(node.keys, key);
+    return node.keys[at] === key ? node.histories?.[at] : undefined;
+  }
+
+  /** `key` must be absent; `history` is counted as it is now. */
+  insert(key: KeyText, history: KeyHistory): void {
+    const right = this.#insert(this.#root, key, history);
+    if (right === undefined) return;
+    const left = this.#root;
+    const keys = [left.keys[0] as KeyText, right.keys[0] as KeyText];
+    this.#root = new Node(keys, { children: [left, right] });
+  }
+
+  /** The history of `key` began (1) or ended (-1) a life. */
+  addAlive(key: KeyText, change: 1 | -1): void {
+    let node = this.#root;
+    node.alive += change;
+    while (node.children !== undefined) {
+      node = node.children[childAt(node, key)] as Node;
+      node.alive += change;
+    }
+  }
+
+  /** `key` must be present and not alive. */
+  remove(key: KeyText): void {
+    this.#remove(this.#root, key);
+    while (this.#root.children?.length === 1) this.#root = this.#root.children[0] as Node;
+  }
+
+  /** Keys alive before `key`. */
+  aliveBefore(key: KeyText): number {
+    let node = this.#root;
+    let before = 0;
+    while (node.children !== undefined) {
+      const at = childAt(node, key);
+      for (let left = 0; left < at; left++) before += (node.children[left] as Node).alive;
+      node = node.children[at] as Node;
+    }
+    const end = lowerBound(node.keys, key);
+    for (let at = 0; at < end; at++) if (node.histories?.[at]?.isAlive()) before++;
+    return before;
+  }
+
+  /** In key order, from <= key < to (undefined: no end), until `visit` returns false. */
+  scan(
+    range: { readonly from: KeyText; readonly to: KeyText | undefined },
+    visit: (key: KeyText, history: KeyHistory) => boolean,
+  ): void {
+    scanNode(this.#root, range, visit);
+  }
+
+  /** Returns the new right neighbour if `node` had to be split. */
+  #insert(node: Node, key: KeyText, history: KeyHistory): Node | undefined {
+    if (history.isAlive()) node.alive++;
+    if (node.children === undefined) {
+      const at = lowerBound(node.keys, key);
+      node.keys.splice(at, 0, key);
+      node.histories?.splice(at, 0, history);
+    } else {
+      const at = childAt(node, key);
+      const right = this.#insert(node.children[at] as Node, key, history);
+      if (right === undefined) return undefined;
+      node.keys.splice(at + 1, 0, right.keys[0] as KeyText);
+      node.children.splice(at + 1, 0, right);
+    }
+    return node.keys.length > nodeMax ? split(node, key) : undefined;
+  }
+
+  #remove(node: Node, key: KeyText): void {
+    if (node.children === undefined) {
+      const at = lowerBound(node.keys, key);
+      node.keys.splice(at, 1);
+      node.histories?.splice(at, 1);
+      return;
+    }
+    const at = childAt(node, key);
+    this.#remove(node.children[at] as Node, key);
+    joinSmall(node, at);
+  }
+}
+
+/** The right half becomes a node of its own; of keys that arrive in order, only the last. */
+function split(node: Node, inserted: KeyText): Node {
+  const { keys } = node;
+  const at = keys[keys.length - 1] === inserted ? keys.length - 1 : keys.length >> 1;
+  const histories = node.histories?.splice(at);
+  const children = node.children?.splice(at);
+  const right = new Node(keys.splice(at), {
+    ...(histories === undefined ? {} : { histories }),
+    ...(children === undefined ? {} : { children }),
+  });
+  node.alive -= right.alive;
+  return right;
+}
+
+/** Joins the child at `at` with a neighbour if both are small or one is empty. */
+function joinSmall(parent: Node, at: number): void {
+  const children = parent.children as Node[];
+  const left = at > 0 ? at - 1 : 0;
+  const first = children[left] as Node;
+  const second = children[left + 1];
+  if (second === undefined) return;
+  const isOneEmpty = first.keys.length === 0 || second.keys.length === 0;
+  if (!isOneEmpty && first.keys.length + second.keys.length > nodeMax / 2) return;
+  const bound = parent.keys[left + 1] as KeyText;
+  if (first.children !== undefined) second.keys[0] = bound;
+  first.keys.push(...second.keys);
+  first.histories?.push(...(second.histories as KeyHistory[]));
+  first.children?.push(...(second.children as Node[]));
+  first.alive += second.alive;
+  parent.keys.splice(left + 1, 1);
+  children.splice(left + 1, 1);
+}
+
+function scanNode(
+  node: Node,
+  range: { readonly from: KeyText; readonly to: KeyText | undefined },
+  visit: (key: KeyText, history: KeyHistory) => boolean,
+): boolean {
+  const { from, to } = range;
+  if (node.children === undefined) {
+    for (let at = lowerBound(node.keys, from); at < node.keys.length; at++) {
+      const key = node.keys[at] as KeyText;
+      if (to !== undefined && key >= to) return false;
+      if (!visit(key, node.histories?.[at] as KeyHistory)) return false;
+    }
+    return true;
+  }
+  const first = childAt(node, from);
+  for (let at = first; at < node.children.length; at++) {
+    if (at > first && to !== undefined && (node.keys[at] as KeyText) >= to) return false;
+    if (!scanNode(node.children[at] as Node, range, visit)) return false;
+  }
+  return true;
+}
+
+/** Index of the first key >= `key`. */
+function lowerBound(keys: readonly KeyText[], key: KeyText): number {
+  let low = 0;
+  let high = keys.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((keys[middle] as KeyText) < key) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Index of the child that holds `key`, if any does. */
+function childAt(node: Node, key: KeyText): number {
+  const { keys } = node;
+  let low = 1;
+  let high = keys.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((keys[middle] as KeyText) <= key) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
+}
