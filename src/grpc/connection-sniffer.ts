@@ -38,7 +38,7 @@ export function sniff(socket: Socket, protocols: Protocols, timeoutMs = startTim
     const shared = Math.min(head.length, preface.length);
     const isPreface = head.compare(preface, 0, shared, 0, shared) === 0;
     if (isPreface && shared === preface.length) hand(protocols.http2);
-    else if (!isPreface && isMethodLetter(head[0] as number)) hand(protocols.http1);
+    else if (!isPreface && mayBeHttp1(head)) hand(protocols.http1);
     else if (!isPreface) giveUp();
   };
   // Not the idle time of the socket alone: bytes that trickle in do not extend it by much.
@@ -48,6 +48,8 @@ export function sniff(socket: Socket, protocols: Protocols, timeoutMs = startTim
   socket.on("readable", look);
 }
 
-function isMethodLetter(byte: number): boolean {
-  return byte >= 0x41 && byte <= 0x5a;
+/** Node's parser waits for ever on a preface that is none. */
+function mayBeHttp1(head: Buffer): boolean {
+  const first = head[0] as number;
+  return first >= 0x41 && first <= 0x5a && head.toString("latin1", 0, 4) !== "PRI ";
 }

@@ -38,12 +38,18 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const rpc = createGrpcServer(options);
   const injector = rpc.createConnectionInjector(grpc.ServerCredentials.createInsecure());
   const web = createHttpServer(options.http);
+  // It never listens itself, and only then would its limits on slow requests begin to be watched.
+  web.emit("listening");
   web.on("clientError", (_error, socket) => {
     if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
     else socket.destroy();
   });
   const connections = new Connections({
-    http2: (socket) => injector.injectConnection(socket),
+    http2: (socket) => {
+      // A client that closes its side will read no answer either.
+      socket.allowHalfOpen = false;
+      injector.injectConnection(socket);
+    },
     http1: (socket) => web.emit("connection", socket),
   });
   const listeners: NetServer[] = [];
