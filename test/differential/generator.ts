@@ -18,7 +18,7 @@ const LONG_TTL_SECONDS = 50_000;
 function revision(rng: SeededRng): Plain {
   const draw = rng.int(20);
   if (draw === 0) return { back: -1 - rng.int(3) };
-  if (draw === 1) return 1;
+  if (draw === 1) return rng.int(4) - 2;
   return { back: rng.int(draw < 15 ? 12 : 150) };
 }
 
