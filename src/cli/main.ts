@@ -1,0 +1,32 @@
+/** The `lockstep` command: its first word names the subcommand, each of which has its own file. */
+import { runServer } from "./server.js";
+import { printVersion } from "./version.js";
+
+const usage = `Usage: lockstep <command> [flags]
+
+  server   run one member (etcd's flags; see lockstep server --help)
+  version  print the version
+`;
+
+async function main(words: readonly string[]): Promise<number> {
+  const [command, ...rest] = words;
+  switch (command) {
+    case "server":
+      return runServer(rest);
+    case "version":
+    case "--version":
+      return printVersion();
+    case "help":
+    case "--help":
+    case "-h":
+      process.stdout.write(usage);
+      return 0;
+    default:
+      process.stderr.write(
+        command === undefined ? usage : `unknown command "${command}"\n\n${usage}`,
+      );
+      return 2;
+  }
+}
+
+process.exitCode = await main(process.argv.slice(2));

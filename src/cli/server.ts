@@ -1,0 +1,116 @@
+/** `lockstep server`: one member as a process, with etcd's flags, log lines and exit codes. */
+import fs from "node:fs";
+import { flagHelp, parseEnvironment, parseWords, UsageError } from "../config/flags.js";
+import { readConfigFile, resolveConfig, type ServerConfig } from "../config/server-config.js";
+import { type RunningServer, serve } from "../embed.js";
+import { createJsonLog, type Log } from "../log/json-log.js";
+import { printVersion } from "./version.js";
+
+const exitUsage = 2;
+const exitFailed = 1;
+
+export async function runServer(words: readonly string[]): Promise<number> {
+  let config: ServerConfig;
+  const warnings: [string, Record<string, unknown>][] = [];
+  try {
+    const parsed = parseWords(words);
+    if (parsed.wants === "help") {
+      process.stdout.write(flagHelp());
+      return 0;
+    }
+    if (parsed.wants === "version") return printVersion();
+    config = resolveConfig(gather(parsed.values, warnings));
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    process.stderr.write(`${error.message}\nRun "lockstep server --help" for the flags.\n`);
+    return exitUsage;
+  }
+  const log = createJsonLog({
+    level: config.logLevel,
+    caller: "lockstep/server",
+    unixMs: Date.now,
+    write: openOutput(config.logOutput),
+  });
+  for (const [message, fields] of warnings) log("warn", message, fields);
+  log("info", "Running: ", { args: process.argv.slice(1) });
+  return run(config, log);
+}
+
+/** A configuration file stands alone; else flags beat variables. */
+function gather(
+  given: ReadonlyMap<string, string>,
+  warnings: [string, Record<string, unknown>][],
+): ReadonlyMap<string, string> {
+  const environment = parseEnvironment(process.env);
+  const file = given.get("config-file") ?? environment.values.get("config-file");
+  if (file !== undefined && file !== "") {
+    try {
+      return readConfigFile(fs.readFileSync(file, "utf8"));
+    } catch (error) {
+      if (error instanceof UsageError) throw error;
+      throw new UsageError(`cannot read the configuration file: ${(error as Error).message}`);
+    }
+  }
+  for (const name of environment.unknown) {
+    warnings.push(["unrecognized environment variable", { "environment-variable": name }]);
+  }
+  for (const [name, value] of environment.values) {
+    if (!given.has(name)) continue;
+    warnings.push([
+      "conflicting environment variable is shadowed by corresponding command-line flag",
+      { flag: name, "environment-value": value },
+    ]);
+  }
+  return new Map([...environment.values, ...given]);
+}
+
+async function run(config: ServerConfig, log: Log): Promise<number> {
+  let server: RunningServer;
+  try {
+    server = await serve(config, log);
+  } catch (error) {
+    log("fatal", "failed to start", { error: (error as Error).message });
+    return exitFailed;
+  }
+  let isStopping = false;
+  const stop = (signal: NodeJS.Signals): void => {
+    if (isStopping) return;
+    isStopping = true;
+    log("info", "received signal; shutting down", { signal });
+    void server.stop();
+  };
+  process.on("SIGTERM", stop);
+  process.on("SIGINT", stop);
+  // A launcher that dies without a word must not leave its members behind.
+  if (process.send !== undefined) process.on("disconnect", () => stop("SIGTERM"));
+  server.ready.then(
+    () => {
+      log("info", "ready to serve client requests", {});
+      for (const { host, port } of server.addresses()) {
+        log("warn", "serving client traffic insecurely; this is strongly discouraged!", {
+          traffic: "grpc+http",
+          address: `${host}:${port}`,
+        });
+      }
+      process.send?.({ kind: "ready" });
+    },
+    (error: Error) => {
+      log("fatal", "cannot listen for clients", { error: error.message });
+      process.exit(exitFailed);
+    },
+  );
+  const cause = await server.stopped;
+  if (cause.error === undefined) return 0;
+  log("fatal", "the member stopped on an error", { error: cause.error.message });
+  return exitFailed;
+}
+
+function openOutput(output: string): (line: string) => void {
+  const [first] = output.split(",");
+  if (first === "stdout") return (line) => void process.stdout.write(line);
+  if (first === "default" || first === "stderr" || first === undefined) {
+    return (line) => void process.stderr.write(line);
+  }
+  const handle = fs.openSync(first, "a");
+  return (line) => void fs.writeSync(handle, line);
+}

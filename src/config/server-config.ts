@@ -1,0 +1,213 @@
+/**
+ * From given texts to a checked configuration. Every mistake is an error that says what to change;
+ * nothing is guessed.
+ */
+import { parse as parseYaml } from "yaml";
+import { defaultMemberConfig, type MemberConfig } from "../member/config.js";
+import { type Flag, findFlag, flags, UsageError, unknownFlag } from "./flags.js";
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface ServerConfig {
+  readonly dataDir: string;
+  readonly listenPeers: readonly Address[];
+  readonly listenClients: readonly Address[];
+  readonly logLevel: "debug" | "info" | "warn" | "error";
+  readonly logOutput: string;
+  readonly member: MemberConfig;
+}
+
+const defaultQuotaBytes = 2 * 1024 * 1024 * 1024;
+const electionMsMax = 50_000;
+const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+
+/** Keys of a YAML file are the flags' names; numbers of durations are nanoseconds. @throws UsageError */
+export function readConfigFile(text: string): Map<string, string> {
+  let document: unknown;
+  try {
+    document = parseYaml(text);
+  } catch (error) {
+    throw new UsageError(`the configuration file is no YAML: ${(error as Error).message}`);
+  }
+  if (typeof document !== "object" || document === null || Array.isArray(document)) {
+    throw new UsageError("the configuration file must hold keys and values");
+  }
+  const values = new Map<string, string>();
+  for (const [key, value] of Object.entries(document)) {
+    const known = findFlag(key);
+    if (known === undefined) throw new UsageError(`configuration file: ${unknownFlag(key)}`);
+    const isNanoseconds = known.kind === "duration" && typeof value === "number";
+    values.set(known.name, isNanoseconds ? `${value / 1e6}ms` : String(value));
+  }
+  return values;
+}
+
+/** `given` by flag name. @throws UsageError */
+export function resolveConfig(given: ReadonlyMap<string, string>): ServerConfig {
+  const values = new Values(given);
+  const name = values.text("name");
+  const advertisePeerUrls = values.urls("initial-advertise-peer-urls");
+  const initialCluster = values.cluster(name, advertisePeerUrls);
+  const heartbeatMs = values.positive("heartbeat-interval");
+  const electionMs = values.positive("election-timeout");
+  if (electionMs < 5 * heartbeatMs) {
+    throw new UsageError(
+      `--election-timeout[${electionMs}ms] should be at least as 5 times as --heartbeat-interval[${heartbeatMs}ms]`,
+    );
+  }
+  if (electionMs > electionMsMax) {
+    throw new UsageError(
+      `--election-timeout[${electionMs}ms] is too long, and should be set less than ${electionMsMax}ms`,
+    );
+  }
+  const quota = values.integer("quota-backend-bytes");
+  return {
+    dataDir: values.text("data-dir") || `${name}.etcd`,
+    listenPeers: values.addresses("listen-peer-urls"),
+    listenClients: values.addresses("listen-client-urls"),
+    logLevel: values.choice("log-level", ["debug", "info", "warn", "error"]),
+    logOutput: values.text("log-outputs"),
+    member: {
+      ...defaultMemberConfig,
+      name,
+      initialCluster,
+      initialClusterState: values.choice("initial-cluster-state", ["new", "existing"]),
+      initialClusterToken: values.text("initial-cluster-token"),
+      advertisePeerUrls,
+      advertiseClientUrls: values.urls("advertise-client-urls"),
+      heartbeatMs,
+      electionMs,
+      preVote: values.boolean("pre-vote"),
+      strictReconfigCheck: values.boolean("strict-reconfig-check"),
+      learnersMax: values.positive("max-learners"),
+      snapshotCount: values.positive("snapshot-count"),
+      snapshotCatchupEntries: values.positive("snapshot-catchup-entries"),
+      backendBatchMs: values.duration("backend-batch-interval"),
+      backendBatchLimit: values.positive("backend-batch-limit"),
+      compactionBatchLimit: values.positive("compaction-batch-limit"),
+      compactionSleepMs: values.duration("compaction-sleep-interval"),
+      limits: {
+        requestBytesMax: values.positive("max-request-bytes"),
+        txnOpsMax: values.positive("max-txn-ops"),
+        quotaBytes: quota === 0 ? defaultQuotaBytes : Math.max(0, quota),
+        progressNotifyMs: Math.max(100, values.duration("watch-progress-notify-interval")),
+      },
+    },
+  };
+}
+
+class Values {
+  readonly #given: ReadonlyMap<string, string>;
+
+  constructor(given: ReadonlyMap<string, string>) {
+    this.#given = given;
+  }
+
+  text(name: string): string {
+    return this.#given.get(name) ?? (flags.find((flag) => flag.name === name) as Flag).initial;
+  }
+
+  integer(name: string): number {
+    const text = this.text(name);
+    const value = Number(text);
+    if (!/^-?\d+$/.test(text) || !Number.isSafeInteger(value)) {
+      throw new UsageError(`invalid value "${text}" for flag -${name}: it must be a whole number`);
+    }
+    return value;
+  }
+
+  positive(name: string): number {
+    const value = this.integer(name);
+    if (value > 0) return value;
+    throw new UsageError(`invalid value "${value}" for flag -${name}: it must be above 0`);
+  }
+
+  boolean(name: string): boolean {
+    const text = this.text(name).toLowerCase();
+    if (["true", "t", "1"].includes(text)) return true;
+    if (["false", "f", "0"].includes(text)) return false;
+    throw new UsageError(`invalid boolean value "${text}" for -${name}: true or false`);
+  }
+
+  /** Milliseconds, from Go's form: 1h30m, 100ms, 1.5s. */
+  duration(name: string): number {
+    const text = this.text(name);
+    const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)];
+    if (parts.length === 0 || parts.map((part) => part[0]).join("") !== text) {
+      throw new UsageError(
+        `invalid value "${text}" for flag -${name}: a duration like 100ms or 10m`,
+      );
+    }
+    return parts.reduce((sum, part) => sum + Number(part[1]) * (unitMs[part[2] as string] ?? 0), 0);
+  }
+
+  choice<T extends string>(name: string, allowed: readonly T[]): T {
+    const text = this.text(name) as T;
+    if (allowed.includes(text)) return text;
+    throw new UsageError(
+      `invalid value "${text}" for flag -${name}: it must be one of ${allowed.join(", ")}`,
+    );
+  }
+
+  /** As given, without a trailing slash, sorted: their order means nothing. */
+  urls(name: string): string[] {
+    return this.text(name)
+      .split(",")
+      .map((text) => parseUrl(text.trim(), name))
+      .sort();
+  }
+
+  addresses(name: string): Address[] {
+    return this.urls(name).map((text) => {
+      const url = new URL(text);
+      return { host: url.hostname.replace(/^\[|\]$/g, ""), port: Number(url.port) };
+    });
+  }
+
+  /** --initial-cluster, which must name this member with its own peer URLs. */
+  cluster(self: string, peerUrls: readonly string[]): MemberConfig["initialCluster"] {
+    const text = this.text("initial-cluster") || peerUrls.map((url) => `${self}=${url}`).join(",");
+    const members = new Map<string, string[]>();
+    for (const part of text.split(",")) {
+      const at = part.indexOf("=");
+      if (at <= 0) throw new UsageError(`invalid --initial-cluster: "${part}" is not name=URL`);
+      const name = part.slice(0, at).trim();
+      const urls = members.get(name) ?? [];
+      urls.push(parseUrl(part.slice(at + 1).trim(), "initial-cluster"));
+      members.set(name, urls);
+    }
+    const own = members.get(self)?.sort();
+    if (own === undefined) {
+      throw new UsageError(
+        `couldn't find local name "${self}" in the initial cluster configuration`,
+      );
+    }
+    if (own.join(",") !== peerUrls.join(",")) {
+      throw new UsageError(
+        `--initial-cluster has ${self}=${own.join(",")} but missing from --initial-advertise-peer-urls=${peerUrls.join(",")}`,
+      );
+    }
+    return [...members].map(([name, urls]) => ({ name, peerUrls: urls.sort() }));
+  }
+}
+
+/** @throws UsageError */
+function parseUrl(text: string, name: string): string {
+  const fail = (why: string): UsageError =>
+    new UsageError(`invalid value "${text}" for flag -${name}: ${why}`);
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch {
+    throw fail("it must be a URL like http://127.0.0.1:2379");
+  }
+  if (url.protocol === "https:") throw fail("TLS is not supported yet: use http://");
+  if (url.protocol !== "http:") throw fail("the scheme must be http");
+  // URL drops the default port 80; etcd wants every port written.
+  if (!/:\d+\/?$/.test(text)) throw fail("it must have a port");
+  if (url.pathname !== "/" || url.search !== "") throw fail("it must not have a path");
+  return text.replace(/\/$/, "");
+}

@@ -1,0 +1,90 @@
+/** A whole server in this process: platform, member, gRPC and HTTP. The CLI and the library use it. */
+
+import { httpHandler } from "./api/http-handler.js";
+import { allMethods } from "./api/services.js";
+import type { ServerConfig } from "./config/server-config.js";
+import type { Server } from "./grpc/call.js";
+import { CallCounters } from "./grpc/call-counters.js";
+import { startServer } from "./grpc/grpc-js-server.js";
+import type { RunningMember } from "./member/member.js";
+import { startMember } from "./member/start.js";
+import { rpcMetrics } from "./metrics/rpc-metrics.js";
+import { nodeClock } from "./platform/node/clock.js";
+import { nodeHash } from "./platform/node/hash.js";
+import { createNodePlatform } from "./platform/node/platform.js";
+import { processMetrics } from "./platform/node/process-metrics.js";
+import type { Platform } from "./platform/platform.js";
+
+/** gRPC's own overhead above the largest request, as etcd allows it. */
+const receiveOverheadBytes = 512 * 1024;
+const graceMs = 500;
+
+export interface RunningServer {
+  readonly member: RunningMember;
+  /** Where clients are served, once `ready`. */
+  readonly addresses: () => readonly { readonly host: string; readonly port: number }[];
+  /** Resolves when clients are served. */
+  readonly ready: Promise<void>;
+  /** Resolves when it has stopped, for whatever reason. */
+  readonly stopped: Promise<{ readonly removed: boolean; readonly error: Error | undefined }>;
+  stop(): Promise<void>;
+}
+
+/** @throws StartError, DamageError, or the system's error */
+export async function serve(config: ServerConfig, log: Platform["log"]): Promise<RunningServer> {
+  const { platform, listener } = await createNodePlatform({
+    dataDir: config.dataDir,
+    listenPeers: config.listenPeers,
+    log,
+  });
+  const member = await new Promise<RunningMember>((resolve, reject) => {
+    startMember(platform, config.member, (result) => {
+      if (result instanceof Error) reject(result);
+      else resolve(result);
+    });
+  }).catch((error: unknown) => {
+    listener.close();
+    throw error;
+  });
+  let server: Server | undefined;
+  const stopped = new Promise<{ removed: boolean; error: Error | undefined }>((resolve) => {
+    member.onStopped((cause) => {
+      void (server?.close(0) ?? Promise.resolve()).then(() => resolve(cause));
+    });
+  });
+  const ready = new Promise<void>((resolve) => member.onReady(resolve)).then(async () => {
+    server = await listenForClients(config, member, log);
+  });
+  ready.catch(() => {});
+  return {
+    member,
+    addresses: () => server?.addresses ?? [],
+    ready,
+    stopped,
+    stop: async () => {
+      await new Promise<void>((resolve) => member.stop(resolve));
+      await server?.close(graceMs);
+    },
+  };
+}
+
+function listenForClients(
+  config: ServerConfig,
+  member: RunningMember,
+  log: Platform["log"],
+): Promise<Server> {
+  const methods = allMethods(member, nodeHash);
+  const counters = new CallCounters();
+  return startServer({
+    listen: config.listenClients,
+    methods,
+    http: httpHandler({
+      member,
+      moreMetrics: () => [...rpcMetrics(counters.all()), ...processMetrics()],
+    }),
+    maxReceiveBytes: member.limits.requestBytesMax + receiveOverheadBytes,
+    log,
+    counters,
+    wallMs: nodeClock.unixMs,
+  });
+}
