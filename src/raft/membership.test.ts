@@ -53,6 +53,18 @@ describe("configuration changes", () => {
     expect(lone.log.entries(5, 6, 999)?.[0]?.type).toBe(EntryType.confChangeV2);
   });
 
+  test("one that is dropped with its proposal is not pending", () => {
+    const lone = new LoneNode({ uncommittedBytesMax: 4 })
+      .elect()
+      .acknowledge(2n, 2)
+      .propose("1234");
+    const add = change("auto", ["addVoter", 4]);
+    expect(() => proposeChange(lone, add)).toThrow("overloaded");
+    lone.acknowledge(2n, 3);
+    proposeChange(lone, add);
+    expect(lone.log.entries(4, 5, 999)?.[0]?.type).toBe(EntryType.confChangeV2);
+  });
+
   test("a new leader waits until its whole log is applied: a change may be in it", () => {
     const lone = new LoneNode({ terms: [1, 1] }).elect();
     proposeChange(lone, change("auto", ["addVoter", 4]));

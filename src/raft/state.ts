@@ -5,7 +5,7 @@
 import { invariant } from "../base/invariant.js";
 import type { Rng } from "../platform/rng.js";
 import { RaftLog } from "./log/raft-log.js";
-import { makeMessage } from "./message.js";
+import { type MessageFields, makeMessage } from "./message.js";
 import { ReadRounds } from "./read-rounds.js";
 import { ProgressTracker } from "./tracker/progress-tracker.js";
 import type {
@@ -79,15 +79,14 @@ export class RaftState {
   }
 
   /** Sends with our id and term; forwarded requests keep their origin and carry no term. */
-  send(fields: Partial<Message> & { readonly type: MessageType; readonly to: bigint }): void {
-    const { type, to } = fields;
+  send(fields: MessageFields): void {
+    const message = makeMessage(fields);
+    const { type, to } = message;
+    if (message.from === 0n) message.from = this.id;
     const isVote = isVoteType(type);
-    invariant(isVote === (fields.term !== undefined), "votes, and only they, set the term", () => ({
-      type,
-    }));
+    invariant(isVote === message.term > 0, "votes, and only they, set the term", () => ({ type }));
     const isTermless = type === "MsgProp" || type === "MsgReadIndex";
-    const term = isVote ? fields.term : isTermless ? 0 : this.term;
-    const message = makeMessage({ ...fields, from: fields.from ?? this.id, term: term ?? 0 });
+    if (!isVote && !isTermless) message.term = this.term;
     if (promisesDurability(type)) {
       this.messagesAfterAppend.push(message);
       return;
