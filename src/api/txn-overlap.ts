@@ -2,7 +2,8 @@
  * etcd's rule against two writes of one key in a transaction: two puts of it, or a put inside a
  * deleted range. Deletes may overlap each other, and so may the two branches of one nested
  * transaction. The order of etcd's walk is kept, because it decides what goes through: deletes of
- * this level, then nested transactions one after the other, then puts of this level.
+ * this level, then nested transactions one after the other, then puts of this level. A delete of
+ * everything from a key on is not seen here, as in etcd: its end, a zero byte, sorts before the key.
  */
 import { KvError } from "../base/errors.js";
 import type { RequestOp, TxnRequest } from "../wire/gen/rpc.js";
