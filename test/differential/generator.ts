@@ -155,7 +155,7 @@ const INVALID: readonly ((rng: SeededRng) => Operation)[] = [
 
 function compaction(rng: SeededRng): Fields {
   const fields: Draft = { revision: { back: rng.int(rng.chance(70) ? 40 : 4) } };
-  if (rng.chance(50)) fields.physical = true;
+  if (rng.chance(20)) fields.physical = true;
   return fields;
 }
 
@@ -176,7 +176,7 @@ function operation(rng: SeededRng): Operation {
   if (draw < 80) return { call: "txn", fields: txn(rng, 0) };
   if (draw < 91) return lease(rng);
   if (draw < 93) return { call: "compact", fields: compaction(rng) };
-  if (draw < 96) return { call: "hashKv", fields: { revision: revision(rng) } };
+  if (draw < 96) return { call: "hashKv", fields: { revision: { back: rng.int(100) } } };
   return rng.pick(INVALID)(rng);
 }
 
