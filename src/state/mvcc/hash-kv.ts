@@ -63,7 +63,8 @@ export class HashKvJob implements Job<HashKv> {
     if (!isOver) return undefined;
     return {
       hash: this.#hash,
-      compactRevision: this.#compactRevision,
+      // etcd says -1 before the first compaction.
+      compactRevision: this.#compactRevision === 0 ? -1 : this.#compactRevision,
       hashRevision: this.#revision,
     };
   }
