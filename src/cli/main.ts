@@ -1,9 +1,11 @@
 /** The `lockstep` command: its first word names the subcommand, each of which has its own file. */
+import { runDev } from "./dev.js";
 import { runServer } from "./server.js";
 import { printVersion } from "./version.js";
 
 const usage = `Usage: lockstep <command> [flags]
 
+  dev      three members on this machine, for development
   server   run one member (etcd's flags; see lockstep server --help)
   version  print the version
 `;
@@ -13,6 +15,8 @@ async function main(words: readonly string[]): Promise<number> {
   switch (command) {
     case "server":
       return runServer(rest);
+    case "dev":
+      return runDev(rest);
     case "version":
     case "--version":
       return printVersion();

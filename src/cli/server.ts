@@ -100,6 +100,8 @@ async function run(config: ServerConfig, log: Log): Promise<number> {
     },
   );
   const cause = await server.stopped;
+  // An open channel to the launcher would keep this process alive.
+  if (process.connected) process.disconnect();
   if (cause.error === undefined) return 0;
   log("fatal", "the member stopped on an error", { error: cause.error.message });
   return exitFailed;

@@ -1,0 +1,182 @@
+/**
+ * `lockstep dev`: a cluster of three members on this machine, each a process of its own, with its
+ * data below `.lockstep/` of the current folder. The ports chosen at the first start are kept, so
+ * that it comes back with its data. The members end with the launcher, however that ends.
+ */
+import { type ChildProcess, fork } from "node:child_process";
+import fs from "node:fs";
+import net from "node:net";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+
+const folder = ".lockstep";
+const portsFile = path.join(folder, "dev.json");
+const host = "127.0.0.1";
+const wantedPorts = [
+  { name: "m1", client: 2379, peer: 2380 },
+  { name: "m2", client: 22379, peer: 22380 },
+  { name: "m3", client: 32379, peer: 32380 },
+] as const;
+const killAfterMs = 10_000;
+
+interface Place {
+  readonly name: string;
+  readonly client: number;
+  readonly peer: number;
+}
+
+export async function runDev(words: readonly string[]): Promise<number> {
+  if (words.length > 0) {
+    process.stderr.write(`lockstep dev takes no arguments, but got: ${words.join(" ")}\n`);
+    return 2;
+  }
+  fs.mkdirSync(folder, { recursive: true });
+  const places = await choosePlaces();
+  if (typeof places === "string") {
+    process.stderr.write(places);
+    return 1;
+  }
+  const cluster = new DevCluster(places);
+  const ends = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  for (const signal of ends) process.on(signal, () => cluster.stop());
+  return cluster.run();
+}
+
+/** The kept ports, else the usual ones, else free ones; text: why it cannot be. */
+async function choosePlaces(): Promise<readonly Place[] | string> {
+  if (fs.existsSync(portsFile)) {
+    const kept = JSON.parse(fs.readFileSync(portsFile, "utf8")) as Place[];
+    for (const place of kept) {
+      for (const port of [place.client, place.peer]) {
+        if (await isFree(port)) continue;
+        return `Port ${port} of member ${place.name} is taken, and the data in ${folder}/ belongs to it.\nEnd the other program, or remove ${folder}/ to begin anew on other ports.\n`;
+      }
+    }
+    return kept;
+  }
+  const places: Place[] = [];
+  for (const wanted of wantedPorts) {
+    const client = (await isFree(wanted.client)) ? wanted.client : await freePort();
+    const peer = (await isFree(wanted.peer)) ? wanted.peer : await freePort();
+    if (client !== wanted.client || peer !== wanted.peer) {
+      const usual = `${wanted.client}/${wanted.peer}`;
+      process.stdout.write(`${wanted.name}: ports ${usual} are taken, using ${client}/${peer}\n`);
+    }
+    places.push({ name: wanted.name, client, peer });
+  }
+  fs.writeFileSync(portsFile, `${JSON.stringify(places, null, 2)}\n`);
+  return places;
+}
+
+class DevCluster {
+  readonly #places: readonly Place[];
+  readonly #children = new Map<string, ChildProcess>();
+  readonly #ready = new Set<string>();
+  #isStopping = false;
+  #failed = false;
+  #done: (code: number) => void = () => {};
+
+  constructor(places: readonly Place[]) {
+    this.#places = places;
+  }
+
+  run(): Promise<number> {
+    const initialCluster = this.#places.map(({ name, peer }) => `${name}=${url(peer)}`).join(",");
+    for (const place of this.#places) this.#start(place, initialCluster);
+    return new Promise((resolve) => {
+      this.#done = resolve;
+    });
+  }
+
+  stop(): void {
+    if (this.#isStopping) return;
+    this.#isStopping = true;
+    process.stdout.write("\nStopping; the data stays in .lockstep/\n");
+    for (const child of this.#children.values()) child.kill("SIGTERM");
+    setTimeout(() => {
+      for (const child of this.#children.values()) child.kill("SIGKILL");
+    }, killAfterMs).unref();
+  }
+
+  #start(place: Place, initialCluster: string): void {
+    const main = fileURLToPath(new URL("./main.js", import.meta.url));
+    const logFile = path.join(folder, `${place.name}.log`);
+    const log = fs.openSync(logFile, "a");
+    const child = fork(
+      main,
+      [
+        "server",
+        `--name=${place.name}`,
+        `--data-dir=${path.join(folder, place.name)}`,
+        `--listen-client-urls=${url(place.client)}`,
+        `--advertise-client-urls=${url(place.client)}`,
+        `--listen-peer-urls=${url(place.peer)}`,
+        `--initial-advertise-peer-urls=${url(place.peer)}`,
+        `--initial-cluster=${initialCluster}`,
+        "--initial-cluster-token=lockstep-dev",
+      ],
+      // Apart from the terminal's group, so that ctrl-C reaches the launcher alone. The channel's
+      // end tells a member that its launcher is gone.
+      { stdio: ["ignore", log, log, "ipc"], detached: true },
+    );
+    fs.closeSync(log);
+    this.#children.set(place.name, child);
+    child.on("message", () => this.#becameReady(place.name));
+    child.on("exit", (code, signal) => this.#ended(place, logFile, signal ?? code));
+  }
+
+  #becameReady(name: string): void {
+    this.#ready.add(name);
+    if (this.#ready.size < this.#places.length) return;
+    const endpoints = this.#places.map(({ client }) => `${host}:${client}`).join(",");
+    process.stdout.write(
+      [
+        "",
+        "A cluster of three members is ready.",
+        `  endpoints  ${endpoints}`,
+        `  data       ${folder}/   logs  ${folder}/m1.log ...`,
+        "",
+        "Try, in another terminal:",
+        `  etcdctl --endpoints ${endpoints} put greeting hello`,
+        `  etcdctl --endpoints ${endpoints} get greeting`,
+        `  etcdctl --endpoints ${endpoints} endpoint status -w table`,
+        "  (without etcdctl: bin/lockstep ctl with the same words)",
+        "",
+        "ctrl-C stops it; the next start comes back with its data.",
+        "",
+      ].join("\n"),
+    );
+  }
+
+  #ended(place: Place, logFile: string, how: string | number | null): void {
+    this.#children.delete(place.name);
+    if (!this.#isStopping) {
+      this.#failed = true;
+      process.stderr.write(`Member ${place.name} ended (${how}): see ${logFile}\n`);
+    }
+    if (this.#children.size === 0) this.#done(this.#failed ? 1 : 0);
+  }
+}
+
+function url(port: number): string {
+  return `http://${host}:${port}`;
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = net.createServer();
+    probe.once("error", () => resolve(false));
+    probe.listen(port, host, () => probe.close(() => resolve(true)));
+  });
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = net.createServer();
+    probe.once("error", reject);
+    probe.listen(0, host, () => {
+      const { port } = probe.address() as net.AddressInfo;
+      probe.close(() => resolve(port));
+    });
+  });
+}
