@@ -234,6 +234,19 @@ describe("read points [thesis 6.4]", () => {
     expect(lone.reads).toEqual([{ id: 3, index: 2 }]);
   });
 
+  // The commit index is written without an fsync: after a crash it may be older than an answer that
+  // a client already has.
+  test("a restarted single voter answers only after the first commit of its term", () => {
+    const hardState = { term: 1, vote: 1n, commit: 1 };
+    const lone = new LoneNode({ confState: voters(1), terms: [1, 1], hardState });
+    lone.isHolding = true;
+    lone.step({ kind: "campaign" }).release();
+    lone.step({ kind: "readIndex", id: 3 });
+    expect(lone.reads).toEqual([]);
+    lone.release();
+    expect(lone.reads).toEqual([{ id: 3, index: 4 }]);
+  });
+
   test("a follower asks its leader, and without one asks nobody", () => {
     const lone = new LoneNode().step({ kind: "readIndex", id: 8 });
     lone.receive({ type: "MsgHeartbeat", from: 2n });
