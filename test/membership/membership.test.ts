@@ -83,6 +83,54 @@ async function killAndReturn(victims: readonly ClusterMember[]): Promise<void> {
   await Promise.all(victims.map(serves));
 }
 
+async function story(of: Cluster, load: Load, rng: SeededRng): Promise<void> {
+  const settle = async (expected: number): Promise<void> => {
+    await Promise.all(of.members.map(serves));
+    await load.pause();
+    const revision = await load.verify(rng.pick(of.members));
+    await compareHashes(of, revision);
+    for (const member of of.members) {
+      expect(await names(member)).toEqual(of.members.map(({ name }) => name).sort());
+    }
+    expect(of.members).toHaveLength(expected);
+    load.start();
+  };
+
+  load.start();
+  await grow(of);
+  await killAndReturn([rng.pick(of.members)]);
+  await grow(of);
+  await settle(3);
+
+  await killAndReturn([await of.leader()]);
+  await grow(of);
+  await grow(of);
+  await killAndReturn(of.members.slice(rng.int(4)).slice(0, 2));
+  await settle(5);
+
+  // Replace a member that died for good.
+  const dead = rng.pick(of.members);
+  const deadId = await idOf(dead);
+  await dead.kill();
+  await untilDone("remove the dead member", async () => {
+    const { client } = await of.leader();
+    const { members } = await client.memberList({ linearizable: true });
+    if (members.some(({ ID }) => ID === deadId)) await client.memberRemove({ ID: deadId });
+  });
+  await of.forget(dead);
+  await grow(of);
+  await settle(5);
+
+  await shrink(of, await of.leader());
+  await killAndReturn([rng.pick(of.members)]);
+  await shrink(of, rng.pick(of.members));
+  await settle(3);
+  await shrink(of, rng.pick(of.members));
+  await shrink(of, await of.leader());
+  await settle(1);
+  await load.pause();
+}
+
 describe.skipIf(isMissing(subject))("membership under load", () => {
   test("1 to 3 to 5 members and back, with deaths between", async () => {
     const seed = runSeed();
@@ -91,51 +139,11 @@ describe.skipIf(isMissing(subject))("membership under load", () => {
     const of = await Cluster.start({ kind: subject });
     cluster = of;
     const load = new Load(of, { writers: WRITERS, rng });
-    const settle = async (expected: number): Promise<void> => {
-      await Promise.all(of.members.map(serves));
+    try {
+      await story(of, load, rng);
+    } finally {
       await load.pause();
-      const revision = await load.verify(rng.pick(of.members));
-      await compareHashes(of, revision);
-      for (const member of of.members) {
-        expect(await names(member)).toEqual(of.members.map(({ name }) => name).sort());
-      }
-      expect(of.members).toHaveLength(expected);
-      load.start();
-    };
-
-    load.start();
-    await grow(of);
-    await killAndReturn([rng.pick(of.members)]);
-    await grow(of);
-    await settle(3);
-
-    await killAndReturn([await of.leader()]);
-    await grow(of);
-    await grow(of);
-    await killAndReturn(of.members.slice(rng.int(4)).slice(0, 2));
-    await settle(5);
-
-    // Replace a member that died for good.
-    const dead = rng.pick(of.members);
-    const deadId = await idOf(dead);
-    await dead.kill();
-    await untilDone("remove the dead member", async () => {
-      const { client } = await of.leader();
-      const { members } = await client.memberList({ linearizable: true });
-      if (members.some(({ ID }) => ID === deadId)) await client.memberRemove({ ID: deadId });
-    });
-    await of.forget(dead);
-    await grow(of);
-    await settle(5);
-
-    await shrink(of, await of.leader());
-    await killAndReturn([rng.pick(of.members)]);
-    await shrink(of, rng.pick(of.members));
-    await settle(3);
-    await shrink(of, rng.pick(of.members));
-    await shrink(of, await of.leader());
-    await settle(1);
-    await load.pause();
+    }
     expect(load.acknowledged).toBeGreaterThan(500);
   }, 240_000);
 });
