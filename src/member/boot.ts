@@ -67,11 +67,18 @@ export function bootMember(
     done(error as Error);
     return;
   }
+  const others = config.initialCluster.filter((member) => member.name !== config.name);
   if (config.initialClusterState === "new") {
-    attempt(() => found(platform, config, done));
+    refuseSecondBirth(
+      others.flatMap((member) => member.peerUrls),
+      world,
+      (refusal) => {
+        if (refusal === undefined) attempt(() => found(platform, config, done));
+        else done(refusal);
+      },
+    );
     return;
   }
-  const others = config.initialCluster.filter((member) => member.name !== config.name);
   network.fetchCluster(
     others.flatMap((member) => member.peerUrls),
     (info) => {
@@ -96,6 +103,37 @@ export function bootMember(
       });
     },
   );
+}
+
+/**
+ * A founding member that has lost its data would forget its votes and what it acknowledged. The
+ * others know whether it ever started; if none answers, it is the first to start.
+ */
+function refuseSecondBirth(
+  peerUrls: readonly string[],
+  world: { readonly network: Network; readonly config: MemberConfig },
+  done: (refusal: StartError | undefined) => void,
+): void {
+  if (peerUrls.length === 0) {
+    done(undefined);
+    return;
+  }
+  world.network.fetchCluster(peerUrls, (info) => {
+    const urls = world.config.advertisePeerUrls;
+    const self =
+      info instanceof Error
+        ? undefined
+        : info.members.find((member) => member.peerUrls.some((url) => urls.includes(url)));
+    if (self === undefined || self.name === "") {
+      done(undefined);
+      return;
+    }
+    done(
+      new StartError(
+        `member ${self.id.toString(16)} has already been bootstrapped: its data directory is gone. Remove it from the cluster, add it anew and start it with --initial-cluster-state existing`,
+      ),
+    );
+  });
 }
 
 function refuseStateWithoutLog(platform: Platform): void {

@@ -33,6 +33,8 @@ export interface DriverParts {
   /** The last index that `apply` reached. */
   appliedIndex(): number;
   send(message: Message): void;
+  /** False while nothing sent to the leader would arrive: better to wait than to lose it. */
+  canReachLeader(): boolean;
   softStateChanged(state: NonNullable<Ready["softState"]>): void;
   /** A snapshot whose content was fetched and verified before raft was told of it. */
   installSnapshot(index: number, done: () => void): void;
@@ -103,7 +105,7 @@ export class Driver {
 
   #propose(): void {
     const { proposals, raft } = this.#parts;
-    if (!proposals.hasQueued() || raft.leader() === 0n) return;
+    if (!proposals.hasQueued() || !this.#parts.canReachLeader()) return;
     const entries = proposals.takeQueued();
     try {
       raft.step({ kind: "proposed", entries });
@@ -115,7 +117,7 @@ export class Driver {
 
   #askReads(): void {
     const { reads, raft, clock } = this.#parts;
-    if (raft.leader() === 0n) return;
+    if (!this.#parts.canReachLeader()) return;
     const id = reads.nextAsk(clock.now());
     if (id !== undefined) raft.step({ kind: "readIndex", id });
   }
@@ -136,7 +138,7 @@ export class Driver {
       }
     }
     this.#parts.reads.applied(this.#parts.appliedIndex());
-    if (raft.leader() !== 0n && this.#parts.reads.isRoundOver()) this.schedule();
+    if (this.#parts.canReachLeader() && this.#parts.reads.isRoundOver()) this.schedule();
   }
 
   #append(work: NonNullable<Ready["append"]>): void {

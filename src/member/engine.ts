@@ -10,7 +10,7 @@ import { decodeMessage, encodeMessage } from "../raft/message-codec.js";
 import { createRaftNode } from "../raft/node.js";
 import { EntryType, type Message, type RaftNode, type Ready } from "../raft/types.js";
 import { createWatchHub, type WatchHub } from "../state/mvcc/watch-hub.js";
-import type { Applied, Machine } from "../state/types.js";
+import type { Applied, Machine, MemberRecord } from "../state/types.js";
 import type { ConfChangeRequest } from "../wire/gen/internal.js";
 import { Applier } from "./applier.js";
 import type { Booted } from "./boot.js";
@@ -32,6 +32,7 @@ import type { Done, RequestField } from "./types.js";
 const applyLagMax = 5_000;
 /** How long a stopping leader waits for its successor. */
 const handOverMs = 1_000;
+const learnRetryMs = 500;
 const raftLimits = {
   messageBytesMax: 1024 * 1024,
   inflightMessagesMax: 512,
@@ -272,13 +273,18 @@ export class Engine {
 
   /** Connections follow the replicated member list. */
   #syncPeers(): void {
+    const members = this.machine().cluster.members();
+    if (members.length === 0) this.#learnPeers();
+    else this.#connectTo(members);
+  }
+
+  #connectTo(members: readonly Pick<MemberRecord, "id" | "peerUrls">[]): void {
+    const { network } = this.#world;
     const wanted = new Map<bigint, string>();
-    for (const member of this.machine().cluster.members()) {
-      if (member.id !== this.id) wanted.set(member.id, member.peerUrls.join(","));
-    }
-    for (const id of this.#peerUrls.keys()) if (!wanted.has(id)) this.#world.network.removePeer(id);
+    for (const { id, peerUrls } of members) if (id !== this.id) wanted.set(id, peerUrls.join(","));
+    for (const id of this.#peerUrls.keys()) if (!wanted.has(id)) network.removePeer(id);
     for (const [id, urls] of wanted) {
-      if (this.#peerUrls.get(id) !== urls) this.#world.network.setPeer(id, urls.split(","));
+      if (this.#peerUrls.get(id) !== urls) network.setPeer(id, urls.split(","));
     }
     this.#peerUrls = wanted;
   }
@@ -308,6 +314,26 @@ export class Engine {
         clock.after(0, this.#catchUpWatchers);
     });
   };
+
+  #canReachLeader(): boolean {
+    const leader = this.raft.leader();
+    if (leader === 0n || leader === this.id) return leader === this.id;
+    return this.#world.network.activeSince(leader) !== undefined;
+  }
+
+  /** A member that has just joined holds no state that would name its peers: it asks them. */
+  #learnPeers(): void {
+    const { network, config, platform } = this.#world;
+    if (this.machine().cluster.members().length > 0 || this.#stopCause !== undefined) return;
+    const others = config.initialCluster.filter((member) => member.name !== config.name);
+    network.fetchCluster(
+      others.flatMap((member) => member.peerUrls),
+      (info) => {
+        if (info instanceof Error) platform.clock.after(learnRetryMs, () => this.#learnPeers());
+        else if (this.machine().cluster.members().length === 0) this.#connectTo(info.members);
+      },
+    );
+  }
 
   #watchReceivers(nowMs: number): void {
     const receivers: bigint[] = [];
@@ -429,6 +455,7 @@ export class Engine {
       },
       appliedIndex: () => this.machine().appliedIndex,
       send: (message) => this.#world.network.send(message.to, raftEnvelope(encodeMessage(message))),
+      canReachLeader: () => this.#canReachLeader(),
       softStateChanged: (state) => this.#softStateChanged(state),
       installSnapshot: (index, done) => this.#installSnapshot(index, done),
       failed: (error) => this.#fail(error),

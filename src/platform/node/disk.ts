@@ -5,13 +5,20 @@
  */
 import fs from "node:fs";
 import path from "node:path";
+import { StartError } from "../../base/errors.js";
 import type { Disk, DiskFile } from "../disk.js";
 import { takeDirectory } from "./directory-lock.js";
 
 const zeros = new Uint8Array(1024 * 1024);
 
+/** Creates the folder if it is missing. @throws StartError if it cannot be one. */
 export function createNodeDisk(root: string): Disk {
-  fs.mkdirSync(root, { recursive: true, mode: 0o700 });
+  try {
+    fs.mkdirSync(root, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    const why = (cause as Error).message;
+    throw new StartError(`cannot use "${root}" as data directory (${why}): choose another one`);
+  }
   return new NodeDisk(root);
 }
 

@@ -20,15 +20,16 @@ export interface NodePlatform {
   readonly listener: PeerListener;
 }
 
-/** Binds the peer sockets. @throws the system's error (EADDRINUSE, EACCES, ...) */
+/** Binds the peer sockets. @throws StartError, or the system's error (EADDRINUSE, ...) */
 export async function createNodePlatform(options: NodePlatformOptions): Promise<NodePlatform> {
   const { dataDir, log } = options;
+  // The folder first: a listener that nobody closes would keep the process alive.
+  const disk = createNodeDisk(dataDir);
   const listener = await listenForPeers({
     listen: options.listenPeers,
     now: nodeClock.now,
     log: (message, fields) => log("warn", message, fields),
   });
-  const disk = createNodeDisk(dataDir);
   const platform: Platform = {
     clock: nodeClock,
     rng: nodeRng,
