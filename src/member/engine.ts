@@ -10,7 +10,7 @@ import { decodeMessage, encodeMessage } from "../raft/message-codec.js";
 import { createRaftNode } from "../raft/node.js";
 import { EntryType, type Message, type RaftNode, type Ready } from "../raft/types.js";
 import { createWatchHub, type WatchHub } from "../state/mvcc/watch-hub.js";
-import type { Applied, Machine, MemberRecord } from "../state/types.js";
+import type { Applied, Machine } from "../state/types.js";
 import type { ConfChangeRequest } from "../wire/gen/internal.js";
 import { Applier } from "./applier.js";
 import type { Booted } from "./boot.js";
@@ -20,6 +20,7 @@ import { Driver } from "./driver.js";
 import { Leadership } from "./leadership.js";
 import { encodeChange } from "./membership.js";
 import { type PeerMethod, raftEnvelope } from "./peer-codec.js";
+import { PeerLinks } from "./peer-links.js";
 import { Peers } from "./peers.js";
 import { Proposals } from "./proposals.js";
 import { ReadBarrier } from "./read-barrier.js";
@@ -32,7 +33,6 @@ import type { Done, RequestField } from "./types.js";
 const applyLagMax = 5_000;
 /** How long a stopping leader waits for its successor. */
 const handOverMs = 1_000;
-const learnRetryMs = 500;
 const raftLimits = {
   messageBytesMax: 1024 * 1024,
   inflightMessagesMax: 512,
@@ -77,13 +77,13 @@ export class Engine {
   readonly #hooks: EngineHooks;
   readonly #driver: Driver;
   readonly #encoder: EntryEncoder;
+  readonly #links: PeerLinks;
   readonly #onStopped: ((cause: StopCause) => void)[] = [];
   #stopCause: StopCause | undefined;
   #isStopping = false;
   #ticker: Timer | undefined;
   #isCatchingUp = false;
   #leaderSeenMs = 0;
-  #peerUrls = new Map<bigint, string>();
 
   constructor(world: EngineWorld, booted: Booted, hooks: EngineHooks) {
     const { platform, config } = world;
@@ -102,6 +102,7 @@ export class Engine {
     this.reads = new ReadBarrier(firstId);
     this.#encoder = new EntryEncoder(this.id);
     this.peers = new Peers(platform.clock);
+    this.#links = new PeerLinks(world, this.id, () => this.machine().cluster);
     this.raft = this.#createRaft();
     this.leadership = new Leadership({
       clock: platform.clock,
@@ -123,7 +124,7 @@ export class Engine {
   /** Begins to take part. Call once, after the network was told to deliver here. */
   start(): void {
     this.#booted.wal.onFailure((error) => this.#fail(error));
-    this.#syncPeers();
+    this.#links.sync();
     this.#tick();
     this.#driver.schedule();
     const { voters } = this.machine().confState;
@@ -251,7 +252,7 @@ export class Engine {
   #applied(applied: Applied): void {
     this.#hooks.applied(applied);
     if (applied.conf === undefined) return;
-    this.#syncPeers();
+    this.#links.sync();
     if (this.machine().cluster.isRemoved(this.id)) {
       // The others must hear of the commit before the one that leaves is silent.
       const { platform, config } = this.#world;
@@ -269,24 +270,6 @@ export class Engine {
     this.reads.leaderChanged();
     this.#hooks.progressed();
     this.#driver.schedule();
-  }
-
-  /** Connections follow the replicated member list. */
-  #syncPeers(): void {
-    const members = this.machine().cluster.members();
-    if (members.length === 0) this.#learnPeers();
-    else this.#connectTo(members);
-  }
-
-  #connectTo(members: readonly Pick<MemberRecord, "id" | "peerUrls">[]): void {
-    const { network } = this.#world;
-    const wanted = new Map<bigint, string>();
-    for (const { id, peerUrls } of members) if (id !== this.id) wanted.set(id, peerUrls.join(","));
-    for (const id of this.#peerUrls.keys()) if (!wanted.has(id)) network.removePeer(id);
-    for (const [id, urls] of wanted) {
-      if (this.#peerUrls.get(id) !== urls) network.setPeer(id, urls.split(","));
-    }
-    this.#peerUrls = wanted;
   }
 
   readonly #tick = (): void => {
@@ -319,20 +302,6 @@ export class Engine {
     const leader = this.raft.leader();
     if (leader === 0n || leader === this.id) return leader === this.id;
     return this.#world.network.activeSince(leader) !== undefined;
-  }
-
-  /** A member that has just joined holds no state that would name its peers: it asks them. */
-  #learnPeers(): void {
-    const { network, config, platform } = this.#world;
-    if (this.machine().cluster.members().length > 0 || this.#stopCause !== undefined) return;
-    const others = config.initialCluster.filter((member) => member.name !== config.name);
-    network.fetchCluster(
-      others.flatMap((member) => member.peerUrls),
-      (info) => {
-        if (info instanceof Error) platform.clock.after(learnRetryMs, () => this.#learnPeers());
-        else if (this.machine().cluster.members().length === 0) this.#connectTo(info.members);
-      },
-    );
   }
 
   #watchReceivers(nowMs: number): void {
@@ -376,6 +345,7 @@ export class Engine {
     this.reads.failAll(stopped);
     this.peers.failAll(stopped);
     this.transfer.close();
+    this.#links.close();
     this.#world.network.close();
     const close = (): void => {
       this.committer.stop();
@@ -404,7 +374,7 @@ export class Engine {
     this.state.replace(fetched);
     this.committer.replaced();
     this.watch.closeAll();
-    this.#syncPeers();
+    this.#links.sync();
     this.#world.platform.log("info", "applied snapshot", { "snapshot-index": index });
     done();
   }

@@ -14,12 +14,20 @@ const zeros = new Uint8Array(1024 * 1024);
 /** Creates the folder if it is missing. @throws StartError if it cannot be one. */
 export function createNodeDisk(root: string): Disk {
   try {
-    fs.mkdirSync(root, { recursive: true, mode: 0o700 });
+    ensureDirectory(path.resolve(root));
   } catch (cause) {
     const why = (cause as Error).message;
     throw new StartError(`cannot use "${root}" as data directory (${why}): choose another one`);
   }
   return new NodeDisk(root);
+}
+
+/** Step by step: Node's own recursive mkdir does not return where a parent cannot be made (/proc). */
+function ensureDirectory(folder: string): void {
+  if (fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
+  const parent = path.dirname(folder);
+  if (parent !== folder) ensureDirectory(parent);
+  fs.mkdirSync(folder, { mode: 0o700 });
 }
 
 class NodeDisk implements Disk {
