@@ -111,7 +111,8 @@ describe.skipIf(isMissing(subject))("data directories", () => {
     const member = cluster.members[2] as ClusterMember;
     const { header } = await member.client.status({});
     await member.kill();
-    await cluster.first.client.memberRemove({ ID: header?.member_id ?? 0n });
+    const { client } = await cluster.leader();
+    await client.memberRemove({ ID: header?.member_id ?? 0n });
     const started = member.spawn();
     await Promise.race([started.exited, new Promise((resolve) => setTimeout(resolve, 5_000))]);
     const answer = member.client.range({ key: bytes("k1") }, { timeoutMs: 1_500 });
