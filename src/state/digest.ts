@@ -116,7 +116,7 @@ export interface RootFields {
   readonly compactRevision: number;
 }
 
-/** SHA-256(root domain, digest version u32, the fields as u64 in order, the digests). */
+/** SHA-256(root domain, digest version u32, the fields as i64 in order, the digests). */
 export function rootDigest(digests: DigestSet, fields: RootFields, sha256: Sha256): Uint8Array {
   const bytes = new Uint8Array(rootDomain.length + 4 + 4 * 8 + digestSetBytes);
   bytes.set(rootDomain);
@@ -125,7 +125,7 @@ export function rootDigest(digests: DigestSet, fields: RootFields, sha256: Sha25
   view.setUint32(at, digestVersion, true);
   at += 4;
   for (const value of [fields.index, fields.term, fields.revision, fields.compactRevision]) {
-    view.setBigUint64(at, BigInt(value), true);
+    view.setBigInt64(at, BigInt(value), true);
     at += 8;
   }
   digests.writeTo(bytes, at);

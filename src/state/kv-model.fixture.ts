@@ -30,7 +30,7 @@ export interface Version {
 
 export class KvModel {
   revision = 1;
-  compactRevision = 0;
+  compactRevision = -1;
   readonly leases = new Set<bigint>();
   versions: Version[] = [];
   /** Changes of the command that runs. */
@@ -205,7 +205,7 @@ export class KvModel {
         const revision = Number(each.op.value.revision);
         if (revision === 0) continue;
         if (revision > this.revision) throw new KvError("futureRevision");
-        if (revision < (this.compactRevision || -1)) throw new KvError("compacted");
+        if (revision < this.compactRevision) throw new KvError("compacted");
       }
     }
   }

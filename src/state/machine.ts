@@ -92,8 +92,8 @@ class ReplicatedMachine implements Machine {
       index: 0,
       term: 0,
       revision: 1,
-      compactRevision: 0,
-      finishedCompactRevision: 0,
+      compactRevision: -1,
+      finishedCompactRevision: -1,
       compactCursor: 0,
     };
     this.kv = new KvStore(backend, this.#meta);

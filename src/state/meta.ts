@@ -12,6 +12,7 @@ export interface Meta {
   index: number;
   term: number;
   revision: number;
+  /** -1 before the first compaction: as in etcd, the first may be at 0. */
   compactRevision: number;
   /** Superseded rows up to here are physically gone. */
   finishedCompactRevision: number;
@@ -24,7 +25,7 @@ const fields = 6;
 const digestsAt = 4 + 8 * fields;
 const metaBytes = digestsAt + digestSetBytes;
 
-/** Digest version u32, the fields of Meta as u64 in order, the digests; little-endian. */
+/** Digest version u32, the fields of Meta as i64 in order, the digests; little-endian. */
 export function encodeMeta(meta: Meta, digests: DigestSet): Uint8Array {
   const bytes = cutBytes(metaBytes);
   writeU32(bytes, 0, digestVersion);
@@ -73,5 +74,5 @@ function writeSafe(bytes: Uint8Array, at: number, value: number): void {
 }
 
 function readSafe(view: DataView, at: number): number {
-  return view.getUint32(at, true) + view.getUint32(at + 4, true) * 0x1_0000_0000;
+  return view.getUint32(at, true) + view.getInt32(at + 4, true) * 0x1_0000_0000;
 }

@@ -111,6 +111,7 @@ export interface Digests {
 
 export interface HashKv {
   readonly hash: number;
+  /** -1 before the first compaction: here etcd shows it. */
   readonly compactRevision: number;
   readonly hashRevision: number;
 }
@@ -123,7 +124,7 @@ export interface Job<T> {
 export interface KvReader {
   /** 1 when nothing was ever written. */
   revision(): number;
-  /** The last compaction's revision; 0 before the first (etcd reports -1 nowhere). */
+  /** The last compaction's revision; 0 before the first. */
   compactRevision(): number;
   /** Physical compaction is complete up to here. */
   finishedCompactRevision(): number;

@@ -24,7 +24,7 @@ import { isMissing } from "../support/server-kind.js";
 
 const seed = runSeed();
 const commandsPerRun = 400;
-const runs = 60;
+const runs = 3;
 /** Refused by etcd's services: such a request is in no log. */
 const refusedBefore =
   /key is not provided|value is provided|lease is provided|duplicate key|too many operations/;

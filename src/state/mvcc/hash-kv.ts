@@ -18,8 +18,8 @@ import { decodeRevision, revisionStart } from "./revision-key.js";
 export interface HashSource {
   readonly rows: RowReader;
   readonly index: KeyIndex;
-  revision(): number;
-  compactRevision(): number;
+  /** The machine's: changes as entries are applied. */
+  readonly meta: { readonly revision: number; readonly compactRevision: number };
 }
 
 const nothing = new Uint8Array(0);
@@ -28,7 +28,7 @@ const bucketHash = crc32c(new TextEncoder().encode("key"));
 export class HashKvJob implements Job<HashKv> {
   readonly #source: HashSource;
   readonly #revision: number;
-  #compactRevision = -1;
+  #compactRevision = 0;
   #keepsAny = false;
   #hash = bucketHash;
   /** The first row not looked at. */
@@ -37,14 +37,14 @@ export class HashKvJob implements Job<HashKv> {
   /** `revision` 0: the current one. @throws KvError compacted, futureRevision */
   constructor(source: HashSource, revision: number) {
     this.#source = source;
-    const current = source.revision();
+    const current = source.meta.revision;
     if (revision > current) throw new KvError("futureRevision");
     this.#revision = revision <= 0 ? current : revision;
     this.#begin();
   }
 
   step(rowsMax: number): HashKv | undefined {
-    if (this.#source.compactRevision() !== this.#compactRevision) this.#begin();
+    if (this.#source.meta.compactRevision !== this.#compactRevision) this.#begin();
     let left = rowsMax;
     let isOver = true;
     this.#source.rows.scan(
@@ -63,14 +63,13 @@ export class HashKvJob implements Job<HashKv> {
     if (!isOver) return undefined;
     return {
       hash: this.#hash,
-      // etcd says -1 before the first compaction.
-      compactRevision: this.#compactRevision === 0 ? -1 : this.#compactRevision,
+      compactRevision: this.#compactRevision,
       hashRevision: this.#revision,
     };
   }
 
   #begin(): void {
-    this.#compactRevision = this.#source.compactRevision();
+    this.#compactRevision = this.#source.meta.compactRevision;
     if (this.#revision < this.#compactRevision) throw new KvError("compacted");
     this.#hash = bucketHash;
     this.#next = nothing;

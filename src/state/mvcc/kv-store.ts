@@ -71,11 +71,11 @@ export class KvStore implements KvReader {
   }
 
   compactRevision(): number {
-    return this.#meta.compactRevision;
+    return Math.max(0, this.#meta.compactRevision);
   }
 
   finishedCompactRevision(): number {
-    return this.#meta.finishedCompactRevision;
+    return Math.max(0, this.#meta.finishedCompactRevision);
   }
 
   range(request: RangeRequest): RangeOutcome {
@@ -126,7 +126,7 @@ export class KvStore implements KvReader {
   }
 
   hashKv(revision: number): Job<HashKv> {
-    return new HashKvJob(this, revision);
+    return new HashKvJob({ rows: this.rows, index: this.index, meta: this.#meta }, revision);
   }
 
   keyCount(): number {

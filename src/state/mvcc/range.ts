@@ -19,7 +19,7 @@ export interface KvView {
   readonly index: KeyIndex;
   /** The newest revision that can be read here. */
   readonly revision: number;
-  /** 0: nothing was compacted yet. */
+  /** -1: nothing was compacted yet. */
   readonly compactRevision: number;
   /** The KeyValue at a place of a key's history. */
   row(history: KeyHistory, place: number): KvBytes;

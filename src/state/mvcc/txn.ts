@@ -145,8 +145,7 @@ function checkRanges(view: KvView, decision: Decision): void {
 /** Stricter than a range alone, as in etcd: a negative revision is "compacted" here. */
 function checkRevision(view: KvView, revision: number): void {
   if (revision === 0) return;
-  const oldest = view.compactRevision === 0 ? -1 : view.compactRevision;
-  if (revision < oldest) throw new KvError("compacted");
+  if (revision < view.compactRevision) throw new KvError("compacted");
   readRevision(view, revision);
 }
 
