@@ -1,7 +1,8 @@
 /**
- * The write-ahead log: batches become durable in call order, each all or not at all. Batches that
- * are handed over while a sync runs leave together in the next write. After a failed write or sync
- * the log is closed for good: the page cache may have dropped the bytes, a retry would lie.
+ * The write-ahead log: batches become durable in call order; a crash keeps all that was acknowledged
+ * and of the rest a prefix of its records. Batches that are handed over while a sync runs leave
+ * together in the next write. After a failed write or sync the log is closed for good: the page
+ * cache may have dropped the bytes, a retry would lie.
  */
 import { StartError } from "../base/errors.js";
 import { invariant } from "../base/invariant.js";
