@@ -6,7 +6,7 @@
 import { KvError } from "../base/errors.js";
 import type { BackendSnapshot } from "../platform/backend.js";
 import type { Clock, Timer } from "../platform/clock.js";
-import type { SnapshotMeta } from "../raft/types.js";
+import type { ConfState, SnapshotMeta } from "../raft/types.js";
 import { decodeCursor, encodeChunk, readChunk } from "../snapshot/row-chunk.js";
 
 export const chunkBytes = 512 * 1024;
@@ -31,6 +31,8 @@ export interface SnapshotSourceParts {
   freeze(done: (state: FrozenState) => void): void;
   /** The oldest index a receiver can go on from by log alone, minus one. */
   oldestUsable(): number;
+  /** A snapshot that does not name a member cannot be sent to it. */
+  confState(): ConfState;
 }
 
 export class SnapshotSource {
@@ -48,9 +50,12 @@ export class SnapshotSource {
 
   /** What raft may offer now; undefined while a view is being made: raft asks again. */
   latest(): SnapshotMeta | undefined {
-    if (this.#state !== undefined && this.#state.meta.index >= this.#parts.oldestUsable()) {
-      this.#touch();
-      return this.#state.meta;
+    const meta = this.#state?.meta;
+    if (meta !== undefined && meta.index >= this.#parts.oldestUsable()) {
+      if (sameMembers(meta.confState, this.#parts.confState())) {
+        this.#touch();
+        return meta;
+      }
     }
     if (!this.#isFreezing) {
       this.#isFreezing = true;
@@ -118,6 +123,12 @@ export class SnapshotSource {
     this.#state?.view.close();
     this.#state = undefined;
   }
+}
+
+function sameMembers(a: ConfState, b: ConfState): boolean {
+  const same = (x: readonly bigint[], y: readonly bigint[]): boolean =>
+    x.length === y.length && x.every((id, place) => id === y[place]);
+  return same(a.voters, b.voters) && same(a.learners, b.learners);
 }
 
 /** Undefined: not a manifest. */

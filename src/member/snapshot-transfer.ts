@@ -46,6 +46,7 @@ export class SnapshotTransfer {
     this.source = new SnapshotSource({
       clock: parts.clock,
       oldestUsable: () => parts.oldestUsable(),
+      confState: () => parts.state.machine().confState,
       freeze: (done) =>
         parts.committer().flush((proof) => {
           done({ view: parts.state.backend().snapshot(), ...proof });

@@ -1,0 +1,158 @@
+/**
+ * Lockstep in your own Node process: the same members that `lockstep server` runs, on real sockets
+ * and folders, so that any etcd client reaches them.
+ *
+ * @example
+ * const cluster = await startCluster({ dataDir: "data", members: 3 });
+ * // point any etcd v3 client at cluster.endpoints
+ * await cluster.stop();
+ */
+import fs from "node:fs";
+import net from "node:net";
+import path from "node:path";
+import { resolveConfig } from "./config/server-config.js";
+import { type RunningServer, serve } from "./embed.js";
+
+export { DamageError, StartError } from "./base/errors.js";
+
+export type LogListener = (
+  level: "debug" | "info" | "warn" | "error",
+  message: string,
+  fields?: Readonly<Record<string, unknown>>,
+) => void;
+
+export interface MemberOptions {
+  /** Folder of this member's data; created if missing. */
+  readonly dataDir: string;
+  readonly name?: string;
+  /** Port 0 or absent: any free one. */
+  readonly clientPort?: number;
+  readonly peerPort?: number;
+  /** "127.0.0.1" if absent. */
+  readonly host?: string;
+  /** All founding members, this one included: name -> peer URL. Absent: this member alone. */
+  readonly initialCluster?: Readonly<Record<string, string>>;
+  /** Any other flag of `lockstep server`, without dashes: { "snapshot-count": "1000" }. */
+  readonly flags?: Readonly<Record<string, string>>;
+  /** Told what happens; absent: silence. */
+  readonly log?: LogListener;
+}
+
+export interface EmbeddedMember {
+  readonly name: string;
+  /** host:port for etcd clients. */
+  readonly endpoint: string;
+  /** Resolves when it has stopped; `error` when the disk failed or a bug was found. */
+  readonly stopped: Promise<{ readonly removed: boolean; readonly error: Error | undefined }>;
+  /** Hands leadership over, flushes, closes. */
+  stop(): Promise<void>;
+}
+
+export interface ClusterOptions {
+  /** Each member has a folder of its own in here. */
+  readonly dataDir: string;
+  /** 3 if absent. */
+  readonly members?: number;
+  readonly flags?: Readonly<Record<string, string>>;
+  readonly log?: LogListener;
+}
+
+export interface EmbeddedCluster {
+  readonly members: readonly EmbeddedMember[];
+  readonly endpoints: readonly string[];
+  stop(): Promise<void>;
+}
+
+/** Resolves when the member serves clients. @throws StartError, DamageError, UsageError, system errors */
+export async function startMember(options: MemberOptions): Promise<EmbeddedMember> {
+  const host = options.host ?? "127.0.0.1";
+  const name = options.name ?? "default";
+  const peerPort = options.peerPort || (await freePort(host));
+  const clientPort = options.clientPort || (await freePort(host));
+  const peerUrl = options.initialCluster?.[name] ?? `http://${host}:${peerPort}`;
+  const clientUrl = `http://${host}:${clientPort}`;
+  const members = Object.entries(options.initialCluster ?? { [name]: peerUrl });
+  const config = resolveConfig(
+    new Map([
+      ["name", name],
+      ["data-dir", options.dataDir],
+      ["listen-client-urls", clientUrl],
+      ["advertise-client-urls", clientUrl],
+      ["listen-peer-urls", peerUrl],
+      ["initial-advertise-peer-urls", peerUrl],
+      ["initial-cluster", members.map((member) => member.join("=")).join(",")],
+      ...Object.entries(options.flags ?? {}),
+    ]),
+  );
+  const server = await serve(config, options.log ?? (() => {}));
+  await server.ready;
+  return embedded(name, `${host}:${clientPort}`, server);
+}
+
+/**
+ * A whole cluster in this process. Ports are chosen at the first start and kept beside the data,
+ * because the members' peer addresses are part of it.
+ */
+export async function startCluster(options: ClusterOptions): Promise<EmbeddedCluster> {
+  const names = Array.from({ length: options.members ?? 3 }, (_, place) => `m${place + 1}`);
+  const ports = await keptPorts(options.dataDir, names);
+  const initialCluster: Record<string, string> = {};
+  for (const [name, { peer }] of Object.entries(ports)) {
+    initialCluster[name] = `http://127.0.0.1:${peer}`;
+  }
+  const { flags, log } = options;
+  const members = await Promise.all(
+    names.map((name) =>
+      startMember({
+        dataDir: path.join(options.dataDir, name),
+        name,
+        initialCluster,
+        clientPort: (ports[name] as Ports).client,
+        ...(flags === undefined ? {} : { flags }),
+        ...(log === undefined ? {} : { log }),
+      }),
+    ),
+  );
+  return {
+    members,
+    endpoints: members.map((member) => member.endpoint),
+    stop: async () => {
+      await Promise.all(members.map((member) => member.stop()));
+    },
+  };
+}
+
+function embedded(name: string, endpoint: string, server: RunningServer): EmbeddedMember {
+  return { name, endpoint, stopped: server.stopped, stop: () => server.stop() };
+}
+
+interface Ports {
+  readonly client: number;
+  readonly peer: number;
+}
+
+async function keptPorts(
+  dataDir: string,
+  names: readonly string[],
+): Promise<Readonly<Record<string, Ports>>> {
+  const file = path.join(dataDir, "ports.json");
+  if (fs.existsSync(file)) return JSON.parse(fs.readFileSync(file, "utf8"));
+  const ports: Record<string, Ports> = {};
+  for (const name of names) {
+    ports[name] = { client: await freePort("127.0.0.1"), peer: await freePort("127.0.0.1") };
+  }
+  fs.mkdirSync(dataDir, { recursive: true });
+  fs.writeFileSync(file, `${JSON.stringify(ports, null, 2)}\n`);
+  return ports;
+}
+
+function freePort(host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = net.createServer();
+    probe.once("error", reject);
+    probe.listen(0, host, () => {
+      const { port } = probe.address() as net.AddressInfo;
+      probe.close(() => resolve(port));
+    });
+  });
+}
