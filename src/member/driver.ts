@@ -149,14 +149,15 @@ export class Driver {
     }
     if (work.entries.length > 0) log.append(work.entries);
     const last = work.entries.at(-1);
-    // What waits for this work must not wait for another that may never come.
-    const mustSync = work.mustSync || work.sendAfter.length > 0;
-    wal.append({ ...work, mustSync }, () => {
-      for (const message of work.sendAfter) this.#route(message);
+    const isDurable = !work.mustSync && wal.isIdle();
+    wal.append(work, () => {
+      if (!isDurable) for (const message of work.sendAfter) this.#route(message);
       if (last !== undefined) {
         this.post({ kind: "persisted", index: last.index, term: last.term });
       }
     });
+    // Everything before it is durable and it needs no sync itself: nothing to wait for.
+    if (isDurable) for (const message of work.sendAfter) this.#route(message);
   }
 
   /** The new state takes the place of the old one before anything else goes on. */

@@ -147,6 +147,24 @@ describe("group commit", () => {
   });
 });
 
+test("a batch that needs no sync ends with the one that runs, and its bytes are not lost", () => {
+  const { disk, queue } = manualDisk();
+  const wal = createWal(disk, founding, options);
+  const done: string[] = [];
+  append(wal, [entry(1, 1)], () => done.push("synced"));
+  const hardState = { term: 1, vote: 0n, commit: 1 };
+  const lazy = { hardState, entries: [], snapshot: undefined, mustSync: false };
+  wal.append(lazy, () => done.push("lazy"));
+  expect(wal.isIdle()).toBe(false);
+  queue.shift()?.();
+  expect(done).toEqual(["synced", "lazy"]);
+  expect(queue).toEqual([]);
+  expect(wal.isIdle()).toBe(true);
+  append(wal, [entry(2, 1)]);
+  queue.shift()?.();
+  expect(openWal(disk, options).recovered.hardState).toEqual(hardState);
+});
+
 describe("a failing disk", () => {
   test("after a failed sync nothing is acknowledged any more", () => {
     const { disk, settle } = manualDisk();

@@ -40,13 +40,18 @@ export interface WalBatch {
   readonly entries: readonly Entry[];
   /** The log begins anew after this state. Comes before `entries`. */
   readonly snapshot: SnapshotMeta | undefined;
-  /** False: may wait for the next batch that must be synced, and `done` with it. */
+  /**
+   * False: needs no sync of its own. Its bytes leave with the next batch that does; `done` is called
+   * when a sync that runs now has ended, else with that next batch.
+   */
   readonly mustSync: boolean;
 }
 
 export interface Wal {
   /** Calls `done` once, never inside this call, when the batch is durable; never after a failure. */
   append(batch: WalBatch, done: () => void): void;
+  /** True when all that was appended and must be durable is. */
+  isIdle(): boolean;
   /** Marks that entries up to here are no longer needed; then `purge` may follow. */
   saveSnapshot(meta: SnapshotMeta, done: () => void): void;
   /** Removes whole segments whose entries are all <= `index`; the last segment stays. */
@@ -172,6 +177,10 @@ class SegmentedWal implements Wal {
     this.#enqueue(batch.mustSync || batch.entries.length > 0 || batch.snapshot !== undefined, done);
   }
 
+  isIdle(): boolean {
+    return !this.#isSyncing && !this.#mustSync;
+  }
+
   saveSnapshot(meta: SnapshotMeta, done: () => void): void {
     if (this.#isClosed) return;
     this.#mark(RecordType.compacted, meta);
@@ -246,8 +255,11 @@ class SegmentedWal implements Wal {
         return;
       }
       this.#syncs++;
+      // What needs no sync of its own waited only for what was before it.
+      const unsynced = this.#mustSync ? [] : this.#waiting.splice(0);
       if (this.#mustSync) this.#flush();
       for (const fn of done) fn();
+      for (const fn of unsynced) fn();
     });
   }
 
