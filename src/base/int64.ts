@@ -5,7 +5,6 @@
  * by that: the real ones never come near.
  */
 export function toSafe(value: bigint): number {
-  const number = Number(value);
-  if (number > Number.MAX_SAFE_INTEGER) return Number.MAX_SAFE_INTEGER;
-  return number < Number.MIN_SAFE_INTEGER ? Number.MIN_SAFE_INTEGER : number;
+  const number = Math.min(Number(value), Number.MAX_SAFE_INTEGER);
+  return Math.max(number, Number.MIN_SAFE_INTEGER);
 }

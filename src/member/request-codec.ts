@@ -5,9 +5,6 @@
 import { cutBytes } from "../base/slab.js";
 import type { RequestField } from "./types.js";
 
-/** An entry is at most this much larger than its body. */
-export const entryOverheadBytesMax = 40;
-
 /** Encodes for one proposer: its id is split once, not for each request. */
 export class EntryEncoder {
   readonly #proposerLow: number;

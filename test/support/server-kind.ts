@@ -76,23 +76,3 @@ export function etcdctlPath(): string {
   return join(result.folder, "etcdctl");
 }
 
-/**
- * For `describe.skipIf`: true when one of `kinds` is missing outside CI. In CI it is false, so that
- * the test runs and fails with the reason.
- */
-export function isMissing(...kinds: readonly ServerKind[]): boolean {
-  for (const kind of kinds) {
-    const result = lookUp(kind);
-    if (!("missing" in result)) continue;
-    if (isCi) return false;
-    console.warn(`SKIPPED, because ${result.missing}`);
-    return true;
-  }
-  return false;
-}
-
-export function versionOf(kind: ServerKind): string {
-  const { command, args } = serverCommand(kind);
-  const text = execFileSync(command, [...args, "--version"], { encoding: "utf8" });
-  return text.split("\n")[0] ?? "";
-}
