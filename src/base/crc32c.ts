@@ -46,6 +46,20 @@ export function crc32c(bytes: Uint8Array, seed = 0): number {
   return ~crc >>> 0;
 }
 
+/** The same for the four bytes of `word`, the lowest first. */
+export function crc32cWord(word: number, seed: number): number {
+  const t = tables;
+  const mixed = ~seed ^ word;
+  return (
+    ~(
+      (t[768 + (mixed & 255)] as number) ^
+      (t[512 + ((mixed >>> 8) & 255)] as number) ^
+      (t[256 + ((mixed >>> 16) & 255)] as number) ^
+      (t[mixed >>> 24] as number)
+    ) >>> 0
+  );
+}
+
 function at4(bytes: Uint8Array, at: number): number {
   return (
     (bytes[at] as number) |

@@ -1,0 +1,19 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { compareBytes, equalBytes } from "./bytes.js";
+
+const strings = fc.uint8Array({ maxLength: 6, max: 3 });
+
+test("order and equality are Buffer's", () => {
+  fc.assert(
+    fc.property(strings, strings, (a, b) => {
+      expect(Math.sign(compareBytes(a, b))).toBe(Buffer.compare(a, b));
+      expect(equalBytes(a, b)).toBe(Buffer.from(a).equals(b));
+    }),
+  );
+});
+
+test("a prefix comes first, and bytes are unsigned", () => {
+  expect(compareBytes(Uint8Array.of(1), Uint8Array.of(1, 0))).toBeLessThan(0);
+  expect(compareBytes(Uint8Array.of(0x80), Uint8Array.of(0x7f))).toBeGreaterThan(0);
+});
