@@ -76,3 +76,17 @@ export function etcdctlPath(): string {
   return join(result.folder, "etcdctl");
 }
 
+/**
+ * For `describe.skipIf`: true when one of `kinds` is missing outside CI. In CI it is false, so that
+ * the test runs and fails with the reason.
+ */
+export function isMissing(...kinds: readonly ServerKind[]): boolean {
+  for (const kind of kinds) {
+    const result = lookUp(kind);
+    if (!("missing" in result)) continue;
+    if (isCi) return false;
+    console.warn(`SKIPPED, because ${result.missing}`);
+    return true;
+  }
+  return false;
+}
