@@ -4,7 +4,7 @@
  * elsewhere: a comparison must never vanish in silence. LOCKSTEP_COMMAND names another lockstep than
  * the one built here, for example an installed one: "lockstep server".
  */
-import { execFileSync, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
