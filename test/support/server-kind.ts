@@ -69,7 +69,7 @@ export function serverCommand(kind: ServerKind): {
   return result;
 }
 
-/** Runs etcdctl 3.5 and gives what it printed on standard output. */
+/** Path of etcdctl 3.5. @throws when it is not on this machine. */
 export function etcdctlPath(): string {
   const result = lookUp("etcd35");
   if ("missing" in result) throw new Error(result.missing);
