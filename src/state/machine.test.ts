@@ -135,11 +135,13 @@ test("a transaction larger than any list of rows sees its own writes", () => {
         { request: { $case: "request_range", value: rangeOf("k3", "k4") } },
         { request: { $case: "request_delete_range", value: deleteOf("k1", "k2", true) } },
         { request: { $case: "request_range", value: rangeOf("k", "l", { count_only: true }) } },
+        { request: { $case: "request_put", value: putOf("late", "x") } },
+        { request: { $case: "request_range", value: rangeOf("late") } },
       ],
     }),
   });
   if (outcome instanceof KvError || outcome.kind !== "txn") throw new Error("not a transaction");
-  const [range, deleted, count] = outcome.responses.slice(40).map((each) => each.outcome);
+  const [range, deleted, count, , late] = outcome.responses.slice(40).map((each) => each.outcome);
   expect(range?.kind === "range" && range.kvs.map((kv) => shownKv(kv).value)).toEqual([
     "3",
     "30",
@@ -157,6 +159,7 @@ test("a transaction larger than any list of rows sees its own writes", () => {
     ["1", "10", "11", "12", "13", "14", "15", "16", "17", "18", "19"],
   );
   expect(count).toMatchObject({ kind: "range", count: 29, kvs: [] });
+  expect(late?.kind === "range" && late.kvs.map((kv) => shownKv(kv).value)).toEqual(["x"]);
 });
 
 describe("leases", () => {
@@ -187,6 +190,7 @@ describe("leases", () => {
     expect(leases.keys(5n).map(text)).toEqual(["a"]);
     expect(leases.keys(6n).map(text)).toEqual(["b"]);
     expect(leases.get(6n)).toMatchObject({ grantedTtl: 60, remainingTtl: 17 });
+    expect(scanDigests(backend, sha256)).toEqual(machine.digests().buckets);
   });
 });
 
@@ -269,6 +273,7 @@ describe("membership", () => {
     expect(restored.alarms()).toEqual([]);
     expect(restored.cluster.members()).toEqual(machine.cluster.members());
     expect(restored.cluster.isRemoved(second)).toBe(true);
+    expect(scanDigests(backend, sha256)).toEqual(machine.digests().buckets);
   });
 
   test("a void change is told to raft as void", () => {
@@ -306,6 +311,28 @@ describe("compaction", () => {
     expect(kv.finishedCompactRevision()).toBe(2_900);
     const kvs = shown(kv.range(rangeOf("a", "", { revision: 2_900n })));
     expect(kvs).toMatchObject({ kvs: [{ value: "2898", version: 2_899 }] });
+  });
+
+  test("a step looks at whole revisions", () => {
+    const { backend, machine } = setUp();
+    const txn = (keys: readonly string[]): Command => ({
+      $case: "txn",
+      value: txnOf({
+        success: keys.map((key) => ({
+          request: { $case: "request_put", value: putOf(key, "v") },
+        })),
+      }),
+    });
+    applyCommand(machine, txn(Array.from({ length: 1_000 }, (_, at) => `fill/${at}`)));
+    for (let times = 0; times < 2; times++) applyCommand(machine, txn(["a", "b", "c"]));
+    applyCommand(machine, { $case: "compaction", value: { revision: 4n, physical: false } });
+    const deletions: number[] = [];
+    while (machine.kv.finishedCompactRevision() < 4) {
+      applyCommand(machine, step(4n, 1));
+      const rows = backend.writes.at(-1) as RowWrite[];
+      deletions.push(rows.filter(({ value }) => value === undefined).length);
+    }
+    expect(deletions).toEqual([3, 0]);
   });
 
   test("reads below it are refused at once", () => {

@@ -174,8 +174,6 @@ function joinSmall(parent: Node, at: number): void {
   if (second === undefined) return;
   const isOneEmpty = first.keys.length === 0 || second.keys.length === 0;
   if (!isOneEmpty && first.keys.length + second.keys.length > nodeMax / 2) return;
-  const bound = parent.keys[left + 1] as KeyText;
-  if (first.children !== undefined) second.keys[0] = bound;
   first.keys.push(...second.keys);
   first.histories?.push(...(second.histories as KeyHistory[]));
   first.children?.push(...(second.children as Node[]));
