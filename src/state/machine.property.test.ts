@@ -200,7 +200,7 @@ test("compaction leaves exactly the rows it must, whatever its steps, and no rea
       expect(rows).toEqual(kept);
       expect(scanDigests(backend, sha256)).toEqual(machine.digests().buckets);
     }),
-    { numRuns: 40 },
+    { numRuns: 20 },
   );
 });
 

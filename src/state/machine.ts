@@ -34,7 +34,7 @@ import { ClusterState } from "./cluster/cluster-state.js";
 import { DigestSet, digestedBuckets, digestVersion, rootDigest } from "./digest.js";
 import { EntryWrite } from "./entry-write.js";
 import { LeaseTable } from "./lease/lease-table.js";
-import { encodeMeta, type Meta, metaKey, readMeta } from "./meta.js";
+import { emptyMeta, encodeMeta, type Meta, metaKey, readMeta } from "./meta.js";
 import { compactStep } from "./mvcc/compaction.js";
 import { KvStore } from "./mvcc/kv-store.js";
 import { KvWriter } from "./mvcc/kv-writer.js";
@@ -88,14 +88,7 @@ class ReplicatedMachine implements Machine {
     this.#backend = backend;
     this.#sha256 = sha256;
     this.#digests = new DigestSet(sha256);
-    this.#meta = readMeta(backend, this.#digests) ?? {
-      index: 0,
-      term: 0,
-      revision: 1,
-      compactRevision: -1,
-      finishedCompactRevision: -1,
-      compactCursor: 0,
-    };
+    this.#meta = readMeta(backend, this.#digests) ?? emptyMeta();
     this.kv = new KvStore(backend, this.#meta);
     this.leases.restore(this.kv.rows);
     this.#alarms.restore(this.kv.rows);
@@ -246,7 +239,8 @@ class ReplicatedMachine implements Machine {
     if (revision <= this.#meta.compactRevision) throw new KvError("compacted");
     if (revision > this.#meta.revision) throw new KvError("futureRevision");
     this.#meta.compactRevision = revision;
-    this.#meta.compactCursor = 0;
+    this.#meta.cursorMain = 0;
+    this.#meta.cursorSub = 0;
     this.#compactStep(w, firstStepRows);
     return { kind: "compaction" };
   }

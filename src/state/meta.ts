@@ -16,12 +16,26 @@ export interface Meta {
   compactRevision: number;
   /** Superseded rows up to here are physically gone. */
   finishedCompactRevision: number;
-  /** Where the running compaction goes on: the main revision of the next row to look at. */
-  compactCursor: number;
+  /** Where the running compaction goes on: main and sub revision of the next row to look at. */
+  cursorMain: number;
+  cursorSub: number;
+}
+
+/** Of a store in which nothing has happened. */
+export function emptyMeta(): Meta {
+  return {
+    index: 0,
+    term: 0,
+    revision: 1,
+    compactRevision: -1,
+    finishedCompactRevision: -1,
+    cursorMain: 0,
+    cursorSub: 0,
+  };
 }
 
 export const metaKey: Uint8Array = new TextEncoder().encode("state");
-const fields = 6;
+const fields = 7;
 const digestsAt = 4 + 8 * fields;
 const metaBytes = digestsAt + digestSetBytes;
 
@@ -34,7 +48,8 @@ export function encodeMeta(meta: Meta, digests: DigestSet): Uint8Array {
   writeSafe(bytes, 20, meta.revision);
   writeSafe(bytes, 28, meta.compactRevision);
   writeSafe(bytes, 36, meta.finishedCompactRevision);
-  writeSafe(bytes, 44, meta.compactCursor);
+  writeSafe(bytes, 44, meta.cursorMain);
+  writeSafe(bytes, 52, meta.cursorSub);
   digests.writeTo(bytes, digestsAt);
   return bytes;
 }
@@ -57,7 +72,8 @@ export function readMeta(backend: BackendReader, digests: DigestSet): Meta | und
     revision: readSafe(view, 20),
     compactRevision: readSafe(view, 28),
     finishedCompactRevision: readSafe(view, 36),
-    compactCursor: readSafe(view, 44),
+    cursorMain: readSafe(view, 44),
+    cursorSub: readSafe(view, 52),
   };
 }
 

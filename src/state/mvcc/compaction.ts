@@ -10,14 +10,14 @@ import type { EntryWrite } from "../entry-write.js";
 import type { Meta } from "../meta.js";
 import type { RowReader } from "../rows.js";
 import { type KeyIndex, type KeyText, keyText } from "./key-index.js";
-import { decodeRevision, type RowRevision, revisionStart } from "./revision-key.js";
+import { decodeRevision, encodeRevision, type RowRevision, revisionStart } from "./revision-key.js";
 
 interface DoomedRow {
   readonly key: Uint8Array;
   readonly value: Uint8Array;
 }
 
-/** Looks at about `rowsMax` rows, whole revisions, and moves the cursor; updates `meta`. */
+/** Looks at up to `rowsMax` rows, at least one, and moves the cursor in `meta` behind them. */
 export function compactStep(
   w: EntryWrite,
   parts: { readonly rows: RowReader; readonly index: KeyIndex; readonly meta: Meta },
@@ -27,20 +27,18 @@ export function compactStep(
   const doomed: DoomedRow[] = [];
   const dropped = new Map<KeyText, number>();
   let looked = 0;
-  let last = meta.compactCursor - 1;
-  let isOver = true;
+  let next: RowRevision | undefined;
   const range = {
-    from: revisionStart(meta.compactCursor),
+    from: encodeRevision(meta.cursorMain, meta.cursorSub, false),
     to: revisionStart(meta.compactRevision + 1),
   };
   rows.scan(Bucket.key, range, (key, value) => {
     const row = decodeRevision(key);
-    if (looked >= rowsMax && row.main !== last) {
-      isOver = false;
+    if (looked > 0 && looked >= rowsMax) {
+      next = row;
       return false;
     }
     looked++;
-    last = row.main;
     const text = keyText(keyOf(value));
     if (isNeeded(index, text, row, meta.compactRevision)) return true;
     doomed.push({ key, value });
@@ -50,8 +48,9 @@ export function compactStep(
   for (const { key, value } of doomed) w.deleteKnown(Bucket.key, key, value);
   // Rows come in revision order, so what a step dooms of a key is what its history begins with.
   for (const [text, count] of dropped) index.dropFirst(text, count);
-  meta.compactCursor = last + 1;
-  if (isOver) meta.finishedCompactRevision = meta.compactRevision;
+  meta.cursorMain = next?.main ?? meta.compactRevision + 1;
+  meta.cursorSub = next?.sub ?? 0;
+  if (next === undefined) meta.finishedCompactRevision = meta.compactRevision;
 }
 
 /** The newest version at the compact revision stays, unless it is an older tombstone. */

@@ -88,15 +88,14 @@ export function evaluateRange(view: KvView, request: RangeRequest): RangeOutcome
   return { kind: "range", kvs, more, count };
 }
 
-/** How many keys a range has, if that can be told without visiting them: only for the present. */
+/** How many keys a range has, if the index can tell without visiting them: only for the present. */
 function countNow(
   view: KvView,
   target: { readonly key: Uint8Array; readonly rangeEnd: Uint8Array; readonly revision: number },
 ): number | undefined {
   if (target.revision !== view.revision) return undefined;
   const range = keyRange(target.key, target.rangeEnd);
-  if (range !== undefined) return view.index.aliveIn(range);
-  return view.index.get(keyText(target.key))?.isAlive() ? 1 : 0;
+  return range === undefined ? undefined : view.index.aliveIn(range);
 }
 
 function hasFilter(request: RangeRequest): boolean {
