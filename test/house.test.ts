@@ -147,6 +147,26 @@ describe("documents say what the code says", () => {
     for (const folder of folders) expect(page, `src/${folder}`).toContain(`src/${folder}`);
   });
 
+  test("every link between documents leads somewhere", () => {
+    const dead = tracked
+      .filter((file) => file.endsWith(".md"))
+      .flatMap((file) =>
+        [...read(file).matchAll(/\]\((?!https?:)([^)#]+)/g)]
+          .map(([, target]) => path.join(path.dirname(file), target as string))
+          .filter((target) => !existsSync(path.join(root, target)))
+          .map((target) => `${file}: ${target}`),
+      );
+    expect(dead).toEqual([]);
+  });
+
+  test("CONTRIBUTING.md has every npm script, and none that is not there", () => {
+    const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
+    const page = read("CONTRIBUTING.md");
+    const named = [...page.matchAll(/^\| `npm (?:run )?([a-z]+)`/gm)].map(([, name]) => name);
+    const wanted = Object.keys(scripts).filter((script) => !script.startsWith("pre"));
+    expect(named.filter((name) => name !== "ci").sort()).toEqual(wanted.sort());
+  });
+
   test("the layer table of ARCHITECTURE.md is the linter's", () => {
     const rows = read("ARCHITECTURE.md").match(/^\| src\/[\w/]+ \|.*\|$/gm) ?? [];
     const table = new Map(
