@@ -18,7 +18,7 @@ import {
 import { decodeKeyValue, type KeyValueFields } from "../../wire/key-value.js";
 import type { LeaseTable } from "../lease/lease-table.js";
 import type { DeleteRangeOutcome, KvBytes, PutOutcome, TxnOutcome } from "../types.js";
-import { keyText } from "./key-index.js";
+import { type KeyHistory, keyText } from "./key-index.js";
 import type { KvWriter } from "./kv-writer.js";
 import { evaluateRange, type KvView, readRevision, scanLive } from "./range.js";
 
@@ -189,11 +189,24 @@ function holds(view: KvView, compare: Compare): boolean {
   const target = { key: compare.key, rangeEnd: compare.range_end, revision: view.revision };
   scanLive(view, target, (history, place) => {
     found = true;
-    all = matches(compare, decodeKeyValue(view.row(history, place)));
+    all = matches(compare, comparedFields(view, compare, { history, place }));
     return all;
   });
   if (found) return all;
   return compare.target !== Target.VALUE && matches(compare, absent);
+}
+
+/** The fields of a live key that a compare can ask for; the index knows most without the row. */
+function comparedFields(
+  view: KvView,
+  compare: Compare,
+  { history, place }: { readonly history: KeyHistory; readonly place: number },
+): KeyValueFields {
+  if (compare.target === Target.VALUE || compare.target === Target.LEASE) {
+    return decodeKeyValue(view.row(history, place));
+  }
+  const { createRevision, version } = history;
+  return { ...absent, createRevision, modRevision: history.main(place), version };
 }
 
 function matches(compare: Compare, kv: KeyValueFields): boolean {
