@@ -1,0 +1,178 @@
+/**
+ * The calls of `lockstep ctl` over gRPC: one channel per endpoint, the generated codecs, nothing
+ * between. A call goes to the first endpoint that connects, or to a named one; it fails with the
+ * server's text as a CtlError. It never repeats a call the server may have received.
+ */
+import * as grpc from "@grpc/grpc-js";
+import * as rpc from "../../wire/gen/rpc.js";
+import { CtlError } from "./flags.js";
+
+interface Codec<T> {
+  encode(message: T): { finish(): Uint8Array };
+  decode(bytes: Uint8Array): T;
+}
+interface Method<Q, R> {
+  readonly path: string;
+  readonly request: Codec<Q>;
+  readonly response: Codec<R>;
+}
+function method<Q, R>(path: string, request: Codec<Q>, response: Codec<R>): Method<Q, R> {
+  return { path: `/etcdserverpb.${path}`, request, response };
+}
+
+export const methods = {
+  range: method("KV/Range", rpc.RangeRequest, rpc.RangeResponse),
+  put: method("KV/Put", rpc.PutRequest, rpc.PutResponse),
+  deleteRange: method("KV/DeleteRange", rpc.DeleteRangeRequest, rpc.DeleteRangeResponse),
+  txn: method("KV/Txn", rpc.TxnRequest, rpc.TxnResponse),
+  compact: method("KV/Compact", rpc.CompactionRequest, rpc.CompactionResponse),
+  watch: method("Watch/Watch", rpc.WatchRequest, rpc.WatchResponse),
+  grant: method("Lease/LeaseGrant", rpc.LeaseGrantRequest, rpc.LeaseGrantResponse),
+  revoke: method("Lease/LeaseRevoke", rpc.LeaseRevokeRequest, rpc.LeaseRevokeResponse),
+  keepAlive: method("Lease/LeaseKeepAlive", rpc.LeaseKeepAliveRequest, rpc.LeaseKeepAliveResponse),
+  timeToLive: method(
+    "Lease/LeaseTimeToLive",
+    rpc.LeaseTimeToLiveRequest,
+    rpc.LeaseTimeToLiveResponse,
+  ),
+  leases: method("Lease/LeaseLeases", rpc.LeaseLeasesRequest, rpc.LeaseLeasesResponse),
+  memberAdd: method("Cluster/MemberAdd", rpc.MemberAddRequest, rpc.MemberAddResponse),
+  memberRemove: method("Cluster/MemberRemove", rpc.MemberRemoveRequest, rpc.MemberRemoveResponse),
+  memberUpdate: method("Cluster/MemberUpdate", rpc.MemberUpdateRequest, rpc.MemberUpdateResponse),
+  memberList: method("Cluster/MemberList", rpc.MemberListRequest, rpc.MemberListResponse),
+  memberPromote: method(
+    "Cluster/MemberPromote",
+    rpc.MemberPromoteRequest,
+    rpc.MemberPromoteResponse,
+  ),
+  alarm: method("Maintenance/Alarm", rpc.AlarmRequest, rpc.AlarmResponse),
+  status: method("Maintenance/Status", rpc.StatusRequest, rpc.StatusResponse),
+  defragment: method("Maintenance/Defragment", rpc.DefragmentRequest, rpc.DefragmentResponse),
+  hashKv: method("Maintenance/HashKV", rpc.HashKVRequest, rpc.HashKVResponse),
+  moveLeader: method("Maintenance/MoveLeader", rpc.MoveLeaderRequest, rpc.MoveLeaderResponse),
+  snapshot: method("Maintenance/Snapshot", rpc.SnapshotRequest, rpc.SnapshotResponse),
+} as const;
+
+/** A whole message from some of its fields. */
+export function complete<T>(codec: Codec<T>, fields: Partial<T>): T {
+  return Object.assign(codec.decode(new Uint8Array(0)) as object, fields) as T;
+}
+
+function failure(error: grpc.ServiceError): CtlError {
+  if (error.code === grpc.status.DEADLINE_EXCEEDED) {
+    return new CtlError("context deadline exceeded");
+  }
+  return new CtlError(error.details);
+}
+
+export class CtlClient {
+  readonly endpoints: readonly string[];
+  readonly #timeoutMs: number;
+  readonly #channels = new Map<string, grpc.Client>();
+  #connected: Promise<grpc.Client> | undefined;
+
+  constructor(endpoints: readonly string[], timeoutMs: number) {
+    this.endpoints = endpoints;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  #channel(endpoint: string): grpc.Client {
+    let channel = this.#channels.get(endpoint);
+    if (channel === undefined) {
+      const address = endpoint.replace(/^https?:\/\//, "").replace(/\/$/, "");
+      channel = new grpc.Client(address, grpc.credentials.createInsecure(), {
+        "grpc.max_receive_message_length": -1,
+        "grpc.max_send_message_length": -1,
+      });
+      this.#channels.set(endpoint, channel);
+    }
+    return channel;
+  }
+
+  async #ready(endpoint: string): Promise<grpc.Client> {
+    const channel = this.#channel(endpoint);
+    await new Promise<void>((resolve, reject) => {
+      channel.waitForReady(Date.now() + this.#timeoutMs, (error) => {
+        if (error === undefined) resolve();
+        else reject(new CtlError("context deadline exceeded"));
+      });
+    });
+    return channel;
+  }
+
+  /** The named endpoint's channel, or that of the first endpoint to connect. */
+  async #pick(endpoint: string | undefined): Promise<grpc.Client> {
+    if (endpoint !== undefined) return this.#ready(endpoint);
+    this.#connected ??= Promise.any(this.endpoints.map((each) => this.#ready(each)));
+    try {
+      return await this.#connected;
+    } catch {
+      throw new CtlError("context deadline exceeded");
+    }
+  }
+
+  async call<Q, R>(
+    { path, request, response }: Method<Q, R>,
+    fields: Partial<Q>,
+    endpoint?: string,
+  ): Promise<R> {
+    const channel = await this.#pick(endpoint);
+    return new Promise((resolve, reject) => {
+      channel.makeUnaryRequest(
+        path,
+        (message: Q) => Buffer.from(request.encode(message).finish()),
+        (bytes: Buffer) => response.decode(bytes),
+        complete(request, fields),
+        { deadline: Date.now() + this.#timeoutMs },
+        (error, answer) => {
+          if (error !== null) reject(failure(error));
+          else resolve(answer as R);
+        },
+      );
+    });
+  }
+
+  /** Sends one message on a stream, and gives every answer until the server ends it. */
+  async *stream<Q, R>(
+    { path, request, response }: Method<Q, R>,
+    fields: Partial<Q>,
+  ): AsyncGenerator<R, void> {
+    const channel = await this.#pick(undefined);
+    const call = channel.makeBidiStreamRequest(
+      path,
+      (message: Q) => Buffer.from(request.encode(message).finish()),
+      (bytes: Buffer) => response.decode(bytes),
+    );
+    call.write(complete(request, fields));
+    try {
+      for await (const answer of call) yield answer as R;
+    } catch (error) {
+      throw failure(error as grpc.ServiceError);
+    } finally {
+      call.cancel();
+    }
+  }
+
+  /** A stream of answers to one request. */
+  async *download<Q, R>(
+    { path, request, response }: Method<Q, R>,
+    fields: Partial<Q>,
+  ): AsyncGenerator<R, void> {
+    const channel = await this.#pick(undefined);
+    const call = channel.makeServerStreamRequest(
+      path,
+      (message: Q) => Buffer.from(request.encode(message).finish()),
+      (bytes: Buffer) => response.decode(bytes),
+      complete(request, fields),
+    );
+    try {
+      for await (const answer of call) yield answer as R;
+    } catch (error) {
+      throw failure(error as grpc.ServiceError);
+    }
+  }
+
+  close(): void {
+    for (const channel of this.#channels.values()) channel.close();
+  }
+}
