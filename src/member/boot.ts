@@ -231,6 +231,7 @@ function assemble(
       const options = { dir: walDir, segmentBytes: config.walSegmentBytes };
       const founding = {
         metadata: start.identity,
+        salt: platform.rng.fork("wal").int(2 ** 32),
         hardState: start.hardState,
         marker: start.meta,
       };

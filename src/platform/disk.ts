@@ -10,7 +10,7 @@ export interface Disk {
   /** Names in `dir`, sorted; [] if it does not exist. */
   list(dir: string): string[];
   exists(path: string): boolean;
-  /** Creates `dir` and its parents, mode 0700. */
+  /** Creates `dir` and its parents, mode 0700; durable after `syncDir` of each parent. */
   makeDir(dir: string): void;
   remove(path: string): void;
   rename(from: string, to: string): void;
@@ -20,7 +20,7 @@ export interface Disk {
   open(path: string, mode: "create" | "existing"): DiskFile;
   /**
    * Takes the exclusive right to this data directory until the process ends or `close`.
-   * @throws StartError if another process holds it.
+   * @throws StartError naming the process that holds it: another one, or this one.
    */
   lock(): void;
   close(): void;
@@ -32,12 +32,14 @@ export interface DiskFile {
   read(position: number, length: number): Uint8Array;
   /** Reaches the page cache; seen by `read` at once. @throws ENOSPC and the like, synchronously. */
   write(position: number, bytes: Uint8Array): void;
-  /** Calls `done` once, later, after all earlier writes of this file are durable or failed to be. */
+  /**
+   * Calls `done` once, later, after all earlier writes of this file are durable or failed to be.
+   * After a failure they may be gone although `read` shows them: do not ask again.
+   */
   sync(done: (error: Error | undefined) => void): void;
-  /** Blocks until all earlier writes are durable: for start-up and rotation. */
+  /** Blocks until all earlier writes are durable: for start-up and rotation. @throws EIO and the like */
   syncNow(): void;
   /** Reserves `bytes` from the start and reads as zeros where not written. */
   allocate(bytes: number): void;
-  truncate(bytes: number): void;
   close(): void;
 }

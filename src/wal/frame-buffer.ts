@@ -1,52 +1,87 @@
-/** Records of one coming flush, encoded as they arrive into one growing buffer. */
+/**
+ * Records of one coming flush, encoded as they arrive into one growing buffer: what the flush
+ * writes is this buffer, as it stands.
+ */
+import { crc32c, crc32cWord } from "../base/crc32c.js";
 import type { Entry, HardState } from "../raft/types.js";
 import {
-  entryHeadBytes,
+  chainAt,
+  continuesBit,
+  distanceAt,
   frameBytesOf,
-  hardStateBytes,
   headerBytes,
-  type RecordType,
-  sealFrame,
-  RecordType as Type,
-  writeEntry,
-  writeHardState,
-} from "./record.js";
+  lengthAt,
+  RecordType,
+  tagOf,
+  typeAt,
+} from "./frame.js";
+import { entryHeadBytes, hardStateBytes, writeEntryHead, writeHardState } from "./payload.js";
 
 /** A buffer that one huge batch has grown is given back after it. */
 const keepBytesMax = 4 * 1024 * 1024;
 const firstBytes = 64 * 1024;
 
 export class FrameBuffer {
+  readonly #salt: number;
   #bytes = new Uint8Array(firstBytes);
   #view = new DataView(this.#bytes.buffer);
   #length = 0;
+  /** Bytes of the same flush that left before (see `taken`). */
+  #before = 0;
   #chain = 0;
   #firstIndex: number | undefined;
 
-  /** Each `add` takes the chain value before the record and returns the one after it. */
-  addEntry(entry: Entry, chain: number): number {
-    this.#firstIndex = Math.min(this.#firstIndex ?? entry.index, entry.index);
-    const payloadBytes = entryHeadBytes + entry.data.length;
-    this.#reserve(payloadBytes);
-    writeEntry({ bytes: this.#bytes, view: this.#view, at: this.#length + headerBytes }, entry);
-    return this.#seal(Type.entry, payloadBytes, chain);
+  constructor(salt: number) {
+    this.#salt = salt;
   }
 
-  addHardState(state: HardState, chain: number): number {
+  /** Starts a flush: empty, behind a record with this chain value. */
+  begin(chain: number): void {
+    this.#chain = chain;
+    this.#length = 0;
+    this.#before = 0;
+    this.#firstIndex = undefined;
+    if (this.#bytes.length > keepBytesMax) this.#replace(new Uint8Array(firstBytes));
+  }
+
+  /** Each `add`: with `continues`, the next record belongs to the same batch. */
+  addEntry(entry: Entry, continues: boolean): void {
+    if (this.#firstIndex === undefined || entry.index < this.#firstIndex) {
+      this.#firstIndex = entry.index;
+    }
+    const { data } = entry;
+    this.#reserve(entryHeadBytes + data.length);
+    const payloadAt = this.#length + headerBytes;
+    writeEntryHead(this.#view, payloadAt, entry);
+    this.#bytes.set(data, payloadAt + entryHeadBytes);
+    this.#seal(RecordType.entry, entryHeadBytes + data.length, continues);
+  }
+
+  addHardState(state: HardState, continues: boolean): void {
     this.#reserve(hardStateBytes);
     writeHardState(this.#view, this.#length + headerBytes, state);
-    return this.#seal(Type.hardState, hardStateBytes, chain);
+    this.#seal(RecordType.hardState, hardStateBytes, continues);
   }
 
-  addRecord(type: RecordType, payload: Uint8Array, chain: number): number {
+  addRecord(type: RecordType, payload: Uint8Array, continues: boolean): void {
     this.#reserve(payload.length);
     this.#bytes.set(payload, this.#length + headerBytes);
-    return this.#seal(type, payload.length, chain);
+    this.#seal(type, payload.length, continues);
   }
 
-  /** Valid until the next `add` or `clear`. */
+  /** Valid until the next `add`, `taken` or `begin`. */
   bytes(): Uint8Array {
     return this.#bytes.subarray(0, this.#length);
+  }
+
+  /** What `bytes` gave was written ahead of the rest of this flush. */
+  taken(): void {
+    this.#before += this.#length;
+    this.#length = 0;
+  }
+
+  isEmpty(): boolean {
+    return this.#length === 0;
   }
 
   /** The chain value after the last record. */
@@ -54,22 +89,26 @@ export class FrameBuffer {
     return this.#chain;
   }
 
-  /** The lowest entry index in here; undefined: no entry. */
+  /** The lowest entry index of this flush; undefined: no entry. */
   firstIndex(): number | undefined {
     return this.#firstIndex;
   }
 
-  clear(): void {
-    this.#length = 0;
-    this.#firstIndex = undefined;
-    if (this.#bytes.length > keepBytesMax) this.#replace(new Uint8Array(firstBytes));
-  }
-
-  #seal(type: RecordType, payloadBytes: number, chain: number): number {
-    const target = { bytes: this.#bytes, view: this.#view, at: this.#length };
-    this.#chain = sealFrame(target, { type, payloadBytes, distance: this.#length }, chain);
-    this.#length += frameBytesOf(payloadBytes);
-    return this.#chain;
+  #seal(recordType: RecordType, length: number, continues: boolean): void {
+    const view = this.#view;
+    const at = this.#length;
+    const type = continues ? recordType | continuesBit : recordType;
+    const distance = this.#before + at;
+    const end = at + headerBytes + length;
+    view.setUint32(at + lengthAt, length, true);
+    view.setUint32(at + distanceAt, distance, true);
+    view.setUint32(at + typeAt, tagOf({ type, length, distance }, this.#salt), true);
+    const own = crc32c(this.#bytes.subarray(at + lengthAt, end), this.#salt);
+    this.#chain = crc32cWord(own, this.#chain);
+    view.setUint32(at, own, true);
+    view.setUint32(at + chainAt, this.#chain, true);
+    this.#length += frameBytesOf(length);
+    for (let padding = end; padding < this.#length; padding++) this.#bytes[padding] = 0;
   }
 
   #reserve(payloadBytes: number): void {

@@ -8,128 +8,142 @@
  * to the flush that begins at or before them. A whole record behind them of a later flush proves
  * that they had been durable: damage.
  */
-import { DamageError } from "../base/errors.js";
+
+import { crc32cWord } from "../base/crc32c.js";
+import { DamageError, StartError } from "../base/errors.js";
 import type { Disk } from "../platform/disk.js";
-import type { Entry, HardState, SnapshotMeta } from "../raft/types.js";
-import {
-  alignment,
-  decodeMeta,
-  decodeStart,
-  isChained,
-  type Record,
-  RecordType,
-  readEntry,
-  readFrame,
-  readHardState,
-  type SegmentStart,
-} from "./record.js";
+import { alignment, FrameReader, RecordType } from "./frame.js";
+import { type LogContent, LogFold } from "./log-fold.js";
+import { decodeStart, type SegmentStart } from "./payload.js";
+import { listSegments, type SegmentName } from "./segments.js";
 
-export interface Recovered {
+export interface Recovered extends LogContent {
   readonly metadata: { readonly clusterId: bigint; readonly memberId: bigint };
-  readonly hardState: HardState;
-  /** The log holds what follows this; undefined: it goes back to the founding. */
-  readonly snapshot: SnapshotMeta | undefined;
-  /** Without a gap, after the snapshot. */
-  readonly entries: readonly Entry[];
 }
 
-export interface SegmentName {
-  readonly name: string;
-  readonly sequence: number;
-  readonly firstIndex: number;
-}
-
+/** Where the log goes on. */
 export interface RecoveredTail {
   readonly segments: readonly SegmentName[];
   readonly start: SegmentStart;
   readonly chain: number;
-  /** Where the next record goes in the last segment. */
-  readonly offset: number;
-  /** Bytes behind `offset` that must be zeroed first; 0: none. */
+  /** Offset in the last segment of the last flush that left anything. */
+  readonly flushOffset: number;
+  /** What the last segment holds from there on: whole batches. */
+  readonly flushBytes: Uint8Array;
+  /** Bytes behind those that must be zeroed first; 0: none. */
   readonly tornBytes: number;
 }
 
-const pattern = /^([0-9a-f]{16})-([0-9a-f]{16})\.wal$/;
 const advice =
   "Restore the file from a copy, or remove this member from the cluster and add it anew with an empty data directory";
 
-export function listSegments(disk: Disk, dir: string): SegmentName[] {
-  const segments: SegmentName[] = [];
-  for (const name of disk.list(dir)) {
-    const match = pattern.exec(name);
-    if (match === null) continue;
-    const [, sequence, firstIndex] = match as unknown as [string, string, string];
-    segments.push({
-      name,
-      sequence: Number.parseInt(sequence, 16),
-      firstIndex: Number.parseInt(firstIndex, 16),
-    });
-  }
-  return segments;
-}
-
-/** @throws DamageError with file, offset and what to do. */
-export function recover(disk: Disk, dir: string): { recovered: Recovered; tail: RecoveredTail } {
+/** @throws DamageError with file, offset and what to do; StartError on files that are not ours. */
+export function recover(
+  disk: Disk,
+  dir: string,
+): { readonly recovered: Recovered; readonly tail: RecoveredTail } {
   const segments = listSegments(disk, dir);
-  const log = new LogBuilder();
-  let tail: RecoveredTail | undefined;
+  const [oldest] = segments;
+  if (oldest === undefined) throw damage(dir, "there is no log segment");
+  const log = new LogFold();
+  let before: SegmentEnd | undefined;
   for (const [place, segment] of segments.entries()) {
-    const before = segments[place - 1];
     const path = `${dir}/${segment.name}`;
-    if (before !== undefined && before.sequence + 1 !== segment.sequence) {
-      throw new DamageError(`${path}: the segment before it is missing. ${advice}`);
+    if (segment.sequence !== oldest.sequence + place) {
+      throw damage(path, "the segment before it is missing");
     }
     const isLast = place === segments.length - 1;
-    const read = readSegment(disk, { path, isLast, chain: tail?.chain }, log);
-    tail = { segments, ...read };
+    before = readSegment({ path, bytes: readFile(disk, path), isLast, before }, log);
   }
-  if (tail === undefined) throw new DamageError(`${dir}: there is no log segment. ${advice}`);
-  return { recovered: log.result(tail.start, dir), tail };
+  const { start, ...end } = before as SegmentEnd;
+  const needed = log.firstNeeded();
+  if (oldest.firstIndex > needed) {
+    throw damage(dir, `the log begins at ${oldest.firstIndex}, but is needed from ${needed} on`);
+  }
+  const { clusterId, memberId } = start;
+  return {
+    recovered: { metadata: { clusterId, memberId }, ...log.content() },
+    tail: { segments, start, ...end },
+  };
 }
 
-function readSegment(
-  disk: Disk,
-  segment: { readonly path: string; readonly isLast: boolean; readonly chain: number | undefined },
-  log: LogBuilder,
-): Omit<RecoveredTail, "segments"> {
-  const { path, isLast } = segment;
-  const file = disk.open(path, "existing");
-  const bytes = file.read(0, file.size());
-  file.close();
-  const first = readFrame(bytes, 0);
-  if (first?.type !== RecordType.start) {
-    throw new DamageError(`${path}: offset 0: not the start of a log segment. ${advice}`);
-  }
-  const start = decodeStart(first.payload);
-  if (segment.chain !== undefined && segment.chain !== start.chain) {
-    throw new DamageError(`${path}: offset 0: does not continue the segment before it. ${advice}`);
-  }
+type SegmentEnd = Omit<RecoveredTail, "segments">;
+
+interface SegmentSource {
+  readonly path: string;
+  readonly bytes: Uint8Array;
+  readonly isLast: boolean;
+  readonly before: SegmentEnd | undefined;
+}
+
+function readSegment(source: SegmentSource, log: LogFold): SegmentEnd {
+  const { path, bytes } = source;
+  const { start, startBytes } = readStart(source);
   log.begin(start);
+  const frames = new FrameReader(bytes, start.salt);
+  let at = startBytes;
   let { chain } = start;
-  let at = first.frameBytes;
-  for (;;) {
-    const record = readFrame(bytes, at);
-    if (record === undefined) break;
-    if (record.type === RecordType.start || !isChained(bytes, at, chain)) {
-      throw new DamageError(`${path}: offset ${at}: a record out of its place. ${advice}`);
+  // Behind the last whole batch. What a batch without its end has left is as if never written.
+  let end = { offset: at, chain, flushOffset: at };
+  for (let frame = frames.read(at); frame !== undefined; frame = frames.read(at)) {
+    chain = crc32cWord(frame.own, chain);
+    if (chain !== frame.chain) {
+      throw damage(`${path}: offset ${at}`, "a record out of its place");
     }
-    log.add(record, `${path}: offset ${at}`);
-    chain = record.chain;
-    at += record.frameBytes;
+    log.add(frame, `${path}: offset ${at}`);
+    const flushOffset = Math.max(startBytes, at - frame.distance);
+    at += frame.frameBytes;
+    if (frame.isBatchEnd) end = { offset: at, chain, flushOffset };
   }
-  const tornBytes = usedBytes(bytes, at);
-  if (tornBytes > 0 && !isLast) {
-    throw new DamageError(
-      `${path}: offset ${at}: a damaged record in a finished segment. ${advice}`,
+  log.dropUnfinished();
+  const tornBytes = usedBytes(bytes, end.offset);
+  if (tornBytes > 0) refuseDurable(source, frames, at);
+  return {
+    start,
+    chain: end.chain,
+    flushOffset: end.flushOffset,
+    flushBytes: bytes.subarray(end.flushOffset, end.offset),
+    tornBytes,
+  };
+}
+
+function readStart(source: SegmentSource): { start: SegmentStart; startBytes: number } {
+  const { path, bytes, before } = source;
+  const place = `${path}: offset 0`;
+  const frame = new FrameReader(bytes, 0).read(0);
+  if (frame?.type !== RecordType.start) throw damage(place, "not the start of a log segment");
+  const start = decodeStart(frame.payload);
+  if (start === undefined) {
+    throw new StartError(
+      `${path} was written by another version of this program, or by another program: start that one, or choose another --data-dir`,
     );
   }
-  const later = durableBehind(bytes, at);
-  if (later !== undefined) {
-    throw new DamageError(
-      `${path}: offset ${at}: a damaged record, with later durable records behind it (offset ${later}). ${advice}`,
-    );
+  if (before !== undefined) {
+    const { clusterId, memberId, salt } = before.start;
+    const isSame =
+      start.clusterId === clusterId && start.memberId === memberId && start.salt === salt;
+    if (!isSame) throw damage(place, "it belongs to another log than the segment before it");
+    if (start.chain !== before.chain) {
+      throw damage(place, "it does not continue the segment before it");
+    }
   }
-  return { start, chain, offset: at, tornBytes };
+  return { start, startBytes: frame.frameBytes };
+}
+
+/** The bytes at `at` fail their check: @throws DamageError unless one unfinished flush explains it. */
+function refuseDurable(source: SegmentSource, frames: FrameReader, at: number): void {
+  const { path, bytes, isLast } = source;
+  const place = `${path}: offset ${at}`;
+  if (!isLast) throw damage(place, "a damaged record in a finished segment");
+  const end = at + usedBytes(bytes, at);
+  // What a good head says to be inside of its record is not looked at: a payload may hold anything.
+  const from = at + (frames.extent(at) ?? alignment);
+  for (let later = from; later < end; later += alignment) {
+    const frame = frames.read(later);
+    if (frame !== undefined && later - frame.distance > at) {
+      throw damage(place, `a damaged record, with a later durable one behind it (offset ${later})`);
+    }
+  }
 }
 
 /** Bytes behind `at` up to the last one that is not zero. */
@@ -139,81 +153,15 @@ function usedBytes(bytes: Uint8Array, at: number): number {
   return end - at;
 }
 
-/** Offset of a whole record behind `at` whose flush began behind `at` too. */
-function durableBehind(bytes: Uint8Array, at: number): number | undefined {
-  const end = at + usedBytes(bytes, at);
-  for (let place = at + alignment; place < end; place += alignment) {
-    // The magic's first byte saves most of the work.
-    if (bytes[place + 5] !== 0x4c) continue;
-    const record = readFrame(bytes, place);
-    if (record !== undefined && place - record.distance > at) return place;
+function readFile(disk: Disk, path: string): Uint8Array {
+  const file = disk.open(path, "existing");
+  try {
+    return file.read(0, file.size());
+  } finally {
+    file.close();
   }
-  return undefined;
 }
 
-/** Folds records into the log they describe. */
-class LogBuilder {
-  #entries: Entry[] = [];
-  #hardState: HardState = { term: 0, vote: 0n, commit: 0 };
-  #marker: SnapshotMeta | undefined;
-
-  begin(start: SegmentStart): void {
-    this.#hardState = start.hardState;
-    this.#marker = start.marker;
-  }
-
-  add(record: Record, place: string): void {
-    switch (record.type) {
-      case RecordType.entry:
-        this.#append(readEntry(record.payload), place);
-        break;
-      case RecordType.hardState:
-        this.#hardState = readHardState(record.payload);
-        break;
-      case RecordType.installed:
-        this.#marker = decodeMeta(record.payload);
-        this.#entries = [];
-        break;
-      case RecordType.compacted:
-        this.#marker = decodeMeta(record.payload);
-        break;
-      default:
-        break;
-    }
-  }
-
-  #append(entry: Entry, place: string): void {
-    const first = this.#entries[0];
-    const last = this.#entries.at(-1);
-    if (first === undefined || last === undefined) {
-      this.#entries.push(entry);
-      return;
-    }
-    if (entry.index > last.index + 1) {
-      throw new DamageError(
-        `${place}: entry ${entry.index} after entry ${last.index}: entries are missing. ${advice}`,
-      );
-    }
-    if (entry.index <= last.index) {
-      this.#entries.length = Math.max(0, entry.index - first.index);
-    }
-    this.#entries.push(entry);
-  }
-
-  result(start: SegmentStart, dir: string): Recovered {
-    const marker = this.#marker;
-    const first = this.#entries[0];
-    if (marker !== undefined && first !== undefined && first.index > marker.index + 1) {
-      throw new DamageError(
-        `${dir}: the log begins at entry ${first.index}, but is needed from ${marker.index + 1} on. ${advice}`,
-      );
-    }
-    const from = marker?.index ?? 0;
-    return {
-      metadata: { clusterId: start.clusterId, memberId: start.memberId },
-      hardState: this.#hardState,
-      snapshot: marker,
-      entries: this.#entries.filter((entry) => entry.index > from),
-    };
-  }
+function damage(place: string, what: string): DamageError {
+  return new DamageError(`${place}: ${what}. ${advice}`);
 }

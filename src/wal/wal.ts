@@ -1,31 +1,33 @@
 /**
- * The write-ahead log: batches become durable in call order; a crash keeps all that was acknowledged
- * and of the rest a prefix of its records. Batches that are handed over while a sync runs leave
- * together in the next write. After a failed write or sync the log is closed for good: the page
- * cache may have dropped the bytes, a retry would lie.
+ * The write-ahead log: batches become durable in call order, each all or not at all. Batches that
+ * are handed over while a sync runs leave together in the next write. After a failed write or sync
+ * the log is closed for good: the page cache may have dropped the bytes, a retry would lie.
+ *
+ * When a sync ends and nothing waits, the next flush begins at once with a seal: an empty record,
+ * not synced itself, that proves that what stands before it had been durable (see recovery.ts).
  */
 import { StartError } from "../base/errors.js";
 import { invariant } from "../base/invariant.js";
 import type { Disk, DiskFile } from "../platform/disk.js";
 import type { Entry, HardState, SnapshotMeta } from "../raft/types.js";
+import { frameBytesOf, RecordType } from "./frame.js";
 import { FrameBuffer } from "./frame-buffer.js";
+import { encodeMeta, encodeStart, type SegmentStart } from "./payload.js";
+import { type Recovered, type RecoveredTail, recover } from "./recovery.js";
 import {
-  encodeMeta,
-  encodeStart,
-  frameBytesOf,
-  headerBytes,
-  RecordType,
-  type SegmentStart,
-  sealFrame,
-} from "./record.js";
-import { listSegments, type Recovered, recover, type SegmentName } from "./recovery.js";
+  listSegments,
+  removeDraft,
+  SegmentFactory,
+  type SegmentName,
+  segmentAfter,
+} from "./segments.js";
 
 export type { Recovered } from "./recovery.js";
 
 export interface WalOptions {
   /** Folder below the data directory. */
   readonly dir: string;
-  /** Preallocated size of a segment; a larger batch makes a larger segment. */
+  /** Preallocated size of a segment; a larger flush makes a larger segment. */
   readonly segmentBytes: number;
 }
 
@@ -48,13 +50,16 @@ export interface WalBatch {
 }
 
 export interface Wal {
-  /** Calls `done` once, never inside this call, when the batch is durable; never after a failure. */
+  /**
+   * Calls `done` once, never inside this call, when the batch is durable; never after a failure.
+   * A failure to write calls `onFailure` inside this call.
+   */
   append(batch: WalBatch, done: () => void): void;
   /** True when all that was appended and must be durable is. */
   isIdle(): boolean;
-  /** Marks that entries up to here are no longer needed; then `purge` may follow. */
+  /** Marks that entries up to here are no longer needed; in `done`, `purge` may follow. */
   saveSnapshot(meta: SnapshotMeta, done: () => void): void;
-  /** Removes whole segments whose entries are all <= `index`; the last segment stays. */
+  /** Removes whole segments whose entries are all <= `index`, oldest first; the last one stays. */
   purge(index: number): void;
   /** `fn` is called once, when the disk failed; the member must stop. */
   onFailure(fn: (error: Error) => void): void;
@@ -67,6 +72,8 @@ export function createWal(
   disk: Disk,
   founding: {
     readonly metadata: WalMetadata;
+    /** Random 32 bits. */
+    readonly salt: number;
     readonly hardState: HardState;
     readonly marker: SnapshotMeta | undefined;
   },
@@ -77,55 +84,54 @@ export function createWal(
   }
   disk.makeDir(options.dir);
   disk.syncDir("");
-  const { metadata, hardState, marker } = founding;
-  const start = { ...metadata, chain: 0, hardState, marker };
-  const lastIndex = marker?.index ?? 0;
-  const wal = new SegmentedWal(disk, options, { start, segments: [], lastIndex });
-  wal.rotate(0);
+  const { metadata, salt, hardState, marker } = founding;
+  const start = { ...metadata, salt, chain: 0, hardState, marker };
+  const wal = new SegmentedWal(disk, options, { start, lastIndex: marker?.index ?? 0 });
+  wal.found();
   return wal;
 }
 
-/** Opens the log for appending and returns what it holds. @throws DamageError */
+/**
+ * Opens the log for appending and returns what it holds, all of it durable: also what the crash of
+ * a process, or a sync that failed, left in the page cache alone.
+ * @throws DamageError, StartError (see recovery.ts)
+ */
 export function openWal(
   disk: Disk,
   options: WalOptions,
 ): { readonly wal: Wal; readonly recovered: Recovered } {
   const { recovered, tail } = recover(disk, options.dir);
-  const last = tail.segments.at(-1) as SegmentName;
-  const file = disk.open(`${options.dir}/${last.name}`, "existing");
-  if (tail.tornBytes > 0) {
-    file.write(tail.offset, new Uint8Array(tail.tornBytes));
-    file.syncNow();
-  }
   const { hardState, snapshot } = recovered;
   const wal = new SegmentedWal(disk, options, {
     start: { ...tail.start, chain: tail.chain, hardState, marker: snapshot },
-    segments: tail.segments,
     lastIndex: recovered.entries.at(-1)?.index ?? snapshot?.index ?? 0,
   });
-  wal.resume(file, tail.offset);
+  wal.resume(tail);
   return { wal, recovered };
 }
 
+const noBytes = new Uint8Array(0);
+const sealBytes = frameBytesOf(0);
+
 class SegmentedWal implements Wal {
   readonly #disk: Disk;
-  readonly #options: WalOptions;
-  readonly #segments: SegmentName[];
-  /** The newest hard state and marker, encoded; and those that are written, for a new segment. */
+  readonly #dir: string;
+  readonly #factory: SegmentFactory;
+  #segments: SegmentName[] = [];
+  /** What a segment after all that was handed over, and after all that is written, starts with. */
   #start: SegmentStart;
   #writtenStart: SegmentStart;
   #lastIndex: number;
-  /** Chain after the last record written, and after the last one encoded. */
-  #writtenChain: number;
-  #encodedChain: number;
   #file: DiskFile | undefined;
   #offset = 0;
   #fileBytes = 0;
-  #pending = new FrameBuffer();
-  #spare = new FrameBuffer();
+  #pending: FrameBuffer;
+  #spare: FrameBuffer;
   #waiting: (() => void)[] = [];
   #mustSync = false;
   #isSyncing = false;
+  /** Written ahead of the next flush. */
+  #hasUnsynced = false;
   #isClosed = false;
   #onFailure: (error: Error) => void = () => {};
   #failure: Error | undefined;
@@ -135,68 +141,87 @@ class SegmentedWal implements Wal {
   constructor(
     disk: Disk,
     options: WalOptions,
-    from: {
-      readonly start: SegmentStart;
-      readonly segments: readonly SegmentName[];
-      readonly lastIndex: number;
-    },
+    from: { readonly start: SegmentStart; readonly lastIndex: number },
   ) {
     this.#disk = disk;
-    this.#options = options;
-    this.#segments = [...from.segments];
+    this.#dir = options.dir;
+    this.#factory = new SegmentFactory(disk, options);
     this.#start = from.start;
     this.#writtenStart = from.start;
     this.#lastIndex = from.lastIndex;
-    this.#writtenChain = from.start.chain;
-    this.#encodedChain = from.start.chain;
+    this.#pending = new FrameBuffer(from.start.salt);
+    this.#spare = new FrameBuffer(from.start.salt);
+    this.#pending.begin(from.start.chain);
   }
 
-  /** Goes on in the last segment of a recovered log. */
-  resume(file: DiskFile, offset: number): void {
+  /** The first segment of a new log. */
+  found(): void {
+    removeDraft(this.#disk, this.#dir);
+    this.#rotate(0);
+  }
+
+  /** Goes on behind what was recovered, after making sure of it. */
+  resume(tail: RecoveredTail): void {
+    removeDraft(this.#disk, this.#dir);
+    this.#segments = [...tail.segments];
+    const last = tail.segments.at(-1) as SegmentName;
+    const file = this.#disk.open(`${this.#dir}/${last.name}`, "existing");
     this.#file = file;
-    this.#offset = offset;
     this.#fileBytes = file.size();
+    this.#offset = tail.flushOffset + tail.flushBytes.length;
+    // Pages of a failed sync count as clean: only a new write brings them to the disk.
+    if (tail.flushBytes.length > 0) file.write(tail.flushOffset, tail.flushBytes);
+    if (tail.tornBytes > 0) file.write(this.#offset, new Uint8Array(tail.tornBytes));
+    file.syncNow();
+    this.#disk.syncDir(this.#dir);
+    this.#writeAhead();
   }
 
   append(batch: WalBatch, done: () => void): void {
     if (this.#isClosed) return;
-    if (batch.snapshot !== undefined) this.#mark(RecordType.installed, batch.snapshot);
-    for (const entry of batch.entries) {
-      invariant(
-        entry.index <= this.#lastIndex + 1 || this.#lastIndex === 0,
-        "the log would have a gap",
-        () => ({ index: entry.index, last: this.#lastIndex }),
-      );
-      this.#encodedChain = this.#pending.addEntry(entry, this.#encodedChain);
-      this.#lastIndex = entry.index;
+    const { entries, hardState, snapshot } = batch;
+    const pending = this.#pending;
+    let records = entries.length + (hardState === undefined ? 0 : 1);
+    if (snapshot !== undefined) {
+      this.#start = { ...this.#start, marker: snapshot };
+      this.#lastIndex = snapshot.index;
+      pending.addRecord(RecordType.installed, encodeMeta(snapshot), records > 0);
     }
-    if (batch.hardState !== undefined) {
-      this.#start = { ...this.#start, hardState: batch.hardState };
-      this.#encodedChain = this.#pending.addHardState(batch.hardState, this.#encodedChain);
+    for (const entry of entries) {
+      this.#continueAt(entry.index);
+      pending.addEntry(entry, --records > 0);
     }
-    this.#enqueue(batch.mustSync || batch.entries.length > 0 || batch.snapshot !== undefined, done);
+    if (hardState !== undefined) {
+      this.#start = { ...this.#start, hardState };
+      pending.addHardState(hardState, false);
+    }
+    this.#enqueue(batch.mustSync || entries.length > 0 || snapshot !== undefined, done);
   }
 
   isIdle(): boolean {
-    return !this.#isSyncing && !this.#mustSync;
+    return !this.#isSyncing && !this.#mustSync && !this.#isClosed;
   }
 
   saveSnapshot(meta: SnapshotMeta, done: () => void): void {
     if (this.#isClosed) return;
-    this.#mark(RecordType.compacted, meta);
+    invariant(meta.index <= this.#lastIndex, "a snapshot ahead of the log", () => ({
+      index: meta.index,
+      last: this.#lastIndex,
+    }));
+    this.#start = { ...this.#start, marker: meta };
+    this.#pending.addRecord(RecordType.compacted, encodeMeta(meta), false);
     this.#enqueue(true, done);
   }
 
   purge(index: number): void {
     if (this.#isClosed) return;
-    let removed = 0;
     for (let next = this.#segments[1]; next !== undefined; next = this.#segments[1]) {
       if (next.firstIndex - 1 > index) break;
       const [gone] = this.#segments.splice(0, 1) as [SegmentName];
-      this.#disk.remove(`${this.#options.dir}/${gone.name}`);
-      removed++;
+      this.#disk.remove(`${this.#dir}/${gone.name}`);
+      // One by one: a crash must not leave an older segment without the one behind it.
+      this.#disk.syncDir(this.#dir);
     }
-    if (removed > 0) this.#disk.syncDir(this.#options.dir);
   }
 
   onFailure(fn: (error: Error) => void): void {
@@ -211,12 +236,18 @@ class SegmentedWal implements Wal {
   close(): void {
     this.#isClosed = true;
     this.#file?.close();
+    this.#file = undefined;
+    this.#factory.close();
   }
 
-  #mark(type: RecordType, meta: SnapshotMeta): void {
-    this.#start = { ...this.#start, marker: meta };
-    if (type === RecordType.installed) this.#lastIndex = meta.index;
-    this.#encodedChain = this.#pending.addRecord(type, encodeMeta(meta), this.#encodedChain);
+  #continueAt(index: number): void {
+    const marker = this.#start.marker?.index ?? 0;
+    invariant(index > marker && index <= this.#lastIndex + 1, "the log would have a gap", () => ({
+      index,
+      last: this.#lastIndex,
+      marker,
+    }));
+    this.#lastIndex = index;
   }
 
   #enqueue(mustSync: boolean, done: () => void): void {
@@ -228,26 +259,22 @@ class SegmentedWal implements Wal {
   #flush(): void {
     const buffer = this.#pending;
     const done = this.#waiting;
-    this.#pending = this.#spare;
-    this.#spare = buffer;
     this.#waiting = [];
     this.#mustSync = false;
     this.#isSyncing = true;
-    const bytes = buffer.bytes();
-    const start = this.#start;
     try {
-      if (this.#offset + bytes.length > this.#fileBytes) this.rotate(bytes.length);
-      (this.#file as DiskFile).write(this.#offset, bytes);
+      const { length } = buffer.bytes();
+      if (this.#offset + length > this.#fileBytes) this.#rotate(length);
+      this.#write();
     } catch (error) {
       this.#fail(error as Error);
       return;
     }
-    this.#offset += bytes.length;
-    this.#writtenChain = buffer.chain();
-    this.#writtenStart = start;
-    this.#bytes += bytes.length;
-    buffer.clear();
-    (this.#file as DiskFile).sync((error) => {
+    this.#hasUnsynced = false;
+    this.#pending = this.#spare;
+    this.#spare = buffer;
+    this.#pending.begin(buffer.chain());
+    this.#file?.sync((error) => {
       this.#isSyncing = false;
       if (this.#isClosed) return;
       if (error !== undefined) {
@@ -260,48 +287,59 @@ class SegmentedWal implements Wal {
       if (this.#mustSync) this.#flush();
       for (const fn of done) fn();
       for (const fn of unsynced) fn();
+      if (!this.#isSyncing) this.#writeAhead();
     });
+    // The disk is busy: time to prepare the next segment.
+    this.#factory.prepare();
   }
 
-  /** Starts a segment with room for `roomBytes` more; everything written so far is durable. */
-  rotate(roomBytes: number): void {
-    const { dir, segmentBytes } = this.#options;
-    const sequence = (this.#segments.at(-1)?.sequence ?? -1) + 1;
-    const firstIndex = this.#nextIndex();
-    const name = `${hex16(sequence)}-${hex16(firstIndex)}.wal`;
-    const draft = `${dir}/${name}.tmp`;
-    if (this.#disk.exists(draft)) this.#disk.remove(draft);
-    const file = this.#disk.open(draft, "create");
-    const payload = encodeStart({ ...this.#writtenStart, chain: this.#writtenChain });
-    const head = new Uint8Array(frameBytesOf(payload.length));
-    head.set(payload, headerBytes);
-    const target = { bytes: head, view: new DataView(head.buffer), at: 0 };
-    sealFrame(target, { type: RecordType.start, payloadBytes: payload.length, distance: 0 }, 0);
-    file.allocate(Math.max(segmentBytes, head.length + roomBytes));
-    file.write(0, head);
-    file.syncNow();
-    this.#disk.rename(draft, `${dir}/${name}`);
-    this.#disk.syncDir(dir);
+  /** All that is pending goes behind what is written. */
+  #write(): void {
+    const bytes = this.#pending.bytes();
+    if (bytes.length > 0) this.#file?.write(this.#offset, bytes);
+    this.#offset += bytes.length;
+    this.#bytes += bytes.length;
+    this.#writtenStart = { ...this.#start, chain: this.#pending.chain() };
+  }
+
+  /** All that is written is durable, and nothing waits: seals it. */
+  #writeAhead(): void {
+    if (this.#isClosed) return;
+    const buffer = this.#pending;
+    if (buffer.isEmpty()) {
+      if (this.#offset + sealBytes > this.#fileBytes) return;
+      buffer.addRecord(RecordType.seal, noBytes, false);
+    }
+    if (this.#offset + buffer.bytes().length > this.#fileBytes) return;
+    try {
+      this.#write();
+    } catch (error) {
+      this.#fail(error as Error);
+      return;
+    }
+    buffer.taken();
+    this.#hasUnsynced = true;
+  }
+
+  /** Starts a segment with room for `roomBytes`; everything written so far becomes durable first. */
+  #rotate(roomBytes: number): void {
+    if (this.#hasUnsynced) this.#file?.syncNow();
+    const firstIndex = this.#pending.firstIndex() ?? this.#lastIndex + 1;
+    const segment = segmentAfter(this.#segments.at(-1), firstIndex);
+    const head = new FrameBuffer(0);
+    head.begin(0);
+    head.addRecord(RecordType.start, encodeStart(this.#writtenStart), false);
+    const file = this.#factory.create(segment, head.bytes(), roomBytes);
     this.#file?.close();
     this.#file = file;
-    this.#segments.push({ name, sequence, firstIndex });
-    this.#offset = head.length;
+    this.#segments.push(segment);
+    this.#offset = head.bytes().length;
     this.#fileBytes = file.size();
   }
 
-  /** The first index that the coming segment can hold, pending records included. */
-  #nextIndex(): number {
-    return this.#spare.firstIndex() ?? this.#lastIndex + 1;
-  }
-
   #fail(error: Error): void {
-    this.#isClosed = true;
+    this.close();
     this.#failure = error;
-    this.#file?.close();
     this.#onFailure(error);
   }
-}
-
-function hex16(value: number): string {
-  return value.toString(16).padStart(16, "0");
 }

@@ -1,85 +1,87 @@
 /**
- * The exclusive right to a data directory, without flock (Node has none): the file `member.lock`
- * names the owner by process id and start time. A file whose owner is gone, or whose id now belongs
- * to a younger process, is stale and is taken over; creating it is exclusive, so of two processes
- * that start at once one wins. Within one process a second taker is refused like any other.
+ * The exclusive right to a data directory, without flock (Node has none). Each process that wants
+ * it first leaves a claim, a file named by process id, start time and boot, and then looks for
+ * claims of others. It holds the right if no other living process has one; else it withdraws.
+ *
+ * Of two processes at least one looks after both claims are there, so never both hold the right
+ * (two that start at the same moment may both withdraw). A dead process's claim is removed by
+ * its name, which no living process shares, so clearing up after a kill -9 can hit nobody else.
+ * What it cannot see are processes of other machines or containers.
  */
 import fs from "node:fs";
 import path from "node:path";
 import { StartError } from "../../base/errors.js";
 
-const lockName = "member.lock";
-const attemptsMax = 5;
-const takenHere = new Set<string>();
+const prefix = "member.lock.";
+const claimPattern = /^member\.lock\.(\d+)\.(\d+|unknown)\.([0-9a-f-]+|unknown)$/;
+const claimedHere = new Set<string>();
 
-/** @throws StartError when another living process, or another member here, has the directory. */
+/**
+ * Returns how to give the right back.
+ * @throws StartError when a living process has the directory, this one included.
+ */
 export function takeDirectory(root: string): () => void {
-  const file = path.resolve(root, lockName);
-  const self = `${process.pid} ${startTime(process.pid) ?? "unknown"}\n`;
-  for (let attempt = 0; attempt < attemptsMax; attempt++) {
-    try {
-      fs.writeFileSync(file, self, { flag: "wx", mode: 0o600 });
-      takenHere.add(file);
-      return () => {
-        takenHere.delete(file);
-        fs.rmSync(file, { force: true });
-      };
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    }
-    const owner = livingOwner(file);
-    if (owner !== undefined) {
-      throw new StartError(
-        `the data directory "${root}" is in use by process ${owner}: stop it, or start this member with another --data-dir`,
-      );
-    }
-    discardStale(file);
-  }
-  throw new StartError(`cannot take the data directory "${root}": others keep taking it`);
-}
-
-function livingOwner(file: string): number | undefined {
-  const [pidText, start] = readOwner(file).trim().split(" ");
-  const pid = Number(pidText);
-  if (!Number.isInteger(pid) || pid <= 0) return undefined;
-  if (pid === process.pid) return takenHere.has(file) ? pid : undefined;
-  const now = startTime(pid);
-  if (now === undefined) return isAlive(pid) && start === "unknown" ? pid : undefined;
-  return now === start ? pid : undefined;
-}
-
-function readOwner(file: string): string {
+  const boot = bootId();
+  const own = `${prefix}${process.pid}.${startTime(process.pid) ?? "unknown"}.${boot}`;
+  const file = path.resolve(root, own);
+  if (claimedHere.has(file)) throw inUse(root, process.pid);
+  // One that stands here already is of a process that died before, where start times are unknown.
+  fs.writeFileSync(file, "", { mode: 0o600 });
+  claimedHere.add(file);
+  const release = (): void => {
+    claimedHere.delete(file);
+    fs.rmSync(file, { force: true });
+  };
   try {
-    return fs.readFileSync(file, "utf8");
-  } catch {
-    return "";
-  }
-}
-
-/** Moves it aside first: if two processes find it stale, only one of them moves this very file. */
-function discardStale(file: string): void {
-  const aside = `${file}.stale.${process.pid}`;
-  try {
-    fs.renameSync(file, aside);
-    fs.rmSync(aside, { force: true });
+    for (const name of fs.readdirSync(root)) {
+      const [, pid, start, claimBoot] = claimPattern.exec(name) ?? [];
+      if (pid === undefined || name === own) continue;
+      if (claimBoot === boot && isAlive(Number(pid), start as string)) {
+        throw inUse(root, Number(pid));
+      }
+      fs.rmSync(path.join(root, name), { force: true });
+    }
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    release();
+    throw error;
   }
+  return release;
+}
+
+function inUse(root: string, pid: number): StartError {
+  return new StartError(
+    `the data directory "${root}" is in use by process ${pid}: stop it, or start this member with another --data-dir`,
+  );
+}
+
+/** Whether the process that started then still runs: its id may have passed to a younger one. */
+function isAlive(pid: number, start: string): boolean {
+  const now = startTime(pid);
+  if (now !== undefined) return now === start;
+  return start === "unknown" && answers(pid);
 }
 
 /** Field 22 of /proc/PID/stat: ticks since boot. Undefined where there is no such process or no /proc. */
 function startTime(pid: number): string | undefined {
+  const stat = readText(`/proc/${pid}/stat`);
+  // The name in parentheses may hold spaces: count behind it. A zombie owns nothing.
+  const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return fields?.[0] === "Z" ? undefined : fields?.[19];
+}
+
+function bootId(): string {
+  return readText("/proc/sys/kernel/random/boot_id")?.trim() ?? "unknown";
+}
+
+function readText(file: string): string | undefined {
   try {
-    const stat = fs.readFileSync(`/proc/${pid}/stat`, "utf8");
-    // The name in parentheses may hold spaces: count behind it. A zombie owns nothing.
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return fields[0] === "Z" ? undefined : fields[19];
+    return fs.readFileSync(file, "utf8");
   } catch {
     return undefined;
   }
 }
 
-function isAlive(pid: number): boolean {
+function answers(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;

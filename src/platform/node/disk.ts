@@ -22,12 +22,30 @@ export function createNodeDisk(root: string): Disk {
   return new NodeDisk(root);
 }
 
-/** Step by step: Node's own recursive mkdir does not return where a parent cannot be made (/proc). */
+/**
+ * Durable, and step by step: Node's own recursive mkdir does not return where a parent cannot be
+ * made (/proc).
+ */
 function ensureDirectory(folder: string): void {
   if (fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
   const parent = path.dirname(folder);
   if (parent !== folder) ensureDirectory(parent);
   fs.mkdirSync(folder, { mode: 0o700 });
+  try {
+    syncFolder(parent);
+  } catch (error) {
+    // A parent that may be written but not read cannot be synced either.
+    if ((error as NodeJS.ErrnoException).code !== "EACCES") throw error;
+  }
+}
+
+function syncFolder(folder: string): void {
+  const handle = fs.openSync(folder, "r");
+  try {
+    fs.fsyncSync(handle);
+  } finally {
+    fs.closeSync(handle);
+  }
 }
 
 class NodeDisk implements Disk {
@@ -64,12 +82,7 @@ class NodeDisk implements Disk {
   }
 
   syncDir(dir: string): void {
-    const handle = fs.openSync(this.#path(dir), "r");
-    try {
-      fs.fsyncSync(handle);
-    } finally {
-      fs.closeSync(handle);
-    }
+    syncFolder(this.#path(dir));
   }
 
   open(name: string, mode: "create" | "existing"): DiskFile {
@@ -139,10 +152,6 @@ class NodeFile implements DiskFile {
     for (let at = this.size(); at < bytes; at += zeros.length) {
       this.write(at, zeros.subarray(0, Math.min(zeros.length, bytes - at)));
     }
-  }
-
-  truncate(bytes: number): void {
-    fs.ftruncateSync(this.#handle, bytes);
   }
 
   close(): void {

@@ -1,33 +1,40 @@
 /**
  * A member's disk in memory, with what a crash may do to it. Each file keeps the bytes that are
- * durable and the writes that are not yet; each name is durable or not. A crash keeps the durable
- * part and, of every unsynced write, nothing, all, or a torn piece: the seed decides.
+ * durable and the writes that are not yet; each name is durable or not. A power failure keeps the
+ * durable part and, of every unsynced write, nothing, all, or a torn piece: the seed decides. The
+ * death of a process alone keeps what the page cache held.
  */
+import { StartError } from "../../base/errors.js";
 import type { Disk, DiskFile } from "../../platform/disk.js";
 import type { Rng } from "../../platform/rng.js";
+import {
+  type Content,
+  copyOf,
+  emptyContent,
+  type FileHost,
+  MemoryFile,
+  survivorOf,
+} from "./memory-file.js";
 
+/** For tests to set; each failure shows up once where it says so. */
 export interface DiskFaults {
   /** Bytes that may still be allocated before ENOSPC; undefined: no limit. */
   spaceBytes?: number | undefined;
-  /** The next `sync` fails with EIO. */
+  /**
+   * The next `sync` or `syncNow` fails with EIO. As on Linux, the pages count as clean afterwards:
+   * they can be read, but no later sync brings them to the disk.
+   */
   failNextSync?: boolean;
 }
 
-interface Content {
-  /** What a reader sees. */
-  bytes: Uint8Array;
-  durable: Uint8Array;
-  unsynced: { readonly order: number; readonly position: number; readonly bytes: Uint8Array }[];
-  writes: number;
-}
-
-const sectorBytes = 512;
-
-export class MemoryDisk implements Disk {
+export class MemoryDisk implements Disk, FileHost {
   readonly faults: DiskFaults = {};
   readonly #defer: (fn: () => void) => void;
   #names = new Map<string, Content>();
   #durableNames = new Map<string, Content>();
+  #folders = new Set([""]);
+  #durableFolders = new Set([""]);
+  #isLocked = false;
   syncs = 0;
 
   /** `defer` calls back later, in an order that the simulator decides. */
@@ -35,33 +42,51 @@ export class MemoryDisk implements Disk {
     this.#defer = defer;
   }
 
-  /** The disk that a member finds after a crash of this one. */
+  /** The disk that a member finds when the power comes back after a failure now. */
   crashed(rng: Rng, defer: (fn: () => void) => void): MemoryDisk {
     const next = new MemoryDisk(defer);
+    next.#folders = this.#survivingFolders(rng);
+    next.#durableFolders = new Set(next.#folders);
     for (const [name, content] of this.#survivingNames(rng)) {
-      const bytes = survivingBytes(content, rng);
-      const copy = { bytes, durable: bytes.slice(), unsynced: [], writes: 0 };
-      next.#names.set(name, copy);
-      next.#durableNames.set(name, copy);
+      // The draws are the same whether or not the folder is there.
+      const survivor = survivorOf(content, rng);
+      if (!next.#folders.has(folderOf(name))) continue;
+      next.#names.set(name, survivor);
+      next.#durableNames.set(name, survivor);
     }
     return next;
   }
 
+  /** The disk that a member finds after its process died: nothing is lost, nothing is settled. */
+  orphaned(defer: (fn: () => void) => void): MemoryDisk {
+    const next = new MemoryDisk(defer);
+    const copies = new Map<Content, Content>();
+    const copied = (content: Content): Content => {
+      const copy = copies.get(content) ?? copyOf(content);
+      copies.set(content, copy);
+      return copy;
+    };
+    for (const [name, content] of this.#names) next.#names.set(name, copied(content));
+    for (const [name, content] of this.#durableNames) next.#durableNames.set(name, copied(content));
+    next.#folders = new Set(this.#folders);
+    next.#durableFolders = new Set(this.#durableFolders);
+    return next;
+  }
+
   list(dir: string): string[] {
-    const prefix = dir === "" ? "" : `${dir}/`;
     const names = new Set<string>();
-    for (const path of this.#names.keys()) {
-      if (path.startsWith(prefix)) names.add(path.slice(prefix.length).split("/")[0] as string);
+    for (const path of [...this.#names.keys(), ...this.#folders]) {
+      if (path !== "" && folderOf(path) === dir) names.add(path.slice(path.lastIndexOf("/") + 1));
     }
     return [...names].sort();
   }
 
   exists(path: string): boolean {
-    return this.#names.has(path);
+    return this.#names.has(path) || this.#folders.has(path);
   }
 
-  makeDir(): void {
-    // Folders are the prefixes of names here.
+  makeDir(dir: string): void {
+    for (let path = dir; path !== ""; path = folderOf(path)) this.#folders.add(path);
   }
 
   remove(path: string): void {
@@ -70,34 +95,30 @@ export class MemoryDisk implements Disk {
 
   rename(from: string, to: string): void {
     const content = this.#names.get(from);
-    if (content === undefined) throw systemError("ENOENT", from);
+    if (content === undefined || !this.#folders.has(folderOf(to))) {
+      throw systemError("ENOENT", from);
+    }
     this.#names.delete(from);
     this.#names.set(to, content);
   }
 
   syncDir(dir: string): void {
-    const isIn = (path: string): boolean => {
-      const slash = path.lastIndexOf("/");
-      return (slash < 0 ? "" : path.slice(0, slash)) === dir;
-    };
+    if (!this.#folders.has(dir)) throw systemError("ENOENT", dir);
     for (const path of this.#durableNames.keys()) {
-      if (isIn(path) && !this.#names.has(path)) this.#durableNames.delete(path);
+      if (folderOf(path) === dir && !this.#names.has(path)) this.#durableNames.delete(path);
     }
     for (const [path, content] of this.#names) {
-      if (isIn(path)) this.#durableNames.set(path, content);
+      if (folderOf(path) === dir) this.#durableNames.set(path, content);
     }
+    for (const path of this.#folders) if (folderOf(path) === dir) this.#durableFolders.add(path);
   }
 
   open(path: string, mode: "create" | "existing"): DiskFile {
     let content = this.#names.get(path);
     if (mode === "create") {
       if (content !== undefined) throw systemError("EEXIST", path);
-      content = {
-        bytes: new Uint8Array(0),
-        durable: new Uint8Array(0),
-        unsynced: [],
-        writes: 0,
-      };
+      if (!this.#folders.has(folderOf(path))) throw systemError("ENOENT", path);
+      content = emptyContent();
       this.#names.set(path, content);
     }
     if (content === undefined) throw systemError("ENOENT", path);
@@ -105,11 +126,12 @@ export class MemoryDisk implements Disk {
   }
 
   lock(): void {
-    // One member owns this object.
+    if (this.#isLocked) throw new StartError("the data directory is in use by another member");
+    this.#isLocked = true;
   }
 
   close(): void {
-    // Nothing is held.
+    this.#isLocked = false;
   }
 
   /** Flips one bit of a file, now and for good. */
@@ -122,25 +144,21 @@ export class MemoryDisk implements Disk {
     }
   }
 
-  /** For files: takes space, or refuses. */
   takeSpace(bytes: number): void {
     if (this.faults.spaceBytes === undefined) return;
     if (bytes > this.faults.spaceBytes) throw systemError("ENOSPC", "the disk");
     this.faults.spaceBytes -= bytes;
   }
 
-  /** For files: completes later, with the fault that is due. */
-  completeSync(apply: () => void, done: (error: Error | undefined) => void): void {
+  takeSyncFault(): Error | undefined {
     this.syncs++;
-    this.#defer(() => {
-      if (this.faults.failNextSync === true) {
-        this.faults.failNextSync = false;
-        done(systemError("EIO", "fdatasync"));
-        return;
-      }
-      apply();
-      done(undefined);
-    });
+    if (this.faults.failNextSync !== true) return undefined;
+    this.faults.failNextSync = false;
+    return systemError("EIO", "fdatasync");
+  }
+
+  later(fn: () => void): void {
+    this.#defer(fn);
   }
 
   /** A change of a folder that was not synced is durable or not, each name for itself. */
@@ -154,100 +172,20 @@ export class MemoryDisk implements Disk {
     }
     return names;
   }
-}
 
-class MemoryFile implements DiskFile {
-  readonly #content: Content;
-  readonly #disk: MemoryDisk;
-
-  constructor(content: Content, disk: MemoryDisk) {
-    this.#content = content;
-    this.#disk = disk;
-  }
-
-  size(): number {
-    return this.#content.bytes.length;
-  }
-
-  read(position: number, length: number): Uint8Array {
-    return this.#content.bytes.slice(position, position + length);
-  }
-
-  write(position: number, bytes: Uint8Array): void {
-    const content = this.#content;
-    const end = position + bytes.length;
-    if (end > content.bytes.length) {
-      this.#disk.takeSpace(end - content.bytes.length);
-      content.bytes = grown(content.bytes, end);
+  #survivingFolders(rng: Rng): Set<string> {
+    const folders = new Set<string>();
+    // Parents first: a folder goes with the one that names it.
+    for (const path of [...this.#folders].sort((a, b) => a.length - b.length)) {
+      const holds = this.#durableFolders.has(path) || rng.int(2) === 0;
+      if (holds && (path === "" || folders.has(folderOf(path)))) folders.add(path);
     }
-    content.bytes.set(bytes, position);
-    content.unsynced.push({ order: content.writes++, position, bytes: bytes.slice() });
-  }
-
-  sync(done: (error: Error | undefined) => void): void {
-    // Only what was written before counts; later writes wait for the next sync.
-    const before = this.#content.writes;
-    this.#disk.completeSync(() => this.#settle(before), done);
-  }
-
-  syncNow(): void {
-    this.#settle(this.#content.writes);
-  }
-
-  allocate(bytes: number): void {
-    const { length } = this.#content.bytes;
-    if (bytes > length) this.write(length, new Uint8Array(bytes - length));
-  }
-
-  truncate(bytes: number): void {
-    this.#content.bytes = this.#content.bytes.slice(0, bytes);
-    this.#content.durable = this.#content.durable.slice(0, bytes);
-  }
-
-  close(): void {
-    // Unsynced writes stay in the page cache.
-  }
-
-  #settle(before: number): void {
-    const { unsynced } = this.#content;
-    const count = unsynced.findIndex((write) => write.order >= before);
-    for (const write of unsynced.splice(0, count < 0 ? unsynced.length : count)) {
-      this.#content.durable = applied(this.#content.durable, write.position, write.bytes);
-    }
+    return folders;
   }
 }
 
-/** The durable bytes and what happened to be written back of the rest, sector by sector. */
-function survivingBytes(content: Content, rng: Rng): Uint8Array {
-  let bytes: Uint8Array = content.durable.slice();
-  for (const write of content.unsynced) {
-    const fate = rng.int(3);
-    if (fate === 0) continue;
-    if (fate === 1) {
-      bytes = applied(bytes, write.position, write.bytes);
-      continue;
-    }
-    for (let at = 0; at < write.bytes.length; at += sectorBytes) {
-      if (rng.int(2) === 0) continue;
-      const piece = write.bytes.subarray(at, at + sectorBytes);
-      bytes = applied(bytes, write.position + at, piece);
-    }
-  }
-  return bytes;
-}
-
-/** `bytes` is changed in place where it is long enough. */
-function applied(bytes: Uint8Array, position: number, piece: Uint8Array): Uint8Array {
-  const result = grown(bytes, position + piece.length);
-  result.set(piece, position);
-  return result;
-}
-
-function grown(bytes: Uint8Array, length: number): Uint8Array {
-  if (length <= bytes.length) return bytes;
-  const larger = new Uint8Array(length);
-  larger.set(bytes);
-  return larger;
+function folderOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
 }
 
 function systemError(code: string, path: string): Error {

@@ -3,6 +3,7 @@
  * same sequence everywhere. A fork depends on the seed and its label alone, not on how much was
  * drawn before, so that one component's draws do not shift another's.
  */
+import { invariant } from "../../base/invariant.js";
 import type { Rng } from "../../platform/rng.js";
 
 export function createSeededRng(seed: number): Rng {
@@ -30,6 +31,7 @@ class SeededRng implements Rng {
   }
 
   fork(label: string): Rng {
+    invariant(label !== "", "a fork without a label repeats its parent");
     let [high, low] = this.#seed;
     for (const char of label) {
       const code = char.codePointAt(0) ?? 0;

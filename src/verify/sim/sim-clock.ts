@@ -3,7 +3,6 @@
  * their creation, so one seed gives one order. Each member gets a clock of its own by `view`, which
  * dies with the member: after a crash none of its callbacks runs any more.
  */
-
 import { invariant } from "../../base/invariant.js";
 import type { Clock, Timer } from "../../platform/clock.js";
 
@@ -57,22 +56,21 @@ export class SimClock {
 
   /** Runs the next event; false when there is none. */
   step(): boolean {
-    for (;;) {
-      const event = this.#pop();
-      if (event === undefined) return false;
-      if (event.isCancelled) continue;
-      this.#nowMs = event.dueMs;
-      this.steps++;
-      event.fn();
-      return true;
-    }
+    const event = this.#next();
+    if (event === undefined) return false;
+    this.#pop();
+    invariant(event.dueMs >= this.#nowMs, "virtual time runs backwards");
+    this.#nowMs = event.dueMs;
+    this.steps++;
+    event.fn();
+    return true;
   }
 
   /** Runs events until `holds`, at most for `limitMs` of virtual time; says whether it came true. */
   runUntil(holds: () => boolean, limitMs: number): boolean {
     const endMs = this.#nowMs + limitMs;
     while (!holds()) {
-      const next = this.#heap[0];
+      const next = this.#next();
       if (next === undefined || next.dueMs > endMs) {
         this.#nowMs = endMs;
         return false;
@@ -84,6 +82,12 @@ export class SimClock {
 
   run(durationMs: number): void {
     this.runUntil(() => false, durationMs);
+  }
+
+  /** The next event that will run; cancelled ones before it are let go. */
+  #next(): Event | undefined {
+    while (this.#heap[0]?.isCancelled === true) this.#pop();
+    return this.#heap[0];
   }
 
   #push(event: Event): void {
@@ -98,11 +102,10 @@ export class SimClock {
     heap[at] = event;
   }
 
-  #pop(): Event | undefined {
+  #pop(): void {
     const heap = this.#heap;
-    const first = heap[0];
     const last = heap.pop();
-    if (first === undefined || last === undefined || heap.length === 0) return first;
+    if (last === undefined || heap.length === 0) return;
     let at = 0;
     for (;;) {
       let child = 2 * at + 1;
@@ -115,8 +118,6 @@ export class SimClock {
       at = child;
     }
     heap[at] = last;
-    invariant(first.dueMs >= this.#nowMs, "virtual time runs backwards");
-    return first;
   }
 }
 

@@ -1,0 +1,163 @@
+/** The files of a MemoryDisk: what a reader sees, what is durable, and the writes in between. */
+import type { DiskFile } from "../../platform/disk.js";
+import type { Rng } from "../../platform/rng.js";
+
+/** What a file asks of its disk. */
+export interface FileHost {
+  /** @throws ENOSPC */
+  takeSpace(bytes: number): void;
+  /** The fault that a sync meets now. */
+  takeSyncFault(): Error | undefined;
+  later(fn: () => void): void;
+}
+
+interface UnsyncedWrite {
+  readonly order: number;
+  readonly position: number;
+  readonly bytes: Uint8Array;
+}
+
+export interface Content {
+  /** What a reader sees. */
+  bytes: Uint8Array;
+  durable: Uint8Array;
+  unsynced: UnsyncedWrite[];
+  /** Seen by readers, on the way to nowhere: a sync of these failed. */
+  lost: UnsyncedWrite[];
+  writes: number;
+}
+
+const sectorBytes = 512;
+
+export function emptyContent(): Content {
+  const bytes = new Uint8Array(0);
+  return { bytes, durable: bytes, unsynced: [], lost: [], writes: 0 };
+}
+
+export function copyOf(content: Content): Content {
+  const { bytes, durable, unsynced, lost, writes } = content;
+  return {
+    bytes: bytes.slice(),
+    durable: durable.slice(),
+    unsynced: [...unsynced],
+    lost: [...lost],
+    writes,
+  };
+}
+
+/** The durable bytes and what happened to be written back of the rest. */
+export function survivorOf(content: Content, rng: Rng): Content {
+  let bytes: Uint8Array = content.durable.slice();
+  const loose = [...content.lost, ...content.unsynced].sort((a, b) => a.order - b.order);
+  for (const { position, bytes: piece } of loose) {
+    switch (rng.int(4)) {
+      case 0:
+        break;
+      case 1:
+        bytes = applied(bytes, position, piece);
+        break;
+      case 2:
+        bytes = applied(bytes, position, piece.subarray(0, rng.int(piece.length + 1)));
+        break;
+      default:
+        bytes = withSomeSectors(bytes, { position, bytes: piece }, rng);
+    }
+  }
+  return { bytes, durable: bytes.slice(), unsynced: [], lost: [], writes: 0 };
+}
+
+export class MemoryFile implements DiskFile {
+  readonly #content: Content;
+  readonly #disk: FileHost;
+
+  constructor(content: Content, disk: FileHost) {
+    this.#content = content;
+    this.#disk = disk;
+  }
+
+  size(): number {
+    return this.#content.bytes.length;
+  }
+
+  read(position: number, length: number): Uint8Array {
+    return this.#content.bytes.slice(position, position + length);
+  }
+
+  write(position: number, bytes: Uint8Array): void {
+    const content = this.#content;
+    const end = position + bytes.length;
+    if (end > content.bytes.length) {
+      this.#disk.takeSpace(end - content.bytes.length);
+      content.bytes = grown(content.bytes, end);
+    }
+    content.bytes.set(bytes, position);
+    content.unsynced.push({ order: content.writes++, position, bytes: bytes.slice() });
+  }
+
+  sync(done: (error: Error | undefined) => void): void {
+    // Only what was written before counts; later writes wait for the next sync.
+    const before = this.#content.writes;
+    this.#disk.later(() => done(this.#settle(before)));
+  }
+
+  syncNow(): void {
+    const error = this.#settle(this.#content.writes);
+    if (error !== undefined) throw error;
+  }
+
+  allocate(bytes: number): void {
+    const { length } = this.#content.bytes;
+    if (bytes > length) this.write(length, new Uint8Array(bytes - length));
+  }
+
+  close(): void {
+    // Unsynced writes stay in the page cache.
+  }
+
+  #settle(before: number): Error | undefined {
+    const content = this.#content;
+    const error = this.#disk.takeSyncFault();
+    const count = content.unsynced.findIndex((write) => write.order >= before);
+    const settled = content.unsynced.splice(0, count < 0 ? content.unsynced.length : count);
+    if (error !== undefined) {
+      content.lost.push(...settled);
+      return error;
+    }
+    for (const { position, bytes } of settled) {
+      content.durable = applied(content.durable, position, bytes);
+    }
+    return undefined;
+  }
+}
+
+/** Of the sectors that a write touches, each arrived or did not. */
+function withSomeSectors(
+  bytes: Uint8Array,
+  write: { readonly position: number; readonly bytes: Uint8Array },
+  rng: Rng,
+): Uint8Array {
+  let result = bytes;
+  const end = write.position + write.bytes.length;
+  for (let at = write.position; at < end; ) {
+    const next = Math.min(end, (Math.floor(at / sectorBytes) + 1) * sectorBytes);
+    const piece = write.bytes.subarray(at - write.position, next - write.position);
+    if (rng.int(2) === 1) result = applied(result, at, piece);
+    at = next;
+  }
+  return result;
+}
+
+/** `bytes` is changed in place where it is long enough. */
+function applied(bytes: Uint8Array, position: number, piece: Uint8Array): Uint8Array {
+  if (piece.length === 0) return bytes;
+  const result = grown(bytes, position + piece.length);
+  result.set(piece, position);
+  return result;
+}
+
+function grown(bytes: Uint8Array, length: number): Uint8Array {
+  if (length <= bytes.length) return bytes;
+  const larger = new Uint8Array(length);
+  larger.set(bytes);
+  return larger;
+}

@@ -1,0 +1,101 @@
+/** Folds the records of a log, batch by batch, into what they describe. */
+import { DamageError } from "../base/errors.js";
+import type { Entry, HardState, SnapshotMeta } from "../raft/types.js";
+import { type Frame, RecordType } from "./frame.js";
+import { decodeMeta, readEntry, readHardState, type SegmentStart } from "./payload.js";
+
+export interface LogContent {
+  readonly hardState: HardState;
+  /** The log holds what follows this; undefined: it goes back to the founding. */
+  readonly snapshot: SnapshotMeta | undefined;
+  /** Without a gap, after the snapshot. */
+  readonly entries: readonly Entry[];
+}
+
+export class LogFold {
+  #entries: Entry[] = [];
+  #hardState: HardState = { term: 0, vote: 0n, commit: 0 };
+  #marker: SnapshotMeta | undefined;
+  /** Records of a batch whose end has not come yet. */
+  #batch: { readonly frame: Frame; readonly place: string }[] = [];
+
+  /** A segment begins: it repeats what stands before it. */
+  begin(start: SegmentStart): void {
+    this.#hardState = start.hardState;
+    this.#marker = start.marker;
+  }
+
+  /** `place` says where the record stands. @throws DamageError when it cannot follow the others */
+  add(frame: Frame, place: string): void {
+    if (!frame.isBatchEnd) {
+      this.#batch.push({ frame, place });
+      return;
+    }
+    for (const earlier of this.#batch) this.#apply(earlier.frame, earlier.place);
+    this.#batch = [];
+    this.#apply(frame, place);
+  }
+
+  /** Forgets a batch whose end is not there. */
+  dropUnfinished(): void {
+    this.#batch = [];
+  }
+
+  /** The first index that a restart needs from this log. */
+  firstNeeded(): number {
+    return (this.#marker?.index ?? 0) + 1;
+  }
+
+  /** @throws DamageError when entries are missing at the front */
+  content(): LogContent {
+    const needed = this.firstNeeded();
+    const entries = this.#entries.filter((entry) => entry.index >= needed);
+    const first = entries[0];
+    if (first !== undefined && first.index > needed) {
+      throw new DamageError(
+        `the write-ahead log begins at entry ${first.index}, but is needed from ${needed} on. Remove this member from the cluster and add it anew with an empty data directory`,
+      );
+    }
+    return { hardState: this.#hardState, snapshot: this.#marker, entries };
+  }
+
+  #apply(frame: Frame, place: string): void {
+    switch (frame.type) {
+      case RecordType.entry:
+        this.#append(readEntry(frame.payload), place);
+        break;
+      case RecordType.hardState:
+        this.#hardState = readHardState(frame.payload);
+        break;
+      case RecordType.installed:
+        this.#marker = decodeMeta(frame.payload);
+        this.#entries = [];
+        break;
+      case RecordType.compacted:
+        this.#marker = decodeMeta(frame.payload);
+        break;
+      case RecordType.seal:
+        break;
+      default:
+        throw new DamageError(
+          `${place}: a record of unknown type ${frame.type}: it was written by a newer version of this program, start that one`,
+        );
+    }
+  }
+
+  #append(entry: Entry, place: string): void {
+    const first = this.#entries[0];
+    const last = this.#entries.at(-1);
+    if (first !== undefined && last !== undefined) {
+      if (entry.index > last.index + 1) {
+        throw new DamageError(
+          `${place}: entry ${entry.index} after entry ${last.index}: entries are missing. Remove this member from the cluster and add it anew with an empty data directory`,
+        );
+      }
+      if (entry.index <= last.index) {
+        this.#entries.length = Math.max(0, entry.index - first.index);
+      }
+    }
+    this.#entries.push(entry);
+  }
+}

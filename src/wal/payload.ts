@@ -1,0 +1,143 @@
+/** What stands inside WAL records (docs/formats.md, "Write-ahead log"); all little-endian. */
+import type { ConfState, Entry, EntryType, HardState, SnapshotMeta } from "../raft/types.js";
+
+/** term u64, index u64, entry type u8, then the data. */
+export const entryHeadBytes = 17;
+
+/** The data follows at `at + entryHeadBytes`; the caller puts it there. */
+export function writeEntryHead(view: DataView, at: number, entry: Entry): void {
+  setSafe(view, at, entry.term);
+  setSafe(view, at + 8, entry.index);
+  view.setUint8(at + 16, entry.type);
+}
+
+/** The data is copied out: the segment's bytes are not kept alive by one entry. */
+export function readEntry(payload: Uint8Array): Entry {
+  const view = viewOf(payload);
+  return {
+    term: getSafe(view, 0),
+    index: getSafe(view, 8),
+    type: payload[16] as EntryType,
+    data: payload.slice(entryHeadBytes),
+  };
+}
+
+/** term u64, vote u64, commit u64. */
+export const hardStateBytes = 24;
+
+export function writeHardState(view: DataView, at: number, state: HardState): void {
+  setSafe(view, at, state.term);
+  view.setBigUint64(at + 8, state.vote, true);
+  setSafe(view, at + 16, state.commit);
+}
+
+export function readHardState(payload: Uint8Array, at = 0): HardState {
+  const view = viewOf(payload);
+  return {
+    term: getSafe(view, at),
+    vote: view.getBigUint64(at + 8, true),
+    commit: getSafe(view, at + 16),
+  };
+}
+
+/** index u64, term u64, autoLeave u8, then four lists: count u32 and ids u64. */
+export function encodeMeta(meta: SnapshotMeta): Uint8Array {
+  const conf = meta.confState;
+  const lists = [conf.voters, conf.learners, conf.votersOutgoing, conf.learnersNext];
+  const ids = lists.reduce((sum, list) => sum + list.length, 0);
+  const bytes = new Uint8Array(17 + 4 * lists.length + 8 * ids);
+  const view = viewOf(bytes);
+  setSafe(view, 0, meta.index);
+  setSafe(view, 8, meta.term);
+  bytes[16] = conf.autoLeave ? 1 : 0;
+  let at = 17;
+  for (const list of lists) {
+    view.setUint32(at, list.length, true);
+    at += 4;
+    for (const id of list) {
+      view.setBigUint64(at, id, true);
+      at += 8;
+    }
+  }
+  return bytes;
+}
+
+export function decodeMeta(payload: Uint8Array): SnapshotMeta {
+  const view = viewOf(payload);
+  let at = 17;
+  const list = (): bigint[] => {
+    const ids: bigint[] = [];
+    const end = at + 4 + 8 * view.getUint32(at, true);
+    for (at += 4; at < end; at += 8) ids.push(view.getBigUint64(at, true));
+    return ids;
+  };
+  const confState: ConfState = {
+    voters: list(),
+    learners: list(),
+    votersOutgoing: list(),
+    learnersNext: list(),
+    autoLeave: payload[16] === 1,
+  };
+  return { index: getSafe(view, 0), term: getSafe(view, 8), confState };
+}
+
+/** What each segment begins with: enough to do without all segments before it. */
+export interface SegmentStart {
+  readonly clusterId: bigint;
+  readonly memberId: bigint;
+  /** Seeds the checks of all other records. Random, the same in all segments of a log. */
+  readonly salt: number;
+  /** Chain value that the first record after this one continues. */
+  readonly chain: number;
+  readonly hardState: HardState;
+  readonly marker: SnapshotMeta | undefined;
+}
+
+const magic = Uint8Array.from("LSTPWAL", (char) => char.charCodeAt(0));
+const version = 1;
+const startHeadBytes = 32 + hardStateBytes;
+
+/** magic 7 bytes, version u8, cluster u64, member u64, salt u32, chain u32, hard state, marker. */
+export function encodeStart(start: SegmentStart): Uint8Array {
+  const meta = start.marker === undefined ? new Uint8Array(0) : encodeMeta(start.marker);
+  const bytes = new Uint8Array(startHeadBytes + meta.length);
+  const view = viewOf(bytes);
+  bytes.set(magic);
+  bytes[7] = version;
+  view.setBigUint64(8, start.clusterId, true);
+  view.setBigUint64(16, start.memberId, true);
+  view.setUint32(24, start.salt, true);
+  view.setUint32(28, start.chain, true);
+  writeHardState(view, 32, start.hardState);
+  bytes.set(meta, startHeadBytes);
+  return bytes;
+}
+
+/** Undefined: not a start that this program can read. */
+export function decodeStart(payload: Uint8Array): SegmentStart | undefined {
+  if (payload.length < startHeadBytes || payload[7] !== version) return undefined;
+  if (magic.some((byte, at) => payload[at] !== byte)) return undefined;
+  const view = viewOf(payload);
+  const meta = payload.subarray(startHeadBytes);
+  return {
+    clusterId: view.getBigUint64(8, true),
+    memberId: view.getBigUint64(16, true),
+    salt: view.getUint32(24, true),
+    chain: view.getUint32(28, true),
+    hardState: readHardState(payload, 32),
+    marker: meta.length === 0 ? undefined : decodeMeta(meta),
+  };
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+function setSafe(view: DataView, at: number, value: number): void {
+  view.setUint32(at, value >>> 0, true);
+  view.setUint32(at + 4, Math.floor(value / 0x1_0000_0000), true);
+}
+
+function getSafe(view: DataView, at: number): number {
+  return view.getUint32(at, true) + view.getUint32(at + 4, true) * 0x1_0000_0000;
+}

@@ -1,0 +1,371 @@
+/**
+ * The log against a disk that loses, tears, reorders and rots. What was acknowledged is there after
+ * every crash; what is damaged behind an acknowledgement is refused, never skipped.
+ */
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { DamageError, StartError } from "../base/errors.js";
+import type { Disk, DiskFile } from "../platform/disk.js";
+import type { Entry } from "../raft/types.js";
+import { MemoryDisk } from "../verify/sim/memory-disk.js";
+import { createSeededRng } from "../verify/sim/seeded-rng.js";
+import {
+  append,
+  appendCommit,
+  confState,
+  contentOf,
+  endOfFrames,
+  entries,
+  entry,
+  founding,
+  foundLog,
+  indexesOf,
+  lastSegment,
+  options,
+  overwrite,
+  Queue,
+  segmentsOf,
+  writtenLog,
+} from "./wal.fixture.js";
+import { createWal, openWal, type Recovered, type Wal } from "./wal.js";
+
+/** What a log says, as text. */
+function shown({ hardState, snapshot, entries: list }: Omit<Recovered, "metadata">): string {
+  const from = snapshot?.index ?? 0;
+  const kept = list.filter(({ index }) => index > from);
+  const texts = kept.map(({ index, term, data }) => `${index}/${term}/${data.length}`);
+  return `${hardState.term}.${hardState.commit} after ${from}: ${texts.join(" ")}`;
+}
+
+type State = Omit<Recovered, "metadata">;
+
+/** Writes random batches; knows which states of the log a crash may leave. */
+class Writer {
+  wal: Wal;
+  /** After each batch; nothing before `#acknowledged` may come back. */
+  #states: State[];
+  #acknowledged = 0;
+
+  constructor(wal: Wal, state: State) {
+    this.wal = wal;
+    this.#states = [state];
+  }
+
+  get state(): State {
+    return this.#states.at(-1) as State;
+  }
+
+  write(entriesNew: number, back: number): void {
+    const { hardState, entries: list, snapshot } = this.state;
+    const last = list.at(-1)?.index ?? snapshot?.index ?? 0;
+    const from = Math.max((snapshot?.index ?? 0) + 1, last + 1 - back);
+    const term = hardState.term + (back > 0 ? 1 : 0);
+    const added = Array.from({ length: entriesNew }, (_, at) =>
+      entry(from + at, term, "x".repeat((from * 37 + at * 11) % 200)),
+    );
+    const kept = list.filter(({ index }) => index < from);
+    const next = { term, vote: 5n, commit: from };
+    const done = this.#add({ hardState: next, snapshot, entries: [...kept, ...added] });
+    this.wal.append({ hardState: next, entries: added, snapshot: undefined, mustSync: true }, done);
+  }
+
+  commit(): void {
+    const hardState = { ...this.state.hardState, commit: this.state.hardState.commit + 1 };
+    this.#add({ ...this.state, hardState });
+    // What needs no sync is answered before it is durable.
+    appendCommit(this.wal, hardState);
+  }
+
+  compact(): void {
+    const at = this.state.entries[this.state.entries.length >> 1];
+    if (at === undefined || at.index <= (this.state.snapshot?.index ?? 0)) return;
+    const snapshot = { index: at.index, term: at.term, confState };
+    const done = this.#add({ ...this.state, snapshot });
+    const { wal } = this;
+    wal.saveSnapshot(snapshot, () => {
+      done();
+      wal.purge(snapshot.index);
+    });
+  }
+
+  install(): void {
+    const last = this.state.entries.at(-1)?.index ?? this.state.snapshot?.index ?? 0;
+    const snapshot = { index: last + 10, term: this.state.hardState.term, confState };
+    const done = this.#add({ ...this.state, snapshot, entries: [] });
+    this.wal.append({ hardState: undefined, entries: [], snapshot, mustSync: true }, done);
+  }
+
+  /** What a crash left must be one of the states since the acknowledged one. */
+  check(recovered: Recovered): void {
+    expect(this.#states.slice(this.#acknowledged).map(shown)).toContain(shown(recovered));
+  }
+
+  #add(state: State): () => void {
+    const reached = this.#states.push(state) - 1;
+    return () => {
+      this.#acknowledged = reached;
+    };
+  }
+}
+
+const start: State = { hardState: founding.hardState, snapshot: undefined, entries: [] };
+
+const step = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: fc.constant("write"),
+      size: fc.integer({ min: 1, max: 5 }),
+      back: fc.nat(3),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.constantFrom({ kind: "commit" }, { kind: "compact" }, { kind: "install" }),
+  },
+  { weight: 4, arbitrary: fc.constantFrom({ kind: "complete" }, { kind: "settle" }) },
+  { weight: 1, arbitrary: fc.constantFrom({ kind: "kill" }, { kind: "powerFailure" }) },
+) as fc.Arbitrary<{ readonly kind: string; readonly size?: number; readonly back?: number }>;
+
+test("whenever it ends, the log holds all that was acknowledged, whole batches, nothing invented", () => {
+  fc.assert(
+    fc.property(fc.nat(), fc.array(step, { minLength: 1, maxLength: 60 }), (seed, steps) => {
+      const rng = createSeededRng(seed);
+      let queue = new Queue();
+      let disk = new MemoryDisk(queue.push);
+      let writer = new Writer(createWal(disk, founding, options), start);
+      const reopen = (next: MemoryDisk): void => {
+        disk = next;
+        const { wal, recovered } = openWal(disk, options);
+        writer.check(recovered);
+        writer = new Writer(wal, recovered);
+      };
+      for (const { kind, size, back } of [...steps, { kind: "kill" }, { kind: "powerFailure" }]) {
+        if (kind === "write") writer.write(size ?? 0, back ?? 0);
+        else if (kind === "commit") writer.commit();
+        else if (kind === "compact") writer.compact();
+        else if (kind === "install") writer.install();
+        else if (kind === "complete") queue.step();
+        else if (kind === "settle") queue.settle();
+        else {
+          queue = new Queue();
+          const { push } = queue;
+          reopen(kind === "kill" ? disk.orphaned(push) : disk.crashed(rng, push));
+        }
+      }
+    }),
+    { numRuns: 400 },
+  );
+});
+
+/** Ends at the nth call that changes the disk, which may or may not have happened. */
+class PowerFailure extends Error {}
+
+function failingAfter(disk: MemoryDisk, calls: number): { disk: Disk; used: () => number } {
+  let used = 0;
+  const counted = <T extends object>(target: T, names: readonly string[]): T =>
+    new Proxy(target, {
+      get(_, name) {
+        const value = Reflect.get(target, name) as unknown;
+        if (typeof value !== "function") return value;
+        return (...args: unknown[]) => {
+          const counts = names.includes(String(name));
+          if (counts && ++used > calls) throw new PowerFailure();
+          const result = (value as (...args: unknown[]) => unknown).apply(target, args);
+          return name === "open"
+            ? counted(result as DiskFile, ["write", "sync", "syncNow", "allocate"])
+            : result;
+        };
+      },
+    });
+  const names = ["open", "makeDir", "remove", "rename", "syncDir"];
+  return { disk: counted(disk, names), used: () => used };
+}
+
+/** A log with rotations, a new tail, markers and purges, made while the power lasts. */
+function busyLife(disk: Disk, queue: Queue): Writer | undefined {
+  let writer: Writer | undefined;
+  try {
+    writer = new Writer(createWal(disk, founding, options), start);
+    writer.wal.onFailure((error) => {
+      throw error;
+    });
+    for (let round = 0; round < 24; round++) {
+      writer.write(1 + (round % 4), round % 5 === 4 ? 2 : 0);
+      if (round % 3 === 0) writer.commit();
+      if (round % 8 === 7) writer.compact();
+      if (round === 13) writer.install();
+      if (round % 2 === 0) queue.settle();
+      else queue.step();
+    }
+    queue.settle();
+  } catch (error) {
+    if (!(error instanceof PowerFailure)) throw error;
+  }
+  return writer;
+}
+
+/** Only the process died; the next one writes on, and then the power fails. */
+function diesAgain(left: MemoryDisk, seed: number): void {
+  const queue = new Queue();
+  const disk = left.orphaned(queue.push);
+  const { wal, recovered } = openWal(disk, options);
+  const next = new Writer(wal, recovered);
+  next.write(1, 0);
+  queue.settle();
+  const after = openWal(
+    disk.crashed(createSeededRng(seed), () => {}),
+    options,
+  );
+  next.check(after.recovered);
+}
+
+test("power fails at every single call to the disk", () => {
+  const total = (): number => {
+    const queue = new Queue();
+    const { disk, used } = failingAfter(new MemoryDisk(queue.push), Number.POSITIVE_INFINITY);
+    busyLife(disk, queue);
+    return used();
+  };
+  const calls = total();
+  expect(calls).toBeGreaterThan(100);
+  for (let last = 0; last <= calls; last++) {
+    const queue = new Queue();
+    const memory = new MemoryDisk(queue.push);
+    const writer = busyLife(failingAfter(memory, last).disk, queue);
+    for (let seed = 0; seed < 4; seed++) {
+      const disk = memory.crashed(createSeededRng(seed), () => {});
+      if (segmentsOf(disk).length === 0) {
+        // Nothing was founded: it can be done again over what there is.
+        expect(writer).toBeUndefined();
+        createWal(disk, founding, options);
+        continue;
+      }
+      const { recovered } = openWal(disk, options);
+      (writer ?? new Writer(undefined as unknown as Wal, start)).check(recovered);
+    }
+    if (writer !== undefined) diesAgain(memory, last);
+  }
+});
+
+describe("damage", () => {
+  test("a flipped bit anywhere never hides an acknowledged entry", () => {
+    const count = 12;
+    const whole = writtenLog(count);
+    const path = lastSegment(whole);
+    const end = endOfFrames(contentOf(whole, path));
+    let refused = 0;
+    for (let position = 0; position < options.segmentBytes; position++) {
+      const disk = writtenLog(count);
+      disk.flipBit(path, position, position % 8);
+      let list: readonly Entry[];
+      try {
+        list = openWal(disk, options).recovered.entries;
+      } catch (error) {
+        expect(error).toBeInstanceOf(DamageError);
+        expect((error as Error).message).toMatch(/wal\/.*\.wal: offset \d+: .*Restore the file/s);
+        refused++;
+        continue;
+      }
+      // In the padding of a frame, in the seal at the end, or behind it.
+      expect(list).toEqual(entries(1, count));
+    }
+    expect(refused).toBeGreaterThan(end - 8 * (count + 2) - 24);
+  });
+
+  test("a flipped bit in a finished segment, and an end that was zeroed", () => {
+    const disk = writtenLog(60);
+    const [first, second] = segmentsOf(disk) as [string, string];
+    const end = endOfFrames(contentOf(disk, first));
+    disk.flipBit(first, end - 30, 3);
+    expect(() => openWal(disk, options)).toThrow(/a damaged record in a finished segment/);
+    disk.flipBit(first, end - 30, 3);
+    // The last entry, and the seal behind it.
+    overwrite(disk, first, end - 80, new Uint8Array(80));
+    expect(() => openWal(disk, options)).toThrow(
+      `${second}: offset 0: it does not continue the segment before it`,
+    );
+  });
+
+  test("a bit that flips in the unfinished flush itself is a torn tail", () => {
+    const { disk, queue, wal } = foundLog();
+    append(wal, entries(1, 3));
+    queue.settle();
+    const end = endOfFrames(contentOf(disk, lastSegment(disk)));
+    append(wal, [entry(4, 1)]);
+    append(wal, [entry(5, 1)]);
+    disk.flipBit(lastSegment(disk), end + 30, 0);
+    const { recovered } = openWal(
+      disk.orphaned(() => {}),
+      options,
+    );
+    expect(indexesOf(recovered.entries)).toEqual([1, 2, 3]);
+  });
+
+  test("garbage at the end is cut, and the log goes on behind it", () => {
+    const queue = new Queue();
+    const disk = writtenLog(5).orphaned(queue.push);
+    const path = lastSegment(disk);
+    const end = endOfFrames(contentOf(disk, path));
+    overwrite(disk, path, end, new Uint8Array(61).fill(0xa5));
+    const { wal, recovered } = openWal(disk, options);
+    expect(recovered.entries).toHaveLength(5);
+    append(wal, [entry(6, 1)]);
+    queue.settle();
+    wal.close();
+    expect(openWal(disk, options).recovered.entries).toHaveLength(6);
+    expect(
+      contentOf(disk, path)
+        .subarray(end + 200)
+        .every((byte) => byte === 0),
+    ).toBe(true);
+  });
+
+  test("frames inside of a value are no records", () => {
+    // Of a log with the same salt, behind a good head; and of another log, behind no head at all.
+    const cases = [
+      { salt: founding.salt, tear: (at: number) => [at + 1_000, 100] as const },
+      { salt: 99, tear: (at: number) => [at, 200] as const },
+    ];
+    for (const { salt, tear } of cases) {
+      const other = new MemoryDisk(() => {});
+      const source = createWal(other, { ...founding, salt }, options);
+      append(source, entries(1, 25));
+      const stolen = contentOf(other, lastSegment(other)).subarray(0, 1_500);
+      const { disk, queue, wal } = foundLog();
+      append(wal, [entry(1, 1)]);
+      queue.settle();
+      const end = endOfFrames(contentOf(disk, lastSegment(disk)));
+      // Frames lie at multiples of 8: three bytes more than the heads of record and entry.
+      const data = new Uint8Array(3 + stolen.length);
+      data.set(stolen, 3);
+      append(wal, [{ index: 2, term: 1, type: 0, data }]);
+      const [from, length] = tear(end);
+      overwrite(disk, lastSegment(disk), from, new Uint8Array(length));
+      expect(indexesOf(openWal(disk, options).recovered.entries)).toEqual([1]);
+    }
+  });
+
+  test("a missing segment: in the middle, at the front", () => {
+    const middle = writtenLog(80);
+    middle.remove(segmentsOf(middle)[1] as string);
+    expect(() => openWal(middle, options)).toThrow(/the segment before it is missing/);
+    const front = writtenLog(80);
+    front.remove(segmentsOf(front)[0] as string);
+    expect(() => openWal(front, options)).toThrow(/the log begins at \d+, but is needed from 1 on/);
+    expect(() => openWal(new MemoryDisk(() => {}), options)).toThrow(/there is no log segment/);
+  });
+
+  test("files that are not of this log", () => {
+    const foreign = writtenLog(1);
+    overwrite(foreign, lastSegment(foreign), 0, new TextEncoder().encode("somebody else's file"));
+    expect(() => openWal(foreign, options)).toThrow(/offset 0: not the start of a log segment/);
+    const mixed = writtenLog(80);
+    const other = new MemoryDisk(() => {});
+    createWal(other, { ...founding, salt: 1 }, options);
+    const start = contentOf(other, lastSegment(other)).subarray(0, 100);
+    overwrite(mixed, lastSegment(mixed), 0, start);
+    expect(() => openWal(mixed, options)).toThrow(/it belongs to another log/);
+    expect(() => openWal(mixed, options)).not.toThrow(StartError);
+  });
+});

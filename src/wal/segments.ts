@@ -1,0 +1,138 @@
+/**
+ * The files of a log: named by sequence number and first index, preallocated, durable before they
+ * have their name. The next one is preallocated in pieces while the current one fills, so that a
+ * rotation does not hold up a turn.
+ */
+import type { Disk, DiskFile } from "../platform/disk.js";
+
+export interface SegmentName {
+  readonly name: string;
+  readonly sequence: number;
+  /** Entries below this index stand in earlier segments only. */
+  readonly firstIndex: number;
+}
+
+const pattern = /^([0-9a-f]{16})-([0-9a-f]{16})\.wal$/;
+const draftName = "next.tmp";
+const pieceBytes = 1024 * 1024;
+
+/** By sequence number, oldest first. */
+export function listSegments(disk: Disk, dir: string): SegmentName[] {
+  const segments: SegmentName[] = [];
+  for (const name of disk.list(dir)) {
+    const match = pattern.exec(name);
+    if (match === null) continue;
+    const [, sequence, firstIndex] = match as unknown as [string, string, string];
+    segments.push({
+      name,
+      sequence: Number.parseInt(sequence, 16),
+      firstIndex: Number.parseInt(firstIndex, 16),
+    });
+  }
+  return segments;
+}
+
+export class SegmentFactory {
+  readonly #disk: Disk;
+  readonly #dir: string;
+  readonly #segmentBytes: number;
+  /** Preallocated so far; `#draftBytes` says how far. */
+  #draft: DiskFile | undefined;
+  #draftBytes = 0;
+  #isDraftSyncing = false;
+  /** The disk refused it: nothing is prepared until the next segment is made. */
+  #isRefused = false;
+
+  constructor(disk: Disk, options: { readonly dir: string; readonly segmentBytes: number }) {
+    this.#disk = disk;
+    this.#dir = options.dir;
+    this.#segmentBytes = options.segmentBytes;
+  }
+
+  /** A piece of the next segment. Never throws: what fails here is tried again when it is needed. */
+  prepare(): void {
+    if (this.#isRefused || this.#draftBytes >= this.#segmentBytes) return;
+    try {
+      this.#draft ??= this.#createDraft();
+      this.#draftBytes = Math.min(this.#draftBytes + pieceBytes, this.#segmentBytes);
+      this.#draft.allocate(this.#draftBytes);
+      if (this.#draftBytes === this.#segmentBytes) this.#syncDraft(this.#draft);
+    } catch {
+      this.#discard();
+      this.#isRefused = true;
+    }
+  }
+
+  /**
+   * A segment with `head` at its start and room for `roomBytes` behind it, durable under its name.
+   * @throws the system's error
+   */
+  create(segment: SegmentName, head: Uint8Array, roomBytes: number): DiskFile {
+    // A draft whose sync has not come back may yet fail: begin anew.
+    if (this.#isDraftSyncing) this.#discard();
+    const file = this.#draft ?? this.#createDraft();
+    this.#draft = undefined;
+    this.#draftBytes = 0;
+    this.#isRefused = false;
+    try {
+      file.allocate(Math.max(this.#segmentBytes, head.length + roomBytes));
+      file.write(0, head);
+      file.syncNow();
+      this.#disk.rename(`${this.#dir}/${draftName}`, `${this.#dir}/${segment.name}`);
+      this.#disk.syncDir(this.#dir);
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+    return file;
+  }
+
+  close(): void {
+    this.#draft?.close();
+    this.#draft = undefined;
+    this.#isRefused = true;
+  }
+
+  #createDraft(): DiskFile {
+    removeDraft(this.#disk, this.#dir);
+    return this.#disk.open(`${this.#dir}/${draftName}`, "create");
+  }
+
+  #syncDraft(draft: DiskFile): void {
+    this.#isDraftSyncing = true;
+    draft.sync((error) => {
+      if (draft !== this.#draft) return;
+      this.#isDraftSyncing = false;
+      if (error !== undefined) this.#discard();
+    });
+  }
+
+  /** Gives the space back, if the disk still lets us. */
+  #discard(): void {
+    this.#draft?.close();
+    this.#draft = undefined;
+    this.#draftBytes = 0;
+    this.#isDraftSyncing = false;
+    try {
+      removeDraft(this.#disk, this.#dir);
+    } catch {
+      // Whoever makes the next segment meets the same error.
+    }
+  }
+}
+
+/** The name of the segment that follows `before`. */
+export function segmentAfter(before: SegmentName | undefined, firstIndex: number): SegmentName {
+  const sequence = before === undefined ? 0 : before.sequence + 1;
+  return { name: `${hex16(sequence)}-${hex16(firstIndex)}.wal`, sequence, firstIndex };
+}
+
+/** Removes what a crash in the middle of a rotation left. */
+export function removeDraft(disk: Disk, dir: string): void {
+  const path = `${dir}/${draftName}`;
+  if (disk.exists(path)) disk.remove(path);
+}
+
+function hex16(value: number): string {
+  return value.toString(16).padStart(16, "0");
+}
