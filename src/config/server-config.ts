@@ -206,8 +206,8 @@ function parseUrl(text: string, name: string): string {
   }
   if (url.protocol === "https:") throw fail("TLS is not supported yet: use http://");
   if (url.protocol !== "http:") throw fail("the scheme must be http");
+  if (url.pathname !== "/" || url.search !== "") throw fail("it must not have a path");
   // URL drops the default port 80; etcd wants every port written.
   if (!/:\d+\/?$/.test(text)) throw fail("it must have a port");
-  if (url.pathname !== "/" || url.search !== "") throw fail("it must not have a path");
   return text.replace(/\/$/, "");
 }

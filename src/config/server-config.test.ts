@@ -1,0 +1,143 @@
+/** etcd's flag syntax, variables and file, and what is said about mistakes. */
+import { describe, expect, test } from "vitest";
+import { flagHelp, flags, parseEnvironment, parseWords, UsageError } from "./flags.js";
+import { readConfigFile, resolveConfig } from "./server-config.js";
+
+const valuesOf = (...words: string[]): Record<string, string> =>
+  Object.fromEntries(parseWords(words).values);
+
+describe("words", () => {
+  test("one dash or two, a value behind = or in the next word, switches alone", () => {
+    expect(
+      valuesOf("--name=a", "-data-dir", "d", "--pre-vote", "--strict-reconfig-check=false"),
+    ).toEqual({
+      name: "a",
+      "data-dir": "d",
+      "pre-vote": "true",
+      "strict-reconfig-check": "false",
+    });
+  });
+
+  test("the later of two wins, a value may hold = and be empty", () => {
+    expect(
+      valuesOf("--name=a", "--name=b", "--initial-cluster=b=http://h:1", "--data-dir="),
+    ).toEqual({
+      name: "b",
+      "initial-cluster": "b=http://h:1",
+      "data-dir": "",
+    });
+  });
+
+  test("3.5's experimental names mean the same flag; others of that kind do not exist", () => {
+    expect(valuesOf("--experimental-compaction-batch-limit=7")).toEqual({
+      "compaction-batch-limit": "7",
+    });
+    expect(() => valuesOf("--experimental-name=a")).toThrow(UsageError);
+  });
+
+  test.each([
+    [["--nmae=a"], /-nmae \(the nearest known flag is --name\)/],
+    [["--listen-client-url=x"], /nearest known flag is --listen-client-urls/],
+    [["server"], /"server" is not a valid flag/],
+    [["---name=a"], /"---name=a" is not a valid flag/],
+    [["--name"], /flag needs an argument: -name/],
+  ])("%j is refused", (words, message) => {
+    expect(() => parseWords(words)).toThrow(message);
+  });
+
+  test("help and version are asked for anywhere; help names every flag", () => {
+    expect(parseWords(["--name=a", "--help"]).wants).toBe("help");
+    expect(parseWords(["-version"]).wants).toBe("version");
+    for (const { name } of flags) expect(flagHelp()).toContain(`--${name} `);
+  });
+});
+
+test("variables: known ones by name, unknown ones told, others not ours", () => {
+  const { values, unknown } = parseEnvironment({
+    ETCD_DATA_DIR: "d",
+    ETCD_NO_SUCH: "1",
+    ETCD_NAME: "",
+    PATH: "/bin",
+  });
+  expect([...values]).toEqual([["data-dir", "d"]]);
+  expect(unknown).toEqual(["ETCD_NO_SUCH"]);
+});
+
+describe("the file", () => {
+  test("keys are flags, numbers of durations are nanoseconds", () => {
+    const values = readConfigFile("name: x\nbackend-batch-interval: 250000000\npre-vote: false\n");
+    const config = resolveConfig(values);
+    expect(config.member.name).toBe("x");
+    expect(config.member.backendBatchMs).toBe(250);
+    expect(config.member.preVote).toBe(false);
+  });
+
+  test.each([
+    ["a: [", /no YAML/],
+    ["- a", /must hold keys and values/],
+    ["nam: x", /nearest known flag is --name/],
+  ])("%j is refused", (text, message) => {
+    expect(() => readConfigFile(text)).toThrow(message);
+  });
+});
+
+describe("the configuration", () => {
+  const resolve = (...words: string[]): ReturnType<typeof resolveConfig> =>
+    resolveConfig(parseWords(words).values);
+
+  test("etcd's defaults", () => {
+    const config = resolve();
+    expect(config.dataDir).toBe("default.etcd");
+    expect(config.listenClients).toEqual([{ host: "localhost", port: 2379 }]);
+    expect(config.member.initialCluster).toEqual([
+      { name: "default", peerUrls: ["http://localhost:2380"] },
+    ]);
+    expect(config.member.limits.quotaBytes).toBe(2 * 1024 ** 3);
+    expect(config.member.limits.progressNotifyMs).toBe(600_000);
+    expect(config.member.snapshotCount).toBe(10_000);
+  });
+
+  test("members may have several URLs, in any order, with or without a slash", () => {
+    const { member, listenPeers } = resolve(
+      "--name=a",
+      "--listen-peer-urls=http://127.0.0.1:1,http://[::1]:2/",
+      "--initial-advertise-peer-urls=http://h:2,http://h:1/",
+      "--initial-cluster=a=http://h:1,b=http://i:1,a=http://h:2",
+    );
+    expect(listenPeers).toEqual([
+      { host: "127.0.0.1", port: 1 },
+      { host: "::1", port: 2 },
+    ]);
+    expect(member.initialCluster).toEqual([
+      { name: "a", peerUrls: ["http://h:1", "http://h:2"] },
+      { name: "b", peerUrls: ["http://i:1"] },
+    ]);
+  });
+
+  test("a negative quota is none, durations are Go's", () => {
+    const { member } = resolve("--quota-backend-bytes=-1", "--compaction-sleep-interval=1m1.5s");
+    expect(member.limits.quotaBytes).toBe(0);
+    expect(member.compactionSleepMs).toBe(61_500);
+  });
+
+  test.each([
+    [["--election-timeout=400"], /at least as 5 times as --heartbeat-interval\[100ms\]/],
+    [["--election-timeout=60000"], /too long/],
+    [["--heartbeat-interval=fast"], /must be a whole number/],
+    [["--max-txn-ops=0"], /must be above 0/],
+    [["--pre-vote=maybe"], /true or false/],
+    [["--backend-batch-interval=10"], /a duration like 100ms/],
+    [["--initial-cluster-state=old"], /one of new, existing/],
+    [["--log-level=loud"], /one of debug, info, warn, error/],
+    [["--listen-client-urls=127.0.0.1:2379"], /must be a URL|scheme must be http/],
+    [["--listen-client-urls=https://h:1"], /TLS is not supported yet/],
+    [["--listen-client-urls=http://h"], /must have a port/],
+    [["--listen-client-urls=http://h:1/x"], /must not have a path/],
+    [["--name=z", "--initial-cluster=a=http://localhost:2380"], /couldn't find local name "z"/],
+    [["--initial-cluster=default=http://h:9"], /missing from --initial-advertise-peer-urls/],
+    [["--initial-cluster=http://h:9"], /not name=URL|couldn't find/],
+  ])("%j is refused", (words, message) => {
+    expect(() => resolve(...words)).toThrow(message);
+    expect(() => resolve(...words)).toThrow(UsageError);
+  });
+});
