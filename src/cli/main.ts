@@ -1,10 +1,12 @@
 /** The `lockstep` command: its first word names the subcommand, each of which has its own file. */
+import { runCtl } from "./ctl/ctl.js";
 import { runDev } from "./dev.js";
 import { runServer } from "./server.js";
 import { printVersion } from "./version.js";
 
 const usage = `Usage: lockstep <command> [flags]
 
+  ctl      talk to a cluster (etcdctl's commands; see lockstep ctl --help)
   dev      three members on this machine, for development
   server   run one member (etcd's flags; see lockstep server --help)
   version  print the version
@@ -15,6 +17,8 @@ async function main(words: readonly string[]): Promise<number> {
   switch (command) {
     case "server":
       return runServer(rest);
+    case "ctl":
+      return runCtl(rest);
     case "dev":
       return runDev(rest);
     case "version":

@@ -2,8 +2,9 @@
  * What a command of `lockstep ctl` gets: its words and flags, the client, and where to print. Knows
  * the four formats; a command says what each looks like, and one it cannot give is an error.
  */
-import type { ResponseHeader } from "../../wire/gen/rpc.js";
+
 import type { KeyValue } from "../../wire/gen/kv.js";
+import type { ResponseHeader } from "../../wire/gen/rpc.js";
 import type { CtlClient } from "./client.js";
 import { CtlError, Exit, type Flags, type FlagTable } from "./flags.js";
 import { quoted, shownBytes } from "./print-values.js";
@@ -28,7 +29,9 @@ export function print(text: string | Uint8Array): void {
 /** Prints the view of the format asked for. @throws CtlError when there is none. */
 export function show(
   context: Context,
-  views: Readonly<Partial<Record<"simple" | "json" | "fields" | "table", () => string | Uint8Array>>>,
+  views: Readonly<
+    Partial<Record<"simple" | "json" | "fields" | "table", () => string | Uint8Array>>
+  >,
 ): void {
   const view = views[context.format as keyof typeof views];
   if (view === undefined) {

@@ -5,7 +5,14 @@
  */
 
 /** Exit codes of etcdctl: the error's text goes to standard error behind "Error: ". */
-export const Exit = { failed: 1, badConnection: 2, badInput: 3, badFeature: 4, interrupted: 5, badArgs: 128 } as const;
+export const Exit = {
+  failed: 1,
+  badConnection: 2,
+  badInput: 3,
+  badFeature: 4,
+  interrupted: 5,
+  badArgs: 128,
+} as const;
 
 /** An error for the user. `exit` is the code of the process. */
 export class CtlError extends Error {

@@ -40,8 +40,8 @@ export function quoted(bytes: Uint8Array): string {
       rune = undefined;
     }
     at += rune === undefined ? 1 : size;
-    if (rune === undefined || /^[\x00-\x1f\x7f]$/.test(rune)) {
-      out += NAMED[rune ?? ""] ?? `\\x${first.toString(16).padStart(2, "0")}`;
+    if (rune === undefined || first < 0x20 || first === 0x7f) {
+      out += NAMED[rune ?? "none"] ?? `\\x${first.toString(16).padStart(2, "0")}`;
     } else if (/^[\p{C}\p{Z}]$/u.test(rune) && rune !== " ") {
       const point = rune.codePointAt(0) as number;
       out +=
@@ -76,12 +76,19 @@ function jsonText(text: string): string {
 
 function isEmpty(value: unknown): boolean {
   if (value === undefined || value === 0 || value === 0n || value === false) return true;
-  return (typeof value === "string" || ArrayBuffer.isView(value) || Array.isArray(value)) &&
-    (value as ArrayLike<unknown>).length === 0;
+  return (
+    (typeof value === "string" || ArrayBuffer.isView(value) || Array.isArray(value)) &&
+    (value as ArrayLike<unknown>).length === 0
+  );
 }
 
 /** Fields of servers newer than the format. */
-const UNKNOWN_TO_FORMAT = new Set(["hash_revision", "storageVersion", "dbSizeQuota", "downgradeInfo"]);
+const UNKNOWN_TO_FORMAT = new Set([
+  "hash_revision",
+  "storageVersion",
+  "dbSizeQuota",
+  "downgradeInfo",
+]);
 
 function jsonOf(value: unknown, keepsEmpty: boolean): string {
   if (value === null) return "null";

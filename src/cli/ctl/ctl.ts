@@ -1,0 +1,107 @@
+/**
+ * `lockstep ctl`: a client with etcdctl's commands, flags, output and exit codes. Finds the command
+ * by its first one or two words; errors go to standard error as "Error: <text>".
+ */
+import { CtlClient } from "./client.js";
+import { clusterCommands } from "./cluster.js";
+import type { Command } from "./context.js";
+import { CtlError, Exit, type FlagTable, parseDuration, parseFlags } from "./flags.js";
+import { kvCommands } from "./kv.js";
+import { leaseCommands } from "./lease.js";
+import { txnCommands } from "./txn.js";
+import { watchCommands } from "./watch.js";
+
+const commands: Readonly<Record<string, Command>> = {
+  ...kvCommands,
+  ...leaseCommands,
+  ...watchCommands,
+  ...txnCommands,
+  ...clusterCommands,
+};
+
+const globalFlags: FlagTable = {
+  endpoints: "127.0.0.1:2379",
+  "write-out": "simple",
+  hex: false,
+  "command-timeout": "5s",
+  "dial-timeout": "2s",
+  help: false,
+};
+
+function globals(): FlagTable {
+  const table: Record<string, string | boolean> = { ...globalFlags };
+  for (const [name, start] of Object.entries(globalFlags)) {
+    const value = process.env[`ETCDCTL_${name.toUpperCase().replaceAll("-", "_")}`];
+    if (value === undefined || value === "") continue;
+    table[name] = typeof start === "boolean" ? value === "true" || value === "1" : value;
+  }
+  return table;
+}
+
+function usage(): string {
+  const names = Object.keys(commands).map((name) => `  ${name}\n`);
+  return `Usage: lockstep ctl [flags] <command> [flags] [arguments]\n\nCommands:\n${names.join("")}
+Flags: --endpoints, -w simple|json|fields|table, --hex, --command-timeout, --dial-timeout
+(or ETCDCTL_ENDPOINTS and so on in the environment)\n`;
+}
+
+/** The command's words come first among the words that are no flags of the whole. */
+function findCommand(words: readonly string[]): { name: string; rest: string[] } {
+  const rest = [...words];
+  const table = globals();
+  const taken: string[] = [];
+  for (let at = 0; at < rest.length && taken.length < 2; ) {
+    const word = rest[at] as string;
+    if (word.startsWith("-")) {
+      const name = word === "-w" ? "write-out" : word.replace(/^--/, "");
+      at += typeof table[name] === "string" ? 2 : 1;
+      continue;
+    }
+    const name = [...taken, word].join(" ");
+    if (
+      commands[name] === undefined &&
+      !Object.keys(commands).some((n) => n.startsWith(`${name} `))
+    )
+      break;
+    taken.push(word);
+    rest.splice(at, 1);
+    if (commands[name] !== undefined) return { name, rest };
+  }
+  const wanted = rest.find((word) => !word.startsWith("-"));
+  if (taken.length === 0 && wanted !== undefined)
+    throw new CtlError(`unknown command "${wanted}" for "lockstep ctl"`);
+  return { name: "", rest };
+}
+
+async function run(words: readonly string[]): Promise<number> {
+  const { name, rest } = findCommand(words);
+  const command = commands[name];
+  const { flags, args } = parseFlags(rest, { ...globals(), ...command?.flags });
+  if (command === undefined || flags.isOn("help")) {
+    process.stdout.write(usage());
+    return 0;
+  }
+  const format = flags.text("write-out");
+  if (!["simple", "json", "fields", "table"].includes(format)) {
+    throw new CtlError("unsupported output format", Exit.badFeature);
+  }
+  const client = new CtlClient(
+    flags.text("endpoints").split(","),
+    parseDuration(flags.text("command-timeout")),
+  );
+  try {
+    return (await command.run({ args, flags, client, format, hex: flags.isOn("hex") })) ?? 0;
+  } finally {
+    client.close();
+  }
+}
+
+export async function runCtl(words: readonly string[]): Promise<number> {
+  try {
+    return await run(words);
+  } catch (error) {
+    if (!(error instanceof CtlError)) throw error;
+    process.stderr.write(`Error: ${error.message}\n`);
+    return error.exit;
+  }
+}
