@@ -1,0 +1,51 @@
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { StartError } from "../../base/errors.js";
+import { describeDisk } from "../disk.contract.js";
+import { createNodeDisk } from "./disk.js";
+
+function temporary(): { root: string; dispose: () => void } {
+  const root = mkdtempSync(join(tmpdir(), "node-disk-"));
+  return { root, dispose: () => rmSync(root, { recursive: true }) };
+}
+
+describeDisk("node", () => {
+  const { root, dispose } = temporary();
+  return {
+    disk: createNodeDisk(root),
+    again: () => createNodeDisk(root),
+    settle: () => {},
+    dispose,
+  };
+});
+
+test("a missing data directory is made, with its parents, for its owner alone", () => {
+  const { root, dispose } = temporary();
+  createNodeDisk(join(root, "a/b"));
+  expect(statSync(join(root, "a/b")).mode & 0o777).toBe(0o700);
+  createNodeDisk(join(root, "a/b")).makeDir("c/d");
+  expect(existsSync(join(root, "a/b/c/d"))).toBe(true);
+  dispose();
+});
+
+test("a place that cannot be a directory is refused with a word on what to do", () => {
+  const { root, dispose } = temporary();
+  writeFileSync(join(root, "file"), "");
+  expect(() => createNodeDisk(join(root, "file"))).toThrow(StartError);
+  expect(() => createNodeDisk(join(root, "file/below"))).toThrow(/choose another one/);
+  dispose();
+});
+
+test("who was refused the lock does not give it back for another", () => {
+  const { root, dispose } = temporary();
+  const owner = createNodeDisk(root);
+  owner.lock();
+  const refused = createNodeDisk(root);
+  expect(() => refused.lock()).toThrow(StartError);
+  refused.close();
+  expect(() => createNodeDisk(root).lock()).toThrow(StartError);
+  owner.close();
+  dispose();
+});
