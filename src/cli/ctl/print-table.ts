@@ -7,7 +7,7 @@ export function table(headings: readonly string[], rows: readonly (readonly stri
   const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |\n`;
   const head = headings.map((heading, at) => {
     const width = widths[at] as number;
-    const left = Math.floor((width - heading.length) / 2 + 0.5);
+    const left = Math.floor((width - heading.length) / 2);
     return (" ".repeat(left) + heading).padEnd(width);
   });
   const body = rows.map((row) => line(row.map((cell, at) => cell.padStart(widths[at] as number))));
