@@ -12,6 +12,9 @@ export interface MethodCounters {
   started: number;
   received: number;
   sent: number;
+  /** Of message bodies. */
+  receivedBytes: number;
+  sentBytes: number;
   /** Ended calls by status code. */
   readonly handled: number[];
 }
@@ -25,7 +28,8 @@ export class CallCounters {
     if (known !== undefined) return known;
     const handled = new Array<number>(codeCount).fill(0);
     const { path, kind } = method;
-    const counters = { path, kind, started: 0, received: 0, sent: 0, handled };
+    const bytes = { receivedBytes: 0, sentBytes: 0 };
+    const counters = { path, kind, started: 0, received: 0, sent: 0, ...bytes, handled };
     this.#byPath.set(path, counters);
     return counters;
   }

@@ -13,32 +13,51 @@ type GrpcServerStreamCall = grpc.ServerWritableStream<Uint8Array, Uint8Array>;
 /** Milliseconds since the epoch, by which deadlines are given. */
 export type WallMs = () => number;
 
-export function unaryHandler(
-  method: Method & { kind: "unary" },
-  counters: MethodCounters,
-  wallMs: WallMs | undefined,
-): grpc.handleUnaryCall<Uint8Array, Uint8Array> {
-  return (call, callback) => {
-    counters.started++;
-    counters.received++;
-    method.handle(call.request, new GrpcJsUnary(call, callback, { counters, wallMs }));
-  };
-}
-
-interface Surroundings {
+/** What a call has to do with besides its client. */
+export interface CallSurroundings {
   readonly counters: MethodCounters;
   readonly wallMs: WallMs | undefined;
+  /** Told what a service threw, after the call was ended. */
+  readonly onError: (error: unknown) => void;
+  /** Every stream that has not ended. */
+  readonly streams: Set<OpenStream>;
+}
+export interface OpenStream {
+  /** Ends it from the server's side: for its service as if the client had gone. */
+  cut(status: Status): void;
+}
+
+const internalError: Status = { code: Code.internal, message: "internal error" };
+
+export function unaryHandler(
+  method: Method & { kind: "unary" },
+  surroundings: CallSurroundings,
+): grpc.handleUnaryCall<Uint8Array, Uint8Array> {
+  const { counters } = surroundings;
+  return (call, callback) => {
+    const { request } = call;
+    counters.started++;
+    counters.received++;
+    counters.receivedBytes += request.length;
+    const unary = new GrpcJsUnary(call, callback, surroundings);
+    try {
+      method.handle(request, unary);
+    } catch (error) {
+      unary.fail(internalError);
+      surroundings.onError(error);
+    }
+  };
 }
 
 class GrpcJsUnary implements UnaryCall {
   readonly #call: GrpcUnaryCall;
-  readonly #surroundings: Surroundings;
+  readonly #surroundings: CallSurroundings;
   #callback: grpc.sendUnaryData<Uint8Array> | undefined;
 
   constructor(
     call: GrpcUnaryCall,
     callback: grpc.sendUnaryData<Uint8Array>,
-    surroundings: Surroundings,
+    surroundings: CallSurroundings,
   ) {
     this.#call = call;
     this.#callback = callback;
@@ -59,6 +78,7 @@ class GrpcJsUnary implements UnaryCall {
     this.#callback = undefined;
     const { counters } = this.#surroundings;
     counters.sent++;
+    counters.sentBytes += message.length;
     countEnd(counters, 0);
     callback(null, message);
   }
@@ -80,29 +100,27 @@ class GrpcJsUnary implements UnaryCall {
 
 export function bidiHandler(
   method: Method & { kind: "bidi" | "serverStream" },
-  counters: MethodCounters,
-  wallMs: WallMs | undefined,
+  surroundings: CallSurroundings,
 ): grpc.handleBidiStreamingCall<Uint8Array, Uint8Array> {
   return (call) => {
-    counters.started++;
-    method.handle(new GrpcJsStream(call, { counters, wallMs }, undefined));
+    const stream = new GrpcJsStream(call, surroundings, undefined);
+    stream.guard(() => method.handle(stream));
   };
 }
 
 export function serverStreamHandler(
   method: Method & { kind: "bidi" | "serverStream" },
-  counters: MethodCounters,
-  wallMs: WallMs | undefined,
+  surroundings: CallSurroundings,
 ): grpc.handleServerStreamingCall<Uint8Array, Uint8Array> {
   return (call) => {
-    counters.started++;
-    method.handle(new GrpcJsStream(call, { counters, wallMs }, call.request));
+    const stream = new GrpcJsStream(call, surroundings, call.request);
+    stream.guard(() => method.handle(stream));
   };
 }
 
-class GrpcJsStream implements StreamCall {
+class GrpcJsStream implements StreamCall, OpenStream {
   readonly #call: GrpcStreamCall | GrpcServerStreamCall;
-  readonly #surroundings: Surroundings;
+  readonly #surroundings: CallSurroundings;
   /** The only message of a server stream. */
   readonly #request: Uint8Array | undefined;
   readonly #onCancel: (() => void)[] = [];
@@ -110,19 +128,34 @@ class GrpcJsStream implements StreamCall {
 
   constructor(
     call: GrpcStreamCall | GrpcServerStreamCall,
-    surroundings: Surroundings,
+    surroundings: CallSurroundings,
     request: Uint8Array | undefined,
   ) {
     this.#call = call;
     this.#surroundings = surroundings;
     this.#request = request;
+    surroundings.counters.started++;
+    surroundings.streams.add(this);
     // grpc-js says so after every end, too.
     call.once("cancelled", () => {
-      if (this.#isOver) return;
-      this.#isOver = true;
-      countEnd(surroundings.counters, Code.canceled);
-      for (const fn of this.#onCancel.splice(0)) fn();
+      if (this.#over(Code.canceled)) this.#tellCancel();
     });
+  }
+
+  /** Runs what the service does; what it throws ends the call and is told. */
+  guard(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.fail(internalError);
+      this.#surroundings.onError(error);
+    }
+  }
+
+  cut(status: Status): void {
+    if (this.#isOver) return;
+    this.fail(status);
+    this.#tellCancel();
   }
 
   get timeoutMs(): number | undefined {
@@ -135,21 +168,18 @@ class GrpcJsStream implements StreamCall {
 
   send(message: Uint8Array): boolean {
     if (this.#isOver) return false;
-    this.#surroundings.counters.sent++;
+    const { counters } = this.#surroundings;
+    counters.sent++;
+    counters.sentBytes += message.length;
     return this.#call.write(message);
   }
 
   end(): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    countEnd(this.#surroundings.counters, 0);
-    this.#call.end();
+    if (this.#over(0)) this.#call.end();
   }
 
   fail(status: Status): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    countEnd(this.#surroundings.counters, status.code);
+    if (!this.#over(status.code)) return;
     this.#call.emit("error", { code: status.code, details: status.message });
   }
 
@@ -159,7 +189,7 @@ class GrpcJsStream implements StreamCall {
 
   onDrain(fn: () => void): void {
     this.#call.on("drain", () => {
-      if (!this.#isOver) fn();
+      if (!this.#isOver) this.guard(fn);
     });
   }
 
@@ -167,7 +197,8 @@ class GrpcJsStream implements StreamCall {
     const { counters } = this.#surroundings;
     const receive = (message: Uint8Array): void => {
       counters.received++;
-      if (!this.#isOver) fn(message);
+      counters.receivedBytes += message.length;
+      if (!this.#isOver) this.guard(() => fn(message));
     };
     if (this.#request !== undefined) receive(this.#request);
     else (this.#call as GrpcStreamCall).on("data", receive);
@@ -177,9 +208,23 @@ class GrpcJsStream implements StreamCall {
     if (this.#request !== undefined) fn();
     else {
       (this.#call as GrpcStreamCall).on("end", () => {
-        if (!this.#isOver) fn();
+        if (!this.#isOver) this.guard(fn);
       });
     }
+  }
+
+  /** False: it was over before. */
+  #over(code: number): boolean {
+    if (this.#isOver) return false;
+    this.#isOver = true;
+    const { counters, streams } = this.#surroundings;
+    streams.delete(this);
+    countEnd(counters, code);
+    return true;
+  }
+
+  #tellCancel(): void {
+    for (const fn of this.#onCancel.splice(0)) this.guard(fn);
   }
 }
 

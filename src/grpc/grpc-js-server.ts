@@ -2,25 +2,44 @@
  * A server on @grpc/grpc-js: gRPC and plain HTTP/1.1 on one port, without TLS. What arrives is bytes
  * from anyone: whatever it is, the answer is an error or a closed connection, never an exception.
  */
-import { createServer as createHttpServer, type RequestListener } from "node:http";
-import type { Socket } from "node:net";
+import {
+  createServer as createHttpServer,
+  type Server as HttpServer,
+  type RequestListener,
+} from "node:http";
 import {
   type AddressInfo,
   createServer as createNetServer,
   type Server as NetServer,
 } from "node:net";
 import * as grpc from "@grpc/grpc-js";
-import { Code } from "../base/errors.js";
-import type { Method, Server } from "./call.js";
+import { Code, DamageError, errorTable } from "../base/errors.js";
+import { InvariantViolation } from "../base/invariant.js";
+import type { Method, Server, Status } from "./call.js";
 import { CallCounters } from "./call-counters.js";
-import { sniff } from "./connection-sniffer.js";
-import { bidiHandler, serverStreamHandler, unaryHandler, type WallMs } from "./grpc-js-calls.js";
+import { Connections } from "./connections.js";
+import {
+  bidiHandler,
+  type CallSurroundings,
+  type OpenStream,
+  serverStreamHandler,
+  unaryHandler,
+  type WallMs,
+} from "./grpc-js-calls.js";
+
+const [stoppedCode, stoppedText] = errorTable.stopped;
+const statusOfStopped: Status = { code: stoppedCode, message: stoppedText };
 
 export interface ServerOptions {
   /** Port 0: any free one. */
   readonly listen: readonly { readonly host: string; readonly port: number }[];
   readonly methods: readonly Method[];
   readonly http: RequestListener;
+  /**
+   * Told what a service or `http` threw; that call was answered with an internal error. Without it
+   * the error is logged, and a DamageError or InvariantViolation is an unhandled rejection.
+   */
+  readonly onError?: (error: unknown) => void;
   /** Largest request message; a larger one is refused with ResourceExhausted. */
   readonly maxReceiveBytes: number;
   readonly log: (
@@ -35,15 +54,10 @@ export interface ServerOptions {
 
 /** @throws the system's error if an address cannot be bound: then none is. */
 export async function startServer(options: ServerOptions): Promise<Server> {
-  const rpc = createGrpcServer(options);
+  const onError = options.onError ?? escalating(options.log);
+  const streams = new Set<OpenStream>();
+  const rpc = createGrpcServer(options, { onError, streams });
   const injector = rpc.createConnectionInjector(grpc.ServerCredentials.createInsecure());
-  const web = createHttpServer(options.http);
-  // It never listens itself, and only then would its limits on slow requests begin to be watched.
-  web.emit("listening");
-  web.on("clientError", (_error, socket) => {
-    if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
-    else socket.destroy();
-  });
   const connections = new Connections({
     http2: (socket) => {
       // A client that closes its side will read no answer either.
@@ -52,6 +66,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     },
     http1: (socket) => web.emit("connection", socket),
   });
+  const web = createWebServer(connections.counted(guarded(options.http, onError)));
   const listeners: NetServer[] = [];
   try {
     for (const address of options.listen) {
@@ -67,63 +82,51 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   });
   return {
     addresses,
-    close: (graceMs) => {
+    close: async (graceMs) => {
       for (const listener of listeners) listener.close();
+      // They would outlast any grace. Clients try elsewhere on this code, and give up on others.
+      for (const stream of [...streams]) stream.cut(statusOfStopped);
       injector.drain(graceMs);
-      return connections.close(graceMs).then(() => {
-        rpc.forceShutdown();
-        web.close();
-      });
+      await connections.close(graceMs);
+      rpc.forceShutdown();
+      web.close();
     },
   };
 }
 
-/** Every open socket, whoever speaks on it now. */
-class Connections {
-  readonly #open = new Set<Socket>();
-  readonly #http1 = new Set<Socket>();
-  readonly #protocols: { http2(socket: Socket): void; http1(socket: Socket): void };
-  #isClosing = false;
-  #whenEmpty: (() => void) | undefined;
+/** HTTP/1 on connections that come by its "connection" event. */
+function createWebServer(listener: RequestListener): HttpServer {
+  const web = createHttpServer(listener);
+  // It never listens itself, and only then would its limits on slow requests begin to be watched.
+  web.emit("listening");
+  web.on("clientError", (_error, socket) => {
+    if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
+    else socket.destroy();
+  });
+  return web;
+}
 
-  constructor(protocols: { http2(socket: Socket): void; http1(socket: Socket): void }) {
-    this.#protocols = protocols;
-  }
-
-  accept(socket: Socket): void {
-    if (this.#isClosing) {
-      socket.destroy();
-      return;
+function guarded(listener: RequestListener, onError: (error: unknown) => void): RequestListener {
+  return (request, response) => {
+    try {
+      listener(request, response);
+    } catch (error) {
+      if (!response.headersSent) response.writeHead(500);
+      response.end();
+      onError(error);
     }
-    this.#open.add(socket);
-    socket.on("error", () => socket.destroy());
-    socket.once("close", () => {
-      this.#open.delete(socket);
-      this.#http1.delete(socket);
-      if (this.#open.size === 0) this.#whenEmpty?.();
-    });
-    sniff(socket, {
-      http2: this.#protocols.http2,
-      http1: (ready) => {
-        this.#http1.add(ready);
-        this.#protocols.http1(ready);
-      },
-    });
-  }
+  };
+}
 
-  /** HTTP/2 sessions are closed by their own server; here all else is. */
-  close(graceMs: number): Promise<void> {
-    this.#isClosing = true;
-    for (const socket of this.#http1) {
-      // A request that runs may still be answered.
-      if (graceMs > 0) socket.setTimeout(graceMs, () => socket.destroy());
-      else socket.destroy();
+/** Without anyone to tell: a bug costs one call, but damage must reach the process entry point. */
+function escalating(log: ServerOptions["log"]): (error: unknown) => void {
+  return (error) => {
+    log("error", "a request failed on an internal error", { error: String(error) });
+    if (error instanceof DamageError || error instanceof InvariantViolation) {
+      // Thrown here, it would end in a catch of the transport.
+      void Promise.reject(error);
     }
-    return new Promise((resolve) => {
-      this.#whenEmpty = resolve;
-      if (this.#open.size === 0) resolve();
-    });
-  }
+  };
 }
 
 function listen(
@@ -146,7 +149,10 @@ function listen(
   });
 }
 
-function createGrpcServer(options: ServerOptions): grpc.Server {
+function createGrpcServer(
+  options: ServerOptions,
+  shared: Pick<CallSurroundings, "onError" | "streams">,
+): grpc.Server {
   const server = new grpc.Server({
     "grpc.max_receive_message_length": options.maxReceiveBytes,
     "grpc.max_send_message_length": -1,
@@ -156,13 +162,13 @@ function createGrpcServer(options: ServerOptions): grpc.Server {
   const { wallMs } = options;
   for (const method of options.methods) {
     const { path } = method;
-    const count = counters.of(method);
+    const surroundings = { ...shared, wallMs, counters: counters.of(method) };
     if (method.kind === "unary") {
-      server.register(path, unaryHandler(method, count, wallMs), toBuffer, asIs, "unary");
+      server.register(path, unaryHandler(method, surroundings), toBuffer, asIs, "unary");
     } else if (method.kind === "bidi") {
-      server.register(path, bidiHandler(method, count, wallMs), toBuffer, asIs, "bidi");
+      server.register(path, bidiHandler(method, surroundings), toBuffer, asIs, "bidi");
     } else {
-      const handler = serverStreamHandler(method, count, wallMs);
+      const handler = serverStreamHandler(method, surroundings);
       server.register(path, handler, toBuffer, asIs, "serverStream");
     }
   }

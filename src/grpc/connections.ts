@@ -1,0 +1,75 @@
+/**
+ * Every open connection of a server, whoever speaks on it. Closing waits only for requests that are
+ * being answered: what is silent, half sent or kept alive between requests is cut at once. HTTP/2
+ * sessions are not closed here but by their own server.
+ */
+import type { RequestListener } from "node:http";
+import type { Socket } from "node:net";
+import { type Protocols, sniff } from "./connection-sniffer.js";
+
+export class Connections {
+  readonly #protocols: Protocols;
+  readonly #open = new Set<Socket>();
+  readonly #http2 = new WeakSet<Socket>();
+  /** How many requests of an HTTP/1 connection are not answered yet. */
+  readonly #running = new WeakMap<Socket, number>();
+  readonly #whenEmpty: (() => void)[] = [];
+  #isClosing = false;
+
+  constructor(protocols: Protocols) {
+    this.#protocols = protocols;
+  }
+
+  accept(socket: Socket): void {
+    if (this.#isClosing) {
+      socket.destroy();
+      return;
+    }
+    this.#open.add(socket);
+    socket.on("error", () => socket.destroy());
+    socket.once("close", () => {
+      this.#open.delete(socket);
+      if (this.#open.size === 0) for (const fn of this.#whenEmpty.splice(0)) fn();
+    });
+    sniff(socket, {
+      http1: this.#protocols.http1,
+      http2: (ready) => {
+        this.#http2.add(ready);
+        this.#protocols.http2(ready);
+      },
+    });
+  }
+
+  /** The listener, with its requests counted so that closing knows them. */
+  counted(listener: RequestListener): RequestListener {
+    return (request, response) => {
+      const { socket } = request;
+      this.#running.set(socket, this.#runningOn(socket) + 1);
+      response.once("close", () => {
+        const running = this.#runningOn(socket) - 1;
+        this.#running.set(socket, running);
+        if (this.#isClosing && running === 0) socket.destroySoon();
+      });
+      listener(request, response);
+    };
+  }
+
+  /** Resolves when none is open, for every caller; a later call may only shorten the grace. */
+  close(graceMs: number): Promise<void> {
+    this.#isClosing = true;
+    for (const socket of this.#open) {
+      if (this.#http2.has(socket)) continue;
+      if (graceMs === 0 || this.#runningOn(socket) === 0) socket.destroy();
+      // Of a client that does not read its answer.
+      else socket.setTimeout(graceMs, () => socket.destroy());
+    }
+    return new Promise((resolve) => {
+      if (this.#open.size === 0) resolve();
+      else this.#whenEmpty.push(resolve);
+    });
+  }
+
+  #runningOn(socket: Socket): number {
+    return this.#running.get(socket) ?? 0;
+  }
+}
