@@ -4,6 +4,7 @@
 import { KvError } from "../base/errors.js";
 import type { Call, Method, UnaryCall } from "../grpc/call.js";
 import type { Member } from "../member/types.js";
+import { statusOf } from "./status.js";
 
 /** True if the client asked to be refused rather than served without a leader. */
 export function needsLeader(call: Call): boolean {
@@ -18,8 +19,8 @@ export function refusalOf(member: Member, call: Call): KvError | undefined {
 
 /** Why the call is refused, or undefined. For what learners offer, too. */
 export function learnerRefusalOf(member: Member, call: Call): KvError | undefined {
-  if (needsLeader(call) && member.leader() === 0n) return new KvError("noLeader");
-  return undefined;
+  // In this order, because metadata is dear to read.
+  return member.leader() === 0n && needsLeader(call) ? new KvError("noLeader") : undefined;
 }
 
 /** A unary method that learners do not offer. */
@@ -33,7 +34,7 @@ export function admittedMethod(
     kind: "unary",
     handle: (request, call) => {
       const refusal = refusalOf(member, call);
-      if (refusal !== undefined) call.fail(refusal);
+      if (refusal !== undefined) call.fail(statusOf(refusal));
       else handle(request, call);
     },
   };

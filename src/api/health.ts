@@ -3,8 +3,8 @@
  * answers. A watch is told once and then kept open.
  */
 import { Code } from "../base/errors.js";
-import type { Call, Method } from "../grpc/call.js";
-import { notAMessage } from "./status.js";
+import type { Method } from "../grpc/call.js";
+import { notAMessage, notAStreamMessage } from "./status.js";
 
 const service = "/grpc.health.v1.Health/";
 /** HealthCheckResponse with its one field, the status. */
@@ -18,9 +18,10 @@ export function healthMethods(): Method[] {
       path: `${service}Check`,
       kind: "unary",
       handle: (request, call) => {
-        const isServer = asksForServer(request, call);
-        if (isServer === true) call.respond(serving);
-        else if (isServer === false) call.fail({ code: Code.notFound, message: "unknown service" });
+        const isServer = asksForServer(request);
+        if (isServer === undefined) call.fail(notAMessage);
+        else if (isServer) call.respond(serving);
+        else call.fail({ code: Code.notFound, message: "unknown service" });
       },
     },
     {
@@ -28,21 +29,21 @@ export function healthMethods(): Method[] {
       kind: "serverStream",
       handle: (call) => {
         call.onMessage((request) => {
-          const isServer = asksForServer(request, call);
-          if (isServer !== undefined) call.send(isServer ? serving : unknownService);
+          const isServer = asksForServer(request);
+          if (isServer === undefined) call.fail(notAStreamMessage);
+          else call.send(isServer ? serving : unknownService);
         });
       },
     },
   ];
 }
 
-/** Whether HealthCheckRequest names no single service; undefined: refused, it is no such message. */
-function asksForServer(request: Uint8Array, call: Call): boolean | undefined {
+/** Whether HealthCheckRequest names no single service; undefined: it is no such message. */
+function asksForServer(request: Uint8Array): boolean | undefined {
   if (request.length === 0) return true;
   const length = request[1];
-  if (request[0] !== nameTag || length === undefined) {
-    call.fail(notAMessage);
-    return undefined;
-  }
+  // A name of one byte of length is long enough for any service; all of it must be here.
+  if (request[0] !== nameTag || length === undefined) return undefined;
+  if (length < 0x80 && request.length < 2 + length) return undefined;
   return length === 0;
 }

@@ -40,9 +40,12 @@ function setUp() {
       done(state.barrier);
     },
   } as unknown as Member;
+  const bytes = { receivedBytes: 10, sentBytes: 200 };
+  const handled = [1, 0, 2];
   const moreMetrics = () =>
     rpcMetrics([
-      { path: "/s.S/M", kind: "bidi", started: 3, received: 4, sent: 5, handled: [1, 0, 2] },
+      { ...bytes, path: "/s.S/M", kind: "bidi", started: 3, received: 4, sent: 5, handled },
+      { ...bytes, path: "/s.S/N", kind: "unary", started: 0, received: 0, sent: 0, handled: [] },
     ]);
   const ask = (url: string, method = "GET"): HttpAnswer => {
     const answers: HttpAnswer[] = [];
@@ -127,6 +130,8 @@ test("metrics: families together, escaped, histograms, calls by method", () => {
   expect(body).toContain(`grpc_server_started_total{${method}} 3\n`);
   expect(body).toContain(`grpc_server_msg_received_total{${method}} 4\n`);
   expect(body).toContain(`grpc_server_handled_total{grpc_code="Unknown",${method}} 2\n`);
+  expect(body).toContain("\netcd_network_client_grpc_received_bytes_total 20\n");
+  expect(body).toContain("\netcd_network_client_grpc_sent_bytes_total 400\n");
   expect(body.endsWith("\n")).toBe(true);
 });
 

@@ -343,7 +343,7 @@ describe("transactions", () => {
     expect(call("Txn", Buffer.alloc(60_000, Uint8Array.of(0x12, 0x7f, 0x22, 0x7f))).status).toEqual(
       {
         code: 13,
-        message: "grpc: failed to unmarshal the received message: unexpected EOF",
+        message: "grpc: error unmarshalling request: unexpected EOF",
       },
     );
   });

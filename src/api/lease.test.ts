@@ -133,7 +133,11 @@ describe("lease service", () => {
     expect(ask(5n, true)).toEqual({ ID: 5n, TTL: -1n, grantedTTL: 0n, keys: [] });
     const { answer } = call("LeaseLeases", new Uint8Array(0));
     const { leases } = LeaseLeasesResponse.decode(answer ?? new Uint8Array(0));
-    expect(leases).toEqual([{ ID: 7n }, { ID: -3n }]);
+    expect(leases).toEqual([{ ID: -3n }, { ID: 7n }]);
+    expect(call("LeaseLeases", Uint8Array.of(0x0a, 5)).status).toEqual({
+      code: 13,
+      message: "grpc: error unmarshalling request: unexpected EOF",
+    });
   });
 
   test("a learner and a member without a leader refuse", () => {
@@ -152,13 +156,17 @@ describe("keep-alive stream", () => {
   function open(more: Partial<Record<keyof Member, unknown>> = {}) {
     const parts = setUp(more);
     const state = { answers: [] as string[], ended: "" };
-    let handlers: Partial<Record<"message" | "halfClose" | "cancel", (of: never) => void>> = {};
+    /** How many answers the transport takes before it is full. */
+    const transport = { room: Number.POSITIVE_INFINITY };
+    type Event = "message" | "halfClose" | "cancel" | "drain";
+    let handlers: Partial<Record<Event, (of: never) => void>> = {};
     const call: Partial<StreamCall> = {
       metadata: () => undefined,
       send: (message) => {
         const { ID, TTL } = LeaseKeepAliveResponse.decode(message);
         state.answers.push(`${ID}:${TTL}`);
-        return true;
+        transport.room -= 1;
+        return transport.room > 0;
       },
       fail: ({ message }) => {
         state.ended ||= message;
@@ -175,12 +183,15 @@ describe("keep-alive stream", () => {
       onCancel: (fn) => {
         handlers = { ...handlers, cancel: fn };
       },
+      onDrain: (fn) => {
+        handlers = { ...handlers, drain: fn };
+      },
     };
     const method = parts.method("LeaseKeepAlive");
     if (method.kind === "bidi") method.handle(call as StreamCall);
     const renew = (ID: bigint) =>
       handlers.message?.(LeaseKeepAliveRequest.encode({ ID }).finish() as never);
-    return { ...parts, state, renew, raw: handlers };
+    return { ...parts, state, transport, renew, raw: handlers };
   }
 
   test("answers in order, one renewal at a time, and ends after the last", () => {
@@ -207,6 +218,28 @@ describe("keep-alive stream", () => {
     gone.renewals[0]?.done({ ttl: 10 });
     gone.raw.message?.(Uint8Array.of(0xff) as never);
     expect(gone.state).toEqual({ answers: [], ended: "" });
+  });
+
+  test("a client that does not read gets no more answers until it does", () => {
+    const { state, transport, renew, raw } = open({
+      leaseKeepAlive: (_id: bigint, done: KeepAliveDone) => done({ ttl: 5 }),
+    });
+    transport.room = 2;
+    for (const id of [1n, 2n, 3n, 4n, 5n]) renew(id);
+    raw.halfClose?.(undefined as never);
+    expect(state).toEqual({ answers: ["1:5", "2:5"], ended: "" });
+    transport.room = 2;
+    raw.drain?.(undefined as never);
+    expect(state).toEqual({ answers: ["1:5", "2:5", "3:5", "4:5"], ended: "" });
+    transport.room = 2;
+    raw.drain?.(undefined as never);
+    expect(state).toEqual({ answers: ["1:5", "2:5", "3:5", "4:5", "5:5"], ended: "OK" });
+  });
+
+  test("bytes that are no message end the stream, in the words for streams", () => {
+    const { state, raw } = open();
+    raw.message?.(Uint8Array.of(0x08) as never);
+    expect(state.ended).toBe("grpc: failed to unmarshal the received message: unexpected EOF");
   });
 
   test("a long queue answered at once neither overflows the stack nor grows without limit", () => {

@@ -3,7 +3,7 @@
  * the leader's to answer (the member passes them on). Answers on a keep-alive stream keep the
  * order of the requests; an unknown lease is answered with TTL 0 and does not end the stream.
  */
-import { Code, KvError } from "../base/errors.js";
+import { KvError } from "../base/errors.js";
 import type { Method, StreamCall, UnaryCall } from "../grpc/call.js";
 import { type Member, RequestField } from "../member/types.js";
 import {
@@ -11,45 +11,34 @@ import {
   LeaseGrantResponse,
   LeaseKeepAliveRequest,
   LeaseKeepAliveResponse,
+  LeaseLeasesRequest,
   LeaseLeasesResponse,
   LeaseRevokeRequest,
   LeaseRevokeResponse,
   LeaseTimeToLiveRequest,
   LeaseTimeToLiveResponse,
-  type ResponseHeader,
 } from "../wire/gen/rpc.js";
-import { refusalOf } from "./admission.js";
+import { admittedMethod, refusalOf } from "./admission.js";
+import { decodeFor, decodeOnStream, headerOf, statusOf } from "./status.js";
 
 const service = "/etcdserverpb.Lease/";
 /** Renewals of one stream that may wait for an answer from the leader. */
 const keepAlivesWaitingMax = 10_000;
-/** etcd's transport says this of bytes that are no message. */
-const notAMessage = {
-  code: Code.internal,
-  message: "grpc: failed to unmarshal the received message: unexpected EOF",
-};
 
 export function leaseMethods(member: Member): Method[] {
-  const unary = (name: string, handle: (request: Uint8Array, call: UnaryCall) => void): Method => ({
-    path: service + name,
-    kind: "unary",
-    handle: (request, call) => {
-      const refusal = refusalOf(member, call);
-      if (refusal !== undefined) call.fail(refusal);
-      else handle(request, call);
-    },
-  });
+  const unary = (name: string, handle: (request: Uint8Array, call: UnaryCall) => void): Method =>
+    admittedMethod(member, service + name, handle);
   return [
     unary("LeaseGrant", (request, call) => grant(member, request, call)),
     unary("LeaseRevoke", (request, call) => revoke(member, request, call)),
     unary("LeaseTimeToLive", (request, call) => timeToLive(member, request, call)),
-    unary("LeaseLeases", (_request, call) => listLeases(member, call)),
+    unary("LeaseLeases", (request, call) => listLeases(member, request, call)),
     {
       path: `${service}LeaseKeepAlive`,
       kind: "bidi",
       handle: (call) => {
         const refusal = refusalOf(member, call);
-        if (refusal !== undefined) call.fail(refusal);
+        if (refusal !== undefined) call.fail(statusOf(refusal));
         else keepAlive(member, call);
       },
     },
@@ -57,13 +46,13 @@ export function leaseMethods(member: Member): Method[] {
 }
 
 function grant(member: Member, message: Uint8Array, call: UnaryCall): void {
-  const request = decode(LeaseGrantRequest, message, call);
+  const request = decodeFor(call, LeaseGrantRequest, message);
   if (request === undefined) return;
   // Beyond a safe integer it is too large anyway, and below zero too small.
   const ttl = Math.min(Math.max(Number(request.TTL), 0), Number.MAX_SAFE_INTEGER);
   member.leaseGrant(request.ID, ttl, (result) => {
     if (result instanceof KvError) {
-      call.fail(result);
+      call.fail(statusOf(result));
       return;
     }
     const header = headerOf(member, result.revision);
@@ -73,13 +62,13 @@ function grant(member: Member, message: Uint8Array, call: UnaryCall): void {
 }
 
 function revoke(member: Member, message: Uint8Array, call: UnaryCall): void {
-  const request = decode(LeaseRevokeRequest, message, call);
+  const request = decodeFor(call, LeaseRevokeRequest, message);
   if (request === undefined) return;
   const body = LeaseRevokeRequest.encode(request).finish();
   member.propose({ field: RequestField.leaseRevoke, body, growthBytes: 0 }, (applied) => {
     const failure = applied instanceof KvError ? applied : applied.outcome;
     if (failure instanceof KvError) {
-      call.fail(failure);
+      call.fail(statusOf(failure));
     } else if (!(applied instanceof KvError)) {
       const header = headerOf(member, applied.revision);
       call.respond(LeaseRevokeResponse.encode({ header }).finish());
@@ -88,11 +77,11 @@ function revoke(member: Member, message: Uint8Array, call: UnaryCall): void {
 }
 
 function timeToLive(member: Member, message: Uint8Array, call: UnaryCall): void {
-  const request = decode(LeaseTimeToLiveRequest, message, call);
+  const request = decodeFor(call, LeaseTimeToLiveRequest, message);
   if (request === undefined) return;
   member.leaseTimeToLive(request.ID, request.keys, (result) => {
     if (result instanceof KvError) {
-      call.fail(result);
+      call.fail(statusOf(result));
       return;
     }
     const answer = {
@@ -106,9 +95,14 @@ function timeToLive(member: Member, message: Uint8Array, call: UnaryCall): void 
   });
 }
 
-/** What this member has applied, as in etcd: a list without a read barrier. */
-function listLeases(member: Member, call: UnaryCall): void {
-  const leases = [...member.machine.leases.all()].map(({ id }) => ({ ID: id }));
+/**
+ * What this member has applied, as in etcd: a list without a read barrier. Ascending by id: only the
+ * leader knows when they expire, and members should not differ.
+ */
+function listLeases(member: Member, message: Uint8Array, call: UnaryCall): void {
+  if (decodeFor(call, LeaseLeasesRequest, message) === undefined) return;
+  const ids = [...member.machine.leases.all()].map(({ id }) => id);
+  const leases = ids.sort((a, b) => (a < b ? -1 : 1)).map((id) => ({ ID: id }));
   call.respond(LeaseLeasesResponse.encode({ header: headerOf(member), leases }).finish());
 }
 
@@ -117,6 +111,7 @@ function keepAlive(member: Member, call: StreamCall): void {
   call.onMessage((message) => session.receive(message));
   call.onHalfClose(() => session.halfClose());
   call.onCancel(() => session.cancel());
+  call.onDrain(() => session.drained());
 }
 
 /** One renewal at a time; ends when the client has closed its side and all is answered. */
@@ -125,6 +120,8 @@ class KeepAliveSession {
   readonly #call: StreamCall;
   readonly #waiting: Uint8Array[] = [];
   #isBusy = false;
+  /** The client does not read its answers: no more are made. */
+  #isFull = false;
   #isRunning = false;
   #isHalfClosed = false;
   #isOver = false;
@@ -150,11 +147,16 @@ class KeepAliveSession {
     this.#waiting.length = 0;
   }
 
+  drained(): void {
+    this.#isFull = false;
+    this.#run();
+  }
+
   /** A loop and not a recursion: the leader answers within the call. */
   #run(): void {
     if (this.#isRunning) return;
     this.#isRunning = true;
-    while (!this.#isBusy && !this.#isOver) {
+    while (!this.#isBusy && !this.#isFull && !this.#isOver) {
       const message = this.#waiting.shift();
       if (message !== undefined) {
         this.#renew(message);
@@ -170,7 +172,7 @@ class KeepAliveSession {
   }
 
   #renew(message: Uint8Array): void {
-    const request = decode(LeaseKeepAliveRequest, message, this.#call);
+    const request = decodeOnStream(this.#call, LeaseKeepAliveRequest, message);
     if (request === undefined) {
       this.cancel();
       return;
@@ -185,36 +187,13 @@ class KeepAliveSession {
       }
       const header = headerOf(this.#member);
       const answer = { header, ID: request.ID, TTL: BigInt(result.ttl) };
-      this.#call.send(LeaseKeepAliveResponse.encode(answer).finish());
+      this.#isFull = !this.#call.send(LeaseKeepAliveResponse.encode(answer).finish());
       this.#run();
     });
   }
 
   #fail(error: KvError): void {
     this.cancel();
-    this.#call.fail(error);
+    this.#call.fail(statusOf(error));
   }
-}
-
-/** Undefined: the call was told that these bytes are no such message. */
-function decode<T>(
-  type: { decode(message: Uint8Array): T },
-  message: Uint8Array,
-  call: UnaryCall | StreamCall,
-): T | undefined {
-  try {
-    return type.decode(message);
-  } catch {
-    call.fail(notAMessage);
-    return undefined;
-  }
-}
-
-function headerOf(member: Member, revision = member.machine.kv.revision()): ResponseHeader {
-  return {
-    cluster_id: member.clusterId,
-    member_id: member.id,
-    revision: BigInt(revision),
-    raft_term: BigInt(member.term()),
-  };
 }

@@ -272,10 +272,27 @@ describe("other services", () => {
     expect(check(noBytes).answer).toEqual(Uint8Array.of(8, 1));
     expect(check(Uint8Array.of(0x0a, 0)).answer).toEqual(Uint8Array.of(8, 1));
     expect(check(named).status).toMatchObject({ code: 5 });
+    expect(check(Uint8Array.of(0x0a, 2, 0x78)).status).toMatchObject({ code: 13 });
     const watch = stream("/grpc.health.v1.Health/Watch", 9);
     expect(watch.sent).toEqual([Uint8Array.of(8, 1)]);
     expect(watch.isEnded).toBe(false);
     expect(stream("/grpc.health.v1.Health/Watch", 9, named).sent).toEqual([Uint8Array.of(8, 3)]);
+  });
+
+  test.each([
+    "Maintenance/Status",
+    "Maintenance/Hash",
+    "Maintenance/Defragment",
+    "Maintenance/HashKV",
+    "Maintenance/Alarm",
+    "Cluster/MemberList",
+  ])("%s refuses bytes that are no request, and does nothing", (name) => {
+    const { call, asked } = setUp();
+    expect(call(name, Uint8Array.of(0x0a, 5)).status).toEqual({
+      code: 13,
+      message: "grpc: error unmarshalling request: unexpected EOF",
+    });
+    expect(asked).toEqual([]);
   });
 
   test("auth: off", () => {

@@ -8,18 +8,21 @@ import {
   AlarmRequest,
   AlarmResponse,
   AlarmType,
+  DefragmentRequest,
   DefragmentResponse,
   HashKVRequest,
   HashKVResponse,
+  HashRequest,
   HashResponse,
   MoveLeaderRequest,
   MoveLeaderResponse,
   SnapshotRequest,
+  StatusRequest,
   StatusResponse,
 } from "../wire/gen/rpc.js";
 import { admittedMethod, learnerRefusalOf } from "./admission.js";
 import { sendSnapshot } from "./snapshot-stream.js";
-import { decodeFor, headerOf, statusOf } from "./status.js";
+import { decodeFor, decodeOnStream, headerOf, statusOf } from "./status.js";
 
 const service = "/etcdserverpb.Maintenance/";
 const headless = { header: undefined };
@@ -29,9 +32,14 @@ export function maintenanceMethods(member: Member, hash: Hash): Method[] {
     admittedMethod(member, service + name, handle);
   return [
     method("Alarm", (message, call) => alarm(member, message, call)),
-    { path: `${service}Status`, kind: "unary", handle: (_, call) => status(member, call) },
+    {
+      path: `${service}Status`,
+      kind: "unary",
+      handle: (message, call) => status(member, message, call),
+    },
     method("HashKV", (message, call) => hashKv(member, message, call)),
-    method("Hash", (_, call) => {
+    method("Hash", (message, call) => {
+      if (decodeFor(call, HashRequest, message) === undefined) return;
       member.hash((result) => {
         if (result instanceof KvError) call.fail(statusOf(result));
         else call.respond(HashResponse.encode({ header: headerOf(member), hash: result }).finish());
@@ -43,7 +51,8 @@ export function maintenanceMethods(member: Member, hash: Hash): Method[] {
       const answer = () => MoveLeaderResponse.encode(headless).finish();
       member.moveLeader(request.targetID, (result) => finish(call, result, answer));
     }),
-    method("Defragment", (_, call) => {
+    method("Defragment", (message, call) => {
+      if (decodeFor(call, DefragmentRequest, message) === undefined) return;
       const answer = () => DefragmentResponse.encode(headless).finish();
       member.defragment((result) => finish(call, result, answer));
     }),
@@ -79,12 +88,13 @@ function alarm(member: Member, message: Uint8Array, call: UnaryCall): void {
 }
 
 /** Any member answers, learners too, from what it knows itself. */
-function status(member: Member, call: UnaryCall): void {
+function status(member: Member, message: Uint8Array, call: UnaryCall): void {
   const refusal = learnerRefusalOf(member, call);
   if (refusal !== undefined) {
     call.fail(statusOf(refusal));
     return;
   }
+  if (decodeFor(call, StatusRequest, message) === undefined) return;
   const now = member.status();
   const answer = {
     header: headerOf(member),
@@ -129,6 +139,7 @@ function snapshot(member: Member, hash: Hash, call: StreamCall): void {
     return;
   }
   call.onMessage((message) => {
-    if (decodeFor(call, SnapshotRequest, message) !== undefined) sendSnapshot(member, hash, call);
+    const request = decodeOnStream(call, SnapshotRequest, message);
+    if (request !== undefined) sendSnapshot(member, hash, call);
   });
 }

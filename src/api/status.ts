@@ -4,12 +4,18 @@
  * an InvariantViolation or a DamageError is never caught here: the member has to stop.
  */
 import { Code, KvError } from "../base/errors.js";
-import type { Call, Status } from "../grpc/call.js";
+import type { Call, Status, StreamCall, UnaryCall } from "../grpc/call.js";
 import type { Member } from "../member/types.js";
 import type { ResponseHeader } from "../wire/gen/rpc.js";
 
-/** etcd's transport says this of bytes that are no message. */
+/** etcd's transport says this of bytes that are no message: of a unary call's request. */
 export const notAMessage: Status = {
+  code: Code.internal,
+  message: "grpc: error unmarshalling request: unexpected EOF",
+};
+
+/** The same of a message on a stream. */
+export const notAStreamMessage: Status = {
   code: Code.internal,
   message: "grpc: failed to unmarshal the received message: unexpected EOF",
 };
@@ -20,16 +26,33 @@ export function statusOf(error: KvError): Status {
 
 /** Undefined: the call was told that these bytes are no such message. */
 export function decodeFor<T>(
-  call: Call,
+  call: UnaryCall,
   type: { decode(message: Uint8Array): T },
   message: Uint8Array,
 ): T | undefined {
+  return decoded(type, message) ?? refused(call, notAMessage);
+}
+
+/** As decodeFor, of a message on a stream. */
+export function decodeOnStream<T>(
+  call: StreamCall,
+  type: { decode(message: Uint8Array): T },
+  message: Uint8Array,
+): T | undefined {
+  return decoded(type, message) ?? refused(call, notAStreamMessage);
+}
+
+function decoded<T>(type: { decode(message: Uint8Array): T }, message: Uint8Array): T | undefined {
   try {
     return type.decode(message);
   } catch {
-    call.fail(notAMessage);
     return undefined;
   }
+}
+
+function refused(call: Call, status: Status): undefined {
+  call.fail(status);
+  return undefined;
 }
 
 /** The value, or undefined after the call was told of the KvError. Other errors pass. */

@@ -1,4 +1,4 @@
-/** The counters of calls under the names that Go gRPC servers export, which dashboards ask for. */
+/** The counters of calls under the names of Go gRPC servers and of etcd, which dashboards ask for. */
 import type { MetricSample } from "../member/types.js";
 
 /** What the transport counts of one method. */
@@ -8,6 +8,8 @@ export interface RpcCounts {
   readonly started: number;
   readonly received: number;
   readonly sent: number;
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
   /** Ended calls by status code. */
   readonly handled: readonly number[];
 }
@@ -36,7 +38,11 @@ const codeNames = [
 
 export function rpcMetrics(counts: Iterable<RpcCounts>): MetricSample[] {
   const samples: MetricSample[] = [];
+  let receivedBytes = 0;
+  let sentBytes = 0;
   for (const of of counts) {
+    receivedBytes += of.receivedBytes;
+    sentBytes += of.sentBytes;
     const [, service = "", method = ""] = of.path.split("/");
     const labels = {
       grpc_method: method,
@@ -59,5 +65,13 @@ export function rpcMetrics(counts: Iterable<RpcCounts>): MetricSample[] {
       });
     }
   }
+  samples.push(
+    total("etcd_network_client_grpc_received_bytes_total", "Received from clients.", receivedBytes),
+    total("etcd_network_client_grpc_sent_bytes_total", "Sent to clients.", sentBytes),
+  );
   return samples;
+}
+
+function total(name: string, help: string, value: number): MetricSample {
+  return { name, type: "counter", help: `Bytes of messages. ${help}`, value };
 }
