@@ -5,9 +5,9 @@
  */
 import { type ChildProcess, fork } from "node:child_process";
 import fs from "node:fs";
-import net from "node:net";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { freePorts, isFree } from "../platform/node/free-ports.js";
 
 const folder = ".lockstep";
 const portsFile = path.join(folder, "dev.json");
@@ -48,7 +48,7 @@ async function choosePlaces(): Promise<readonly Place[] | string> {
     const kept = JSON.parse(fs.readFileSync(portsFile, "utf8")) as Place[];
     for (const place of kept) {
       for (const port of [place.client, place.peer]) {
-        if (await isFree(port)) continue;
+        if (await isFree(host, port)) continue;
         return `Port ${port} of member ${place.name} is taken, and the data in ${folder}/ belongs to it.\nEnd the other program, or remove ${folder}/ to begin anew on other ports.\n`;
       }
     }
@@ -56,8 +56,9 @@ async function choosePlaces(): Promise<readonly Place[] | string> {
   }
   const places: Place[] = [];
   for (const wanted of wantedPorts) {
-    const client = (await isFree(wanted.client)) ? wanted.client : await freePort();
-    const peer = (await isFree(wanted.peer)) ? wanted.peer : await freePort();
+    const [other, another] = (await freePorts(host, 2, portsOf(places))) as [number, number];
+    const client = (await isFree(host, wanted.client)) ? wanted.client : other;
+    const peer = (await isFree(host, wanted.peer)) ? wanted.peer : another;
     if (client !== wanted.client || peer !== wanted.peer) {
       const usual = `${wanted.client}/${wanted.peer}`;
       process.stdout.write(`${wanted.name}: ports ${usual} are taken, using ${client}/${peer}\n`);
@@ -68,10 +69,16 @@ async function choosePlaces(): Promise<readonly Place[] | string> {
   return places;
 }
 
+/** Taken or wanted by members of this cluster. */
+function portsOf(places: readonly Place[]): number[] {
+  return [...places, ...wantedPorts].flatMap(({ client, peer }) => [client, peer]);
+}
+
 class DevCluster {
   readonly #places: readonly Place[];
   readonly #children = new Map<string, ChildProcess>();
   readonly #ready = new Set<string>();
+  #isTold = false;
   #isStopping = false;
   #failed = false;
   #done: (code: number) => void = () => {};
@@ -127,12 +134,20 @@ class DevCluster {
 
   #becameReady(name: string): void {
     this.#ready.add(name);
-    if (this.#ready.size < this.#places.length) return;
+    this.#tellWhenReady();
+  }
+
+  /** Once, when every member that lives serves. */
+  #tellWhenReady(): void {
+    if (this.#isTold || this.#ready.size === 0 || this.#ready.size < this.#children.size) return;
+    this.#isTold = true;
     const endpoints = this.#places.map(({ client }) => `${host}:${client}`).join(",");
     process.stdout.write(
       [
         "",
-        "A cluster of three members is ready.",
+        this.#ready.size === this.#places.length
+          ? "A cluster of three members is ready."
+          : `A cluster is ready, but only ${this.#ready.size} of its three members serve.`,
         `  endpoints  ${endpoints}`,
         `  data       ${folder}/   logs  ${folder}/m1.log ...`,
         "",
@@ -150,9 +165,11 @@ class DevCluster {
 
   #ended(place: Place, logFile: string, how: string | number | null): void {
     this.#children.delete(place.name);
+    this.#ready.delete(place.name);
     if (!this.#isStopping) {
       this.#failed = true;
       process.stderr.write(`Member ${place.name} ended (${how}): see ${logFile}\n`);
+      this.#tellWhenReady();
     }
     if (this.#children.size === 0) this.#done(this.#failed ? 1 : 0);
   }
@@ -160,23 +177,4 @@ class DevCluster {
 
 function url(port: number): string {
   return `http://${host}:${port}`;
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = net.createServer();
-    probe.once("error", () => resolve(false));
-    probe.listen(port, host, () => probe.close(() => resolve(true)));
-  });
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = net.createServer();
-    probe.once("error", reject);
-    probe.listen(0, host, () => {
-      const { port } = probe.address() as net.AddressInfo;
-      probe.close(() => resolve(port));
-    });
-  });
 }

@@ -11,6 +11,7 @@ const exitFailed = 1;
 
 export async function runServer(words: readonly string[]): Promise<number> {
   let config: ServerConfig;
+  let write: (line: string) => void;
   const warnings: [string, Record<string, unknown>][] = [];
   try {
     const parsed = parseWords(words);
@@ -20,6 +21,7 @@ export async function runServer(words: readonly string[]): Promise<number> {
     }
     if (parsed.wants === "version") return printVersion();
     config = resolveConfig(gather(parsed.values, warnings));
+    write = openOutputs(config.logOutputs);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     process.stderr.write(`${error.message}\nRun "lockstep server --help" for the flags.\n`);
@@ -29,7 +31,7 @@ export async function runServer(words: readonly string[]): Promise<number> {
     level: config.logLevel,
     caller: "lockstep/server",
     unixMs: Date.now,
-    write: openOutput(config.logOutput),
+    write,
   });
   for (const [message, fields] of warnings) log("warn", message, fields);
   log("info", "Running: ", { args: process.argv.slice(1) });
@@ -107,12 +109,21 @@ async function run(config: ServerConfig, log: Log): Promise<number> {
   return exitFailed;
 }
 
+/** @throws UsageError for a file that cannot be opened */
+function openOutputs(outputs: readonly string[]): (line: string) => void {
+  const writers = outputs.map(openOutput);
+  return (line) => {
+    for (const write of writers) write(line);
+  };
+}
+
 function openOutput(output: string): (line: string) => void {
-  const [first] = output.split(",");
-  if (first === "stdout") return (line) => void process.stdout.write(line);
-  if (first === "default" || first === "stderr" || first === undefined) {
-    return (line) => void process.stderr.write(line);
+  if (output === "stdout") return (line) => void process.stdout.write(line);
+  if (output === "stderr") return (line) => void process.stderr.write(line);
+  try {
+    const handle = fs.openSync(output, "a");
+    return (line) => void fs.writeSync(handle, line);
+  } catch (error) {
+    throw new UsageError(`cannot open --log-outputs: ${(error as Error).message}`);
   }
-  const handle = fs.openSync(first, "a");
-  return (line) => void fs.writeSync(handle, line);
 }

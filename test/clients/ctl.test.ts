@@ -21,9 +21,19 @@ const reads: readonly { readonly run: string; readonly input?: string }[] = [
       "get a/ --prefix --order DESCEND --sort-by MODIFY",
       "lease timetolive 123",
       "member list",
+      "endpoint hashkv",
+      "alarm list",
       "del nothing",
     ])
-    .flatMap((run) => FORMATS.map((format) => ({ run: `${run} -w ${format}` }))),
+    .flatMap((run) => FORMATS.map((format) => ({ run: `${run} -w ${format}` })))
+    .concat(
+      [
+        "move-leader 1",
+        "move-leader",
+        "member update 1 --peer-urls http://x:1",
+        "alarm disarm",
+      ].map((run) => ({ run })),
+    ),
   ...[
     "get a/1 --hex",
     "get a/ --prefix --keys-only",

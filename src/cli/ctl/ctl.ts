@@ -3,11 +3,13 @@
  * by its first one or two words; errors go to standard error as "Error: <text>".
  */
 import { CtlClient } from "./client.js";
-import { clusterCommands } from "./cluster.js";
 import type { Command } from "./context.js";
+import { endpointCommands } from "./endpoint.js";
 import { CtlError, Exit, type FlagTable, parseDuration, parseFlags } from "./flags.js";
 import { kvCommands } from "./kv.js";
 import { leaseCommands } from "./lease.js";
+import { maintenanceCommands } from "./maintenance.js";
+import { memberCommands } from "./member.js";
 import { txnCommands } from "./txn.js";
 import { watchCommands } from "./watch.js";
 
@@ -16,7 +18,9 @@ const commands: Readonly<Record<string, Command>> = {
   ...leaseCommands,
   ...watchCommands,
   ...txnCommands,
-  ...clusterCommands,
+  ...memberCommands,
+  ...endpointCommands,
+  ...maintenanceCommands,
 };
 
 const globalFlags: FlagTable = {
