@@ -68,23 +68,38 @@ export async function serve(config: ServerConfig, log: Platform["log"]): Promise
   };
 }
 
-function listenForClients(
+/** gRPC and HTTP on the client addresses, HTTP alone on those for metrics; all of them or none. */
+async function listenForClients(
   config: ServerConfig,
   member: RunningMember,
   log: Platform["log"],
 ): Promise<Server> {
-  const methods = allMethods(member, nodeHash);
   const counters = new CallCounters();
-  return startServer({
-    listen: config.listenClients,
-    methods,
+  const common = {
     http: httpHandler({
       member,
       moreMetrics: () => [...rpcMetrics(counters.all()), ...processMetrics()],
     }),
     maxReceiveBytes: member.limits.requestBytesMax + receiveOverheadBytes,
     log,
-    counters,
-    wallMs: nodeClock.unixMs,
-  });
+  };
+  const metrics = await startServer({ ...common, listen: config.listenMetrics, methods: [] });
+  try {
+    const clients = await startServer({
+      ...common,
+      listen: config.listenClients,
+      methods: allMethods(member, nodeHash),
+      counters,
+      wallMs: nodeClock.unixMs,
+    });
+    return {
+      addresses: clients.addresses,
+      close: async (graceMs) => {
+        await Promise.all([clients.close(graceMs), metrics.close(graceMs)]);
+      },
+    };
+  } catch (error) {
+    await metrics.close(0);
+    throw error;
+  }
 }

@@ -8,10 +8,10 @@
  * await cluster.stop();
  */
 import fs from "node:fs";
-import net from "node:net";
 import path from "node:path";
 import { resolveConfig } from "./config/server-config.js";
 import { type RunningServer, serve } from "./embed.js";
+import { freePorts } from "./platform/node/free-ports.js";
 
 export { DamageError, StartError } from "./base/errors.js";
 
@@ -67,8 +67,9 @@ export interface EmbeddedCluster {
 export async function startMember(options: MemberOptions): Promise<EmbeddedMember> {
   const host = options.host ?? "127.0.0.1";
   const name = options.name ?? "default";
-  const peerPort = options.peerPort || (await freePort(host));
-  const clientPort = options.clientPort || (await freePort(host));
+  const [onePort, otherPort] = (await freePorts(host, 2)) as [number, number];
+  const peerPort = options.peerPort || onePort;
+  const clientPort = options.clientPort || otherPort;
   const peerUrl = options.initialCluster?.[name] ?? `http://${host}:${peerPort}`;
   const clientUrl = `http://${host}:${clientPort}`;
   const members = Object.entries(options.initialCluster ?? { [name]: peerUrl });
@@ -85,7 +86,12 @@ export async function startMember(options: MemberOptions): Promise<EmbeddedMembe
     ]),
   );
   const server = await serve(config, options.log ?? (() => {}));
-  await server.ready;
+  try {
+    await server.ready;
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
   return embedded(name, `${host}:${clientPort}`, server);
 }
 
@@ -101,7 +107,7 @@ export async function startCluster(options: ClusterOptions): Promise<EmbeddedClu
     initialCluster[name] = `http://127.0.0.1:${peer}`;
   }
   const { flags, log } = options;
-  const members = await Promise.all(
+  const starts = await Promise.allSettled(
     names.map((name) =>
       startMember({
         dataDir: path.join(options.dataDir, name),
@@ -113,6 +119,12 @@ export async function startCluster(options: ClusterOptions): Promise<EmbeddedClu
       }),
     ),
   );
+  const members = starts.flatMap((start) => (start.status === "fulfilled" ? [start.value] : []));
+  const failed = starts.find((start) => start.status === "rejected");
+  if (failed !== undefined) {
+    await Promise.all(members.map((member) => member.stop()));
+    throw failed.reason;
+  }
   return {
     members,
     endpoints: members.map((member) => member.endpoint),
@@ -137,22 +149,12 @@ async function keptPorts(
 ): Promise<Readonly<Record<string, Ports>>> {
   const file = path.join(dataDir, "ports.json");
   if (fs.existsSync(file)) return JSON.parse(fs.readFileSync(file, "utf8"));
+  const free = await freePorts("127.0.0.1", 2 * names.length);
   const ports: Record<string, Ports> = {};
-  for (const name of names) {
-    ports[name] = { client: await freePort("127.0.0.1"), peer: await freePort("127.0.0.1") };
+  for (const [at, name] of names.entries()) {
+    ports[name] = { client: free[2 * at] as number, peer: free[2 * at + 1] as number };
   }
   fs.mkdirSync(dataDir, { recursive: true });
   fs.writeFileSync(file, `${JSON.stringify(ports, null, 2)}\n`);
   return ports;
-}
-
-function freePort(host: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = net.createServer();
-    probe.once("error", reject);
-    probe.listen(0, host, () => {
-      const { port } = probe.address() as net.AddressInfo;
-      probe.close(() => resolve(port));
-    });
-  });
 }

@@ -67,11 +67,15 @@ function gather(
 }
 
 async function run(config: ServerConfig, log: Log): Promise<number> {
+  // A launcher that dies without a word must not leave its members behind.
+  let launcherGone = (): void => process.exit(exitFailed);
+  if (process.send !== undefined) process.on("disconnect", () => launcherGone());
   let server: RunningServer;
   try {
     server = await serve(config, log);
   } catch (error) {
     log("fatal", "failed to start", { error: (error as Error).message });
+    if (process.connected) process.disconnect();
     return exitFailed;
   }
   let isStopping = false;
@@ -83,8 +87,7 @@ async function run(config: ServerConfig, log: Log): Promise<number> {
   };
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
-  // A launcher that dies without a word must not leave its members behind.
-  if (process.send !== undefined) process.on("disconnect", () => stop("SIGTERM"));
+  launcherGone = () => stop("SIGTERM");
   server.ready.then(
     () => {
       log("info", "ready to serve client requests", {});
@@ -94,7 +97,7 @@ async function run(config: ServerConfig, log: Log): Promise<number> {
           address: `${host}:${port}`,
         });
       }
-      process.send?.({ kind: "ready" });
+      if (process.connected) process.send?.({ kind: "ready" });
     },
     (error: Error) => {
       log("fatal", "cannot listen for clients", { error: error.message });
@@ -103,6 +106,7 @@ async function run(config: ServerConfig, log: Log): Promise<number> {
   );
   const cause = await server.stopped;
   // An open channel to the launcher would keep this process alive.
+  launcherGone = () => {};
   if (process.connected) process.disconnect();
   if (cause.error === undefined) return 0;
   log("fatal", "the member stopped on an error", { error: cause.error.message });

@@ -39,9 +39,13 @@ export const flags: readonly Flag[] = [
   flag("compaction-batch-limit", "integer", "1000", "Rows in one step of a compaction."),
   flag("compaction-sleep-interval", "duration", "10ms", "Pause between these steps."),
   flag("watch-progress-notify-interval", "duration", "10m", "Time between progress notices."),
+  flag("listen-metrics-urls", "urls", "", "More addresses for /metrics, /health and the like."),
+  flag("metrics", "text", "basic", "Accepted for etcd's sake: basic or extensive, both the same."),
+  flag("enable-grpc-gateway", "boolean", "false", "Only false: there is no JSON gateway."),
   flag("logger", "text", "zap", "Accepted for etcd's sake; the format is etcd's JSON."),
+  flag("log-format", "text", "json", "Only json."),
   flag("log-level", "text", "info", "debug, info, warn or error."),
-  flag("log-outputs", "text", "default", "default (stderr), stderr, stdout, or a file."),
+  flag("log-outputs", "text", "default", "default (stderr), stderr, stdout, files; with commas."),
   flag(
     "config-file",
     "text",
@@ -72,6 +76,7 @@ export interface ParsedFlags {
 /** @throws UsageError */
 export function parseWords(words: readonly string[]): ParsedFlags {
   const values = new Map<string, string>();
+  const spelled = new Map<string, string>();
   for (let at = 0; at < words.length; at++) {
     const word = words[at] as string;
     const match = /^--?([^=-][^=]*)(?:=([\s\S]*))?$/.exec(word);
@@ -84,6 +89,10 @@ export function parseWords(words: readonly string[]): ParsedFlags {
     const isSwitch = known.kind === "boolean" && inline === undefined;
     const value = inline ?? (isSwitch ? "true" : words[++at]);
     if (value === undefined) throw new UsageError(`flag needs an argument: -${given}`);
+    if ((spelled.get(known.name) ?? given) !== given) {
+      throw new UsageError(`-${given} and -${spelled.get(known.name)} are the same flag: give one`);
+    }
+    spelled.set(known.name, given);
     values.set(known.name, value);
   }
   return { values, wants: "server" };

@@ -41,6 +41,10 @@ describe("words", () => {
     [["server"], /"server" is not a valid flag/],
     [["---name=a"], /"---name=a" is not a valid flag/],
     [["--name"], /flag needs an argument: -name/],
+    [
+      ["--compaction-batch-limit=1", "--experimental-compaction-batch-limit=1"],
+      /are the same flag/,
+    ],
   ])("%j is refused", (words, message) => {
     expect(() => parseWords(words)).toThrow(message);
   });
@@ -114,6 +118,21 @@ describe("the configuration", () => {
     ]);
   });
 
+  test("log outputs and metrics addresses are lists", () => {
+    expect(resolve().logOutputs).toEqual(["stderr"]);
+    expect(resolve().listenMetrics).toEqual([]);
+    const config = resolve(
+      "--log-outputs=stdout,default,stderr,a.log",
+      "--listen-metrics-urls=http://127.0.0.1:1,http://[::1]:2",
+      "--enable-grpc-gateway=false",
+    );
+    expect(config.logOutputs).toEqual(["stdout", "stderr", "a.log"]);
+    expect(config.listenMetrics).toEqual([
+      { host: "127.0.0.1", port: 1 },
+      { host: "::1", port: 2 },
+    ]);
+  });
+
   test("a negative quota is none, durations are Go's", () => {
     const { member } = resolve("--quota-backend-bytes=-1", "--compaction-sleep-interval=1m1.5s");
     expect(member.limits.quotaBytes).toBe(0);
@@ -128,6 +147,11 @@ describe("the configuration", () => {
     [["--pre-vote=maybe"], /true or false/],
     [["--backend-batch-interval=10"], /a duration like 100ms/],
     [["--initial-cluster-state=old"], /one of new, existing/],
+    [["--metrics=all"], /one of basic, extensive/],
+    [["--log-format=console"], /one of json/],
+    [["--logger=capnslog"], /one of zap/],
+    [["--log-outputs=stdout,"], /invalid value "stdout,"/],
+    [["--enable-grpc-gateway"], /can only be false/],
     [["--log-level=loud"], /one of debug, info, warn, error/],
     [["--listen-client-urls=127.0.0.1:2379"], /must be a URL|scheme must be http/],
     [["--listen-client-urls=https://h:1"], /TLS is not supported yet/],

@@ -15,8 +15,11 @@ export interface ServerConfig {
   readonly dataDir: string;
   readonly listenPeers: readonly Address[];
   readonly listenClients: readonly Address[];
+  /** HTTP only; often none. */
+  readonly listenMetrics: readonly Address[];
   readonly logLevel: "debug" | "info" | "warn" | "error";
-  readonly logOutput: string;
+  /** stderr, stdout or file paths; at least one. */
+  readonly logOutputs: readonly string[];
   readonly member: MemberConfig;
 }
 
@@ -64,12 +67,20 @@ export function resolveConfig(given: ReadonlyMap<string, string>): ServerConfig 
     );
   }
   const quota = values.integer("quota-backend-bytes");
+  values.choice("metrics", ["basic", "extensive"]);
+  values.choice("logger", ["zap"]);
+  values.choice("log-format", ["json"]);
+  if (values.boolean("enable-grpc-gateway")) {
+    throw new UsageError("--enable-grpc-gateway: there is no JSON gateway, it can only be false");
+  }
   return {
     dataDir: values.text("data-dir") || `${name}.etcd`,
     listenPeers: values.addresses("listen-peer-urls"),
     listenClients: values.addresses("listen-client-urls"),
+    listenMetrics:
+      values.text("listen-metrics-urls") === "" ? [] : values.addresses("listen-metrics-urls"),
     logLevel: values.choice("log-level", ["debug", "info", "warn", "error"]),
-    logOutput: values.text("log-outputs"),
+    logOutputs: values.logOutputs(),
     member: {
       ...defaultMemberConfig,
       name,
@@ -150,6 +161,16 @@ class Values {
     throw new UsageError(
       `invalid value "${text}" for flag -${name}: it must be one of ${allowed.join(", ")}`,
     );
+  }
+
+  logOutputs(): string[] {
+    const outputs = this.text("log-outputs")
+      .split(",")
+      .map((output) => (output === "default" ? "stderr" : output));
+    if (outputs.some((output) => output === "")) {
+      throw new UsageError(`invalid value "${this.text("log-outputs")}" for flag -log-outputs`);
+    }
+    return [...new Set(outputs)];
   }
 
   /** As given, without a trailing slash, sorted: their order means nothing. */

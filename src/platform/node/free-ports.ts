@@ -1,0 +1,37 @@
+/**
+ * TCP ports for members that must know theirs before they start and keep it for life. They lie
+ * below the range from which the kernel takes the ports of outgoing connections: a member that is
+ * down must not find its port used by one, least of all by a peer that dialled into itself.
+ */
+import { randomInt } from "node:crypto";
+import net from "node:net";
+
+const lowest = 12_000;
+/** Linux gives outgoing connections ports from here on. */
+const above = 32_768;
+const attemptsMax = 1_000;
+
+/** Whether somebody could listen there at this moment. */
+export function isFree(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = net.createServer();
+    probe.once("error", () => resolve(false));
+    probe.listen(port, host, () => probe.close(() => resolve(true)));
+  });
+}
+
+/** `count` different free ports, none of `except`. @throws if `host` is no address of this machine */
+export async function freePorts(
+  host: string,
+  count: number,
+  except: readonly number[] = [],
+): Promise<number[]> {
+  const ports: number[] = [];
+  for (let attempt = 0; attempt < attemptsMax; attempt++) {
+    if (ports.length === count) return ports;
+    const port = randomInt(lowest, above);
+    if (ports.includes(port) || except.includes(port)) continue;
+    if (await isFree(host, port)) ports.push(port);
+  }
+  throw new Error(`found no free port on ${host}`);
+}
