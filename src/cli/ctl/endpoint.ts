@@ -19,21 +19,17 @@ export async function endpointsOf({ client, flags }: Context): Promise<readonly 
 /** What every endpoint answers; those that fail are told at the end. */
 async function askAll<T>(
   context: Context,
-  what: "status" | "hash",
   ask: (endpoint: string) => Promise<T>,
-): Promise<{
-  readonly answers: { endpoint: string; answer: T }[];
-  readonly failed: Error | undefined;
-}> {
+): Promise<{ readonly answers: { endpoint: string; answer: T }[]; readonly failed: boolean }> {
   const answers: { endpoint: string; answer: T }[] = [];
-  let failed: Error | undefined;
+  let failed = false;
   for (const endpoint of await endpointsOf(context)) {
     try {
       answers.push({ endpoint, answer: await ask(endpoint) });
     } catch (error) {
-      failed ??= error as Error;
+      failed = true;
       process.stderr.write(
-        `Failed to get the ${what} of endpoint ${endpoint} (${(error as Error).message})\n`,
+        `Failed to get the status of endpoint ${endpoint} (${(error as Error).message})\n`,
       );
     }
   }
@@ -41,7 +37,7 @@ async function askAll<T>(
 }
 
 async function endpointStatus(context: Context): Promise<number> {
-  const { answers, failed } = await askAll(context, "status", (endpoint) =>
+  const { answers, failed } = await askAll(context, (endpoint) =>
     context.client.call(methods.status, {}, endpoint),
   );
   const list = answers.map(({ endpoint, answer }) => ({ Endpoint: endpoint, Status: answer }));
@@ -75,7 +71,7 @@ async function endpointStatus(context: Context): Promise<number> {
     fields: () => list.map(({ Endpoint, Status }) => statusFields(Endpoint, Status)).join(""),
     table: () => table(headings, rows),
   });
-  return failed === undefined ? 0 : Exit.failed;
+  return failed ? Exit.interrupted : 0;
 }
 
 function statusFields(endpoint: string, status: StatusResponse): string {
@@ -91,8 +87,8 @@ function statusFields(endpoint: string, status: StatusResponse): string {
 }
 
 async function endpointHashKv(context: Context): Promise<number> {
-  const revision = context.flags.integer("rev");
-  const { answers, failed } = await askAll(context, "hash", (endpoint) =>
+  const revision = BigInt(context.flags.text("rev"));
+  const { answers, failed } = await askAll(context, (endpoint) =>
     context.client.call(methods.hashKv, { revision }, endpoint),
   );
   const list = answers.map(({ endpoint, answer }) => ({ Endpoint: endpoint, HashKV: answer }));
@@ -105,8 +101,7 @@ async function endpointHashKv(context: Context): Promise<number> {
     fields: () => list.map(({ Endpoint, HashKV }) => fields(Endpoint, HashKV)).join(""),
     table: () => table(["ENDPOINT", "HASH"], rows),
   });
-  if (failed !== undefined) throw failed;
-  return 0;
+  return failed ? Exit.interrupted : 0;
 }
 
 interface Health {
@@ -122,14 +117,7 @@ async function endpointHealth(context: Context): Promise<number> {
   for (const endpoint of await endpointsOf(context)) list.push(await healthOf(context, endpoint));
   const rows = list.map((one) => [one.endpoint, String(one.health), one.took, one.error ?? ""]);
   show(context, {
-    simple: () => {
-      const bad = list.filter((one) => !one.health);
-      process.stderr.write(bad.map(healthLine).join(""));
-      return list
-        .filter((one) => one.health)
-        .map(healthLine)
-        .join("");
-    },
+    simple: () => list.map(healthLine).join(""),
     json: () => JSON.stringify(list),
     fields: () =>
       list
@@ -142,7 +130,7 @@ async function endpointHealth(context: Context): Promise<number> {
     table: () => table(["ENDPOINT", "HEALTH", "TOOK", "ERROR"], rows),
   });
   if (list.every((one) => one.health)) return 0;
-  throw new CtlError("unhealthy cluster");
+  throw new CtlError("unhealthy cluster", Exit.interrupted);
 }
 
 async function healthOf({ client }: Context, endpoint: string): Promise<Health> {

@@ -39,9 +39,6 @@ export const putFlags: FlagTable = {
 };
 export const delFlags: FlagTable = { prefix: false, "prev-kv": false, "from-key": false };
 
-/** A word: text, or the bytes of one that need not be text. */
-type Word = string | Buffer;
-
 const ZERO = Buffer.alloc(1);
 const bad = (text: string): CtlError => new CtlError(text, Exit.badArgs);
 
@@ -58,21 +55,23 @@ function prefixEnd(key: Buffer): Buffer {
 }
 
 /** Key and end of words and --prefix, --from-key. */
-export function keyRange(args: readonly Word[], flags: Flags): { key: Buffer; range_end: Buffer } {
-  const key = Buffer.from((args[0] as Buffer | undefined) ?? "");
+export function keyRange(
+  args: readonly string[],
+  flags: Flags,
+): { key: Buffer; range_end: Buffer } {
+  const key = Buffer.from(args[0] ?? "");
   const isWide = flags.isOn("prefix") || flags.isOn("from-key");
   const start = key.length === 0 && isWide ? ZERO : key;
   if (flags.isOn("prefix")) return { key: start, range_end: prefixEnd(key) };
   if (flags.isOn("from-key")) return { key: start, range_end: ZERO };
-  return { key, range_end: Buffer.from((args[1] as Buffer | undefined) ?? "") };
+  return { key, range_end: Buffer.from(args[1] ?? "") };
 }
 
-function checkRange(name: "get" | "del", args: readonly Word[], flags: Flags): void {
+function checkRange(name: string, args: readonly string[], flags: Flags): void {
   if (flags.isOn("prefix") && flags.isOn("from-key")) {
     throw bad("`--prefix` and `--from-key` cannot be set at the same time, choose one");
   }
-  // etcdctl ignores a third word of get, but refuses to delete by a command line that is not clear.
-  if (args.length === 0 || (name === "del" && args.length > 2)) {
+  if (args.length === 0) {
     throw bad(`${name} command needs one argument as key and an optional argument as range_end`);
   }
   if (args.length > 1 && (flags.isOn("prefix") || flags.isOn("from-key"))) {
@@ -96,7 +95,7 @@ const TARGETS: Readonly<Record<string, Target>> = {
   VERSION: Target.VERSION,
 };
 
-export function rangeRequest(args: readonly Word[], flags: Flags): RangeRequest {
+export function rangeRequest(args: readonly string[], flags: Flags): RangeRequest {
   checkRange("get", args, flags);
   if (flags.isOn("keys-only") && flags.isOn("count-only")) {
     throw bad("`--keys-only` and `--count-only` cannot be set at the same time, choose one");
@@ -124,7 +123,7 @@ export function rangeRequest(args: readonly Word[], flags: Flags): RangeRequest 
   };
 }
 
-export function putRequest(args: readonly Word[], flags: Flags, input?: Buffer) {
+export function putRequest(args: readonly string[], flags: Flags, input?: Buffer) {
   const ignoresValue = flags.isOn("ignore-value");
   if (args.length === 0)
     throw bad("put command needs 1 argument and input from stdin or 2 arguments");
@@ -135,12 +134,12 @@ export function putRequest(args: readonly Word[], flags: Flags, input?: Buffer) 
     ? Buffer.alloc(0)
     : args[1] === undefined
       ? input
-      : Buffer.from(args[1] as Buffer);
+      : Buffer.from(args[1]);
   if (value === undefined || (value.length === 0 && args[1] === undefined && !ignoresValue)) {
     throw bad("put command needs 1 argument and input from stdin or 2 arguments");
   }
   return {
-    key: Buffer.from(args[0] as Buffer),
+    key: Buffer.from(args[0] as string),
     value,
     lease: parseInteger(flags.text("lease"), 16, (why) =>
       bad(`bad lease ID (${why}), expecting ID in Hex`),
@@ -151,7 +150,7 @@ export function putRequest(args: readonly Word[], flags: Flags, input?: Buffer) 
   };
 }
 
-export function deleteRequest(args: readonly Word[], flags: Flags) {
+export function deleteRequest(args: readonly string[], flags: Flags) {
   checkRange("del", args, flags);
   return { ...keyRange(args, flags), prev_kv: flags.isOn("prev-kv") };
 }

@@ -1,5 +1,4 @@
 /** txn: compares, then requests for success and for failure, each part ended by an empty line. */
-import readline from "node:readline";
 import {
   Compare,
   type RequestOp,
@@ -8,9 +7,8 @@ import {
   type TxnResponse,
 } from "../../wire/gen/rpc.js";
 import { methods } from "./client.js";
-import { type Command, type Context, headerFields, print, show } from "./context.js";
-import { CtlError, Exit, type FlagTable, parseFlags, parseInteger } from "./flags.js";
-import { unquoted } from "./go-unquote.js";
+import { type Command, type Context, headerFields, show } from "./context.js";
+import { CtlError, Exit, parseFlags, parseInteger } from "./flags.js";
 import * as kv from "./kv.js";
 import { message } from "./print-values.js";
 
@@ -22,19 +20,10 @@ const RESULTS: Readonly<Record<string, Result>> = {
   "<": Result.LESS,
 };
 
-/** Words as byte strings, a character for each byte, because a value may be any bytes. */
-function splitWords(line: string): string[] {
-  const words = line.match(/"(?:[^"\\]|\\.)*"|'[^']*'|[^'"\s]\S*/g) ?? [];
-  return words.map((word) => {
-    const isPlain = !/^["']/.test(word);
-    const bytes = isPlain ? Buffer.from(word) : inQuotes(word);
-    if (bytes === undefined) throw bad(`invalid txn request: ${line}`);
-    return bytes.toString("latin1");
-  });
-}
-
-function inQuotes(word: string): Buffer | undefined {
-  return word.startsWith("'") ? Buffer.from(word.slice(1, -1)) : unquoted(word);
+/** A quoted word without its quotes and escapes. */
+function unquoted(word: string): string {
+  if (word.startsWith("'")) return word.slice(1, -1);
+  return word.startsWith('"') ? String(JSON.parse(word)) : word;
 }
 
 function compare(line: string): Compare {
@@ -43,11 +32,10 @@ function compare(line: string): Compare {
   const [, name = "", key = "", op = "", shown = ""] = match;
   const result = RESULTS[op];
   if (result === undefined) throw bad(`malformed comparison: ${line}`);
-  const [bytes, value] = [unquoted(key), unquoted(shown)];
-  if (bytes === undefined || value === undefined) throw bad(`malformed comparison: ${line}`);
-  const start = { ...Compare.decode(new Uint8Array(0)), result, key: bytes };
+  const value = unquoted(shown);
+  const start = { ...Compare.decode(new Uint8Array(0)), result, key: Buffer.from(unquoted(key)) };
   const number = (base: 10 | 16): bigint =>
-    parseInteger(value.toString(), base, () => bad(`invalid txn compare request: ${line}`));
+    parseInteger(value, base, () => bad(`invalid txn compare request: ${line}`));
   switch (name) {
     case "ver":
     case "version":
@@ -75,7 +63,7 @@ function compare(line: string): Compare {
       return {
         ...start,
         target: Target.VALUE,
-        target_union: { $case: "value", value },
+        target_union: { $case: "value", value: Buffer.from(value) },
       };
     case "lease":
       return {
@@ -89,11 +77,9 @@ function compare(line: string): Compare {
 }
 
 function operation(line: string): RequestOp {
-  const [name, ...rest] = splitWords(line);
-  const read = (table: FlagTable) => {
-    const { args, flags } = parseFlags(rest, table);
-    return { args: args.map((word) => Buffer.from(word, "latin1")), flags };
-  };
+  const words = line.match(/"(?:[^"\\]|\\.)*"|'[^']*'|[^'"\s]\S*/g) ?? [];
+  const [name, ...rest] = words.map(unquoted);
+  const read = (table: Parameters<typeof parseFlags>[1]) => parseFlags(rest, table);
   if (name === "put") {
     const { args, flags } = read(kv.putFlags);
     return { request: { $case: "request_put", value: kv.putRequest(args, flags) } };
@@ -125,36 +111,20 @@ function view({ responses }: TxnResponse, hex: boolean, fields: boolean): Uint8A
   return Buffer.concat(parts);
 }
 
-/** @throws CtlError that names the line, whatever is wrong in it */
-function request(line: string): RequestOp {
-  try {
-    return operation(line);
-  } catch (error) {
-    if (!(error instanceof CtlError) || error.exit === Exit.badInput) throw error;
-    throw bad(`invalid txn request: ${line} (${error.message})`);
-  }
-}
-
 async function txn(context: Context): Promise<undefined> {
-  const lines = readline
-    .createInterface({ input: process.stdin, terminal: false })
-    [Symbol.asyncIterator]();
-  const part = async <T>(prompt: string, read: (line: string) => T): Promise<T[]> => {
-    if (context.flags.isOn("interactive")) print(`${prompt}:\n`);
+  const lines = (await kv.standardInput()).toString().split("\n");
+  let at = 0;
+  const part = <T>(read: (line: string) => T): T[] => {
     const list: T[] = [];
     for (;;) {
-      const next = await lines.next();
-      if (next.done === true) throw bad("EOF");
-      if (next.value === "") return list;
-      list.push(read(next.value));
+      if (at >= lines.length - 1) throw bad("EOF");
+      const line = lines[at++] as string;
+      if (line === "") return list;
+      list.push(read(line));
     }
   };
-  const wanted = {
-    compare: await part("compares", compare),
-    success: await part("success requests (get, put, del)", request),
-    failure: await part("failure requests (get, put, del)", request),
-  };
-  const answer = await context.client.call(methods.txn, wanted);
+  const request = { compare: part(compare), success: part(operation), failure: part(operation) };
+  const answer = await context.client.call(methods.txn, request);
   show(context, {
     simple: () =>
       Buffer.concat([
@@ -170,6 +140,4 @@ async function txn(context: Context): Promise<undefined> {
   });
 }
 
-export const txnCommands: Readonly<Record<string, Command>> = {
-  txn: { flags: { interactive: false }, run: txn },
-};
+export const txnCommands: Readonly<Record<string, Command>> = { txn: { run: txn } };
