@@ -1,0 +1,146 @@
+/**
+ * What clients of an etcd v3 store asked and saw, in a form that checkers, the simulator, the fault
+ * harness and the history view share. Written as JSON, one record a line (history-file.ts).
+ *
+ * Times are integer microseconds on one clock. Keys and values are latin-1 strings (one character
+ * per byte, so that any bytes survive). Revisions are safe integers. Lease ids are decimal strings.
+ */
+
+/** [key, end) as in etcd: `end` undefined: the single key; "\0": from key on. */
+export interface KeyRange {
+  readonly key: string;
+  readonly end?: string;
+}
+
+export type Op =
+  | ({
+      readonly kind: "range";
+      /** 0 or absent: the current one. */
+      readonly revision?: number;
+      readonly limit?: number;
+      readonly keysOnly?: boolean;
+      readonly countOnly?: boolean;
+    } & KeyRange)
+  | { readonly kind: "put"; readonly key: string; readonly value: string; readonly lease?: string }
+  | ({ readonly kind: "delete" } & KeyRange);
+
+export interface Compare {
+  readonly key: string;
+  readonly target: "version" | "create" | "mod" | "value" | "lease";
+  readonly result: "=" | "!=" | "<" | ">";
+  /** A number for version, create and mod; text for value and lease. */
+  readonly value: number | string;
+}
+
+export type Request =
+  | (Op & { /** Ranges only: answered from local state. */ readonly serializable?: boolean })
+  | {
+      readonly kind: "txn";
+      readonly compares: readonly Compare[];
+      readonly success: readonly Op[];
+      readonly failure: readonly Op[];
+    }
+  /** id "0": the server chooses; its answer names it. */
+  | { readonly kind: "leaseGrant"; readonly id: string; readonly ttl: number }
+  | { readonly kind: "leaseRevoke"; readonly id: string }
+  | { readonly kind: "leaseKeepAlive"; readonly id: string }
+  | { readonly kind: "compact"; readonly revision: number }
+  /** Without effect on the key space: membership, defragmentation, leader transfer, ... */
+  | { readonly kind: "other"; readonly name: string };
+
+export interface KeyValue {
+  readonly key: string;
+  readonly value: string;
+  readonly create: number;
+  readonly mod: number;
+  readonly version: number;
+  readonly lease?: string;
+}
+
+export type OpAnswer =
+  | { readonly kind: "range"; readonly kvs: readonly KeyValue[]; readonly count: number }
+  | { readonly kind: "put" }
+  | { readonly kind: "delete"; readonly deleted: number };
+
+export type Answer =
+  | OpAnswer
+  | { readonly kind: "txn"; readonly succeeded: boolean; readonly answers: readonly OpAnswer[] }
+  /** `ttl` seconds; 0 of a keep-alive: there is no such lease. */
+  | { readonly kind: "lease"; readonly id: string; readonly ttl: number }
+  | { readonly kind: "none" };
+
+export type Outcome =
+  /** `revision`: of the answer's header. */
+  | { readonly kind: "ok"; readonly revision: number; readonly answer: Answer }
+  /** The server refused: the request has no effect, now or later. */
+  | { readonly kind: "refused"; readonly error: string }
+  /** It may take effect at any time after the call, or never. */
+  | { readonly kind: "unknown"; readonly error: string };
+
+export interface Operation {
+  /** Unique in the history. */
+  readonly id: number;
+  /** One client's operations do not overlap, unless their outcome is unknown. */
+  readonly client: number;
+  /** The member that was asked. */
+  readonly member: string;
+  readonly callUs: number;
+  /** Undefined only if the outcome is unknown and nobody noticed the end. */
+  readonly returnUs: number | undefined;
+  readonly request: Request;
+  readonly outcome: Outcome;
+}
+
+export interface WatchEvent {
+  readonly type: "put" | "delete";
+  readonly key: string;
+  readonly value: string;
+  readonly create: number;
+  readonly mod: number;
+  readonly version: number;
+  readonly lease?: string;
+  readonly prev?: KeyValue;
+}
+
+export interface WatchResponse {
+  readonly atUs: number;
+  readonly revision: number;
+  readonly events: readonly WatchEvent[];
+  /** First answer of a watch. */
+  readonly created?: boolean;
+  /** The end of this watch; `compactRevision` says that history is gone below it. */
+  readonly canceled?: boolean;
+  readonly compactRevision?: number;
+  /** More of the same revisions follows. */
+  readonly fragment?: boolean;
+}
+
+/** One watch on one connection; a client that resumes makes a new one. */
+export interface Watch {
+  readonly id: number;
+  readonly client: number;
+  readonly member: string;
+  readonly callUs: number;
+  readonly range: KeyRange;
+  /** 0: from now on. */
+  readonly revision: number;
+  readonly prevKv: boolean;
+  readonly progressNotify: boolean;
+  readonly filters: readonly ("put" | "delete")[];
+  /** In the order of arrival; an empty answer with a revision is a progress notification. */
+  readonly responses: readonly WatchResponse[];
+}
+
+/** Something that happened to the system, for people: a crash, a cut, an election. */
+export interface Mark {
+  readonly atUs: number;
+  readonly kind: "fault" | "heal" | "leader" | "violation" | "note";
+  readonly member?: string;
+  readonly text: string;
+}
+
+export interface History {
+  readonly operations: readonly Operation[];
+  readonly watches: readonly Watch[];
+  readonly marks: readonly Mark[];
+}
