@@ -61,6 +61,20 @@ const reads: readonly { readonly run: string; readonly input?: string }[] = [
     input: 'version("a/1") = "1"\n\nget a/1\ndel nothing\n\nget a/2\n\n',
   })),
   { run: "txn", input: "foo\n\n" },
+  { run: "txn", input: 'value("a/1") = "\\xff"\n\n\nget "a\\x2f2"\n\n' },
+  { run: "txn -i", input: "\n\nget a/1\n\n\n" },
+  { run: "txn", input: 'mod("a/1") > "z"\n\n\n\n' },
+  ...[
+    "del a/1 a/2 a/3",
+    "get -wjson a/1",
+    "alarm list x",
+    "lease timetolive",
+    "lease keep-alive",
+    "lease keep-alive 1234",
+    "member add x --peer-urls=",
+    "endpoint hashkv --rev 99999",
+    "watch",
+  ].map((run) => ({ run })),
 ];
 
 describe.skipIf(isMissing("etcd35", "lockstep"))("lockstep ctl", () => {

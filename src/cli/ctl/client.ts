@@ -5,7 +5,7 @@
  */
 import * as grpc from "@grpc/grpc-js";
 import * as rpc from "../../wire/gen/rpc.js";
-import { CtlError } from "./flags.js";
+import { CtlError, Exit } from "./flags.js";
 
 interface Codec<T> {
   encode(message: T): { finish(): Uint8Array };
@@ -58,7 +58,11 @@ export function complete<T>(codec: Codec<T>, fields: Partial<T>): T {
   return Object.assign(codec.decode(new Uint8Array(0)) as object, fields) as T;
 }
 
+/** No answer, and maybe another endpoint has one. */
+export class ConnectionLost extends CtlError {}
+
 function failure(error: grpc.ServiceError): CtlError {
+  if (error.code === grpc.status.UNAVAILABLE) return new ConnectionLost(error.details);
   if (error.code === grpc.status.DEADLINE_EXCEEDED) {
     return new CtlError("context deadline exceeded");
   }
@@ -79,7 +83,10 @@ export class CtlClient {
   #channel(endpoint: string): grpc.Client {
     let channel = this.#channels.get(endpoint);
     if (channel === undefined) {
-      const address = endpoint.replace(/^https?:\/\//, "").replace(/\/$/, "");
+      if (endpoint.startsWith("https://")) {
+        throw new CtlError(`TLS is not supported yet: ${endpoint}`, Exit.badArgs);
+      }
+      const address = endpoint.replace(/^http:\/\//, "").replace(/\/$/, "");
       channel = new grpc.Client(address, grpc.credentials.createInsecure(), {
         "grpc.max_receive_message_length": -1,
         "grpc.max_send_message_length": -1,
@@ -94,7 +101,7 @@ export class CtlClient {
     await new Promise<void>((resolve, reject) => {
       channel.waitForReady(Date.now() + this.#timeoutMs, (error) => {
         if (error === undefined) resolve();
-        else reject(new CtlError("context deadline exceeded"));
+        else reject(new ConnectionLost("context deadline exceeded"));
       });
     });
     return channel;
@@ -106,7 +113,10 @@ export class CtlClient {
     this.#connected ??= Promise.any(this.endpoints.map((each) => this.#ready(each)));
     try {
       return await this.#connected;
-    } catch {
+    } catch (error) {
+      const [first] = (error as AggregateError).errors as readonly unknown[];
+      this.#connected = undefined;
+      if (first instanceof CtlError) throw first;
       throw new CtlError("context deadline exceeded");
     }
   }
@@ -147,6 +157,8 @@ export class CtlClient {
     try {
       for await (const answer of call) yield answer as R;
     } catch (error) {
+      // Whoever opens it again gets the next endpoint that connects.
+      this.#connected = undefined;
       throw failure(error as grpc.ServiceError);
     } finally {
       call.cancel();

@@ -11,6 +11,8 @@ import { quoted, shownBytes } from "./print-values.js";
 
 export interface Context {
   readonly args: readonly string[];
+  /** Those of `args` that followed "--". */
+  readonly after: readonly string[];
   readonly flags: Flags;
   readonly client: CtlClient;
   readonly format: string;

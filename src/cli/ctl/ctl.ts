@@ -80,7 +80,10 @@ function findCommand(words: readonly string[]): { name: string; rest: string[] }
 async function run(words: readonly string[]): Promise<number> {
   const { name, rest } = findCommand(words);
   const command = commands[name];
-  const { flags, args } = parseFlags(rest, { ...globals(), ...command?.flags });
+  const { flags, args, after } = parseFlags(rest, { ...globals(), ...command?.flags });
+  if (command === undefined && args.length > 0) {
+    throw new CtlError(`unknown command "${words.join(" ")}" for "lockstep ctl" (see --help)`);
+  }
   if (command === undefined || flags.isOn("help")) {
     process.stdout.write(usage());
     return 0;
@@ -91,10 +94,10 @@ async function run(words: readonly string[]): Promise<number> {
   }
   const client = new CtlClient(
     flags.text("endpoints").split(","),
-    parseDuration(flags.text("command-timeout")),
+    parseDuration("command-timeout", flags.text("command-timeout")),
   );
   try {
-    return (await command.run({ args, flags, client, format, hex: flags.isOn("hex") })) ?? 0;
+    return (await command.run({ args, after, flags, client, format, hex: flags.isOn("hex") })) ?? 0;
   } finally {
     client.close();
   }

@@ -19,17 +19,21 @@ export async function endpointsOf({ client, flags }: Context): Promise<readonly 
 /** What every endpoint answers; those that fail are told at the end. */
 async function askAll<T>(
   context: Context,
+  what: "status" | "hash",
   ask: (endpoint: string) => Promise<T>,
-): Promise<{ readonly answers: { endpoint: string; answer: T }[]; readonly failed: boolean }> {
+): Promise<{
+  readonly answers: { endpoint: string; answer: T }[];
+  readonly failed: Error | undefined;
+}> {
   const answers: { endpoint: string; answer: T }[] = [];
-  let failed = false;
+  let failed: Error | undefined;
   for (const endpoint of await endpointsOf(context)) {
     try {
       answers.push({ endpoint, answer: await ask(endpoint) });
     } catch (error) {
-      failed = true;
+      failed ??= error as Error;
       process.stderr.write(
-        `Failed to get the status of endpoint ${endpoint} (${(error as Error).message})\n`,
+        `Failed to get the ${what} of endpoint ${endpoint} (${(error as Error).message})\n`,
       );
     }
   }
@@ -37,7 +41,7 @@ async function askAll<T>(
 }
 
 async function endpointStatus(context: Context): Promise<number> {
-  const { answers, failed } = await askAll(context, (endpoint) =>
+  const { answers, failed } = await askAll(context, "status", (endpoint) =>
     context.client.call(methods.status, {}, endpoint),
   );
   const list = answers.map(({ endpoint, answer }) => ({ Endpoint: endpoint, Status: answer }));
@@ -71,7 +75,7 @@ async function endpointStatus(context: Context): Promise<number> {
     fields: () => list.map(({ Endpoint, Status }) => statusFields(Endpoint, Status)).join(""),
     table: () => table(headings, rows),
   });
-  return failed ? Exit.interrupted : 0;
+  return failed === undefined ? 0 : Exit.failed;
 }
 
 function statusFields(endpoint: string, status: StatusResponse): string {
@@ -87,8 +91,8 @@ function statusFields(endpoint: string, status: StatusResponse): string {
 }
 
 async function endpointHashKv(context: Context): Promise<number> {
-  const revision = BigInt(context.flags.text("rev"));
-  const { answers, failed } = await askAll(context, (endpoint) =>
+  const revision = context.flags.integer("rev");
+  const { answers, failed } = await askAll(context, "hash", (endpoint) =>
     context.client.call(methods.hashKv, { revision }, endpoint),
   );
   const list = answers.map(({ endpoint, answer }) => ({ Endpoint: endpoint, HashKV: answer }));
@@ -101,7 +105,8 @@ async function endpointHashKv(context: Context): Promise<number> {
     fields: () => list.map(({ Endpoint, HashKV }) => fields(Endpoint, HashKV)).join(""),
     table: () => table(["ENDPOINT", "HASH"], rows),
   });
-  return failed ? Exit.interrupted : 0;
+  if (failed !== undefined) throw failed;
+  return 0;
 }
 
 interface Health {
@@ -117,7 +122,14 @@ async function endpointHealth(context: Context): Promise<number> {
   for (const endpoint of await endpointsOf(context)) list.push(await healthOf(context, endpoint));
   const rows = list.map((one) => [one.endpoint, String(one.health), one.took, one.error ?? ""]);
   show(context, {
-    simple: () => list.map(healthLine).join(""),
+    simple: () => {
+      const bad = list.filter((one) => !one.health);
+      process.stderr.write(bad.map(healthLine).join(""));
+      return list
+        .filter((one) => one.health)
+        .map(healthLine)
+        .join("");
+    },
     json: () => JSON.stringify(list),
     fields: () =>
       list
@@ -130,7 +142,7 @@ async function endpointHealth(context: Context): Promise<number> {
     table: () => table(["ENDPOINT", "HEALTH", "TOOK", "ERROR"], rows),
   });
   if (list.every((one) => one.health)) return 0;
-  throw new CtlError("unhealthy cluster", Exit.interrupted);
+  throw new CtlError("unhealthy cluster");
 }
 
 async function healthOf({ client }: Context, endpoint: string): Promise<Health> {

@@ -85,21 +85,26 @@ function readSwitch(name: string, value: string): boolean {
   );
 }
 
-/** Splits `words` by `table`. @throws CtlError on an unknown flag or a missing value. */
+/**
+ * Splits `words` by `table`; `args` end with what follows "--", which stands in `after`, too.
+ * @throws CtlError on an unknown flag or a missing value.
+ */
 export function parseFlags(
   words: readonly string[],
   table: FlagTable,
-): { readonly flags: Flags; readonly args: string[] } {
+): { readonly flags: Flags; readonly args: string[]; readonly after: string[] } {
   const values = new Map<string, string | boolean>(Object.entries(table));
   const given = new Set<string>();
   const args: string[] = [];
+  const after: string[] = [];
   for (let at = 0; at < words.length; at++) {
     const word = words[at] as string;
     if (word === "--") {
-      args.push(...words.slice(at + 1));
+      after.push(...words.slice(at + 1));
+      args.push(...after);
       break;
     }
-    const match = /^(--?)([^=]+)(?:=([\s\S]*))?$/.exec(word);
+    const match = /^(--?)([^=]+)(?:=([\s\S]*))?$/.exec(spelledOut(word));
     if (match === null) {
       args.push(word);
       continue;
@@ -123,14 +128,20 @@ export function parseFlags(
     if (text === undefined) throw new CtlError(`flag needs an argument: --${name}`);
     values.set(name, text);
   }
-  return { flags: new Flags(values, given), args };
+  return { flags: new Flags(values, given), args, after };
 }
 
-/** "1.5s", "2m", "300ms" in milliseconds. */
-export function parseDuration(text: string): number {
+/** -wjson and -w json are the same. */
+function spelledOut(word: string): string {
+  return word.replace(/^(-w)([^=-][\s\S]*)$/, "$1=$2");
+}
+
+/** "1.5s", "2m", "300ms" in milliseconds, of the named flag. @throws CtlError */
+export function parseDuration(name: string, text: string): number {
   const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
   if (!/^(\d+(\.\d+)?(ms|s|m|h))+$/.test(text)) {
-    throw new CtlError(`time: invalid duration "${text}"`);
+    const why = /^\d+(\.\d+)?$/.test(text) ? "missing unit in duration" : "invalid duration";
+    throw new CtlError(`invalid argument "${text}" for "--${name}" flag: time: ${why} "${text}"`);
   }
   let total = 0;
   for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)) {

@@ -39,6 +39,9 @@ export const putFlags: FlagTable = {
 };
 export const delFlags: FlagTable = { prefix: false, "prev-kv": false, "from-key": false };
 
+/** A word: text, or the bytes of one that need not be text. */
+type Word = string | Buffer;
+
 const ZERO = Buffer.alloc(1);
 const bad = (text: string): CtlError => new CtlError(text, Exit.badArgs);
 
@@ -55,23 +58,21 @@ function prefixEnd(key: Buffer): Buffer {
 }
 
 /** Key and end of words and --prefix, --from-key. */
-export function keyRange(
-  args: readonly string[],
-  flags: Flags,
-): { key: Buffer; range_end: Buffer } {
-  const key = Buffer.from(args[0] ?? "");
+export function keyRange(args: readonly Word[], flags: Flags): { key: Buffer; range_end: Buffer } {
+  const key = Buffer.from((args[0] as Buffer | undefined) ?? "");
   const isWide = flags.isOn("prefix") || flags.isOn("from-key");
   const start = key.length === 0 && isWide ? ZERO : key;
   if (flags.isOn("prefix")) return { key: start, range_end: prefixEnd(key) };
   if (flags.isOn("from-key")) return { key: start, range_end: ZERO };
-  return { key, range_end: Buffer.from(args[1] ?? "") };
+  return { key, range_end: Buffer.from((args[1] as Buffer | undefined) ?? "") };
 }
 
-function checkRange(name: string, args: readonly string[], flags: Flags): void {
+function checkRange(name: "get" | "del", args: readonly Word[], flags: Flags): void {
   if (flags.isOn("prefix") && flags.isOn("from-key")) {
     throw bad("`--prefix` and `--from-key` cannot be set at the same time, choose one");
   }
-  if (args.length === 0) {
+  // etcdctl ignores a third word of get, but refuses to delete by a command line that is not clear.
+  if (args.length === 0 || (name === "del" && args.length > 2)) {
     throw bad(`${name} command needs one argument as key and an optional argument as range_end`);
   }
   if (args.length > 1 && (flags.isOn("prefix") || flags.isOn("from-key"))) {
@@ -95,7 +96,7 @@ const TARGETS: Readonly<Record<string, Target>> = {
   VERSION: Target.VERSION,
 };
 
-export function rangeRequest(args: readonly string[], flags: Flags): RangeRequest {
+export function rangeRequest(args: readonly Word[], flags: Flags): RangeRequest {
   checkRange("get", args, flags);
   if (flags.isOn("keys-only") && flags.isOn("count-only")) {
     throw bad("`--keys-only` and `--count-only` cannot be set at the same time, choose one");
@@ -123,7 +124,7 @@ export function rangeRequest(args: readonly string[], flags: Flags): RangeReques
   };
 }
 
-export function putRequest(args: readonly string[], flags: Flags, input?: Buffer) {
+export function putRequest(args: readonly Word[], flags: Flags, input?: Buffer) {
   const ignoresValue = flags.isOn("ignore-value");
   if (args.length === 0)
     throw bad("put command needs 1 argument and input from stdin or 2 arguments");
@@ -134,12 +135,12 @@ export function putRequest(args: readonly string[], flags: Flags, input?: Buffer
     ? Buffer.alloc(0)
     : args[1] === undefined
       ? input
-      : Buffer.from(args[1]);
+      : Buffer.from(args[1] as Buffer);
   if (value === undefined || (value.length === 0 && args[1] === undefined && !ignoresValue)) {
     throw bad("put command needs 1 argument and input from stdin or 2 arguments");
   }
   return {
-    key: Buffer.from(args[0] as string),
+    key: Buffer.from(args[0] as Buffer),
     value,
     lease: parseInteger(flags.text("lease"), 16, (why) =>
       bad(`bad lease ID (${why}), expecting ID in Hex`),
@@ -150,7 +151,7 @@ export function putRequest(args: readonly string[], flags: Flags, input?: Buffer
   };
 }
 
-export function deleteRequest(args: readonly string[], flags: Flags) {
+export function deleteRequest(args: readonly Word[], flags: Flags) {
   checkRange("del", args, flags);
   return { ...keyRange(args, flags), prev_kv: flags.isOn("prev-kv") };
 }

@@ -1,11 +1,11 @@
 /** lease grant, revoke, timetolive, list, keep-alive. */
-import { methods } from "./client.js";
-import { type Command, type Context, headerFields, show } from "./context.js";
+import { ConnectionLost, methods } from "./client.js";
+import { type Command, type Context, headerFields, print, show } from "./context.js";
 import { CtlError, Exit, parseInteger } from "./flags.js";
 import { hexId, message, quoted, struct } from "./print-values.js";
 
-function leaseArg({ args }: Context, name: string): bigint {
-  if (args.length !== 1) throw new CtlError(`lease ${name} command needs 1 argument`, Exit.badArgs);
+function leaseArg({ args }: Context, name: string, what = "lease ID as argument"): bigint {
+  if (args.length !== 1) throw new CtlError(`lease ${name} command needs ${what}`, Exit.badArgs);
   return parseInteger(args[0] as string, 16, (why) => {
     return new CtlError(`bad lease ID arg (${why}), expecting ID in Hex`, Exit.badArgs);
   });
@@ -34,7 +34,7 @@ async function grant(context: Context): Promise<undefined> {
 }
 
 async function revoke(context: Context): Promise<undefined> {
-  const ID = leaseArg(context, "revoke");
+  const ID = leaseArg(context, "revoke", "1 argument");
   const answer = await context.client.call(methods.revoke, { ID }).catch((error: Error) => {
     throw new CtlError(`failed to revoke lease (${error.message})`);
   });
@@ -80,30 +80,48 @@ async function list(context: Context): Promise<undefined> {
 async function keepAlive(context: Context): Promise<number> {
   const ID = leaseArg(context, "keep-alive");
   const isOnce = context.flags.isOn("once");
+  let wasAnswered = false;
   for (;;) {
-    let ttl = 0n;
-    for await (const answer of context.client.stream(methods.keepAlive, { ID })) {
-      const { header, TTL } = answer;
-      ttl = TTL;
-      if (TTL > 0n) {
-        show(context, {
-          simple: () => `lease ${hexId(ID)} keepalived with TTL(${TTL})\n`,
-          json: () => struct({ ...flat(header), ID, TTL }),
-          fields: () => `${headerFields(header)}"ID" : ${ID}\n"TTL" : ${TTL}\n`,
-        });
-      }
-      break;
+    const ttl = await beat(context, ID).catch((error: unknown) => {
+      if (wasAnswered && error instanceof ConnectionLost) return undefined;
+      throw error;
+    });
+    wasAnswered = true;
+    if (ttl === undefined) {
+      await pause(reopenMs);
+      continue;
     }
     if (ttl <= 0n) {
       if (isOnce) {
         throw new CtlError("etcdserver: requested lease not found", Exit.badConnection);
       }
-      process.stdout.write(`lease ${hexId(ID)} expired or revoked.\n`);
+      if (context.format === "simple") print(`lease ${hexId(ID)} expired or revoked.\n`);
       return 0;
     }
     if (isOnce) return 0;
-    await new Promise((resolve) => setTimeout(resolve, (Number(ttl) * 1000) / 3));
+    await pause((Number(ttl) * 1000) / 3);
   }
+}
+
+const reopenMs = 500;
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** One sign of life, told; gives the time to live, 0 when there is no such lease. */
+async function beat(context: Context, ID: bigint): Promise<bigint> {
+  for await (const answer of context.client.stream(methods.keepAlive, { ID })) {
+    const { header, TTL } = answer;
+    if (TTL <= 0n) return 0n;
+    show(context, {
+      simple: () => `lease ${hexId(ID)} keepalived with TTL(${TTL})\n`,
+      json: () => struct({ ...flat(header), ID, TTL }),
+      fields: () => `${headerFields(header)}"ID" : ${ID}\n"TTL" : ${TTL}\n`,
+    });
+    return TTL;
+  }
+  throw new ConnectionLost("the server ended the stream");
 }
 
 export const leaseCommands: Readonly<Record<string, Command>> = {

@@ -41,11 +41,18 @@ function showAlarms(context: Context, answer: AlarmResponse): void {
 }
 
 async function alarmList(context: Context): Promise<undefined> {
+  noArguments(context, "list");
   showAlarms(context, await context.client.call(methods.alarm, {}));
+}
+
+function noArguments({ args }: Context, name: string): void {
+  if (args.length === 0) return;
+  throw new CtlError(`alarm ${name} command accepts no arguments`, Exit.badArgs);
 }
 
 /** Every active alarm, one request each, as etcd wants it. */
 async function alarmDisarm(context: Context): Promise<undefined> {
+  noArguments(context, "disarm");
   const active = await context.client.call(methods.alarm, {});
   const ended: AlarmResponse["alarms"] = [];
   let { header } = active;

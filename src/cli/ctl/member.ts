@@ -65,7 +65,7 @@ function told(change: { ID: bigint; done: string; cluster: bigint }): string {
 }
 
 function peerUrlsOf({ flags }: Context): string[] {
-  if (!flags.wasGiven("peer-urls")) {
+  if (flags.text("peer-urls") === "") {
     throw new CtlError("member peer urls not provided", Exit.badArgs);
   }
   return flags.text("peer-urls").split(",");
@@ -89,8 +89,11 @@ async function memberAdd(context: Context): Promise<undefined> {
   const isLearner = context.flags.isOn("learner");
   const request = { peerURLs: peerUrlsOf(context), isLearner };
   const answer = await context.client.call(methods.memberAdd, request);
-  const done = isLearner ? "added as learner to" : "added to";
-  const change = { ID: answer.member?.ID ?? 0n, done, cluster: answer.header?.cluster_id ?? 0n };
+  const change = {
+    ID: answer.member?.ID ?? 0n,
+    done: "added to",
+    cluster: answer.header?.cluster_id ?? 0n,
+  };
   show(context, {
     simple: () => told(change),
     json: () => message(answer),

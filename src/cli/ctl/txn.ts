@@ -1,4 +1,5 @@
 /** txn: compares, then requests for success and for failure, each part ended by an empty line. */
+import readline from "node:readline";
 import {
   Compare,
   type RequestOp,
@@ -7,8 +8,9 @@ import {
   type TxnResponse,
 } from "../../wire/gen/rpc.js";
 import { methods } from "./client.js";
-import { type Command, type Context, headerFields, show } from "./context.js";
-import { CtlError, Exit, parseFlags, parseInteger } from "./flags.js";
+import { type Command, type Context, headerFields, print, show } from "./context.js";
+import { CtlError, Exit, type FlagTable, parseFlags, parseInteger } from "./flags.js";
+import { unquoted } from "./go-unquote.js";
 import * as kv from "./kv.js";
 import { message } from "./print-values.js";
 
@@ -20,10 +22,19 @@ const RESULTS: Readonly<Record<string, Result>> = {
   "<": Result.LESS,
 };
 
-/** A quoted word without its quotes and escapes. */
-function unquoted(word: string): string {
-  if (word.startsWith("'")) return word.slice(1, -1);
-  return word.startsWith('"') ? String(JSON.parse(word)) : word;
+/** Words as byte strings, a character for each byte, because a value may be any bytes. */
+function splitWords(line: string): string[] {
+  const words = line.match(/"(?:[^"\\]|\\.)*"|'[^']*'|[^'"\s]\S*/g) ?? [];
+  return words.map((word) => {
+    const isPlain = !/^["']/.test(word);
+    const bytes = isPlain ? Buffer.from(word) : inQuotes(word);
+    if (bytes === undefined) throw bad(`invalid txn request: ${line}`);
+    return bytes.toString("latin1");
+  });
+}
+
+function inQuotes(word: string): Buffer | undefined {
+  return word.startsWith("'") ? Buffer.from(word.slice(1, -1)) : unquoted(word);
 }
 
 function compare(line: string): Compare {
@@ -32,10 +43,11 @@ function compare(line: string): Compare {
   const [, name = "", key = "", op = "", shown = ""] = match;
   const result = RESULTS[op];
   if (result === undefined) throw bad(`malformed comparison: ${line}`);
-  const value = unquoted(shown);
-  const start = { ...Compare.decode(new Uint8Array(0)), result, key: Buffer.from(unquoted(key)) };
+  const [bytes, value] = [unquoted(key), unquoted(shown)];
+  if (bytes === undefined || value === undefined) throw bad(`malformed comparison: ${line}`);
+  const start = { ...Compare.decode(new Uint8Array(0)), result, key: bytes };
   const number = (base: 10 | 16): bigint =>
-    parseInteger(value, base, () => bad(`invalid txn compare request: ${line}`));
+    parseInteger(value.toString(), base, () => bad(`invalid txn compare request: ${line}`));
   switch (name) {
     case "ver":
     case "version":
@@ -63,7 +75,7 @@ function compare(line: string): Compare {
       return {
         ...start,
         target: Target.VALUE,
-        target_union: { $case: "value", value: Buffer.from(value) },
+        target_union: { $case: "value", value },
       };
     case "lease":
       return {
@@ -77,9 +89,11 @@ function compare(line: string): Compare {
 }
 
 function operation(line: string): RequestOp {
-  const words = line.match(/"(?:[^"\\]|\\.)*"|'[^']*'|[^'"\s]\S*/g) ?? [];
-  const [name, ...rest] = words.map(unquoted);
-  const read = (table: Parameters<typeof parseFlags>[1]) => parseFlags(rest, table);
+  const [name, ...rest] = splitWords(line);
+  const read = (table: FlagTable) => {
+    const { args, flags } = parseFlags(rest, table);
+    return { args: args.map((word) => Buffer.from(word, "latin1")), flags };
+  };
   if (name === "put") {
     const { args, flags } = read(kv.putFlags);
     return { request: { $case: "request_put", value: kv.putRequest(args, flags) } };
@@ -111,20 +125,36 @@ function view({ responses }: TxnResponse, hex: boolean, fields: boolean): Uint8A
   return Buffer.concat(parts);
 }
 
+/** @throws CtlError that names the line, whatever is wrong in it */
+function request(line: string): RequestOp {
+  try {
+    return operation(line);
+  } catch (error) {
+    if (!(error instanceof CtlError) || error.exit === Exit.badInput) throw error;
+    throw bad(`invalid txn request: ${line} (${error.message})`);
+  }
+}
+
 async function txn(context: Context): Promise<undefined> {
-  const lines = (await kv.standardInput()).toString().split("\n");
-  let at = 0;
-  const part = <T>(read: (line: string) => T): T[] => {
+  const lines = readline
+    .createInterface({ input: process.stdin, terminal: false })
+    [Symbol.asyncIterator]();
+  const part = async <T>(prompt: string, read: (line: string) => T): Promise<T[]> => {
+    if (context.flags.isOn("interactive")) print(`${prompt}:\n`);
     const list: T[] = [];
     for (;;) {
-      if (at >= lines.length - 1) throw bad("EOF");
-      const line = lines[at++] as string;
-      if (line === "") return list;
-      list.push(read(line));
+      const next = await lines.next();
+      if (next.done === true) throw bad("EOF");
+      if (next.value === "") return list;
+      list.push(read(next.value));
     }
   };
-  const request = { compare: part(compare), success: part(operation), failure: part(operation) };
-  const answer = await context.client.call(methods.txn, request);
+  const wanted = {
+    compare: await part("compares", compare),
+    success: await part("success requests (get, put, del)", request),
+    failure: await part("failure requests (get, put, del)", request),
+  };
+  const answer = await context.client.call(methods.txn, wanted);
   show(context, {
     simple: () =>
       Buffer.concat([
@@ -140,4 +170,6 @@ async function txn(context: Context): Promise<undefined> {
   });
 }
 
-export const txnCommands: Readonly<Record<string, Command>> = { txn: { run: txn } };
+export const txnCommands: Readonly<Record<string, Command>> = {
+  txn: { flags: { interactive: false }, run: txn },
+};
