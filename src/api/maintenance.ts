@@ -109,7 +109,10 @@ function status(member: Member, message: Uint8Array, call: UnaryCall): void {
     isLearner: now.isLearner,
     storageVersion: now.storageVersion,
     dbSizeQuota: BigInt(now.quotaBytes),
-    downgradeInfo: { enabled: false, targetVersion: "" },
+    downgradeInfo: {
+      enabled: now.downgradeTarget !== undefined,
+      targetVersion: now.downgradeTarget ?? "",
+    },
   };
   call.respond(StatusResponse.encode(answer).finish());
 }

@@ -50,6 +50,14 @@ export const errorTable = {
   invalidSortOption: [Code.invalidArgument, "etcdserver: invalid sort option"],
   badMemberUrls: [Code.invalidArgument, "etcdserver: given member URLs are invalid"],
   requestTooLarge: [Code.invalidArgument, "etcdserver: request is too large"],
+  wrongDowngradeVersionFormat: [
+    Code.invalidArgument,
+    "etcdserver: wrong downgrade target version format",
+  ],
+  invalidDowngradeTargetVersion: [
+    Code.invalidArgument,
+    "etcdserver: invalid downgrade target version",
+  ],
   compacted: [Code.outOfRange, "etcdserver: mvcc: required revision has been compacted"],
   futureRevision: [Code.outOfRange, "etcdserver: mvcc: required revision is a future revision"],
   leaseTtlTooLarge: [Code.outOfRange, "etcdserver: too large lease TTL"],
@@ -78,6 +86,15 @@ export const errorTable = {
     Code.unknown,
     "etcdserver: request timed out, leader transfer took too long",
   ],
+  clusterVersionUnavailable: [
+    Code.failedPrecondition,
+    "etcdserver: cluster version not found during downgrade",
+  ],
+  downgradeInProcess: [
+    Code.failedPrecondition,
+    "etcdserver: cluster has a downgrade job in progress",
+  ],
+  noInflightDowngrade: [Code.failedPrecondition, "etcdserver: no inflight downgrade job"],
   noLeader: [Code.unavailable, "etcdserver: no leader"],
   leaderChanged: [Code.unavailable, "etcdserver: leader changed"],
   stopped: [Code.unavailable, "etcdserver: server stopped"],

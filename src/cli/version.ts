@@ -1,5 +1,5 @@
 /** `lockstep version`: the form of etcd's, whose first line tools parse. */
-import { serverVersion } from "../member/publisher.js";
+import { serverVersion } from "../member/config.js";
 
 export function printVersion(): number {
   process.stdout.write(

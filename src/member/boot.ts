@@ -20,6 +20,7 @@ import { readSlot, writeSlot } from "./backend-slot.js";
 import type { MemberConfig } from "./config.js";
 import { fetchedPrefix } from "./snapshot-sink.js";
 import { verifyState } from "./state-store.js";
+import { versionRefusal } from "./version-check.js";
 
 export interface Booted {
   readonly memberId: bigint;
@@ -57,6 +58,7 @@ export function bootMember(
     }
   };
   try {
+    refuseVersion(config, "");
     platform.disk.lock();
     if (platform.disk.list(walDir).some((name) => name.endsWith(".wal"))) {
       attempt(() => done(restart(platform, config)));
@@ -91,6 +93,7 @@ export function bootMember(
         return;
       }
       attempt(() => {
+        refuseVersion(config, info.clusterVersion);
         const self = info.members.find((member) =>
           member.peerUrls.some((url) => config.advertisePeerUrls.includes(url)),
         );
@@ -134,6 +137,12 @@ function refuseSecondBirth(
       ),
     );
   });
+}
+
+/** @throws StartError */
+function refuseVersion(config: MemberConfig, clusterVersion: string): void {
+  const refusal = versionRefusal(config.serverVersion, clusterVersion);
+  if (refusal !== undefined) throw refusal;
 }
 
 function refuseStateWithoutLog(platform: Platform): void {
@@ -259,6 +268,12 @@ function restart(platform: Platform, config: MemberConfig): Booted {
     );
   }
   const opened = openState(platform, slot, recovered);
+  const clusterVersion = opened.machine.cluster.clusterVersion();
+  const refusal = versionRefusal(config.serverVersion, clusterVersion);
+  if (refusal !== undefined) {
+    opened.backend.close(() => {});
+    throw refusal;
+  }
   for (const name of platform.backends.list()) {
     if (name !== opened.name) platform.backends.remove(name);
   }

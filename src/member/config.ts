@@ -1,6 +1,9 @@
 /** What a member is told at its start. Durations in milliseconds, sizes in bytes. */
 import type { MemberLimits } from "./types.js";
 
+/** etcd's version whose behaviour this build implements. */
+export const serverVersion = "3.6.0";
+
 export interface MemberConfig {
   readonly name: string;
   /** Every founding member, ourselves included; order does not matter. */
@@ -29,6 +32,8 @@ export interface MemberConfig {
   readonly compactionBatchLimit: number;
   readonly compactionSleepMs: number;
   readonly walSegmentBytes: number;
+  /** The version that this member says it runs; only the simulator has members of several. */
+  readonly serverVersion: string;
   readonly limits: MemberLimits;
 }
 
@@ -48,6 +53,7 @@ export const defaultMemberConfig = {
   compactionBatchLimit: 1_000,
   compactionSleepMs: 10,
   walSegmentBytes: 16 * 1024 * 1024,
+  serverVersion,
   limits: {
     requestBytesMax: 1_572_864,
     txnOpsMax: 128,

@@ -2,7 +2,7 @@
  * The moving parts below a member: consensus, log, state machine, peers and time, put together. It
  * knows nothing of what clients ask; member.ts builds that on top of `propose` and `readBarrier`.
  */
-import { KvError } from "../base/errors.js";
+import { KvError, StartError } from "../base/errors.js";
 import type { Timer } from "../platform/clock.js";
 import type { Network } from "../platform/network.js";
 import type { Platform } from "../platform/platform.js";
@@ -28,6 +28,7 @@ import { EntryEncoder } from "./request-codec.js";
 import { SnapshotTransfer } from "./snapshot-transfer.js";
 import { StateStore } from "./state-store.js";
 import type { Done, RequestField } from "./types.js";
+import { versionRefusal } from "./version-check.js";
 
 /** More committed than applied entries than this: the member is behind and takes no more. */
 const applyLagMax = 5_000;
@@ -251,6 +252,10 @@ export class Engine {
 
   #applied(applied: Applied): void {
     this.#hooks.applied(applied);
+    const { outcome } = applied;
+    if (!(outcome instanceof KvError) && outcome.kind === "clusterVersion") {
+      this.#clusterVersionChanged();
+    }
     if (applied.conf === undefined) return;
     this.#links.sync();
     if (this.machine().cluster.isRemoved(this.id)) {
@@ -258,6 +263,15 @@ export class Engine {
       const { platform, config } = this.#world;
       platform.clock.after(config.electionMs, () => this.removedFromCluster());
     }
+  }
+
+  /** @throws StartError: the rules of the entries that follow are not ours. */
+  #clusterVersionChanged(): void {
+    const version = this.machine().cluster.clusterVersion();
+    const fields = { "cluster-version": version };
+    this.#world.platform.log("info", "updated cluster version", fields);
+    const refusal = versionRefusal(this.#world.config.serverVersion, version);
+    if (refusal !== undefined) throw refusal;
   }
 
   #softStateChanged(state: NonNullable<Ready["softState"]>): void {
@@ -355,12 +369,14 @@ export class Engine {
         for (const fn of this.#onStopped.splice(0)) fn(cause);
       });
     };
-    // After an error the state in memory is not to be trusted, and the log holds what is needed.
-    if (cause.error === undefined) this.committer.flush(close);
-    else {
+    if (cause.error !== undefined) {
       this.#world.platform.log("error", "the member stops", { error: cause.error.message });
-      close();
     }
+    // After an error the state in memory is not to be trusted, and the log holds what is needed.
+    // But a version that we do not serve was reached rightly, and the next build must find it.
+    const isTrusted = cause.error === undefined || cause.error instanceof StartError;
+    if (isTrusted) this.committer.flush(close);
+    else close();
   }
 
   #fail(error: Error): void {
@@ -376,7 +392,10 @@ export class Engine {
     this.watch.closeAll();
     this.#links.sync();
     this.#world.platform.log("info", "applied snapshot", { "snapshot-index": index });
-    done();
+    const version = this.machine().cluster.clusterVersion();
+    const refusal = versionRefusal(this.#world.config.serverVersion, version);
+    if (refusal === undefined) done();
+    else this.#fail(refusal);
   }
 
   #createRaft(): RaftNode {

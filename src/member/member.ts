@@ -16,7 +16,7 @@ import { hashAll, hashKv, runJob, streamSnapshot } from "./maintenance.js";
 import { Membership } from "./membership.js";
 import { memberMetrics } from "./metrics.js";
 import { PeerMethod } from "./peer-codec.js";
-import { clusterVersion, Publisher, serverVersion } from "./publisher.js";
+import { Publisher } from "./publisher.js";
 import { Quota } from "./quota.js";
 import {
   type Done,
@@ -58,7 +58,10 @@ export class RunningMember implements Member {
       progressed: () => this.#progressed(),
       leaderChanged: (isLeader) => this.#leases.leaderChanged(isLeader),
       ticked: (nowMs) => this.#ticked(nowMs),
-      halting: () => this.#compactor.stop(),
+      halting: () => {
+        this.#compactor.stop();
+        this.#publisher.stop();
+      },
     });
     this.#leases = this.#createLeases();
     this.#membership = this.#createMembership();
@@ -196,7 +199,7 @@ export class RunningMember implements Member {
       .map((record) => `memberID:${record.memberId} alarm:${record.alarm} `);
     if (raft.leader === 0n) errors.unshift("etcdserver: no leader");
     return {
-      version: serverVersion,
+      version: this.#world.config.serverVersion,
       leader: raft.leader,
       raftIndex: raft.commit,
       raftTerm: raft.term,
@@ -204,7 +207,8 @@ export class RunningMember implements Member {
       dbSize: sizes.total,
       dbSizeInUse: sizes.inUse,
       isLearner: this.isLearner(),
-      storageVersion: clusterVersion,
+      storageVersion: this.machine.cluster.clusterVersion(),
+      downgradeTarget: this.machine.cluster.downgradeTarget(),
       quotaBytes: this.limits.quotaBytes,
       errors,
     };
@@ -239,6 +243,8 @@ export class RunningMember implements Member {
   metrics(): ReturnType<typeof memberMetrics> {
     const sizes = this.engine.state.backend().sizes();
     return memberMetrics({
+      serverVersion: this.#world.config.serverVersion,
+      clusterVersion: this.machine.cluster.clusterVersion(),
       raft: this.engine.raft.status(),
       leaderChanges: this.engine.leadership.changes,
       pending: this.engine.proposals.pending(),
@@ -366,6 +372,7 @@ export class RunningMember implements Member {
       selfId: this.id,
       name: config.name,
       clientUrls: config.advertiseClientUrls,
+      serverVersion: config.serverVersion,
       cluster: () => this.machine.cluster,
       isLeader: () => this.engine.raft.isLeader(),
       hasLeader: () => this.engine.raft.leader() !== 0n,

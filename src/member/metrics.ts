@@ -2,10 +2,12 @@
 import type { RaftStatus } from "../raft/types.js";
 import type { WatchHub } from "../state/mvcc/watch-hub.js";
 import type { KvReader } from "../state/types.js";
-import { clusterVersion, serverVersion } from "./publisher.js";
 import type { MetricSample } from "./types.js";
 
 export interface MemberNumbers {
+  readonly serverVersion: string;
+  /** Empty until decided. */
+  readonly clusterVersion: string;
   readonly raft: RaftStatus;
   readonly leaderChanges: number;
   readonly pending: number;
@@ -24,7 +26,7 @@ export interface MemberNumbers {
 }
 
 export function memberMetrics(numbers: MemberNumbers): MetricSample[] {
-  const { raft, kv, watch } = numbers;
+  const { raft, kv, watch, serverVersion, clusterVersion } = numbers;
   return [
     gauge(
       "etcd_server_has_leader",
@@ -46,9 +48,13 @@ export function memberMetrics(numbers: MemberNumbers): MetricSample[] {
     counter("etcd_server_read_indexes_failed_total", "Read rounds given up.", numbers.failedReads),
     gauge("etcd_server_quota_backend_bytes", "Space quota in bytes.", numbers.quotaBytes),
     labelled("etcd_server_version", "Version of this server.", { server_version: serverVersion }),
-    labelled("etcd_cluster_version", "Version of the cluster.", {
-      cluster_version: clusterVersion,
-    }),
+    ...(clusterVersion === ""
+      ? []
+      : [
+          labelled("etcd_cluster_version", "Version of the cluster.", {
+            cluster_version: clusterVersion,
+          }),
+        ]),
     labelled("etcd_server_id", "Id of this member.", { server_id: raft.id.toString(16) }),
     counter("etcd_debugging_server_lease_expired_total", "Leases expired.", numbers.leasesExpired),
     counter("lockstep_snapshots_sent_total", "States sent to followers.", numbers.snapshotsServed),

@@ -46,6 +46,8 @@ export function startMember(
 
 /** What a member that wants to join must know; only members that know the cluster answer. */
 function clusterInfo(member: RunningMember): ClusterInfo | undefined {
-  const members = member.machine.cluster.members();
-  return members.length === 0 ? undefined : { clusterId: member.clusterId, members };
+  const { cluster } = member.machine;
+  const members = cluster.members();
+  if (members.length === 0) return undefined;
+  return { clusterId: member.clusterId, clusterVersion: cluster.clusterVersion(), members };
 }

@@ -20,6 +20,7 @@ export const RequestField = {
   leaseCheckpoint: 11,
   clusterVersionSet: 1300,
   clusterMemberAttrSet: 1301,
+  downgradeInfoSet: 1302,
   compactStep: 2000,
 } as const;
 export type RequestField = (typeof RequestField)[keyof typeof RequestField];
@@ -42,7 +43,10 @@ export interface MemberStatus {
   readonly dbSize: number;
   readonly dbSizeInUse: number;
   readonly isLearner: boolean;
+  /** The cluster's version; empty until decided. */
   readonly storageVersion: string;
+  /** Of the downgrade in progress, if there is one. */
+  readonly downgradeTarget: string | undefined;
   readonly quotaBytes: number;
   readonly errors: readonly string[];
 }

@@ -34,6 +34,8 @@ export interface NetworkHandler {
 
 export interface ClusterInfo {
   readonly clusterId: bigint;
+  /** "3.6.0"; empty if it is not decided or the answer does not say. */
+  readonly clusterVersion: string;
   readonly members: readonly {
     readonly id: bigint;
     readonly name: string;

@@ -260,7 +260,11 @@ describe("membership", () => {
     expect(machine.confState).toMatchObject({ voters: [firstMember, second], learners: [] });
     applyCommand(machine, {
       $case: "cluster_member_attr_set",
-      value: { member_ID: second, member_attributes: { name: "b", client_urls: ["http://c"] } },
+      value: {
+        member_ID: second,
+        member_attributes: { name: "b", client_urls: ["http://c"] },
+        server_version: "3.6.0",
+      },
     });
     expect(machine.cluster.member(second)).toMatchObject({ name: "b", clientUrls: ["http://c"] });
 

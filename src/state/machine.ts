@@ -18,6 +18,7 @@ import {
   CompactStepRequest,
   ConfChangeRequest,
   ConfChangeRequest_Type,
+  DowngradeInfoSetRequest,
 } from "../wire/gen/internal.js";
 import {
   AlarmRequest,
@@ -61,6 +62,7 @@ const Field = {
   leaseCheckpoint: 11,
   clusterVersionSet: 1300,
   clusterMemberAttrSet: 1301,
+  downgradeInfoSet: 1302,
   compactStep: 2000,
 } as const;
 
@@ -205,16 +207,21 @@ class ReplicatedMachine implements Machine {
   }
 
   /** Requests that no client sends. */
-  #executeOwn({ field, body }: OpenedRequest, w: EntryWrite): Outcome {
+  #executeOwn({ field, body }: OpenedRequest, w: EntryWrite): Outcome | KvError {
     switch (field) {
       case Field.clusterVersionSet:
         return this.cluster.setVersion(w, decode(ClusterVersionSetRequest, body).ver);
       case Field.clusterMemberAttrSet: {
-        const { member_ID, member_attributes } = decode(ClusterMemberAttrSetRequest, body);
-        return this.cluster.setAttributes(w, member_ID, {
-          name: member_attributes?.name ?? "",
-          clientUrls: member_attributes?.client_urls ?? [],
+        const request = decode(ClusterMemberAttrSetRequest, body);
+        return this.cluster.setAttributes(w, request.member_ID, {
+          name: request.member_attributes?.name ?? "",
+          clientUrls: request.member_attributes?.client_urls ?? [],
+          serverVersion: request.server_version,
         });
+      }
+      case Field.downgradeInfoSet: {
+        const { enabled, ver } = decode(DowngradeInfoSetRequest, body);
+        return enabled ? this.cluster.beginDowngrade(w, ver) : this.cluster.endDowngrade(w);
       }
       case Field.compactStep: {
         const step = decode(CompactStepRequest, body);

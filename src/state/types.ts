@@ -54,6 +54,8 @@ export interface MemberRecord {
   readonly peerUrls: readonly string[];
   readonly clientUrls: readonly string[];
   readonly isLearner: boolean;
+  /** Of the build that it runs, "3.6.0"; undefined until it has said so. */
+  readonly serverVersion?: string | undefined;
 }
 
 export type Outcome =
@@ -67,6 +69,8 @@ export type Outcome =
       readonly member: MemberRecord | undefined;
       readonly members: readonly MemberRecord[];
     }
+  /** The cluster's version is another one from this entry on. */
+  | { readonly kind: "clusterVersion"; readonly version: string }
   | { readonly kind: "none" };
 
 /** All changes of one revision, in the order of their sub-revisions. */
@@ -170,8 +174,16 @@ export interface ClusterReader {
   members(): readonly MemberRecord[];
   member(id: bigint): MemberRecord | undefined;
   isRemoved(id: bigint): boolean;
-  /** "3.6.0"; empty until decided. */
+  /** "3.6.0"; empty until decided. What semantics entries have: see cluster/version.ts. */
   clusterVersion(): string;
+  /** The version that the members allow the cluster to rise to now; undefined: none. */
+  dueVersion(): string | undefined;
+  /** Why no downgrade to this version can begin now. */
+  downgradeRefusal(target: string): KvError | undefined;
+  /** The version that a downgrade in progress leads to: the cluster's, until it ends. */
+  downgradeTarget(): string | undefined;
+  /** All members run the target of the downgrade in progress. */
+  isDowngradeComplete(): boolean;
 }
 
 export interface Machine {

@@ -11,6 +11,7 @@ const timeoutMs = 3_000;
 
 interface WireInfo {
   clusterId: string;
+  clusterVersion?: string;
   members: {
     id: string;
     name: string;
@@ -27,6 +28,7 @@ export function serveClusterInfo(socket: net.Socket, info: ClusterInfo | undefin
   }
   const wire = {
     clusterId: info.clusterId.toString(),
+    clusterVersion: info.clusterVersion,
     members: info.members.map((member) => ({ ...member, id: member.id.toString() })),
   };
   socket.end(JSON.stringify(wire));
@@ -73,6 +75,7 @@ function parseInfo(bytes: Buffer, peerUrl: string): ClusterInfo | Error {
     const wire = JSON.parse(bytes.toString("utf8")) as WireInfo;
     return {
       clusterId: BigInt(wire.clusterId),
+      clusterVersion: wire.clusterVersion ?? "",
       members: wire.members.map((member) => ({ ...member, id: BigInt(member.id) })),
     };
   } catch (cause) {

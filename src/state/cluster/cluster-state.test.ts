@@ -77,8 +77,12 @@ describe("cluster state", () => {
 
   test("an update or promotion keeps what the member said about itself", () => {
     const { cluster, change, rows } = setUp([record(1n), record(2n, true)]);
-    cluster.setAttributes(rows, 2n, { name: "two", clientUrls: ["http://c2"] });
-    cluster.setAttributes(rows, 9n, { name: "nine", clientUrls: [] });
+    cluster.setAttributes(rows, 2n, {
+      name: "two",
+      clientUrls: ["http://c2"],
+      serverVersion: "3.6.4",
+    });
+    cluster.setAttributes(rows, 9n, { name: "nine", clientUrls: [], serverVersion: "3.6.0" });
     change(Type.UPDATE, 2n, { urls: ["http://p"] });
     change(Type.ADD_VOTER, 2n, { promote: true });
     expect(cluster.member(2n)).toEqual({
@@ -87,6 +91,7 @@ describe("cluster state", () => {
       clientUrls: ["http://c2"],
       peerUrls: ["http://p"],
       isLearner: false,
+      serverVersion: "3.6.4",
     });
     expect(cluster.members()).toHaveLength(2);
   });

@@ -4,7 +4,8 @@
  *
  * Rows: Bucket.members and Bucket.membersRemoved keyed by the id in hexadecimal (etcd's text form),
  * values an encoded etcdserverpb.Member and the word "removed"; Bucket.cluster with the keys
- * "clusterId" (8 bytes, big-endian) and "clusterVersion" (text). Every command checks first, so a
+ * "clusterId" (8 bytes, big-endian), and as text "clusterVersion", "downgrade" (the target of one in
+ * progress) and "version/<id>" (what a member said that it runs). Every command checks first, so a
  * KvError means that nothing happened. Limits that configuration sets (learners, quorum health)
  * are the proposer's to check: they must not decide here, where all members must agree.
  */
@@ -15,6 +16,14 @@ import type { ConfChange, ConfState } from "../../raft/types.js";
 import { type ConfChangeRequest, ConfChangeRequest_Type } from "../../wire/gen/internal.js";
 import { Member } from "../../wire/gen/rpc.js";
 import type { ClusterReader, MemberRecord, Outcome, WriteHandle } from "../types.js";
+import {
+  isAtLeast,
+  minorsAhead,
+  nextVersion,
+  oldestVersion,
+  parseVersion,
+  versionText,
+} from "./version.js";
 
 /** `change` undefined: the entry is void, and raft must skip it. */
 export interface ConfChangeResult {
@@ -26,11 +35,15 @@ const nothing = new Uint8Array(0);
 const firstKey = new Uint8Array(1);
 const clusterIdKey = bytesOf("clusterId");
 const clusterVersionKey = bytesOf("clusterVersion");
+const downgradeKey = bytesOf("downgrade");
+const versionPrefix = "version/";
 const removedMark = bytesOf("removed");
 
 export class ClusterState implements ClusterReader {
   #clusterId = 0n;
   #clusterVersion = "";
+  #downgradeTarget: string | undefined;
+  #dueVersion: string | undefined;
   /** Ascending by id; replaced whole, so that readers may keep it. */
   #members: readonly MemberRecord[] = [];
   readonly #removed = new Set<bigint>();
@@ -38,14 +51,16 @@ export class ClusterState implements ClusterReader {
   restore(reader: BackendReader): void {
     const idRow = reader.get(Bucket.cluster, clusterIdKey);
     this.#clusterId = idRow === undefined ? 0n : viewOf(idRow).getBigUint64(0);
-    const version = reader.get(Bucket.cluster, clusterVersionKey);
-    this.#clusterVersion = version === undefined ? "" : new TextDecoder().decode(version);
+    this.#clusterVersion = textOf(reader.get(Bucket.cluster, clusterVersionKey)) ?? "";
+    this.#downgradeTarget = textOf(reader.get(Bucket.cluster, downgradeKey));
     const members: MemberRecord[] = [];
     reader.scan(Bucket.members, { from: firstKey }, (_key, value) => {
-      members.push(decodeMember(value));
+      const member = decodeMember(value);
+      const serverVersion = textOf(reader.get(Bucket.cluster, versionKey(member.id)));
+      members.push({ ...member, serverVersion });
       return true;
     });
-    this.#members = members.sort(byId);
+    this.#setMembers(members.sort(byId));
     this.#removed.clear();
     reader.scan(Bucket.membersRemoved, { from: firstKey }, (key) => {
       this.#removed.add(BigInt(`0x${new TextDecoder().decode(key)}`));
@@ -85,21 +100,69 @@ export class ClusterState implements ClusterReader {
   setAttributes(
     w: WriteHandle,
     id: bigint,
-    attributes: { readonly name: string; readonly clientUrls: readonly string[] },
+    attributes: {
+      readonly name: string;
+      readonly clientUrls: readonly string[];
+      /** Empty from builds that did not say. */
+      readonly serverVersion: string;
+    },
   ): Outcome {
     const member = this.member(id);
     if (member !== undefined) {
       const { name, clientUrls } = attributes;
-      this.#save(w, { ...member, name, clientUrls: [...clientUrls] });
+      const isKnown = parseVersion(attributes.serverVersion) !== undefined;
+      const serverVersion = isKnown ? attributes.serverVersion : undefined;
+      if (serverVersion !== undefined) {
+        w.put(Bucket.cluster, versionKey(id), bytesOf(serverVersion));
+      } else if (member.serverVersion !== undefined) w.delete(Bucket.cluster, versionKey(id));
+      this.#save(w, { ...member, name, clientUrls: [...clientUrls], serverVersion });
     }
     return { kind: "none" };
   }
 
-  /** `version` as text, "3.6.0". */
+  /** The first version may be any; after that only the next one that all members allow. */
   setVersion(w: WriteHandle, version: string): Outcome {
-    w.put(Bucket.cluster, clusterVersionKey, bytesOf(version));
-    this.#clusterVersion = version;
+    const parsed = parseVersion(version);
+    const isFirst = this.#clusterVersion === "" && parsed !== undefined;
+    if (!isFirst && version !== this.#dueVersion) return { kind: "none" };
+    return this.#saveVersion(w, isFirst ? versionText(parsed) : version);
+  }
+
+  /**
+   * Begins a downgrade: from this entry on the cluster has the lower version, so members of it may
+   * take the place of the others one by one, and nothing raises it until the downgrade ends.
+   */
+  beginDowngrade(w: WriteHandle, target: string): Outcome | KvError {
+    const refusal = this.downgradeRefusal(target);
+    if (refusal !== undefined) return refusal;
+    w.put(Bucket.cluster, downgradeKey, bytesOf(target));
+    this.#downgradeTarget = target;
+    return this.#saveVersion(w, target);
+  }
+
+  /** The cluster keeps the lower version until all members allow the higher one again. */
+  endDowngrade(w: WriteHandle): Outcome | KvError {
+    if (this.#downgradeTarget === undefined) return new KvError("noInflightDowngrade");
+    w.delete(Bucket.cluster, downgradeKey);
+    this.#downgradeTarget = undefined;
+    this.#setMembers(this.#members);
     return { kind: "none" };
+  }
+
+  /** As etcd, and no member may run a build that cannot serve the target. */
+  downgradeRefusal(target: string): KvError | undefined {
+    const now = parseVersion(this.#clusterVersion);
+    if (now === undefined) return new KvError("clusterVersionUnavailable");
+    const version = parseVersion(target);
+    const isNext =
+      version !== undefined && minorsAhead(now, version) === 1 && target === versionText(version);
+    if (!isNext || !isAtLeast(target, oldestVersion)) {
+      return new KvError("invalidDowngradeTargetVersion");
+    }
+    if (this.#downgradeTarget !== undefined) return new KvError("downgradeInProcess");
+    const tooNew = versionText({ ...now, minor: now.minor + 1 });
+    const hasTooNew = this.#members.some((member) => isAtLeast(versionOf(member), tooNew));
+    return hasTooNew ? new KvError("invalidDowngradeTargetVersion") : undefined;
   }
 
   /** The configuration that follows from the members; never joint. */
@@ -133,6 +196,23 @@ export class ClusterState implements ClusterReader {
     return this.#clusterVersion;
   }
 
+  dueVersion(): string | undefined {
+    return this.#dueVersion;
+  }
+
+  downgradeTarget(): string | undefined {
+    return this.#downgradeTarget;
+  }
+
+  isDowngradeComplete(): boolean {
+    const target = parseVersion(this.#downgradeTarget ?? "");
+    if (target === undefined) return false;
+    return this.#members.every(({ serverVersion }) => {
+      const version = parseVersion(serverVersion ?? "");
+      return version !== undefined && minorsAhead(version, target) === 0;
+    });
+  }
+
   #add(w: WriteHandle, request: ConfChangeRequest, isLearner: boolean): ConfChangeResult {
     const id = request.node_id;
     const peerUrls = request.member?.peerURLs ?? [];
@@ -162,7 +242,8 @@ export class ClusterState implements ClusterReader {
     if (!member.isLearner && voters.length === 1) return refused("notEnoughStartedMembers");
     w.delete(Bucket.members, hexKey(id));
     w.put(Bucket.membersRemoved, hexKey(id), removedMark);
-    this.#members = this.#members.filter((known) => known.id !== id);
+    if (member.serverVersion !== undefined) w.delete(Bucket.cluster, versionKey(id));
+    this.#setMembers(this.#members.filter((known) => known.id !== id));
     this.#removed.add(id);
     return this.#accepted("remove", member);
   }
@@ -192,8 +273,34 @@ export class ClusterState implements ClusterReader {
   #save(w: WriteHandle, member: MemberRecord): void {
     w.put(Bucket.members, hexKey(member.id), encodeMember(member));
     const others = this.#members.filter((known) => known.id !== member.id);
-    this.#members = [...others, member].sort(byId);
+    this.#setMembers([...others, member].sort(byId));
   }
+
+  #saveVersion(w: WriteHandle, version: string): Outcome {
+    w.put(Bucket.cluster, clusterVersionKey, bytesOf(version));
+    this.#clusterVersion = version;
+    this.#setMembers(this.#members);
+    return { kind: "clusterVersion", version };
+  }
+
+  /** Everything that `dueVersion` follows from comes through here; it is asked for often. */
+  #setMembers(members: readonly MemberRecord[]): void {
+    this.#members = members;
+    const mayRise = this.#clusterVersion !== "" && this.#downgradeTarget === undefined;
+    this.#dueVersion = mayRise ? nextVersion(this.#clusterVersion, members) : undefined;
+  }
+}
+
+function versionOf(member: MemberRecord): string {
+  return member.serverVersion ?? oldestVersion;
+}
+
+function textOf(row: Uint8Array | undefined): string | undefined {
+  return row === undefined ? undefined : new TextDecoder().decode(row);
+}
+
+function versionKey(id: bigint): Uint8Array {
+  return bytesOf(versionPrefix + id.toString(16));
 }
 
 function refused(

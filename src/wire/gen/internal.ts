@@ -23,8 +23,8 @@ export const protobufPackage = "lockstep";
 export const protobufFileName = "internal.proto";
 
 /**
- * What the raft log holds: one InternalRequest an entry. Field numbers 3 to 11 and 1301 are those
- * of etcd's InternalRaftRequest; numbers from 2000 are this project's own.
+ * What the raft log holds: one InternalRequest an entry. Field numbers 3 to 11 and 1300 to 1302
+ * are those of etcd's InternalRaftRequest; numbers from 2000 are this project's own.
  */
 
 export interface InternalRequest {
@@ -41,6 +41,7 @@ export interface InternalRequest {
     | { $case: "lease_checkpoint"; value: LeaseCheckpointRequest }
     | { $case: "cluster_version_set"; value: ClusterVersionSetRequest }
     | { $case: "cluster_member_attr_set"; value: ClusterMemberAttrSetRequest }
+    | { $case: "downgrade_info_set"; value: DowngradeInfoSetRequest }
     | //
     /** One bounded step of a scheduled compaction. */
     { $case: "compact_step"; value: CompactStepRequest }
@@ -60,7 +61,17 @@ export interface ClusterVersionSetRequest {
 
 export interface ClusterMemberAttrSetRequest {
   member_ID: bigint;
-  member_attributes: MemberAttributes | undefined;
+  member_attributes:
+    | MemberAttributes
+    | undefined;
+  /** Of the build that the member runs; empty from builds that did not say. */
+  server_version: string;
+}
+
+/** `enabled` begins a downgrade of the cluster to `ver`; else the one in progress ends. */
+export interface DowngradeInfoSetRequest {
+  enabled: boolean;
+  ver: string;
 }
 
 export interface MemberAttributes {
@@ -135,6 +146,9 @@ export const InternalRequest: MessageFns<InternalRequest> = {
         break;
       case "cluster_member_attr_set":
         ClusterMemberAttrSetRequest.encode(message.request.value, writer.uint32(10410).fork()).join();
+        break;
+      case "downgrade_info_set":
+        DowngradeInfoSetRequest.encode(message.request.value, writer.uint32(10418).fork()).join();
         break;
       case "compact_step":
         CompactStepRequest.encode(message.request.value, writer.uint32(16002).fork()).join();
@@ -250,6 +264,17 @@ export const InternalRequest: MessageFns<InternalRequest> = {
             message.request = {
               $case: "cluster_member_attr_set",
               value: ClusterMemberAttrSetRequest.decode(reader, reader.uint32()),
+            };
+            continue;
+          }
+          case 1302: {
+            if (tag !== 10418) {
+              break;
+            }
+
+            message.request = {
+              $case: "downgrade_info_set",
+              value: DowngradeInfoSetRequest.decode(reader, reader.uint32()),
             };
             continue;
           }
@@ -384,7 +409,7 @@ export const ClusterVersionSetRequest: MessageFns<ClusterVersionSetRequest> = {
 };
 
 function createBaseClusterMemberAttrSetRequest(): ClusterMemberAttrSetRequest {
-  return { member_ID: 0n, member_attributes: undefined };
+  return { member_ID: 0n, member_attributes: undefined, server_version: "" };
 }
 
 export const ClusterMemberAttrSetRequest: MessageFns<ClusterMemberAttrSetRequest> = {
@@ -397,6 +422,9 @@ export const ClusterMemberAttrSetRequest: MessageFns<ClusterMemberAttrSetRequest
     }
     if (message.member_attributes !== undefined) {
       MemberAttributes.encode(message.member_attributes, writer.uint32(18).fork()).join();
+    }
+    if (message.server_version !== "") {
+      writer.uint32(16002).string(message.server_version);
     }
     return writer;
   },
@@ -428,6 +456,71 @@ export const ClusterMemberAttrSetRequest: MessageFns<ClusterMemberAttrSetRequest
             }
 
             message.member_attributes = MemberAttributes.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2000: {
+            if (tag !== 16002) {
+              break;
+            }
+
+            message.server_version = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDowngradeInfoSetRequest(): DowngradeInfoSetRequest {
+  return { enabled: false, ver: "" };
+}
+
+export const DowngradeInfoSetRequest: MessageFns<DowngradeInfoSetRequest> = {
+  encode(message: DowngradeInfoSetRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.enabled !== false) {
+      writer.uint32(8).bool(message.enabled);
+    }
+    if (message.ver !== "") {
+      writer.uint32(18).string(message.ver);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DowngradeInfoSetRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDowngradeInfoSetRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.enabled = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.ver = reader.string();
             continue;
           }
         }
