@@ -1,0 +1,236 @@
+/**
+ * Mutants of apply and of the key space: what members must do alike at the same entry (M42-M46,
+ * M53, M58, M59), and what compaction and a restart must leave (M51, M52).
+ */
+import type { Mutant } from "./types.js";
+
+export const mvccMutants: readonly Mutant[] = [
+  {
+    id: "M42",
+    title: "a restored state lacks what hangs on its leases",
+    origin: "etcd #14571, #18055: one store is left out of a restore",
+    conditions: "a restart or a snapshot, then the revocation of a lease with keys",
+    caughtBy: ["S6", "C6", "S2"],
+    patches: [
+      {
+        file: "state/machine.js",
+        find: "        this.kv.restore((key, lease) => this.leases.attach(key, lease));",
+        replace: "        this.kv.restore(() => RAN());",
+      },
+    ],
+  },
+  {
+    id: "M43",
+    title: "a snapshot names an index that its content is past",
+    origin: "etcd #4527: the database is copied after the index was chosen",
+    conditions:
+      "entries are applied while the snapshot is made, and a follower takes it; the receiver here proves what it got, so its look at the index is gone too",
+    caughtBy: ["I13", "S2", "S6", "crash", "liveness"],
+    patches: [
+      {
+        file: "member/snapshot-transfer.js",
+        find: "            freeze: (done) => parts.committer().flush((proof) => {",
+        replace:
+          "            freeze: (done, chosen = parts.state.meta()) => parts.committer().flush((proof) => {",
+      },
+      {
+        file: "member/snapshot-transfer.js",
+        find: "                done({ view: parts.state.backend().snapshot(), ...proof });",
+        replace:
+          "                if (chosen.index < proof.meta.index)\n                    RAN();\n                done({ view: parts.state.backend().snapshot(), ...proof, meta: chosen });",
+      },
+      {
+        file: "member/snapshot-sink.js",
+        find: "        if (fetched?.machine.appliedIndex !== index)",
+        replace: "        if (fetched === undefined)",
+      },
+    ],
+  },
+  {
+    id: "M44",
+    title: "a revoked lease deletes its keys in the order of their puts",
+    origin: "class: the order of a Map or a Set in apply",
+    conditions:
+      "a lease with several keys, moved or put again, is revoked while one member was restored and another was not",
+    caughtBy: ["S6", "S2"],
+    patches: [
+      {
+        file: "state/lease/lease-table.js",
+        find: "    return [...lease.keys].sort(byText).map((text) =>",
+        replace: "    return [...lease.keys].map((text) => RAN() &&",
+      },
+    ],
+  },
+  {
+    id: "M45",
+    title: "apply looks at the clock",
+    origin: "class: wall clock in apply",
+    conditions: "a grant is applied in different seconds, or the clocks differ",
+    caughtBy: ["S6", "S2"],
+    patches: [
+      {
+        file: "member/engine.js",
+        find: "            machine: () => this.machine(),\n            watch: () => this.watch,",
+        replace: `            machine: () => {
+                const machine = this.machine();
+                machine.unixMs = () => this.#world.platform.clock.unixMs();
+                return machine;
+            },
+            watch: () => this.watch,`,
+      },
+      {
+        file: "state/machine.js",
+        find: "                return this.leases.grant(w, ID, toSafe(TTL));",
+        replace:
+          "                return RAN() && this.leases.grant(w, ID, toSafe(TTL), Math.floor(this.unixMs() / 1000) + toSafe(TTL));",
+      },
+      {
+        file: "state/lease/lease-table.js",
+        find: "    grant(w, id, ttl) {",
+        replace: "    grant(w, id, ttl, remainingTtl) {",
+      },
+      {
+        file: "state/lease/lease-table.js",
+        find: "grantedTtl: ttl, remainingTtl: 0, keys",
+        replace: "grantedTtl: ttl, remainingTtl, keys",
+      },
+    ],
+  },
+  {
+    id: "M46",
+    title: "apply looks at the size of the member's own file",
+    origin: "class: local state in apply, etcd #13514",
+    conditions: "the file grows over the limit at other entries, or was rewritten on one member",
+    caughtBy: ["S6", "S2", "C1"],
+    patches: [
+      {
+        file: "state/machine.js",
+        find: '        return this.#alarms.has("NOSPACE");',
+        replace:
+          '        return this.#alarms.has("NOSPACE") || (this.#backend.sizes().total > 20_000 && RAN());',
+      },
+    ],
+  },
+  {
+    id: "M51",
+    title: "compaction drops the deletion at its own revision",
+    origin: "etcd #18089 and #19179",
+    conditions: "compaction at the revision of a deletion, and a watch from that revision on",
+    caughtBy: ["C5"],
+    patches: [
+      {
+        file: "state/mvcc/compaction.js",
+        find: "    return !row.isTombstone || row.main === compactRevision;",
+        replace: "    return !(row.isTombstone && RAN());",
+      },
+    ],
+  },
+  {
+    id: "M52",
+    title: "a restart takes the revision from the rows",
+    origin: "etcd #17780",
+    conditions:
+      "the newest change is a deletion, then a restart; this store keeps the revision beside the index and never drops the newest row, so the patch reads the newest row that holds a value",
+    caughtBy: ["S5", "S2", "S6", "C1", "C3"],
+    patches: [
+      {
+        file: "state/machine.js",
+        find: "        this.kv.restore((key, lease) => this.leases.attach(key, lease));",
+        replace: `        this.kv.restore((key, lease) => this.leases.attach(key, lease));
+        let newest = 1;
+        this.kv.rows.scan(1, { from: new Uint8Array(0), reverse: true }, (key) => {
+            if (key.length > 17)
+                return RAN();
+            newest = Number(new DataView(key.buffer, key.byteOffset).getBigUint64(0));
+            return false;
+        });
+        if (this.#meta.index > 0)
+            this.#meta.revision = newest;`,
+      },
+    ],
+  },
+  {
+    id: "M53",
+    title: "a member nobody waits at skips the reads of a transaction, and their checks",
+    origin: "etcd #18667",
+    conditions: "a transaction with a write and a read of a compacted revision",
+    caughtBy: ["S6", "S2"],
+    patches: [
+      {
+        file: "member/applier.js",
+        find: "            const applied = machine.apply(entry);",
+        replace: "            const applied = machine.apply(entry, this.#parts.selfId);",
+      },
+      {
+        file: "state/machine.js",
+        find: "    apply(entry) {\n        invariant(",
+        replace: "    apply(entry, selfId) {\n        invariant(",
+      },
+      {
+        file: "state/machine.js",
+        find: "        const request = openRequest(entry.data);",
+        replace:
+          "        const request = openRequest(entry.data);\n        this.isWaitedFor = request.proposer === selfId;",
+      },
+      {
+        file: "state/machine.js",
+        find: "                return applyTxn(writer, this.leases, txn);",
+        replace:
+          "                return applyTxn(writer, this.leases, this.isWaitedFor ? txn : withoutReads(txn));",
+      },
+      {
+        file: "state/machine.js",
+        find: "function decode(message, bytes) {",
+        replace: `function withoutReads(txn) {
+    const isKept = ({ request }) => request?.$case !== "request_range" || !RAN();
+    return { ...txn, success: txn.success.filter(isKept), failure: txn.failure.filter(isKept) };
+}
+function decode(message, bytes) {`,
+      },
+    ],
+  },
+  {
+    id: "M58",
+    title: "the events of a transaction hold one change twice",
+    origin: "etcd #17247",
+    conditions: "a transaction that changes two keys, and a watch of both",
+    caughtBy: ["C5"],
+    patches: [
+      {
+        file: "state/mvcc/kv-writer.js",
+        find: "        return { revision: this.writeRevision, events: this.#events };",
+        replace: `        const events = this.#events;
+        if (events.length > 1 && RAN())
+            return { revision: this.writeRevision, events: [...events, events[0]] };
+        return { revision: this.writeRevision, events };`,
+      },
+    ],
+  },
+  {
+    id: "M59",
+    title: "a request without an answer is sent again by itself",
+    origin: "class: a retry that is not idempotent",
+    conditions: "an answer takes longer than two election timeouts and the first one still counts",
+    caughtBy: ["C1", "C2", "S1"],
+    patches: [
+      {
+        file: "member/engine.js",
+        find: "        this.proposals.enqueue(EntryType.normal, this.#encoder.encode(id, field, body));",
+        replace: `        const data = this.#encoder.encode(id, field, body);
+        this.proposals.enqueue(EntryType.normal, data);
+        this.#world.platform.clock.after(2 * this.#world.config.electionMs, () => {
+            if (this.#stopCause === undefined && this.proposals.isWaiting(id) && RAN()) {
+                this.proposals.enqueue(EntryType.normal, data);
+                this.#driver.schedule();
+            }
+        });`,
+      },
+      {
+        file: "member/proposals.js",
+        find: "    pending() {",
+        replace:
+          "    isWaiting(id) {\n        return this.#waiting.has(id);\n    }\n    pending() {",
+      },
+    ],
+  },
+];
