@@ -39,6 +39,8 @@ const reads: readonly { readonly run: string; readonly input?: string }[] = [
     "get a/ --prefix --keys-only",
     "get a/ --prefix --print-value-only",
     "get a b --prefix",
+    "member list --hex -w json",
+    "member list --hex",
   ]
     .concat([
       "get",

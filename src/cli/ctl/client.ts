@@ -69,15 +69,22 @@ function failure(error: grpc.ServiceError): CtlError {
   return new CtlError(error.details);
 }
 
+export interface CtlTimeouts {
+  /** To connect. */
+  readonly dialMs: number;
+  /** Of one call, once connected. */
+  readonly commandMs: number;
+}
+
 export class CtlClient {
   readonly endpoints: readonly string[];
-  readonly #timeoutMs: number;
+  readonly #timeouts: CtlTimeouts;
   readonly #channels = new Map<string, grpc.Client>();
   #connected: Promise<grpc.Client> | undefined;
 
-  constructor(endpoints: readonly string[], timeoutMs: number) {
+  constructor(endpoints: readonly string[], timeouts: CtlTimeouts) {
     this.endpoints = endpoints;
-    this.#timeoutMs = timeoutMs;
+    this.#timeouts = timeouts;
   }
 
   #channel(endpoint: string): grpc.Client {
@@ -99,7 +106,7 @@ export class CtlClient {
   async #ready(endpoint: string): Promise<grpc.Client> {
     const channel = this.#channel(endpoint);
     await new Promise<void>((resolve, reject) => {
-      channel.waitForReady(Date.now() + this.#timeoutMs, (error) => {
+      channel.waitForReady(Date.now() + this.#timeouts.dialMs, (error) => {
         if (error === undefined) resolve();
         else reject(new ConnectionLost("context deadline exceeded"));
       });
@@ -133,7 +140,7 @@ export class CtlClient {
         (message: Q) => Buffer.from(request.encode(message).finish()),
         (bytes: Buffer) => response.decode(bytes),
         complete(request, fields),
-        { deadline: Date.now() + this.#timeoutMs },
+        { deadline: Date.now() + this.#timeouts.commandMs },
         (error, answer) => {
           if (error !== null) reject(failure(error));
           else resolve(answer as R);

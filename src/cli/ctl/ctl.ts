@@ -2,10 +2,10 @@
  * `lockstep ctl`: a client with etcdctl's commands, flags, output and exit codes. Finds the command
  * by its first one or two words; errors go to standard error as "Error: <text>".
  */
-import { CtlClient } from "./client.js";
+import { CtlClient, type CtlTimeouts } from "./client.js";
 import type { Command } from "./context.js";
 import { endpointCommands } from "./endpoint.js";
-import { CtlError, Exit, type FlagTable, parseDuration, parseFlags } from "./flags.js";
+import { CtlError, Exit, type Flags, type FlagTable, parseDuration, parseFlags } from "./flags.js";
 import { kvCommands } from "./kv.js";
 import { leaseCommands } from "./lease.js";
 import { maintenanceCommands } from "./maintenance.js";
@@ -28,7 +28,7 @@ const globalFlags: FlagTable = {
   "write-out": "simple",
   hex: false,
   "command-timeout": "5s",
-  "dial-timeout": "2s",
+  "dial-timeout": "",
   help: false,
 };
 
@@ -45,7 +45,8 @@ function globals(): FlagTable {
 function usage(): string {
   const names = Object.keys(commands).map((name) => `  ${name}\n`);
   return `Usage: lockstep ctl [flags] <command> [flags] [arguments]\n\nCommands:\n${names.join("")}
-Flags: --endpoints, -w simple|json|fields|table, --hex, --command-timeout, --dial-timeout
+Flags: --endpoints, -w simple|json|fields|table, --hex, --command-timeout,
+--dial-timeout (to connect; without it as long as the command may take)
 (or ETCDCTL_ENDPOINTS and so on in the environment)\n`;
 }
 
@@ -77,6 +78,14 @@ function findCommand(words: readonly string[]): { name: string; rest: string[] }
   return { name: "", rest };
 }
 
+/** Like etcdctl, it tries to connect for as long as the command may take, unless told otherwise. */
+function timeoutsOf(flags: Flags): CtlTimeouts {
+  const commandMs = parseDuration("command-timeout", flags.text("command-timeout"));
+  const dial = flags.text("dial-timeout");
+  const dialMs = dial === "" ? 0 : parseDuration("dial-timeout", dial);
+  return { commandMs, dialMs: dialMs === 0 ? commandMs : dialMs };
+}
+
 async function run(words: readonly string[]): Promise<number> {
   const { name, rest } = findCommand(words);
   const command = commands[name];
@@ -92,10 +101,7 @@ async function run(words: readonly string[]): Promise<number> {
   if (!["simple", "json", "fields", "table"].includes(format)) {
     throw new CtlError("unsupported output format", Exit.badFeature);
   }
-  const client = new CtlClient(
-    flags.text("endpoints").split(","),
-    parseDuration("command-timeout", flags.text("command-timeout")),
-  );
+  const client = new CtlClient(flags.text("endpoints").split(","), timeoutsOf(flags));
   try {
     return (await command.run({ args, after, flags, client, format, hex: flags.isOn("hex") })) ?? 0;
   } finally {

@@ -1,5 +1,5 @@
 /** member list, add, remove, update, promote. */
-import type { MemberAddResponse } from "../../wire/gen/rpc.js";
+import type { MemberAddResponse, MemberListResponse } from "../../wire/gen/rpc.js";
 import { methods } from "./client.js";
 import { type Command, type Context, headerFields, print, show } from "./context.js";
 import { CtlError, Exit, parseInteger } from "./flags.js";
@@ -20,7 +20,7 @@ async function memberList(context: Context): Promise<undefined> {
   ]);
   show(context, {
     simple: () => rows.map((row) => `${row.join(", ")}\n`).join(""),
-    json: () => message(answer),
+    json: () => (context.hex ? hexList(answer) : message(answer)),
     fields: () =>
       headerFields(answer.header) +
       answer.members
@@ -34,6 +34,27 @@ async function memberList(context: Context): Promise<undefined> {
         .join(""),
     table: () => table(["ID", "STATUS", "NAME", "PEER ADDRS", "CLIENT ADDRS", "IS LEARNER"], rows),
   });
+}
+
+/** etcdctl's list of its own for --hex: ids as text, other names and fields than the message. */
+function hexList({ header, members }: MemberListResponse): string {
+  return JSON.stringify({
+    header: {
+      cluster_id: id(header?.cluster_id ?? 0n),
+      member_id: id(header?.member_id ?? 0n),
+      raft_term: Number(header?.raft_term ?? 0n),
+    },
+    members: members.map((m) => ({
+      ID: id(m.ID),
+      name: m.name,
+      peerURLs: urlsOrNull(m.peerURLs),
+      clientURLS: urlsOrNull(m.clientURLs),
+    })),
+  });
+}
+
+function urlsOrNull(urls: readonly string[]): readonly string[] | null {
+  return urls.length === 0 ? null : urls;
 }
 
 function memberArg({ args }: Context): bigint {
