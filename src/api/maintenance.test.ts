@@ -151,6 +151,20 @@ describe("cluster service", () => {
 });
 
 describe("maintenance service", () => {
+  test("status tells of a downgrade in progress", () => {
+    const status = () => ({
+      ...{ version: "3.7.1", leader: 2n, raftIndex: 30, raftTerm: 4, appliedIndex: 29, dbSize: 1 },
+      ...{ dbSizeInUse: 1, isLearner: false, storageVersion: "3.6.0", quotaBytes: 1, errors: [] },
+      downgradeTarget: "3.6.0",
+    });
+    const { answer } = setUp({ status }).call("Maintenance/Status");
+    expect(StatusResponse.decode(answer ?? noBytes)).toMatchObject({
+      version: "3.7.1",
+      storageVersion: "3.6.0",
+      downgradeInfo: { enabled: true, targetVersion: "3.6.0" },
+    });
+  });
+
   test("status of a learner without a leader", () => {
     const { call } = setUp({ isLearner: () => true, leader: () => 0n });
     expect(StatusResponse.decode(call("Maintenance/Status").answer ?? noBytes)).toEqual({
@@ -204,7 +218,6 @@ describe("maintenance service", () => {
       moveLeader: (_to: bigint, done: (e: KvError) => void) => done(new KvError("notLeader")),
     });
     expect(refusing.call("Maintenance/MoveLeader", move).status).toMatchObject({ code: 9 });
-    expect(call("Maintenance/Downgrade").status).toMatchObject({ code: 12 });
   });
 });
 

@@ -1,5 +1,5 @@
 /** The Maintenance service: what an operator asks of one member, and alarms of the cluster. */
-import { Code, KvError } from "../base/errors.js";
+import { KvError } from "../base/errors.js";
 import { toSafe } from "../base/int64.js";
 import type { Method, StreamCall, UnaryCall } from "../grpc/call.js";
 import { type Member, RequestField } from "../member/types.js";
@@ -21,6 +21,7 @@ import {
   StatusResponse,
 } from "../wire/gen/rpc.js";
 import { admittedMethod, learnerRefusalOf } from "./admission.js";
+import { downgrade } from "./downgrade.js";
 import { sendSnapshot } from "./snapshot-stream.js";
 import { decodeFor, decodeOnStream, headerOf, statusOf } from "./status.js";
 
@@ -56,9 +57,7 @@ export function maintenanceMethods(member: Member, hash: Hash): Method[] {
       const answer = () => DefragmentResponse.encode(headless).finish();
       member.defragment((result) => finish(call, result, answer));
     }),
-    method("Downgrade", (_, call) => {
-      call.fail({ code: Code.unimplemented, message: "downgrading is not supported" });
-    }),
+    method("Downgrade", (message, call) => downgrade(member, message, call)),
     { path: `${service}Snapshot`, kind: "serverStream", handle: (c) => snapshot(member, hash, c) },
   ];
 }

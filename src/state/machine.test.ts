@@ -247,6 +247,58 @@ describe("alarms are state: every member refuses the same entries", () => {
   });
 });
 
+describe("versions", () => {
+  const says = (serverVersion: string): Command => ({
+    $case: "cluster_member_attr_set",
+    value: {
+      member_ID: firstMember,
+      member_attributes: { name: "a", client_urls: [] },
+      server_version: serverVersion,
+    },
+  });
+  const set = (ver: string): Command => ({ $case: "cluster_version_set", value: { ver } });
+  const downgrade = (enabled: boolean, ver = ""): Command => ({
+    $case: "downgrade_info_set",
+    value: { enabled, ver },
+  });
+
+  test("a version that the members do not allow changes nothing but the index", () => {
+    const { machine } = setUp();
+    applyCommand(machine, says("3.6.0"));
+    applyCommand(machine, set("3.6.0"));
+    const before = machine.digests();
+    expect(applyCommand(machine, set("3.7.0")).outcome).toEqual({ kind: "none" });
+    expect(machine.digests().buckets).toEqual(before.buckets);
+    expect(machine.cluster.clusterVersion()).toBe("3.6.0");
+  });
+
+  test("up, down and up again; a restart in between knows the same, digests match the rows", () => {
+    const { backend, machine } = setUp();
+    const story: (readonly [Command, string])[] = [
+      [says("3.7.0"), ""],
+      [set("3.6.0"), "3.6.0"],
+      [set("3.7.0"), "3.7.0"],
+      [downgrade(true, "3.6.0"), "3.6.0"],
+      [set("3.7.0"), "3.6.0"],
+      [downgrade(false), "3.6.0"],
+      [set("3.7.0"), "3.7.0"],
+    ];
+    for (const [command, version] of story) {
+      expect(reasonOf(applyCommand(machine, command))).toBeUndefined();
+      expect(machine.cluster.clusterVersion()).toBe(version);
+      const restored = reopen(backend);
+      expect(restored.cluster.clusterVersion()).toBe(version);
+      expect(restored.cluster.dueVersion()).toBe(machine.cluster.dueVersion());
+      expect(restored.cluster.downgradeTarget()).toBe(machine.cluster.downgradeTarget());
+      expect(scanDigests(backend, sha256)).toEqual(machine.digests().buckets);
+    }
+    expect(reasonOf(applyCommand(machine, downgrade(true, "3.5.0")))).toBe(
+      "invalidDowngradeTargetVersion",
+    );
+    expect(reasonOf(applyCommand(machine, downgrade(false)))).toBe("noInflightDowngrade");
+  });
+});
+
 describe("membership", () => {
   test("a learner joins, is promoted, reports itself, leaves with its alarms", () => {
     const { backend, machine } = setUp();

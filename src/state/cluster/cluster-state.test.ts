@@ -115,6 +115,139 @@ describe("cluster state", () => {
   });
 });
 
+describe("versions", () => {
+  const says = (cluster: ClusterState, rows: Rows, id: bigint, serverVersion: string) =>
+    cluster.setAttributes(rows, id, { name: `m${id}`, clientUrls: [], serverVersion });
+  const set = (cluster: ClusterState, rows: Rows, version: string): boolean => {
+    const { writes } = rows;
+    const { kind } = cluster.setVersion(rows, version);
+    expect(kind).toBe(rows.writes === writes ? "none" : "clusterVersion");
+    return kind === "clusterVersion";
+  };
+  const at = (version: string, ...members: string[]) => {
+    const found = setUp(members.map((_, place) => record(BigInt(place + 1))));
+    for (const [place, own] of members.entries()) {
+      says(found.cluster, found.rows, BigInt(place + 1), own);
+    }
+    expect(set(found.cluster, found.rows, version)).toBe(true);
+    return found;
+  };
+
+  test("the first may be any version; nothing that is none, nothing again", () => {
+    const { cluster, rows } = setUp([record(1n), record(2n)]);
+    expect(cluster.dueVersion()).toBeUndefined();
+    for (const text of ["", "new", "3"]) expect(set(cluster, rows, text)).toBe(false);
+    expect(cluster.clusterVersion()).toBe("");
+    expect(set(cluster, rows, "3.7.4")).toBe(true);
+    expect(cluster.clusterVersion()).toBe("3.7.0");
+    for (const text of ["3.7.0", "3.6.0", "3.8.0", "new"]) {
+      expect(set(cluster, rows, text)).toBe(false);
+    }
+  });
+
+  test("it rises by one minor, and only when the last member runs that", () => {
+    const { cluster, rows } = at("3.6.0", "3.7.0", "3.7.2", "3.6.0");
+    expect(set(cluster, rows, "3.7.0")).toBe(false);
+    says(cluster, rows, 3n, "3.7.0");
+    expect(cluster.dueVersion()).toBe("3.7.0");
+    for (const text of ["3.8.0", "3.5.0", "3.7", "3.7.2"]) {
+      expect(set(cluster, rows, text)).toBe(false);
+    }
+    expect(set(cluster, rows, "3.7.0")).toBe(true);
+    expect([cluster.clusterVersion(), cluster.dueVersion()]).toEqual(["3.7.0", undefined]);
+  });
+
+  test("a member that has not spoken, or no longer says its version, counts as the oldest", () => {
+    const { cluster, rows, change } = at("3.6.0", "3.7.0", "3.7.0");
+    expect(change(Type.ADD_LEARNER, 3n)).toBe("addLearner 3");
+    expect(set(cluster, rows, "3.7.0")).toBe(false);
+    change(Type.REMOVE, 3n);
+    expect(cluster.dueVersion()).toBe("3.7.0");
+    says(cluster, rows, 2n, "");
+    expect(cluster.member(2n)).toMatchObject({ name: "m2", serverVersion: undefined });
+    expect(set(cluster, rows, "3.7.0")).toBe(false);
+    says(cluster, rows, 2n, "3.7.1");
+    expect(set(cluster, rows, "3.7.0")).toBe(true);
+  });
+
+  test("rows: what members said, gone with them; restored, the same rules go on", () => {
+    const { cluster, rows, change } = at("3.6.0", "3.7.0", "3.6.3", "3.7.0");
+    const keys = () => rows.dump(Bucket.cluster).map((row) => Buffer.from(row, "hex").toString());
+    const textRow = (key: string) => keys().some((found) => found.startsWith(key));
+    expect(textRow("version/2")).toBe(true);
+    change(Type.REMOVE, 2n);
+    expect(textRow("version/2")).toBe(false);
+    expect(textRow("version/3")).toBe(true);
+    const restored = new ClusterState();
+    restored.restore(rows);
+    expect(restored.members()).toEqual(cluster.members());
+    expect(restored.dueVersion()).toBe("3.7.0");
+    // A data directory from before members said their version.
+    rows.delete(Bucket.cluster, Buffer.from("version/1"));
+    restored.restore(rows);
+    expect(restored.member(1n)?.serverVersion).toBeUndefined();
+    expect(restored.dueVersion()).toBeUndefined();
+  });
+
+  const refusal = (outcome: unknown): string | undefined =>
+    outcome instanceof KvError ? outcome.reason : undefined;
+
+  test("a downgrade lowers it by one at once and holds it there until it ends", () => {
+    const { cluster, rows } = at("3.7.0", "3.7.0", "3.7.1");
+    for (const target of ["3.5.0", "3.7.0", "3.8.0", "2.6.0", "3.6", "v3.6.0", "low"]) {
+      expect(refusal(cluster.beginDowngrade(rows, target))).toBe("invalidDowngradeTargetVersion");
+    }
+    expect(cluster.beginDowngrade(rows, "3.6.0")).toEqual({
+      kind: "clusterVersion",
+      version: "3.6.0",
+    });
+    expect(cluster.clusterVersion()).toBe("3.6.0");
+    expect(set(cluster, rows, "3.7.0")).toBe(false);
+    expect(cluster.isDowngradeComplete()).toBe(false);
+    const restored = new ClusterState();
+    restored.restore(rows);
+    expect([restored.downgradeTarget(), restored.dueVersion()]).toEqual(["3.6.0", undefined]);
+    says(cluster, rows, 1n, "3.6.0");
+    expect(cluster.isDowngradeComplete()).toBe(false);
+    says(cluster, rows, 2n, "3.6.8");
+    expect(cluster.isDowngradeComplete()).toBe(true);
+    expect(cluster.endDowngrade(rows)).toEqual({ kind: "none" });
+    expect([cluster.downgradeTarget(), cluster.clusterVersion()]).toEqual([undefined, "3.6.0"]);
+    const { writes } = rows;
+    expect(refusal(cluster.endDowngrade(rows))).toBe("noInflightDowngrade");
+    expect(rows.writes).toBe(writes);
+    restored.restore(rows);
+    expect(restored.downgradeTarget()).toBeUndefined();
+  });
+
+  test("a downgrade that was given up: the cluster rises again", () => {
+    const { cluster, rows } = at("3.7.0", "3.7.0", "3.7.0");
+    cluster.beginDowngrade(rows, "3.6.0");
+    cluster.endDowngrade(rows);
+    expect(cluster.dueVersion()).toBe("3.7.0");
+    expect(set(cluster, rows, "3.7.0")).toBe(true);
+  });
+
+  test("no downgrade without a version, below the oldest, twice, or under a member two above", () => {
+    const undecided = setUp([record(1n)]);
+    expect(refusal(undecided.cluster.beginDowngrade(undecided.rows, "3.6.0"))).toBe(
+      "clusterVersionUnavailable",
+    );
+    const oldest = at("3.6.0", "3.6.0");
+    expect(refusal(oldest.cluster.beginDowngrade(oldest.rows, "3.5.0"))).toBe(
+      "invalidDowngradeTargetVersion",
+    );
+    const mixed = at("3.7.0", "3.7.0", "3.8.0");
+    expect(refusal(mixed.cluster.beginDowngrade(mixed.rows, "3.6.0"))).toBe(
+      "invalidDowngradeTargetVersion",
+    );
+    const twice = at("3.8.0", "3.8.0");
+    twice.cluster.beginDowngrade(twice.rows, "3.7.0");
+    says(twice.cluster, twice.rows, 1n, "3.7.0");
+    expect(refusal(twice.cluster.beginDowngrade(twice.rows, "3.6.0"))).toBe("downgradeInProcess");
+  });
+});
+
 describe("ids", () => {
   // Observed on a real etcd started with these settings.
   test("a single member with the default token", () => {

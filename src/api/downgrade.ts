@@ -1,0 +1,87 @@
+/**
+ * Maintenance/Downgrade as etcd 3.6: VALIDATE asks whether the cluster may go one minor down,
+ * ENABLE does it, CANCEL ends it. The state machine decides when the entry is applied; what is
+ * checked before only spares the log a request that it would refuse.
+ */
+import { Code, KvError } from "../base/errors.js";
+import type { UnaryCall } from "../grpc/call.js";
+import { type Member, RequestField } from "../member/types.js";
+import { parseVersion, versionText } from "../state/cluster/version.js";
+import { DowngradeInfoSetRequest } from "../wire/gen/internal.js";
+import {
+  DowngradeRequest_DowngradeAction as Action,
+  DowngradeRequest,
+  DowngradeResponse,
+} from "../wire/gen/rpc.js";
+import { decodeFor, headerOf, statusOf } from "./status.js";
+
+export function downgrade(member: Member, message: Uint8Array, call: UnaryCall): void {
+  const request = decodeFor(call, DowngradeRequest, message);
+  if (request === undefined) return;
+  switch (request.action) {
+    case Action.VALIDATE:
+      validate(member, request.version, call, () => answer(member, call, versionOf(member)));
+      return;
+    case Action.ENABLE:
+      validate(member, request.version, call, (target) => {
+        const before = versionOf(member);
+        propose(member, { enabled: true, ver: target }, (error) => {
+          if (error !== undefined) call.fail(statusOf(error));
+          else answer(member, call, before);
+        });
+      });
+      return;
+    case Action.CANCEL:
+      propose(member, { enabled: false, ver: "" }, (error) => {
+        // As etcd: that there is nothing to cancel is no error.
+        if (error === undefined || error.reason === "noInflightDowngrade") {
+          answer(member, call, versionOf(member));
+        } else call.fail(statusOf(error));
+      });
+      return;
+    default:
+      call.fail({ code: Code.unknown, message: "etcdserver: unknown method" });
+  }
+}
+
+function validate(
+  member: Member,
+  version: string,
+  call: UnaryCall,
+  done: (target: string) => void,
+): void {
+  const parsed = parseVersion(version);
+  if (parsed === undefined) {
+    call.fail(statusOf(new KvError("wrongDowngradeVersionFormat")));
+    return;
+  }
+  const target = versionText(parsed);
+  member.readBarrier((error) => {
+    const refusal = error ?? member.machine.cluster.downgradeRefusal(target);
+    if (refusal !== undefined) call.fail(statusOf(refusal));
+    else done(target);
+  });
+}
+
+function propose(
+  member: Member,
+  info: DowngradeInfoSetRequest,
+  done: (error: KvError | undefined) => void,
+): void {
+  const body = DowngradeInfoSetRequest.encode(info).finish();
+  const request = { field: RequestField.downgradeInfoSet, body, growthBytes: 0 };
+  member.propose(request, (applied) => {
+    const outcome = applied instanceof KvError ? applied : applied.outcome;
+    done(outcome instanceof KvError ? outcome : undefined);
+  });
+}
+
+/** Of the cluster, in the form "3.6" that etcd answers with. */
+function versionOf(member: Member): string {
+  const version = parseVersion(member.machine.cluster.clusterVersion());
+  return version === undefined ? "" : `${version.major}.${version.minor}`;
+}
+
+function answer(member: Member, call: UnaryCall, version: string): void {
+  call.respond(DowngradeResponse.encode({ header: headerOf(member), version }).finish());
+}
