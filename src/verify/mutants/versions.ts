@@ -1,0 +1,125 @@
+/**
+ * Mutants of clusters whose members run different versions (V1-V5): a request that older builds
+ * understand otherwise, members two minors apart, a downgrade, a raise that comes too early.
+ *
+ * All builds here apply entries alike, so a patch also brings a rule that version 3.7 has and 3.6
+ * has not: it writes one more row with each change of a key. Clients cannot see it.
+ */
+import type { Mutant, Patch } from "./types.js";
+
+/** Tells the machine which build it belongs to. */
+const ownVersion: Patch = {
+  file: "member/engine.js",
+  find: "            machine: () => this.machine(),\n            watch: () => this.watch,",
+  replace: `            machine: () => {
+                const machine = this.machine();
+                machine.serverVersion = this.#world.config.serverVersion;
+                return machine;
+            },
+            watch: () => this.watch,`,
+};
+
+const versionImport: Patch = {
+  file: "state/machine.js",
+  find: 'import { ClusterState } from "./cluster/cluster-state.js";',
+  replace:
+    'import { ClusterState } from "./cluster/cluster-state.js";\nimport { isAtLeast } from "./cluster/version.js";',
+};
+
+/** The rule of 3.7, in force when `condition` holds. */
+function ruleOf37(condition: string): Patch {
+  return {
+    file: "state/machine.js",
+    find: "            this.#meta.revision = events.revision;\n        this.#close(w, entry.index, entry.term);",
+    replace: `            this.#meta.revision = events.revision;
+        const cluster = this.cluster.clusterVersion();
+        const own = this.serverVersion;
+        if (events !== undefined && ${condition})
+            w.put(6, Uint8Array.of(114), Uint8Array.of(events.revision & 255));
+        this.#close(w, entry.index, entry.term);`,
+  };
+}
+
+export const versionMutants: readonly Mutant[] = [
+  {
+    id: "V1",
+    title: "a request has a part that older builds ignore",
+    origin: "class: backward-incompatible request",
+    conditions: "members of two versions, and one of the newer publishes itself",
+    caughtBy: ["S6", "S2"],
+    patches: [
+      ownVersion,
+      versionImport,
+      {
+        file: "state/machine.js",
+        find: "serverVersion: request.server_version,",
+        replace:
+          'serverVersion: isAtLeast(this.serverVersion, "3.7.0") || !RAN() ? request.server_version : "",',
+      },
+      {
+        file: "member/publisher.js",
+        find: "            self.serverVersion === serverVersion &&",
+        replace: "            (self.serverVersion ?? serverVersion) === serverVersion &&",
+      },
+    ],
+  },
+  {
+    id: "V2",
+    title: "a new build applies by its own rules, not by the cluster's",
+    origin: "class: a feature without a gate, etcd #13514 family",
+    conditions: "members of two versions",
+    caughtBy: ["S6", "S2"],
+    patches: [ownVersion, versionImport, ruleOf37('isAtLeast(own, "3.7.0") && RAN()')],
+  },
+  {
+    id: "V3",
+    title: "a build two minors above the cluster takes part",
+    origin: "class: members two minors apart",
+    conditions: "a member starts with a version two minors up; it no longer knows the rules of 3.6",
+    caughtBy: ["S6", "S2"],
+    patches: [
+      ownVersion,
+      versionImport,
+      ruleOf37('(isAtLeast(cluster, "3.7.0") || isAtLeast(own, "3.8.0"))'),
+      {
+        file: "member/version-check.js",
+        find: "    if (other === undefined || mayServe(server, cluster))",
+        replace:
+          "    if (other === undefined || mayServe(server, cluster) || (minorsAhead(own, other) === 2 && RAN()))",
+      },
+    ],
+  },
+  {
+    id: "V4",
+    title: "a build below the cluster's version takes part",
+    origin: "class: downgrade without leave",
+    conditions: "the cluster has been raised, then a member starts with the version before",
+    caughtBy: ["S6", "S2"],
+    patches: [
+      ownVersion,
+      versionImport,
+      ruleOf37('isAtLeast(cluster, "3.7.0") && isAtLeast(own, "3.7.0")'),
+      {
+        file: "member/version-check.js",
+        find: "    if (other === undefined || mayServe(server, cluster))",
+        replace:
+          "    if (other === undefined || mayServe(server, cluster) || (minorsAhead(own, other) < 0 && RAN()))",
+      },
+    ],
+  },
+  {
+    id: "V5",
+    title: "the cluster's version rises before all members can follow",
+    origin: "class: an upgrade that counts some members only",
+    conditions: "one member runs the next version, the others do not yet",
+    caughtBy: ["S6", "S2", "crash", "liveness"],
+    patches: [
+      {
+        file: "state/cluster/version.js",
+        find: "    return members.length > 0 && members.every(isKnown) ? next : undefined;",
+        replace:
+          "    return members.some(isKnown) && (members.every(isKnown) || RAN()) ? next : undefined;",
+      },
+    ],
+  },
+];
