@@ -2,6 +2,8 @@
 
 import { httpHandler } from "./api/http-handler.js";
 import { allMethods } from "./api/services.js";
+import { DamageError } from "./base/errors.js";
+import { InvariantViolation } from "./base/invariant.js";
 import type { ServerConfig } from "./config/server-config.js";
 import type { Server } from "./grpc/call.js";
 import { CallCounters } from "./grpc/call-counters.js";
@@ -80,6 +82,7 @@ async function listenForClients(
       member,
       moreMetrics: () => [...rpcMetrics(counters.all()), ...processMetrics()],
     }),
+    onError: (error: unknown) => requestFailed(error, member, log),
     maxReceiveBytes: member.limits.requestBytesMax + receiveOverheadBytes,
     log,
   };
@@ -102,4 +105,10 @@ async function listenForClients(
     await metrics.close(0);
     throw error;
   }
+}
+
+/** A bug costs one call; on damage or a broken invariant nothing here is to be trusted any more. */
+function requestFailed(error: unknown, member: RunningMember, log: Platform["log"]): void {
+  if (error instanceof DamageError || error instanceof InvariantViolation) member.fail(error);
+  else log("error", "a request failed on an internal error", { error: String(error) });
 }

@@ -124,7 +124,7 @@ export class Engine {
 
   /** Begins to take part. Call once, after the network was told to deliver here. */
   start(): void {
-    this.#booted.wal.onFailure((error) => this.#fail(error));
+    this.#booted.wal.onFailure((error) => this.fail(error));
     this.#links.sync();
     this.#tick();
     this.#driver.schedule();
@@ -168,6 +168,11 @@ export class Engine {
   onStopped(fn: (cause: StopCause) => void): void {
     if (this.#stopCause !== undefined) fn(this.#stopCause);
     else this.#onStopped.push(fn);
+  }
+
+  /** Stops for good: the disk failed, or what was read is damaged or breaks an invariant. */
+  fail(error: Error): void {
+    this.#halt({ removed: false, error });
   }
 
   isStopping(): boolean {
@@ -219,7 +224,7 @@ export class Engine {
     this.committer.flush(() => {
       this.state.compactFile((error) => {
         if (error !== undefined) {
-          this.#fail(error);
+          this.fail(error);
           return;
         }
         this.committer.replaced();
@@ -307,8 +312,12 @@ export class Engine {
     const { clock } = this.#world.platform;
     clock.defer(() => {
       this.#isCatchingUp = false;
-      if (this.#stopCause === undefined && this.watch.catchUp())
-        clock.after(0, this.#catchUpWatchers);
+      if (this.#stopCause !== undefined) return;
+      try {
+        if (this.watch.catchUp()) clock.after(0, this.#catchUpWatchers);
+      } catch (error) {
+        this.fail(error as Error);
+      }
     });
   };
 
@@ -379,10 +388,6 @@ export class Engine {
     else close();
   }
 
-  #fail(error: Error): void {
-    this.#halt({ removed: false, error });
-  }
-
   #installSnapshot(index: number, done: () => void): void {
     const fetched = this.transfer.sink.take(index);
     if (fetched === undefined)
@@ -395,7 +400,7 @@ export class Engine {
     const version = this.machine().cluster.clusterVersion();
     const refusal = versionRefusal(this.#world.config.serverVersion, version);
     if (refusal === undefined) done();
-    else this.#fail(refusal);
+    else this.fail(refusal);
   }
 
   #createRaft(): RaftNode {
@@ -447,7 +452,7 @@ export class Engine {
       canReachLeader: () => this.#canReachLeader(),
       softStateChanged: (state) => this.#softStateChanged(state),
       installSnapshot: (index, done) => this.#installSnapshot(index, done),
-      failed: (error) => this.#fail(error),
+      failed: (error) => this.fail(error),
     });
   }
 
@@ -464,7 +469,7 @@ export class Engine {
       batchLimit: config.backendBatchLimit,
       snapshotCount: config.snapshotCount,
       catchupEntries: config.snapshotCatchupEntries,
-      failed: (error) => this.#fail(error),
+      failed: (error) => this.fail(error),
     });
   }
 

@@ -14,15 +14,21 @@ import type { Done } from "./types.js";
 const rowsPerTurn = 5_000;
 const chunkBytes = 512 * 1024;
 
-/** Runs a job in pieces; the error of a piece is the answer. */
-export function runJob<T>(clock: Clock, job: Job<T>, done: Done<T>): void {
+export interface JobEnd<T> {
+  readonly done: Done<T>;
+  /** What the job read is damaged: there is no answer, and the member cannot go on. */
+  failed(error: Error): void;
+}
+
+/** Runs a job in pieces; a KvError of a piece is the answer. */
+export function runJob<T>(clock: Clock, job: Job<T>, { done, failed }: JobEnd<T>): void {
   const step = (): void => {
     let result: T | undefined;
     try {
       result = job.step(rowsPerTurn);
     } catch (error) {
-      if (!(error instanceof KvError)) throw error;
-      done(error);
+      if (error instanceof KvError) done(error);
+      else failed(error as Error);
       return;
     }
     if (result === undefined) clock.defer(step);
@@ -35,7 +41,7 @@ export function hashKv(
   clock: Clock,
   kv: KvReader,
   revision: number,
-  done: Done<HashKv & { readonly currentRevision: number }>,
+  { done, failed }: JobEnd<HashKv & { readonly currentRevision: number }>,
 ): void {
   let job: Job<HashKv>;
   try {
@@ -45,8 +51,10 @@ export function hashKv(
     done(error);
     return;
   }
-  runJob(clock, job, (result) => {
-    done(result instanceof KvError ? result : { ...result, currentRevision: kv.revision() });
+  runJob(clock, job, {
+    done: (result) =>
+      done(result instanceof KvError ? result : { ...result, currentRevision: kv.revision() }),
+    failed,
   });
 }
 

@@ -215,15 +215,19 @@ export class RunningMember implements Member {
   }
 
   hashKv(revision: number, done: Done<HashKv & { readonly currentRevision: number }>): void {
-    hashKv(this.#world.platform.clock, this.machine.kv, revision, done);
+    const failed = (error: Error): void => this.fail(error);
+    hashKv(this.#world.platform.clock, this.machine.kv, revision, { done, failed });
   }
 
   hash(done: Done<number>): void {
     this.engine.committer.flush(() => {
       const view = this.engine.state.backend().snapshot();
-      runJob(this.#world.platform.clock, hashAll(view), (result) => {
-        view.close();
-        done(result);
+      runJob(this.#world.platform.clock, hashAll(view), {
+        done: (result) => {
+          view.close();
+          done(result);
+        },
+        failed: (error) => this.fail(error),
       });
     });
   }
@@ -265,6 +269,11 @@ export class RunningMember implements Member {
 
   stop(done: () => void): void {
     this.engine.stop(done);
+  }
+
+  /** For errors found above the member; `onStopped` tells them. After a stop it does nothing. */
+  fail(error: Error): void {
+    this.engine.fail(error);
   }
 
   #progressed(): void {
