@@ -1,0 +1,103 @@
+/**
+ * The law, checked on one image of the disk: the content at index i is fold(log[1..i]). A broken
+ * image is classified by where its content really stands, and replayed as a restart would do, to
+ * tell whether the damage heals or stays.
+ */
+import {
+  contentOf,
+  indexRow,
+  type LogEntry,
+  localPrefix,
+  type Rows,
+  replay,
+  type Value,
+} from "./log-entry.js";
+import { indexOf } from "./store.js";
+
+export type Kind =
+  /** The content is newer than the index: entries are applied twice. */
+  | "index too small"
+  /** The content is older than the index: entries are lost. */
+  | "index too large"
+  /** The content is that of no index: a part of an entry. */
+  | "part of an entry"
+  /** The log that the index asks for is gone: the member cannot start. */
+  | "index below the log";
+
+export interface Finding {
+  readonly kind: Kind;
+  /** The index that the image claims. */
+  readonly index: number;
+  /** The index whose content it has; undefined: of none. */
+  readonly contentIndex: number | undefined;
+  /** True: a restart does not repair it. */
+  readonly isHarmful: boolean;
+  /** The replicated rows that differ from the other members' after the restart. */
+  readonly differences: readonly Difference[];
+  /** The broken image itself. */
+  readonly image: Rows;
+}
+
+export interface Difference {
+  readonly row: string;
+  readonly here: Value | undefined;
+  readonly elsewhere: Value | undefined;
+}
+
+export class Law {
+  readonly #log: readonly LogEntry[];
+  readonly #folds: Map<string, Value>[] = [];
+  readonly #contents: string[] = [];
+
+  constructor(log: readonly LogEntry[]) {
+    this.#log = log;
+    const rows = new Map<string, Value>();
+    for (let index = 0; index <= log.length; index++) {
+      if (index > 0) replay(log, rows, { from: index - 1, to: index });
+      this.#folds.push(new Map(rows));
+      this.#contents.push(contentOf(rows));
+    }
+  }
+
+  /** `snapshotIndex`: the log up to and with it is gone. */
+  check(image: Rows, snapshotIndex: number): Finding | undefined {
+    const index = indexOf(image);
+    const content = contentOf(image);
+    const isBelowLog = index < snapshotIndex;
+    if (content === this.#contents[index] && !isBelowLog) return undefined;
+    const contentIndex = this.#nearest(content, index);
+    const restarted = new Map(image);
+    replay(this.#log, restarted, { from: index, to: this.#log.length });
+    const differences = this.#differences(restarted);
+    return {
+      kind: isBelowLog ? "index below the log" : kindOf(index, contentIndex),
+      index,
+      contentIndex,
+      isHarmful: isBelowLog || differences.length > 0,
+      differences,
+      image,
+    };
+  }
+
+  #nearest(content: string, index: number): number | undefined {
+    for (let distance = 0; distance < this.#contents.length; distance++) {
+      if (this.#contents[index + distance] === content) return index + distance;
+      if (this.#contents[index - distance] === content) return index - distance;
+    }
+    return undefined;
+  }
+
+  #differences(restarted: Rows): Difference[] {
+    const right = this.#folds[this.#log.length] as Rows;
+    const names = [...new Set([...right.keys(), ...restarted.keys()])].sort();
+    return names
+      .filter((name) => name !== indexRow && !name.startsWith(localPrefix))
+      .filter((name) => right.get(name) !== restarted.get(name))
+      .map((row) => ({ row, here: restarted.get(row), elsewhere: right.get(row) }));
+  }
+}
+
+function kindOf(index: number, contentIndex: number | undefined): Kind {
+  if (contentIndex === undefined) return "part of an entry";
+  return contentIndex > index ? "index too small" : "index too large";
+}

@@ -1,0 +1,65 @@
+/**
+ * One life of a modelled member, from a start to a crash: its disk, the variables that hold the
+ * index in memory, and counters. Everything an actor may touch is here.
+ */
+import { indexRow, type LogEntry, type Row } from "./log-entry.js";
+import type { ActorName, Plan } from "./plan.js";
+import { type BoltStore, indexOf, type UnitStore } from "./store.js";
+
+/** What the design costs, summed over lives. */
+export interface Counters {
+  entries: number;
+  /** Sections between lock and unlock that the apply loop opened. */
+  sections: number;
+  /** Times that the row with the index was written. */
+  indexWrites: number;
+  commits: number;
+}
+
+export interface MemberModel<S extends BoltStore | UnitStore = BoltStore | UnitStore> {
+  readonly plan: Plan;
+  readonly store: S;
+  readonly counters: Counters;
+  /** The index that the hook writes. */
+  memoryIndex: number;
+  /** `final` alone: the entry being applied, not yet shown to the hook. */
+  applyingIndex: number;
+  /** A configuration that waits for the hook. */
+  confState: Row | undefined;
+  applied: number;
+  /** The log up to here is gone; durable in the log's own files. */
+  snapshotIndex: number;
+}
+
+export type BoltMember = MemberModel<BoltStore>;
+export type UnitMember = MemberModel<UnitStore>;
+
+export function entryAt(plan: Plan, index: number): LogEntry {
+  return plan.log[index - 1] as LogEntry;
+}
+
+/** A member that starts from what `store` holds. */
+export function startModel<S extends BoltStore | UnitStore>(
+  plan: Plan,
+  store: S,
+  before: { readonly counters: Counters; readonly snapshotIndex: number },
+): MemberModel<S> {
+  const index = indexOf(store.rows);
+  return {
+    plan,
+    store,
+    counters: before.counters,
+    memoryIndex: index,
+    applyingIndex: index,
+    confState: undefined,
+    applied: index,
+    snapshotIndex: before.snapshotIndex,
+  };
+}
+
+/** Writes `index` into the open transaction; the caller holds the mutex. */
+export function putIndex(member: BoltMember, holder: ActorName, index: number): void {
+  if (indexOf(member.store.rows) === index) return;
+  member.store.put(holder, [[indexRow, index]]);
+  member.counters.indexWrites++;
+}

@@ -1,0 +1,163 @@
+/**
+ * Makes a failing plan small while it fails in the same way: the same kind of finding of the same
+ * severity, not the same index or rows. Deterministic: passes in a fixed order until none helps.
+ *
+ * Smaller means, in this order of passes: fewer actors, fewer entries, plainer entries and limits,
+ * fewer choices; and last what reads better: the ticker in the place of a rare committer, and the
+ * apply loop's steps before those of others where the order does not matter.
+ */
+import type { Finding, Kind } from "./law.js";
+import type { LogEntry } from "./log-entry.js";
+import { type Choice, never, type Plan } from "./plan.js";
+import { type RunResult, runPlan, type Severity } from "./run.js";
+
+export interface Failure {
+  readonly plan: Plan;
+  readonly severity: Severity;
+  readonly kind: Kind;
+}
+
+export interface Shrunk {
+  readonly plan: Plan;
+  /** Its choices and the crash at the end. */
+  readonly events: number;
+  /** Plans that were tried. */
+  readonly runs: number;
+}
+
+export function findingOf(result: RunResult, severity: Severity): Finding | undefined {
+  return severity === "law" ? result.law : result.harm;
+}
+
+export function shrink(failure: Failure): Shrunk {
+  const shrinker = new Shrinker(failure);
+  const plan = shrinker.shrink();
+  return { plan, events: plan.choices.length + 1, runs: shrinker.runs };
+}
+
+const rareActors: readonly Choice[] = ["crash", "defrag", "backup", "worker"];
+/** No actor has more steps in one cycle. */
+const cycleMax = 8;
+const letters = "abcdefghijklmnopqrstuvwxyz";
+
+class Shrinker {
+  runs = 0;
+  readonly #failure: Failure;
+  #plan: Plan;
+
+  constructor(failure: Failure) {
+    this.#failure = failure;
+    this.#plan = failure.plan;
+  }
+
+  shrink(): Plan {
+    this.#accept(this.#plan);
+    let before = "";
+    while (before !== JSON.stringify(this.#plan)) {
+      before = JSON.stringify(this.#plan);
+      this.#dropActors();
+      this.#dropEntries();
+      this.#plainLimits();
+      this.#plainEntries();
+      this.#dropChoices();
+      this.#knownCommitter();
+      this.#applyFirst();
+    }
+    return this.#plan;
+  }
+
+  /** Keeps `plan`, cut after its finding and without skipped choices, if it fails the same way. */
+  #accept(plan: Plan): boolean {
+    this.runs++;
+    const { severity, kind } = this.#failure;
+    const result = runPlan(plan, { until: severity });
+    if (findingOf(result, severity)?.kind !== kind) return false;
+    this.#plan = { ...plan, choices: result.choices };
+    return true;
+  }
+
+  #dropActors(): void {
+    for (const actor of rareActors) {
+      const choices = this.#plan.choices.filter((choice) => choice !== actor);
+      if (choices.length < this.#plan.choices.length) this.#accept({ ...this.#plan, choices });
+    }
+  }
+
+  /** Each entry with the steps that worked for it; from the end, where most are not needed. */
+  #dropEntries(): void {
+    for (let index = this.#plan.log.length; index >= 1; index--) {
+      const { events } = runPlan(this.#plan, { until: this.#failure.severity, isTraced: true });
+      const choices = this.#plan.choices.filter((_, place) => events[place]?.entry !== index);
+      const log = this.#plan.log.filter((_, place) => place !== index - 1);
+      if (this.#accept({ ...this.#plan, log, choices })) continue;
+      // The snapshot has to stand behind the same entry as before.
+      const snapshotEvery = this.#plan.snapshotEvery - 1;
+      if (snapshotEvery < 1) continue;
+      this.#accept({ ...this.#plan, log, choices, snapshotEvery });
+    }
+  }
+
+  #plainLimits(): void {
+    if (this.#plan.batchLimit !== never) this.#accept({ ...this.#plan, batchLimit: never });
+    if (this.#plan.snapshotEvery !== never) this.#accept({ ...this.#plan, snapshotEvery: never });
+    if (this.#plan.snapshotEvery === never) return;
+    for (let every = 1; every < this.#plan.snapshotEvery; every++) {
+      if (this.#accept({ ...this.#plan, snapshotEvery: every })) return;
+    }
+  }
+
+  /** Puts of a, b, c; what cannot be a put gets the smallest numbers. */
+  #plainEntries(): void {
+    for (let place = 0; place < this.#plan.log.length; place++) {
+      const old = JSON.stringify(this.#plan.log[place]);
+      for (const entry of plainer(this.#plan.log[place] as LogEntry, place)) {
+        if (JSON.stringify(entry) === old) break;
+        const log = this.#plan.log.with(place, entry);
+        if (this.#accept({ ...this.#plan, log })) break;
+      }
+    }
+  }
+
+  /** Large pieces first: a cycle of steps can often only go as a whole. */
+  #dropChoices(): void {
+    let size = this.#plan.choices.length >> 1;
+    while (size >= 1) {
+      let start = 0;
+      while (start < this.#plan.choices.length) {
+        const choices = this.#plan.choices.toSpliced(start, size);
+        if (!this.#accept({ ...this.#plan, choices })) start += Math.max(1, size >> 1);
+      }
+      size = size > cycleMax ? size >> 1 : size - 1;
+    }
+  }
+
+  #knownCommitter(): void {
+    for (const actor of ["backup", "worker", "defrag"] as const) {
+      if (!this.#plan.choices.includes(actor)) continue;
+      const choices = this.#plan.choices.map((choice) => (choice === actor ? "ticker" : choice));
+      this.#accept({ ...this.#plan, choices });
+    }
+  }
+
+  /** Bubbles the apply loop's steps forward. */
+  #applyFirst(): void {
+    for (let place = 1; place < this.#plan.choices.length; place++) {
+      for (let at = place; at > 0 && at < this.#plan.choices.length; at--) {
+        const { choices } = this.#plan;
+        if (choices[at] !== "apply" || choices[at - 1] === "apply") break;
+        const swapped = choices.with(at - 1, "apply").with(at, choices[at - 1] as Choice);
+        if (!this.#accept({ ...this.#plan, choices: swapped })) break;
+      }
+    }
+  }
+}
+
+function plainer(entry: LogEntry, place: number): readonly LogEntry[] {
+  const put: LogEntry = { kind: "put", key: letters[place % letters.length] as string };
+  if (entry.kind === "leaseGrant") return [put, { ...entry, lease: 1 }];
+  if (entry.kind === "leaseCheckpoint" && entry.leases.length > 1) {
+    return [put, { ...entry, leases: [1, 2], left: 10 }];
+  }
+  if (entry.kind === "confChange" || entry.kind === "alarm") return [put, { ...entry, member: 1 }];
+  return [put];
+}

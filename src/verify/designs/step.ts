@@ -1,0 +1,40 @@
+/**
+ * Actors as explicit step machines. An actor is a generator of steps; between two of its steps any
+ * other actor may run, inside a step none can. What a step does is in `run` alone: the code
+ * between two yields must change nothing that others see.
+ */
+import type { ActorName } from "./plan.js";
+
+export interface Step {
+  /** What the diagram prints; asked after the step has run. */
+  text(): string;
+  /** False while the actor has to wait, for example for the mutex. */
+  isReady(): boolean;
+  run(): void;
+  /** The entry that this step works for; the steps of other actors have none. */
+  readonly entry?: number;
+}
+
+export type Steps = Generator<Step, void, void>;
+
+export interface Actor {
+  readonly name: ActorName;
+  readonly steps: Steps;
+}
+
+const always = (): boolean => true;
+
+/** A step with a fixed text that never waits. */
+export function step(text: string, run: () => void): Step {
+  return { text: () => text, isReady: always, run };
+}
+
+/** A step that waits until `isReady`. */
+export function stepWhen(text: string, isReady: () => boolean, run: () => void): Step {
+  return { text: () => text, isReady, run };
+}
+
+/** Names the entry on every step of `steps`. */
+export function* forEntry(entry: number, steps: Steps): Steps {
+  for (const each of steps) yield { ...each, entry };
+}
