@@ -20,11 +20,13 @@ import { errorOf } from "./applier.js";
 import { createLessor, type Lessor, minTtlSeconds } from "./lessor.js";
 import { PeerMethod } from "./peer-codec.js";
 import type { Peers } from "./peers.js";
-import { type Done, RequestField } from "./types.js";
+import { type Done, type Proposal, RequestField } from "./types.js";
 
 const expiryCheckMs = 500;
 /** No leader just now: look again, until the request's time is over. */
 const leaderRetryMs = 50;
+/** What a lease counts against the space quota, as in etcd. */
+const grantGrowthBytes = 64;
 
 export interface TimeToLive {
   readonly ttl: number;
@@ -41,7 +43,7 @@ export interface LeaseDriverParts {
   leases(): LeaseReader;
   leader(): bigint;
   isLeader(): boolean;
-  propose(field: RequestField, body: Uint8Array, done: Done<Applied>): void;
+  propose(request: Proposal, done: Done<Applied>): void;
   request(to: bigint, method: PeerMethod, body: Uint8Array, done: Done<Uint8Array>): void;
 }
 
@@ -87,7 +89,7 @@ export class LeaseDriver {
     for (const id of this.#lessor.expired()) {
       this.expired++;
       const body = LeaseRevokeRequest.encode({ ID: id }).finish();
-      this.#parts.propose(RequestField.leaseRevoke, body, () => {});
+      this.#parts.propose({ field: RequestField.leaseRevoke, body, growthBytes: 0 }, () => {});
     }
     const checkpoints = this.#lessor.checkpointsDue();
     if (checkpoints.length === 0) return;
@@ -97,7 +99,7 @@ export class LeaseDriver {
         remaining_TTL: BigInt(lease.remainingTtl),
       })),
     }).finish();
-    this.#parts.propose(RequestField.leaseCheckpoint, body, () => {});
+    this.#parts.propose({ field: RequestField.leaseCheckpoint, body, growthBytes: 0 }, () => {});
   }
 
   grant(
@@ -111,7 +113,8 @@ export class LeaseDriver {
     );
     const id = wantedId === 0n ? this.#freshId() : wantedId;
     const body = LeaseGrantRequest.encode({ ID: id, TTL: BigInt(ttl) }).finish();
-    this.#parts.propose(RequestField.leaseGrant, body, (applied) => {
+    const request = { field: RequestField.leaseGrant, body, growthBytes: grantGrowthBytes };
+    this.#parts.propose(request, (applied) => {
       if (applied instanceof KvError) done(applied);
       else if (applied.outcome instanceof KvError || applied.outcome.kind !== "leaseGrant") {
         done(errorOf(applied) ?? new KvError("stopped"));

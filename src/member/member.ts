@@ -23,6 +23,7 @@ import {
   type Member,
   type MemberLimits,
   type MemberStatus,
+  type Proposal,
   RequestField,
 } from "./types.js";
 
@@ -106,14 +107,7 @@ export class RunningMember implements Member {
     this.engine.onStopped(fn);
   }
 
-  propose(
-    request: {
-      readonly field: RequestField;
-      readonly body: Uint8Array;
-      readonly growthBytes: number;
-    },
-    done: Done<Applied>,
-  ): void {
+  propose(request: Proposal, done: Done<Applied>): void {
     const refusal =
       this.engine.refusal(request.body.length) ?? this.#quota.check(request.growthBytes);
     if (refusal !== undefined) done(refusal);
@@ -340,7 +334,7 @@ export class RunningMember implements Member {
         leases: () => this.machine.leases,
         leader: () => this.engine.raft.leader(),
         isLeader: () => this.engine.raft.isLeader(),
-        propose: (field, body, done) => this.propose({ field, body, growthBytes: 0 }, done),
+        propose: (request, done) => this.propose(request, done),
         request: (to, method, body, done) => this.engine.request(to, method, body, done),
       },
       this.engine.peers,

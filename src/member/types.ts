@@ -70,6 +70,14 @@ export interface HistogramSample {
   readonly count: number;
 }
 
+export interface Proposal {
+  readonly field: RequestField;
+  /** The encoded message of that field. */
+  readonly body: Uint8Array;
+  /** Its cost by etcd's rule against the space quota; 0: none. */
+  readonly growthBytes: number;
+}
+
 export interface Member {
   readonly id: bigint;
   readonly limits: MemberLimits;
@@ -90,18 +98,10 @@ export interface Member {
   ): void;
 
   /**
-   * Replicates one request. `body` is the encoded message of that field; checks of form are the
-   * service's, size and back-pressure are checked here. `growthBytes` is its quota cost (0: none).
-   * The result's outcome may itself be a KvError: it is passed as the KvError.
+   * Replicates one request. Checks of form are the service's; quota, size and back-pressure are
+   * checked here. The result's outcome may itself be a KvError: it is passed as the KvError.
    */
-  propose(
-    request: {
-      readonly field: RequestField;
-      readonly body: Uint8Array;
-      readonly growthBytes: number;
-    },
-    done: Done<Applied>,
-  ): void;
+  propose(request: Proposal, done: Done<Applied>): void;
   /** After it, reads of `machine` are linearizable. */
   readBarrier(done: Done<void>): void;
 
