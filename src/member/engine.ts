@@ -11,6 +11,7 @@ import { createRaftNode } from "../raft/node.js";
 import { EntryType, type Message, type RaftNode, type Ready } from "../raft/types.js";
 import { createWatchHub, type WatchHub } from "../state/mvcc/watch-hub.js";
 import type { Applied, Machine } from "../state/types.js";
+import type { RaftLog } from "../wal/raft-log.js";
 import type { ConfChangeRequest } from "../wire/gen/internal.js";
 import { Applier } from "./applier.js";
 import type { Booted } from "./boot.js";
@@ -67,6 +68,7 @@ export class Engine {
   readonly watch: WatchHub;
   readonly state: StateStore;
   readonly raft: RaftNode;
+  readonly log: RaftLog;
   readonly committer: Committer;
   readonly proposals: Proposals;
   readonly reads: ReadBarrier;
@@ -92,6 +94,7 @@ export class Engine {
     this.#booted = booted;
     this.#hooks = hooks;
     this.id = booted.memberId;
+    this.log = booted.log;
     this.state = new StateStore(
       { disk: platform.disk, backends: platform.backends, sha256: platform.hash.sha256 },
       { name: booted.backendName, backend: booted.backend, machine: booted.machine },
@@ -258,9 +261,7 @@ export class Engine {
   #applied(applied: Applied): void {
     this.#hooks.applied(applied);
     const { outcome } = applied;
-    if (!(outcome instanceof KvError) && outcome.kind === "clusterVersion") {
-      this.#clusterVersionChanged();
-    }
+    if (!(outcome instanceof KvError) && outcome.kind === "clusterVersion") this.#checkVersion();
     if (applied.conf === undefined) return;
     this.#links.sync();
     if (this.machine().cluster.isRemoved(this.id)) {
@@ -271,10 +272,9 @@ export class Engine {
   }
 
   /** @throws StartError: the rules of the entries that follow are not ours. */
-  #clusterVersionChanged(): void {
+  #checkVersion(): void {
     const version = this.machine().cluster.clusterVersion();
-    const fields = { "cluster-version": version };
-    this.#world.platform.log("info", "updated cluster version", fields);
+    this.#world.platform.log("info", "the cluster's version", { "cluster-version": version });
     const refusal = versionRefusal(this.#world.config.serverVersion, version);
     if (refusal !== undefined) throw refusal;
   }
@@ -397,10 +397,15 @@ export class Engine {
     this.watch.closeAll();
     this.#links.sync();
     this.#world.platform.log("info", "applied snapshot", { "snapshot-index": index });
-    const version = this.machine().cluster.clusterVersion();
-    const refusal = versionRefusal(this.#world.config.serverVersion, version);
-    if (refusal === undefined) done();
-    else this.fail(refusal);
+    try {
+      this.#checkVersion();
+    } catch (refusal) {
+      this.fail(refusal as Error);
+      return;
+    }
+    done();
+    // The whole state of a member that joins may have come so, and nothing else may follow.
+    this.#hooks.progressed();
   }
 
   #createRaft(): RaftNode {

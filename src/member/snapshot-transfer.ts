@@ -77,6 +77,11 @@ export class SnapshotTransfer {
   /** A MsgSnap arrived. */
   offered(message: Message): void {
     const meta = message.snapshot as SnapshotMeta;
+    if (meta.index <= this.#parts.state.machine().appliedIndex) {
+      // Nothing to fetch, and its name may be that of the very backend in use. Raft tells the leader.
+      this.#parts.offer(message);
+      return;
+    }
     this.sink.fetch(message.from, meta.index, (error) => {
       if (error === undefined) {
         this.#parts.offer(message);
