@@ -2,6 +2,7 @@
 import { runCtl } from "./ctl/ctl.js";
 import { runDev } from "./dev.js";
 import { runServer } from "./server.js";
+import { runSim } from "./sim.js";
 import { printVersion } from "./version.js";
 
 const usage = `Usage: lockstep <command> [flags]
@@ -9,6 +10,7 @@ const usage = `Usage: lockstep <command> [flags]
   ctl      talk to a cluster (etcdctl's commands; see lockstep ctl --help)
   dev      three members on this machine, for development
   server   run one member (etcd's flags; see lockstep server --help)
+  sim      the simulator (see lockstep sim --help)
   version  print the version
 `;
 
@@ -21,6 +23,8 @@ async function main(words: readonly string[]): Promise<number> {
       return runCtl(rest);
     case "dev":
       return runDev(rest);
+    case "sim":
+      return runSim(rest);
     case "version":
     case "--version":
       return printVersion();

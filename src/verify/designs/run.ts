@@ -7,7 +7,7 @@
  */
 import { startLife } from "./design.js";
 import { type Finding, Law } from "./law.js";
-import type { Row } from "./log-entry.js";
+import type { Row, Rows } from "./log-entry.js";
 import type { Counters } from "./member-model.js";
 import { type ActorName, actorNames, type Choice, type Plan } from "./plan.js";
 import type { Step } from "./step.js";
@@ -19,7 +19,8 @@ export interface RunEvent {
   readonly text: string;
   readonly entry: number | undefined;
   readonly unsaved: readonly Row[];
-  readonly diskIndex: number;
+  /** The surely durable rows. */
+  readonly disk: Rows;
 }
 
 export interface RunResult {
@@ -156,7 +157,7 @@ class Scheduler {
   #trace(actor: Choice, text: string, entry: number | undefined): void {
     if (this.#options.isTraced !== true) return;
     const { store } = this.#life.member;
-    const diskIndex = indexOf(store.images()[0] ?? new Map());
-    this.#events.push({ actor, text, entry, unsaved: store.unsaved(), diskIndex });
+    const disk = store.images()[0] ?? new Map();
+    this.#events.push({ actor, text, entry, unsaved: store.unsaved(), disk });
   }
 }
