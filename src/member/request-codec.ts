@@ -3,6 +3,7 @@
  * decoding it: header field 100 {ID = 1, proposer = 16 fixed64}, then the request's own field.
  */
 import { cutBytes } from "../base/slab.js";
+import { varintLength, writeVarint } from "../wire/protobuf-writer.js";
 import type { RequestField } from "./types.js";
 
 /** Encodes for one proposer: its id is split once, not for each request. */
@@ -17,10 +18,10 @@ export class EntryEncoder {
 
   /** `id` is a positive safe integer; it comes back in the entry's Applied. */
   encode(id: number, field: RequestField, body: Uint8Array): Uint8Array {
-    const headerBytes = 1 + varintBytes(id) + 10;
+    const headerBytes = 1 + varintLength(id) + 10;
     const tag = field * 8 + 2;
     const bytes = cutBytes(
-      3 + headerBytes + varintBytes(tag) + varintBytes(body.length) + body.length,
+      3 + headerBytes + varintLength(tag) + varintLength(body.length) + body.length,
     );
     // Field 100, length-delimited: tag 802 takes two bytes; the header is shorter than 128 bytes.
     bytes[0] = 0xa2;
@@ -45,21 +46,4 @@ function writeUint32(bytes: Uint8Array, at: number, value: number): void {
   bytes[at + 1] = value >>> 8;
   bytes[at + 2] = value >>> 16;
   bytes[at + 3] = value >>> 24;
-}
-
-function varintBytes(value: number): number {
-  let bytes = 1;
-  for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) bytes++;
-  return bytes;
-}
-
-function writeVarint(bytes: Uint8Array, from: number, value: number): number {
-  let at = from;
-  let rest = value;
-  while (rest >= 128) {
-    bytes[at++] = (rest % 128) | 128;
-    rest = Math.floor(rest / 128);
-  }
-  bytes[at++] = rest;
-  return at;
 }

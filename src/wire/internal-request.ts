@@ -5,6 +5,7 @@
 import { InvariantViolation } from "../base/invariant.js";
 import { RequestHeader } from "./gen/internal.js";
 import { PutRequest } from "./gen/rpc.js";
+import { noBytes } from "./protobuf-writer.js";
 
 export interface OpenedRequest {
   /** 0 and 0n when nobody waits. */
@@ -22,7 +23,6 @@ export type PutFields = Pick<PutRequest, "lease" | "prev_kv" | "ignore_value" | 
 
 const headerField = 100;
 const lengthDelimited = 2;
-const empty = new Uint8Array(0);
 
 /** Where the decoder stands. Decoding never calls out, so one for all saves an object per number. */
 let cursor = 0;
@@ -31,7 +31,7 @@ let knownProposer = { low: 0, high: 0, id: 0n };
 
 /** @throws InvariantViolation: an entry that this version cannot read must not be skipped. */
 export function openRequest(data: Uint8Array): OpenedRequest {
-  const request: OpenedRequest = { requestId: 0, proposer: 0n, field: 0, body: empty };
+  const request: OpenedRequest = { requestId: 0, proposer: 0n, field: 0, body: noBytes };
   let at = 0;
   while (at < data.length) {
     cursor = at;

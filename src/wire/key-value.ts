@@ -5,6 +5,15 @@
  */
 import { InvariantViolation } from "../base/invariant.js";
 import { cutBytes } from "../base/slab.js";
+import {
+  bigVarintLength,
+  delimitedLength,
+  fieldLength,
+  noBytes,
+  writeBigVarint,
+  writeDelimited,
+  writeField,
+} from "./protobuf-writer.js";
 
 export interface KeyValueFields {
   readonly key: Uint8Array;
@@ -22,39 +31,38 @@ const versionTag = 0x20;
 const valueTag = 0x2a;
 const leaseTag = 0x30;
 const varintBytesMax = 10;
-const empty = new Uint8Array(0);
 
 /** Where the decoder stands. Decoding never calls out, so one for all saves an object per number. */
 let cursor = 0;
 
 export function encodeKeyValue(kv: KeyValueFields): Uint8Array {
   const bytes = cutBytes(
-    bytesField(kv.key.length) +
-      numberField(kv.createRevision) +
-      numberField(kv.modRevision) +
-      numberField(kv.version) +
-      bytesField(kv.value.length) +
-      leaseField(kv.lease),
+    bytesLength(kv.key.length) +
+      fieldLength(kv.createRevision) +
+      fieldLength(kv.modRevision) +
+      fieldLength(kv.version) +
+      bytesLength(kv.value.length) +
+      (kv.lease === 0n ? 0 : 1 + bigVarintLength(kv.lease)),
   );
-  let at = writeBytes(bytes, 0, keyTag, kv.key);
-  at = writeNumber(bytes, at, createTag, kv.createRevision);
-  at = writeNumber(bytes, at, modTag, kv.modRevision);
-  at = writeNumber(bytes, at, versionTag, kv.version);
-  at = writeBytes(bytes, at, valueTag, kv.value);
+  let at = writeNonEmpty(bytes, 0, keyTag, kv.key);
+  at = writeField(bytes, at, createTag, kv.createRevision);
+  at = writeField(bytes, at, modTag, kv.modRevision);
+  at = writeField(bytes, at, versionTag, kv.version);
+  at = writeNonEmpty(bytes, at, valueTag, kv.value);
   if (kv.lease !== 0n) {
-    bytes[at++] = leaseTag;
-    writeBig(bytes, at, kv.lease);
+    bytes[at] = leaseTag;
+    writeBigVarint(bytes, at + 1, kv.lease);
   }
   return bytes;
 }
 
 /** `key` and `value` are views of `bytes`. @throws InvariantViolation */
 export function decodeKeyValue(bytes: Uint8Array): KeyValueFields {
-  let key: Uint8Array = empty;
+  let key: Uint8Array = noBytes;
   let createRevision = 0;
   let modRevision = 0;
   let version = 0;
-  let value: Uint8Array = empty;
+  let value: Uint8Array = noBytes;
   let lease = 0n;
   cursor = 0;
   while (cursor < bytes.length) {
@@ -80,60 +88,15 @@ export function keyOf(bytes: Uint8Array): Uint8Array {
 /** The same KeyValue without its value, for keys_only. */
 export function withoutValue(bytes: Uint8Array): Uint8Array {
   const kv = decodeKeyValue(bytes);
-  return kv.value.length === 0 ? bytes : encodeKeyValue({ ...kv, value: empty });
+  return kv.value.length === 0 ? bytes : encodeKeyValue({ ...kv, value: noBytes });
 }
 
-function varintSize(value: number): number {
-  let size = 1;
-  for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) size++;
-  return size;
+function bytesLength(length: number): number {
+  return length === 0 ? 0 : delimitedLength(length);
 }
 
-function numberField(value: number): number {
-  return value === 0 ? 0 : 1 + varintSize(value);
-}
-
-function bytesField(length: number): number {
-  return length === 0 ? 0 : 1 + varintSize(length) + length;
-}
-
-function leaseField(lease: bigint): number {
-  if (lease === 0n) return 0;
-  let size = 2;
-  for (let rest = BigInt.asUintN(64, lease); rest >= 128n; rest >>= 7n) size++;
-  return size;
-}
-
-function writeVarint(bytes: Uint8Array, from: number, value: number): number {
-  let at = from;
-  let rest = value;
-  while (rest >= 128) {
-    bytes[at++] = (rest % 128) | 128;
-    rest = Math.floor(rest / 128);
-  }
-  bytes[at++] = rest;
-  return at;
-}
-
-function writeNumber(bytes: Uint8Array, at: number, tag: number, value: number): number {
-  if (value === 0) return at;
-  bytes[at] = tag;
-  return writeVarint(bytes, at + 1, value);
-}
-
-function writeBytes(bytes: Uint8Array, at: number, tag: number, field: Uint8Array): number {
-  if (field.length === 0) return at;
-  bytes[at] = tag;
-  const start = writeVarint(bytes, at + 1, field.length);
-  bytes.set(field, start);
-  return start + field.length;
-}
-
-function writeBig(bytes: Uint8Array, from: number, value: bigint): void {
-  let at = from;
-  let rest = BigInt.asUintN(64, value);
-  for (; rest >= 128n; rest >>= 7n) bytes[at++] = Number(rest & 127n) | 128;
-  bytes[at] = Number(rest);
+function writeNonEmpty(out: Uint8Array, at: number, tag: number, bytes: Uint8Array): number {
+  return bytes.length === 0 ? at : writeDelimited(out, at, tag, bytes);
 }
 
 function readNumber(bytes: Uint8Array): number {

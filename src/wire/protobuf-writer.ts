@@ -1,5 +1,5 @@
 /**
- * The pieces of protobuf that hand-written answers are made of: sizes first, then one buffer filled
+ * The pieces of protobuf that hand-written messages are made of: sizes first, then one buffer filled
  * from front to back. Numbers are safe non-negative integers; every writer returns the next place.
  * A field writer leaves zero out, as proto3 does; tags are of one byte (field numbers below 16).
  */
@@ -71,15 +71,30 @@ export function writeDelimited(out: Uint8Array, at: number, tag: number, body: U
   return writeBytes(out, writeDelimiter(out, at, tag, body.length), body);
 }
 
-/** A whole 64-bit varint field: ids use all bits. */
+/** Of a 64-bit number, signed or not. */
+export function bigVarintLength(value: bigint): number {
+  let length = 1;
+  for (let rest = BigInt.asUintN(64, value); rest >= 0x80n; rest >>= 7n) length += 1;
+  return length;
+}
+
+/** Ids and leases use all 64 bits; a negative number takes ten bytes. */
+export function writeBigVarint(out: Uint8Array, at: number, value: bigint): number {
+  let to = at;
+  let rest = BigInt.asUintN(64, value);
+  for (; rest >= 0x80n; rest >>= 7n) {
+    out[to] = Number(rest & 0x7fn) | 0x80;
+    to += 1;
+  }
+  out[to] = Number(rest);
+  return to + 1;
+}
+
+/** A whole field with a 64-bit number. */
 export function bigField(tag: number, value: bigint): Uint8Array {
   if (value === 0n) return noBytes;
-  const bytes = [tag];
-  let rest = BigInt.asUintN(64, value);
-  while (rest >= 0x80n) {
-    bytes.push(Number(rest & 0x7fn) | 0x80);
-    rest >>= 7n;
-  }
-  bytes.push(Number(rest));
-  return new Uint8Array(bytes);
+  const bytes = new Uint8Array(1 + bigVarintLength(value));
+  bytes[0] = tag;
+  writeBigVarint(bytes, 1, value);
+  return bytes;
 }

@@ -3,6 +3,16 @@
  * and an event that many watchers get is encoded once. The result equals the generated codec's,
  * byte for byte. Nothing is checked here: revisions and terms are safe non-negative integers.
  */
+import {
+  bigField,
+  delimitedLength,
+  fieldLength,
+  noBytes,
+  writeBytes,
+  writeDelimited,
+  writeDelimiter,
+  writeField,
+} from "./protobuf-writer.js";
 
 /** Fields 2 to 7 and the header's changing part. Zero, false and empty are left out, as in proto3. */
 export interface WatchResponseHead {
@@ -21,8 +31,6 @@ export interface SplicedEvent {
   readonly event: { readonly type: "put" | "delete"; readonly kv: Uint8Array };
   readonly prevKv: Uint8Array | undefined;
 }
-
-const noBytes = new Uint8Array(0);
 
 /** Encodes the answers of one member. */
 export class WatchResponseEncoder {
@@ -46,19 +54,16 @@ export class WatchResponseEncoder {
     const body = this.#encodedEvents(events);
     const headerLength = ids.length + fieldLength(revision) + fieldLength(raftTerm);
     const out = Buffer.allocUnsafe(
-      1 +
-        varintLength(headerLength) +
-        headerLength +
+      delimitedLength(headerLength) +
         (smallId < 0 ? bigId.length : fieldLength(smallId)) +
         (head.created === true ? 2 : 0) +
         (head.canceled === true ? 2 : 0) +
         fieldLength(compactRevision) +
-        bytesFieldLength(reason) +
+        (reason.length === 0 ? 0 : delimitedLength(reason.length)) +
         (head.fragment === true ? 2 : 0) +
         body.length,
     );
-    let at = writeVarint(out, 0, 0x0a);
-    at = writeVarint(out, at, headerLength);
+    let at = writeDelimiter(out, 0, 0x0a, headerLength);
     at = writeBytes(out, at, ids);
     at = writeField(out, at, 0x18, revision);
     at = writeField(out, at, 0x20, raftTerm);
@@ -66,7 +71,7 @@ export class WatchResponseEncoder {
     at = writeField(out, at, 0x18, head.created === true ? 1 : 0);
     at = writeField(out, at, 0x20, head.canceled === true ? 1 : 0);
     at = writeField(out, at, 0x28, compactRevision);
-    if (reason.length > 0) at = writeBytesField(out, at, 0x32, reason);
+    if (reason.length > 0) at = writeDelimited(out, at, 0x32, reason);
     at = writeField(out, at, 0x38, head.fragment === true ? 1 : 0);
     writeBytes(out, at, body);
     return out;
@@ -116,86 +121,20 @@ function encodeEvents(events: readonly SplicedEvent[]): Uint8Array {
   const out = Buffer.allocUnsafe(length);
   let at = 0;
   for (const spliced of events) {
-    at = writeVarint(out, at, 0x5a);
-    at = writeVarint(out, at, eventLength(spliced));
+    at = writeDelimiter(out, at, 0x5a, eventLength(spliced));
     at = writeField(out, at, 0x08, spliced.event.type === "delete" ? 1 : 0);
-    at = writeBytesField(out, at, 0x12, spliced.event.kv);
-    if (spliced.prevKv !== undefined) at = writeBytesField(out, at, 0x1a, spliced.prevKv);
+    at = writeDelimited(out, at, 0x12, spliced.event.kv);
+    if (spliced.prevKv !== undefined) at = writeDelimited(out, at, 0x1a, spliced.prevKv);
   }
   return out;
 }
 
 function eventFieldLength(spliced: SplicedEvent): number {
-  const length = eventLength(spliced);
-  return 1 + varintLength(length) + length;
+  return delimitedLength(eventLength(spliced));
 }
 
 function eventLength({ event, prevKv }: SplicedEvent): number {
-  const kv = 1 + varintLength(event.kv.length) + event.kv.length;
-  const prev = prevKv === undefined ? 0 : 1 + varintLength(prevKv.length) + prevKv.length;
+  const kv = delimitedLength(event.kv.length);
+  const prev = prevKv === undefined ? 0 : delimitedLength(prevKv.length);
   return (event.type === "delete" ? 2 : 0) + kv + prev;
-}
-
-function fieldLength(value: number): number {
-  return value === 0 ? 0 : 1 + varintLength(value);
-}
-
-function bytesFieldLength(bytes: Uint8Array): number {
-  return bytes.length === 0 ? 0 : 1 + varintLength(bytes.length) + bytes.length;
-}
-
-function varintLength(value: number): number {
-  if (value < 0x80) return 1;
-  if (value < 0x4000) return 2;
-  if (value < 0x20_0000) return 3;
-  let length = 4;
-  for (let rest = Math.floor(value / 0x1000_0000); rest > 0; rest = Math.floor(rest / 0x80)) {
-    length += 1;
-  }
-  return length;
-}
-
-function writeVarint(out: Uint8Array, at: number, value: number): number {
-  let rest = value;
-  let to = at;
-  // Beyond 31 bits the bit operators do not reach.
-  for (; rest >= 0x8000_0000; to += 1) {
-    out[to] = (rest % 0x80) | 0x80;
-    rest = Math.floor(rest / 0x80);
-  }
-  for (; rest >= 0x80; to += 1) {
-    out[to] = (rest & 0x7f) | 0x80;
-    rest >>>= 7;
-  }
-  out[to] = rest;
-  return to + 1;
-}
-
-function writeField(out: Uint8Array, at: number, tag: number, value: number): number {
-  return value === 0 ? at : writeVarint(out, writeVarint(out, at, tag), value);
-}
-
-function writeBytes(out: Uint8Array, at: number, bytes: Uint8Array): number {
-  // A call into the runtime costs more than a few bytes.
-  if (bytes.length > 32) out.set(bytes, at);
-  else for (let from = 0; from < bytes.length; from += 1) out[at + from] = bytes[from] as number;
-  return at + bytes.length;
-}
-
-function writeBytesField(out: Uint8Array, at: number, tag: number, bytes: Uint8Array): number {
-  const to = writeVarint(out, writeVarint(out, at, tag), bytes.length);
-  return writeBytes(out, to, bytes);
-}
-
-/** A 64-bit field, signed or not: ids use all bits. */
-function bigField(tag: number, value: bigint): Uint8Array {
-  if (value === 0n) return noBytes;
-  const bytes = [tag];
-  let rest = BigInt.asUintN(64, value);
-  while (rest >= 0x80n) {
-    bytes.push(Number(rest & 0x7fn) | 0x80);
-    rest >>= 7n;
-  }
-  bytes.push(Number(rest));
-  return new Uint8Array(bytes);
 }
