@@ -7,8 +7,8 @@ import { describe, expect, test } from "vitest";
 import { DamageError, StartError } from "../base/errors.js";
 import type { Disk, DiskFile } from "../platform/disk.js";
 import type { Entry } from "../raft/types.js";
+import { Dice } from "../verify/sim/dice.js";
 import { MemoryDisk } from "../verify/sim/memory-disk.js";
-import { createSeededRng } from "../verify/sim/seeded-rng.js";
 import {
   append,
   appendCommit,
@@ -130,7 +130,7 @@ const step = fc.oneof(
 test("whenever it ends, the log holds all that was acknowledged, whole batches, nothing invented", () => {
   fc.assert(
     fc.property(fc.nat(), fc.array(step, { minLength: 1, maxLength: 60 }), (seed, steps) => {
-      const rng = createSeededRng(seed);
+      const rng = new Dice(seed).sequence();
       let queue = new Queue();
       let disk = new MemoryDisk(queue.push);
       let writer = new Writer(createWal(disk, founding, options), start);
@@ -214,7 +214,7 @@ function diesAgain(left: MemoryDisk, seed: number): void {
   next.write(1, 0);
   queue.settle();
   const after = openWal(
-    disk.crashed(createSeededRng(seed), () => {}),
+    disk.crashed(new Dice(seed).sequence(), () => {}),
     options,
   );
   next.check(after.recovered);
@@ -234,7 +234,7 @@ test("power fails at every single call to the disk", () => {
     const memory = new MemoryDisk(queue.push);
     const writer = busyLife(failingAfter(memory, last).disk, queue);
     for (let seed = 0; seed < 4; seed++) {
-      const disk = memory.crashed(createSeededRng(seed), () => {});
+      const disk = memory.crashed(new Dice(seed).sequence(), () => {});
       if (segmentsOf(disk).length === 0) {
         // Nothing was founded: it can be done again over what there is.
         expect(writer).toBeUndefined();

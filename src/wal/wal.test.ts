@@ -1,7 +1,7 @@
 /** What the log promises while it runs: order, groups, segments, room, and its end on an error. */
 import { describe, expect, test } from "vitest";
 import type { SnapshotMeta } from "../raft/types.js";
-import { createSeededRng } from "../verify/sim/seeded-rng.js";
+import { Dice } from "../verify/sim/dice.js";
 import {
   append,
   appendCommit,
@@ -253,7 +253,7 @@ describe("a failing disk", () => {
         if (failNextSync) queue.settle();
         const next = disk.orphaned(() => {});
         expect(indexesOf(openWal(next, options).recovered.entries)).toEqual([1, 2, 3, 4, 5]);
-        const after = next.crashed(createSeededRng(seed), () => {});
+        const after = next.crashed(new Dice(seed).sequence(), () => {});
         expect(indexesOf(openWal(after, options).recovered.entries)).toEqual([1, 2, 3, 4, 5]);
       }
     }
@@ -309,7 +309,7 @@ describe("a failing disk", () => {
     });
     queue.settle();
     expect(acknowledged).toBe(2);
-    const next = disk.crashed(createSeededRng(1), () => {});
+    const next = disk.crashed(new Dice(1).sequence(), () => {});
     expect(indexesOf(openWal(next, options).recovered.entries)).toEqual([1, 2]);
   });
 });

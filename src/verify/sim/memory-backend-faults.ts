@@ -46,6 +46,27 @@ export class MemoryFaults {
   }
 
   /**
+   * A row's value turns up under the key of the row behind it, as when a page was written to the
+   * wrong place. Returns the key that was overwritten, or undefined if there are not two rows.
+   */
+  misdirect(
+    name: string,
+    where: { readonly bucket: Bucket; readonly row: number },
+  ): Uint8Array | undefined {
+    const file = this.#file(name);
+    const count = file.current.rowCount(where.bucket);
+    if (count < 2) return undefined;
+    const source = rowAt(file.current, where.bucket, where.row);
+    const target = rowAt(file.current, where.bucket, where.row + 1);
+    if (source === undefined || target === undefined) return undefined;
+    const { value } = source;
+    const write = [{ bucket: where.bucket, key: target.key, value }];
+    file.current = file.current.with(write);
+    file.former = file.former.with(write);
+    return target.key;
+  }
+
+  /**
    * Loses the last completed commit: the disk acknowledged the meta page and did not keep it.
    * Apply it to a store that was made from an image, before `open`: a running system would
    * still have read the page from its cache.

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { describeDisk } from "../../platform/disk.contract.js";
 import type { Rng } from "../../platform/rng.js";
+import { Dice } from "./dice.js";
 import { MemoryDisk } from "./memory-disk.js";
-import { createSeededRng } from "./seeded-rng.js";
 
 function makeDisk(): { disk: MemoryDisk; settle: () => void } {
   const queue: (() => void)[] = [];
@@ -25,7 +25,7 @@ function contentOf(disk: MemoryDisk, path: string): string {
 function outcomes(disk: MemoryDisk, show: (after: MemoryDisk) => string): Set<string> {
   const seen = new Set<string>();
   for (let seed = 0; seed < 1_500; seed++) {
-    seen.add(show(disk.crashed(createSeededRng(seed), () => {})));
+    seen.add(show(disk.crashed(new Dice(seed).sequence(), () => {})));
   }
   return seen;
 }
@@ -98,7 +98,7 @@ describe("a power failure", () => {
       return after.exists("a") ? after.open("a", "existing").read(0, 5_000).join() : "";
     };
     for (let seed = 0; seed < 20; seed++) {
-      expect(image(createSeededRng(seed))).toBe(image(createSeededRng(seed)));
+      expect(image(new Dice(seed).sequence())).toBe(image(new Dice(seed).sequence()));
     }
   });
 });

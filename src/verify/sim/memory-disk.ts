@@ -73,6 +73,23 @@ export class MemoryDisk implements Disk, FileHost {
     return next;
   }
 
+  /** The least that a power failure now can leave: nothing that was not synced. */
+  durableImage(): MemoryDisk {
+    const next = new MemoryDisk(() => {});
+    for (const folder of this.#durableFolders) {
+      next.#folders.add(folder);
+      next.#durableFolders.add(folder);
+    }
+    for (const [name, content] of this.#durableNames) {
+      if (!next.#folders.has(folderOf(name))) continue;
+      const copy = { ...emptyContent(), bytes: content.durable.slice() };
+      copy.durable = copy.bytes.slice();
+      next.#names.set(name, copy);
+      next.#durableNames.set(name, copy);
+    }
+    return next;
+  }
+
   list(dir: string): string[] {
     const names = new Set<string>();
     for (const path of [...this.#names.keys(), ...this.#folders]) {
@@ -142,6 +159,11 @@ export class MemoryDisk implements Disk, FileHost {
         bytes[position] = (bytes[position] as number) ^ (1 << bit);
       }
     }
+  }
+
+  /** Bytes of a file that were durable before its last sync: damage there can be told from a tear. */
+  settledBytes(path: string): number {
+    return this.#names.get(path)?.lastFlushAt ?? 0;
   }
 
   takeSpace(bytes: number): void {

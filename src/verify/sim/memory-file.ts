@@ -25,23 +25,26 @@ export interface Content {
   /** Seen by readers, on the way to nowhere: a sync of these failed. */
   lost: UnsyncedWrite[];
   writes: number;
+  /** Where the last sync's writes begin: what lies below was durable before them. */
+  lastFlushAt: number;
 }
 
 const sectorBytes = 512;
 
 export function emptyContent(): Content {
   const bytes = new Uint8Array(0);
-  return { bytes, durable: bytes, unsynced: [], lost: [], writes: 0 };
+  return { bytes, durable: bytes, unsynced: [], lost: [], writes: 0, lastFlushAt: 0 };
 }
 
 export function copyOf(content: Content): Content {
-  const { bytes, durable, unsynced, lost, writes } = content;
+  const { bytes, durable, unsynced, lost, writes, lastFlushAt } = content;
   return {
     bytes: bytes.slice(),
     durable: durable.slice(),
     unsynced: [...unsynced],
     lost: [...lost],
     writes,
+    lastFlushAt,
   };
 }
 
@@ -63,7 +66,8 @@ export function survivorOf(content: Content, rng: Rng): Content {
         bytes = withSomeSectors(bytes, { position, bytes: piece }, rng);
     }
   }
-  return { bytes, durable: bytes.slice(), unsynced: [], lost: [], writes: 0 };
+  const { lastFlushAt } = content;
+  return { bytes, durable: bytes.slice(), unsynced: [], lost: [], writes: 0, lastFlushAt };
 }
 
 export class MemoryFile implements DiskFile {
@@ -123,6 +127,7 @@ export class MemoryFile implements DiskFile {
       content.lost.push(...settled);
       return error;
     }
+    if (settled.length > 0) content.lastFlushAt = Math.min(...settled.map((w) => w.position));
     for (const { position, bytes } of settled) {
       content.durable = applied(content.durable, position, bytes);
     }

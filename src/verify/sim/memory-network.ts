@@ -1,130 +1,255 @@
 /**
- * The network of a simulated cluster: every message gets its own delay, and may be lost or come
- * twice; links between members can be cut, each direction for itself. Whoever is not attached (a
- * crashed member) receives nothing.
+ * The network of a simulated cluster. Every message has its own delay, and may be lost or come twice
+ * or overtake another; rules cut, slow or thin out single directions of single links. What happens
+ * to a message depends on its link and its number on that link alone (see dice.ts).
  */
+import { decodeEnvelope } from "../../member/peer-codec.js";
 import type { ClusterInfo, Network, NetworkHandler } from "../../platform/network.js";
-import type { Rng } from "../../platform/rng.js";
+import { decodeMessage } from "../../raft/message-codec.js";
+import type { Dice } from "./dice.js";
 import type { SimClock } from "./sim-clock.js";
 
-export interface NetworkFaults {
-  lossPerMille: number;
-  duplicatePerMille: number;
-  delayMsMin: number;
-  delayMsMax: number;
+/** How the network is on a good day; drawn for each plan. */
+export interface NetworkWeather {
+  readonly delayMinUs: number;
+  readonly delayMaxUs: number;
+  readonly lossPerMille: number;
+  readonly duplicatePerMille: number;
+  /** No message overtakes another of the same link. */
+  readonly isOrdered: boolean;
+  /** How long it takes until both ends know that a link is cut. */
+  readonly noticeMs: number;
+}
+
+export const fairWeather: NetworkWeather = {
+  delayMinUs: 300,
+  delayMaxUs: 1_000,
+  lossPerMille: 0,
+  duplicatePerMille: 0,
+  isOrdered: true,
+  noticeMs: 500,
+};
+
+/** Holds for messages from one of `from` to one of `to` (places of nodes) until it is removed. */
+export interface LinkRule {
+  readonly from: ReadonlySet<number>;
+  readonly to: ReadonlySet<number>;
+  /** 1000 cuts the link. */
+  readonly lossPerMille: number;
+  readonly extraUs: number;
+}
+
+export interface NetworkWatcher {
+  sent(from: number, to: bigint, bytes: Uint8Array): number;
+  delivered(to: number, message: number): void;
+  dropped(to: number, message: number): void;
+}
+
+interface ActiveRule extends LinkRule {
+  readonly sinceUs: number;
+}
+
+export interface PortOptions {
+  readonly owner: number;
+  readonly peerUrl: string;
+  /** The clock of the node itself. */
+  nowMs(): number;
+  isAlive(): boolean;
 }
 
 export class MemoryNetwork {
-  readonly faults: NetworkFaults = {
-    lossPerMille: 0,
-    duplicatePerMille: 0,
-    delayMsMin: 1,
-    delayMsMax: 3,
-  };
   readonly #clock: SimClock;
-  readonly #rng: Rng;
+  readonly #dice: Dice;
+  readonly #weather: NetworkWeather;
+  readonly #watcher: NetworkWatcher;
   readonly #attached = new Map<bigint, Port>();
   readonly #byUrl = new Map<string, Port>();
-  readonly #cut = new Set<string>();
-  readonly #mayRepeat: (bytes: Uint8Array) => boolean;
+  readonly #rules = new Set<ActiveRule>();
+  /** By link (from * 64 + to): how many messages it carried, and when the last one arrives. */
+  readonly #links = new Map<number, { count: number; lastUs: number }>();
+  isCalm = false;
   messages = 0;
 
-  /** `mayRepeat` spares messages that the real network never repeats and that would be seen twice. */
-  constructor(clock: SimClock, rng: Rng, mayRepeat: (bytes: Uint8Array) => boolean) {
-    this.#mayRepeat = mayRepeat;
-    this.#clock = clock;
-    this.#rng = rng;
+  constructor(
+    parts: {
+      readonly clock: SimClock;
+      readonly dice: Dice;
+      readonly watcher: NetworkWatcher;
+    },
+    weather: NetworkWeather,
+  ) {
+    this.#clock = parts.clock;
+    this.#dice = parts.dice;
+    this.#watcher = parts.watcher;
+    this.#weather = weather;
   }
 
-  /** A member's port, reached at `peerUrl`; its id becomes known when it boots. */
-  connect(peerUrl: string, handler: NetworkHandler): Network {
-    const port = new Port(this, handler);
-    this.#byUrl.set(peerUrl, port);
+  /** A node's port, reached at its peer URL; its member id becomes known when it boots. */
+  connect(options: PortOptions, handler: NetworkHandler): Network {
+    const port = new Port(this, handler, options);
+    this.#byUrl.set(options.peerUrl, port);
     return port;
   }
 
-  cut(from: bigint, to: bigint): void {
-    this.#cut.add(`${from}>${to}`);
+  addRule(rule: LinkRule): () => void {
+    const active = { ...rule, sinceUs: this.#clock.nowUs() };
+    this.#rules.add(active);
+    return () => {
+      this.#rules.delete(active);
+    };
   }
 
-  heal(): void {
-    this.#cut.clear();
+  /** No rules, no loss, no repetition from here on. */
+  calm(): void {
+    this.#rules.clear();
+    this.isCalm = true;
   }
 
   attach(id: bigint, port: Port): void {
     this.#attached.set(id, port);
   }
 
-  /** A crashed member neither hears nor answers. */
-  silence(id: bigint): void {
-    const port = this.#attached.get(id);
-    if (port !== undefined) port.isOpen = false;
-    this.#attached.delete(id);
-  }
-
   detach(port: Port): void {
     for (const [id, attached] of this.#attached) if (attached === port) this.#attached.delete(id);
   }
 
-  deliver(from: bigint, to: bigint, bytes: Uint8Array): void {
+  /** A dead node neither hears nor answers. */
+  silence(owner: number): void {
+    for (const port of this.#byUrl.values()) if (port.owner === owner) port.isOpen = false;
+    for (const [id, port] of this.#attached) if (port.owner === owner) this.#attached.delete(id);
+  }
+
+  deliver(from: Port, to: bigint, bytes: Uint8Array): void {
     this.messages++;
-    if (this.#rng.int(1000) < this.faults.lossPerMille) return;
-    this.#send(from, to, bytes);
-    const isRepeated = this.#rng.int(1000) < this.faults.duplicatePerMille;
-    if (isRepeated && this.#mayRepeat(bytes)) this.#send(from, to, bytes);
+    const target = this.#attached.get(to);
+    const message = this.#watcher.sent(from.owner, to, bytes);
+    if (target === undefined) {
+      this.#clock.afterUs(this.#weather.delayMinUs, () => from.lost(to), from.owner);
+      return;
+    }
+    const linkKey = from.owner * 64 + target.owner;
+    let link = this.#links.get(linkKey);
+    if (link === undefined) {
+      link = { count: 0, lastUs: 0 };
+      this.#links.set(linkKey, link);
+    }
+    const number = ++link.count;
+    const { lossPerMille, extraUs } = this.#fate(from.owner, target.owner);
+    if (this.#dice.chance(lossPerMille, linkKey, number, 1)) {
+      this.#watcher.dropped(target.owner, message);
+      return;
+    }
+    const { delayMinUs, delayMaxUs, isOrdered, duplicatePerMille } = this.#weather;
+    const spreadUs = delayMaxUs - delayMinUs + 1;
+    const send = (draw: number): void => {
+      let delayUs = delayMinUs + extraUs + this.#dice.int(spreadUs, linkKey, number, draw);
+      if (isOrdered) {
+        const nowUs = this.#clock.nowUs();
+        delayUs = Math.max(delayUs, (link as { lastUs: number }).lastUs - nowUs);
+        (link as { lastUs: number }).lastUs = nowUs + delayUs;
+      }
+      this.#clock.afterUs(delayUs, () => this.#arrive(from, to, bytes, message), target.owner);
+    };
+    send(2);
+    const isRepeated = !this.isCalm && this.#dice.chance(duplicatePerMille, linkKey, number, 3);
+    if (isRepeated && mayRepeat(bytes)) send(4);
   }
 
-  isReachable(from: bigint, to: bigint): boolean {
-    return this.#attached.has(to) && !this.#cut.has(`${from}>${to}`);
+  /** Both directions work, or nobody has noticed yet that they do not. */
+  isActive(from: Port, to: bigint): boolean {
+    const target = this.#attached.get(to);
+    if (target === undefined) return false;
+    const nowUs = this.#clock.nowUs();
+    for (const rule of this.#rules) {
+      if (rule.lossPerMille < 1000) continue;
+      const isHit =
+        (rule.from.has(from.owner) && rule.to.has(target.owner)) ||
+        (rule.to.has(from.owner) && rule.from.has(target.owner));
+      if (isHit && nowUs - rule.sinceUs > this.#weather.noticeMs * 1000) return false;
+    }
+    return true;
   }
 
-  /** The port listening at one of the URLs. */
-  find(peerUrls: readonly string[]): Port | undefined {
+  /** The port that listens at one of the URLs and can be reached from `from`. */
+  find(from: Port, peerUrls: readonly string[]): Port | undefined {
     for (const url of peerUrls) {
       const port = this.#byUrl.get(url);
-      if (port?.isOpen) return port;
+      if (port?.isOpen && this.#fate(from.owner, port.owner).lossPerMille < 1000) return port;
     }
     return undefined;
   }
 
-  now(): number {
-    return this.#clock.now();
+  later(fn: () => void, owner: number): void {
+    this.#clock.afterUs(2 * this.#weather.delayMinUs, fn, owner);
   }
 
-  later(fn: () => void): void {
-    this.#clock.at(this.faults.delayMsMin, fn);
+  #arrive(from: Port, to: bigint, bytes: Uint8Array, message: number): void {
+    const port = this.#attached.get(to);
+    if (port === undefined || this.#fate(from.owner, port.owner).lossPerMille >= 1000) {
+      this.#watcher.dropped(port?.owner ?? -1, message);
+      return;
+    }
+    this.#watcher.delivered(port.owner, message);
+    const sender = from.handler.memberId();
+    // As a connection's greeting would say.
+    if (port.handler.isRemoved(sender)) {
+      this.#clock.afterUs(this.#weather.delayMinUs, () => from.removed(), from.owner);
+    } else port.handler.received(sender, bytes);
   }
 
-  #send(from: bigint, to: bigint, bytes: Uint8Array): void {
-    const { delayMsMin, delayMsMax } = this.faults;
-    const delayMs = delayMsMin + this.#rng.int(delayMsMax - delayMsMin + 1);
-    this.#clock.at(delayMs, () => {
-      const port = this.#attached.get(to);
-      if (port === undefined || this.#cut.has(`${from}>${to}`)) return;
-      port.handler.received(from, bytes);
-    });
+  #fate(from: number, to: number): { lossPerMille: number; extraUs: number } {
+    let lossPerMille = this.isCalm ? 0 : this.#weather.lossPerMille;
+    let extraUs = 0;
+    for (const rule of this.#rules) {
+      if (!rule.from.has(from) || !rule.to.has(to)) continue;
+      lossPerMille = Math.max(lossPerMille, rule.lossPerMille);
+      extraUs += rule.extraUs;
+    }
+    return { lossPerMille, extraUs };
   }
+}
+
+/**
+ * TCP does not deliver twice. Raft must bear a repeated message all the same; only a repeated
+ * forwarded proposal is another proposal, which nobody could tell from the first.
+ */
+function mayRepeat(bytes: Uint8Array): boolean {
+  const envelope = decodeEnvelope(bytes);
+  if (envelope?.kind !== "raft") return true;
+  return decodeMessage(envelope.message).type !== "MsgProp";
 }
 
 class Port implements Network {
   readonly handler: NetworkHandler;
+  readonly owner: number;
   isOpen = true;
   readonly #network: MemoryNetwork;
+  readonly #options: PortOptions;
   readonly #peers = new Map<bigint, number>();
 
-  constructor(network: MemoryNetwork, handler: NetworkHandler) {
+  constructor(network: MemoryNetwork, handler: NetworkHandler, options: PortOptions) {
     this.#network = network;
+    this.#options = options;
+    this.owner = options.owner;
     this.handler = handler;
   }
 
   send(to: bigint, message: Uint8Array): void {
     if (!this.isOpen) return;
-    if (this.#peers.has(to)) this.#network.deliver(this.handler.memberId(), to, message);
+    if (this.#peers.has(to)) this.#network.deliver(this, to, message);
     else this.handler.unreachable(to);
   }
 
+  lost(to: bigint): void {
+    if (this.isOpen && this.#options.isAlive()) this.handler.unreachable(to);
+  }
+
+  removed(): void {
+    if (this.isOpen && this.#options.isAlive()) this.handler.removedFromCluster();
+  }
+
   setPeer(id: bigint): void {
-    this.#peers.set(id, this.#network.now());
+    this.#peers.set(id, this.#options.nowMs());
     this.#network.attach(this.handler.memberId(), this);
   }
 
@@ -133,15 +258,14 @@ class Port implements Network {
   }
 
   activeSince(id: bigint): number | undefined {
-    const isActive = this.#network.isReachable(this.handler.memberId(), id);
-    return isActive ? this.#peers.get(id) : undefined;
+    return this.#network.isActive(this, id) ? this.#peers.get(id) : undefined;
   }
 
   fetchCluster(peerUrls: readonly string[], done: (result: ClusterInfo | Error) => void): void {
     this.#network.later(() => {
-      const info = this.#network.find(peerUrls)?.handler.clusterInfo();
+      const info = this.#network.find(this, peerUrls)?.handler.clusterInfo();
       if (this.isOpen) done(info ?? new Error("nobody answers"));
-    });
+    }, this.owner);
   }
 
   close(): void {

@@ -55,7 +55,7 @@ test("an event may make others, at once and later", () => {
 test("a member's clock runs at its own rate and dies with the member", () => {
   const clock = new SimClock();
   let isAlive = true;
-  const fast = clock.view(() => isAlive, 2);
+  const fast = clock.view(0, { rate: 2, wallOffsetMs: 0 }, () => isAlive);
   const seen: number[] = [];
   fast.after(100, () => seen.push(clock.now()));
   fast.after(200, () => seen.push(clock.now()));

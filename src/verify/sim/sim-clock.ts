@@ -1,52 +1,97 @@
 /**
- * Virtual time for a whole simulated world. Events run in order of their time, ties in order of
- * their creation, so one seed gives one order. Each member gets a clock of its own by `view`, which
- * dies with the member: after a crash none of its callbacks runs any more.
+ * Virtual time for a whole simulated world, in whole microseconds. Events run in order of their
+ * time, ties in order of their creation, so one plan gives one order. An event belongs to an owner (a
+ * node's place, or -1 for the world); a paused owner's events wait until it goes on. Each event
+ * knows the event that caused it: reports follow these links back.
  */
 import { invariant } from "../../base/invariant.js";
 import type { Clock, Timer } from "../../platform/clock.js";
 
-interface Event {
-  readonly dueMs: number;
-  readonly order: number;
-  readonly fn: () => void;
-  isCancelled: boolean;
+class Event implements Timer {
+  readonly dueUs: number;
+  readonly id: number;
+  readonly cause: number;
+  readonly owner: number;
+  fn: (() => void) | undefined;
+
+  constructor(dueUs: number, id: number, from: { cause: number; owner: number; fn: () => void }) {
+    this.dueUs = dueUs;
+    this.id = id;
+    this.cause = from.cause;
+    this.owner = from.owner;
+    this.fn = from.fn;
+  }
+
+  cancel(): void {
+    this.fn = undefined;
+  }
 }
 
+export const worldOwner = -1;
 /** Where the world's wall clock starts; any constant will do. */
 const epochMs = 1_700_000_000_000;
 
+/** How a node's clock differs from the world's. */
+export interface ClockSkew {
+  /** 1.01 runs a hundredth fast. */
+  readonly rate: number;
+  /** What the wall clock shows too much; may change at any time. */
+  wallOffsetMs: number;
+}
+
 export class SimClock {
-  #nowMs = 0;
+  #nowUs = 0;
   #created = 0;
-  /** A binary heap by due time, then order. */
+  /** A binary heap by due time, then creation. */
   readonly #heap: Event[] = [];
+  readonly #held = new Map<number, Event[]>();
+  #current: Event | undefined;
+  /** Called after each event that belongs to a node. */
+  onStep: (owner: number) => void = () => {};
   steps = 0;
 
+  /** Milliseconds. */
   now(): number {
-    return this.#nowMs;
+    return this.#nowUs / 1000;
   }
 
-  at(delayMs: number, fn: () => void): Timer {
-    const dueMs = this.#nowMs + Math.max(0, delayMs);
-    const event = { dueMs, order: this.#created++, fn, isCancelled: false };
+  nowUs(): number {
+    return this.#nowUs;
+  }
+
+  /** The event that runs now, or 0; and the one that caused it. */
+  currentId(): number {
+    return this.#current?.id ?? 0;
+  }
+
+  currentCause(): number {
+    return this.#current?.cause ?? 0;
+  }
+
+  at(delayMs: number, fn: () => void, owner = worldOwner): Timer {
+    return this.afterUs(Math.round(delayMs * 1000), fn, owner);
+  }
+
+  afterUs(delayUs: number, fn: () => void, owner = worldOwner): Timer {
+    const dueUs = this.#nowUs + Math.max(0, delayUs);
+    const event = new Event(dueUs, ++this.#created, { cause: this.currentId(), owner, fn });
     this.#push(event);
-    return {
-      cancel: () => {
-        event.isCancelled = true;
-      },
-    };
+    return event;
   }
 
-  /** A member's own clock; `isAlive` false silences it. `rate` 1.01 runs a hundredth fast. */
-  view(isAlive: () => boolean, rate = 1): Clock {
+  /** A node's own clock; silent as soon as `isAlive` is false. */
+  view(owner: number, skew: ClockSkew, isAlive: () => boolean): Clock {
     const after = (delayMs: number, fn: () => void): Timer =>
-      this.at(delayMs / rate, () => {
-        if (isAlive()) fn();
-      });
+      this.afterUs(
+        Math.ceil((delayMs * 1000) / skew.rate),
+        () => {
+          if (isAlive()) fn();
+        },
+        owner,
+      );
     return {
-      now: () => this.#nowMs * rate,
-      unixMs: () => epochMs + Math.floor(this.#nowMs * rate),
+      now: () => (this.#nowUs * skew.rate) / 1000,
+      unixMs: () => epochMs + Math.floor((this.#nowUs * skew.rate) / 1000 + skew.wallOffsetMs),
       after,
       defer: (fn) => {
         after(0, fn);
@@ -54,25 +99,50 @@ export class SimClock {
     };
   }
 
+  pause(owner: number): void {
+    if (!this.#held.has(owner)) this.#held.set(owner, []);
+  }
+
+  isPaused(owner: number): boolean {
+    return this.#held.has(owner);
+  }
+
+  /** What was due meanwhile runs now, in its order. */
+  resume(owner: number): void {
+    const held = this.#held.get(owner) ?? [];
+    this.#held.delete(owner);
+    for (const { fn } of held) if (fn !== undefined) this.afterUs(0, fn, owner);
+  }
+
   /** Runs the next event; false when there is none. */
   step(): boolean {
     const event = this.#next();
     if (event === undefined) return false;
     this.#pop();
-    invariant(event.dueMs >= this.#nowMs, "virtual time runs backwards");
-    this.#nowMs = event.dueMs;
+    invariant(event.dueUs >= this.#nowUs, "virtual time runs backwards");
+    this.#nowUs = event.dueUs;
+    const held = this.#held.get(event.owner);
+    if (held !== undefined) {
+      held.push(event);
+      return true;
+    }
     this.steps++;
-    event.fn();
+    this.#current = event;
+    const { fn } = event;
+    event.fn = undefined;
+    fn?.();
+    if (event.owner >= 0) this.onStep(event.owner);
+    this.#current = undefined;
     return true;
   }
 
   /** Runs events until `holds`, at most for `limitMs` of virtual time; says whether it came true. */
   runUntil(holds: () => boolean, limitMs: number): boolean {
-    const endMs = this.#nowMs + limitMs;
+    const endUs = this.#nowUs + Math.round(limitMs * 1000);
     while (!holds()) {
       const next = this.#next();
-      if (next === undefined || next.dueMs > endMs) {
-        this.#nowMs = endMs;
+      if (next === undefined || next.dueUs > endUs) {
+        this.#nowUs = endUs;
         return false;
       }
       this.step();
@@ -86,8 +156,9 @@ export class SimClock {
 
   /** The next event that will run; cancelled ones before it are let go. */
   #next(): Event | undefined {
-    while (this.#heap[0]?.isCancelled === true) this.#pop();
-    return this.#heap[0];
+    const heap = this.#heap;
+    while (heap.length > 0 && heap[0]?.fn === undefined) this.#pop();
+    return heap[0];
   }
 
   #push(event: Event): void {
@@ -122,5 +193,5 @@ export class SimClock {
 }
 
 function isBefore(a: Event, b: Event): boolean {
-  return a.dueMs < b.dueMs || (a.dueMs === b.dueMs && a.order < b.order);
+  return a.dueUs < b.dueUs || (a.dueUs === b.dueUs && a.id < b.id);
 }

@@ -1,195 +1,286 @@
 /**
  * A whole cluster in one thread under virtual time: the production member on a simulated disk,
- * backend, clock and network. Everything that happens follows from the seed. Members crash and come
- * back with what their disks kept; after every apply the cluster's members are held to one history.
+ * backend, clock and network. Everything that happens follows from the seed. This file makes nodes,
+ * starts and ends their lives; faults, clients and checks are built on it.
  */
+import { allMethods } from "../../api/services.js";
 import { invariant } from "../../base/invariant.js";
 import { defaultMemberConfig, type MemberConfig } from "../../member/config.js";
 import type { RunningMember } from "../../member/member.js";
-import { decodeEnvelope } from "../../member/peer-codec.js";
 import { startMember } from "../../member/start.js";
-import type { Hash } from "../../platform/hash.js";
 import type { Platform } from "../../platform/platform.js";
-import type { Rng } from "../../platform/rng.js";
-import { decodeMessage } from "../../raft/message-codec.js";
-import { createMemoryBackendStore, type MemoryBackendStore } from "./memory-backend.js";
+import { Dice } from "./dice.js";
+import { createMemoryBackendStore } from "./memory-backend.js";
 import { MemoryDisk } from "./memory-disk.js";
-import { MemoryNetwork } from "./memory-network.js";
-import { createSeededRng } from "./seeded-rng.js";
+import { fairWeather, MemoryNetwork, type NetworkWeather } from "./memory-network.js";
 import { SimClock } from "./sim-clock.js";
+import { simHash } from "./sim-hash.js";
+import { SimNode } from "./sim-node.js";
+
+/** Told of everything that checks and traces need; each call comes inside the event it is about. */
+export interface ClusterObserver {
+  /** An event of this node has run. */
+  stepped(node: SimNode): void;
+  /** Before a life begins: the disk is what the last one left. */
+  starting(node: SimNode): void;
+  started(node: SimNode): void;
+  /** A life ended; `failure` of the node says why if it was an error. */
+  ended(node: SimNode, how: "power" | "kill" | "stop" | "error"): void;
+  /** Returns a number that pairs the message with its arrival. */
+  sent(from: SimNode, to: bigint, bytes: Uint8Array): number;
+  arrived(to: SimNode | undefined, message: number, how: "delivered" | "dropped"): void;
+  synced(node: SimNode, what: "wal" | "backend"): void;
+  logged(node: SimNode, level: string, message: string): void;
+}
 
 export interface SimOptions {
   readonly seed: number;
   readonly members: number;
-  readonly hash: Hash;
   readonly config?: Partial<MemberConfig>;
+  readonly weather?: NetworkWeather;
+  /** Latency of a sync, in microseconds. */
+  readonly syncUs?: readonly [number, number];
+  readonly driftPerMille?: number;
+  readonly observer?: Partial<ClusterObserver>;
 }
 
-/** One place where a member lives: what a crash leaves behind, and the life on it. */
-interface Node {
-  readonly name: string;
-  readonly peerUrl: string;
-  readonly config: MemberConfig;
-  disk: MemoryDisk;
-  backends: MemoryBackendStore;
-  member: RunningMember | undefined;
-  life: number;
-  starts: number;
-  failure: Error | undefined;
-}
+const noObserver: ClusterObserver = {
+  stepped: () => {},
+  starting: () => {},
+  started: () => {},
+  ended: () => {},
+  sent: () => 0,
+  arrived: () => {},
+  synced: () => {},
+  logged: () => {},
+};
 
 export class SimCluster {
   readonly clock = new SimClock();
-  readonly rng: Rng;
+  readonly dice: Dice;
   readonly network: MemoryNetwork;
-  readonly nodes: Node[] = [];
-  readonly trace: string[] = [];
-  readonly #hash: Hash;
-  /** Root digest at each index, as the first member to apply it had it: the law across members. */
-  readonly #rootAt = new Map<number, string>();
+  readonly nodes: SimNode[] = [];
+  readonly observer: ClusterObserver;
+  /** Of all that happened so far, in order: two runs of one plan have the same. */
+  traceHash = 0;
+  readonly #options: SimOptions;
 
   constructor(options: SimOptions) {
-    this.rng = createSeededRng(options.seed);
-    this.#hash = options.hash;
-    this.network = new MemoryNetwork(this.clock, this.rng.fork("network"), mayRepeat);
+    this.#options = options;
+    this.dice = new Dice(options.seed);
+    this.observer = { ...noObserver, ...options.observer };
+    this.network = new MemoryNetwork(
+      {
+        clock: this.clock,
+        dice: this.dice.fork("network"),
+        watcher: {
+          sent: (from, to, bytes) => {
+            this.#hash(bytes.length + 3);
+            return this.observer.sent(this.nodes[from] as SimNode, to, bytes);
+          },
+          delivered: (to, message) => this.observer.arrived(this.nodes[to], message, "delivered"),
+          dropped: (to, message) => this.observer.arrived(this.nodes[to], message, "dropped"),
+        },
+      },
+      options.weather ?? fairWeather,
+    );
+    this.clock.onStep = (owner) => {
+      this.#hash(owner);
+      const node = this.nodes[owner] as SimNode;
+      if (node.state !== "wiped") this.observer.stepped(node);
+    };
     const names = Array.from({ length: options.members }, (_, place) => `m${place + 1}`);
     const initialCluster = names.map((name) => ({ name, peerUrls: [`http://${name}:2380`] }));
-    for (const name of names) this.addNode(name, { ...options.config, initialCluster });
+    for (const name of names) this.addNode(name, { initialCluster });
   }
 
   addNode(
     name: string,
     config: Partial<MemberConfig> & Pick<MemberConfig, "initialCluster">,
-  ): Node {
-    const peerUrl = `http://${name}:2380`;
-    const node: Node = {
-      name,
-      peerUrl,
+  ): SimNode {
+    const place = this.nodes.length;
+    const drift = this.#options.driftPerMille ?? 10;
+    const rate = 1 + (this.dice.fork("drift").int(2 * drift + 1, place) - drift) / 1000;
+    const node = new SimNode(name, place, {
+      skew: { rate, wallOffsetMs: 0 },
       config: {
         ...defaultMemberConfig,
         walSegmentBytes: 64 * 1024,
         name,
-        advertisePeerUrls: [peerUrl],
+        advertisePeerUrls: [`http://${name}:2380`],
         advertiseClientUrls: [`http://${name}:2379`],
+        ...this.#options.config,
         ...config,
       },
-      disk: new MemoryDisk(() => {}),
-      backends: createMemoryBackendStore({ defer: () => {} }),
-      member: undefined,
-      life: 0,
-      starts: 0,
-      failure: undefined,
-    };
+    });
+    const io = this.#io(node);
+    node.disk = new MemoryDisk(io("wal"));
+    node.backends = createMemoryBackendStore({ defer: io("backend") });
     this.nodes.push(node);
     return node;
   }
 
   /** Starts a node on what its last life left. */
-  start(node: Node): void {
-    invariant(node.member === undefined, "a node is started twice");
-    const life = ++node.life;
-    node.starts++;
+  start(node: SimNode): void {
+    invariant(node.state === "down", "a node is started that is not down");
+    node.state = "starting";
+    const { wantedVersion } = node;
+    if (wantedVersion !== undefined) {
+      node.config = { ...node.config, serverVersion: wantedVersion };
+    }
     node.failure = undefined;
+    const life = ++node.life;
     const isAlive = (): boolean => node.life === life;
-    const fork = this.rng.fork(`${node.name}/${life}`);
-    const latency = fork.fork("latency");
-    const clock = this.clock.view(isAlive, 0.99 + fork.int(21) / 1000);
-    const later = (fn: () => void): void => {
-      clock.after(latency.int(4), fn);
-    };
-    node.disk = node.disk.crashed(fork.fork("disk"), later);
-    const images = node.backends.crashImages();
-    const image = images[fork.int(images.length)];
-    node.backends = createMemoryBackendStore(
-      image === undefined ? { defer: later } : { defer: later, image },
-    );
+    this.observer.starting(node);
+    const clock = this.clock.view(node.place, node.skew, isAlive);
     const platform: Platform = {
       clock,
-      rng: fork,
-      hash: this.#hash,
+      rng: this.dice.fork("node").fork(node.name).fork(life).sequence(),
+      hash: simHash,
       disk: node.disk,
       backends: node.backends,
       connect: (handler) =>
-        this.network.connect(node.peerUrl, {
-          ...handler,
-          received: (from, bytes) => {
-            if (isAlive()) handler.received(from, bytes);
+        this.network.connect(
+          { owner: node.place, peerUrl: node.peerUrl, nowMs: () => clock.now(), isAlive },
+          {
+            ...handler,
+            received: (from, bytes) => {
+              if (isAlive()) handler.received(from, bytes);
+            },
           },
-        }),
-      log: (level, message) => {
-        this.trace.push(`${Math.round(this.clock.now())} ${node.name} ${level} ${message}`);
-      },
+        ),
+      log: (level, message) => this.observer.logged(node, level, message),
     };
     startMember(platform, node.config, (result) => {
       if (!isAlive()) return;
       if (result instanceof Error) {
-        node.failure = result;
-        this.trace.push(`${Math.round(this.clock.now())} ${node.name} failed ${result.message}`);
+        this.#failed(node, result);
         return;
       }
       node.member = result;
-      result.onStopped(({ error }) => {
-        node.failure = error;
+      node.memberId = result.id;
+      node.state = "up";
+      node.methods = new Map(allMethods(result, simHash).map((method) => [method.path, method]));
+      result.onStopped(({ error, removed }) => {
+        if (isAlive()) this.#stopped(node, removed, error);
       });
+      this.observer.started(node);
     });
   }
 
   startAll(): void {
-    for (const node of this.nodes) this.start(node);
+    for (const node of this.nodes) if (node.state === "down") this.start(node);
   }
 
-  /** Power off: nothing of this life happens any more; the disk keeps what it keeps. */
-  crash(node: Node): void {
-    this.trace.push(`${Math.round(this.clock.now())} ${node.name} crash`);
+  /** The end of a life: nothing of it happens any more; the disk keeps what it keeps. */
+  crash(node: SimNode, mode: "power" | "kill" = "power"): void {
+    if (node.state === "down" || node.state === "wiped") return;
+    this.observer.ended(node, mode);
+    this.#end(node, mode);
+  }
+
+  /** Asks the member to stop; `ended` is told when it has. */
+  stop(node: SimNode): void {
+    if (node.state !== "up") return;
+    node.state = "stopping";
+    node.member?.stop(() => {});
+  }
+
+  /** An error outside of the member's own turns ends it too. */
+  fail(node: SimNode, error: Error): void {
+    if (node.state === "up" || node.state === "stopping") this.#failed(node, error);
+  }
+
+  /** The node is gone for good. */
+  wipe(node: SimNode): void {
+    this.crash(node);
+    node.state = "wiped";
     node.life++;
-    const { member } = node;
-    node.member = undefined;
-    if (member !== undefined) this.network.silence(member.id);
-    node.backends.crash();
-  }
-
-  /** Cuts the members into two groups that do not hear each other. */
-  partition(side: readonly Node[]): void {
-    const inside = new Set(side.map((node) => node.member?.id));
-    for (const a of this.members()) {
-      for (const b of this.members()) {
-        if (inside.has(a.id) !== inside.has(b.id)) this.network.cut(a.id, b.id);
-      }
-    }
   }
 
   members(): RunningMember[] {
     return this.nodes.flatMap((node) => (node.member === undefined ? [] : [node.member]));
   }
 
-  leader(): RunningMember | undefined {
-    return this.members().find((member) => member.leader() === member.id);
-  }
-
-  /** Holds every running member to one history: equal index, equal state. */
-  checkStates(): void {
+  /** The leader of the highest term, if it is running. */
+  leaderNode(): SimNode | undefined {
+    let found: SimNode | undefined;
     for (const node of this.nodes) {
-      if (node.failure !== undefined) throw node.failure;
-      const machine = node.member?.machine;
-      if (machine === undefined || machine.appliedIndex === 0) continue;
-      const { index, root } = machine.digests();
-      const text = Array.from(root, (byte) => byte.toString(16).padStart(2, "0")).join("");
-      const known = this.#rootAt.get(index);
-      invariant(known === undefined || known === text, "members differ at an index", () => ({
-        node: node.name,
-        index,
-      }));
-      this.#rootAt.set(index, text);
+      const { member } = node;
+      if (member === undefined || member.leader() !== member.id) continue;
+      if (found === undefined || member.term() > (found.member?.term() ?? 0)) found = node;
     }
+    return found;
   }
-}
 
-/**
- * TCP does not deliver twice. Raft must bear a repeated message all the same; only a repeated
- * forwarded proposal is another proposal, which nobody could tell from the first.
- */
-function mayRepeat(bytes: Uint8Array): boolean {
-  const envelope = decodeEnvelope(bytes);
-  if (envelope?.kind !== "raft") return true;
-  return decodeMessage(envelope.message).type !== "MsgProp";
+  leader(): RunningMember | undefined {
+    return this.leaderNode()?.member;
+  }
+
+  nodeOf(id: bigint): SimNode | undefined {
+    return this.nodes.find((node) => node.member?.id === id);
+  }
+
+  #stopped(node: SimNode, _removed: boolean, error: Error | undefined): void {
+    if (error !== undefined) {
+      this.#failed(node, error);
+      return;
+    }
+    this.observer.ended(node, "stop");
+    this.#end(node, "kill");
+  }
+
+  #failed(node: SimNode, error: Error): void {
+    node.failure = error;
+    this.observer.ended(node, "error");
+    this.#end(node, "kill");
+  }
+
+  #end(node: SimNode, mode: "power" | "kill"): void {
+    const dice = this.dice.fork("crash").fork(node.name).fork(node.life);
+    node.life++;
+    node.member = undefined;
+    node.methods = new Map();
+    node.state = "down";
+    this.clock.resume(node.place);
+    this.network.silence(node.place);
+    node.backends.crash();
+    const images = node.backends.crashImages();
+    const image = images[dice.int(images.length, 1)];
+    const io = this.#io(node);
+    node.backends = createMemoryBackendStore({
+      defer: io("backend"),
+      ...(image === undefined ? {} : { image }),
+    });
+    node.disk =
+      mode === "power"
+        ? node.disk.crashed(dice.sequence(), io("wal"))
+        : node.disk.orphaned(io("wal"));
+  }
+
+  /** How completions reach a node: each after its own latency, none after the end of the life. */
+  #io(node: SimNode): (what: "wal" | "backend") => (fn: () => void) => void {
+    const plug = ++node.plugs;
+    return (what) => (fn) => {
+      const done = (): void => {
+        if (node.plugs !== plug) return;
+        fn();
+        this.observer.synced(node, what);
+      };
+      this.clock.afterUs(this.#syncUs(node), done, node.place);
+    };
+  }
+
+  #syncUs(node: SimNode): number {
+    const [min, max] = this.#options.syncUs ?? [100, 4_000];
+    const drawn = this.dice.fork("sync").int(max - min + 1, node.place, ++node.ioCount);
+    return min + drawn + node.extraSyncMs * 1000;
+  }
+
+  #hash(value: number): void {
+    this.traceHash =
+      (Math.imul(this.traceHash ^ value ^ this.clock.nowUs(), 0x01000193) ^
+        (this.traceHash >>> 15)) >>>
+      0;
+  }
 }

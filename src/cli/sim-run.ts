@@ -1,0 +1,144 @@
+/**
+ * `lockstep sim`: runs seeds and prints what each gave. Exit 0: all clean; 1: an invariant was
+ * violated; 3: a cluster did not recover; 4: a member stopped by itself; 2: the command line is
+ * wrong. Several jobs are child processes of the same command, one shard each.
+ */
+import { spawn } from "node:child_process";
+import os from "node:os";
+import { createInterface } from "node:readline";
+import { generatePlan } from "../verify/sim/plan-generator.js";
+import { type RunResult, runPlan } from "../verify/sim/run-plan.js";
+import type { SimFlags } from "./sim-flags.js";
+
+export type Verdict = "ok" | "violation" | "liveness" | "crash";
+
+/** One line of `--json`. */
+export interface SeedLine {
+  readonly seed: number;
+  readonly verdict: Verdict;
+  readonly invariant: string;
+  readonly text: string;
+  readonly ms: number;
+  readonly simulatedMs: number;
+  readonly events: number;
+  readonly traceHash: number;
+  /** Times that the changed code of a mutant ran. */
+  readonly mutantRan: number;
+}
+
+const exitCodes: Readonly<Record<Verdict, number>> = { ok: 0, violation: 1, liveness: 3, crash: 4 };
+
+/** Sums up a run of seeds for people and for `--json`. */
+export class SimTally {
+  readonly #startedMs = performance.now();
+  #printedMs = this.#startedMs;
+  seeds = 0;
+  simulatedMs = 0;
+  readonly failures: SeedLine[] = [];
+
+  add(line: SeedLine): void {
+    this.seeds++;
+    this.simulatedMs += line.simulatedMs;
+    if (line.verdict !== "ok") this.failures.push(line);
+  }
+
+  elapsedMs(): number {
+    return performance.now() - this.#startedMs;
+  }
+
+  /** At most every ten seconds. */
+  progress(): string | undefined {
+    if (performance.now() - this.#printedMs < 10_000) return undefined;
+    this.#printedMs = performance.now();
+    return this.text();
+  }
+
+  text(): string {
+    const seconds = this.elapsedMs() / 1000;
+    const rate = (this.seeds / seconds).toFixed(1);
+    const simulated = (this.simulatedMs / 1000).toFixed(0);
+    const speed = (this.simulatedMs / 1000 / seconds).toFixed(0);
+    const failed = this.failures.length;
+    return `${this.seeds - failed} passed, ${failed} failed: ${rate} seeds/s, ${simulated} s simulated in ${seconds.toFixed(1)} s (${speed}x real time)`;
+  }
+
+  exitCode(): number {
+    const worst = this.failures[0];
+    return worst === undefined ? 0 : exitCodes[worst.verdict];
+  }
+}
+
+export function lineOf(seed: number, result: RunResult, ms: number): SeedLine {
+  const invariant = result.violation?.invariant ?? "";
+  const ran = (globalThis as { __lockstepMutantRan?: number }).__lockstepMutantRan ?? 0;
+  return {
+    seed,
+    verdict: verdictOf(invariant),
+    invariant,
+    text: result.violation?.message ?? "",
+    ms: Math.round(ms),
+    simulatedMs: Math.round(result.simulatedMs),
+    events: result.events,
+    traceHash: result.traceHash,
+    mutantRan: ran,
+  };
+}
+
+function verdictOf(invariant: string): Verdict {
+  if (invariant === "") return "ok";
+  return invariant === "liveness" || invariant === "crash" ? invariant : "violation";
+}
+
+/** Runs the seeds of this shard in this process; `told` returns true to stop. */
+export function runSeeds(flags: SimFlags, told: (line: SeedLine) => boolean): void {
+  const endMs = performance.now() + (flags.minutes ?? Number.POSITIVE_INFINITY) * 60_000;
+  const first = flags.from + flags.shard.at;
+  for (let seed = first; seed <= flags.to; seed += flags.shard.of) {
+    if (performance.now() > endMs) return;
+    const startedMs = performance.now();
+    const { isBeyondAtlas, members } = flags;
+    const plan = generatePlan(seed, { isBeyondAtlas, members });
+    const result = runPlan(plan, { without: flags.without });
+    if (flags.isTwice && runPlan(plan).traceHash !== result.traceHash) {
+      throw new Error(
+        `seed ${seed} gives two different traces: the simulator is not deterministic`,
+      );
+    }
+    if (told(lineOf(seed, result, performance.now() - startedMs))) return;
+  }
+}
+
+/** The same in child processes, one for each job; their lines arrive in no order. */
+export async function runJobs(
+  flags: SimFlags,
+  told: (line: SeedLine) => boolean,
+): Promise<string | undefined> {
+  const children = Array.from({ length: flags.jobs }, (_, at) => {
+    const shard = `${flags.shard.at + at * flags.shard.of}/${flags.shard.of * flags.jobs}`;
+    const words = [...flags.words, "--shard", shard, "--jobs", "1", "--json"];
+    const main = process.argv[1] as string;
+    return spawn(process.execPath, [...process.execArgv, main, "sim", ...words], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+  });
+  let isOver = false;
+  const ends = children.map(async (child) => {
+    for await (const text of createInterface({ input: child.stdout })) {
+      const line = JSON.parse(text) as SeedLine | { summary: true };
+      if ("summary" in line || isOver) continue;
+      isOver = told(line);
+      if (isOver) for (const other of children) other.kill();
+    }
+    if (child.exitCode === null && child.signalCode === null) {
+      await new Promise((resolve) => child.once("close", resolve));
+    }
+    // A failed seed has been told; anything else is the child's own failure.
+    const isKnown = child.signalCode !== null || [0, 1, 3, 4].includes(child.exitCode ?? -1);
+    return isKnown ? undefined : `a job ended with code ${child.exitCode}`;
+  });
+  return (await Promise.all(ends)).find((failure) => failure !== undefined);
+}
+
+export function defaultJobs(): number {
+  return Math.max(1, os.availableParallelism());
+}

@@ -1,0 +1,106 @@
+/** All checks of a run, fed from one place; and the one way in which they report. */
+import { decodeEnvelope } from "../../../member/peer-codec.js";
+import { decodeMessage } from "../../../raft/message-codec.js";
+import type { Entry } from "../../../raft/types.js";
+import type { Machine } from "../../../state/types.js";
+import type { Operation, Request } from "../../history/types.js";
+import type { SimCluster } from "../sim-cluster.js";
+import type { SimNode } from "../sim-node.js";
+import { Violation } from "../violation.js";
+import type { Check, CheckWorld } from "./check.js";
+import { Ghost } from "./ghost.js";
+import { ImageChecks } from "./image-checks.js";
+import { LeaseChecks } from "./lease-checks.js";
+import { MembershipChecks } from "./membership-checks.js";
+import { PromiseChecks } from "./promise-checks.js";
+import { RaftChecks } from "./raft-checks.js";
+import { StateChecks } from "./state-checks.js";
+
+export class AllChecks {
+  readonly ghost = new Ghost();
+  readonly #without: ReadonlySet<string>;
+  readonly #all: readonly Check[];
+  readonly #machines = new WeakSet<Machine>();
+  #samples = 0;
+
+  /** `without`: invariants that do not report, to show that each is needed. */
+  constructor(cluster: SimCluster, without: ReadonlySet<string>) {
+    this.#without = without;
+    const dice = cluster.dice.fork("checks");
+    const world: CheckWorld = {
+      cluster,
+      ghost: this.ghost,
+      sample: (perMille) => dice.chance(perMille, ++this.#samples),
+      report: (invariant, text, node) => this.report(invariant, text, node),
+    };
+    this.#all = [
+      new RaftChecks(world),
+      new PromiseChecks(world),
+      new MembershipChecks(world),
+      new StateChecks(world),
+      new ImageChecks(world),
+      new LeaseChecks(world),
+    ];
+  }
+
+  /** @throws Violation */
+  report(invariant: string, text: string, node?: SimNode): void {
+    if (!this.#without.has(invariant)) throw new Violation(invariant, text, node?.name);
+  }
+
+  stepped(node: SimNode): void {
+    const { member } = node;
+    if (member === undefined) return;
+    if (!this.#machines.has(member.machine)) this.#newState(node, member.machine);
+    for (const check of this.#all) check.stepped?.(node);
+  }
+
+  starting(node: SimNode): void {
+    for (const check of this.#all) check.starting?.(node);
+  }
+
+  started(node: SimNode): void {
+    const { member } = node;
+    if (member === undefined) return;
+    this.#newState(node, member.machine);
+  }
+
+  ended(node: SimNode, how: "power" | "kill" | "stop" | "error"): void {
+    for (const check of this.#all) check.ended?.(node, how);
+  }
+
+  sent(from: SimNode, bytes: Uint8Array): void {
+    const envelope = decodeEnvelope(bytes);
+    if (envelope?.kind !== "raft") return;
+    const message = decodeMessage(envelope.message);
+    for (const check of this.#all) check.sent?.(from, message);
+  }
+
+  synced(node: SimNode, what: "wal" | "backend"): void {
+    for (const check of this.#all) check.synced?.(node, what);
+  }
+
+  asked(request: Request): void {
+    for (const check of this.#all) check.asked?.(request);
+  }
+
+  answered(operation: Operation): void {
+    for (const check of this.#all) check.answered?.(operation);
+  }
+
+  finished(): void {
+    for (const check of this.#all) check.finished?.();
+  }
+
+  /** A machine that was not seen before: after a start, a snapshot or a defragmentation. */
+  #newState(node: SimNode, machine: Machine): void {
+    this.#machines.add(machine);
+    for (const check of this.#all) check.started?.(node);
+    const apply = machine.apply.bind(machine);
+    machine.apply = (entry: Entry) => {
+      const applied = apply(entry);
+      for (const check of this.#all) check.applied?.(node, entry, applied);
+      return applied;
+    };
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * What has happened in a cluster, as no single member knows it: who led which term, which entry was
+ * committed at which index and when, what each promised. Never reset by a crash.
+ */
+import type { Entry } from "../../../raft/types.js";
+import type { SimNode } from "../sim-node.js";
+
+export interface CommittedEntry {
+  readonly entry: Entry;
+  /** The term in which it was first committed. */
+  readonly commitTerm: number;
+}
+
+/** What a node was like after its last event. */
+export interface LifeGhost {
+  life: number;
+  term: number;
+  isLeader: boolean;
+  commit: number;
+  lastIndex: number;
+  lastTerm: number;
+  applied: number;
+  /** Term by index, as this node's log last had it. */
+  readonly terms: Map<number, number>;
+}
+
+export class Ghost {
+  /** Member id by term. */
+  readonly leaders = new Map<number, bigint>();
+  /** By index; the founding entry has none. */
+  readonly committed = new Map<number, CommittedEntry>();
+  committedMax = 0;
+  /** Root digest by index, of the first member that applied it. */
+  readonly roots = new Map<number, string>();
+  /** Current revision by index, likewise. */
+  readonly revisions = new Map<number, number>();
+  /** Whom a member voted for, by "id/term". */
+  readonly votes = new Map<string, bigint>();
+  /** What a member promised to hold: the largest index acknowledged, by term. */
+  readonly acknowledged = new Map<bigint, Map<number, number>>();
+  readonly #lives = new Map<SimNode, LifeGhost>();
+
+  life(node: SimNode): LifeGhost {
+    let life = this.#lives.get(node);
+    if (life === undefined || life.life !== node.life) {
+      life = {
+        life: node.life,
+        term: 0,
+        isLeader: false,
+        commit: 0,
+        lastIndex: 0,
+        lastTerm: 0,
+        applied: 0,
+        terms: new Map(),
+      };
+      this.#lives.set(node, life);
+    }
+    return life;
+  }
+
+  /** The highest committed index that was committed before `term`. */
+  committedBefore(term: number): number {
+    for (let index = this.committedMax; index > 0; index--) {
+      const known = this.committed.get(index);
+      if (known !== undefined && known.commitTerm < term) return index;
+    }
+    return 0;
+  }
+}
+
+export function sameEntry(a: Entry, b: Entry): boolean {
+  if (a.term !== b.term || a.type !== b.type || a.data.length !== b.data.length) return false;
+  return a.data === b.data || a.data.every((byte, at) => byte === b.data[at]);
+}

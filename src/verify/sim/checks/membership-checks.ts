@@ -1,0 +1,82 @@
+/**
+ * Configurations (M1 to M6): a function of the log alone, one step at a time, never empty, and
+ * nobody comes back who was removed. Raft's view and the state machine's are the same.
+ */
+import { type ConfState, EntryType } from "../../../raft/types.js";
+import type { SimNode } from "../sim-node.js";
+import type { Check, CheckWorld } from "./check.js";
+
+export class MembershipChecks implements Check {
+  readonly #world: CheckWorld;
+  /** By the index of the entry that made it. */
+  readonly #configurations = new Map<number, { readonly text: string; readonly conf: ConfState }>();
+  readonly #removed = new Set<bigint>();
+  #latest: { readonly index: number; readonly conf: ConfState } | undefined;
+
+  constructor(world: CheckWorld) {
+    this.#world = world;
+  }
+
+  applied(node: SimNode, entry: { readonly index: number; readonly type: number }): void {
+    const { member } = node;
+    if (member === undefined || entry.type === EntryType.normal) return;
+    const conf = member.machine.confState;
+    const text = textOf(conf);
+    const known = this.#configurations.get(entry.index);
+    if (known === undefined) this.#first(node, entry.index, conf);
+    else if (known.text !== text) {
+      this.#world.report("M1", `${node.name} has another configuration at ${entry.index}`, node);
+    }
+  }
+
+  stepped(node: SimNode): void {
+    const { member } = node;
+    if (member === undefined || !member.engine.raft.isLeader()) return;
+    if (!this.#world.sample(50)) return;
+    const { engine, machine } = member;
+    const raftConf = engine.raft.status().confState;
+    if (textOf(raftConf) !== textOf(machine.confState)) {
+      this.#world.report("M1", `raft and state of ${node.name} differ in configuration`, node);
+    }
+    let pending = 0;
+    const { log } = engine;
+    const from = Math.max(machine.appliedIndex + 1, log.firstIndex());
+    const entries = log.entries(from, log.lastIndex() + 1, Number.MAX_SAFE_INTEGER) ?? [];
+    for (const { type, term } of entries) {
+      // What an earlier leader left may be overwritten; its own are this leader's to keep single.
+      if (type !== EntryType.normal && term === engine.raft.term()) pending++;
+    }
+    if (pending > 1) {
+      this.#world.report("M3", `leader ${node.name} has ${pending} changes in flight`, node);
+    }
+  }
+
+  #first(node: SimNode, index: number, conf: ConfState): void {
+    this.#configurations.set(index, { text: textOf(conf), conf });
+    if (conf.voters.length === 0) this.#world.report("M5", "nobody may vote any more", node);
+    const before = this.#latest;
+    if (before !== undefined && before.index < index) {
+      const isNew = (id: bigint): boolean => !before.conf.voters.includes(id);
+      const added = conf.voters.filter(isNew);
+      const gone = before.conf.voters.filter((id) => !conf.voters.includes(id));
+      if (added.length + gone.length > 1) {
+        this.#world.report("M2", `the voters change by more than one at ${index}`, node);
+      }
+      const all = [...conf.voters, ...conf.learners];
+      for (const id of [...before.conf.voters, ...before.conf.learners]) {
+        if (!all.includes(id)) this.#removed.add(id);
+      }
+      for (const id of all) {
+        if (this.#removed.has(id)) {
+          this.#world.report("M6", `member ${id.toString(16)} comes back at ${index}`, node);
+        }
+      }
+    }
+    this.#latest = { index, conf };
+  }
+}
+
+function textOf(conf: ConfState): string {
+  const { voters, learners, votersOutgoing, learnersNext } = conf;
+  return [voters, learners, votersOutgoing, learnersNext].map((ids) => ids.join()).join(" ");
+}

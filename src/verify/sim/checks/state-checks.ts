@@ -1,0 +1,92 @@
+/**
+ * The replicated state as it is applied (S1, S5, S6): each index once and in order in each life,
+ * revisions go up by at most one an entry, and equal index means equal state, whoever applied it.
+ */
+import { KvError } from "../../../base/errors.js";
+import type { Entry } from "../../../raft/types.js";
+import type { Applied } from "../../../state/types.js";
+import type { SimNode } from "../sim-node.js";
+import type { Check, CheckWorld } from "./check.js";
+
+export class StateChecks implements Check {
+  readonly #world: CheckWorld;
+  /** What came of each entry, in short. */
+  readonly #outcomes = new Map<number, string>();
+  /** The compact revision that each node showed last, in this life. */
+  readonly #compacted = new Map<SimNode, number>();
+
+  constructor(world: CheckWorld) {
+    this.#world = world;
+  }
+
+  applied(node: SimNode, entry: Entry, applied: Applied): void {
+    const { member } = node;
+    if (member === undefined) return;
+    const { ghost } = this.#world;
+    const life = ghost.life(node);
+    if (life.applied > 0 && entry.index !== life.applied + 1) {
+      this.#world.report("S1", `${node.name} applies ${entry.index} after ${life.applied}`, node);
+    }
+    life.applied = entry.index;
+    this.#revision(node, entry.index, applied);
+    const { machine } = member;
+    const compacted = machine.kv.compactRevision();
+    if (compacted < (this.#compacted.get(node) ?? 0) || compacted > machine.kv.revision()) {
+      this.#world.report("S5", `${node.name}'s compact revision is ${compacted}`, node);
+    }
+    this.#compacted.set(node, compacted);
+    this.compareRoot(node, entry.index);
+    const { outcome } = applied;
+    const short = outcome instanceof KvError ? outcome.reason : outcome.kind;
+    const known = this.#outcomes.get(entry.index);
+    if (known === undefined) this.#outcomes.set(entry.index, short);
+    else if (known !== short) {
+      this.#world.report(
+        "S6",
+        `entry ${entry.index} is ${short} at ${node.name}, was ${known}`,
+        node,
+      );
+    }
+  }
+
+  /** A state that came by a restart or a snapshot. */
+  started(node: SimNode): void {
+    const { member } = node;
+    if (member === undefined) return;
+    const { appliedIndex } = member.machine;
+    this.#world.ghost.life(node).applied = appliedIndex;
+    this.#compacted.set(node, member.machine.kv.compactRevision());
+    if (appliedIndex > 0 && !node.isDamaged) this.compareRoot(node, appliedIndex);
+  }
+
+  compareRoot(node: SimNode, index: number): void {
+    const { machine } = node.member ?? {};
+    if (machine === undefined) return;
+    const { roots, revisions } = this.#world.ghost;
+    const root = String.fromCharCode(...machine.digests().root);
+    const known = roots.get(index);
+    if (known === undefined) {
+      roots.set(index, root);
+      revisions.set(index, machine.kv.revision());
+    } else if (known !== root) {
+      const revision = machine.kv.revision();
+      const theirs = revisions.get(index);
+      this.#world.report(
+        "S6",
+        `${node.name} differs at index ${index} (revision ${revision}, elsewhere ${theirs})`,
+        node,
+      );
+    }
+  }
+
+  #revision(node: SimNode, index: number, applied: Applied): void {
+    const { revisions } = this.#world.ghost;
+    const before = revisions.get(index - 1);
+    if (before === undefined) return;
+    const wanted = before + (applied.events === undefined ? 0 : 1);
+    if (applied.revision !== wanted) {
+      const text = `entry ${index} leads from revision ${before} to ${applied.revision}`;
+      this.#world.report("S5", `${text} at ${node.name}`, node);
+    }
+  }
+}

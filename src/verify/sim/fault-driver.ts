@@ -1,0 +1,275 @@
+/** Does what a plan's faults say, at their time, and undoes what has an end. */
+import { readSlot } from "../../member/backend-slot.js";
+import { Bucket } from "../../platform/backend.js";
+import { mayDamage, mayLeave } from "./atlas.js";
+import type { Operator } from "./operator.js";
+import type { Fault, Plan, Target } from "./plan.js";
+import type { SimCluster } from "./sim-cluster.js";
+import type { SimNode } from "./sim-node.js";
+
+export interface FaultParts {
+  readonly cluster: SimCluster;
+  readonly operator: Operator;
+  /** For reports: a fault begins or ends. */
+  told(kind: "fault" | "heal", text: string, node: SimNode | undefined): void;
+}
+
+export class FaultDriver {
+  readonly #parts: FaultParts;
+  readonly #cluster: SimCluster;
+  readonly #plan: Plan;
+  readonly #undo = new Set<() => void>();
+
+  constructor(parts: FaultParts, plan: Plan) {
+    this.#parts = parts;
+    this.#cluster = parts.cluster;
+    this.#plan = plan;
+  }
+
+  schedule(): void {
+    for (const fault of this.#plan.faults) {
+      this.#cluster.clock.at(fault.atMs, () => this.#inject(fault));
+    }
+  }
+
+  /** Ends everything that has an end, at once. */
+  healAll(): void {
+    for (const undo of [...this.#undo]) undo();
+    for (const node of this.#cluster.nodes) {
+      delete node.disk.faults.spaceBytes;
+      node.disk.faults.failNextSync = false;
+    }
+  }
+
+  #inject(fault: Fault): void {
+    if (fault.kind === "crashAll") {
+      this.#tell(fault);
+      for (const node of this.#cluster.nodes) {
+        if (node.state !== "wiped") this.#crash(node, fault.mode, fault.downMs);
+      }
+      return;
+    }
+    if (fault.kind === "partition" || fault.kind === "link") {
+      this.#cut(fault);
+      return;
+    }
+    if (fault.kind === "addMember") {
+      this.#tell(fault);
+      this.#parts.operator.addMember(fault.asLearner);
+      return;
+    }
+    const node = this.#find(fault.kind === "moveLeader" ? fault.to : fault.target);
+    if (node !== undefined) this.#injectAt(node, fault);
+  }
+
+  #injectAt(
+    node: SimNode,
+    fault: Exclude<Fault, { readonly kind: "crashAll" | "partition" | "link" | "addMember" }>,
+  ): void {
+    const { operator } = this.#parts;
+    const { member } = node;
+    switch (fault.kind) {
+      case "crash":
+        this.#tell(fault, node);
+        this.#crash(node, fault.mode, fault.downMs);
+        break;
+      case "stop":
+        if (node.state !== "up") return;
+        this.#tell(fault, node);
+        this.#cluster.stop(node);
+        operator.startLater(node, fault.downMs + 1_500);
+        break;
+      case "pause":
+        if (node.state === "down") return;
+        this.#tell(fault, node);
+        this.#cluster.clock.pause(node.place);
+        this.#undoAfter(fault.forMs, () => this.#cluster.clock.resume(node.place));
+        break;
+      case "slowDisk":
+        this.#tell(fault, node);
+        node.extraSyncMs = fault.syncMs;
+        this.#undoAfter(fault.forMs, () => {
+          node.extraSyncMs = 0;
+        });
+        break;
+      case "failSync":
+        this.#failSync(node, fault);
+        break;
+      case "fullDisk":
+        this.#tell(fault, node);
+        node.excuses.add("ENOSPC");
+        node.disk.faults.spaceBytes = 0;
+        this.#undoAfter(fault.forMs, () => {
+          delete node.disk.faults.spaceBytes;
+        });
+        break;
+      case "wallClock":
+        this.#tell(fault, node);
+        node.skew.wallOffsetMs += fault.byMs;
+        break;
+      case "moveLeader":
+        if (member !== undefined) this.#cluster.leader()?.moveLeader(member.id, () => {});
+        break;
+      case "defragment":
+        if (node.isServing()) member?.defragment(() => {});
+        break;
+      case "backup":
+        this.#backup(node);
+        break;
+      case "removeMember":
+        if (!mayLeave(this.#cluster)) return;
+        this.#tell(fault, node);
+        operator.removeMember(node);
+        break;
+      case "replaceMember":
+        if (!mayDamage(this.#cluster, node) || node.memberId === undefined) return;
+        this.#tell(fault, node);
+        node.isDamaged = true;
+        operator.replace(node);
+        break;
+      case "version":
+        if (node.state !== "up") return;
+        this.#tell(fault, node);
+        node.wantedVersion = fault.version;
+        this.#cluster.stop(node);
+        operator.startLater(node, 500);
+        break;
+      default:
+        this.#damage(node, fault);
+    }
+  }
+
+  /** Power off, something is wrong with the disk afterwards, power on. */
+  #damage(
+    node: SimNode,
+    fault: Extract<Fault, { readonly kind: "rotLog" | "rotRow" | "misdirect" | "staleBackend" }>,
+  ): void {
+    if (node.memberId === undefined) return;
+    const isBeyond = this.#plan.swarm.isBeyondAtlas && fault.kind !== "staleBackend";
+    if (!isBeyond && !mayDamage(this.#cluster, node)) return;
+    this.#tell(fault, node);
+    this.#crash(node, "power", fault.downMs);
+    const { backends } = node;
+    const name = readSlot(node.disk);
+    const bucket = Bucket.key;
+    let isDone = false;
+    if (fault.kind === "rotLog") isDone = rotLog(node, fault);
+    else if (name === undefined || !backends.list().includes(name)) return;
+    else if (fault.kind === "rotRow") {
+      const { row, bit } = fault;
+      isDone = backends.faults.flipBit(name, { bucket, row, bit }) !== undefined;
+    } else if (fault.kind === "misdirect") {
+      isDone = backends.faults.misdirect(name, { bucket, row: fault.row }) !== undefined;
+    } else {
+      backends.faults.swapStale(name);
+      isDone = true;
+    }
+    if (isDone) {
+      node.isDamaged = true;
+      node.excuses.add("damage");
+    }
+  }
+
+  #failSync(node: SimNode, fault: Extract<Fault, { readonly kind: "failSync" }>): void {
+    if (node.state !== "up") return;
+    this.#tell(fault, node);
+    node.excuses.add("EIO");
+    const name = readSlot(node.disk);
+    if (fault.what === "wal") node.disk.faults.failNextSync = true;
+    else if (name !== undefined && node.backends.list().includes(name)) {
+      const error = Object.assign(new Error("EIO: backend"), { code: "EIO" });
+      node.backends.faults.failNextCommit(name, error);
+    }
+  }
+
+  /** Reads a backup slowly while life goes on. */
+  #backup(node: SimNode): void {
+    if (!node.isServing()) return;
+    const { life } = node;
+    node.member?.openSnapshot((source) => {
+      if (source instanceof Error) return;
+      const read = (): void => {
+        if (node.life !== life) return;
+        if (source.next() === undefined) source.close();
+        else this.#cluster.clock.at(5, read, node.place);
+      };
+      read();
+    });
+  }
+
+  #crash(node: SimNode, mode: "power" | "kill", downMs: number): void {
+    this.#cluster.crash(node, mode);
+    if (node.state === "down" && node.life > 0) this.#parts.operator.startLater(node, downMs);
+  }
+
+  #cut(fault: Extract<Fault, { readonly kind: "partition" | "link" }>): void {
+    const { network, nodes } = this.#cluster;
+    this.#tell(fault);
+    const places = (targets: readonly Target[]): Set<number> =>
+      new Set(targets.flatMap((target) => this.#find(target)?.place ?? []));
+    const remove: (() => void)[] = [];
+    if (fault.kind === "link") {
+      const from = places([fault.from]);
+      const { lossPerMille, extraMs } = fault;
+      const to = places([fault.to]);
+      remove.push(network.addRule({ from, to, lossPerMille, extraUs: extraMs * 1000 }));
+    } else {
+      const inside = places(fault.side);
+      const outside = new Set(nodes.map(({ place }) => place).filter((p) => !inside.has(p)));
+      const cut = { lossPerMille: 1000, extraUs: 0 };
+      if (fault.direction !== "in") {
+        remove.push(network.addRule({ from: inside, to: outside, ...cut }));
+      }
+      if (fault.direction !== "out") {
+        remove.push(network.addRule({ from: outside, to: inside, ...cut }));
+      }
+    }
+    this.#undoAfter(fault.forMs, () => {
+      for (const undo of remove) undo();
+    });
+  }
+
+  #undoAfter(delayMs: number, fn: () => void): void {
+    const undo = (): void => {
+      if (!this.#undo.delete(undo)) return;
+      fn();
+    };
+    this.#undo.add(undo);
+    this.#cluster.clock.at(delayMs, undo);
+  }
+
+  #find(target: Target): SimNode | undefined {
+    const { nodes } = this.#cluster;
+    if (target === "leader") return this.#cluster.leaderNode();
+    if (target === "follower") {
+      const leader = this.#cluster.leaderNode();
+      return nodes.find((node) => node.state === "up" && node !== leader);
+    }
+    const node = nodes[target % nodes.length];
+    return node?.state === "wiped" ? undefined : node;
+  }
+
+  #tell(fault: Fault, node?: SimNode): void {
+    const { id: _id, atMs: _atMs, kind, ...rest } = fault;
+    const details = Object.entries(rest)
+      .filter(([name]) => name !== "target")
+      .map(([name, value]) => `${name} ${value}`);
+    this.#parts.told("fault", [kind, ...details].join(", "), node);
+  }
+}
+
+/** Flips a bit of what the log had made durable before its last sync: that cannot be a torn tail. */
+function rotLog(node: SimNode, fault: Extract<Fault, { readonly kind: "rotLog" }>): boolean {
+  const paths = node.disk.list("wal").map((name) => `wal/${name}`);
+  const total = paths.reduce((sum, path) => sum + node.disk.settledBytes(path), 0);
+  let place = Math.floor((fault.place / 1_000_000) * total);
+  for (const path of paths) {
+    const bytes = node.disk.settledBytes(path);
+    if (place < bytes) {
+      node.disk.flipBit(path, place, fault.bit);
+      return true;
+    }
+    place -= bytes;
+  }
+  return false;
+}

@@ -1,0 +1,117 @@
+/**
+ * The end of a run: all faults are over, everything that was down is up again, and within a bounded
+ * time the cluster must work as if nothing had happened. What is still missing then is named.
+ */
+import type { FaultDriver } from "./fault-driver.js";
+import type { Operator } from "./operator.js";
+import type { SimClients } from "./sim-clients.js";
+import type { SimCluster } from "./sim-cluster.js";
+import type { SimNode } from "./sim-node.js";
+import type { SimWatchers } from "./sim-watchers.js";
+
+export interface HealingParts {
+  readonly cluster: SimCluster;
+  readonly faults: FaultDriver;
+  readonly operator: Operator;
+  readonly clients: SimClients;
+  readonly watchers: SimWatchers;
+}
+
+/** Virtual time in which all must be well again: several elections, restarts and replacements. */
+const healMs = 60_000;
+/** Leases of a plan live at most 10 s; a new leader adds a little. */
+const leaseMs = 30_000;
+const watchMs = 5_000;
+
+/** Undefined when all is well, else what is not. */
+export function heal(parts: HealingParts): string | undefined {
+  const { cluster, faults, operator, clients, watchers } = parts;
+  const { clock, network } = cluster;
+  network.calm();
+  faults.healAll();
+  for (const node of cluster.nodes) {
+    clock.resume(node.place);
+    node.skew.wallOffsetMs = Math.max(0, node.skew.wallOffsetMs);
+    if (node.state === "down" && node.life > 0) operator.startLater(node, 0);
+  }
+  operator.hurry();
+  let missing: string | undefined = "nothing was looked at";
+  const isWell = (): boolean => {
+    missing = missingNow(parts);
+    return missing === undefined;
+  };
+  if (!until(cluster, isWell, healMs)) return missing;
+  if (!answers(parts)) return "a fresh write and a fresh read are not answered";
+  const noLeases = (): boolean =>
+    cluster.members().every((member) => [...member.machine.leases.all()].length === 0);
+  if (!until(cluster, noLeases, leaseMs)) return "leases without a client do not expire";
+  const isEven = (): boolean => isWell() && clients.pending === 0;
+  if (!until(cluster, isEven, healMs)) return missing ?? "clients still wait for answers";
+  watchers.requestProgress();
+  const revision = cluster.leader()?.machine.kv.revision() ?? 0;
+  const behind = (): string | undefined => {
+    const lag = watchers
+      .lags()
+      .find(({ seen, watch }) => seen < revision && watch.revision <= revision);
+    return lag === undefined
+      ? undefined
+      : `watch ${lag.watch.id} at ${lag.watch.member} has seen ${lag.seen} of ${revision}`;
+  };
+  if (!until(cluster, () => behind() === undefined, watchMs)) return behind();
+  return undefined;
+}
+
+/** Looks every few milliseconds, not after each event: the conditions are not cheap. */
+function until(cluster: SimCluster, holds: () => boolean, limitMs: number): boolean {
+  const endMs = cluster.clock.now() + limitMs;
+  while (cluster.clock.now() < endMs) {
+    if (holds()) return true;
+    cluster.clock.run(50);
+  }
+  return holds();
+}
+
+function missingNow({ cluster, operator }: HealingParts): string | undefined {
+  const standing = cluster.nodes.filter(({ state, life }) => state !== "wiped" && life > 0);
+  for (const node of standing) if (!node.isServing()) return `${node.name} ${why(node)}`;
+  if (operator.pending() > 0) return "the operator's work does not come to an end";
+  const leader = cluster.leader();
+  if (leader === undefined) return "there is no leader";
+  for (const node of standing) {
+    const { member } = node;
+    if (member?.leader() !== leader.id) return `${node.name} follows nobody or another leader`;
+    const commit = leader.engine.raft.committedIndex();
+    if (member.machine.appliedIndex !== commit) {
+      return `${node.name} has applied ${member.machine.appliedIndex} of ${commit}`;
+    }
+  }
+  return undefined;
+}
+
+function why(node: SimNode): string {
+  if (node.failure !== undefined) return `does not run: ${node.failure.message}`;
+  if (node.state !== "up") return `is ${node.state}`;
+  return `is not ready (term ${node.member?.term()}, leader ${node.member?.leader().toString(16)})`;
+}
+
+/** A write and then a linearizable read, through any member, a few times if need be. */
+function answers({ cluster, clients }: HealingParts): boolean {
+  let isWritten = false;
+  let isRead = false;
+  for (let attempt = 0; attempt < 5 && !isRead; attempt++) {
+    const node = cluster.nodes.find((candidate) => candidate.isServing());
+    if (node === undefined) return false;
+    let isOver = false;
+    const request = isWritten
+      ? ({ kind: "range", key: "ka" } as const)
+      : ({ kind: "put", key: "ka", value: `last${attempt}` } as const);
+    clients.ask(node, request, ({ outcome }) => {
+      isOver = true;
+      if (outcome.kind !== "ok") return;
+      if (request.kind === "put") isWritten = true;
+      else isRead = true;
+    });
+    until(cluster, () => isOver, 10_000);
+  }
+  return isRead;
+}

@@ -1,0 +1,208 @@
+/**
+ * The people of a simulated cluster: they start what has stopped, add, promote and remove members
+ * through whichever member answers, and replace a node whose disk is gone. They know only what an
+ * operator could: answers, error messages, and which machines are up.
+ */
+import { DamageError, StartError } from "../../base/errors.js";
+import {
+  MemberAddRequest,
+  MemberAddResponse,
+  MemberPromoteRequest,
+  MemberRemoveRequest,
+} from "../../wire/gen/rpc.js";
+import type { ClientTransport } from "./client-transport.js";
+import type { SimCluster } from "./sim-cluster.js";
+import type { SimNode } from "./sim-node.js";
+
+const lookEveryMs = 250;
+const patienceMs = 3_000;
+const service = "/etcdserverpb.Cluster/";
+const nodesMax = 14;
+
+interface Job {
+  /** One step; true when the job is over. Calls `wait` when it asked somebody something. */
+  step(): boolean;
+}
+
+export class Operator {
+  readonly #cluster: SimCluster;
+  readonly #transport: ClientTransport;
+  readonly #startAtMs = new Map<SimNode, number>();
+  readonly #jobs = new Set<Job>();
+  /** Ids of members whose node is gone and who have to leave the configuration. */
+  #asked = 0;
+
+  constructor(cluster: SimCluster, transport: ClientTransport) {
+    this.#cluster = cluster;
+    this.#transport = transport;
+    this.#look();
+  }
+
+  /** Work that has not come to its end. */
+  pending(): number {
+    return this.#jobs.size + this.#startAtMs.size;
+  }
+
+  /** Starts the node after so long, and again until it stays up. */
+  startLater(node: SimNode, delayMs: number): void {
+    this.#startAtMs.set(node, this.#cluster.clock.now() + delayMs);
+  }
+
+  /** Everything that waits for its time is due. */
+  hurry(): void {
+    for (const node of this.#startAtMs.keys()) this.#startAtMs.set(node, 0);
+  }
+
+  /** A life ended by an error: what people do about it. */
+  failed(node: SimNode, error: Error): void {
+    if (node.state === "wiped") return;
+    if (error instanceof DamageError && node.isDamaged) this.replace(node);
+    else if (error instanceof StartError && /permanently removed/.test(error.message)) return;
+    else {
+      // The program of another version is not accepted: back to the one that ran.
+      if (error instanceof StartError && /version/.test(error.message)) {
+        const running = this.#cluster.members()[0]?.machine.cluster.clusterVersion();
+        if (running !== undefined && running !== "") node.wantedVersion = running;
+      }
+      this.startLater(node, 1_000);
+    }
+  }
+
+  addMember(asLearner: boolean): void {
+    if (this.#cluster.nodes.length >= nodesMax) return;
+    const { nodes } = this.#cluster;
+    const name = `m${nodes.length + 1}`;
+    const urls = nodes.filter(({ state }) => state !== "wiped").map((node) => node.peerUrl);
+    const initialCluster = [
+      ...urls.map((url, place) => ({ name: `known${place}`, peerUrls: [url] })),
+      { name, peerUrls: [`http://${name}:2380`] },
+    ];
+    // The name is taken at once: two of these may run at the same time.
+    const node = this.#cluster.addNode(name, { initialCluster, initialClusterState: "existing" });
+    this.#jobs.add(this.#joining(node, asLearner));
+  }
+
+  removeMember(node: SimNode): void {
+    const id = node.member?.id;
+    if (id !== undefined) this.#jobs.add(this.#leaving(node, id));
+  }
+
+  /** The disk is lost: the member is removed and a new one takes its place. */
+  replace(node: SimNode): void {
+    const id = node.memberId;
+    this.#startAtMs.delete(node);
+    this.#cluster.wipe(node);
+    if (id === undefined) {
+      node.isDamaged = false;
+      return;
+    }
+    this.#jobs.add(this.#leaving(node, id, () => this.addMember(false)));
+  }
+
+  #look(): void {
+    const { clock } = this.#cluster;
+    for (const [node, atMs] of [...this.#startAtMs]) {
+      if (clock.now() < atMs) continue;
+      this.#startAtMs.delete(node);
+      if (node.state === "down") this.#cluster.start(node);
+    }
+    for (const job of [...this.#jobs]) if (job.step()) this.#jobs.delete(job);
+    clock.at(lookEveryMs, () => this.#look());
+  }
+
+  /** Asks for the addition until it stands, starts the node, promotes it. */
+  #joining(node: SimNode, asLearner: boolean): Job {
+    let state: "add" | "wait" | "promote" | "done" = "add";
+    let attempts = 0;
+    const request = MemberAddRequest.encode({ peerURLs: [node.peerUrl], isLearner: asLearner });
+    const body = request.finish();
+    const started = (): void => {
+      this.#cluster.start(node);
+      state = asLearner ? "promote" : "done";
+    };
+    return {
+      step: () => {
+        if (node.state === "wiped") return true;
+        if (state === "add") {
+          const isIn = this.#isMember(node.peerUrl);
+          if (isIn) started();
+          else if (++attempts > 20) return this.#giveUp(node);
+          else {
+            state = "wait";
+            this.#ask("MemberAdd", body, (answer) => {
+              if (answer !== undefined && MemberAddResponse.decode(answer).member !== undefined) {
+                started();
+              } else state = "add";
+            });
+          }
+        } else if (state === "promote" && node.member !== undefined) {
+          if (!this.#isLearner(node.member.id)) return true;
+          // Learners may stay learners: nothing depends on them.
+          if (++attempts > 60) return true;
+          state = "wait";
+          const promote = MemberPromoteRequest.encode({ ID: node.member.id }).finish();
+          this.#ask("MemberPromote", promote, () => {
+            state = "promote";
+          });
+        }
+        return state === "done";
+      },
+    };
+  }
+
+  /** It was never added; nobody will hear of it. */
+  #giveUp(node: SimNode): boolean {
+    if (this.#isMember(node.peerUrl)) return false;
+    this.#cluster.wipe(node);
+    return true;
+  }
+
+  #leaving(node: SimNode, id: bigint, then: () => void = () => {}): Job {
+    let isWaiting = false;
+    const body = MemberRemoveRequest.encode({ ID: id }).finish();
+    let attempts = 0;
+    return {
+      step: () => {
+        if (this.#cluster.members().some((member) => member.machine.cluster.isRemoved(id))) {
+          this.#startAtMs.delete(node);
+          this.#cluster.wipe(node);
+          node.isDamaged = false;
+          then();
+          return true;
+        }
+        if (isWaiting) return false;
+        // Who is whole may also stay.
+        if (node.state !== "wiped" && ++attempts > 8) return true;
+        isWaiting = true;
+        this.#ask("MemberRemove", body, () => {
+          isWaiting = false;
+        });
+        return false;
+      },
+    };
+  }
+
+  #ask(method: string, body: Uint8Array, done: (answer: Uint8Array | undefined) => void): void {
+    const serving = this.#cluster.nodes.filter((node) => node.isServing());
+    const node = serving[++this.#asked % Math.max(1, serving.length)];
+    if (node === undefined) {
+      this.#cluster.clock.at(lookEveryMs, () => done(undefined));
+      return;
+    }
+    this.#transport.unary({ node, path: service + method, patienceMs }, body, (result) => {
+      done(result instanceof Uint8Array ? result : undefined);
+    });
+  }
+
+  #isMember(peerUrl: string): boolean {
+    return this.#cluster
+      .members()
+      .some(({ machine }) => machine.cluster.members().some((m) => m.peerUrls.includes(peerUrl)));
+  }
+
+  #isLearner(id: bigint): boolean {
+    return this.#cluster
+      .members()
+      .every(({ machine }) => machine.cluster.member(id)?.isLearner !== false);
+  }
+}

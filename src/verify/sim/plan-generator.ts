@@ -1,0 +1,225 @@
+/**
+ * From a seed to a plan. Every fault and every request is drawn by its own number, so a plan can be
+ * thinned out afterwards without changing the rest.
+ *
+ * The atlas: faults that destroy what a disk had promised (a flipped bit, a lost commit) may hit
+ * only so few nodes that the others are a quorum, and never all of a cluster too small for that.
+ * Every plan is therefore survivable, and any loss or standstill after healing is a bug. Plans
+ * beyond the atlas lift this; there the cluster may stop, but never lie.
+ */
+import { Dice } from "./dice.js";
+import type { ClientAction, ClientOp, Fault, FaultKind, Plan, Swarm, Target } from "./plan.js";
+import { type ActionKind, drawMix, drawSwarm, type Mix, type SwarmOptions } from "./swarm.js";
+
+/** Nothing new happens in the last part, so that the end is about healing. */
+const quietMs = 1_000;
+const firstFaultMs = 2_000;
+
+export function generatePlan(seed: number, options: SwarmOptions): Plan {
+  const dice = new Dice(seed);
+  const swarm = drawSwarm(dice.fork("swarm"), options);
+  const mix = drawMix(dice.fork("mix"), swarm);
+  return {
+    format: 1,
+    seed,
+    swarm,
+    faults: new FaultGenerator(dice.fork("faults"), swarm, mix).all(),
+    ops: generateOps(dice.fork("ops"), swarm, mix),
+  };
+}
+
+/** The nodes whose disks may break promises. */
+export function damageSet(dice: Dice, swarm: Swarm): readonly number[] {
+  const all = Array.from({ length: swarm.members }, (_, place) => place);
+  if (swarm.isBeyondAtlas) return all;
+  const quorum = Math.floor(swarm.members / 2) + 1;
+  const first = dice.fork("damage").int(swarm.members);
+  const count = Math.min(quorum - 1, swarm.members - quorum);
+  return all.slice(0, count).map((place) => (first + place) % swarm.members);
+}
+
+class FaultGenerator {
+  readonly #dice: Dice;
+  readonly #swarm: Swarm;
+  readonly #mix: Mix;
+  readonly #damaged: readonly number[];
+
+  constructor(dice: Dice, swarm: Swarm, mix: Mix) {
+    this.#dice = dice;
+    this.#swarm = swarm;
+    this.#mix = mix;
+    this.#damaged = damageSet(dice, swarm);
+  }
+
+  all(): Fault[] {
+    const { faultEveryMs, faults: weights } = this.#mix;
+    if (faultEveryMs === undefined) return [];
+    const faults: Fault[] = [];
+    let atMs = firstFaultMs;
+    for (let id = 1; ; id++) {
+      atMs += 1 + this.#dice.int(2 * faultEveryMs, id, 1);
+      if (atMs > this.#swarm.durationMs - quietMs) return faults;
+      const kind = drawWeighted(weights, this.#dice, id);
+      const fault = this.#fault(kind, id, atMs);
+      if (fault !== undefined) faults.push(fault);
+    }
+  }
+
+  #fault(kind: FaultKind, id: number, atMs: number): Fault | undefined {
+    const int = (below: number, draw: number): number => this.#dice.int(below, id, draw);
+    const at = { id, atMs };
+    const target = this.#target(id, 10);
+    const downMs = [10, 300, 1_500, 6_000][int(4, 11)] as number;
+    const forMs = 100 + int(6_000, 12);
+    const mode = int(3, 13) === 0 ? "kill" : "power";
+    const damaged = this.#damaged[int(Math.max(1, this.#damaged.length), 14)];
+    switch (kind) {
+      case "crash":
+        return { ...at, kind, target, mode, downMs };
+      case "crashAll":
+        return { ...at, kind, mode, downMs };
+      case "stop":
+        return { ...at, kind, target, downMs };
+      case "pause":
+        return { ...at, kind, target, forMs };
+      case "partition": {
+        const direction = (["both", "both", "in", "out"] as const)[int(4, 15)] ?? "both";
+        const size = 1 + int(Math.max(1, Math.floor(this.#swarm.members / 2)), 16);
+        const side = Array.from({ length: size }, (_, place) => this.#target(id, 20 + place));
+        return { ...at, kind, side, direction, forMs };
+      }
+      case "link": {
+        const lossPerMille = [1000, 1000, 300, 0][int(4, 17)] as number;
+        const extraMs = lossPerMille === 0 ? 50 + int(1_000, 18) : 0;
+        return {
+          ...at,
+          kind,
+          from: target,
+          to: this.#target(id, 19),
+          lossPerMille,
+          extraMs,
+          forMs,
+        };
+      }
+      case "slowDisk":
+        return { ...at, kind, target, syncMs: 20 + int(1_500, 18), forMs };
+      case "failSync":
+        return { ...at, kind, target, what: int(2, 15) === 0 ? "wal" : "backend", downMs };
+      case "fullDisk":
+        return { ...at, kind, target, forMs };
+      case "rotLog": {
+        const spot = { place: int(1_000_000, 15), bit: int(8, 16) };
+        return damaged === undefined
+          ? undefined
+          : { ...at, kind, target: damaged, downMs, ...spot };
+      }
+      case "rotRow": {
+        const spot = { row: int(1_000, 15), bit: int(4_000, 16) };
+        return damaged === undefined
+          ? undefined
+          : { ...at, kind, target: damaged, downMs, ...spot };
+      }
+      case "misdirect": {
+        const row = int(1_000, 15);
+        return damaged === undefined ? undefined : { ...at, kind, target: damaged, downMs, row };
+      }
+      case "staleBackend":
+        return damaged === undefined ? undefined : { ...at, kind, target: damaged, downMs };
+      case "wallClock":
+        return { ...at, kind, target, byMs: int(20_000, 15) - 10_000 };
+      case "moveLeader":
+        return { ...at, kind, to: target };
+      case "defragment":
+      case "backup":
+      case "removeMember":
+      case "replaceMember":
+        return { ...at, kind, target };
+      case "addMember":
+        return { ...at, kind, asLearner: int(2, 15) === 0 };
+      case "version":
+        return { ...at, kind, target, version: int(3, 15) === 0 ? "3.6.0" : "3.7.0" };
+    }
+  }
+
+  #target(id: number, draw: number): Target {
+    const drawn = this.#dice.int(this.#swarm.members + 2, id, draw);
+    if (drawn < this.#swarm.members) return drawn;
+    return drawn === this.#swarm.members ? "leader" : "follower";
+  }
+}
+
+function drawWeighted<T>(weights: ReadonlyMap<T, number>, dice: Dice, id: number): T {
+  let total = 0;
+  for (const weight of weights.values()) total += weight;
+  let left = dice.int(total, id, 2);
+  for (const [item, weight] of weights) {
+    left -= weight;
+    if (left < 0) return item;
+  }
+  throw new Error("no weights");
+}
+
+function generateOps(dice: Dice, swarm: Swarm, mix: Mix): ClientOp[] {
+  const ops: ClientOp[] = [];
+  let atMs = 500;
+  for (let id = 1; ; id++) {
+    atMs += 1 + dice.int(2 * mix.opEveryMs, id, 1);
+    if (atMs > swarm.durationMs) return ops;
+    ops.push({
+      id,
+      atMs,
+      client: dice.int(swarm.clients, id, 3),
+      member: dice.int(64, id, 4),
+      action: action(drawWeighted(mix.actions, dice, id), dice, { id, swarm }),
+    });
+  }
+}
+
+const leases = 4;
+
+function action(
+  kind: ActionKind,
+  dice: Dice,
+  at: { readonly id: number; readonly swarm: Swarm },
+): ClientAction {
+  const int = (below: number, draw: number): number => dice.int(below, at.id, draw);
+  const key = int(at.swarm.keys, 10);
+  const lease = 1 + int(leases, 11);
+  switch (kind) {
+    case "put":
+      return int(4, 12) === 0 ? { kind, key, lease } : { kind, key };
+    case "get":
+      return { kind, key, serializable: int(4, 12) === 0 };
+    case "list":
+      return {
+        kind,
+        back: int(2, 12) === 0 ? 0 : int(30, 13),
+        limit: int(3, 14) === 0 ? 1 + int(4, 15) : 0,
+        serializable: int(4, 16) === 0,
+      };
+    case "delete":
+    case "cas":
+      return { kind, key };
+    case "deleteFrom":
+      return { kind, key, count: 1 + int(4, 12) };
+    case "txn":
+      return { kind, key, shape: int(1 << 16, 12) };
+    case "compact":
+      return { kind, back: int(3, 13) === 0 ? int(3, 12) : int(40, 12) };
+    case "grant":
+      return { kind, lease, ttl: 2 + int(8, 12) };
+    case "revoke":
+    case "keepAlive":
+      return { kind, lease };
+    case "watch":
+      return {
+        kind,
+        key: int(3, 12) === 0 ? -1 : key,
+        back: int(2, 13) === 0 ? 0 : int(40, 14) - 10,
+        prevKv: int(3, 15) === 0,
+        filter: (["none", "none", "none", "put", "delete"] as const)[int(5, 16)] ?? "none",
+        forMs: 1_000 + int(15_000, 17),
+        stallMs: int(4, 18) === 0 ? 200 + int(5_000, 19) : 0,
+      };
+  }
+}

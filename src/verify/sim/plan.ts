@@ -1,0 +1,172 @@
+/**
+ * A plan: everything that a simulated run does, as data. A run is a pure function of its plan; the
+ * seed in it addresses what is too fine to list (delays, torn sectors, election timeouts). Plans
+ * outlive changes of the generator: they are what the shrinker works on and what is kept as a
+ * regression. Times are milliseconds of virtual time.
+ */
+import type { NetworkWeather } from "./memory-network.js";
+
+/** A node: its place in the order of creation, or whoever leads (or follows) at that moment. */
+export type Target = number | "leader" | "follower";
+
+interface At {
+  /** Unique in the plan; addresses this fault's draws. */
+  readonly id: number;
+  readonly atMs: number;
+}
+
+export type Fault = At &
+  (
+    | {
+        /** "power": unsynced writes may be lost; "kill": the page cache survives. */
+        readonly kind: "crash";
+        readonly target: Target;
+        readonly mode: "power" | "kill";
+        readonly downMs: number;
+      }
+    | { readonly kind: "crashAll"; readonly mode: "power" | "kill"; readonly downMs: number }
+    | { readonly kind: "stop"; readonly target: Target; readonly downMs: number }
+    | { readonly kind: "pause"; readonly target: Target; readonly forMs: number }
+    /** Cuts the targets off the rest, or one direction of it. */
+    | {
+        readonly kind: "partition";
+        readonly side: readonly Target[];
+        readonly direction: "both" | "in" | "out";
+        readonly forMs: number;
+      }
+    | {
+        readonly kind: "link";
+        readonly from: Target;
+        readonly to: Target;
+        /** 1000 cuts it. */
+        readonly lossPerMille: number;
+        readonly extraMs: number;
+        readonly forMs: number;
+      }
+    | {
+        readonly kind: "slowDisk";
+        readonly target: Target;
+        readonly syncMs: number;
+        readonly forMs: number;
+      }
+    /** The next fsync (or backend commit) fails; the node stops and is started again. */
+    | {
+        readonly kind: "failSync";
+        readonly target: Target;
+        readonly what: "wal" | "backend";
+        readonly downMs: number;
+      }
+    | { readonly kind: "fullDisk"; readonly target: Target; readonly forMs: number }
+    /** Power off; one bit of the log flips; power on. `place`: millionths of the log's bytes. */
+    | {
+        readonly kind: "rotLog";
+        readonly target: Target;
+        readonly place: number;
+        readonly bit: number;
+        readonly downMs: number;
+      }
+    /** Power off; one bit of a stored row flips; power on. Beyond what this store repairs. */
+    | {
+        readonly kind: "rotRow";
+        readonly target: Target;
+        readonly row: number;
+        readonly bit: number;
+        readonly downMs: number;
+      }
+    /** Power off; a row's bytes turn up under another row's key; power on. */
+    | {
+        readonly kind: "misdirect";
+        readonly target: Target;
+        readonly row: number;
+        readonly downMs: number;
+      }
+    /** Power off; the backend's last durable commit is gone; power on. */
+    | { readonly kind: "staleBackend"; readonly target: Target; readonly downMs: number }
+    | { readonly kind: "wallClock"; readonly target: Target; readonly byMs: number }
+    | { readonly kind: "moveLeader"; readonly to: Target }
+    | { readonly kind: "defragment"; readonly target: Target }
+    | { readonly kind: "backup"; readonly target: Target }
+    /** The operator adds a member: a learner first, promoted when it has caught up. */
+    | { readonly kind: "addMember"; readonly asLearner: boolean }
+    | { readonly kind: "removeMember"; readonly target: Target }
+    /** The node's disk is gone: it is removed, and a new one takes its place. */
+    | { readonly kind: "replaceMember"; readonly target: Target }
+    /** Restarts with the next (or the first) version of the program. */
+    | { readonly kind: "version"; readonly target: Target; readonly version: string }
+  );
+export type FaultKind = Fault["kind"];
+
+/** What a client does; values are unique by the operation's id. Keys are numbers: "k0", "k1", ... */
+export type ClientAction =
+  | { readonly kind: "put"; readonly key: number; readonly lease?: number }
+  | { readonly kind: "get"; readonly key: number; readonly serializable: boolean }
+  /** All keys; `back` revisions ago if above 0. */
+  | {
+      readonly kind: "list";
+      readonly back: number;
+      readonly limit: number;
+      readonly serializable: boolean;
+    }
+  | { readonly kind: "delete"; readonly key: number }
+  | { readonly kind: "deleteFrom"; readonly key: number; readonly count: number }
+  /** Writes if the key is as this client saw it last; else reads it. */
+  | { readonly kind: "cas"; readonly key: number }
+  /** Puts, deletes and reads of several keys in one transaction, with a comparison. */
+  | { readonly kind: "txn"; readonly key: number; readonly shape: number }
+  | { readonly kind: "compact"; readonly back: number }
+  | { readonly kind: "grant"; readonly lease: number; readonly ttl: number }
+  | { readonly kind: "revoke"; readonly lease: number }
+  | { readonly kind: "keepAlive"; readonly lease: number }
+  /** A watch of a key (or of all, -1), begun `back` revisions ago (below 0: in the future). */
+  | {
+      readonly kind: "watch";
+      readonly key: number;
+      readonly back: number;
+      readonly prevKv: boolean;
+      readonly filter: "none" | "put" | "delete";
+      readonly forMs: number;
+      /** The client stops reading for so long, once. */
+      readonly stallMs: number;
+    };
+
+export interface ClientOp {
+  readonly id: number;
+  readonly atMs: number;
+  readonly client: number;
+  /** Place of the node that is asked, modulo the nodes that stand. */
+  readonly member: number;
+  readonly action: ClientAction;
+}
+
+/** Drawn once for each seed, so that seeds differ in kind and not only in detail. */
+export interface Swarm {
+  readonly members: number;
+  readonly clients: number;
+  readonly keys: number;
+  readonly durationMs: number;
+  readonly weather: NetworkWeather;
+  readonly syncMinUs: number;
+  readonly syncMaxUs: number;
+  /** Each node's clock runs up to so many thousandths fast or slow. */
+  readonly driftPerMille: number;
+  readonly electionMs: number;
+  readonly heartbeatMs: number;
+  readonly snapshotCount: number;
+  readonly snapshotCatchupEntries: number;
+  readonly backendBatchMs: number;
+  readonly backendBatchLimit: number;
+  readonly compactionBatchLimit: number;
+  readonly walSegmentBytes: number;
+  readonly progressNotifyMs: number;
+  readonly quotaBytes: number;
+  /** Faults that may cost more than a minority: the cluster may stop, but never lie. */
+  readonly isBeyondAtlas: boolean;
+}
+
+export interface Plan {
+  readonly format: 1;
+  readonly seed: number;
+  readonly swarm: Swarm;
+  readonly faults: readonly Fault[];
+  readonly ops: readonly ClientOp[];
+}

@@ -1,0 +1,42 @@
+/**
+ * The simulator on our own code: plans of all kinds are clean, a run is a function of its plan, and
+ * the world that it makes is one in which things happen.
+ */
+import { describe, expect, test } from "vitest";
+import { generatePlan } from "./plan-generator.js";
+import { runPlan } from "./run-plan.js";
+
+const seeds = Array.from({ length: 24 }, (_, at) => at + 1);
+const anySize = { isBeyondAtlas: false, members: undefined };
+
+describe("seeds", () => {
+  let acknowledged = 0;
+  const seen = new Set<string>();
+
+  test.each(seeds)("seed %i is clean", (seed) => {
+    const result = runPlan(generatePlan(seed, anySize));
+    expect(result.violation).toBeUndefined();
+    acknowledged += result.acknowledged;
+    for (const { text } of result.history.marks) seen.add(text.split(",")[0] as string);
+  });
+
+  test("they do something: requests are answered, faults of many kinds happen", () => {
+    expect(acknowledged).toBeGreaterThan(100 * seeds.length);
+    expect(seen.size).toBeGreaterThan(8);
+  });
+});
+
+test.each([3, 7, 12])("seed %i beyond the atlas may stop the cluster, but nobody lies", (seed) => {
+  expect(
+    runPlan(generatePlan(seed, { ...anySize, isBeyondAtlas: true })).violation,
+  ).toBeUndefined();
+});
+
+test("the same plan gives the same trace, another seed another", () => {
+  const run = (seed: number) => {
+    const { traceHash, events, messages, history } = runPlan(generatePlan(seed, anySize));
+    return { traceHash, events, messages, operations: history.operations };
+  };
+  expect(run(12)).toEqual(run(12));
+  expect(run(12).traceHash).not.toBe(run(16).traceHash);
+});

@@ -1,0 +1,205 @@
+/**
+ * Runs a plan: builds the cluster, clients, operator and checks, lets everything happen, heals, and
+ * judges the history. A pure function of the plan: no clock, no chance, no I/O.
+ */
+import { DamageError, StartError } from "../../base/errors.js";
+import type { MemberConfig } from "../../member/config.js";
+import type { History, Mark } from "../history/types.js";
+import { AllChecks } from "./checks/all-checks.js";
+import { judgeHistory } from "./checks/history-checks.js";
+import { ClientTransport } from "./client-transport.js";
+import { FaultDriver } from "./fault-driver.js";
+import { heal } from "./liveness.js";
+import { Operator } from "./operator.js";
+import type { Plan, Swarm } from "./plan.js";
+import { SimClients } from "./sim-clients.js";
+import { SimCluster } from "./sim-cluster.js";
+import type { SimNode } from "./sim-node.js";
+import { SimWatchers } from "./sim-watchers.js";
+import { Violation } from "./violation.js";
+
+export interface RunOptions {
+  /** Invariants that do not report. */
+  readonly without?: ReadonlySet<string>;
+}
+
+export interface RunResult {
+  readonly violation: Violation | undefined;
+  readonly history: History;
+  readonly traceHash: number;
+  readonly events: number;
+  readonly messages: number;
+  readonly simulatedMs: number;
+  readonly acknowledged: number;
+  readonly committed: number;
+}
+
+/** More events than any plan can need: something runs in a circle. */
+const eventsMax = 5_000_000;
+
+export function runPlan(plan: Plan, options: RunOptions = {}): RunResult {
+  const run = new Run(plan, options);
+  let violation: Violation | undefined;
+  try {
+    run.go();
+  } catch (error) {
+    violation = error instanceof Violation ? error : asCrash(error as Error);
+    run.mark("violation", `${violation.invariant}: ${violation.message}`, violation.node);
+  }
+  return run.result(violation);
+}
+
+function asCrash(error: Error): Violation {
+  return new Violation("crash", `${error.name}: ${error.message}`);
+}
+
+class Run {
+  readonly #plan: Plan;
+  readonly #cluster: SimCluster;
+  readonly #checks: AllChecks;
+  readonly #clients: SimClients;
+  readonly #watchers: SimWatchers;
+  readonly #operator: Operator;
+  readonly #faults: FaultDriver;
+  readonly #transport: ClientTransport;
+  readonly #marks: Mark[] = [];
+
+  constructor(plan: Plan, options: RunOptions) {
+    this.#plan = plan;
+    const { swarm } = plan;
+    this.#cluster = new SimCluster({
+      seed: plan.seed,
+      members: swarm.members,
+      config: memberConfig(swarm),
+      weather: swarm.weather,
+      syncUs: [swarm.syncMinUs, swarm.syncMaxUs],
+      driftPerMille: swarm.driftPerMille,
+      observer: {
+        stepped: (node) => this.#checks.stepped(node),
+        starting: (node) => this.#checks.starting(node),
+        started: (node) => this.#checks.started(node),
+        ended: (node, how) => this.#ended(node, how),
+        sent: (from, _to, bytes) => {
+          this.#checks.sent(from, bytes);
+          return 0;
+        },
+        synced: (node, what) => this.#checks.synced(node, what),
+      },
+    });
+    const cluster = this.#cluster;
+    this.#checks = new AllChecks(cluster, options.without ?? new Set());
+    this.#transport = new ClientTransport(
+      cluster.clock,
+      cluster.dice.fork("clients"),
+      (node, error) => cluster.fail(node, error),
+    );
+    this.#watchers = new SimWatchers(cluster, this.#transport);
+    this.#clients = new SimClients(
+      { cluster, transport: this.#transport, watchers: this.#watchers },
+      swarm,
+    );
+    this.#clients.onAsked = (request) => this.#checks.asked(request);
+    this.#clients.onAnswered = (operation) => this.#checks.answered(operation);
+    this.#operator = new Operator(cluster, this.#transport);
+    const told = (kind: "fault" | "heal", text: string, node: SimNode | undefined): void =>
+      this.mark(kind, text, node?.name);
+    this.#faults = new FaultDriver({ cluster, operator: this.#operator, told }, plan);
+  }
+
+  go(): void {
+    const { swarm, ops } = this.#plan;
+    const { clock } = this.#cluster;
+    this.#cluster.startAll();
+    this.#faults.schedule();
+    this.#clients.schedule(ops);
+    clock.runUntil(() => clock.steps > eventsMax, swarm.durationMs);
+    if (swarm.isBeyondAtlas) this.#judge();
+    else {
+      const missing = heal({
+        cluster: this.#cluster,
+        faults: this.#faults,
+        operator: this.#operator,
+        clients: this.#clients,
+        watchers: this.#watchers,
+      });
+      if (missing !== undefined) this.#checks.report("liveness", missing);
+      this.#checks.finished();
+      this.#judge();
+    }
+    if (clock.steps > eventsMax) this.#checks.report("liveness", "events go round in a circle");
+  }
+
+  mark(kind: Mark["kind"], text: string, member: string | undefined): void {
+    const atUs = this.#cluster.clock.nowUs();
+    this.#marks.push({ atUs, kind, text, ...(member === undefined ? {} : { member }) });
+  }
+
+  result(violation: Violation | undefined): RunResult {
+    const { clock, network, traceHash } = this.#cluster;
+    return {
+      violation,
+      history: this.#history(),
+      traceHash,
+      events: clock.steps,
+      messages: network.messages,
+      simulatedMs: clock.now(),
+      acknowledged: this.#clients.acknowledged,
+      committed: this.#checks.ghost.committedMax,
+    };
+  }
+
+  #history(): History {
+    const { operations } = this.#clients;
+    return { operations, watches: this.#watchers.watches, marks: this.#marks };
+  }
+
+  #judge(): void {
+    for (const { invariant, text } of judgeHistory(this.#history(), this.#checks.ghost)) {
+      this.#checks.report(invariant, text);
+    }
+  }
+
+  #ended(node: SimNode, how: "power" | "kill" | "stop" | "error"): void {
+    this.#transport.nodeEnded(node);
+    if (how !== "error") {
+      this.#checks.ended(node, how);
+      return;
+    }
+    const error = node.failure as Error;
+    // A check that fails inside a member's turn looks to the member like a bug of its own.
+    if (error instanceof Violation) throw error;
+    if (!isExcused(node, error)) {
+      this.#checks.report("crash", `${node.name} stops: ${error.name}: ${error.message}`, node);
+    }
+    this.mark("fault", `stops: ${error.message}`, node.name);
+    // The operator acts when the life is really over.
+    this.#cluster.clock.at(0, () => this.#operator.failed(node, error));
+  }
+}
+
+/** Injected faults explain some ends: a disk that fails or lies, peers that do not answer. */
+function isExcused(node: SimNode, error: Error): boolean {
+  const { code } = error as { code?: string };
+  if (code !== undefined && node.excuses.has(code)) return true;
+  if (error instanceof DamageError) return node.isDamaged;
+  return error instanceof StartError;
+}
+
+function memberConfig(swarm: Swarm): Partial<MemberConfig> {
+  return {
+    electionMs: swarm.electionMs,
+    heartbeatMs: swarm.heartbeatMs,
+    snapshotCount: swarm.snapshotCount,
+    snapshotCatchupEntries: swarm.snapshotCatchupEntries,
+    backendBatchMs: swarm.backendBatchMs,
+    backendBatchLimit: swarm.backendBatchLimit,
+    compactionBatchLimit: swarm.compactionBatchLimit,
+    walSegmentBytes: swarm.walSegmentBytes,
+    limits: {
+      requestBytesMax: 1_572_864,
+      txnOpsMax: 128,
+      quotaBytes: swarm.quotaBytes,
+      progressNotifyMs: swarm.progressNotifyMs,
+    },
+  };
+}

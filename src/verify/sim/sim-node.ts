@@ -1,0 +1,53 @@
+/**
+ * One place where a member lives: what a crash leaves behind (disk and backends), and the life on
+ * it. A life ends with a crash, a stop or an error; callbacks of an ended life do nothing.
+ */
+import type { Method } from "../../grpc/call.js";
+import type { MemberConfig } from "../../member/config.js";
+import type { RunningMember } from "../../member/member.js";
+import { createMemoryBackendStore, type MemoryBackendStore } from "./memory-backend.js";
+import { MemoryDisk } from "./memory-disk.js";
+import type { ClockSkew } from "./sim-clock.js";
+
+/** "wiped": will never start again. */
+export type NodeState = "down" | "starting" | "up" | "stopping" | "wiped";
+
+export class SimNode {
+  readonly name: string;
+  readonly place: number;
+  readonly peerUrl: string;
+  config: MemberConfig;
+  readonly skew: ClockSkew;
+  disk: MemoryDisk = new MemoryDisk(() => {});
+  backends: MemoryBackendStore = createMemoryBackendStore({ defer: () => {} });
+  member: RunningMember | undefined;
+  /** Known since the member's first start. */
+  memberId: bigint | undefined;
+  /** The version of the program at the next start. */
+  wantedVersion: string | undefined;
+  methods: ReadonlyMap<string, Method> = new Map();
+  state: NodeState = "down";
+  life = 0;
+  /** Completions of the disk so far: addresses their latencies. */
+  ioCount = 0;
+  /** Times that disk and backends were plugged in anew. */
+  plugs = 0;
+  extraSyncMs = 0;
+  failure: Error | undefined;
+  /** Errors that injected faults explain: "EIO", "ENOSPC", "damage". */
+  readonly excuses = new Set<string>();
+  /** Faults have broken what this disk promised; the node needs to be replaced before it counts. */
+  isDamaged = false;
+
+  constructor(name: string, place: number, setting: { config: MemberConfig; skew: ClockSkew }) {
+    this.name = name;
+    this.place = place;
+    this.peerUrl = `http://${name}:2380`;
+    this.config = setting.config;
+    this.skew = setting.skew;
+  }
+
+  isServing(): boolean {
+    return this.state === "up" && this.member?.isReady() === true;
+  }
+}
