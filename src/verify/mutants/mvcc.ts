@@ -51,13 +51,19 @@ export const mvccMutants: readonly Mutant[] = [
     title: "a revoked lease deletes its keys in the order of their puts",
     origin: "class: the order of a Map or a Set in apply",
     conditions:
-      "a lease with several keys, moved or put again, is revoked while one member was restored and another was not",
+      "a lease with several keys, of which one was put again, is revoked while one member was restored and another was not; the patch also keeps a lease's keys by their last put",
     caughtBy: ["S6", "S2"],
     patches: [
       {
         file: "state/lease/lease-table.js",
         find: "    return [...lease.keys].sort(byText).map((text) =>",
-        replace: "    return [...lease.keys].map((text) => RAN() &&",
+        replace:
+          "    if (lease.keys.size > 1)\n        RAN();\n    return [...lease.keys].map((text) =>",
+      },
+      {
+        file: "state/lease/lease-table.js",
+        find: "        if (before === lease)\n            return;\n",
+        replace: "",
       },
     ],
   },
@@ -82,7 +88,7 @@ export const mvccMutants: readonly Mutant[] = [
         file: "state/machine.js",
         find: "                return this.leases.grant(w, ID, toSafe(TTL));",
         replace:
-          "                return RAN() && this.leases.grant(w, ID, toSafe(TTL), Math.floor(this.unixMs() / 1000) + toSafe(TTL));",
+          "                return RAN() && this.leases.grant(w, ID, toSafe(TTL), Math.floor((this.unixMs?.() ?? 0) / 1000) + toSafe(TTL));",
       },
       {
         file: "state/lease/lease-table.js",
@@ -107,7 +113,7 @@ export const mvccMutants: readonly Mutant[] = [
         file: "state/machine.js",
         find: '        return this.#alarms.has("NOSPACE");',
         replace:
-          '        return this.#alarms.has("NOSPACE") || (this.#backend.sizes().total > 20_000 && RAN());',
+          '        return this.#alarms.has("NOSPACE") || (this.#backend.sizes().total > 14_000 && RAN());',
       },
     ],
   },
@@ -159,18 +165,14 @@ export const mvccMutants: readonly Mutant[] = [
       {
         file: "member/applier.js",
         find: "            const applied = machine.apply(entry);",
-        replace: "            const applied = machine.apply(entry, this.#parts.selfId);",
-      },
-      {
-        file: "state/machine.js",
-        find: "    apply(entry) {\n        invariant(",
-        replace: "    apply(entry, selfId) {\n        invariant(",
+        replace:
+          "            machine.selfId = this.#parts.selfId;\n            const applied = machine.apply(entry);",
       },
       {
         file: "state/machine.js",
         find: "        const request = openRequest(entry.data);",
         replace:
-          "        const request = openRequest(entry.data);\n        this.isWaitedFor = request.proposer === selfId;",
+          "        const request = openRequest(entry.data);\n        this.isWaitedFor = request.proposer === this.selfId;",
       },
       {
         file: "state/machine.js",
