@@ -111,9 +111,25 @@ function runCases(flags: Flags, io: SimIo): number {
   else {
     io.out(renderPage({ results, seeds, only: design }));
     io.out(`${results.length} cases of ${seeds} seeds in ${elapsedMs} ms.\n`);
+    const lost = results.find((result) => result.case.name === "enhanced");
+    if (lost !== undefined) io.out(catchAgain(lost, io));
   }
   if (flags.svg !== undefined && !writeSvg(flags.svg, results, io)) return 2;
   return results.every(isAsExpected) ? 0 : 1;
+}
+
+/** How long it takes from nothing to the shrunk plan of the lost entry; and that it is the same. */
+function catchAgain(lost: CaseResult, io: SimIo): string {
+  if (lost.firstHarmSeed === undefined) return "The lost entry was not found.\n";
+  const startMs = io.nowMs();
+  const again = runCase(lost.case, { first: 1, count: lost.firstHarmSeed });
+  const elapsedMs = Math.round(io.nowMs() - startMs);
+  const isSame = JSON.stringify(again.story?.plan) === JSON.stringify(lost.story?.plan);
+  const events = again.story?.eventsAfter ?? 0;
+  return (
+    `The lost entry, once more from nothing: ${lost.firstHarmSeed} seed(s), ${events} events, ` +
+    `${elapsedMs} ms, ${isSame ? "the same plan" : "ANOTHER PLAN"}.\n`
+  );
 }
 
 /** The lost entry if it is among the stories, else the first failure. */

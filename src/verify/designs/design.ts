@@ -96,7 +96,3 @@ export function startLife(
   const member = startModel(plan, new BoltStore(image), before);
   return { member, actors: boltActors(member, rules[plan.design]) };
 }
-
-export function designOf(name: DesignName): Design {
-  return designs.find((design) => design.name === name) as Design;
-}
