@@ -1,37 +1,29 @@
 /**
  * `lockstep dev`: a cluster of three members on this machine, each a process of its own, with its
- * data below `.lockstep/` of the current folder. The ports chosen at the first start are kept, so
- * that it comes back with its data. The members end with the launcher, however that ends.
+ * data below `.lockstep/` of the current folder, so that it comes back with it. The members end
+ * with the launcher, however that ends. `--base-port N` takes six ports from N on instead of the
+ * usual ones, for a second cluster.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { freePorts, isFree } from "../platform/node/free-ports.js";
+import { UsageError } from "../config/flags.js";
+import { basePortMax, choosePlaces, folder, host, type Place, placesFrom } from "./dev-places.js";
 
-const folder = ".lockstep";
-const portsFile = path.join(folder, "dev.json");
-const host = "127.0.0.1";
-const wantedPorts = [
-  { name: "m1", client: 2379, peer: 2380 },
-  { name: "m2", client: 22379, peer: 22380 },
-  { name: "m3", client: 32379, peer: 32380 },
-] as const;
 const killAfterMs = 10_000;
 
-interface Place {
-  readonly name: string;
-  readonly client: number;
-  readonly peer: number;
-}
-
 export async function runDev(words: readonly string[]): Promise<number> {
-  if (words.length > 0) {
-    process.stderr.write(`lockstep dev takes no arguments, but got: ${words.join(" ")}\n`);
+  let wanted: readonly Place[] | undefined;
+  try {
+    wanted = wantedPlaces(words);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    process.stderr.write(`${error.message}\n`);
     return 2;
   }
   fs.mkdirSync(folder, { recursive: true });
-  const places = await choosePlaces();
+  const places = await choosePlaces(wanted);
   if (typeof places === "string") {
     process.stderr.write(places);
     return 1;
@@ -42,36 +34,18 @@ export async function runDev(words: readonly string[]): Promise<number> {
   return cluster.run();
 }
 
-/** The kept ports, else the usual ones, else free ones; text: why it cannot be. */
-async function choosePlaces(): Promise<readonly Place[] | string> {
-  if (fs.existsSync(portsFile)) {
-    const kept = JSON.parse(fs.readFileSync(portsFile, "utf8")) as Place[];
-    for (const place of kept) {
-      for (const port of [place.client, place.peer]) {
-        if (await isFree(host, port)) continue;
-        return `Port ${port} of member ${place.name} is taken, and the data in ${folder}/ belongs to it.\nEnd the other program, or remove ${folder}/ to begin anew on other ports.\n`;
-      }
-    }
-    return kept;
+/** @throws UsageError */
+function wantedPlaces(words: readonly string[]): readonly Place[] | undefined {
+  const [word, ...more] = words.flatMap((each) => each.split(/(?<=^--base-port)=/));
+  if (word === undefined) return undefined;
+  const [port = "", ...others] = more;
+  if (word !== "--base-port" || others.length > 0) {
+    throw new UsageError(`lockstep dev takes --base-port alone, but got: ${words.join(" ")}`);
   }
-  const places: Place[] = [];
-  for (const wanted of wantedPorts) {
-    const [other, another] = (await freePorts(host, 2, portsOf(places))) as [number, number];
-    const client = (await isFree(host, wanted.client)) ? wanted.client : other;
-    const peer = (await isFree(host, wanted.peer)) ? wanted.peer : another;
-    if (client !== wanted.client || peer !== wanted.peer) {
-      const usual = `${wanted.client}/${wanted.peer}`;
-      process.stdout.write(`${wanted.name}: ports ${usual} are taken, using ${client}/${peer}\n`);
-    }
-    places.push({ name: wanted.name, client, peer });
+  if (!/^\d+$/.test(port) || Number(port) < 1 || Number(port) > basePortMax) {
+    throw new UsageError(`--base-port is a number from 1 to ${basePortMax}, but got: "${port}"`);
   }
-  fs.writeFileSync(portsFile, `${JSON.stringify(places, null, 2)}\n`);
-  return places;
-}
-
-/** Taken or wanted by members of this cluster. */
-function portsOf(places: readonly Place[]): number[] {
-  return [...places, ...wantedPorts].flatMap(({ client, peer }) => [client, peer]);
+  return placesFrom(Number(port));
 }
 
 class DevCluster {

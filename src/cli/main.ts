@@ -8,7 +8,7 @@ import { printVersion } from "./version.js";
 const usage = `Usage: lockstep <command> [flags]
 
   ctl      talk to a cluster (etcdctl's commands; see lockstep ctl --help)
-  dev      three members on this machine, for development
+  dev      three members on this machine, for development (--base-port N: on ports from N on)
   server   run one member (etcd's flags; see lockstep server --help)
   sim      the simulator (see lockstep sim --help)
   version  print the version

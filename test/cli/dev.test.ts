@@ -29,18 +29,18 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-function dev(): ServerProcess {
+function dev(...words: readonly string[]): ServerProcess {
   launcher = new ServerProcess({
     command: process.execPath,
-    args: [join(projectRoot, "bin/lockstep"), "dev"],
+    args: [join(projectRoot, "bin/lockstep"), "dev", ...words],
     logFile: join(folder, "dev.log"),
     cwd: folder,
   });
   return launcher;
 }
 
-async function started(): Promise<ServerProcess> {
-  const process = dev();
+async function started(...words: readonly string[]): Promise<ServerProcess> {
+  const process = dev(...words);
   await process.waitForLine(/ctrl-C stops it/, 30_000);
   return process;
 }
@@ -82,7 +82,8 @@ test("comes back with its data after ctrl-C, and when the launcher was killed", 
   expect(await first.exited).toEqual({ code: 0, signal: null });
   await membersEnd(places);
 
-  const second = await started();
+  const second = await started("--base-port=12000");
+  expect(second.log()).toContain("The ports of the first start are kept: see .lockstep/dev.json");
   client = clientOf(places);
   expect(await client.get("greeting").string()).toBe("hello");
   await client.put("greeting").value("again");
@@ -140,31 +141,64 @@ function killMember(root: string, name: string): void {
   process.kill(Number(pid), "SIGKILL");
 }
 
+/** The first of six ports in a row that are free, for --base-port. */
+async function freeBasePort(): Promise<number> {
+  for (;;) {
+    const [base] = (await freePorts(1)) as [number];
+    const row = Array.from({ length: 6 }, (_, at) => isFree("127.0.0.1", base + at));
+    if ((await Promise.all(row)).every(Boolean)) return base;
+  }
+}
+
 test("on taken ports of the first start it takes others, keeps them and says so", async () => {
-  const usual = createServer();
-  await new Promise<void>((resolve) => {
-    // Someone else holding it serves as well.
-    usual.once("error", () => resolve());
-    usual.listen(2379, "127.0.0.1", () => resolve());
-  });
-  const process = await started();
+  const base = await freeBasePort();
+  const other = createServer();
+  await new Promise<void>((resolve) => other.listen(base + 2, "127.0.0.1", resolve));
+  const process = await started("--base-port", String(base));
   const places = JSON.parse(readFileSync(join(folder, ".lockstep/dev.json"), "utf8")) as Place[];
-  expect(process.log()).toContain("m1: ports 2379/2380 are taken, using ");
-  const ports = places.flatMap(({ client, peer }) => [client, peer]);
-  expect(new Set(ports).size).toBe(6);
-  expect(ports).not.toContain(2379);
+  const [m1, m2, m3] = places as [Place, Place, Place];
+  expect(m1).toEqual({ name: "m1", client: base, peer: base + 1 });
+  expect(m2.peer).toBe(base + 3);
+  expect(m3).toEqual({ name: "m3", client: base + 4, peer: base + 5 });
+  const told = `m2: ports ${base + 2}/${base + 3} are taken, using ${m2.client}/${base + 3}`;
+  expect(process.log()).toContain(told);
+  expect(new Set(places.flatMap(({ client, peer }) => [client, peer])).size).toBe(6);
   await process.stop();
   await membersEnd(places);
-  usual.close();
+  await new Promise((resolve) => other.close(resolve));
 }, 60_000);
 
-test("it takes no arguments", async () => {
-  const process = new ServerProcess({
-    command: globalThis.process.execPath,
-    args: [join(projectRoot, "bin/lockstep"), "dev", "--fast"],
-    logFile: join(folder, "refused.log"),
-    cwd: folder,
-  });
-  expect((await process.exited).code).toBe(2);
-  expect(process.log()).toContain("takes no arguments, but got: --fast");
+test.each([
+  ["cut short", '[{"name":"m1","client":1'],
+  ["empty", ""],
+  ["of another form", '{"m1":2379}'],
+  ["without a member", '[{"name":"m1","client":12001,"peer":12002}]'],
+  [
+    "with a port twice",
+    JSON.stringify(["m1", "m2", "m3"].map((name) => ({ name, client: 12_001, peer: 12_002 }))),
+  ],
+  ["missing beside data", undefined],
+])("a list of ports that is %s: it says what to do and touches nothing", async (_how, text) => {
+  const root = join(folder, ".lockstep");
+  mkdirSync(join(root, "m1"), { recursive: true });
+  if (text !== undefined) writeFileSync(join(root, "dev.json"), text);
+  const { code } = await dev().exited;
+  expect(code).toBe(1);
+  const log = launcher?.log() ?? "";
+  expect(log).toContain(".lockstep/dev.json cannot be used: ");
+  expect(log).toContain("Write it anew, in this form: [{");
+  expect(log).not.toMatch(/^\s+at /m);
+  expect(readdirSync(root).sort()).toEqual(text === undefined ? ["m1"] : ["dev.json", "m1"]);
+  if (text !== undefined) expect(readFileSync(join(root, "dev.json"), "utf8")).toBe(text);
+});
+
+test.each([
+  [["--fast"], "takes --base-port alone, but got: --fast"],
+  [["--base-port"], 'is a number from 1 to 65530, but got: ""'],
+  [["--base-port=65531"], 'is a number from 1 to 65530, but got: "65531"'],
+  [["--base-port", "12000", "more"], "takes --base-port alone, but got: --base-port 12000 more"],
+])("%j is refused", async (words, text) => {
+  expect((await dev(...words).exited).code).toBe(2);
+  expect(launcher?.log()).toContain(text);
+  expect(readdirSync(folder)).toEqual(["dev.log"]);
 });
