@@ -6,7 +6,7 @@
 import { confStateRow, confStateWith, localPrefix, numberIn, sectionsOf } from "./log-entry.js";
 import { type BoltMember, entryAt, putIndex } from "./member-model.js";
 import type { ActorName } from "./plan.js";
-import { type Actor, forEntry, type Step, type Steps, step, stepWhen } from "./step.js";
+import { type Actor, forEntry, forLimit, type Step, type Steps, step, stepWhen } from "./step.js";
 
 export interface IndexRule {
   /** Where the new index goes before the entry takes the mutex. */
@@ -31,7 +31,9 @@ function* applyLoop(member: BoltMember, rule: IndexRule): Steps {
   const { plan } = member;
   for (let index = member.applied + 1; index <= plan.log.length; index++) {
     yield* forEntry(index, applyEntry(member, rule, index));
-    if (index % plan.snapshotEvery === 0) yield* forEntry(index, takeSnapshot(member, rule, index));
+    if (index % plan.snapshotEvery === 0) {
+      yield* forEntry(index, forLimit("snapshotEvery", takeSnapshot(member, rule, index)));
+    }
   }
 }
 
@@ -58,7 +60,9 @@ function* applyEntry(member: BoltMember, rule: IndexRule, index: number): Steps 
     if (rule.savesWithKeys && entry.kind === "put") {
       yield step(`write index=${index}`, () => putIndex(member, "apply", member.memoryIndex));
     }
-    if (store.pending >= plan.batchLimit) yield* hookAndCommit(member, rule, "apply");
+    if (store.pending >= plan.batchLimit) {
+      yield* forLimit("batchLimit", hookAndCommit(member, rule, "apply"));
+    }
     yield unlock(member, "apply");
   }
   const keepsIndex = entry.kind === "rejected" && plan.hazards.rejectedKeepsIndex;

@@ -10,7 +10,7 @@ import { type Finding, Law } from "./law.js";
 import type { Row, Rows } from "./log-entry.js";
 import type { Counters } from "./member-model.js";
 import { type ActorName, actorNames, type Choice, type Plan } from "./plan.js";
-import type { Step } from "./step.js";
+import type { Limit, Step } from "./step.js";
 import { indexOf } from "./store.js";
 
 /** A step that ran, with what memory and disk held after it. */
@@ -18,6 +18,7 @@ export interface RunEvent {
   readonly actor: Choice;
   readonly text: string;
   readonly entry: number | undefined;
+  readonly limit: Limit | undefined;
   readonly unsaved: readonly Row[];
   /** The surely durable rows. */
   readonly disk: Rows;
@@ -126,7 +127,7 @@ class Scheduler {
     const following = this.#life.actors.find((actor) => actor.name === name)?.steps.next();
     if (following === undefined || following.done === true) this.#next.delete(name);
     else this.#next.set(name, following.value);
-    this.#trace(name, step.text(), step.entry);
+    this.#trace(name, step.text(), step);
     this.#judge();
   }
 
@@ -138,7 +139,7 @@ class Scheduler {
     this.#life = startLife(this.#plan, image, { counters: this.#counters, snapshotIndex });
     this.#next = this.#firstSteps();
     this.#judged = -1;
-    this.#trace("crash", `restart from index ${indexOf(image)}`, undefined);
+    this.#trace("crash", `restart from index ${indexOf(image)}`, {});
   }
 
   #judge(): void {
@@ -154,10 +155,11 @@ class Scheduler {
     }
   }
 
-  #trace(actor: Choice, text: string, entry: number | undefined): void {
+  #trace(actor: Choice, text: string, step: Pick<Step, "entry" | "limit">): void {
     if (this.#options.isTraced !== true) return;
     const { store } = this.#life.member;
     const disk = store.images()[0] ?? new Map();
-    this.#events.push({ actor, text, entry, unsaved: store.unsaved(), disk });
+    const { entry, limit } = step;
+    this.#events.push({ actor, text, entry, limit, unsaved: store.unsaved(), disk });
   }
 }

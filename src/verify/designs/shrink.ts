@@ -9,7 +9,8 @@
 import type { Finding, Kind } from "./law.js";
 import type { LogEntry } from "./log-entry.js";
 import { type Choice, never, type Plan } from "./plan.js";
-import { type RunResult, runPlan, type Severity } from "./run.js";
+import { type RunEvent, type RunResult, runPlan, type Severity } from "./run.js";
+import type { Limit } from "./step.js";
 
 export interface Failure {
   readonly plan: Plan;
@@ -38,6 +39,10 @@ export function shrink(failure: Failure): Shrunk {
 const rareActors: readonly Choice[] = ["crash", "defrag", "backup", "worker"];
 /** No actor has more steps in one cycle. */
 const cycleMax = 8;
+/** Index row included. */
+const rowsOfEntryMax = 4;
+/** The ticker takes the mutex, runs the hook and commits. */
+const tick: readonly Choice[] = ["ticker", "ticker", "ticker"];
 const letters = "abcdefghijklmnopqrstuvwxyz";
 
 class Shrinker {
@@ -83,26 +88,47 @@ class Shrinker {
     }
   }
 
+  #events(): readonly RunEvent[] {
+    return runPlan(this.#plan, { until: this.#failure.severity, isTraced: true }).events;
+  }
+
   /** Each entry with the steps that worked for it; from the end, where most are not needed. */
   #dropEntries(): void {
     for (let index = this.#plan.log.length; index >= 1; index--) {
-      const { events } = runPlan(this.#plan, { until: this.#failure.severity, isTraced: true });
+      const events = this.#events();
+      const { batchLimit, snapshotEvery } = this.#plan;
       const choices = this.#plan.choices.filter((_, place) => events[place]?.entry !== index);
       const log = this.#plan.log.filter((_, place) => place !== index - 1);
-      if (this.#accept({ ...this.#plan, log, choices })) continue;
-      // The snapshot has to stand behind the same entry as before.
-      const snapshotEvery = this.#plan.snapshotEvery - 1;
-      if (snapshotEvery < 1) continue;
-      this.#accept({ ...this.#plan, log, choices, snapshotEvery });
+      const plan = { ...this.#plan, log, choices };
+      if (this.#accept(plan)) continue;
+      // An entry may be there for its commit alone.
+      if (this.#accept({ ...plan, choices: [...choices, ...tick] })) continue;
+      // Limits count rows and entries: each has to be reached at the same place as before.
+      if (snapshotEvery > 1 && this.#accept({ ...plan, snapshotEvery: snapshotEvery - 1 }))
+        continue;
+      for (let rows = 1; rows <= rowsOfEntryMax && rows < batchLimit; rows++) {
+        if (this.#accept({ ...plan, batchLimit: batchLimit - rows })) break;
+      }
     }
   }
 
   #plainLimits(): void {
-    if (this.#plan.batchLimit !== never) this.#accept({ ...this.#plan, batchLimit: never });
-    if (this.#plan.snapshotEvery !== never) this.#accept({ ...this.#plan, snapshotEvery: never });
+    this.#dropLimit("batchLimit");
+    this.#dropLimit("snapshotEvery");
     if (this.#plan.snapshotEvery === never) return;
     for (let every = 1; every < this.#plan.snapshotEvery; every++) {
       if (this.#accept({ ...this.#plan, snapshotEvery: every })) return;
+    }
+  }
+
+  /** Without the steps that it asked for; or with the ticker to commit what it did. */
+  #dropLimit(limit: Limit): void {
+    if (this.#plan[limit] === never) return;
+    const events = this.#events();
+    const rest = this.#plan.choices.filter((_, place) => events[place]?.limit !== limit);
+    const plan = { ...this.#plan, [limit]: never };
+    for (const choices of [rest, [...rest, "apply", ...tick] as const]) {
+      if (this.#accept({ ...plan, choices })) return;
     }
   }
 

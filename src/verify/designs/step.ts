@@ -13,7 +13,11 @@ export interface Step {
   run(): void;
   /** The entry that this step works for; the steps of other actors have none. */
   readonly entry?: number;
+  /** The limit of the plan that asked for this step. */
+  readonly limit?: Limit;
 }
+
+export type Limit = "batchLimit" | "snapshotEvery";
 
 export type Steps = Generator<Step, void, void>;
 
@@ -32,6 +36,11 @@ export function step(text: string, run: () => void): Step {
 /** A step that waits until `isReady`. */
 export function stepWhen(text: string, isReady: () => boolean, run: () => void): Step {
   return { text: () => text, isReady, run };
+}
+
+/** Names the limit on every step of `steps`. */
+export function* forLimit(limit: Limit, steps: Steps): Steps {
+  for (const each of steps) yield { ...each, limit };
 }
 
 /** Names the entry on every step of `steps`. */

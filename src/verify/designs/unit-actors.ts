@@ -8,7 +8,7 @@
  */
 import { indexRow, type Row, sectionsOf } from "./log-entry.js";
 import { entryAt, type UnitMember } from "./member-model.js";
-import { type Actor, forEntry, type Steps, step, stepWhen } from "./step.js";
+import { type Actor, forEntry, forLimit, type Steps, step, stepWhen } from "./step.js";
 
 export function unitActors(member: UnitMember): readonly Actor[] {
   // Old revisions are removed by log entries, so there is no worker that writes by itself.
@@ -24,7 +24,9 @@ function* applyLoop(member: UnitMember): Steps {
   const { plan } = member;
   for (let index = member.applied + 1; index <= plan.log.length; index++) {
     yield* forEntry(index, applyEntry(member, index));
-    if (index % plan.snapshotEvery === 0) yield* forEntry(index, releaseLog(member, index));
+    if (index % plan.snapshotEvery === 0) {
+      yield* forEntry(index, forLimit("snapshotEvery", releaseLog(member, index)));
+    }
   }
 }
 
