@@ -275,7 +275,7 @@ function restart(platform: Platform, config: MemberConfig): Booted {
     throw refusal;
   }
   for (const name of platform.backends.list()) {
-    if (name !== opened.name) platform.backends.remove(name);
+    if (name !== opened.name && !opened.closing.has(name)) platform.backends.remove(name);
   }
   const { machine } = opened;
   const log = recoveredLog(recovered, machine);
@@ -292,29 +292,39 @@ function restart(platform: Platform, config: MemberConfig): Booted {
   };
 }
 
+interface OpenedState {
+  readonly name: string;
+  readonly backend: Backend;
+  readonly machine: Machine;
+  /** Backends that were opened in vain; each removes itself when it is closed. */
+  readonly closing: ReadonlySet<string>;
+}
+
 /** The backend in use, or the fetched one whose taking over a crash interrupted. */
-function openState(
-  platform: Platform,
-  slot: string,
-  recovered: Recovered,
-): { readonly name: string; readonly backend: Backend; readonly machine: Machine } {
+function openState(platform: Platform, slot: string, recovered: Recovered): OpenedState {
+  const closing = new Set<string>();
+  const discard = (name: string, backend: Backend): void => {
+    closing.add(name);
+    backend.close(() => platform.backends.remove(name));
+  };
   const backend = platform.backends.open(slot);
   const machine = createMachine(backend, platform.hash.sha256);
   const marker = recovered.snapshot?.index ?? 0;
-  if (machine.appliedIndex >= marker) return { name: slot, backend, machine };
-  backend.close(() => {});
+  if (machine.appliedIndex >= marker) return { name: slot, backend, machine, closing };
   for (const name of platform.backends.list()) {
     if (!name.startsWith(fetchedPrefix(marker))) continue;
     // A crash may also have left an unfinished transfer of the same snapshot: prove it.
     const next = platform.backends.open(name);
     const proven = verifyState(next, platform.hash.sha256);
     if (proven instanceof Error || proven.appliedIndex !== marker) {
-      next.close(() => {});
+      discard(name, next);
       continue;
     }
     writeSlot(platform.disk, name);
-    return { name, backend: next, machine: proven };
+    discard(slot, backend);
+    return { name, backend: next, machine: proven, closing };
   }
+  backend.close(() => {});
   throw new DamageError(
     `the log begins after index ${marker}, but the backend "${slot}" ends at ${machine.appliedIndex} and no fetched snapshot goes that far: state was lost. Remove this member from the cluster and add it anew with an empty data directory`,
   );

@@ -66,3 +66,12 @@ export const defaultMemberConfig = {
 export function requestTimeoutMs(config: MemberConfig): number {
   return 5_000 + 2 * config.electionMs;
 }
+
+/** Bounds on what a leader sends ahead and holds back. */
+export const raftLimits = {
+  messageBytesMax: 1024 * 1024,
+  inflightMessagesMax: 512,
+  inflightBytesMax: 64 * 1024 * 1024,
+  uncommittedBytesMax: 256 * 1024 * 1024,
+  applyBytesMax: 1024 * 1024,
+} as const;

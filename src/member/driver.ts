@@ -84,6 +84,10 @@ export class Driver {
     this.schedule();
   }
 
+  isInstalling(): boolean {
+    return this.#isInstalling;
+  }
+
   readonly #turn = (): void => {
     this.#isScheduled = false;
     if (this.#isStopped || this.#isPaused || this.#isInstalling) return;
@@ -106,7 +110,10 @@ export class Driver {
   #propose(): void {
     const { proposals, raft } = this.#parts;
     if (!proposals.hasQueued() || !this.#parts.canReachLeader()) return;
-    const entries = proposals.takeQueued();
+    let entries = proposals.takeQueued();
+    // A paused leader decides first and hears of its successor then: never pass that on.
+    if (!raft.isLeader()) entries = entries.filter((entry) => !entry.isLeaders);
+    if (entries.length === 0) return;
     try {
       raft.step({ kind: "proposed", entries });
     } catch (error) {

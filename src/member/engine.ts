@@ -3,6 +3,7 @@
  * knows nothing of what clients ask; member.ts builds that on top of `propose` and `readBarrier`.
  */
 import { KvError, StartError } from "../base/errors.js";
+import { invariant } from "../base/invariant.js";
 import type { Timer } from "../platform/clock.js";
 import type { Network } from "../platform/network.js";
 import type { Platform } from "../platform/platform.js";
@@ -16,7 +17,7 @@ import type { ConfChangeRequest } from "../wire/gen/internal.js";
 import { Applier } from "./applier.js";
 import type { Booted } from "./boot.js";
 import { Committer } from "./committer.js";
-import { type MemberConfig, requestTimeoutMs } from "./config.js";
+import { type MemberConfig, raftLimits, requestTimeoutMs } from "./config.js";
 import { Driver } from "./driver.js";
 import { Leadership } from "./leadership.js";
 import { encodeChange } from "./membership.js";
@@ -30,18 +31,12 @@ import { SnapshotTransfer } from "./snapshot-transfer.js";
 import { StateStore } from "./state-store.js";
 import type { Done, RequestField } from "./types.js";
 import { versionRefusal } from "./version-check.js";
+import { WatchPacer } from "./watch-pacer.js";
 
 /** More committed than applied entries than this: the member is behind and takes no more. */
 const applyLagMax = 5_000;
 /** How long a stopping leader waits for its successor. */
 const handOverMs = 1_000;
-const raftLimits = {
-  messageBytesMax: 1024 * 1024,
-  inflightMessagesMax: 512,
-  inflightBytesMax: 64 * 1024 * 1024,
-  uncommittedBytesMax: 256 * 1024 * 1024,
-  applyBytesMax: 1024 * 1024,
-} as const;
 
 export type StopCause = { readonly removed: boolean; readonly error: Error | undefined };
 
@@ -81,12 +76,13 @@ export class Engine {
   readonly #driver: Driver;
   readonly #encoder: EntryEncoder;
   readonly #links: PeerLinks;
+  readonly #watchPacer: WatchPacer;
   readonly #onStopped: ((cause: StopCause) => void)[] = [];
   #stopCause: StopCause | undefined;
+  /** While a stopping member waits for its last flush: what is done after it. */
+  #close: (() => void) | undefined;
   #isStopping = false;
   #ticker: Timer | undefined;
-  #isCatchingUp = false;
-  #leaderSeenMs = 0;
 
   constructor(world: EngineWorld, booted: Booted, hooks: EngineHooks) {
     const { platform, config } = world;
@@ -99,7 +95,14 @@ export class Engine {
       { disk: platform.disk, backends: platform.backends, sha256: platform.hash.sha256 },
       { name: booted.backendName, backend: booted.backend, machine: booted.machine },
     );
-    this.watch = createWatchHub(this.state.kv(), { onBehind: () => this.#catchUpWatchers() });
+    this.#watchPacer = new WatchPacer({
+      clock: platform.clock,
+      electionMs: config.electionMs,
+      watch: () => this.watch,
+      hasLeader: () => this.raft.leader() !== 0n,
+      isStopped: () => this.#stopCause !== undefined,
+    });
+    this.watch = createWatchHub(this.state.kv(), { onBehind: () => this.#watchPacer.catchUp() });
     // Ids of earlier lives are below: a member takes less than 1024 requests a millisecond.
     const firstId = Math.floor(platform.clock.unixMs()) * 1024;
     this.proposals = new Proposals(firstId);
@@ -175,7 +178,16 @@ export class Engine {
 
   /** Stops for good: the disk failed, or what was read is damaged or breaks an invariant. */
   fail(error: Error): void {
-    this.#halt({ removed: false, error });
+    if (this.#close !== undefined) {
+      // The last flush of a member that stops: nothing more becomes durable.
+      this.#stopCause = { removed: false, error };
+      this.#close();
+    } else this.#halt({ removed: false, error });
+  }
+
+  /** The log is not yet the one that raft goes by: a snapshot is taking its place. */
+  isInstalling(): boolean {
+    return this.#driver.isInstalling();
   }
 
   isStopping(): boolean {
@@ -195,6 +207,14 @@ export class Engine {
     const id = this.#takeId(done);
     if (id === 0) return;
     this.proposals.enqueue(EntryType.normal, this.#encoder.encode(id, field, body));
+    this.#driver.schedule();
+  }
+
+  /** A decision that only the leader may take, and that is void if it leads no more by then. */
+  proposeAsLeader(field: RequestField, body: Uint8Array): void {
+    if (this.#isStopping) return;
+    const id = this.proposals.nextId();
+    this.proposals.enqueue(EntryType.normal, this.#encoder.encode(id, field, body), true);
     this.#driver.schedule();
   }
 
@@ -300,25 +320,9 @@ export class Engine {
     const deadlineMs = nowMs - requestTimeoutMs(config);
     this.proposals.expire(deadlineMs, (sinceMs) => this.leadership.timeoutCause(sinceMs));
     this.reads.expire(deadlineMs);
-    this.#watchLeader(nowMs);
+    this.#watchPacer.tick(nowMs);
     if (this.raft.isLeader()) this.#watchReceivers(nowMs);
     this.#hooks.ticked(nowMs);
-  };
-
-  /** Watchers behind the state get their history in pieces between turns. */
-  readonly #catchUpWatchers = (): void => {
-    if (this.#isCatchingUp) return;
-    this.#isCatchingUp = true;
-    const { clock } = this.#world.platform;
-    clock.defer(() => {
-      this.#isCatchingUp = false;
-      if (this.#stopCause !== undefined) return;
-      try {
-        if (this.watch.catchUp()) clock.after(0, this.#catchUpWatchers);
-      } catch (error) {
-        this.fail(error as Error);
-      }
-    });
   };
 
   #canReachLeader(): boolean {
@@ -333,15 +337,6 @@ export class Engine {
       if (progress.state === "snapshot") receivers.push(id);
     }
     this.transfer.watchReceivers(receivers, nowMs);
-  }
-
-  /** Streams that insist on a leader end when there was none for three election timeouts. */
-  #watchLeader(nowMs: number): void {
-    if (this.raft.leader() !== 0n) this.#leaderSeenMs = nowMs;
-    else if (nowMs - this.#leaderSeenMs > 3 * this.#world.config.electionMs) {
-      this.#leaderSeenMs = nowMs;
-      this.watch.leaderLost();
-    }
   }
 
   #handOver(to: bigint, untilMs: number, done: () => void): void {
@@ -370,12 +365,13 @@ export class Engine {
     this.transfer.close();
     this.#links.close();
     this.#world.network.close();
-    const close = (): void => {
+    this.#close = () => {
+      this.#close = undefined;
       this.committer.stop();
       this.state.close(() => {
         this.#booted.wal.close();
         this.#world.platform.disk.close();
-        for (const fn of this.#onStopped.splice(0)) fn(cause);
+        for (const fn of this.#onStopped.splice(0)) fn(this.#stopCause ?? cause);
       });
     };
     if (cause.error !== undefined) {
@@ -384,20 +380,19 @@ export class Engine {
     // After an error the state in memory is not to be trusted, and the log holds what is needed.
     // But a version that we do not serve was reached rightly, and the next build must find it.
     const isTrusted = cause.error === undefined || cause.error instanceof StartError;
-    if (isTrusted) this.committer.flush(close);
-    else close();
+    if (isTrusted) this.committer.flush(() => this.#close?.());
+    else this.#close();
   }
 
   #installSnapshot(index: number, done: () => void): void {
-    const fetched = this.transfer.sink.take(index);
-    if (fetched === undefined)
-      throw new Error(`raft installs snapshot ${index}, which is not here`);
-    this.state.replace(fetched);
-    this.committer.replaced();
-    this.watch.closeAll();
-    this.#links.sync();
-    this.#world.platform.log("info", "applied snapshot", { "snapshot-index": index });
     try {
+      const fetched = this.transfer.sink.take(index);
+      invariant(fetched !== undefined, "raft installs a snapshot that is not here");
+      this.state.replace(fetched);
+      this.committer.replaced();
+      this.watch.closeAll();
+      this.#links.sync();
+      this.#world.platform.log("info", "applied snapshot", { "snapshot-index": index });
       this.#checkVersion();
     } catch (refusal) {
       this.fail(refusal as Error);

@@ -2,6 +2,9 @@
  * Leases at run time: the leader's clock (lessor.ts) turned into proposals, and requests of clients
  * at other members passed on to it. Only the leader lets a lease expire, and it does so through the
  * log; what stands in the state machine never looks at a clock.
+ *
+ * A renewal is a promise: it is given only after a read barrier, by a leader that led after the
+ * question was asked and knows every grant and revocation before it (etcd #13932, #15247).
  */
 import { KvError } from "../base/errors.js";
 import type { Clock } from "../platform/clock.js";
@@ -44,6 +47,9 @@ export interface LeaseDriverParts {
   leader(): bigint;
   isLeader(): boolean;
   propose(request: Proposal, done: Done<Applied>): void;
+  /** Without an answer; void if we do not lead when raft takes it. */
+  proposeAsLeader(field: RequestField, body: Uint8Array): void;
+  readBarrier(done: Done<void>): void;
   request(to: bigint, method: PeerMethod, body: Uint8Array, done: Done<Uint8Array>): void;
 }
 
@@ -59,13 +65,12 @@ export class LeaseDriver {
     // A request is passed on once: who does not lead says so, and the asking member looks again.
     peers.serve(PeerMethod.leaseKeepAlive, (_from, body, done) => {
       const { ID } = LeaseKeepAliveRequest.decode(body);
-      if (parts.isLeader()) done(encodeKeepAlive(this.#lessor.keepAlive(ID)));
-      else done(new KvError("notLeader"));
+      this.#leading(() => done(encodeKeepAlive(this.#lessor.keepAlive(ID))), done);
     });
     peers.serve(PeerMethod.leaseTimeToLive, (_from, body, done) => {
       const request = LeaseTimeToLiveRequest.decode(body);
-      if (parts.isLeader()) done(encodeTimeToLive(this.#localTimeToLive(request.ID, request.keys)));
-      else done(new KvError("notLeader"));
+      const { ID, keys } = request;
+      this.#leading(() => done(encodeTimeToLive(this.#localTimeToLive(ID, keys))), done);
     });
   }
 
@@ -89,7 +94,7 @@ export class LeaseDriver {
     for (const id of this.#lessor.expired()) {
       this.expired++;
       const body = LeaseRevokeRequest.encode({ ID: id }).finish();
-      this.#parts.propose({ field: RequestField.leaseRevoke, body, growthBytes: 0 }, () => {});
+      this.#parts.proposeAsLeader(RequestField.leaseRevoke, body);
     }
     const checkpoints = this.#lessor.checkpointsDue();
     if (checkpoints.length === 0) return;
@@ -99,7 +104,7 @@ export class LeaseDriver {
         remaining_TTL: BigInt(lease.remainingTtl),
       })),
     }).finish();
-    this.#parts.propose({ field: RequestField.leaseCheckpoint, body, growthBytes: 0 }, () => {});
+    this.#parts.proposeAsLeader(RequestField.leaseCheckpoint, body);
   }
 
   grant(
@@ -158,6 +163,20 @@ export class LeaseDriver {
     return { ttl: this.#lessor.remaining(id), grantedTtl: lease.grantedTtl, keys };
   }
 
+  /** Calls `here` if we led after this call began, with all applied that was committed before it. */
+  #leading(here: () => void, fail: (error: KvError) => void): void {
+    const refuse = (): void => fail(new KvError("notLeader"));
+    if (!this.#parts.isLeader()) {
+      refuse();
+      return;
+    }
+    this.#parts.readBarrier((error) => {
+      if (error !== undefined) fail(error);
+      else if (this.#parts.isLeader()) here();
+      else refuse();
+    });
+  }
+
   /** Here if we lead, else at the leader; waits a while for one to be elected. */
   #atLeader(
     here: () => void,
@@ -167,17 +186,14 @@ export class LeaseDriver {
     const { clock, timeoutMs } = this.#parts;
     const untilMs = clock.now() + timeoutMs;
     const attempt = (): void => {
-      if (this.#parts.isLeader()) {
-        here();
-        return;
-      }
       const leader = this.#parts.leader();
       const again = (error: KvError): void => {
         // Who was asked may have ceased to lead: a member that does not lead says so.
         if (clock.now() >= untilMs || error.reason === "stopped") fail(error);
         else clock.after(leaderRetryMs, attempt);
       };
-      if (leader === 0n) again(new KvError("noLeader"));
+      if (this.#parts.isLeader()) this.#leading(here, again);
+      else if (leader === 0n) again(new KvError("noLeader"));
       else there(leader, again);
     };
     attempt();

@@ -335,6 +335,8 @@ export class RunningMember implements Member {
         leader: () => this.engine.raft.leader(),
         isLeader: () => this.engine.raft.isLeader(),
         propose: (request, done) => this.propose(request, done),
+        proposeAsLeader: (field, body) => this.engine.proposeAsLeader(field, body),
+        readBarrier: (done) => this.readBarrier(done),
         request: (to, method, body, done) => this.engine.request(to, method, body, done),
       },
       this.engine.peers,

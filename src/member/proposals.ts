@@ -12,6 +12,8 @@ import type { Done } from "./types.js";
 export interface QueuedEntry {
   readonly type: EntryType;
   readonly data: Uint8Array;
+  /** A decision of the leader, nobody else's: void when we lead no more. */
+  readonly isLeaders: boolean;
 }
 
 interface Waiting {
@@ -51,8 +53,8 @@ export class Proposals {
     return true;
   }
 
-  enqueue(type: EntryType, data: Uint8Array): void {
-    this.#queue.push({ type, data });
+  enqueue(type: EntryType, data: Uint8Array, isLeaders = false): void {
+    this.#queue.push({ type, data, isLeaders });
     this.#queuedBytes += data.length;
   }
 

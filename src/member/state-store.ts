@@ -96,9 +96,14 @@ export class StateStore {
         done(error);
         return;
       }
-      const backend = this.#backends.open(name);
-      const machine = createMachine(backend, this.#sha256);
-      this.replace({ name, backend, machine });
+      try {
+        const backend = this.#backends.open(name);
+        const machine = createMachine(backend, this.#sha256);
+        this.replace({ name, backend, machine });
+      } catch (cause) {
+        done(cause as Error);
+        return;
+      }
       done(undefined);
     });
   }

@@ -18,7 +18,10 @@ export function voterIds(cluster: SimCluster): readonly bigint[] {
   return best?.voters ?? [];
 }
 
-/** May this node's disk break its promises now, on top of what is broken already? */
+/**
+ * May this node's disk break its promises now, on top of what is broken already? Only voters that
+ * have started count, so nobody may ask while the configuration changes.
+ */
 export function mayDamage(cluster: SimCluster, node: SimNode): boolean {
   const voters = voterIds(cluster).length;
   const quorum = Math.floor(voters / 2) + 1;

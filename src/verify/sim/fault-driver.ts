@@ -117,12 +117,12 @@ export class FaultDriver {
         this.#backup(node);
         break;
       case "removeMember":
-        if (!mayLeave(this.#cluster)) return;
+        if (operator.isChanging() || !mayLeave(this.#cluster)) return;
         this.#tell(fault, node);
         operator.removeMember(node);
         break;
       case "replaceMember":
-        if (!mayDamage(this.#cluster, node) || node.memberId === undefined) return;
+        if (!this.#mayDamage(node) || node.memberId === undefined) return;
         this.#tell(fault, node);
         node.isDamaged = true;
         operator.replace(node);
@@ -146,7 +146,7 @@ export class FaultDriver {
   ): void {
     if (node.memberId === undefined) return;
     const isBeyond = this.#plan.swarm.isBeyondAtlas && fault.kind !== "staleBackend";
-    if (!isBeyond && !mayDamage(this.#cluster, node)) return;
+    if (!isBeyond && !this.#mayDamage(node)) return;
     this.#tell(fault, node);
     this.#crash(node, "power", fault.downMs);
     const { backends } = node;
@@ -168,6 +168,10 @@ export class FaultDriver {
       node.isDamaged = true;
       node.excuses.add("damage");
     }
+  }
+
+  #mayDamage(node: SimNode): boolean {
+    return !this.#parts.operator.isChanging() && mayDamage(this.#cluster, node);
   }
 
   #failSync(node: SimNode, fault: Extract<Fault, { readonly kind: "failSync" }>): void {

@@ -27,6 +27,7 @@ const watchMs = 5_000;
 export function heal(parts: HealingParts): string | undefined {
   const { cluster, faults, operator, clients, watchers } = parts;
   const { clock, network } = cluster;
+  clients.stop();
   network.calm();
   faults.healAll();
   for (const node of cluster.nodes) {

@@ -3,13 +3,8 @@
  * through whichever member answers, and replace a node whose disk is gone. They know only what an
  * operator could: answers, error messages, and which machines are up.
  */
-import { DamageError, StartError } from "../../base/errors.js";
-import {
-  MemberAddRequest,
-  MemberAddResponse,
-  MemberPromoteRequest,
-  MemberRemoveRequest,
-} from "../../wire/gen/rpc.js";
+import { DamageError, errorTable, StartError } from "../../base/errors.js";
+import { MemberAddRequest, MemberPromoteRequest, MemberRemoveRequest } from "../../wire/gen/rpc.js";
 import type { ClientTransport } from "./client-transport.js";
 import type { SimCluster } from "./sim-cluster.js";
 import type { SimNode } from "./sim-node.js";
@@ -18,6 +13,22 @@ const lookEveryMs = 250;
 const patienceMs = 3_000;
 const service = "/etcdserverpb.Cluster/";
 const nodesMax = 14;
+
+/** What comes of a question: an answer, a promise that nothing happens, or neither. */
+type Told = Uint8Array | "refused" | "unknown";
+
+const refusals = new Set<string>(
+  (
+    [
+      "notEnoughStartedMembers",
+      "unhealthyCluster",
+      "tooManyLearners",
+      "learnerNotReady",
+      "memberNotFound",
+      "peerUrlExists",
+    ] as const
+  ).map((reason) => errorTable[reason][1]),
+);
 
 interface Job {
   /** One step; true when the job is over. Calls `wait` when it asked somebody something. */
@@ -36,6 +47,11 @@ export class Operator {
     this.#cluster = cluster;
     this.#transport = transport;
     this.#look();
+  }
+
+  /** The configuration is about to change, or may be. */
+  isChanging(): boolean {
+    return this.#jobs.size > 0;
   }
 
   /** Work that has not come to its end. */
@@ -114,6 +130,7 @@ export class Operator {
   #joining(node: SimNode, asLearner: boolean): Job {
     let state: "add" | "wait" | "promote" | "done" = "add";
     let attempts = 0;
+    let isUncertain = false;
     const request = MemberAddRequest.encode({ peerURLs: [node.peerUrl], isLearner: asLearner });
     const body = request.finish();
     const started = (): void => {
@@ -126,13 +143,15 @@ export class Operator {
         if (state === "add") {
           const isIn = this.#isMember(node.peerUrl);
           if (isIn) started();
-          else if (++attempts > 20) return this.#giveUp(node);
-          else {
+          else if (++attempts > 20 && !isUncertain) {
+            this.#cluster.wipe(node);
+            return true;
+          } else {
             state = "wait";
             this.#ask("MemberAdd", body, (answer) => {
-              if (answer !== undefined && MemberAddResponse.decode(answer).member !== undefined) {
-                started();
-              } else state = "add";
+              if (answer === "unknown") isUncertain = true;
+              if (answer instanceof Uint8Array) started();
+              else state = "add";
             });
           }
         } else if (state === "promote" && node.member !== undefined) {
@@ -150,15 +169,9 @@ export class Operator {
     };
   }
 
-  /** It was never added; nobody will hear of it. */
-  #giveUp(node: SimNode): boolean {
-    if (this.#isMember(node.peerUrl)) return false;
-    this.#cluster.wipe(node);
-    return true;
-  }
-
   #leaving(node: SimNode, id: bigint, then: () => void = () => {}): Job {
     let isWaiting = false;
+    let isUncertain = false;
     const body = MemberRemoveRequest.encode({ ID: id }).finish();
     let attempts = 0;
     return {
@@ -171,10 +184,11 @@ export class Operator {
           return true;
         }
         if (isWaiting) return false;
-        // Who is whole may also stay.
-        if (node.state !== "wiped" && ++attempts > 8) return true;
+        // Who is whole may also stay, if it was refused each time.
+        if (node.state !== "wiped" && ++attempts > 8 && !isUncertain) return true;
         isWaiting = true;
-        this.#ask("MemberRemove", body, () => {
+        this.#ask("MemberRemove", body, (answer) => {
+          if (answer !== "refused") isUncertain = true;
           isWaiting = false;
         });
         return false;
@@ -182,15 +196,16 @@ export class Operator {
     };
   }
 
-  #ask(method: string, body: Uint8Array, done: (answer: Uint8Array | undefined) => void): void {
+  #ask(method: string, body: Uint8Array, done: (answer: Told) => void): void {
     const serving = this.#cluster.nodes.filter((node) => node.isServing());
     const node = serving[++this.#asked % Math.max(1, serving.length)];
     if (node === undefined) {
-      this.#cluster.clock.at(lookEveryMs, () => done(undefined));
+      this.#cluster.clock.at(lookEveryMs, () => done("refused"));
       return;
     }
     this.#transport.unary({ node, path: service + method, patienceMs }, body, (result) => {
-      done(result instanceof Uint8Array ? result : undefined);
+      if (result instanceof Uint8Array) done(result);
+      else done(refusals.has(result.message) ? "refused" : "unknown");
     });
   }
 

@@ -21,6 +21,8 @@ import { Violation } from "./violation.js";
 export interface RunOptions {
   /** Invariants that do not report. */
   readonly without?: ReadonlySet<string>;
+  /** What members log, and faults: for a person who looks at one run. */
+  readonly log?: (line: string) => void;
 }
 
 export interface RunResult {
@@ -55,6 +57,7 @@ function asCrash(error: Error): Violation {
 
 class Run {
   readonly #plan: Plan;
+  readonly #log: ((line: string) => void) | undefined;
   readonly #cluster: SimCluster;
   readonly #checks: AllChecks;
   readonly #clients: SimClients;
@@ -66,6 +69,7 @@ class Run {
 
   constructor(plan: Plan, options: RunOptions) {
     this.#plan = plan;
+    this.#log = options.log;
     const { swarm } = plan;
     this.#cluster = new SimCluster({
       seed: plan.seed,
@@ -84,6 +88,9 @@ class Run {
           return 0;
         },
         synced: (node, what) => this.#checks.synced(node, what),
+        logged: (node, level, message) => {
+          options.log?.(`${this.#stamp()} ${node.name} ${level} ${message}`);
+        },
       },
     });
     const cluster = this.#cluster;
@@ -131,7 +138,12 @@ class Run {
 
   mark(kind: Mark["kind"], text: string, member: string | undefined): void {
     const atUs = this.#cluster.clock.nowUs();
+    this.#log?.(`${this.#stamp()} ${member ?? "-"} ${kind} ${text}`);
     this.#marks.push({ atUs, kind, text, ...(member === undefined ? {} : { member }) });
+  }
+
+  #stamp(): string {
+    return (this.#cluster.clock.nowUs() / 1000).toFixed(3).padStart(10);
   }
 
   result(violation: Violation | undefined): RunResult {
@@ -169,6 +181,7 @@ class Run {
     // A check that fails inside a member's turn looks to the member like a bug of its own.
     if (error instanceof Violation) throw error;
     if (!isExcused(node, error)) {
+      this.#log?.(error.stack ?? error.message);
       this.#checks.report("crash", `${node.name} stops: ${error.name}: ${error.message}`, node);
     }
     this.mark("fault", `stops: ${error.message}`, node.name);

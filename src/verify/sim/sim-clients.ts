@@ -78,6 +78,11 @@ export class SimClients {
     }
   }
 
+  /** What has not begun is forgotten. */
+  stop(): void {
+    for (const client of this.#clients) client.queue.length = 0;
+  }
+
   /** A request outside the plan; `done` gets the operation as recorded. */
   ask(node: SimNode, request: Request, done: (operation: Operation) => void): void {
     const memory = { revision: 0, mods: new Map() };

@@ -19,8 +19,6 @@ export class RaftChecks implements Check {
   readonly #world: CheckWorld;
   /** The first entry seen of each "index/term", and the term before it. */
   readonly #entries = new Map<string, { readonly entry: Entry; readonly before: number }>();
-  /** The highest term that a node was ever in, over all its lives. */
-  readonly #terms = new Map<SimNode, number>();
 
   constructor(world: CheckWorld) {
     this.#world = world;
@@ -28,7 +26,7 @@ export class RaftChecks implements Check {
 
   stepped(node: SimNode): void {
     const { member } = node;
-    if (member === undefined) return;
+    if (member === undefined || member.engine.isInstalling()) return;
     const { raft, log } = member.engine;
     const life = this.#world.ghost.life(node);
     const term = raft.term();
@@ -54,12 +52,11 @@ export class RaftChecks implements Check {
     this.#world.report(invariant, text, node);
   }
 
+  /** What a life had not promised may be forgotten with it: across lives I10 holds the promises. */
   #termChanged(node: SimNode, life: LifeGhost, term: number): void {
-    const highest = this.#terms.get(node) ?? 0;
-    if (term < highest && !node.isDamaged) {
-      this.#report("I3", `${node.name} went back from term ${highest} to ${term}`, node);
+    if (term < life.term) {
+      this.#report("I3", `${node.name} went back from term ${life.term} to ${term}`, node);
     }
-    this.#terms.set(node, Math.max(highest, term));
     life.term = term;
     life.isLeader = false;
   }
