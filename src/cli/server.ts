@@ -69,7 +69,11 @@ function gather(
 async function run(config: ServerConfig, log: Log): Promise<number> {
   // A launcher that dies without a word must not leave its members behind.
   let launcherGone = (): void => process.exit(exitFailed);
-  if (process.send !== undefined) process.on("disconnect", () => launcherGone());
+  if (process.send !== undefined) {
+    process.on("disconnect", () => launcherGone());
+    // It may have died before this process could listen.
+    if (!process.connected) return exitFailed;
+  }
   let server: RunningServer;
   try {
     server = await serve(config, log);

@@ -2,12 +2,23 @@
  * `lockstep dev` as a newcomer meets it: three members that come back with their data on the ports
  * they had, and that never outlive the launcher.
  */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+
+import { fork } from "node:child_process";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Etcd3 } from "etcd3";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
 import { isFree } from "../../src/platform/node/free-ports.js";
 import { freePorts } from "../support/ports.js";
 import { ServerProcess } from "../support/process.js";
@@ -58,13 +69,26 @@ async function keepFreePorts(): Promise<Place[]> {
   return places;
 }
 
-/** Members hold their ports as long as they live. */
+/** Also those end that hold no port yet: all run in the launcher's folder (Linux). */
 async function membersEnd(places: readonly Place[]): Promise<void> {
+  await expect.poll(processesHere, { timeout: 15_000 }).toEqual([]);
   for (const { client, peer } of places) {
     for (const port of [client, peer]) {
       await expect.poll(() => isFree("127.0.0.1", port), { timeout: 15_000 }).toBe(true);
     }
   }
+}
+
+function processesHere(): string[] {
+  const here = realpathSync(folder);
+  return readdirSync("/proc").filter((name) => {
+    try {
+      return /^\d+$/.test(name) && readlinkSync(`/proc/${name}/cwd`) === here;
+    } catch {
+      // It has ended meanwhile, or is not ours to look at.
+      return false;
+    }
+  });
 }
 
 function clientOf(places: readonly Place[]): Etcd3 {
@@ -105,6 +129,19 @@ test("a launcher killed while its members start leaves none behind", async () =>
   await process.kill();
   await membersEnd(places);
 }, 60_000);
+
+test("a member whose launcher died before it could listen for that does not start", async () => {
+  const words = ["server", "--data-dir=late", "--listen-client-urls=http://127.0.0.1:0"];
+  const member = fork(join(projectRoot, "bin/lockstep"), words, {
+    cwd: folder,
+    stdio: ["ignore", "ignore", "ignore", "ipc"],
+  });
+  onTestFinished(() => void member.kill("SIGKILL"));
+  const ended = new Promise((resolve) => member.once("exit", resolve));
+  member.disconnect();
+  expect(await ended).toBe(1);
+  expect(readdirSync(folder)).toEqual([]);
+}, 30_000);
 
 test("a kept port that another program holds is named, and nothing is started", async () => {
   const places = await keepFreePorts();
