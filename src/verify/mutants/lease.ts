@@ -26,10 +26,9 @@ export const leaseMutants: readonly Mutant[] = [
         replace: "        if (nowMs < this.#nextCheckMs)",
       },
       {
-        file: "member/lease-driver.js",
-        find: "            this.expired++;",
-        replace:
-          "            this.expired++;\n            if (!this.#parts.isLeader())\n                RAN();",
+        file: "member/driver.js",
+        find: "            entries = entries.filter((entry) => !entry.isLeaders);",
+        replace: "            entries = entries.filter((entry) => !entry.isLeaders || RAN());",
       },
     ],
   },
@@ -69,12 +68,17 @@ export const leaseMutants: readonly Mutant[] = [
   },
   {
     id: "M50",
-    title: "a member that no longer leads renews leases",
+    title: "a member that does not lead renews leases",
     origin: "etcd #15247",
-    conditions: "a renewal is asked of the member that led before",
+    conditions: "a renewal is asked of a member that led before, or has applied the grant",
     caughtBy: ["C6"],
     patches: [
       keepsDeadlines,
+      {
+        file: "member/lessor.js",
+        find: "        if (!this.#isLeader || lease === undefined)",
+        replace: "        if (lease === undefined)",
+      },
       {
         file: "member/lease-driver.js",
         find: "    keepAlive(id, done) {",
@@ -83,6 +87,35 @@ export const leaseMutants: readonly Mutant[] = [
             done({ ttl: this.#lessor.keepAlive(id) });
             return;
         }`,
+      },
+    ],
+  },
+  {
+    id: "L1",
+    title: "a leader that was paused passes its expiry on to its successor",
+    origin: "etcd #15247",
+    conditions: "a leader is paused until a lease runs out that its successor renewed",
+    caughtBy: ["C6"],
+    patches: [
+      {
+        file: "member/driver.js",
+        find: "            entries = entries.filter((entry) => !entry.isLeaders);",
+        replace: "            entries = entries.filter((entry) => !entry.isLeaders || RAN());",
+      },
+    ],
+  },
+  {
+    id: "L2",
+    title: "a leader renews leases without asking whether it still leads",
+    origin: "etcd #15247 and #13932",
+    conditions: "a leader is paused or new, and a renewal comes first",
+    caughtBy: ["C6"],
+    patches: [
+      {
+        file: "member/lease-driver.js",
+        find: "        this.#parts.readBarrier((error) => {",
+        replace:
+          "        const skipped = { readBarrier: (done) => RAN() && done(undefined) };\n        skipped.readBarrier((error) => {",
       },
     ],
   },

@@ -24,14 +24,19 @@ export const mvccMutants: readonly Mutant[] = [
     title: "a snapshot names an index that its content is past",
     origin: "etcd #4527: the database is copied after the index was chosen",
     conditions:
-      "entries are applied while the snapshot is made, and a follower takes it; the receiver here proves what it got, so its look at the index is gone too",
-    caughtBy: ["I13", "S2", "S6", "crash", "liveness"],
+      "entries were applied since the last commit when a snapshot is made; the receiver here proves what it got, so its look at the index is gone too",
+    caughtBy: ["I13", "S2", "S6", "S1", "crash"],
     patches: [
+      {
+        file: "member/committer.js",
+        find: "    durableIndex() {",
+        replace: "    durableMeta() {\n        return this.#durable;\n    }\n    durableIndex() {",
+      },
       {
         file: "member/snapshot-transfer.js",
         find: "            freeze: (done) => parts.committer().flush((proof) => {",
         replace:
-          "            freeze: (done, chosen = parts.state.meta()) => parts.committer().flush((proof) => {",
+          "            freeze: (done, chosen = parts.committer().durableMeta()) => parts.committer().flush((proof) => {",
       },
       {
         file: "member/snapshot-transfer.js",
@@ -71,7 +76,7 @@ export const mvccMutants: readonly Mutant[] = [
     id: "M45",
     title: "apply looks at the clock",
     origin: "class: wall clock in apply",
-    conditions: "a grant is applied in different seconds, or the clocks differ",
+    conditions: "a grant is applied in different milliseconds, or the clocks differ",
     caughtBy: ["S6", "S2"],
     patches: [
       {
@@ -88,7 +93,7 @@ export const mvccMutants: readonly Mutant[] = [
         file: "state/machine.js",
         find: "                return this.leases.grant(w, ID, toSafe(TTL));",
         replace:
-          "                return RAN() && this.leases.grant(w, ID, toSafe(TTL), Math.floor((this.unixMs?.() ?? 0) / 1000) + toSafe(TTL));",
+          "                return RAN() && this.leases.grant(w, ID, toSafe(TTL), toSafe(TTL) - (Math.floor(this.unixMs?.() ?? 0) % 2));",
       },
       {
         file: "state/lease/lease-table.js",
@@ -106,14 +111,17 @@ export const mvccMutants: readonly Mutant[] = [
     id: "M46",
     title: "apply looks at the size of the member's own file",
     origin: "class: local state in apply, etcd #13514",
-    conditions: "the file grows over the limit at other entries, or was rewritten on one member",
-    caughtBy: ["S6", "S2", "C1"],
+    conditions:
+      "the file grows over the limit at other entries, or was rewritten on one member; the patch notes in the state that the limit is passed",
+    caughtBy: ["S6", "S2"],
     patches: [
       {
         file: "state/machine.js",
-        find: '        return this.#alarms.has("NOSPACE");',
-        replace:
-          '        return this.#alarms.has("NOSPACE") || (this.#backend.sizes().total > 14_000 && RAN());',
+        find: "            this.#meta.revision = events.revision;\n        this.#close(w, entry.index, entry.term);",
+        replace: `            this.#meta.revision = events.revision;
+        if (events !== undefined && this.#backend.sizes().total > 14_000 && RAN())
+            w.put(6, Uint8Array.of(113), Uint8Array.of(events.revision & 255));
+        this.#close(w, entry.index, entry.term);`,
       },
     ],
   },

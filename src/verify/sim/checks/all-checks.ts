@@ -12,9 +12,11 @@ import { Ghost } from "./ghost.js";
 import { ImageChecks } from "./image-checks.js";
 import { LeaseChecks } from "./lease-checks.js";
 import { MembershipChecks } from "./membership-checks.js";
+import { MemoryChecks } from "./memory-checks.js";
 import { PromiseChecks } from "./promise-checks.js";
 import { RaftChecks } from "./raft-checks.js";
 import { StateChecks } from "./state-checks.js";
+import { VersionChecks } from "./version-checks.js";
 
 export class AllChecks {
   readonly ghost = new Ghost();
@@ -38,6 +40,8 @@ export class AllChecks {
       new PromiseChecks(world),
       new MembershipChecks(world),
       new StateChecks(world),
+      new MemoryChecks(world),
+      new VersionChecks(world),
       new ImageChecks(world),
       new LeaseChecks(world),
     ];

@@ -34,6 +34,8 @@ export class Ghost {
   readonly roots = new Map<number, string>();
   /** Current revision by index, likewise. */
   readonly revisions = new Map<number, number>();
+  /** What memory holds beside the rows, likewise: see memory-checks.ts. */
+  readonly memories = new Map<number, string>();
   /** Whom a member voted for, by "id/term". */
   readonly votes = new Map<string, bigint>();
   /** What a member promised to hold: the largest index acknowledged, by term. */

@@ -5,7 +5,9 @@
  * it up to what the cluster has committed, giving the same states again.
  */
 import { readSlot } from "../../../member/backend-slot.js";
-import type { Backend } from "../../../platform/backend.js";
+import { fetchedPrefix } from "../../../member/snapshot-sink.js";
+import { verifyState } from "../../../member/state-store.js";
+import type { Backend, BackendStore } from "../../../platform/backend.js";
 import { scanDigests } from "../../../state/digest.js";
 import { createMachine } from "../../../state/machine.js";
 import type { Machine } from "../../../state/types.js";
@@ -17,6 +19,7 @@ import { simHash } from "../sim-hash.js";
 import type { SimNode } from "../sim-node.js";
 import type { Check, CheckWorld } from "./check.js";
 import { lastIndexIn, recoveredLog } from "./durable-log.js";
+import { memoryOf } from "./memory-checks.js";
 
 const syncPerMille = 4;
 
@@ -64,14 +67,21 @@ export class ImageChecks implements Check {
     state: { readonly image: StoreImage; readonly slot: string; readonly log: Recovered },
   ): void {
     const { image, slot, log } = state;
-    // A fetched state takes over at the next start: boot decides, not this check.
     if (!image.has(slot)) return;
     this.images++;
     const store = createMemoryBackendStore({ defer: () => {}, image });
     const backend = store.open(slot);
     const machine = this.#open(node, backend);
-    if (machine === undefined || machine.appliedIndex === 0) return;
-    if (machine.appliedIndex < (log.snapshot?.index ?? 0)) return;
+    if (machine === undefined) return;
+    const marker = log.snapshot?.index ?? 0;
+    if (machine.appliedIndex < marker) {
+      // A fetched state takes over at the next start.
+      if (hasFetched(store, marker)) return;
+      const text = `the log begins after ${marker}, no state goes that far in a crash image`;
+      this.#world.report("S3", `${node.name}: ${text}`, node);
+      return;
+    }
+    if (machine.appliedIndex === 0) return;
     this.#compare(node, machine, "in a crash image");
     const stored = machine.digests().buckets;
     for (const [bucket, digest] of scanDigests(backend, simHash.sha256)) {
@@ -125,5 +135,20 @@ export class ImageChecks implements Check {
       const { appliedIndex } = machine;
       this.#world.report("S2", `${node.name}: wrong content at ${appliedIndex} ${where}`, node);
     }
+    const memory = this.#world.ghost.memories.get(machine.appliedIndex);
+    if (memory === undefined || memory === memoryOf(machine)) return;
+    const both = `${memoryOf(machine)} ${where}; elsewhere ${memory}`;
+    this.#world.report("S2", `${node.name} at ${machine.appliedIndex} holds ${both}`, node);
   }
+}
+
+/** As boot does it: a proven backend that was fetched as the snapshot at this index. */
+function hasFetched(store: BackendStore, index: number): boolean {
+  return store
+    .list()
+    .filter((name) => name.startsWith(fetchedPrefix(index)))
+    .some((name) => {
+      const state = verifyState(store.open(name), simHash.sha256);
+      return !(state instanceof Error) && state.appliedIndex === index;
+    });
 }

@@ -1,0 +1,61 @@
+/**
+ * What a member holds in memory beside its rows follows from them (S6): leases with their keys, and
+ * what readers ask of the key space. Compared by index between members, and (image-checks.ts) with
+ * what a restart reads from a crash image. And the state is never past the log that raft goes by
+ * (I13).
+ */
+import type { Entry } from "../../../raft/types.js";
+import type { Machine } from "../../../state/types.js";
+import type { SimNode } from "../sim-node.js";
+import type { Check, CheckWorld } from "./check.js";
+
+export class MemoryChecks implements Check {
+  readonly #world: CheckWorld;
+
+  constructor(world: CheckWorld) {
+    this.#world = world;
+  }
+
+  stepped(node: SimNode): void {
+    const { engine, machine } = node.member ?? {};
+    if (engine === undefined || machine === undefined) return;
+    const commit = engine.raft.committedIndex();
+    if (machine.appliedIndex > commit) {
+      const text = `${node.name}'s state is at ${machine.appliedIndex}, raft commits ${commit}`;
+      this.#world.report("I13", text, node);
+    }
+  }
+
+  started(node: SimNode): void {
+    if (!node.isDamaged) this.#compare(node);
+  }
+
+  applied(node: SimNode, _entry: Entry): void {
+    this.#compare(node);
+  }
+
+  #compare(node: SimNode): void {
+    const machine = node.member?.machine;
+    if (machine === undefined || machine.appliedIndex === 0) return;
+    const { memories } = this.#world.ghost;
+    const text = memoryOf(machine);
+    const known = memories.get(machine.appliedIndex);
+    if (known === undefined) memories.set(machine.appliedIndex, text);
+    else if (known !== text) {
+      const both = `${text}; elsewhere ${known}`;
+      this.#world.report("S6", `${node.name} at ${machine.appliedIndex} holds ${both}`, node);
+    }
+  }
+}
+
+/** All that is held in memory and can be asked for, in the order in which it is given. */
+export function memoryOf(machine: Machine): string {
+  const { kv, leases } = machine;
+  const parts = [`revision ${kv.revision()}, compacted ${kv.compactRevision()}, ${kv.keyCount()}`];
+  const all = [...leases.all()].sort((a, b) => (a.id < b.id ? -1 : 1));
+  for (const { id, grantedTtl, remainingTtl } of all) {
+    const keys = leases.keys(id).map((key) => Buffer.from(key).toString("latin1"));
+    parts.push(`lease ${id} ${grantedTtl}/${remainingTtl} ${keys.join("+")}`);
+  }
+  return parts.join(", ");
+}
