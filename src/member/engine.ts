@@ -101,6 +101,7 @@ export class Engine {
       watch: () => this.watch,
       hasLeader: () => this.raft.leader() !== 0n,
       isStopped: () => this.#stopCause !== undefined,
+      failed: (error) => this.fail(error),
     });
     this.watch = createWatchHub(this.state.kv(), { onBehind: () => this.#watchPacer.catchUp() });
     // Ids of earlier lives are below: a member takes less than 1024 requests a millisecond.

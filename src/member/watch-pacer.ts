@@ -11,6 +11,8 @@ export interface WatchPacerParts {
   watch(): WatchHub;
   hasLeader(): boolean;
   isStopped(): boolean;
+  /** The history cannot be read: the member must stop. */
+  failed(error: Error): void;
 }
 
 export class WatchPacer {
@@ -29,7 +31,12 @@ export class WatchPacer {
     const { clock } = this.#parts;
     clock.defer(() => {
       this.#isCatchingUp = false;
-      if (!this.#parts.isStopped() && this.#parts.watch().catchUp()) clock.after(0, this.catchUp);
+      if (this.#parts.isStopped()) return;
+      try {
+        if (this.#parts.watch().catchUp()) clock.after(0, this.catchUp);
+      } catch (error) {
+        this.#parts.failed(error as Error);
+      }
     });
   };
 
