@@ -49,7 +49,7 @@ export function bootMember(
   world: { readonly platform: Platform; readonly network: Network; readonly config: MemberConfig },
   done: (result: Booted | Error) => void,
 ): void {
-  const { platform, network, config } = world;
+  const { platform, config } = world;
   const attempt = (work: () => void): void => {
     try {
       work();
@@ -64,11 +64,19 @@ export function bootMember(
       attempt(() => done(restart(platform, config)));
       return;
     }
-    refuseStateWithoutLog(platform);
+    refuseStateWithoutLog(platform, () => firstStart(world, attempt, done));
   } catch (error) {
     done(error as Error);
-    return;
   }
+}
+
+/** Nothing is here yet: this member founds a cluster with others, or joins one. */
+function firstStart(
+  world: { readonly platform: Platform; readonly network: Network; readonly config: MemberConfig },
+  attempt: (work: () => void) => void,
+  done: (result: Booted | Error) => void,
+): void {
+  const { platform, network, config } = world;
   const others = config.initialCluster.filter((member) => member.name !== config.name);
   if (config.initialClusterState === "new") {
     refuseSecondBirth(
@@ -145,14 +153,21 @@ function refuseVersion(config: MemberConfig, clusterVersion: string): void {
   if (refusal !== undefined) throw refusal;
 }
 
-function refuseStateWithoutLog(platform: Platform): void {
+/** Calls `done` when the backend that had to be looked at is closed again. @throws DamageError */
+function refuseStateWithoutLog(platform: Platform, done: () => void): void {
   const name = readSlot(platform.disk);
-  if (name === undefined) return;
+  if (name === undefined) {
+    done();
+    return;
+  }
   const backend = platform.backends.open(name);
   const { appliedIndex } = createMachine(backend, platform.hash.sha256);
-  backend.close(() => {});
   // The founding state alone is what a crash in the middle of a first start leaves.
-  if (appliedIndex <= foundingIndex) return;
+  if (appliedIndex <= foundingIndex) {
+    backend.close(done);
+    return;
+  }
+  backend.close(() => {});
   throw new DamageError(
     `the backend "${name}" holds state up to index ${appliedIndex}, but there is no write-ahead log: it was removed or lies elsewhere. Put the folder "${walDir}" back, or remove this member from the cluster and add it anew with an empty data directory`,
   );

@@ -38,6 +38,7 @@ export class Committer {
   #timer: Timer | undefined;
   #sinceCommit = 0;
   #isRunning = false;
+  #isStopped = false;
   /** Everything up to here survives a crash without the log. */
   #durable: SnapshotMeta;
   #waiting: ((proof: StateProof) => void)[] = [];
@@ -74,7 +75,9 @@ export class Committer {
     this.#sinceCommit = 0;
   }
 
+  /** No commit begins any more. */
   stop(): void {
+    this.#isStopped = true;
     this.#timer?.cancel();
   }
 
@@ -86,7 +89,7 @@ export class Committer {
   }
 
   #commit(): void {
-    if (this.#isRunning) return;
+    if (this.#isRunning || this.#isStopped) return;
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#isRunning = true;

@@ -81,6 +81,7 @@ export class Engine {
   #stopCause: StopCause | undefined;
   /** While a stopping member waits for its last flush: what is done after it. */
   #close: (() => void) | undefined;
+  readonly #defragmenting: (() => void)[] = [];
   #isStopping = false;
   #ticker: Timer | undefined;
 
@@ -155,6 +156,7 @@ export class Engine {
       return;
     }
     if (message.from !== from || this.machine().cluster.isRemoved(from)) return;
+    this.#links.heard(from);
     if (message.type === "MsgSnap") this.transfer.offered(message);
     else this.#driver.post({ kind: "received", message });
   }
@@ -244,6 +246,8 @@ export class Engine {
 
   /** Rewrites the backend compactly; nothing is applied meanwhile. */
   defragment(done: () => void): void {
+    this.#defragmenting.push(done);
+    if (this.#defragmenting.length > 1) return;
     this.#driver.pause();
     this.committer.flush(() => {
       this.state.compactFile((error) => {
@@ -253,7 +257,8 @@ export class Engine {
         }
         this.committer.replaced();
         this.#driver.resume();
-        done();
+        // Who asked meanwhile has got what was wanted.
+        for (const told of this.#defragmenting.splice(0)) told();
       });
     });
   }

@@ -1,6 +1,8 @@
 /**
  * Connections follow the replicated member list. A member that has just joined holds no state that
- * would name its peers: it asks them, at the addresses it was started with.
+ * would name its peers: it asks them, at the addresses it was started with. And one that lags may
+ * hear from a member whose addition it has not applied, perhaps its leader by now: it asks the
+ * members it knows where that one can be answered, or it would never catch up.
  */
 import type { Network } from "../platform/network.js";
 import type { Platform } from "../platform/platform.js";
@@ -18,6 +20,10 @@ export class PeerLinks {
   readonly #selfId: bigint;
   readonly #cluster: () => ClusterReader;
   #urls = new Map<bigint, string>();
+  /** Members that others told us of. */
+  readonly #strangers = new Map<bigint, string>();
+  #isAsking = false;
+  #asked = 0;
   #isClosed = false;
 
   constructor(
@@ -45,6 +51,26 @@ export class PeerLinks {
     this.#isClosed = true;
   }
 
+  /** A message came from this member; cheap if it is known. */
+  heard(from: bigint): void {
+    if (this.#urls.has(from) || this.#isAsking || this.#isClosed) return;
+    const known = this.#cluster()
+      .members()
+      .filter(({ id }) => id !== this.#selfId);
+    // One after another: some may lag as we do.
+    const asked = known[this.#asked++ % Math.max(1, known.length)];
+    if (asked === undefined) return;
+    this.#isAsking = true;
+    this.#world.network.fetchCluster(asked.peerUrls, (info) => {
+      this.#isAsking = false;
+      if (info instanceof Error || info.clusterId !== this.#cluster().clusterId) return;
+      const stranger = info.members.find(({ id }) => id === from);
+      if (stranger === undefined || this.#isClosed || this.#cluster().isRemoved(from)) return;
+      this.#strangers.set(from, stranger.peerUrls.join(","));
+      this.sync();
+    });
+  }
+
   #learn(): void {
     const { network, config, platform } = this.#world;
     if (this.#isClosed || this.#cluster().members().length > 0) return;
@@ -62,7 +88,13 @@ export class PeerLinks {
   #connect(members: readonly Pick<MemberRecord, "id" | "peerUrls">[]): void {
     const { network } = this.#world;
     const wanted = new Map<bigint, string>();
+    const cluster = this.#cluster();
+    for (const [id, urls] of this.#strangers) {
+      if (cluster.isRemoved(id)) this.#strangers.delete(id);
+      else wanted.set(id, urls);
+    }
     for (const { id, peerUrls } of members) {
+      this.#strangers.delete(id);
       if (id !== this.#selfId) wanted.set(id, peerUrls.join(","));
     }
     for (const id of this.#urls.keys()) if (!wanted.has(id)) network.removePeer(id);

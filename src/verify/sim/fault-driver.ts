@@ -1,7 +1,7 @@
 /** Does what a plan's faults say, at their time, and undoes what has an end. */
 import { readSlot } from "../../member/backend-slot.js";
 import { Bucket } from "../../platform/backend.js";
-import { mayDamage, mayLeave } from "./atlas.js";
+import type { Atlas } from "./atlas.js";
 import type { Operator } from "./operator.js";
 import type { Fault, Plan, Target } from "./plan.js";
 import type { SimCluster } from "./sim-cluster.js";
@@ -10,6 +10,7 @@ import type { SimNode } from "./sim-node.js";
 export interface FaultParts {
   readonly cluster: SimCluster;
   readonly operator: Operator;
+  readonly atlas: Atlas;
   /** For reports: a fault begins or ends. */
   told(kind: "fault" | "heal", text: string, node: SimNode | undefined): void;
 }
@@ -117,7 +118,7 @@ export class FaultDriver {
         this.#backup(node);
         break;
       case "removeMember":
-        if (operator.isChanging() || !mayLeave(this.#cluster)) return;
+        if (operator.isChanging() || !this.#parts.atlas.mayLeave()) return;
         this.#tell(fault, node);
         operator.removeMember(node);
         break;
@@ -171,7 +172,7 @@ export class FaultDriver {
   }
 
   #mayDamage(node: SimNode): boolean {
-    return !this.#parts.operator.isChanging() && mayDamage(this.#cluster, node);
+    return !this.#parts.operator.isChanging() && this.#parts.atlas.mayDamage(node);
   }
 
   #failSync(node: SimNode, fault: Extract<Fault, { readonly kind: "failSync" }>): void {

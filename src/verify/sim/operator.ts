@@ -76,10 +76,8 @@ export class Operator {
     else if (error instanceof StartError && /permanently removed/.test(error.message)) return;
     else {
       // The program of another version is not accepted: back to the one that ran.
-      if (error instanceof StartError && /version/.test(error.message)) {
-        const running = this.#cluster.members()[0]?.machine.cluster.clusterVersion();
-        if (running !== undefined && running !== "") node.wantedVersion = running;
-      }
+      const wanted = /this server is [\d.]+, the cluster ([\d.]+)\)/.exec(error.message)?.[1];
+      if (wanted !== undefined) node.wantedVersion = wanted;
       this.startLater(node, 1_000);
     }
   }

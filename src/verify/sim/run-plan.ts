@@ -5,6 +5,7 @@
 import { DamageError, StartError } from "../../base/errors.js";
 import type { MemberConfig } from "../../member/config.js";
 import type { History, Mark } from "../history/types.js";
+import { Atlas } from "./atlas.js";
 import { AllChecks } from "./checks/all-checks.js";
 import { judgeHistory } from "./checks/history-checks.js";
 import { ClientTransport } from "./client-transport.js";
@@ -110,7 +111,8 @@ class Run {
     this.#operator = new Operator(cluster, this.#transport);
     const told = (kind: "fault" | "heal", text: string, node: SimNode | undefined): void =>
       this.mark(kind, text, node?.name);
-    this.#faults = new FaultDriver({ cluster, operator: this.#operator, told }, plan);
+    const atlas = new Atlas(cluster, this.#checks.ghost);
+    this.#faults = new FaultDriver({ cluster, operator: this.#operator, atlas, told }, plan);
   }
 
   go(): void {

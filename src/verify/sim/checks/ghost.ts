@@ -2,7 +2,7 @@
  * What has happened in a cluster, as no single member knows it: who led which term, which entry was
  * committed at which index and when, what each promised. Never reset by a crash.
  */
-import type { Entry } from "../../../raft/types.js";
+import type { ConfState, Entry } from "../../../raft/types.js";
 import type { SimNode } from "../sim-node.js";
 
 export interface CommittedEntry {
@@ -30,6 +30,8 @@ export class Ghost {
   /** By index; the founding entry has none. */
   readonly committed = new Map<number, CommittedEntry>();
   committedMax = 0;
+  /** The latest configuration that anybody has applied. */
+  configuration: { readonly index: number; readonly conf: ConfState } | undefined;
   /** Root digest by index, of the first member that applied it. */
   readonly roots = new Map<number, string>();
   /** Current revision by index, likewise. */

@@ -11,7 +11,6 @@ export class MembershipChecks implements Check {
   /** By the index of the entry that made it. */
   readonly #configurations = new Map<number, { readonly text: string; readonly conf: ConfState }>();
   readonly #removed = new Set<bigint>();
-  #latest: { readonly index: number; readonly conf: ConfState } | undefined;
 
   constructor(world: CheckWorld) {
     this.#world = world;
@@ -54,7 +53,8 @@ export class MembershipChecks implements Check {
   #first(node: SimNode, index: number, conf: ConfState): void {
     this.#configurations.set(index, { text: textOf(conf), conf });
     if (conf.voters.length === 0) this.#world.report("M5", "nobody may vote any more", node);
-    const before = this.#latest;
+    const { ghost } = this.#world;
+    const before = ghost.configuration;
     if (before !== undefined && before.index < index) {
       const isNew = (id: bigint): boolean => !before.conf.voters.includes(id);
       const added = conf.voters.filter(isNew);
@@ -72,7 +72,7 @@ export class MembershipChecks implements Check {
         }
       }
     }
-    this.#latest = { index, conf };
+    ghost.configuration = { index, conf };
   }
 }
 

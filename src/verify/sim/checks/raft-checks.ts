@@ -29,6 +29,8 @@ export class RaftChecks implements Check {
     if (member === undefined || member.engine.isInstalling()) return;
     const { raft, log } = member.engine;
     const life = this.#world.ghost.life(node);
+    // One event may let a leader commit and then step down.
+    const led = life.isLeader ? life.term : undefined;
     const term = raft.term();
     if (term !== life.term) this.#termChanged(node, life, term);
     const isLeader = raft.isLeader();
@@ -44,7 +46,9 @@ export class RaftChecks implements Check {
     if (isLeader && !life.isLeader) this.#becameLeader(node, member);
     life.isLeader = isLeader;
     const commit = raft.committedIndex();
-    if (commit !== life.commit) this.#committed(node, life, commit);
+    if (commit !== life.commit) {
+      this.#committed(node, life, { commit, ledTerm: isLeader ? term : led });
+    }
     if (isLeader && this.#world.sample(progressPerMille)) this.#progress(node, member);
   }
 
@@ -108,7 +112,12 @@ export class RaftChecks implements Check {
     }
   }
 
-  #committed(node: SimNode, life: LifeGhost, commit: number): void {
+  /** `ledTerm`: the term that the node led when it committed; undefined: it followed. */
+  #committed(
+    node: SimNode,
+    life: LifeGhost,
+    { commit, ledTerm }: { readonly commit: number; readonly ledTerm: number | undefined },
+  ): void {
     const { ghost } = this.#world;
     const { member } = node;
     if (member === undefined) return;
@@ -120,7 +129,6 @@ export class RaftChecks implements Check {
     if (from <= commit && entries.length < commit - from + 1 && commit > ghost.committedMax) {
       this.#report("I3", `${node.name} commits ${commit}, its log ends before`, node);
     }
-    const isLeader = raft.isLeader();
     for (const entry of entries) {
       const known = ghost.committed.get(entry.index);
       if (known !== undefined) {
@@ -129,15 +137,15 @@ export class RaftChecks implements Check {
         }
         continue;
       }
-      if (!isLeader) {
+      if (ledTerm === undefined) {
         this.#report("I11", `follower ${node.name} commits ${entry.index} before a leader`, node);
       }
-      ghost.committed.set(entry.index, { entry, commitTerm: raft.term() });
+      ghost.committed.set(entry.index, { entry, commitTerm: ledTerm ?? raft.term() });
       ghost.committedMax = Math.max(ghost.committedMax, entry.index);
     }
-    if (!isLeader || entries.length === 0) return;
+    if (ledTerm === undefined || entries.length === 0) return;
     const last = entries.at(-1) as Entry;
-    if (last.term !== raft.term()) {
+    if (last.term !== ledTerm) {
       this.#report(
         "I8",
         `leader ${node.name} commits an entry of term ${last.term} by count`,
