@@ -28,9 +28,12 @@ export class Atlas {
     return voters > 0 && broken + 1 <= voters - quorum;
   }
 
-  /** A healthy member may leave only while nobody else is missing for good. */
+  /**
+   * A healthy member may leave only while nobody else is missing for good. One of two may not: as
+   * in etcd, the one that stays could crash before it knows that it is alone.
+   */
   mayLeave(): boolean {
-    return !this.#cluster.nodes.some((node) => node.isDamaged) && this.#voters() > 1;
+    return !this.#cluster.nodes.some((node) => node.isDamaged) && this.#voters() > 2;
   }
 
   #voters(): number {

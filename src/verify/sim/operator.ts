@@ -12,6 +12,8 @@ import type { SimNode } from "./sim-node.js";
 const lookEveryMs = 250;
 const patienceMs = 3_000;
 const service = "/etcdserverpb.Cluster/";
+/** After so long, a change that was not answered has happened or never will. */
+const settledMs = 20_000;
 const nodesMax = 14;
 
 /** What comes of a question: an answer, a promise that nothing happens, or neither. */
@@ -23,6 +25,7 @@ const refusals = new Set<string>(
       "notEnoughStartedMembers",
       "unhealthyCluster",
       "tooManyLearners",
+      "notSupportedForLearner",
       "learnerNotReady",
       "memberNotFound",
       "peerUrlExists",
@@ -116,7 +119,7 @@ export class Operator {
   #look(): void {
     const { clock } = this.#cluster;
     for (const [node, atMs] of [...this.#startAtMs]) {
-      if (clock.now() < atMs) continue;
+      if (clock.now() < atMs || node.state === "stopping") continue;
       this.#startAtMs.delete(node);
       if (node.state === "down") this.#cluster.start(node);
     }
@@ -126,9 +129,10 @@ export class Operator {
 
   /** Asks for the addition until it stands, starts the node, promotes it. */
   #joining(node: SimNode, asLearner: boolean): Job {
+    const { clock } = this.#cluster;
     let state: "add" | "wait" | "promote" | "done" = "add";
     let attempts = 0;
-    let isUncertain = false;
+    let unknownAtMs = Number.NEGATIVE_INFINITY;
     const request = MemberAddRequest.encode({ peerURLs: [node.peerUrl], isLearner: asLearner });
     const body = request.finish();
     const started = (): void => {
@@ -141,13 +145,13 @@ export class Operator {
         if (state === "add") {
           const isIn = this.#isMember(node.peerUrl);
           if (isIn) started();
-          else if (++attempts > 20 && !isUncertain) {
+          else if (++attempts > 20 && clock.now() - unknownAtMs > settledMs) {
             this.#cluster.wipe(node);
             return true;
           } else {
             state = "wait";
             this.#ask("MemberAdd", body, (answer) => {
-              if (answer === "unknown") isUncertain = true;
+              if (answer === "unknown") unknownAtMs = clock.now();
               if (answer instanceof Uint8Array) started();
               else state = "add";
             });
@@ -169,7 +173,8 @@ export class Operator {
 
   #leaving(node: SimNode, id: bigint, then: () => void = () => {}): Job {
     let isWaiting = false;
-    let isUncertain = false;
+    let unknownAtMs = Number.NEGATIVE_INFINITY;
+    const { clock } = this.#cluster;
     const body = MemberRemoveRequest.encode({ ID: id }).finish();
     let attempts = 0;
     return {
@@ -183,10 +188,11 @@ export class Operator {
         }
         if (isWaiting) return false;
         // Who is whole may also stay, if it was refused each time.
-        if (node.state !== "wiped" && ++attempts > 8 && !isUncertain) return true;
+        const isSettled = clock.now() - unknownAtMs > settledMs;
+        if (node.state !== "wiped" && ++attempts > 8 && isSettled) return true;
         isWaiting = true;
         this.#ask("MemberRemove", body, (answer) => {
-          if (answer !== "refused") isUncertain = true;
+          if (answer !== "refused") unknownAtMs = clock.now();
           isWaiting = false;
         });
         return false;

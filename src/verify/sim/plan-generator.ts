@@ -14,6 +14,8 @@ import { type ActionKind, drawMix, drawSwarm, type Mix, type SwarmOptions } from
 /** Nothing new happens in the last part, so that the end is about healing. */
 const quietMs = 1_000;
 const firstFaultMs = 2_000;
+/** The one that clusters begin with, the next, and one that may only follow that. */
+const versions = ["3.6.0", "3.7.0", "3.7.0", "3.8.0"] as const;
 
 export function generatePlan(seed: number, options: SwarmOptions): Plan {
   const dice = new Dice(seed);
@@ -61,8 +63,22 @@ class FaultGenerator {
       if (atMs > this.#swarm.durationMs - quietMs) return faults;
       const kind = drawWeighted(weights, this.#dice, id);
       const fault = this.#fault(kind, id, atMs);
-      if (fault !== undefined) faults.push(fault);
+      if (fault === undefined) continue;
+      faults.push(fault);
+      if (fault.kind === "version") faults.push(...this.#rolling(fault));
     }
+  }
+
+  /** Half of the changes of version go on, member by member, as operators do it. */
+  #rolling(first: Extract<Fault, { readonly kind: "version" }>): Fault[] {
+    if (this.#dice.int(2, first.id, 30) === 0) return [];
+    const lastMs = this.#swarm.durationMs - quietMs;
+    return Array.from({ length: this.#swarm.members }, (_, place) => ({
+      ...first,
+      id: 10_000 + 16 * first.id + place,
+      atMs: first.atMs + (1 + place) * 1_500,
+      target: place,
+    })).filter(({ atMs }) => atMs <= lastMs);
   }
 
   #fault(kind: FaultKind, id: number, atMs: number): Fault | undefined {
@@ -137,7 +153,7 @@ class FaultGenerator {
       case "addMember":
         return { ...at, kind, asLearner: int(2, 15) === 0 };
       case "version":
-        return { ...at, kind, target, version: int(3, 15) === 0 ? "3.6.0" : "3.7.0" };
+        return { ...at, kind, target, version: versions[int(versions.length, 15)] as string };
     }
   }
 
@@ -175,8 +191,6 @@ function generateOps(dice: Dice, swarm: Swarm, mix: Mix): ClientOp[] {
   }
 }
 
-const leases = 4;
-
 function action(
   kind: ActionKind,
   dice: Dice,
@@ -184,7 +198,7 @@ function action(
 ): ClientAction {
   const int = (below: number, draw: number): number => dice.int(below, at.id, draw);
   const key = int(at.swarm.keys, 10);
-  const lease = 1 + int(leases, 11);
+  const lease = 1 + int(at.swarm.leases, 11);
   switch (kind) {
     case "put":
       return int(4, 12) === 0 ? { kind, key, lease } : { kind, key };

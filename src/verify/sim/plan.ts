@@ -143,6 +143,8 @@ export interface Swarm {
   readonly members: number;
   readonly clients: number;
   readonly keys: number;
+  /** Few: several keys hang on one. */
+  readonly leases: number;
   readonly durationMs: number;
   readonly weather: NetworkWeather;
   readonly syncMinUs: number;

@@ -34,6 +34,7 @@ export function drawSwarm(dice: Dice, options: SwarmOptions): Swarm {
     members: options.members ?? pick("members", sizes),
     clients: 1 + dice.fork("clients").int(5),
     keys: pick("keys", [1, 2, 4, 8, 12]),
+    leases: pick("leases", [1, 2, 4]),
     durationMs: 30_000,
     weather: {
       delayMinUs,
@@ -112,7 +113,8 @@ export function drawMix(dice: Dice, swarm: Swarm): Mix {
   ];
   for (const [kind, weight] of weights) {
     const isAlways = kind === "put" || kind === "get" || kind === "watch";
-    if (isAlways || dice.fork("action").int(3, weight, kind.length) > 0) actions.set(kind, weight);
+    const often = dice.fork("often").fork(kind).int(4) === 0 ? 5 : 1;
+    if (isAlways || dice.fork("action").fork(kind).int(3) > 0) actions.set(kind, weight * often);
   }
   return {
     faultEveryMs: everyMs[dice.fork("every").int(everyMs.length)],

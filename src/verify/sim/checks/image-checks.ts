@@ -31,6 +31,11 @@ export class ImageChecks implements Check {
     this.#world = world;
   }
 
+  /** Also of a state that has just taken the place of another. */
+  started(node: SimNode): void {
+    this.#all(node);
+  }
+
   ended(node: SimNode): void {
     this.#all(node);
   }
