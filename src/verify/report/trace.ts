@@ -1,0 +1,55 @@
+/**
+ * What happened in a simulated cluster, event by event: the raw material of reports. Recorded only
+ * when a run is looked at; the order of the list is the order in which things happened.
+ */
+export type TraceKind =
+  | "start"
+  | "crash"
+  | "pause"
+  | "resume"
+  | "send"
+  | "receive"
+  | "drop"
+  /** The write-ahead log's or the backend's bytes became durable. */
+  | "fsync"
+  | "commit"
+  | "apply"
+  | "role"
+  | "fault"
+  | "heal"
+  | "client"
+  | "violation"
+  | "log";
+
+export interface TraceEvent {
+  /** Its place in the list, from 0. */
+  readonly id: number;
+  /** The id of the event that led to it; undefined: nothing recorded did. */
+  readonly cause: number | undefined;
+  readonly atUs: number;
+  /** Undefined: the world, or a client. */
+  readonly node: string | undefined;
+  readonly kind: TraceKind;
+  readonly text: string;
+  /** Of a message: the other end. */
+  readonly peer?: string;
+  readonly term?: number;
+  readonly index?: number;
+  /** Pairs a send with its arrivals or its loss. */
+  readonly message?: number;
+}
+
+/** One line of the table of members at the end of a run. */
+export interface MemberRow {
+  readonly name: string;
+  readonly state: string;
+  readonly role: string;
+  readonly term: number;
+  readonly vote: string;
+  readonly commit: number;
+  readonly applied: number;
+  readonly lastIndex: number;
+  readonly revision: number;
+  /** The first characters of the root digest. */
+  readonly digest: string;
+}
