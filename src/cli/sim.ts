@@ -1,7 +1,13 @@
 /** `lockstep sim`: the simulator's commands. */
+import fs from "node:fs";
+import type { Plan } from "../verify/sim/plan.js";
+import { decodePlan } from "../verify/sim/plan-file.js";
+import { generatePlan } from "../verify/sim/plan-generator.js";
+import { runPlan } from "../verify/sim/run-plan.js";
 import { processIo, runSimDesigns } from "./sim-designs.js";
 import { parseSimFlags, type SimFlags, simUsage } from "./sim-flags.js";
-import { defaultJobs, runJobs, runSeeds, type SeedLine, SimTally } from "./sim-run.js";
+import { reportFailure } from "./sim-report.js";
+import { defaultJobs, lineOf, runJobs, runSeeds, type SeedLine, SimTally } from "./sim-run.js";
 
 export async function runSim(words: readonly string[]): Promise<number> {
   const [command, ...rest] = words;
@@ -22,6 +28,7 @@ export async function runSim(words: readonly string[]): Promise<number> {
 
 async function runCampaign(flags: SimFlags): Promise<number> {
   const tally = new SimTally();
+  if (flags.plan !== undefined) return runPlanFile(flags, flags.plan);
   const told = (line: SeedLine): boolean => {
     tally.add(line);
     if (flags.isJson) print(JSON.stringify(line));
@@ -41,8 +48,48 @@ async function runCampaign(flags: SimFlags): Promise<number> {
   const { seeds } = tally;
   const ms = Math.round(tally.elapsedMs());
   if (flags.isJson) print(JSON.stringify({ summary: true, seeds, ms }));
-  else print(tally.text());
+  else {
+    const [first] = tally.failures;
+    if (first !== undefined) report(planOf(first.seed, flags), first.invariant, flags);
+    print(tally.text());
+  }
   return tally.exitCode();
+}
+
+/** One plan from a file: whether it still fails, and how. */
+function runPlanFile(flags: SimFlags, file: string): number {
+  let plan: Plan;
+  try {
+    plan = decodePlan(fs.readFileSync(file, "utf8"));
+  } catch (error) {
+    process.stderr.write(`${file}: ${(error as Error).message}\n`);
+    return 2;
+  }
+  const tally = new SimTally();
+  const startedMs = performance.now();
+  const result = runPlan(plan, { without: flags.without });
+  const line = lineOf(plan.seed, result, performance.now() - startedMs);
+  tally.add(line);
+  if (flags.isJson) print(JSON.stringify(line));
+  else {
+    if (line.verdict !== "ok") report(plan, line.invariant, { ...flags, shrink: false });
+    print(tally.text());
+  }
+  return tally.exitCode();
+}
+
+/** The first failure in detail: the others are often the same. */
+function report(plan: Plan, invariant: string, flags: SimFlags): void {
+  const { folder, text } = reportFailure(plan, invariant, {
+    out: flags.out ?? "lockstep-sim",
+    shrink: flags.shrink,
+    without: flags.without,
+  });
+  print(`\n${text}\nPlan, report, history, pictures and trace: ${folder}\n`);
+}
+
+function planOf(seed: number, { isBeyondAtlas, members }: SimFlags): Plan {
+  return generatePlan(seed, { isBeyondAtlas, members });
 }
 
 function failureText({ seed, invariant, text }: SeedLine): string {

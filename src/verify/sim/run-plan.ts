@@ -5,6 +5,7 @@
 import { DamageError, StartError } from "../../base/errors.js";
 import type { MemberConfig } from "../../member/config.js";
 import type { History, Mark } from "../history/types.js";
+import type { MemberRow, TraceEvent } from "../report/trace.js";
 import { Atlas } from "./atlas.js";
 import { AllChecks } from "./checks/all-checks.js";
 import { judgeHistory } from "./checks/history-checks.js";
@@ -17,6 +18,7 @@ import { SimClients } from "./sim-clients.js";
 import { SimCluster } from "./sim-cluster.js";
 import type { SimNode } from "./sim-node.js";
 import { SimWatchers } from "./sim-watchers.js";
+import { memberRows, TraceRecorder } from "./trace-recorder.js";
 import { Violation } from "./violation.js";
 
 export interface RunOptions {
@@ -24,6 +26,8 @@ export interface RunOptions {
   readonly without?: ReadonlySet<string>;
   /** What members log, and faults: for a person who looks at one run. */
   readonly log?: (line: string) => void;
+  /** Writes down everything that happens. */
+  readonly isRecorded?: boolean;
 }
 
 export interface RunResult {
@@ -35,6 +39,11 @@ export interface RunResult {
   readonly simulatedMs: number;
   readonly acknowledged: number;
   readonly committed: number;
+  /** When it was violated, or the end. */
+  readonly atMs: number;
+  /** Empty unless asked for. */
+  readonly trace: readonly TraceEvent[];
+  readonly members: readonly MemberRow[];
 }
 
 /** More events than any plan can need: something runs in a circle. */
@@ -67,6 +76,7 @@ class Run {
   readonly #faults: FaultDriver;
   readonly #transport: ClientTransport;
   readonly #marks: Mark[] = [];
+  readonly #recorder: TraceRecorder | undefined;
 
   constructor(plan: Plan, options: RunOptions) {
     this.#plan = plan;
@@ -80,21 +90,36 @@ class Run {
       syncUs: [swarm.syncMinUs, swarm.syncMaxUs],
       driftPerMille: swarm.driftPerMille,
       observer: {
-        stepped: (node) => this.#checks.stepped(node),
-        starting: (node) => this.#checks.starting(node),
-        started: (node) => this.#checks.started(node),
-        ended: (node, how) => this.#ended(node, how),
-        sent: (from, _to, bytes) => {
-          this.#checks.sent(from, bytes);
-          return 0;
+        stepped: (node) => {
+          this.#recorder?.stepped(node);
+          this.#recorder?.turned();
+          this.#checks.stepped(node);
         },
-        synced: (node, what) => this.#checks.synced(node, what),
+        worldStepped: () => this.#recorder?.turned(),
+        starting: (node) => this.#checks.starting(node),
+        started: (node) => {
+          this.#recorder?.record("start", "started", node);
+          this.#checks.started(node);
+        },
+        ended: (node, how) => this.#ended(node, how),
+        sent: (from, to, bytes) => {
+          const target = this.#cluster.nodes.find(({ memberId }) => memberId === to);
+          const message = this.#recorder?.sent(from, target, bytes) ?? 0;
+          this.#checks.sent(from, bytes);
+          return message;
+        },
+        arrived: (to, message, how) => this.#recorder?.arrived(to, message, how),
+        synced: (node, what) => {
+          this.#recorder?.record(what === "wal" ? "fsync" : "commit", "durable", node);
+          this.#checks.synced(node, what);
+        },
         logged: (node, level, message) => {
           options.log?.(`${this.#stamp()} ${node.name} ${level} ${message}`);
         },
       },
     });
     const cluster = this.#cluster;
+    this.#recorder = options.isRecorded ? new TraceRecorder(cluster.clock) : undefined;
     this.#checks = new AllChecks(cluster, options.without ?? new Set());
     this.#transport = new ClientTransport(
       cluster.clock,
@@ -140,6 +165,10 @@ class Run {
 
   mark(kind: Mark["kind"], text: string, member: string | undefined): void {
     const atUs = this.#cluster.clock.nowUs();
+    const node = this.#cluster.nodes.find(({ name }) => name === member);
+    if (kind === "fault" || kind === "heal" || kind === "violation") {
+      this.#recorder?.record(kind, text, node);
+    }
     this.#log?.(`${this.#stamp()} ${member ?? "-"} ${kind} ${text}`);
     this.#marks.push({ atUs, kind, text, ...(member === undefined ? {} : { member }) });
   }
@@ -159,6 +188,9 @@ class Run {
       simulatedMs: clock.now(),
       acknowledged: this.#clients.acknowledged,
       committed: this.#checks.ghost.committedMax,
+      atMs: clock.now(),
+      trace: this.#recorder?.events ?? [],
+      members: memberRows(this.#cluster),
     };
   }
 
@@ -175,6 +207,7 @@ class Run {
 
   #ended(node: SimNode, how: "power" | "kill" | "stop" | "error"): void {
     this.#transport.nodeEnded(node);
+    this.#recorder?.ended(node, how);
     if (how !== "error") {
       this.#checks.ended(node, how);
       return;

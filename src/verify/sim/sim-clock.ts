@@ -46,7 +46,7 @@ export class SimClock {
   readonly #heap: Event[] = [];
   readonly #held = new Map<number, Event[]>();
   #current: Event | undefined;
-  /** Called after each event that belongs to a node. */
+  /** Called after each event, with its owner. */
   onStep: (owner: number) => void = () => {};
   steps = 0;
 
@@ -131,7 +131,7 @@ export class SimClock {
     const { fn } = event;
     event.fn = undefined;
     fn?.();
-    if (event.owner >= 0) this.onStep(event.owner);
+    this.onStep(event.owner);
     this.#current = undefined;
     return true;
   }

@@ -21,6 +21,8 @@ import { SimNode } from "./sim-node.js";
 export interface ClusterObserver {
   /** An event of this node has run. */
   stepped(node: SimNode): void;
+  /** An event of the world itself (a client, a fault) has run. */
+  worldStepped(): void;
   /** Before a life begins: the disk is what the last one left. */
   starting(node: SimNode): void;
   started(node: SimNode): void;
@@ -46,6 +48,7 @@ export interface SimOptions {
 
 const noObserver: ClusterObserver = {
   stepped: () => {},
+  worldStepped: () => {},
   starting: () => {},
   started: () => {},
   ended: () => {},
@@ -86,8 +89,9 @@ export class SimCluster {
     );
     this.clock.onStep = (owner) => {
       this.#hash(owner);
-      const node = this.nodes[owner] as SimNode;
-      if (node.state !== "wiped") this.observer.stepped(node);
+      const node = this.nodes[owner];
+      if (node === undefined) this.observer.worldStepped();
+      else if (node.state !== "wiped") this.observer.stepped(node);
     };
     const names = Array.from({ length: options.members }, (_, place) => `m${place + 1}`);
     const initialCluster = names.map((name) => ({ name, peerUrls: [`http://${name}:2380`] }));

@@ -90,7 +90,7 @@ const damageFaults: readonly FaultKind[] = ["rotLog", "rotRow", "misdirect", "st
 export function drawMix(dice: Dice, swarm: Swarm): Mix {
   const faults = new Map<FaultKind, number>();
   for (const kind of [...commonFaults, ...rareFaults, ...damageFaults]) {
-    const weight = commonFaults.includes(kind) ? 4 : 1;
+    const weight = commonFaults.includes(kind) ? 4 : kind === "version" ? 3 : 1;
     // Each kind is absent from about half of the seeds, so that others are not drowned.
     if (dice.fork(kind).int(2) === 0) faults.set(kind, weight * (1 + dice.fork(kind).int(4, 1)));
   }

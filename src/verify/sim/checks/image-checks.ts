@@ -7,7 +7,7 @@
 import { readSlot } from "../../../member/backend-slot.js";
 import { fetchedPrefix } from "../../../member/snapshot-sink.js";
 import { verifyState } from "../../../member/state-store.js";
-import type { Backend, BackendStore } from "../../../platform/backend.js";
+import type { Backend } from "../../../platform/backend.js";
 import { scanDigests } from "../../../state/digest.js";
 import { createMachine } from "../../../state/machine.js";
 import type { Machine } from "../../../state/types.js";
@@ -81,7 +81,7 @@ export class ImageChecks implements Check {
     const marker = log.snapshot?.index ?? 0;
     if (machine.appliedIndex < marker) {
       // A fetched state takes over at the next start.
-      if (hasFetched(store, marker)) return;
+      if (hasFetched(image, marker)) return;
       const text = `the log begins after ${marker}, no state goes that far in a crash image`;
       this.#world.report("S3", `${node.name}: ${text}`, node);
       return;
@@ -148,7 +148,8 @@ export class ImageChecks implements Check {
 }
 
 /** As boot does it: a proven backend that was fetched as the snapshot at this index. */
-function hasFetched(store: BackendStore, index: number): boolean {
+function hasFetched(image: StoreImage, index: number): boolean {
+  const store = createMemoryBackendStore({ defer: () => {}, image });
   return store
     .list()
     .filter((name) => name.startsWith(fetchedPrefix(index)))

@@ -1,0 +1,95 @@
+/**
+ * What is left of a failing seed: a folder with the shrunk plan, a report to read, pictures, the
+ * client history and the full trace.
+ */
+import fs from "node:fs";
+import path from "node:path";
+import { causalPast } from "../verify/report/causal-past.js";
+import { renderReport } from "../verify/report/report-text.js";
+import type { TraceEvent } from "../verify/report/trace.js";
+import type { Plan } from "../verify/sim/plan.js";
+import { encodePlan } from "../verify/sim/plan-file.js";
+import { type RunResult, runPlan } from "../verify/sim/run-plan.js";
+import { shrink, sizeOf } from "../verify/sim/shrink.js";
+
+const runsMax = 400;
+const pastMax = 60;
+/** Too many to read, and nobody's cause. */
+const dull: ReadonlySet<TraceEvent["kind"]> = new Set(["fsync", "commit", "log"]);
+
+export interface ReportOptions {
+  readonly out: string;
+  readonly shrink: boolean;
+  readonly without: ReadonlySet<string>;
+}
+
+export interface Reported {
+  readonly folder: string;
+  readonly sizeBefore: number;
+  readonly sizeAfter: number;
+  readonly text: string;
+}
+
+/** Shrinks the plan, runs it once more to watch it, and writes everything down. */
+export function reportFailure(plan: Plan, invariant: string, options: ReportOptions): Reported {
+  const small = options.shrink ? shrunk(plan, invariant, options.without) : plan;
+  const result = runPlan(small, { without: options.without, isRecorded: true });
+  const folder = path.join(options.out, `seed-${plan.seed}-${invariant}`);
+  const planFile = path.join(folder, "plan.json");
+  const text = reportText({ plan, small, planFile }, result);
+  fs.mkdirSync(folder, { recursive: true });
+  const write = (name: string, content: string): void =>
+    fs.writeFileSync(path.join(folder, name), content);
+  write("plan.json", encodePlan(small));
+  write("report.txt", text);
+  write("trace.ndjson", result.trace.map((event) => `${JSON.stringify(event)}\n`).join(""));
+  return { folder, sizeBefore: sizeOf(plan), sizeAfter: sizeOf(small), text };
+}
+
+export function shrunk(plan: Plan, invariant: string, without: ReadonlySet<string>): Plan {
+  const run = (candidate: Plan): { invariant: string | undefined; atMs: number } => {
+    const { violation, atMs } = runPlan(candidate, { without });
+    return { invariant: violation?.invariant, atMs };
+  };
+  return shrink(plan, invariant, { run, runsMax }).plan;
+}
+
+function reportText(
+  plans: { readonly plan: Plan; readonly small: Plan; readonly planFile: string },
+  result: RunResult,
+): string {
+  const { plan, small, planFile } = plans;
+  const target = result.trace.findLast(({ kind }) => kind === "violation");
+  return renderReport({
+    invariant: result.violation?.invariant ?? "none",
+    text: result.violation?.message ?? "the failure did not come again",
+    atMs: result.atMs,
+    seed: plan.seed,
+    again: [`lockstep sim --plan ${planFile}`, `lockstep sim --seed ${plan.seed}`],
+    plan: planLines(small),
+    sizeBefore: sizeOf(plan),
+    sizeAfter: sizeOf(small),
+    members: result.members,
+    past:
+      target === undefined
+        ? []
+        : causalPast(result.trace, target.id, { limit: pastMax, skip: dull }),
+  });
+}
+
+function planLines(plan: Plan): string[] {
+  const { swarm, faults, ops } = plan;
+  const { weather, ...rest } = swarm;
+  const world = Object.entries({ ...rest, ...weather }).map(([name, value]) => `${name} ${value}`);
+  const events = [
+    ...faults.map(({ id: _id, atMs, ...fault }) => ({ atMs, text: JSON.stringify(fault) })),
+    ...ops.map(({ atMs, client, member, action }) => ({
+      atMs,
+      text: `client ${client} asks member ${member}: ${JSON.stringify(action)}`,
+    })),
+  ].sort((a, b) => a.atMs - b.atMs);
+  return [
+    world.join(", "),
+    ...events.map(({ atMs, text }) => `${`${atMs}`.padStart(6)} ms ${text}`),
+  ];
+}
