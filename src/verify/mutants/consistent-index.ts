@@ -139,8 +139,13 @@ export const consistentIndexMutants: readonly Mutant[] = [
       {
         file: "member/committer.js",
         find: "        this.#parts.backend().commit((error) => {",
-        replace:
-          "        this.#parts.saveIndex();\n        this.#parts.backend().commit((error) => {",
+        replace: `        try {
+            this.#parts.saveIndex();
+        }
+        catch {
+            // The commit below fails too.
+        }
+        this.#parts.backend().commit((error) => {`,
       },
       {
         file: "member/engine.js",
