@@ -172,6 +172,7 @@ export class Driver {
     const meta = work.snapshot as NonNullable<typeof work.snapshot>;
     this.#isInstalling = true;
     this.#parts.wal.append(work, () => {
+      if (this.#isStopped) return;
       this.#parts.log.restore(meta);
       if (work.entries.length > 0) this.#parts.log.append(work.entries);
       this.#parts.installSnapshot(meta.index, () => {

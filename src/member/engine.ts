@@ -368,7 +368,7 @@ export class Engine {
     this.proposals.failAll(stopped);
     this.reads.failAll(stopped);
     this.peers.failAll(stopped);
-    this.transfer.close();
+    this.transfer.close(this.#driver.isInstalling());
     this.#links.close();
     this.#world.network.close();
     this.#close = () => {

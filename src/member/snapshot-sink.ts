@@ -85,6 +85,12 @@ export class SnapshotSink {
     this.#fetched = undefined;
     fetched?.backend.close(() => this.#parts.backends.remove(fetched.name));
   }
+
+  /** Lets go of a fetched state that the log may count on already: the next start finds it. */
+  leave(): void {
+    this.#fetched?.backend.close(() => {});
+    this.#fetched = undefined;
+  }
 }
 
 class Transfer {

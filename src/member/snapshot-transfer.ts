@@ -112,8 +112,10 @@ export class SnapshotTransfer {
     }
   }
 
-  close(): void {
+  /** `isInstalling`: raft has taken the fetched state, and the log may say so. */
+  close(isInstalling: boolean): void {
     this.source.close();
-    this.sink.discard();
+    if (isInstalling) this.sink.leave();
+    else this.sink.discard();
   }
 }

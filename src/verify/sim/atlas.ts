@@ -37,8 +37,6 @@ export class Atlas {
   }
 
   #voters(): number {
-    const { configuration } = this.#ghost;
-    if (configuration !== undefined) return configuration.conf.voters.length;
-    return this.#cluster.nodes.length;
+    return this.#ghost.configuration?.conf.voters.length ?? 0;
   }
 }

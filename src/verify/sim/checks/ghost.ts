@@ -20,6 +20,9 @@ export interface LifeGhost {
   lastIndex: number;
   lastTerm: number;
   applied: number;
+  /** Configurations applied in this life; and how many of them before the last event. */
+  configurations: number;
+  configurationsBefore: number;
   /** Term by index, as this node's log last had it. */
   readonly terms: Map<number, number>;
 }
@@ -55,6 +58,8 @@ export class Ghost {
         lastIndex: 0,
         lastTerm: 0,
         applied: 0,
+        configurations: 0,
+        configurationsBefore: 0,
         terms: new Map(),
       };
       this.#lives.set(node, life);

@@ -16,9 +16,17 @@ export class MembershipChecks implements Check {
     this.#world = world;
   }
 
+  started(node: SimNode): void {
+    const { machine } = node.member ?? {};
+    if (machine === undefined || machine.confState.voters.length === 0) return;
+    const { ghost } = this.#world;
+    ghost.configuration ??= { index: machine.appliedIndex, conf: machine.confState };
+  }
+
   applied(node: SimNode, entry: { readonly index: number; readonly type: number }): void {
     const { member } = node;
     if (member === undefined || entry.type === EntryType.normal) return;
+    this.#world.ghost.life(node).configurations++;
     const conf = member.machine.confState;
     const text = textOf(conf);
     const known = this.#configurations.get(entry.index);

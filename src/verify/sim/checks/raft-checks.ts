@@ -31,6 +31,7 @@ export class RaftChecks implements Check {
     const life = this.#world.ghost.life(node);
     // One event may let a leader commit and then step down.
     const led = life.isLeader ? life.term : undefined;
+    const wasLeader = life.isLeader && raft.isLeader() && raft.term() === life.term;
     const term = raft.term();
     if (term !== life.term) this.#termChanged(node, life, term);
     const isLeader = raft.isLeader();
@@ -47,8 +48,9 @@ export class RaftChecks implements Check {
     life.isLeader = isLeader;
     const commit = raft.committedIndex();
     if (commit !== life.commit) {
-      this.#committed(node, life, { commit, ledTerm: isLeader ? term : led });
+      this.#committed(node, life, { commit, ledTerm: isLeader ? term : led, wasLeader });
     }
+    life.configurationsBefore = life.configurations;
     if (isLeader && this.#world.sample(progressPerMille)) this.#progress(node, member);
   }
 
@@ -112,12 +114,20 @@ export class RaftChecks implements Check {
     }
   }
 
-  /** `ledTerm`: the term that the node led when it committed; undefined: it followed. */
+  /**
+   * `ledTerm`: the term that the node led when it may have committed; undefined: it followed.
+   * `wasLeader`: it led all the time, so what is new was committed by its own count.
+   */
   #committed(
     node: SimNode,
     life: LifeGhost,
-    { commit, ledTerm }: { readonly commit: number; readonly ledTerm: number | undefined },
+    event: {
+      readonly commit: number;
+      readonly ledTerm: number | undefined;
+      readonly wasLeader: boolean;
+    },
   ): void {
+    const { commit, ledTerm, wasLeader } = event;
     const { ghost } = this.#world;
     const { member } = node;
     if (member === undefined) return;
@@ -143,7 +153,7 @@ export class RaftChecks implements Check {
       ghost.committed.set(entry.index, { entry, commitTerm: ledTerm ?? raft.term() });
       ghost.committedMax = Math.max(ghost.committedMax, entry.index);
     }
-    if (ledTerm === undefined || entries.length === 0) return;
+    if (!wasLeader || entries.length === 0) return;
     const last = entries.at(-1) as Entry;
     if (last.term !== ledTerm) {
       this.#report(
@@ -152,7 +162,9 @@ export class RaftChecks implements Check {
         node,
       );
     }
-    if (this.#world.sample(quorumPerMille)) this.#durableAtQuorum(node, member, last);
+    // A configuration that came with this event did not decide it.
+    const isSame = life.configurations === life.configurationsBefore;
+    if (isSame && this.#world.sample(quorumPerMille)) this.#durableAtQuorum(node, member, last);
   }
 
   /** A committed entry is on the disks of a quorum, whatever a power failure takes. */
