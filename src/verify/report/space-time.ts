@@ -1,0 +1,167 @@
+/**
+ * A trace laid out for a space-time diagram, before anything is drawn: which lane each event is on,
+ * which send an arrival belongs to, when each node was down or paused, and in which term. Rows are
+ * places in the list of events that was given, which may be a part of a trace: what is missing from
+ * it (the send of an arrival, the start of a crashed node) is told as missing, never invented.
+ */
+import type { TraceEvent } from "./trace.js";
+
+/** The first lane: clients and the world. */
+export const clientsLane = "clients";
+
+export interface SpaceTimeInput {
+  /** In the order in which they happened. */
+  readonly events: readonly TraceEvent[];
+  /** Lanes from left to right; nodes that only events name come after them. */
+  readonly nodes: readonly string[];
+  readonly title: string;
+}
+
+/** Rows [from, to]; `to` may be the number of events: until the end. */
+export interface Span {
+  readonly lane: number;
+  readonly fromRow: number;
+  readonly toRow: number;
+}
+
+export interface TermSpan extends Span {
+  readonly term: number;
+}
+
+export interface Flight {
+  readonly fromLane: number;
+  readonly fromRow: number;
+  /** Undefined: the other end is not known. */
+  readonly toLane: number | undefined;
+  /** Undefined: neither arrival nor loss is among the events. */
+  readonly toRow: number | undefined;
+  readonly isLost: boolean;
+}
+
+export interface SpaceTime {
+  readonly lanes: readonly string[];
+  /** The lane of each event. */
+  readonly laneOf: readonly number[];
+  readonly flights: readonly Flight[];
+  /** Rows of arrivals and losses whose send is not among the events. */
+  readonly orphans: ReadonlySet<number>;
+  readonly downs: readonly Span[];
+  readonly pauses: readonly Span[];
+  readonly terms: readonly TermSpan[];
+}
+
+export function layOutSpaceTime({ events, nodes }: SpaceTimeInput): SpaceTime {
+  const named = events.flatMap(({ node }) => (node === undefined ? [] : [node]));
+  const lanes = [...new Set([clientsLane, ...nodes, ...named])];
+  const laneOf = events.map(({ node }) => (node === undefined ? 0 : lanes.indexOf(node)));
+  const rows = [...events.entries()];
+  const walks = lanes.map((_, lane) => {
+    const own = rows.filter(([row]) => lane !== 0 && laneOf[row] === lane);
+    return new LaneWalk(lane).walk(own, events.length);
+  });
+  return {
+    lanes,
+    laneOf,
+    ...pair(events, lanes, laneOf),
+    downs: walks.flatMap(({ downs }) => downs),
+    pauses: walks.flatMap(({ pauses }) => pauses),
+    terms: walks.flatMap(({ terms }) => terms),
+  };
+}
+
+function pair(
+  events: readonly TraceEvent[],
+  lanes: readonly string[],
+  laneOf: readonly number[],
+): { flights: Flight[]; orphans: Set<number> } {
+  const sends = new Map<number, number>();
+  const flights: Flight[] = [];
+  const orphans = new Set<number>();
+  const arrived = new Set<number>();
+  for (const [row, { kind, message, node }] of events.entries()) {
+    if (kind === "send" && message !== undefined) sends.set(message, row);
+    if (kind !== "receive" && kind !== "drop") continue;
+    const fromRow = message === undefined ? undefined : sends.get(message);
+    if (fromRow === undefined) {
+      orphans.add(row);
+      continue;
+    }
+    arrived.add(fromRow);
+    const sender = laneOf[fromRow] as number;
+    // A loss may be noted at its receiver, at its sender, or nowhere.
+    const isAtOther = node !== undefined && laneOf[row] !== sender;
+    const toLane = isAtOther ? laneOf[row] : laneOfPeer(events[fromRow] as TraceEvent, lanes);
+    flights.push({ fromLane: sender, fromRow, toLane, toRow: row, isLost: kind === "drop" });
+  }
+  for (const [row, event] of events.entries()) {
+    if (event.kind !== "send" || arrived.has(row)) continue;
+    const fromLane = laneOf[row] as number;
+    const toLane = laneOfPeer(event, lanes);
+    flights.push({ fromLane, fromRow: row, toLane, toRow: undefined, isLost: false });
+  }
+  return { flights: flights.sort((a, b) => a.fromRow - b.fromRow), orphans };
+}
+
+function laneOfPeer({ peer }: TraceEvent, lanes: readonly string[]): number | undefined {
+  const lane = peer === undefined ? -1 : lanes.indexOf(peer);
+  return lane < 0 ? undefined : lane;
+}
+
+/** Follows one node through the rows and notes when it was down, paused, and in which term. */
+class LaneWalk {
+  readonly downs: Span[] = [];
+  readonly pauses: Span[] = [];
+  readonly terms: TermSpan[] = [];
+  readonly #lane: number;
+  #downFrom: number | undefined;
+  #pausedFrom: number | undefined;
+  #term: { readonly fromRow: number; readonly term: number } | undefined;
+
+  constructor(lane: number) {
+    this.#lane = lane;
+  }
+
+  walk(rows: readonly (readonly [row: number, event: TraceEvent])[], end: number): this {
+    const first = rows.find(([, { kind }]) => /^(start|crash|pause|resume)$/.test(kind))?.[1].kind;
+    if (first === "start") this.#downFrom = 0;
+    if (first === "resume") this.#pausedFrom = 0;
+    for (const [row, event] of rows) this.#take(row, event);
+    this.#endPause(end);
+    this.#endTerm(end);
+    this.#endDown(end);
+    return this;
+  }
+
+  #take(row: number, { kind, term }: TraceEvent): void {
+    if (kind === "start") this.#endDown(row);
+    if (kind === "resume" || kind === "crash") this.#endPause(row);
+    if (kind === "pause") this.#pausedFrom ??= row;
+    if (kind === "crash") {
+      this.#endTerm(row);
+      this.#downFrom ??= row;
+    } else if (term !== undefined && term !== this.#term?.term) {
+      this.#endTerm(row);
+      this.#term = { fromRow: row, term };
+    }
+  }
+
+  #endDown(toRow: number): void {
+    if (this.#downFrom === undefined) return;
+    if (this.#downFrom < toRow) {
+      this.downs.push({ lane: this.#lane, fromRow: this.#downFrom, toRow });
+    }
+    this.#downFrom = undefined;
+  }
+
+  #endPause(toRow: number): void {
+    if (this.#pausedFrom === undefined) return;
+    this.pauses.push({ lane: this.#lane, fromRow: this.#pausedFrom, toRow });
+    this.#pausedFrom = undefined;
+  }
+
+  #endTerm(toRow: number): void {
+    if (this.#term === undefined) return;
+    this.terms.push({ lane: this.#lane, ...this.#term, toRow });
+    this.#term = undefined;
+  }
+}

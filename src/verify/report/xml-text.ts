@@ -1,0 +1,36 @@
+/**
+ * Text of any origin made safe for XML and HTML, in element content and in quoted attributes.
+ * Characters that XML cannot hold, or that nobody can see, are written as escapes of their code.
+ */
+
+/** Control characters, halves of a surrogate pair, directional overrides and non-characters. */
+const unseen =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get through
+  /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]|\p{Surrogate}/gu;
+
+const entities: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
+
+export function visibleText(text: string): string {
+  return text.replace(unseen, (character) => {
+    const code = character.charCodeAt(0);
+    const digits = code.toString(16);
+    return code < 0x100 ? `\\x${digits.padStart(2, "0")}` : `\\u${digits.padStart(4, "0")}`;
+  });
+}
+
+export function xmlText(text: string): string {
+  return visibleText(text).replace(/[&<>"']/g, (character) => entities[character] as string);
+}
+
+/** At most `columns` long; what is cut is told by an ellipsis. */
+export function shortText(text: string, columns: number): string {
+  const characters = [...visibleText(text)];
+  if (characters.length <= columns) return characters.join("");
+  return columns < 1 ? "" : `${characters.slice(0, columns - 1).join("")}…`;
+}
