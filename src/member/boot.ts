@@ -327,7 +327,7 @@ function openState(platform: Platform, slot: string, recovered: Recovered): Open
   const marker = recovered.snapshot?.index ?? 0;
   if (machine.appliedIndex >= marker) return { name: slot, backend, machine, closing };
   for (const name of platform.backends.list()) {
-    if (!name.startsWith(fetchedPrefix(marker))) continue;
+    if (name === slot || !name.startsWith(fetchedPrefix(marker))) continue;
     // A crash may also have left an unfinished transfer of the same snapshot: prove it.
     const next = platform.backends.open(name);
     const proven = verifyState(next, platform.hash.sha256);

@@ -88,6 +88,11 @@ export class Driver {
     return this.#isInstalling;
   }
 
+  /** Raft may still decide to install what it was offered. */
+  isUndecided(): boolean {
+    return this.#isInstalling || this.#inbox.length > 0;
+  }
+
   readonly #turn = (): void => {
     this.#isScheduled = false;
     if (this.#isStopped || this.#isPaused || this.#isInstalling) return;

@@ -18,6 +18,7 @@ import { Applier } from "./applier.js";
 import type { Booted } from "./boot.js";
 import { Committer } from "./committer.js";
 import { type MemberConfig, raftLimits, requestTimeoutMs } from "./config.js";
+import { Defragmenter } from "./defragmenter.js";
 import { Driver } from "./driver.js";
 import { Leadership } from "./leadership.js";
 import { encodeChange } from "./membership.js";
@@ -77,11 +78,11 @@ export class Engine {
   readonly #encoder: EntryEncoder;
   readonly #links: PeerLinks;
   readonly #watchPacer: WatchPacer;
+  readonly #defragmenter: Defragmenter;
   readonly #onStopped: ((cause: StopCause) => void)[] = [];
   #stopCause: StopCause | undefined;
   /** While a stopping member waits for its last flush: what is done after it. */
   #close: (() => void) | undefined;
-  readonly #defragmenting: (() => void)[] = [];
   #isStopping = false;
   #ticker: Timer | undefined;
 
@@ -124,6 +125,12 @@ export class Engine {
     this.committer = this.#createCommitter();
     this.#driver = this.#createDriver();
     this.transfer = this.#createTransfer();
+    this.#defragmenter = new Defragmenter({
+      driver: this.#driver,
+      committer: this.committer,
+      state: this.state,
+      failed: (error) => this.fail(error),
+    });
   }
 
   machine(): Machine {
@@ -188,7 +195,7 @@ export class Engine {
     } else this.#halt({ removed: false, error });
   }
 
-  /** The log is not yet the one that raft goes by: a snapshot is taking its place. */
+  /** A snapshot is taking the place of log and state. */
   isInstalling(): boolean {
     return this.#driver.isInstalling();
   }
@@ -246,21 +253,7 @@ export class Engine {
 
   /** Rewrites the backend compactly; nothing is applied meanwhile. */
   defragment(done: () => void): void {
-    this.#defragmenting.push(done);
-    if (this.#defragmenting.length > 1) return;
-    this.#driver.pause();
-    this.committer.flush(() => {
-      this.state.compactFile((error) => {
-        if (error !== undefined) {
-          this.fail(error);
-          return;
-        }
-        this.committer.replaced();
-        this.#driver.resume();
-        // Who asked meanwhile has got what was wanted.
-        for (const told of this.#defragmenting.splice(0)) told();
-      });
-    });
+    this.#defragmenter.run(done);
   }
 
   stop(done: () => void): void {
@@ -488,6 +481,7 @@ export class Engine {
         committer: () => this.committer,
         oldestUsable: () => log.firstIndex() - 1,
         offer: (message) => this.#driver.post({ kind: "received", message }),
+        isUndecided: () => this.#driver.isUndecided(),
         failedAt: (id) => this.#driver.post({ kind: "snapshotReported", id, ok: false }),
         log: (level, message, fields) => this.#world.platform.log(level, message, fields),
       },

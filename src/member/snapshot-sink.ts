@@ -71,6 +71,10 @@ export class SnapshotSink {
     transfer.start();
   }
 
+  hasFetched(): boolean {
+    return this.#fetched !== undefined;
+  }
+
   /** The verified state at `index`, for good; undefined: none. */
   take(index: number): FetchedState | undefined {
     const fetched = this.#fetched;

@@ -23,6 +23,8 @@ export interface SnapshotTransferParts {
   oldestUsable(): number;
   /** The content of the offer is here and proven: raft may have it. */
   offer(message: Message): void;
+  /** Raft has not yet said what becomes of what it was offered. */
+  isUndecided(): boolean;
   /** A follower says that its transfer failed. */
   failedAt(follower: bigint): void;
   log(level: "info" | "warn", message: string, fields: Readonly<Record<string, unknown>>): void;
@@ -82,6 +84,8 @@ export class SnapshotTransfer {
       this.#parts.offer(message);
       return;
     }
+    // What was fetched before may be about to be installed: the leader will offer again.
+    if (this.sink.hasFetched() && this.#parts.isUndecided()) return;
     this.sink.fetch(message.from, meta.index, (error) => {
       if (error === undefined) {
         this.#parts.offer(message);
