@@ -106,7 +106,7 @@ describe("SVG", () => {
     expect(count(svg, '<line class="down"')).toBe(1);
     expect(count(svg, '<rect class="pause"')).toBe(1);
     expect(count(svg, "data-term=")).toBe(2);
-    expect(count(svg, '<rect class="durable"')).toBe(1);
+    expect(count(svg, '<rect class="durable"')).toBe(2); // one in the legend
     expect(count(svg, '<path class="violated"')).toBe(1);
     expect(svg).toContain('class="violation"');
     expect(svg).toContain("... 51 ms without an event here ...");
