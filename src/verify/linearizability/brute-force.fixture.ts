@@ -1,0 +1,59 @@
+/**
+ * Linearizability by its definition: every order is tried, nothing is remembered and nothing is
+ * left out. For histories of a few calls, to compare the search with.
+ */
+import type { Call, Model } from "./model.js";
+
+/** Whether an order exists that holds all of `required`; other calls may be in it. */
+export function hasOrder<State, Input, Output>(
+  calls: readonly Call<Input, Output>[],
+  required: ReadonlySet<number>,
+  model: Model<State, Input, Output>,
+): boolean {
+  const explore = (state: State, placed: ReadonlySet<number>): boolean => {
+    if ([...required].every((index) => placed.has(index))) return true;
+    for (const [index, call] of calls.entries()) {
+      if (placed.has(index) || !mayComeNext(calls, call, placed)) continue;
+      const after = model.step(state, call.input, call.output);
+      if (after !== undefined && explore(after, new Set([...placed, index]))) return true;
+    }
+    return false;
+  };
+  return explore(model.init, new Set());
+}
+
+/** Every completed call that returned before this one was made is placed. */
+function mayComeNext<Input, Output>(
+  calls: readonly Call<Input, Output>[],
+  { callAt }: Call<Input, Output>,
+  placed: ReadonlySet<number>,
+): boolean {
+  return calls.every(
+    ({ output, returnAt }, index) =>
+      output === undefined || returnAt >= callAt || placed.has(index),
+  );
+}
+
+export function completedOf<Input, Output>(calls: readonly Call<Input, Output>[]): number[] {
+  return [...calls.keys()].filter((index) => calls[index]?.output !== undefined);
+}
+
+/** What is wrong with this order, or undefined: it proves that the history is linearizable. */
+export function faultOfOrder<State, Input, Output>(
+  calls: readonly Call<Input, Output>[],
+  order: readonly number[],
+  model: Model<State, Input, Output>,
+): string | undefined {
+  let state = model.init;
+  const placed = new Set<number>();
+  for (const index of order) {
+    const call = calls[index] as Call<Input, Output>;
+    if (placed.has(index)) return `call ${index} twice`;
+    if (!mayComeNext(calls, call, placed)) return `call ${index} before one that had returned`;
+    const after = model.step(state, call.input, call.output);
+    if (after === undefined) return `call ${index} is not legal`;
+    state = after;
+    placed.add(index);
+  }
+  return undefined;
+}

@@ -1,0 +1,371 @@
+/**
+ * Is there an order of these calls, each within its interval, that the model allows? The search of
+ * Wing and Gong with Lowe's memory of visited configurations, for one partition, without recursion.
+ *
+ * What it adds, each without changing the verdict:
+ *  - A completed call that is legal now and never changes a state (a read) is placed at once, for
+ *    good: in any order that follows, it can be moved here. What happens to change nothing now (a
+ *    write of the present value) is not: it may be needed later.
+ *  - A call without a known outcome is only placed where it changes something, and only after the
+ *    completed calls of that moment were tried; it need not be placed at all.
+ *  - Nothing follows a pending call that could as well follow without it, to the same state.
+ *  - Of alike calls only the one with the earliest end is tried.
+ *  - See visited.ts for configurations that used more pending calls than a visited one.
+ *
+ * It never throws on size: a limit that is reached gives the verdict "unknown" and its reason.
+ */
+import type { Call, Model } from "./model.js";
+import { StateTable } from "./state-table.js";
+import { headNode, layOut, type PendingClass, type Timeline } from "./timeline.js";
+import { Trail } from "./trail.js";
+import { Visited } from "./visited.js";
+
+export interface SearchLimits {
+  /** Of the memory of states and configurations; the calls themselves are not counted. */
+  readonly bytesMax?: number;
+  /** Of calls of `Model.step`. */
+  readonly stepsMax?: number;
+  /** Asked every few thousand steps; true ends the search as unknown. */
+  readonly isTimeUp?: () => boolean;
+}
+
+export const bytesMaxDefault = 1 << 30;
+
+export interface SearchResult<State> {
+  readonly verdict: "linearizable" | "not" | "unknown";
+  /** Of "unknown": which limit ended the search. */
+  readonly reason?: string;
+  /**
+   * The longest order found, as indexes of the calls: a whole one if linearizable, else one of
+   * those that come furthest in time.
+   */
+  readonly order: readonly number[];
+  /**
+   * Unless linearizable: the first call that cannot be placed, by the time of its return. No order
+   * places it together with every call that returned before (of "unknown": none was found).
+   */
+  readonly blocked?: number;
+  /** Unless linearizable: some of the states in which `blocked` would have to be placed. */
+  readonly states: readonly State[];
+  readonly steps: number;
+  readonly configurations: number;
+}
+
+const pollEvery = 4096;
+const statesShownMax = 8;
+
+/** @param indexes which of the calls belong to this partition */
+export function search<State, Input, Output>(
+  calls: readonly Call<Input, Output>[],
+  indexes: readonly number[],
+  options: SearchLimits & { readonly model: Model<State, Input, Output> },
+): SearchResult<State> {
+  return new Search(calls, layOut(calls, indexes, options.model), options).run();
+}
+
+type SearchOptions<State, Input, Output> = SearchLimits & {
+  readonly model: Model<State, Input, Output>;
+};
+
+/** A configuration that waits for its next move: words of its row in `#frames`. */
+const frameTrail = 0;
+const frameState = 1;
+const frameReturn = 2;
+const frameFirstChoice = 3;
+const frameEndChoice = 4;
+const frameNextChoice = 5;
+const frameNextClass = 6;
+/** 1: entered by using a pending call, and no read could be placed because of it. */
+const frameIsBarren = 7;
+const frameWords = 8;
+
+interface Entry {
+  /** The first return that is not placed. */
+  readonly node: number;
+  readonly firstChoice: number;
+  readonly end: number;
+  readonly isBarren: boolean;
+}
+
+type Entered = "open" | "seen" | "done" | "limit";
+
+class Search<State, Input, Output> {
+  readonly #model: Model<State, Input, Output>;
+  readonly #limits: SearchLimits;
+  readonly #line: Timeline;
+  readonly #inputs: readonly Input[];
+  readonly #outputs: readonly Output[];
+  readonly #pendingInputs: readonly Input[];
+  readonly #states: StateTable<State>;
+  readonly #visited: Visited;
+  readonly #trail: Trail;
+  readonly #furthest: Furthest;
+  #frames = new Int32Array(frameWords * 64);
+  #depth = 0;
+  /** Moves of all frames: a completed call and the state after it. */
+  readonly #choiceCall: number[] = [];
+  readonly #choiceState: State[] = [];
+  /** Likeness -> where its choice was put last. */
+  readonly #choiceOfAlike: Int32Array;
+  #steps = 0;
+  #nextPoll = pollEvery;
+  #reason: string | undefined;
+
+  constructor(
+    calls: readonly Call<Input, Output>[],
+    line: Timeline,
+    options: SearchOptions<State, Input, Output>,
+  ) {
+    const at = (index: number) => calls[index] as Call<Input, Output>;
+    this.#model = options.model;
+    this.#limits = options;
+    this.#line = line;
+    this.#inputs = Array.from(line.completed, (index) => at(index).input);
+    this.#outputs = Array.from(line.completed, (index) => at(index).output as Output);
+    this.#pendingInputs = Array.from(line.pending, (index) => at(index).input);
+    this.#states = new StateTable(options.model);
+    const size = { lanes: line.laneCount, pending: line.pending.length };
+    this.#visited = new Visited(size, options.bytesMax ?? bytesMaxDefault);
+    this.#trail = new Trail(line, this.#visited.used);
+    this.#furthest = new Furthest(line.completed.length + line.pending.length);
+    this.#choiceOfAlike = new Int32Array(line.alikeCount).fill(-1);
+  }
+
+  run(): SearchResult<State> {
+    let entered: Entered | undefined = this.#enter(this.#model.init, 0, false);
+    while (entered === "open" || entered === "seen") entered = this.#move();
+    if (entered === "done") return this.#result("linearizable");
+    return this.#result(entered === "limit" ? "unknown" : "not");
+  }
+
+  /** The next move of the innermost configuration that has one; undefined: none has. */
+  #move(): Entered | undefined {
+    while (this.#depth > 0) {
+      const frames = this.#frames;
+      const frame = (this.#depth - 1) * frameWords;
+      const length = frames[frame + frameTrail] as number;
+      this.#trail.undoTo(length);
+      this.#furthest.undoneTo(length);
+      const end = frames[frame + frameEndChoice] as number;
+      const choice = frames[frame + frameNextChoice] as number;
+      if (choice < end) {
+        frames[frame + frameNextChoice] = choice + 1;
+        this.#trail.place(this.#choiceCall[choice] as number);
+        return this.#enter(this.#choiceState[choice] as State, end, false);
+      }
+      const entered = this.#usePending(frame);
+      if (entered !== undefined) return entered;
+      this.#depth--;
+    }
+    return undefined;
+  }
+
+  /** Uses a call without a known outcome, if the rest of this frame's classes has a useful one. */
+  #usePending(frame: number): Entered | undefined {
+    const { classes, pendingCallAt, nodeAt } = this.#line;
+    const frames = this.#frames;
+    const state = this.#states.states[frames[frame + frameState] as number] as State;
+    const until = nodeAt[frames[frame + frameReturn] as number] as number;
+    for (let at = frames[frame + frameNextClass] as number; at < classes.length; at++) {
+      const { alike, calls } = classes[at] as PendingClass;
+      const call = calls[this.#trail.classUsed[at] as number];
+      if (call === undefined || (pendingCallAt[call] as number) > until) continue;
+      if (alike >= 0 && this.#hasChoiceLike(alike, frame)) continue;
+      this.#steps++;
+      const after = this.#model.step(state, this.#pendingInputs[call] as Input, undefined);
+      if (after === undefined || this.#isSame(after, state)) continue;
+      if (this.#isAsWellWithout(frame, call, after)) continue;
+      frames[frame + frameNextClass] = at + 1;
+      this.#trail.use(call);
+      return this.#enter(after, frames[frame + frameEndChoice] as number, true);
+    }
+    return undefined;
+  }
+
+  /** Whether the pending call that led to this frame makes no difference to this next one. */
+  #isAsWellWithout(frame: number, pending: number, after: State): boolean {
+    if (this.#frames[frame + frameIsBarren] === 0) return false;
+    const number = this.#frames[frame - frameWords + frameState] as number;
+    const state = this.#states.states[number] as State;
+    this.#steps++;
+    const without = this.#model.step(state, this.#pendingInputs[pending] as Input, undefined);
+    return without !== undefined && this.#isSame(without, after);
+  }
+
+  #hasChoiceLike(alike: number, frame: number): boolean {
+    const end = this.#frames[frame + frameEndChoice] as number;
+    for (let at = this.#frames[frame + frameFirstChoice] as number; at < end; at++) {
+      if (this.#line.alike[this.#choiceCall[at] as number] === alike) return true;
+    }
+    return false;
+  }
+
+  #isSame(left: State, right: State): boolean {
+    return left === right || this.#model.equals(left, right);
+  }
+
+  /**
+   * Looks at every call that could come next in this state: places the reads among them, collects the others as choices, and remembers the configuration.
+   */
+  #enter(state: State, firstChoice: number, isByPending: boolean): Entered {
+    if (this.#isSpent()) return "limit";
+    const placedBefore = this.#trail.length;
+    const { next, previous, nodeCall, lane, isRead, tailNode } = this.#line;
+    const { key } = this.#visited;
+    key.fill(0);
+    let end = firstChoice;
+    let node = next[headNode] as number;
+    for (let call = nodeCall[node] as number; call >= 0; call = nodeCall[node] as number) {
+      if (node === tailNode) return "done";
+      this.#steps++;
+      const after = this.#model.step(state, this.#inputs[call] as Input, this.#outputs[call]);
+      if (after !== undefined && isRead[call] === 1) {
+        const before = previous[node] as number;
+        this.#trail.place(call);
+        node = next[before] as number;
+        continue;
+      }
+      if (after !== undefined) end = this.#choose(call, after, { firstChoice, end });
+      const open = lane[call] as number;
+      key[2 + (open >>> 5)] = (key[2 + (open >>> 5)] as number) | (1 << (open & 31));
+      node = next[node] as number;
+    }
+    key[0] = this.#states.numberOf(state);
+    key[1] = node;
+    const isBarren = isByPending && this.#trail.length === placedBefore;
+    if (isBarren) end = this.#dropAsWellWithout(firstChoice, end);
+    return this.#remember({ node, firstChoice, end, isBarren });
+  }
+
+  /** Adds a choice; of alike calls only the one that returns first. Gives the new end. */
+  #choose(
+    call: number,
+    after: State,
+    range: { readonly firstChoice: number; readonly end: number },
+  ): number {
+    const { firstChoice, end } = range;
+    const { alike, returnNode } = this.#line;
+    const name = alike[call] as number;
+    if (name >= 0) {
+      const at = this.#choiceOfAlike[name] as number;
+      const other = at >= firstChoice && at < end ? (this.#choiceCall[at] as number) : -1;
+      if (other >= 0 && alike[other] === name) {
+        const isEarlier = (returnNode[call] as number) < (returnNode[other] as number);
+        if (isEarlier) this.#choiceCall[at] = call;
+        return end;
+      }
+      this.#choiceOfAlike[name] = end;
+    }
+    this.#choiceCall[end] = call;
+    this.#choiceState[end] = after;
+    return end + 1;
+  }
+
+  /** Drops the choices that the frame below has too, with the same state. Gives the new end. */
+  #dropAsWellWithout(firstChoice: number, end: number): number {
+    const below = (this.#depth - 1) * frameWords;
+    let other = this.#frames[below + frameFirstChoice] as number;
+    let kept = firstChoice;
+    for (let at = firstChoice; at < end; at++) {
+      const call = this.#choiceCall[at] as number;
+      const after = this.#choiceState[at] as State;
+      // Both stand in call order, but for alike calls; what is missed is only tried in vain.
+      while (other < firstChoice && (this.#choiceCall[other] as number) < call) other++;
+      const isThere = other < firstChoice && this.#choiceCall[other] === call;
+      if (isThere && this.#isSame(this.#choiceState[other] as State, after)) continue;
+      this.#choiceCall[kept] = call;
+      this.#choiceState[kept++] = after;
+    }
+    return kept;
+  }
+
+  #remember(entry: Entry): Entered {
+    const { node, firstChoice, end, isBarren } = entry;
+    const visited = this.#visited.visit(this.#states.bytes);
+    if (visited === "seen") return "seen";
+    if (visited === "full") {
+      this.#reason = `the memory for configurations is used up (${this.#visited.count} kept)`;
+      return "limit";
+    }
+    const state = this.#visited.key[0] as number;
+    this.#furthest.note(this.#trail, { node, state });
+    const frame = this.#depth * frameWords;
+    if (frame + frameWords > this.#frames.length) {
+      const frames = new Int32Array(this.#frames.length * 2);
+      frames.set(this.#frames);
+      this.#frames = frames;
+    }
+    this.#frames[frame + frameTrail] = this.#trail.length;
+    this.#frames[frame + frameState] = state;
+    this.#frames[frame + frameReturn] = node;
+    this.#frames[frame + frameFirstChoice] = firstChoice;
+    this.#frames[frame + frameEndChoice] = end;
+    this.#frames[frame + frameNextChoice] = firstChoice;
+    this.#frames[frame + frameNextClass] = 0;
+    this.#frames[frame + frameIsBarren] = isBarren ? 1 : 0;
+    this.#depth++;
+    return "open";
+  }
+
+  #isSpent(): boolean {
+    const work = this.#steps + (this.#visited.compared >>> 3);
+    if (work < this.#nextPoll) return false;
+    this.#nextPoll = work + pollEvery;
+    const { stepsMax, isTimeUp } = this.#limits;
+    if (stepsMax !== undefined && this.#steps >= stepsMax) {
+      this.#reason = `${stepsMax} steps were not enough`;
+    } else if (isTimeUp?.() === true) this.#reason = "the time is up";
+    return this.#reason !== undefined;
+  }
+
+  #result(verdict: SearchResult<State>["verdict"]): SearchResult<State> {
+    const { completed, nodeCall } = this.#line;
+    const counts = { steps: this.#steps, configurations: this.#visited.count };
+    if (verdict === "linearizable") {
+      return { verdict, order: this.#trail.order(), states: [], ...counts };
+    }
+    const { node, states } = this.#furthest;
+    const order = this.#furthest.order(this.#trail);
+    const known = { verdict, order, states: states.map((at) => this.#states.states[at] as State) };
+    const reason = this.#reason === undefined ? {} : { reason: this.#reason };
+    if (node === headNode) return { ...known, ...reason, ...counts };
+    const blocked = completed[~(nodeCall[node] as number)] as number;
+    return { ...known, ...reason, blocked, ...counts };
+  }
+}
+
+/** The configuration that came furthest in time: its order, and the states met at that point. */
+class Furthest {
+  node = headNode;
+  states: number[] = [];
+  readonly #moves: Int32Array;
+  #length = 0;
+  /** How much of `#moves` the trail still begins with; spares copying. */
+  #shared = 0;
+
+  constructor(movesMax: number) {
+    this.#moves = new Int32Array(movesMax);
+  }
+
+  undoneTo(length: number): void {
+    if (length < this.#shared) this.#shared = length;
+  }
+
+  note(trail: Trail, at: { readonly node: number; readonly state: number }): void {
+    if (at.node < this.node) return;
+    const isFurther = at.node > this.node;
+    if (isFurther) this.states = [];
+    this.node = at.node;
+    if (this.states.length < statesShownMax && !this.states.includes(at.state)) {
+      this.states.push(at.state);
+    }
+    if (!isFurther && trail.length <= this.#length) return;
+    this.#moves.set(trail.moves.subarray(this.#shared, trail.length), this.#shared);
+    this.#length = trail.length;
+    this.#shared = trail.length;
+  }
+
+  order(trail: Trail): number[] {
+    return Array.from(this.#moves.subarray(0, this.#length), (move) => trail.indexOf(move));
+  }
+}
