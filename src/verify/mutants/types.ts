@@ -7,12 +7,12 @@ export interface Patch {
   readonly file: string;
   /** Occurs exactly once in the file; otherwise the patch fails loudly. */
   readonly find: string;
-  /** `RAN()` somewhere in it, in code that runs when the bug's place is reached. */
+  /** Calls `RAN()`, in one of a mutant's patches at least, where the bug's place is reached. */
   readonly replace: string;
 }
 
 export interface Mutant {
-  /** "M07": the catalogue of docs/simulation.md. */
+  /** "M07": the catalogue of docs/mutants.md. */
   readonly id: string;
   readonly title: string;
   /** Where the bug was seen: "etcd #13766", "Raft 5.4.2", "class". */
@@ -24,4 +24,6 @@ export interface Mutant {
   readonly patches: readonly Patch[];
   /** A control: correct although changed, and never to be flagged. */
   readonly isControl?: boolean;
+  /** Of `lockstep sim`, for a bug that needs a world of its own: ["--members", "1"]. */
+  readonly flags?: readonly string[];
 }

@@ -1,0 +1,80 @@
+/** Every patch of the catalogue still finds its place in the code as it is compiled today. */
+import { spawnSync } from "node:child_process";
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { mutants } from "../verify/mutants/catalogue.js";
+import { applyMutant } from "../verify/mutants/patch.js";
+import { buildMutant } from "./mutant-build.js";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), "lockstep-mutants-test-"));
+const dist = path.join(folder, "dist");
+
+beforeAll(() => {
+  fs.symlinkSync(path.join(root, "node_modules"), path.join(folder, "node_modules"));
+  const tsc = path.join(root, "node_modules/.bin/tsc");
+  const words = ["-p", "tsconfig.build.json", "--outDir", dist, "--noCheck"];
+  const { status, stdout } = spawnSync(tsc, words, { cwd: root, encoding: "utf8" });
+  expect(stdout).toBe("");
+  expect(status).toBe(0);
+});
+afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
+
+function read(file: string): string {
+  return fs.readFileSync(path.join(dist, file), "utf8");
+}
+
+test.each(mutants.map((mutant) => [mutant.id, mutant] as const))("%s applies", (_, mutant) => {
+  expect(applyMutant(mutant, read).size).toBeGreaterThan(0);
+});
+
+/** One process for all, which is what `node --check` does for one file. */
+const checkSyntax = `
+  const vm = require("node:vm");
+  for (const [name, text] of JSON.parse(require("node:fs").readFileSync(0, "utf8"))) {
+    try { new vm.SourceTextModule(text); } catch (error) { console.log(name + ": " + error); }
+  }`;
+
+test("what comes out is JavaScript", () => {
+  const texts = mutants.flatMap((mutant) =>
+    [...applyMutant(mutant, read)].map(([file, text]) => [`${mutant.id} ${file}`, text]),
+  );
+  const node = spawnSync(process.execPath, ["--experimental-vm-modules", "-e", checkSyntax], {
+    input: JSON.stringify([...texts, ["broken", "const = 1"]]),
+    encoding: "utf8",
+  });
+  expect(node.status).toBe(0);
+  expect(node.stdout).toBe("broken: SyntaxError: Unexpected token '='\n");
+});
+
+test("a build runs, has the bug, and is gone afterwards", () => {
+  const [mutant] = mutants;
+  if (mutant === undefined) throw new Error("no mutants");
+  const build = buildMutant(mutant, dist);
+  const home = path.resolve(build.main, "../../..");
+  const { file } = mutant.patches[0] ?? { file: "" };
+  expect(fs.readFileSync(path.join(home, "dist", file), "utf8")).toContain("RAN()");
+  expect(read(file)).not.toContain("RAN()");
+  const { status, stdout } = spawnSync(process.execPath, [build.main, "version"]);
+  expect([status, stdout.toString()]).toEqual([0, expect.stringContaining("etcd Version")]);
+  build.remove();
+  expect(fs.existsSync(home)).toBe(false);
+});
+
+test("a patch that does not apply leaves no folder", () => {
+  const old = process.env.TMPDIR;
+  const own = fs.mkdtempSync(path.join(folder, "tmp-"));
+  process.env.TMPDIR = own;
+  try {
+    const patches = [{ file: "state/machine.js", find: "nowhere to be found", replace: "RAN()" }];
+    const mutant = { id: "T1", title: "", origin: "", conditions: "", caughtBy: [], patches };
+    expect(() => buildMutant(mutant, dist)).toThrow("T1: state/machine.js");
+    expect(fs.readdirSync(own)).toEqual([]);
+  } finally {
+    if (old === undefined) delete process.env.TMPDIR;
+    else process.env.TMPDIR = old;
+  }
+});

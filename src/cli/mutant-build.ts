@@ -1,0 +1,71 @@
+/**
+ * A copy of the compiled code with the bug of one mutant in it, in a temporary folder. The folder
+ * goes when the caller removes it, and at the latest when this process ends, also by a signal.
+ * Production code is never touched: only the copy is written to.
+ */
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { applyMutant } from "../verify/mutants/patch.js";
+import type { Mutant } from "../verify/mutants/types.js";
+
+export interface MutantBuild {
+  /** What to run: the copy's `lockstep`. */
+  readonly main: string;
+  remove(): void;
+}
+
+/** The compiled code that this process runs. */
+export const ownDist = fileURLToPath(new URL("..", import.meta.url));
+
+const folders = new Set<string>();
+let isWatchingEnd = false;
+
+/** @throws Error if a patch does not apply, or the folder cannot be written */
+export function buildMutant(mutant: Mutant, dist = ownDist): MutantBuild {
+  const folder = makeFolder();
+  try {
+    const copy = path.join(folder, "dist");
+    fs.cpSync(dist, copy, { recursive: true, filter: (file) => !/\.(map|d\.ts)$/.test(file) });
+    fs.writeFileSync(path.join(folder, "package.json"), '{"type":"module"}\n');
+    fs.symlinkSync(findModules(dist), path.join(folder, "node_modules"));
+    const read = (file: string) => fs.readFileSync(path.join(copy, file), "utf8");
+    for (const [file, text] of applyMutant(mutant, read)) {
+      fs.writeFileSync(path.join(copy, file), text);
+    }
+    return { main: path.join(copy, "cli", "main.js"), remove: () => removeFolder(folder) };
+  } catch (error) {
+    removeFolder(folder);
+    throw error;
+  }
+}
+
+function makeFolder(): string {
+  if (!isWatchingEnd) {
+    isWatchingEnd = true;
+    process.on("exit", () => {
+      for (const folder of folders) removeFolder(folder);
+    });
+    // The default of a signal is to end without "exit".
+    process.once("SIGINT", () => process.exit(130));
+    process.once("SIGTERM", () => process.exit(143));
+  }
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "lockstep-mutant-"));
+  folders.add(folder);
+  return folder;
+}
+
+function removeFolder(folder: string): void {
+  fs.rmSync(folder, { recursive: true, force: true });
+  folders.delete(folder);
+}
+
+/** The nearest node_modules above, as Node itself would find it. */
+function findModules(dist: string): string {
+  for (let folder = path.resolve(dist); ; folder = path.dirname(folder)) {
+    const modules = path.join(folder, "node_modules");
+    if (fs.existsSync(modules)) return fs.realpathSync(modules);
+    if (folder === path.dirname(folder)) throw new Error(`no node_modules above ${dist}`);
+  }
+}

@@ -1,0 +1,35 @@
+/** All mutants, in the order of their ids: M01-M62, and those of our own beyond them. */
+import { consistentIndexMutants } from "./consistent-index.js";
+import { leaseMutants } from "./lease.js";
+import { mvccMutants } from "./mvcc.js";
+import { storageMutants } from "./storage.js";
+import type { Mutant } from "./types.js";
+import { versionMutants } from "./versions.js";
+import { watchMutants } from "./watch.js";
+
+export const mutants: readonly Mutant[] = sortById([
+  ...consistentIndexMutants,
+  ...mvccMutants,
+  ...leaseMutants,
+  ...watchMutants,
+  ...storageMutants,
+  ...versionMutants,
+]);
+
+/** @throws Error if two have the same id */
+export function sortById(list: readonly Mutant[]): readonly Mutant[] {
+  const sorted = [...list].sort((a, b) => compareIds(a.id, b.id));
+  const twice = sorted.find(({ id }, at) => id === sorted[at + 1]?.id);
+  if (twice !== undefined) throw new Error(`two mutants are called ${twice.id}`);
+  return sorted;
+}
+
+/** M first, since those are the catalogue's; then letters, and numbers as numbers. */
+function compareIds(a: string, b: string): number {
+  if (a[0] !== b[0]) return rank(a) < rank(b) ? -1 : 1;
+  return Number(a.slice(1)) - Number(b.slice(1));
+}
+
+function rank(id: string): string {
+  return id.startsWith("M") ? "" : id;
+}
