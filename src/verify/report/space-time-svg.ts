@@ -166,9 +166,10 @@ ${this.#parts.join("\n")}
       if (!isOrphan) return;
     }
     const looks = appearance[kind];
-    if (looks.across !== undefined && (lane === 0 || kind === "violation")) {
+    const isAcross = looks.across !== undefined && (lane === 0 || kind === "violation");
+    if (isAcross) {
       const right = marginLeft + laneWidth * this.#layout.lanes.length;
-      this.#line([marginLeft - 10, y, right, y], looks.across);
+      this.#line([marginLeft - 10, y, right, y], looks.across as string);
     }
     this.#parts.push(looks.mark(x, y));
     const flight = this.#layout.flights.find(({ fromRow }) => fromRow === row);
@@ -178,7 +179,7 @@ ${this.#parts.join("\n")}
     const anchor = isLeft ? ' text-anchor="end"' : "";
     const full = xmlText(`${timeText(event.atUs)} ${event.node ?? ""} ${kind}: ${text}`);
     this.#parts.push(
-      `<text class="${looks.words}" x="${x + offset}" y="${y + 4}"${anchor}>${xmlText(shortText(label, labelColumns))}<title>${full}</title></text>`,
+      `<text class="${looks.words}" x="${x + offset}" y="${isAcross ? y - 4 : y + 4}"${anchor}>${xmlText(shortText(label, labelColumns))}<title>${full}</title></text>`,
     );
   }
 
@@ -250,6 +251,9 @@ const named =
   (text: string): string =>
     text === "" || text.startsWith(name) ? text : `${name}: ${text}`;
 
+/** The whole text stands below the picture. */
+const invariantOf = (text: string): string => text.split(":")[0] as string;
+
 const appearance: Readonly<Record<TraceKind, Appearance>> = {
   start: { mark: dot("start", 6), words: "healed" },
   crash: { mark: cut, words: "faulty", label: named("crash") },
@@ -265,7 +269,7 @@ const appearance: Readonly<Record<TraceKind, Appearance>> = {
   fault: { mark: dot("dot"), words: "faulty", across: "fault", label: named("fault") },
   heal: { mark: dot("dot"), words: "healed", across: "heal", label: named("heal") },
   client: { mark: dot("ask", 4.5), words: "words" },
-  violation: { mark: star, words: "wrong", across: "violation" },
+  violation: { mark: star, words: "wrong", across: "violation", label: invariantOf },
   log: { mark: () => "", words: "quiet" },
 };
 
