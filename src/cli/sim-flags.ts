@@ -17,6 +17,8 @@ export interface SimFlags {
   readonly plan: string | undefined;
   readonly out: string | undefined;
   readonly shrink: boolean;
+  /** Failing plans are shrunk and their size is told, in `--json` too. */
+  readonly isSized: boolean;
   /** The command line again, for child processes. */
   readonly words: readonly string[];
 }
@@ -40,6 +42,7 @@ Runs whole clusters under virtual time, each from a seed, with faults, and check
   --out DIR          where reports of failures go (lockstep-sim)
   --no-shrink        report failures as they are
   --json             one line of JSON for each seed
+  --size             with --json: shrink failing plans and tell their size
 
 Exit: 0 clean, 1 an invariant was violated, 3 a cluster did not recover, 4 a member stopped by
 itself, 2 wrong usage.
@@ -59,6 +62,7 @@ const options = {
   plan: { type: "string" },
   out: { type: "string" },
   "no-shrink": { type: "boolean" },
+  size: { type: "boolean" },
   json: { type: "boolean" },
 } as const;
 
@@ -81,6 +85,7 @@ export function parseSimFlags(words: readonly string[], jobsDefault: number): Si
     plan: values.plan,
     out: values.out,
     shrink: values["no-shrink"] !== true,
+    isSized: values.size ?? false,
     words,
   };
 }

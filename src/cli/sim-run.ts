@@ -8,7 +8,9 @@ import os from "node:os";
 import { createInterface } from "node:readline";
 import { generatePlan } from "../verify/sim/plan-generator.js";
 import { type RunResult, runPlan } from "../verify/sim/run-plan.js";
+import { sizeOf } from "../verify/sim/shrink.js";
 import type { SimFlags } from "./sim-flags.js";
+import { shrunk } from "./sim-report.js";
 
 export type Verdict = "ok" | "violation" | "liveness" | "crash";
 
@@ -24,6 +26,8 @@ export interface SeedLine {
   readonly traceHash: number;
   /** Times that the changed code of a mutant ran. */
   readonly mutantRan: number;
+  /** Of the shrunk plan, if asked for: faults and requests. */
+  readonly size?: number;
 }
 
 const exitCodes: Readonly<Record<Verdict, number>> = { ok: 0, violation: 1, liveness: 3, crash: 4 };
@@ -104,7 +108,10 @@ export function runSeeds(flags: SimFlags, told: (line: SeedLine) => boolean): vo
         `seed ${seed} gives two different traces: the simulator is not deterministic`,
       );
     }
-    if (told(lineOf(seed, result, performance.now() - startedMs))) return;
+    const line = lineOf(seed, result, performance.now() - startedMs);
+    const isSized = flags.isSized && line.verdict !== "ok";
+    const size = isSized ? sizeOf(shrunk(plan, line.invariant, flags.without)) : undefined;
+    if (told(size === undefined ? line : { ...line, size })) return;
   }
 }
 

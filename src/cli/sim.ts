@@ -6,12 +6,14 @@ import { generatePlan } from "../verify/sim/plan-generator.js";
 import { runPlan } from "../verify/sim/run-plan.js";
 import { processIo, runSimDesigns } from "./sim-designs.js";
 import { parseSimFlags, type SimFlags, simUsage } from "./sim-flags.js";
+import { runMutants } from "./sim-mutants.js";
 import { reportFailure } from "./sim-report.js";
 import { defaultJobs, lineOf, runJobs, runSeeds, type SeedLine, SimTally } from "./sim-run.js";
 
 export async function runSim(words: readonly string[]): Promise<number> {
   const [command, ...rest] = words;
   if (command === "designs") return runSimDesigns(rest, processIo);
+  if (words.includes("--mutants")) return runMutants(words);
   if (command === "help" || words.includes("--help") || words.includes("-h")) {
     process.stdout.write(simUsage);
     return 0;

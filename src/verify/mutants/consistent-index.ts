@@ -154,10 +154,10 @@ export const consistentIndexMutants: readonly Mutant[] = [
           "            appliedMeta: () => this.state.meta(),\n            saveIndex: () => this.machine().saveIndex(),",
       },
       {
-        file: "member/engine.js",
-        find: "        this.committer.flush(() => {\n            this.state.compactFile(",
+        file: "member/defragmenter.js",
+        find: "        committer.flush(() => {\n            state.compactFile(",
         replace:
-          "        this.state.backend().commit(() => {\n            RAN();\n            this.state.compactFile(",
+          "        state.backend().commit(() => {\n            RAN();\n            state.compactFile(",
       },
     ],
   },

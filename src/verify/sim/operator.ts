@@ -77,7 +77,10 @@ export class Operator {
     if (node.state === "wiped") return;
     if (error instanceof DamageError && node.isDamaged) this.replace(node);
     else if (error instanceof StartError && /permanently removed/.test(error.message)) return;
-    else {
+    else if (/add it first/.test(error.message) && !this.isChanging()) {
+      // It was removed before it ever ran.
+      this.#cluster.wipe(node);
+    } else {
       // The program of another version is not accepted: back to the one that ran.
       const wanted = /this server is [\d.]+, the cluster ([\d.]+)\)/.exec(error.message)?.[1];
       if (wanted !== undefined) node.wantedVersion = wanted;

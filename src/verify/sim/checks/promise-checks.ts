@@ -11,6 +11,8 @@ const appendPerMille = 15;
 
 export class PromiseChecks implements Check {
   readonly #world: CheckWorld;
+  /** The last term that each node led. */
+  readonly #led = new Map<SimNode, number>();
 
   constructor(world: CheckWorld) {
     this.#world = world;
@@ -18,8 +20,7 @@ export class PromiseChecks implements Check {
 
   sent(from: SimNode, message: Message): void {
     const { type, reject, term } = message;
-    if (type === "MsgVote") this.#voted(from, term, message.from);
-    else if (type === "MsgVoteResp" && !reject) {
+    if (type === "MsgVoteResp" && !reject) {
       this.#voted(from, term, message.to);
       this.#voteIsDurable(from, term, message.to);
     } else if (type === "MsgAppResp" && !reject) {
@@ -32,6 +33,17 @@ export class PromiseChecks implements Check {
       terms.set(term, Math.max(terms.get(term) ?? 0, message.index));
       if (this.#world.sample(appendPerMille)) this.#holds(from, "before it promised");
     }
+  }
+
+  /** Who leads has voted for itself; a candidate's vote counts only once it is durable. */
+  stepped(node: SimNode): void {
+    const { raft } = node.member?.engine ?? {};
+    if (raft === undefined || node.memberId === undefined || !raft.isLeader()) return;
+    const term = raft.term();
+    if (this.#led.get(node) === term) return;
+    this.#led.set(node, term);
+    this.#voted(node, term, node.memberId);
+    this.#voteIsDurable(node, term, node.memberId);
   }
 
   /** What the last life promised is on the disk that the next one finds. */
