@@ -112,7 +112,7 @@ export const versionMutants: readonly Mutant[] = [
     title: "the cluster's version rises before all members can follow",
     origin: "class: an upgrade that counts some members only",
     conditions: "one member runs the next version, the others do not yet",
-    caughtBy: ["S6", "S2", "crash", "liveness"],
+    caughtBy: ["V"],
     patches: [
       {
         file: "state/cluster/version.js",
