@@ -4,7 +4,13 @@
  * is not linearizable decides for the whole.
  */
 import type { Call, Model } from "./model.js";
-import { type SearchLimits, type SearchResult, search } from "./search.js";
+import {
+  type PausedSearch,
+  type SearchLimits,
+  type SearchOptions,
+  type SearchResult,
+  startSearch,
+} from "./search.js";
 
 export interface PartitionResult<State> extends SearchResult<State> {
   /** As the model names it; empty if it does not partition. */
@@ -17,7 +23,7 @@ export interface CallsVerdict<State> {
   readonly verdict: "linearizable" | "not" | "unknown";
   /** Of "unknown". */
   readonly reason?: string;
-  /** In the order they were searched; those after the first "not" are missing. */
+  /** In the order they came to an end; what had none when a "not" was found is missing. */
   readonly partitions: readonly PartitionResult<State>[];
   /** How many there are. */
   readonly partitionCount: number;
@@ -25,19 +31,14 @@ export interface CallsVerdict<State> {
   readonly configurations: number;
 }
 
-/** Limits hold for each partition; `isTimeUp` for all. */
+/** Limits hold for all partitions together; steps for each. */
 export function checkCalls<State, Input, Output>(
   calls: readonly Call<Input, Output>[],
   model: Model<State, Input, Output>,
   limits: SearchLimits = {},
 ): CallsVerdict<State> {
   const parts = partitionsOf(calls, model);
-  const partitions: PartitionResult<State>[] = [];
-  for (const [partition, indexes] of parts) {
-    const result = search(calls, indexes, { ...limits, model });
-    partitions.push({ ...result, partition, calls: indexes });
-    if (result.verdict === "not") break;
-  }
+  const partitions = searchInTurn(calls, parts, { ...limits, model });
   const sum = (of: (result: PartitionResult<State>) => number) =>
     partitions.reduce((total, result) => total + of(result), 0);
   const worst =
@@ -51,6 +52,42 @@ export function checkCalls<State, Input, Output>(
     steps: sum(({ steps }) => steps),
     configurations: sum(({ configurations }) => configurations),
   };
+}
+
+const stretchFirst = 1 << 14;
+const stretchFactor = 8;
+
+/**
+ * All partitions get the same number of steps, then those that need more: one that is easily found
+ * to be wrong is found before the time goes into one that is hard.
+ */
+function searchInTurn<State, Input, Output>(
+  calls: readonly Call<Input, Output>[],
+  parts: ReadonlyMap<string, readonly number[]>,
+  options: SearchOptions<State, Input, Output>,
+): PartitionResult<State>[] {
+  const results: PartitionResult<State>[] = [];
+  let waiting = Array.from(parts, ([partition, indexes]) => ({
+    partition,
+    indexes,
+    search: undefined as PausedSearch<State> | undefined,
+  }));
+  let pausedBytes = 0;
+  for (let steps = stretchFirst; waiting.length > 0; steps *= stretchFactor) {
+    const paused: typeof waiting = [];
+    for (const { partition, indexes, search: before } of waiting) {
+      const search = before ?? startSearch(calls, indexes, options);
+      if (before !== undefined) pausedBytes -= before.bytes;
+      const result = search.run({ steps, otherBytes: pausedBytes });
+      if (result === undefined) {
+        pausedBytes += search.bytes;
+        paused.push({ partition, indexes, search });
+      } else results.push({ ...result, partition, calls: indexes });
+      if (result?.verdict === "not") return results;
+    }
+    waiting = paused;
+  }
+  return results;
 }
 
 function partitionsOf<State, Input, Output>(

@@ -220,11 +220,11 @@ describe("large histories", () => {
     expect(faultOfOrderFast(calls, order)).toBe(true);
   });
 
-  test.skip("a wrong answer in the middle of them is found and named", () => {
-    const calls = longHistory(100_000, 30);
-    const wrong = calls.findIndex(({ input }, at) => at > 50_000 && input.kind === "get");
+  test("a wrong answer in the middle of them is found and named", () => {
+    const calls = longHistory(10_000, 12);
+    const wrong = calls.findIndex(({ input }, at) => at > 5_000 && input.kind === "get");
     calls[wrong] = { ...(calls[wrong] as Call<KvInput, KvOutput>), output: { value: "never" } };
-    const result = search(calls, [...calls.keys()], { model: kvModel, stepsMax: 50_000_000 });
+    const result = search(calls, [...calls.keys()], { model: kvModel });
     expect(result).toMatchObject({ verdict: "not", blocked: wrong });
   });
 

@@ -14,6 +14,7 @@
  *
  * It never throws on size: a limit that is reached gives the verdict "unknown" and its reason.
  */
+import { Furthest } from "./furthest.js";
 import type { Call, Model } from "./model.js";
 import { StateTable } from "./state-table.js";
 import { headNode, layOut, type PendingClass, type Timeline } from "./timeline.js";
@@ -52,20 +53,43 @@ export interface SearchResult<State> {
 }
 
 const pollEvery = 4096;
-const statesShownMax = 8;
 
 /** @param indexes which of the calls belong to this partition */
 export function search<State, Input, Output>(
   calls: readonly Call<Input, Output>[],
   indexes: readonly number[],
-  options: SearchLimits & { readonly model: Model<State, Input, Output> },
+  options: SearchOptions<State, Input, Output>,
 ): SearchResult<State> {
-  return new Search(calls, layOut(calls, indexes, options.model), options).run();
+  const steps = Number.POSITIVE_INFINITY;
+  return startSearch(calls, indexes, options).run({ steps, otherBytes: 0 }) as SearchResult<State>;
 }
 
-type SearchOptions<State, Input, Output> = SearchLimits & {
+export type SearchOptions<State, Input, Output> = SearchLimits & {
   readonly model: Model<State, Input, Output>;
 };
+
+/** How far to go before the next pause, and what other searches hold of the memory meanwhile. */
+export interface Stretch {
+  /** Of this search, from its beginning. */
+  readonly steps: number;
+  readonly otherBytes: number;
+}
+
+export interface PausedSearch<State> {
+  /** What its tables take now. */
+  readonly bytes: number;
+  /** Undefined: a pause; call it again with more steps. */
+  run(stretch: Stretch): SearchResult<State> | undefined;
+}
+
+/** A search in stretches, for several partitions in turn. */
+export function startSearch<State, Input, Output>(
+  calls: readonly Call<Input, Output>[],
+  indexes: readonly number[],
+  options: SearchOptions<State, Input, Output>,
+): PausedSearch<State> {
+  return new Search(calls, layOut(calls, indexes, options.model), options);
+}
 
 /** A configuration that waits for its next move: words of its row in `#frames`. */
 const frameTrail = 0;
@@ -89,7 +113,7 @@ interface Entry {
 
 type Entered = "open" | "seen" | "done" | "limit";
 
-class Search<State, Input, Output> {
+class Search<State, Input, Output> implements PausedSearch<State> {
   readonly #model: Model<State, Input, Output>;
   readonly #limits: SearchLimits;
   readonly #line: Timeline;
@@ -102,6 +126,8 @@ class Search<State, Input, Output> {
   readonly #furthest: Furthest;
   #frames = new Int32Array(frameWords * 64);
   #depth = 0;
+  #isBegun = false;
+  #otherBytes = 0;
   /** Moves of all frames: a completed call and the state after it. */
   readonly #choiceCall: number[] = [];
   readonly #choiceState: State[] = [];
@@ -131,9 +157,18 @@ class Search<State, Input, Output> {
     this.#choiceOfAlike = new Int32Array(line.alikeCount).fill(-1);
   }
 
-  run(): SearchResult<State> {
-    let entered: Entered | undefined = this.#enter(this.#model.init, 0, false);
-    while (entered === "open" || entered === "seen") entered = this.#move();
+  get bytes(): number {
+    return this.#states.bytes + this.#visited.bytes;
+  }
+
+  run({ steps, otherBytes }: Stretch): SearchResult<State> | undefined {
+    this.#otherBytes = otherBytes;
+    let entered = this.#isBegun ? this.#move() : this.#enter(this.#model.init, 0, false);
+    this.#isBegun = true;
+    while (entered === "open" || entered === "seen") {
+      if (this.#steps >= steps) return undefined;
+      entered = this.#move();
+    }
     if (entered === "done") return this.#result("linearizable");
     return this.#result(entered === "limit" ? "unknown" : "not");
   }
@@ -281,7 +316,7 @@ class Search<State, Input, Output> {
 
   #remember(entry: Entry): Entered {
     const { node, firstChoice, end, isBarren } = entry;
-    const visited = this.#visited.visit(this.#states.bytes);
+    const visited = this.#visited.visit(this.#states.bytes + this.#otherBytes);
     if (visited === "seen") return "seen";
     if (visited === "full") {
       this.#reason = `the memory for configurations is used up (${this.#visited.count} kept)`;
@@ -331,41 +366,5 @@ class Search<State, Input, Output> {
     if (node === headNode) return { ...known, ...reason, ...counts };
     const blocked = completed[~(nodeCall[node] as number)] as number;
     return { ...known, ...reason, blocked, ...counts };
-  }
-}
-
-/** The configuration that came furthest in time: its order, and the states met at that point. */
-class Furthest {
-  node = headNode;
-  states: number[] = [];
-  readonly #moves: Int32Array;
-  #length = 0;
-  /** How much of `#moves` the trail still begins with; spares copying. */
-  #shared = 0;
-
-  constructor(movesMax: number) {
-    this.#moves = new Int32Array(movesMax);
-  }
-
-  undoneTo(length: number): void {
-    if (length < this.#shared) this.#shared = length;
-  }
-
-  note(trail: Trail, at: { readonly node: number; readonly state: number }): void {
-    if (at.node < this.node) return;
-    const isFurther = at.node > this.node;
-    if (isFurther) this.states = [];
-    this.node = at.node;
-    if (this.states.length < statesShownMax && !this.states.includes(at.state)) {
-      this.states.push(at.state);
-    }
-    if (!isFurther && trail.length <= this.#length) return;
-    this.#moves.set(trail.moves.subarray(this.#shared, trail.length), this.#shared);
-    this.#length = trail.length;
-    this.#shared = trail.length;
-  }
-
-  order(trail: Trail): number[] {
-    return Array.from(this.#moves.subarray(0, this.#length), (move) => trail.indexOf(move));
   }
 }
