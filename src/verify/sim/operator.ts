@@ -42,8 +42,8 @@ export class Operator {
   readonly #cluster: SimCluster;
   readonly #transport: ClientTransport;
   readonly #startAtMs = new Map<SimNode, number>();
+  readonly #unknownSinceMs = new Map<SimNode, number>();
   readonly #jobs = new Set<Job>();
-  /** Ids of members whose node is gone and who have to leave the configuration. */
   #asked = 0;
 
   constructor(cluster: SimCluster, transport: ClientTransport) {
@@ -77,15 +77,23 @@ export class Operator {
     if (node.state === "wiped") return;
     if (error instanceof DamageError && node.isDamaged) this.replace(node);
     else if (error instanceof StartError && /permanently removed/.test(error.message)) return;
-    else if (/add it first/.test(error.message) && !this.isChanging()) {
-      // It was removed before it ever ran.
-      this.#cluster.wipe(node);
-    } else {
+    else if (/add it first/.test(error.message)) this.#unknown(node);
+    else {
       // The program of another version is not accepted: back to the one that ran.
       const wanted = /this server is [\d.]+, the cluster ([\d.]+)\)/.exec(error.message)?.[1];
       if (wanted !== undefined) node.wantedVersion = wanted;
       this.startLater(node, 1_000);
     }
+  }
+
+  /** Nobody who was asked knows this member: they lag, or it was removed before it ever ran. */
+  #unknown(node: SimNode): void {
+    const nowMs = this.#cluster.clock.now();
+    const sinceMs = this.#unknownSinceMs.get(node) ?? nowMs;
+    this.#unknownSinceMs.set(node, sinceMs);
+    const isGone = nowMs - sinceMs > settledMs && !this.#isMember(node.peerUrl);
+    if (isGone) this.#cluster.wipe(node);
+    else this.startLater(node, 1_000);
   }
 
   addMember(asLearner: boolean): void {

@@ -1,5 +1,5 @@
 /**
- * Promises between members (I2, I10): a vote or an acknowledgement that leaves a member is on its
+ * Promises between members (I2, I10): a vote for another or an acknowledgement that leaves a member is on its
  * disk, in the least that a power failure can leave, and stays there over crashes.
  */
 import type { Message } from "../../../raft/types.js";
@@ -11,8 +11,6 @@ const appendPerMille = 15;
 
 export class PromiseChecks implements Check {
   readonly #world: CheckWorld;
-  /** The last term that each node led. */
-  readonly #led = new Map<SimNode, number>();
 
   constructor(world: CheckWorld) {
     this.#world = world;
@@ -33,17 +31,6 @@ export class PromiseChecks implements Check {
       terms.set(term, Math.max(terms.get(term) ?? 0, message.index));
       if (this.#world.sample(appendPerMille)) this.#holds(from, "before it promised");
     }
-  }
-
-  /** Who leads has voted for itself; a candidate's vote counts only once it is durable. */
-  stepped(node: SimNode): void {
-    const { raft } = node.member?.engine ?? {};
-    if (raft === undefined || node.memberId === undefined || !raft.isLeader()) return;
-    const term = raft.term();
-    if (this.#led.get(node) === term) return;
-    this.#led.set(node, term);
-    this.#voted(node, term, node.memberId);
-    this.#voteIsDurable(node, term, node.memberId);
   }
 
   /** What the last life promised is on the disk that the next one finds. */
