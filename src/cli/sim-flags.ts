@@ -1,9 +1,13 @@
 /** The flags of `lockstep sim`. */
 import { parseArgs } from "node:util";
 
-export interface SimFlags {
+/** Both ends belong to it. */
+export interface SeedRange {
   readonly from: number;
   readonly to: number;
+}
+
+export interface SimFlags extends SeedRange {
   readonly shard: { readonly at: number; readonly of: number };
   readonly minutes: number | undefined;
   readonly members: number | undefined;
@@ -90,12 +94,13 @@ export function parseSimFlags(words: readonly string[], jobsDefault: number): Si
   };
 }
 
-function one(text: string): { readonly from: number; readonly to: number } {
+function one(text: string): SeedRange {
   const seed = whole("--seed", text, 0, Number.MAX_SAFE_INTEGER);
   return { from: seed, to: seed };
 }
 
-function seedsOf(text: string): { readonly from: number; readonly to: number } {
+/** @throws Error with a text for people */
+export function seedsOf(text: string): SeedRange {
   const match = /^(\d+)\.\.(\d+)$/.exec(text);
   const from = Number(match?.[1]);
   const to = Number(match?.[2]);
@@ -115,7 +120,8 @@ function shardOf(text: string): { readonly at: number; readonly of: number } {
   return { at, of };
 }
 
-function whole(flag: string, text: string, min: number, max: number): number {
+/** @throws Error with a text for people */
+export function whole(flag: string, text: string, min: number, max: number): number {
   const value = Number(text);
   if (!/^\d+$/.test(text) || value < min || value > max) {
     throw new Error(`${flag} ${text}: give a whole number from ${min} to ${max}`);

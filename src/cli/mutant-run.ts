@@ -1,0 +1,177 @@
+/**
+ * Looks for the seed that catches a mutant. A failing seed counts only if the changed code ran and
+ * the unchanged code passes the same seed: otherwise it says nothing about the mutant.
+ */
+import { knownSeeds } from "../verify/mutants/known-seeds.js";
+import type { Mutant } from "../verify/mutants/types.js";
+import type { SeedRange } from "./sim-flags.js";
+import type { SeedLine } from "./sim-run.js";
+
+export type MutantVerdict =
+  | "caught"
+  /** By an invariant that the catalogue does not name for it. */
+  | "caught by another"
+  | "missed"
+  /** No seed came to the place of the bug. */
+  | "not covered"
+  /** A control that no check flagged, as it must be. */
+  | "clean"
+  /** A control that was flagged: a check is wrong. */
+  | "flagged"
+  | "does not apply"
+  /** The build does not run to its end; the text says why. */
+  | "broken";
+
+export interface MutantResult {
+  readonly id: string;
+  readonly title: string;
+  readonly isControl: boolean;
+  readonly verdict: MutantVerdict;
+  /** What caught it. */
+  readonly invariant: string;
+  readonly seed: number | undefined;
+  /** Seeds and milliseconds of simulation until caught, or in all. */
+  readonly seeds: number;
+  readonly ms: number;
+  /** Times that the changed code ran. */
+  readonly ran: number;
+  /** Seeds that fail without the bug too, and were left out. */
+  readonly skipped: number;
+  /** Faults and requests of the shrunk plan, if asked for. */
+  readonly size: number | undefined;
+  readonly text: string;
+}
+
+/** What `lockstep sim --json` printed; `error` if it ended in another way than its codes say. */
+export interface SimOutput {
+  readonly lines: readonly SeedLine[];
+  readonly error: string | undefined;
+}
+
+export interface MutantRunParts {
+  /** Runs `lockstep sim` of a build, or of the unchanged code. */
+  run(main: string, words: readonly string[]): Promise<SimOutput>;
+  /** The unchanged code. */
+  readonly ownMain: string;
+  readonly range: SeedRange;
+  /** Leave out the seeds that are known to catch. */
+  readonly isFresh: boolean;
+  /** Failing plans are shrunk, to tell their size. */
+  readonly shrink: boolean;
+}
+
+/** Whether this is how the mutant must end: found, or for a control not flagged. */
+export function isGood({ verdict }: MutantResult): boolean {
+  return verdict === "caught" || verdict === "caught by another" || verdict === "clean";
+}
+
+/** A mutant that was not built. */
+export function notApplied(mutant: Mutant, text: string): MutantResult {
+  const { id, title } = mutant;
+  return {
+    ...{ id, title, isControl: mutant.isControl === true, verdict: "does not apply" },
+    ...{ invariant: "", seed: undefined, seeds: 0, ms: 0, ran: 0, skipped: 0, size: undefined },
+    text,
+  };
+}
+
+/** Whether the catalogue names this invariant: "C5" also means its rules, such as "C5-ordered". */
+function isExpected({ caughtBy }: Mutant, invariant: string): boolean {
+  return caughtBy.some((name) => invariant === name || invariant.startsWith(`${name}-`));
+}
+
+export class MutantRun {
+  readonly #parts: MutantRunParts;
+  readonly #unchanged: Map<string, Promise<boolean>>;
+  readonly #mutant: Mutant;
+  readonly #main: string;
+  #seeds = 0;
+  #ms = 0;
+  #ran = 0;
+  #skipped = 0;
+
+  /** @param unchanged what is known of the unchanged code; shared by all runs */
+  constructor(
+    mutant: Mutant,
+    main: string,
+    context: MutantRunParts & { readonly unchanged: Map<string, Promise<boolean>> },
+  ) {
+    this.#mutant = mutant;
+    this.#main = main;
+    this.#parts = context;
+    this.#unchanged = context.unchanged;
+  }
+
+  async find(): Promise<MutantResult> {
+    const { isFresh, range } = this.#parts;
+    const known = isFresh ? undefined : knownSeeds[this.#mutant.id];
+    const isControl = this.#mutant.isControl === true;
+    if (known !== undefined && !isControl) {
+      const result = await this.#search({ from: known, to: known });
+      if (result !== undefined) return result;
+    }
+    const result = await this.#search(range);
+    if (result !== undefined) return result;
+    if (this.#ran === 0) return this.#result("not covered");
+    return this.#result(isControl ? "clean" : "missed");
+  }
+
+  async #search({ from, to }: SeedRange): Promise<MutantResult | undefined> {
+    for (let next = from; next <= to; ) {
+      const { lines, error } = await this.#parts.run(this.#main, this.#wordsOf({ from: next, to }));
+      this.#count(lines);
+      if (error !== undefined) return this.#result("broken", undefined, error);
+      const failure = lines.at(-1);
+      if (failure === undefined || failure.verdict === "ok") return undefined;
+      if (failure.mutantRan > 0 && (await this.#passesUnchanged(failure.seed))) {
+        return this.#result(this.#verdictOn(failure), failure);
+      }
+      this.#skipped++;
+      next = failure.seed + 1;
+    }
+    return undefined;
+  }
+
+  #verdictOn({ invariant }: SeedLine): MutantVerdict {
+    if (this.#mutant.isControl === true) return "flagged";
+    return isExpected(this.#mutant, invariant) ? "caught" : "caught by another";
+  }
+
+  #count(lines: readonly SeedLine[]): void {
+    this.#seeds += lines.length;
+    for (const { ms } of lines) this.#ms += ms;
+    // The count goes on within a process.
+    this.#ran += lines.at(-1)?.mutantRan ?? 0;
+  }
+
+  #passesUnchanged(seed: number): Promise<boolean> {
+    const words = this.#wordsOf({ from: seed, to: seed });
+    const key = words.join(" ");
+    const running =
+      this.#unchanged.get(key) ??
+      this.#parts
+        .run(this.#parts.ownMain, words)
+        .then(({ lines, error }) => error === undefined && lines.at(-1)?.verdict === "ok");
+    this.#unchanged.set(key, running);
+    return running;
+  }
+
+  #wordsOf({ from, to }: SeedRange): readonly string[] {
+    const flags = [...(this.#parts.shrink ? ["--size"] : []), ...(this.#mutant.flags ?? [])];
+    return ["--seeds", `${from}..${to}`, "--jobs", "1", "--stop-at-first", "--json", ...flags];
+  }
+
+  #result(verdict: MutantVerdict, failure?: SeedLine, text = failure?.text ?? ""): MutantResult {
+    return {
+      ...notApplied(this.#mutant, text),
+      verdict,
+      invariant: failure?.invariant ?? "",
+      seed: failure?.seed,
+      seeds: this.#seeds,
+      ms: this.#ms,
+      ran: this.#ran,
+      skipped: this.#skipped,
+      size: failure?.size,
+    };
+  }
+}

@@ -1,0 +1,65 @@
+/** The results of mutants for people: a row each, and how many were caught. */
+import { isGood, type MutantResult, type MutantVerdict } from "./mutant-run.js";
+
+export interface MutantScore {
+  /** Without the controls. */
+  readonly mutants: number;
+  readonly caught: number;
+  /** Of those caught. */
+  readonly byAnother: number;
+  readonly controls: number;
+  readonly clean: number;
+  /** Caught, of all mutants, in percent, rounded down: 100 means all. */
+  readonly percent: number;
+}
+
+export function scoreOf(results: readonly MutantResult[]): MutantScore {
+  const count = (verdict: MutantVerdict): number =>
+    results.filter((result) => result.verdict === verdict).length;
+  const controls = results.filter(({ isControl }) => isControl).length;
+  const mutants = results.length - controls;
+  const byAnother = count("caught by another");
+  const caught = count("caught") + byAnother;
+  const percent = mutants === 0 ? 100 : Math.floor((1000 * caught) / mutants) / 10;
+  return { mutants, caught, byAnother, controls, clean: count("clean"), percent };
+}
+
+export const tableHead = rowOf(["id", "verdict", "caught by", "seeds", "time", "plan", "title"]);
+
+export function tableRow(result: MutantResult): string {
+  const { id, verdict, invariant, seed, seeds, ms, size, title, skipped } = result;
+  const note = skipped === 0 ? "" : ` (${skipped} seeds left out: they fail without it too)`;
+  return rowOf([
+    id,
+    verdict,
+    invariant === "" ? "" : `${invariant}, seed ${seed}`,
+    `${seeds}`,
+    `${ms} ms`,
+    size === undefined ? "" : `${size}`,
+    `${title}${note}`,
+  ]);
+}
+
+/** The last lines of a table: the score, and what is not as it must be. */
+export function totals(results: readonly MutantResult[], ms: number): string {
+  const { mutants, caught, byAnother, controls, clean, percent } = scoreOf(results);
+  const bad = results.filter((result) => !isGood(result));
+  return [
+    "",
+    `Mutation score ${percent} %: ${caught} of ${mutants} caught, ${byAnother} of them by another invariant than the catalogue names.`,
+    `Controls: ${clean} of ${controls} clean. ${(ms / 1000).toFixed(1)} s.`,
+    ...bad.map(({ id, verdict, text }) => `${id}: ${verdict}${text === "" ? "" : `: ${text}`}`),
+    "",
+  ].join("\n");
+}
+
+const widths = [4, 17, 30, 5, 10, 4];
+
+function rowOf(cells: readonly string[]): string {
+  const isNumber = (at: number): boolean => at >= 3 && at <= 5;
+  const padded = cells.map((cell, at) => {
+    const width = widths[at] ?? 0;
+    return isNumber(at) ? cell.padStart(width) : cell.padEnd(width);
+  });
+  return `${padded.join("  ").trimEnd()}\n`;
+}
