@@ -2,7 +2,7 @@
  * Makes calls of the events of a history: each process has at most one open call. The position of
  * an event is its line, so the order of lines is the order of time.
  */
-import { HistoryFormatError } from "./history-format-error.js";
+import { HistoryFormatError } from "../history/history-format-error.js";
 import type { Call } from "./model.js";
 
 interface Open<Input> {

@@ -3,7 +3,7 @@
  * colon right after a text key is skipped, `null` is nil. Keywords become texts without their colon,
  * vectors, lists and sets become arrays, tags are dropped. Every map knows its line.
  */
-import { HistoryFormatError } from "./history-format-error.js";
+import { HistoryFormatError } from "../history/history-format-error.js";
 
 export type EdnValue = null | boolean | number | string | EdnMap | readonly EdnValue[];
 

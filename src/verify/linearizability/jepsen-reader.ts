@@ -10,9 +10,10 @@
  * a log, `:fail :cas [a b]` is what the store answered: it saw another value than a.
  * Processes without a number (the nemesis) are skipped.
  */
+
+import { HistoryFormatError } from "../history/history-format-error.js";
 import { CallPairing } from "./call-pairing.js";
 import { type EdnMap, EdnReader, type EdnValue, isEdnMap } from "./edn-reader.js";
-import { HistoryFormatError } from "./history-format-error.js";
 import type { Call } from "./model.js";
 import type { RegisterInput, RegisterOutput, RegisterValue } from "./register-model.js";
 

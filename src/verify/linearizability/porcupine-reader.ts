@@ -3,9 +3,10 @@
  * `{:process 0, :type :invoke, :f :append, :key "1", :value "x"}`, ended by one of type :ok with the
  * same process. Calls that never return may have happened.
  */
+
+import { HistoryFormatError } from "../history/history-format-error.js";
 import { CallPairing } from "./call-pairing.js";
 import { type EdnMap, EdnReader, type EdnValue, isEdnMap } from "./edn-reader.js";
-import { HistoryFormatError } from "./history-format-error.js";
 import type { KvInput, KvOutput } from "./kv-model.js";
 import type { Call } from "./model.js";
 
