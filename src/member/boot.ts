@@ -8,7 +8,7 @@
  */
 import { DamageError, StartError } from "../base/errors.js";
 import type { Backend } from "../platform/backend.js";
-import type { Network } from "../platform/network.js";
+import type { ClusterInfo, Network } from "../platform/network.js";
 import type { Platform } from "../platform/platform.js";
 import type { HardState, SnapshotMeta } from "../raft/types.js";
 import { clusterId as computeClusterId, memberId } from "../state/cluster/ids.js";
@@ -89,31 +89,54 @@ function firstStart(
     );
     return;
   }
-  network.fetchCluster(
-    others.flatMap((member) => member.peerUrls),
-    (info) => {
-      if (info instanceof Error) {
-        done(
-          new StartError(
-            `cannot learn the cluster's members from its peers (${info.message}); check --initial-cluster and that the members run`,
-          ),
-        );
+  askForSelf({ network, config }, others, (found) => {
+    if (found instanceof Error) done(found);
+    else {
+      attempt(() => {
+        refuseVersion(config, found.info.clusterVersion);
+        join(platform, config, { clusterId: found.info.clusterId, memberId: found.id }, done);
+      });
+    }
+  });
+}
+
+/**
+ * Who we are, from a member that knows of our addition. Some may lag, and if the others need us for
+ * their quorum those will never learn of it: each is asked until one knows.
+ */
+function askForSelf(
+  world: { readonly network: Network; readonly config: MemberConfig },
+  others: MemberConfig["initialCluster"],
+  done: (found: { readonly info: ClusterInfo; readonly id: bigint } | StartError) => void,
+): void {
+  const { network, config } = world;
+  const urls = config.advertisePeerUrls;
+  let problem = "no other member is named";
+  const ask = (place: number): void => {
+    const other = others[place];
+    if (other === undefined) {
+      done(new StartError(problem));
+      return;
+    }
+    network.fetchCluster(other.peerUrls, (info) => {
+      const self =
+        info instanceof Error
+          ? undefined
+          : info.members.find((member) => member.peerUrls.some((url) => urls.includes(url)));
+      if (!(info instanceof Error) && self !== undefined) {
+        done({ info, id: self.id });
         return;
       }
-      attempt(() => {
-        refuseVersion(config, info.clusterVersion);
-        const self = info.members.find((member) =>
-          member.peerUrls.some((url) => config.advertisePeerUrls.includes(url)),
-        );
-        if (self === undefined) {
-          throw new StartError(
-            `no member of the cluster has the peer URLs ${config.advertisePeerUrls.join(",")}: add it first (member add ${config.name} --peer-urls=...)`,
-          );
-        }
-        join(platform, config, { clusterId: info.clusterId, memberId: self.id }, done);
-      });
-    },
-  );
+      // An answer that does not name us says more than none.
+      if (!(info instanceof Error)) {
+        problem = `no member of the cluster has the peer URLs ${urls.join(",")}: add it first (member add ${config.name} --peer-urls=...)`;
+      } else if (place === 0) {
+        problem = `cannot learn the cluster's members from its peers (${info.message}); check --initial-cluster and that the members run`;
+      }
+      ask(place + 1);
+    });
+  };
+  ask(0);
 }
 
 /**
