@@ -1,0 +1,71 @@
+/**
+ * What the history view is given: everything is laid out in lanes and rows and put into words
+ * already, so that the script in the page only draws, searches and zooms. Times in microseconds,
+ * lengths in CSS pixels.
+ */
+
+export interface PageLane {
+  readonly name: string;
+  /** Of the lane's first row, from the top of all lanes. */
+  readonly topPx: number;
+  readonly heightPx: number;
+}
+
+export interface PageRow {
+  readonly lane: number;
+  readonly topPx: number;
+}
+
+export type ItemOutcome = "ok" | "refused" | "unknown";
+
+/** An operation, a watch, or an answer of a watch. */
+export interface PageItem {
+  readonly row: number;
+  readonly fromUs: number;
+  /** Of an open end: where the client stopped waiting. */
+  readonly toUs: number;
+  readonly kind: string;
+  readonly outcome: ItemOutcome;
+  /** It may take effect at any time after `fromUs`. */
+  readonly isOpen: boolean;
+  /** A moment on top of an interval. */
+  readonly isMoment: boolean;
+  /** Fits into an interval. */
+  readonly label: string;
+  /** Everything, as "name: value" lines. */
+  readonly details: string;
+}
+
+export interface PageMark {
+  readonly atUs: number;
+  readonly kind: "fault" | "heal" | "leader" | "violation" | "note";
+  readonly label: string;
+  readonly details: string;
+}
+
+export interface PageViolation {
+  readonly text: string;
+  readonly atUs: number;
+  /** Its place in `items`. */
+  readonly item: number | undefined;
+}
+
+export interface PageData {
+  readonly fromUs: number;
+  readonly toUs: number;
+  /** Without what belongs to watches. */
+  readonly operations: number;
+  readonly lanes: readonly PageLane[];
+  readonly rows: readonly PageRow[];
+  /** Items of one row that are not moments do not overlap; in the order of `fromUs`. */
+  readonly items: readonly PageItem[];
+  /** In the order of `atUs`. */
+  readonly marks: readonly PageMark[];
+  readonly violation: PageViolation | undefined;
+  readonly rowPx: number;
+  /** Names of lanes, left of the time line. */
+  readonly gutterPx: number;
+  /** Axis and marks, above the lanes. */
+  readonly headPx: number;
+  readonly heightPx: number;
+}
