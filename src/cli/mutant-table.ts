@@ -24,6 +24,8 @@ export function scoreOf(results: readonly MutantResult[]): MutantScore {
   return { mutants, caught, byAnother, controls, clean: count("clean"), percent };
 }
 
+const widths = [4, 17, 30, 5, 10, 4];
+
 export const tableHead = rowOf(["id", "verdict", "caught by", "seeds", "time", "plan", "title"]);
 
 export function tableRow(result: MutantResult): string {
@@ -52,8 +54,6 @@ export function totals(results: readonly MutantResult[], ms: number): string {
     "",
   ].join("\n");
 }
-
-const widths = [4, 17, 30, 5, 10, 4];
 
 function rowOf(cells: readonly string[]): string {
   const isNumber = (at: number): boolean => at >= 3 && at <= 5;
