@@ -1,17 +1,25 @@
 /**
- * Makes calls of the events of a history: each process has at most one open call. The position of
- * an event is its line, so the order of lines is the order of time.
+ * Makes calls of the events of a history: each process has at most one open call. The order of
+ * events is the order of time: an event's number, from 1, is its time.
  */
 import { HistoryFormatError } from "../history/history-format-error.js";
 import type { Call } from "./model.js";
 
-interface Open<Input> {
-  readonly input: Input;
+/** A call that knows where it stands in the text. */
+export interface ReadCall<Input, Output> extends Call<Input, Output> {
+  /** Of the event that begins it, from 1. */
   readonly line: number;
 }
 
+interface Open<Input> {
+  readonly input: Input;
+  readonly line: number;
+  readonly callAt: number;
+}
+
 export class CallPairing<Input, Output> {
-  readonly #calls: Call<Input, Output>[] = [];
+  readonly #calls: ReadCall<Input, Output>[] = [];
+  #events = 0;
   readonly #open = new Map<number, Open<Input>>();
   readonly #isRead: (input: Input) => boolean;
 
@@ -28,7 +36,7 @@ export class CallPairing<Input, Output> {
         `process ${process} calls while its call of line ${open.line} is open`,
       );
     }
-    this.#open.set(process, { input, line });
+    this.#open.set(process, { input, line, callAt: ++this.#events });
   }
 
   /** What the process is waiting for. @throws HistoryFormatError if for nothing */
@@ -41,10 +49,7 @@ export class CallPairing<Input, Output> {
   }
 
   returned(process: number, output: Output, line: number): void {
-    const input = this.inputOf(process, line);
-    const callAt = (this.#open.get(process) as Open<Input>).line;
-    this.#open.delete(process);
-    this.#calls.push({ client: process, input, output, callAt, returnAt: line });
+    this.#close(process, line, { output, returnAt: ++this.#events });
   }
 
   /** It did not happen. */
@@ -55,17 +60,23 @@ export class CallPairing<Input, Output> {
 
   /** Nobody knows whether it happened or will. */
   lost(process: number, line: number): void {
-    const input = this.inputOf(process, line);
-    const callAt = (this.#open.get(process) as Open<Input>).line;
-    this.#open.delete(process);
-    if (this.#isRead(input)) return;
-    const returnAt = Number.POSITIVE_INFINITY;
-    this.#calls.push({ client: process, input, output: undefined, callAt, returnAt });
+    if (this.#isRead(this.inputOf(process, line))) this.#open.delete(process);
+    else this.#close(process, line, { output: undefined, returnAt: Number.POSITIVE_INFINITY });
   }
 
   /** All calls, in the order of their call; open ones end without an outcome. */
-  end(lastLine: number): readonly Call<Input, Output>[] {
+  end(lastLine: number): readonly ReadCall<Input, Output>[] {
     for (const process of [...this.#open.keys()]) this.lost(process, lastLine);
     return this.#calls.sort((a, b) => a.callAt - b.callAt);
+  }
+
+  #close(
+    process: number,
+    line: number,
+    end: Pick<Call<Input, Output>, "output" | "returnAt">,
+  ): void {
+    this.inputOf(process, line);
+    this.#calls.push({ client: process, ...(this.#open.get(process) as Open<Input>), ...end });
+    this.#open.delete(process);
   }
 }

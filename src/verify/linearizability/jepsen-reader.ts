@@ -12,9 +12,8 @@
  */
 
 import { HistoryFormatError } from "../history/history-format-error.js";
-import { CallPairing } from "./call-pairing.js";
+import { CallPairing, type ReadCall } from "./call-pairing.js";
 import { type EdnMap, EdnReader, type EdnValue, isEdnMap } from "./edn-reader.js";
-import type { Call } from "./model.js";
 import type { RegisterInput, RegisterOutput, RegisterValue } from "./register-model.js";
 
 interface JepsenEvent {
@@ -35,7 +34,7 @@ const kinds: Readonly<Record<string, RegisterInput["kind"]>> = {
 };
 
 /** @throws HistoryFormatError */
-export function readJepsenLog(text: string): readonly Call<RegisterInput, RegisterOutput>[] {
+export function readJepsenLog(text: string): readonly ReadCall<RegisterInput, RegisterOutput>[] {
   const events: JepsenEvent[] = [];
   for (const [at, row] of text.split("\n").entries()) {
     if (row.trim() === "") continue;
@@ -63,7 +62,9 @@ export function readJepsenLog(text: string): readonly Call<RegisterInput, Regist
 }
 
 /** EDN or JSON. @throws HistoryFormatError */
-export function readJepsenHistory(text: string): readonly Call<RegisterInput, RegisterOutput>[] {
+export function readJepsenHistory(
+  text: string,
+): readonly ReadCall<RegisterInput, RegisterOutput>[] {
   const reader = new EdnReader(text);
   const events: JepsenEvent[] = [];
   for (let value = reader.next(); value !== undefined; value = reader.next()) {

@@ -5,13 +5,12 @@
  */
 
 import { HistoryFormatError } from "../history/history-format-error.js";
-import { CallPairing } from "./call-pairing.js";
+import { CallPairing, type ReadCall } from "./call-pairing.js";
 import { type EdnMap, EdnReader, type EdnValue, isEdnMap } from "./edn-reader.js";
 import type { KvInput, KvOutput } from "./kv-model.js";
-import type { Call } from "./model.js";
 
 /** @throws HistoryFormatError */
-export function readPorcupineKv(text: string): readonly Call<KvInput, KvOutput>[] {
+export function readPorcupineKv(text: string): readonly ReadCall<KvInput, KvOutput>[] {
   const reader = new EdnReader(text);
   const calls = new CallPairing<KvInput, KvOutput>((input) => input.kind === "get");
   for (let value = reader.next(); value !== undefined; value = reader.next()) {

@@ -28,6 +28,7 @@ describe("porcupine's key-value histories", () => {
         output: {},
         callAt: 1,
         returnAt: 5,
+        line: 1,
       },
       {
         client: 1,
@@ -35,6 +36,7 @@ describe("porcupine's key-value histories", () => {
         output: { value: "" },
         callAt: 2,
         returnAt: 3,
+        line: 2,
       },
       // Open at the end: the put may have happened, the get tells nothing.
       {
@@ -43,6 +45,7 @@ describe("porcupine's key-value histories", () => {
         output: undefined,
         callAt: 4,
         returnAt: never,
+        line: 4,
       },
     ]);
   });
@@ -105,12 +108,18 @@ describe("Jepsen's logs", () => {
       ].join("\n"),
     );
     expect(
-      calls.map(({ input, output, callAt, returnAt }) => [input, output, callAt, returnAt]),
+      calls.map(({ input, output, line, callAt, returnAt }) => [
+        input,
+        output,
+        line,
+        callAt,
+        returnAt,
+      ]),
     ).toEqual([
-      [{ kind: "write", value: 3 }, undefined, 1, never],
-      [{ kind: "cas", from: 2, to: 4 }, { kind: "cas", succeeded: false }, 3, 5],
-      [{ kind: "read" }, { kind: "read", value: 3 }, 6, 7],
-      [{ kind: "cas", from: 3, to: 1 }, { kind: "cas", succeeded: true }, 8, 9],
+      [{ kind: "write", value: 3 }, undefined, 1, 1, never],
+      [{ kind: "cas", from: 2, to: 4 }, { kind: "cas", succeeded: false }, 3, 2, 3],
+      [{ kind: "read" }, { kind: "read", value: 3 }, 6, 4, 5],
+      [{ kind: "cas", from: 3, to: 1 }, { kind: "cas", succeeded: true }, 8, 6, 7],
     ]);
     expect(checkCalls(calls, registerModel).verdict).toBe("linearizable");
   });
@@ -169,9 +178,12 @@ describe("Jepsen's histories as EDN and JSON", () => {
     ["a vector of maps", `[${edn}\n]`],
     ["JSON lines", events.map((event) => JSON.stringify(event)).join("\n")],
     ["a JSON array", JSON.stringify(events, undefined, 2)],
+    ["a JSON array on one line", JSON.stringify(events)],
   ])("%s: what failed did not happen", (_, text) => {
     const calls = readJepsenHistory(text);
     expect(calls.map(({ input, output }) => [input, output])).toEqual(expected);
+    // The read is after the write, also where both stand on one line.
+    expect(calls[1]?.callAt).toBeGreaterThan(calls[0]?.returnAt as number);
   });
 
   test("values that are pairs name a register each", () => {
