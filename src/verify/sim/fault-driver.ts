@@ -154,8 +154,10 @@ export class FaultDriver {
     const name = readSlot(node.disk);
     const bucket = Bucket.key;
     let isDone = false;
-    if (fault.kind === "rotLog") isDone = rotLog(node, fault);
-    else if (name === undefined || !backends.list().includes(name)) return;
+    if (fault.kind === "rotLog") {
+      isDone = rotLog(node, fault);
+      node.isLogDamaged ||= isDone;
+    } else if (name === undefined || !backends.list().includes(name)) return;
     else if (fault.kind === "rotRow") {
       const { row, bit } = fault;
       isDone = backends.faults.flipBit(name, { bucket, row, bit }) !== undefined;

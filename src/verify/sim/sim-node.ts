@@ -38,6 +38,8 @@ export class SimNode {
   readonly excuses = new Set<string>();
   /** Faults have broken what this disk promised; the node needs to be replaced before it counts. */
   isDamaged = false;
+  /** A bit of its log has flipped that was durable. */
+  isLogDamaged = false;
 
   constructor(name: string, place: number, setting: { config: MemberConfig; skew: ClockSkew }) {
     this.name = name;

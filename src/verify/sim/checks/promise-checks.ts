@@ -38,6 +38,20 @@ export class PromiseChecks implements Check {
     if (node.memberId !== undefined && !node.isDamaged) this.#holds(node, "after its crash");
   }
 
+  /** A damaged log must be noticed: who starts all the same holds what it promised. */
+  started(node: SimNode): void {
+    const { member } = node;
+    if (member === undefined || !node.isDamaged || !node.isLogDamaged) return;
+    const { log, raft } = member.engine;
+    for (const [term, index] of this.#world.ghost.acknowledged.get(member.id) ?? []) {
+      const isGone = term === raft.term() ? index > log.lastIndex() : term > raft.term();
+      if (isGone) {
+        const text = `${node.name} starts on a damaged log without acknowledged entry ${index}`;
+        this.#world.report("I10", text, node);
+      }
+    }
+  }
+
   #voted(from: SimNode, term: number, candidate: bigint): void {
     const key = `${from.memberId}/${term}`;
     const { votes } = this.#world.ghost;
