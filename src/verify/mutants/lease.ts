@@ -90,33 +90,4 @@ export const leaseMutants: readonly Mutant[] = [
       },
     ],
   },
-  {
-    id: "L1",
-    title: "a leader that was paused passes its expiry on to its successor",
-    origin: "etcd #15247",
-    conditions: "a leader is paused until a lease runs out that its successor renewed",
-    caughtBy: ["C6"],
-    patches: [
-      {
-        file: "member/driver.js",
-        find: "            entries = entries.filter((entry) => !entry.isLeaders);",
-        replace: "            entries = entries.filter((entry) => !entry.isLeaders || RAN());",
-      },
-    ],
-  },
-  {
-    id: "L2",
-    title: "a leader renews leases without asking whether it still leads",
-    origin: "etcd #15247 and #13932",
-    conditions: "a leader is paused or new, and a renewal comes first",
-    caughtBy: ["C6"],
-    patches: [
-      {
-        file: "member/lease-driver.js",
-        find: "        this.#parts.readBarrier((error) => {",
-        replace:
-          "        const skipped = { readBarrier: (done) => RAN() && done(undefined) };\n        skipped.readBarrier((error) => {",
-      },
-    ],
-  },
 ];
