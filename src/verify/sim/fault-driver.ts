@@ -39,6 +39,7 @@ export class FaultDriver {
     for (const node of this.#cluster.nodes) {
       delete node.disk.faults.spaceBytes;
       node.disk.faults.failNextSync = false;
+      node.backends.faults.calm();
     }
   }
 

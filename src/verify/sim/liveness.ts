@@ -100,6 +100,7 @@ function answers({ cluster, clients }: HealingParts): boolean {
   let isWritten = false;
   let isRead = false;
   for (let attempt = 0; attempt < 5 && !isRead; attempt++) {
+    until(cluster, () => cluster.nodes.some((candidate) => candidate.isServing()), 10_000);
     const node = cluster.nodes.find((candidate) => candidate.isServing());
     if (node === undefined) return false;
     let isOver = false;

@@ -19,6 +19,11 @@ export class MemoryFaults {
     this.#file(name).nextFailure = error;
   }
 
+  /** Commits that have not begun will not fail any more. */
+  calm(): void {
+    for (const file of this.#files.values()) file.nextFailure = undefined;
+  }
+
   /**
    * Flips one bit of a stored value, in every slot that shares the row; open backends see it at
    * once, as through a memory map. Returns the row's key, or undefined if there is no such bit.
