@@ -1,14 +1,22 @@
 /** All mutants, in the order of their ids: M01-M62, and those of our own beyond them. */
 import { consistentIndexMutants } from "./consistent-index.js";
 import { leaseMutants } from "./lease.js";
+import { membershipMutants } from "./membership.js";
 import { mvccMutants } from "./mvcc.js";
+import { readMutants } from "./reads.js";
+import { replicationMutants } from "./replication.js";
 import { storageMutants } from "./storage.js";
 import type { Mutant } from "./types.js";
 import { versionMutants } from "./versions.js";
+import { walMutants } from "./wal.js";
 import { watchMutants } from "./watch.js";
 
 export const mutants: readonly Mutant[] = sortById([
   ...consistentIndexMutants,
+  ...replicationMutants,
+  ...membershipMutants,
+  ...walMutants,
+  ...readMutants,
   ...mvccMutants,
   ...leaseMutants,
   ...watchMutants,

@@ -1,0 +1,55 @@
+/**
+ * Mutants of configuration changes (M16-M20): one at a time, counted by voters alone, and known to
+ * whoever stands for election. Joint configurations are not entered by this store's requests, so
+ * their bug (M18) has no place to be.
+ */
+import type { Mutant } from "./types.js";
+
+export const membershipMutants: readonly Mutant[] = [
+  {
+    id: "M16",
+    title: "a new leader takes a change while an older one may be in its log",
+    origin: "the single-server bug: Ongaro on raft-dev, 2015",
+    conditions: "a leader loses its place with a change in its log, and its successor gets another",
+    caughtBy: ["M3", "M2", "I1", "I7"],
+    patches: [
+      {
+        file: "raft/leader.js",
+        find: "    state.pendingConfIndex = state.log.lastIndex();",
+        replace: "    state.pendingConfIndex = RAN() ? 0 : state.log.lastIndex();",
+      },
+    ],
+  },
+  {
+    id: "M17",
+    title: "a change is taken while another is pending",
+    origin: "class: two pending changes",
+    conditions: "two changes are asked for at once",
+    caughtBy: ["M3", "M2", "M5", "crash"],
+    patches: [
+      {
+        file: "raft/proposal.js",
+        find: "    if (state.pendingConfIndex > state.log.applied)",
+        replace: "    if (state.pendingConfIndex > state.log.applied && !RAN())",
+      },
+    ],
+  },
+  {
+    id: "M19",
+    title: "a learner's disk counts for a commit",
+    origin: "class: quorum over all members",
+    conditions: "a learner is ahead of the voters",
+    caughtBy: ["M4", "I9", "I8", "C1", "C2"],
+    patches: [
+      {
+        file: "raft/tracker/progress-tracker.js",
+        find: "    committed() {",
+        replace: `    committed() {
+        if (this.#peers.length > this.#incoming.length && this.#outgoing.length === 0 && RAN()) {
+            const all = this.#peers.map((peer) => peer.match).sort((a, b) => b - a);
+            return all[Math.floor(this.#incoming.length / 2)];
+        }`,
+      },
+    ],
+  },
+];

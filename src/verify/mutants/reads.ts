@@ -1,0 +1,118 @@
+/**
+ * Mutants of linearizable reads (M32-M36, R1): who may say how far a read must see, and when it is
+ * answered.
+ */
+import type { Mutant } from "./types.js";
+
+export const readMutants: readonly Mutant[] = [
+  {
+    id: "M32",
+    title: "a leader answers reads without asking whether it still leads",
+    origin: "etcd #741; Raft 8",
+    conditions: "a leader is cut off or paused while its successor writes",
+    caughtBy: ["C3", "C1"],
+    patches: [
+      {
+        file: "raft/read-index.js",
+        find: "    if (state.variants.leaseReads === true || state.tracker.isSingleVoter()) {",
+        replace: "    if (RAN()) {",
+      },
+    ],
+  },
+  {
+    id: "M33",
+    title: "a new leader answers reads before it knows what is committed",
+    origin: "etcd #7331, tikv #9239",
+    conditions: "a read right after an election, and the leader's commit index lags",
+    caughtBy: ["C3", "C1"],
+    patches: [
+      {
+        file: "raft/read-index.js",
+        find: "    if (!hasCommittedInTerm(state))",
+        replace: "    if (!hasCommittedInTerm(state) && !RAN())",
+      },
+    ],
+  },
+  {
+    id: "M34",
+    title: "any answer to a heartbeat confirms the newest read",
+    origin: "etcd raft #397, etcd #20418",
+    conditions: "answers to old heartbeats come late, to a leader that was replaced meanwhile",
+    caughtBy: ["C3", "C1"],
+    patches: [
+      {
+        file: "raft/acknowledgement.js",
+        find: "    if (message.context !== 0)\n        stepReadAcknowledged(state, peer.id, message.context);",
+        replace:
+          "    const newest = state.reads.newest();\n    if (newest !== 0) {\n        if (message.context !== newest)\n            RAN();\n        stepReadAcknowledged(state, peer.id, newest);\n    }",
+      },
+    ],
+  },
+  {
+    id: "M35",
+    title: "a read is answered before what it must see is applied",
+    origin: "Raft thesis 6.4, its last step",
+    conditions: "a follower learns of the read point before it learns of the commit",
+    caughtBy: ["C3", "C1"],
+    patches: [
+      {
+        file: "member/read-barrier.js",
+        find: "        this.#confirmed.push({ index, readers: round.readers });",
+        replace:
+          "        this.#confirmed.push({ index: RAN() ? 0 : index, readers: round.readers });",
+      },
+    ],
+  },
+  {
+    id: "M36",
+    title: "a leader answers reads from a lease that it counts in its own ticks",
+    origin: "etcd raft: lease-based reads; raft #99",
+    conditions: "a leader is paused or slow, or hands over its leadership",
+    caughtBy: ["C3", "C1"],
+    patches: [
+      {
+        file: "raft/leader.js",
+        find: "    state.heartbeatElapsed++;",
+        replace: "    state.ticks = (state.ticks ?? 0) + 1;\n    state.heartbeatElapsed++;",
+      },
+      {
+        file: "raft/acknowledgement.js",
+        find: "    peer.recentActive = true;\n    peer.flowPaused = false;",
+        replace:
+          "    peer.recentActive = true;\n    peer.answeredTick = state.ticks;\n    peer.flowPaused = false;",
+      },
+      {
+        file: "raft/tracker/peer-progress.js",
+        find: "        this.match = 0;\n        this.next = lastIndex + 1;",
+        replace:
+          "        this.match = 0;\n        this.answeredTick = undefined;\n        this.next = lastIndex + 1;",
+      },
+      {
+        file: "raft/read-index.js",
+        find: "    if (state.variants.leaseReads === true || state.tracker.isSingleVoter()) {",
+        replace: `    const now = state.ticks ?? 0;
+    const answered = (id) => id === state.id ? now : state.tracker.peer(id)?.answeredTick ?? -1e9;
+    const isLeased = state.tracker.quorumOf(answered) > now - state.config.electionTicks;
+    if ((isLeased && RAN()) || state.tracker.isSingleVoter()) {`,
+      },
+    ],
+  },
+  {
+    id: "R1",
+    title: "a reader joins a round that began before it",
+    origin: "etcd #20418: an answer older than the question",
+    conditions: "a read comes while a round is on its way, and a write ends in between",
+    caughtBy: ["C3", "C1"],
+    patches: [
+      {
+        file: "member/read-barrier.js",
+        find: "        this.#arriving.push({ sinceMs: nowMs, done });",
+        replace: `        if (this.#round !== undefined && RAN()) {
+            this.#round.readers.push({ sinceMs: nowMs, done });
+            return;
+        }
+        this.#arriving.push({ sinceMs: nowMs, done });`,
+      },
+    ],
+  },
+];

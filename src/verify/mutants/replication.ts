@@ -1,0 +1,120 @@
+/**
+ * Mutants of replication and commitment (M11, M14, M15, M31, M39-M41): what a leader may count as
+ * committed, what a follower may cut or commit, and flow control that must not come to rest.
+ */
+import type { Mutant } from "./types.js";
+
+export const replicationMutants: readonly Mutant[] = [
+  {
+    id: "M11",
+    title: "entries of older terms are committed by counting",
+    origin: "Raft 5.4.2, figure 8",
+    conditions: "several changes of leaders that each replicate a part",
+    caughtBy: ["I8", "I7", "I6"],
+    patches: [
+      {
+        file: "raft/replication.js",
+        find: "    if (index <= state.log.committed || !state.log.matches(index, state.term))\n        return false;",
+        replace:
+          "    if (index <= state.log.committed)\n        return false;\n    if (!state.log.matches(index, state.term) && !RAN())\n        return false;",
+      },
+    ],
+  },
+  {
+    id: "M14",
+    title: "an append cuts the log behind it even without a conflict",
+    origin: "Raft 5.3; class of CCF's truncation bugs",
+    conditions: "an old append comes late, or twice",
+    caughtBy: ["I12", "I10", "I9", "I7", "C1", "C2"],
+    patches: [
+      {
+        file: "raft/log/raft-log.js",
+        find: "        if (same < entries.length)\n            this.append(same === 0 ? entries : entries.slice(same));",
+        replace:
+          "        if (same > 0)\n            RAN();\n        if (entries.length > 0)\n            this.append(entries);",
+      },
+    ],
+  },
+  {
+    id: "M15",
+    title: "a follower commits past what it was shown to share",
+    origin: "Raft 5.3: the smaller of commit and last new index",
+    conditions: "a follower with a tail of its own hears from a new leader that has committed more",
+    caughtBy: ["I11", "I7", "S1", "I9"],
+    patches: [
+      {
+        file: "raft/follower.js",
+        find: "        log.commitTo(Math.min(message.commit, index));",
+        replace:
+          "        log.commitTo(Math.min(message.commit, message.commit > index && RAN() ? log.lastIndex() : index));",
+      },
+    ],
+  },
+  {
+    id: "M31",
+    title: "a heartbeat's commit index is trusted beyond what is shared",
+    origin: "class of etcd #8935 and raft #25: a commit index beyond the log",
+    conditions: "a follower with a tail of its own hears a heartbeat",
+    caughtBy: ["I11", "I7", "S1", "I9"],
+    patches: [
+      {
+        file: "raft/replication.js",
+        find: "        const commit = Math.min(peer.match, state.log.committed);",
+        replace: "        const commit = state.log.committed;",
+      },
+      {
+        file: "raft/follower.js",
+        find: "        state.log.commitTo(message.commit);",
+        replace:
+          "        RAN();\n        state.log.commitTo(Math.min(message.commit, state.log.lastIndex()));",
+      },
+    ],
+  },
+  {
+    id: "M39",
+    title: "a follower that took a snapshot is never sent to again",
+    origin: "etcd #10308, raft #149",
+    conditions: "a follower lags behind what the log holds",
+    caughtBy: ["liveness"],
+    patches: [
+      {
+        file: "raft/acknowledgement.js",
+        find: "    else if (peer.match + 1 >= state.log.firstIndex()) {",
+        replace: "    else if (peer.match + 1 >= state.log.firstIndex() && !RAN()) {",
+      },
+      {
+        file: "raft/acknowledgement.js",
+        find: '    if (peer.state !== "snapshot")\n        return;',
+        replace: '    if (peer.state !== "snapshot" || ok)\n        return;',
+      },
+    ],
+  },
+  {
+    id: "M40",
+    title: "a follower whose messages were all lost is never sent to again",
+    origin: "etcd #14633",
+    conditions: "messages to a follower are lost without notice",
+    caughtBy: ["liveness"],
+    patches: [
+      {
+        file: "raft/acknowledgement.js",
+        find: "    peer.flowPaused = false;\n    // Also",
+        replace: "    RAN();\n    // Also",
+      },
+    ],
+  },
+  {
+    id: "M41",
+    title: "an old write vouches for the entries that replaced its own",
+    origin: "etcd raft: the ABA problem of asynchronous writes",
+    conditions: "a tail is replaced while its write is under way, then power is lost",
+    caughtBy: ["I9", "I10", "I13", "C1", "C2", "crash"],
+    patches: [
+      {
+        file: "raft/log/unstable.js",
+        find: "            write.stands = Math.min(write.stands, from - 1);",
+        replace: "            if (write.stands >= from)\n                RAN();",
+      },
+    ],
+  },
+];
