@@ -166,7 +166,7 @@ export const consistentIndexMutants: readonly Mutant[] = [
     title: "the configuration is written after the index that names it",
     origin: "etcd 3.5, the hooks of its backend",
     conditions: "a configuration change is the last entry of a commit, then a crash",
-    caughtBy: ["S2", "M1", "S6", "crash"],
+    caughtBy: ["S2", "M1", "S6", "crash", "liveness"],
     patches: [
       {
         file: "state/machine.js",

@@ -25,7 +25,7 @@ export const mvccMutants: readonly Mutant[] = [
     origin: "etcd #4527: the database is copied after the index was chosen",
     conditions:
       "entries were applied since the last commit when a snapshot is made; the receiver here proves what it got, so its look at the index is gone too",
-    caughtBy: ["I13", "S2", "S6", "S1", "crash"],
+    caughtBy: ["I13", "S3", "S2", "S6", "S1", "crash"],
     patches: [
       {
         file: "member/committer.js",
