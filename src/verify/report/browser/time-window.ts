@@ -22,7 +22,8 @@ export class TimeWindow {
   }
 
   whole(): void {
-    this.#set(this.#startUs, this.#endUs);
+    this.fromUs = this.#startUs;
+    this.toUs = this.#endUs;
   }
 
   /** A factor below 1 shows less; what is at `fraction` of the width (0 to 1) stays there. */
