@@ -1,4 +1,5 @@
 /** The `lockstep` command: its first word names the subcommand, each of which has its own file. */
+import { checkIo, runCheck } from "./check.js";
 import { runCtl } from "./ctl/ctl.js";
 import { runDev } from "./dev.js";
 import { runServer } from "./server.js";
@@ -7,6 +8,7 @@ import { printVersion } from "./version.js";
 
 const usage = `Usage: lockstep <command> [flags]
 
+  check    is a history of clients linearizable? (see lockstep check --help)
   ctl      talk to a cluster (etcdctl's commands; see lockstep ctl --help)
   dev      three members on this machine, for development (--base-port N: on ports from N on)
   server   run one member (etcd's flags; see lockstep server --help)
@@ -19,6 +21,8 @@ async function main(words: readonly string[]): Promise<number> {
   switch (command) {
     case "server":
       return runServer(rest);
+    case "check":
+      return runCheck(rest, checkIo);
     case "ctl":
       return runCtl(rest);
     case "dev":

@@ -12,6 +12,7 @@ export class Furthest {
   states: number[] = [];
   readonly #moves: Int32Array;
   #length = 0;
+  #completed = 0;
   /** How much of `#moves` the trail still begins with; spares copying. */
   #shared = 0;
 
@@ -31,7 +32,9 @@ export class Furthest {
     if (this.states.length < statesShownMax && !this.states.includes(at.state)) {
       this.states.push(at.state);
     }
-    if (!isFurther && trail.length <= this.#length) return;
+    const completed = trail.length - trail.pendingCount;
+    if (!isFurther && completed <= this.#completed) return;
+    this.#completed = completed;
     this.#moves.set(trail.moves.subarray(this.#shared, trail.length), this.#shared);
     this.#length = trail.length;
     this.#shared = trail.length;

@@ -8,6 +8,8 @@ export class Trail {
   /** Completed calls, and the complements of pending ones. */
   readonly moves: Int32Array;
   length = 0;
+  /** How many of them are pending calls. */
+  pendingCount = 0;
   /** Pending class -> how many of its calls are used: always the earliest. */
   readonly classUsed: Int32Array;
   readonly #line: Timeline;
@@ -34,6 +36,7 @@ export class Trail {
     this.classUsed[its] = (this.classUsed[its] as number) + 1;
     this.#flip(call);
     this.moves[this.length++] = ~call;
+    this.pendingCount++;
   }
 
   undoTo(length: number): void {
@@ -47,6 +50,7 @@ export class Trail {
         const its = classOf[~move] as number;
         this.classUsed[its] = (this.classUsed[its] as number) - 1;
         this.#flip(~move);
+        this.pendingCount--;
       }
     }
   }

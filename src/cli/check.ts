@@ -1,0 +1,138 @@
+/**
+ * `lockstep check FILE`: is this history of clients linearizable? Exit 0: yes. 1: no; the first
+ * operation that cannot be placed is shown. 2: it could not be decided or read, or the command line
+ * is wrong.
+ */
+import fs from "node:fs";
+import { parseArgs } from "node:util";
+import { HistoryFormatError } from "../verify/history/history-format-error.js";
+import {
+  checkHistory,
+  type HistoryCheck,
+  type ModelName,
+  modelNames,
+} from "../verify/linearizability/check-history.js";
+import { renderFailure } from "../verify/linearizability/failure-view.js";
+import { formatNames } from "../verify/linearizability/recognise-format.js";
+
+const memoryMibDefault = 1_024;
+const timeoutSecondsDefault = 300;
+
+const usage = `Usage: lockstep check FILE [flags]
+
+Checks whether a history of clients is linearizable. Reads Lockstep's histories, porcupine's
+key-value histories, and Jepsen's of a register (log lines, EDN, JSON); see docs/linearizability.md.
+
+  --model NAME   what the history must be of: ${modelNames.join(", ")} (what its format is for)
+  --memory MIB   memory of the search; when it is used up the verdict is unknown (${memoryMibDefault})
+  --timeout S    seconds until the verdict is unknown (${timeoutSecondsDefault})
+  --json         print the result as JSON
+
+Exit: 0 linearizable, 1 not linearizable, 2 unknown, unreadable or wrong usage.
+`;
+
+/** The outside, so that a test can look at it. */
+export interface CheckIo {
+  out(text: string): void;
+  error(text: string): void;
+  /** @throws what the file system throws */
+  readFile(path: string): string;
+  nowMs(): number;
+}
+
+export const checkIo: CheckIo = {
+  out: (text) => process.stdout.write(text),
+  error: (text) => process.stderr.write(text),
+  readFile: (path) => fs.readFileSync(path, "utf8"),
+  nowMs: () => performance.now(),
+};
+
+interface Flags {
+  readonly file: string;
+  readonly model: ModelName | undefined;
+  readonly bytesMax: number;
+  readonly timeoutMs: number;
+  readonly isJson: boolean;
+}
+
+export function runCheck(words: readonly string[], io: CheckIo): number {
+  if (words.includes("--help") || words.includes("-h")) {
+    io.out(usage);
+    return 0;
+  }
+  let flags: Flags;
+  try {
+    flags = parseFlags(words);
+  } catch (error) {
+    io.error(`lockstep check: ${(error as Error).message}\n\n${usage}`);
+    return 2;
+  }
+  try {
+    return checkFile(flags, io);
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+    io.error(`lockstep check: ${flags.file}: ${error.message}\n`);
+    return 2;
+  }
+}
+
+/** What the file system or a reader says of the file; anything else is our own bug. */
+function isUnreadable(error: unknown): error is Error {
+  return error instanceof HistoryFormatError || (error instanceof Error && "code" in error);
+}
+
+function checkFile({ file, model, bytesMax, timeoutMs, isJson }: Flags, io: CheckIo): number {
+  const startMs = io.nowMs();
+  const result = checkHistory(io.readFile(file), {
+    ...(model === undefined ? {} : { model }),
+    bytesMax,
+    isTimeUp: () => io.nowMs() - startMs > timeoutMs,
+  });
+  const elapsedMs = Math.round(io.nowMs() - startMs);
+  const text = isJson
+    ? JSON.stringify({ file, ...result, elapsedMs }, undefined, 2)
+    : textOf(result);
+  io.out(`${text}\n`);
+  if (!isJson) io.out(`${result.steps} steps, ${elapsedMs} ms\n`);
+  return { linearizable: 0, not: 1, unknown: 2 }[result.verdict];
+}
+
+function textOf(result: HistoryCheck): string {
+  const { format, operations, unknowns, parts, verdict, reason, failure } = result;
+  const lost = unknowns === 0 ? "" : `, ${unknowns} without an answer`;
+  const split = parts === 1 ? "" : `, ${parts} independent parts`;
+  const head = `${formatNames[format]}: ${operations} operations${lost}${split}`;
+  if (verdict === "linearizable") return `${head}\nlinearizable`;
+  if (verdict === "not") {
+    return `${head}\nnot linearizable\n\n${failure === undefined ? "" : renderFailure(failure)}`;
+  }
+  const furthest = failure === undefined ? "" : `; it came as far as line ${failure.blocked.line}`;
+  return `${head}\nunknown: ${reason}${furthest}`;
+}
+
+/** @throws Error with a text for people */
+function parseFlags(words: readonly string[]): Flags {
+  const text = { type: "string" } as const;
+  const options = { model: text, memory: text, timeout: text, json: { type: "boolean" } } as const;
+  const { values, positionals } = parseArgs({ args: [...words], options, allowPositionals: true });
+  const [file, ...more] = positionals;
+  if (file === undefined) throw new Error("name a file");
+  if (more.length > 0) throw new Error(`one file at a time: ${more.join(" ")}`);
+  const model = modelNames.find((name) => name === values.model);
+  if (values.model !== undefined && model === undefined) {
+    throw new Error(`unknown model "${values.model}"`);
+  }
+  return {
+    file,
+    model,
+    bytesMax: positive("--memory", values.memory, memoryMibDefault) * 1_024 * 1_024,
+    timeoutMs: positive("--timeout", values.timeout, timeoutSecondsDefault) * 1_000,
+    isJson: values.json ?? false,
+  };
+}
+
+function positive(flag: string, text: string | undefined, byDefault: number): number {
+  const value = text === undefined ? byDefault : Number(text);
+  if (Number.isFinite(value) && value > 0) return value;
+  throw new Error(`${flag} ${text}: give a number above 0`);
+}

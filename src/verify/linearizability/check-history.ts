@@ -1,0 +1,113 @@
+/**
+ * Checks the text of a history: recognises how it is written, reads it, and asks the model that it
+ * is for. What cannot be read is an error with its line; what cannot be decided is "unknown" with
+ * its reason.
+ */
+import { unreachable } from "../../base/invariant.js";
+import { readHistory } from "../history/history-file.js";
+import { HistoryFormatError } from "../history/history-format-error.js";
+import type { ReadCall } from "./call-pairing.js";
+import { type CallWords, kvWords, registerWords } from "./call-words.js";
+import { checkCalls } from "./check-calls.js";
+import { type FailureView, viewFailure } from "./failure-view.js";
+import { readJepsenHistory, readJepsenLog } from "./jepsen-reader.js";
+import { kvModel } from "./kv-model.js";
+import type { Model } from "./model.js";
+import { readPorcupineKv } from "./porcupine-reader.js";
+import { formatNames, type HistoryFormat, recogniseFormat } from "./recognise-format.js";
+import { registerModel } from "./register-model.js";
+import type { SearchLimits } from "./search.js";
+
+export const modelNames = ["register", "kv", "etcd"] as const;
+export type ModelName = (typeof modelNames)[number];
+
+export interface CheckOptions extends SearchLimits {
+  /** What the history must be of; absent: what its format is for. */
+  readonly model?: ModelName;
+}
+
+export interface HistoryCheck {
+  readonly format: HistoryFormat;
+  readonly model: ModelName;
+  readonly operations: number;
+  /** Operations whose outcome nobody knows. */
+  readonly unknowns: number;
+  readonly verdict: "linearizable" | "not" | "unknown";
+  /** Of "unknown". */
+  readonly reason?: string;
+  /** Registers or keys that were checked by themselves. */
+  readonly parts: number;
+  readonly steps: number;
+  readonly configurations: number;
+  readonly failure?: FailureView;
+}
+
+/** @throws HistoryFormatError */
+export function checkHistory(text: string, options: CheckOptions): HistoryCheck {
+  const format = recogniseFormat(text);
+  const model = modelOf(format);
+  if (options.model !== undefined && options.model !== model) {
+    const problem = `a ${formatNames[format]} is checked with the model ${model}`;
+    throw new HistoryFormatError(1, `${problem}, not ${options.model}`);
+  }
+  switch (format) {
+    case "porcupine":
+      return check(readPorcupineKv(text), { format, subject: kv, limits: options });
+    case "jepsen-log":
+      return check(readJepsenLog(text), { format, subject: register, limits: options });
+    case "jepsen":
+      return check(readJepsenHistory(text), { format, subject: register, limits: options });
+    case "lockstep":
+      readHistory(text);
+      throw new HistoryFormatError(1, "there is no checker of this format yet");
+    default:
+      return unreachable(format);
+  }
+}
+
+function modelOf(format: HistoryFormat): ModelName {
+  if (format === "lockstep") return "etcd";
+  return format === "porcupine" ? "kv" : "register";
+}
+
+interface Subject<State, Input, Output> {
+  readonly name: ModelName;
+  readonly model: Model<State, Input, Output>;
+  readonly words: CallWords<State, Input, Output>;
+}
+
+const kv = { name: "kv", model: kvModel, words: kvWords } as const;
+const register = { name: "register", model: registerModel, words: registerWords } as const;
+
+interface Task<State, Input, Output> {
+  readonly format: HistoryFormat;
+  readonly subject: Subject<State, Input, Output>;
+  readonly limits: SearchLimits;
+}
+
+function check<State, Input, Output>(
+  calls: readonly ReadCall<Input, Output>[],
+  task: Task<State, Input, Output>,
+): HistoryCheck {
+  const { format, subject, limits } = task;
+  if (calls.length === 0) throw new HistoryFormatError(1, "the history has no operations");
+  const result = checkCalls(calls, subject.model, limits);
+  const { verdict, reason, steps, configurations } = result;
+  const worst = result.partitions.find((part) => part.verdict === verdict);
+  const failure =
+    worst === undefined || verdict === "linearizable"
+      ? undefined
+      : viewFailure(calls, worst, subject.words);
+  return {
+    format,
+    model: subject.name,
+    operations: calls.length,
+    unknowns: calls.filter(({ output }) => output === undefined).length,
+    verdict,
+    ...(reason === undefined ? {} : { reason }),
+    parts: result.partitionCount,
+    steps,
+    configurations,
+    ...(failure === undefined ? {} : { failure }),
+  };
+}
