@@ -1,0 +1,55 @@
+/** All rules of watches on all watches of a history, against what really happened. */
+import type { Watch } from "../history/types.js";
+import { atomic } from "./atomic.js";
+import { bookmarkable } from "./bookmarkable.js";
+import { filter } from "./filter.js";
+import { future } from "./future.js";
+import { isCreate } from "./is-create.js";
+import { ordered } from "./ordered.js";
+import { prevKv } from "./prev-kv.js";
+import { reliable } from "./reliable.js";
+import { resumable } from "./resumable.js";
+import { seenWatch, type WatchTruth } from "./seen-watch.js";
+import { unique } from "./unique.js";
+import type { WatchRule } from "./watch-rule.js";
+
+export const watchRules: readonly WatchRule[] = [
+  filter,
+  ordered,
+  unique,
+  atomic,
+  bookmarkable,
+  future,
+  resumable,
+  reliable,
+  prevKv,
+  isCreate,
+];
+
+export interface WatchFinding {
+  readonly rule: string;
+  readonly invariant: "C5";
+  readonly text: string;
+}
+
+/** In the order of watches, and of rules within one; empty: all is well. */
+export function validateWatches(
+  watches: readonly Watch[],
+  truth: WatchTruth,
+): readonly WatchFinding[] {
+  const findings: WatchFinding[] = [];
+  for (const watch of watches) {
+    const seen = seenWatch(watch);
+    for (const rule of watchRules) {
+      for (const text of rule.check(seen, truth)) {
+        findings.push({ rule: rule.id, invariant: "C5", text: `${subject(watch)} ${text}` });
+      }
+    }
+  }
+  return findings;
+}
+
+function subject({ id, member, range, revision }: Watch): string {
+  const keys = range.end === undefined ? range.key : `[${range.key}, ${JSON.stringify(range.end)})`;
+  return `watch ${id} of ${keys} at ${member} (from ${revision === 0 ? "now" : revision})`;
+}
