@@ -5,6 +5,7 @@
 import type { ReadCall } from "./call-pairing.js";
 import type { CallWords } from "./call-words.js";
 import type { PartitionResult } from "./check-calls.js";
+import { statesShownMax } from "./furthest.js";
 
 export interface CallView {
   readonly line: number;
@@ -55,10 +56,9 @@ export function viewFailure<State, Input, Output>(
       isBlocked: index === result.blocked,
     };
   };
-  const { part, blocked } = { part: words.part(result.partition), blocked: view(result.blocked) };
   return {
-    part,
-    blocked,
+    part: words.part(result.partition),
+    blocked: view(result.blocked),
     around: around(result, view),
     states: result.states.map((state) => words.state(state)),
     placed: result.order.length,
@@ -104,7 +104,8 @@ export function renderFailure(view: FailureView): string {
     return `${mark} ${numbers}  ${rest}`.trimEnd();
   });
   const { blocked, states, part } = view;
-  const possible = states.length === 0 ? "" : `  The value there: ${states.join(" or ")}.\n`;
+  const more = states.length < statesShownMax ? "" : " or another";
+  const possible = states.length === 0 ? "" : `  The value there: ${states.join(" or ")}${more}.\n`;
   return (
     `First operation${part} that cannot be placed, in line ${blocked.line}:\n\n` +
     `  process ${blocked.process}  ${blocked.words}\n\n` +

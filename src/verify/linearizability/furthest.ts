@@ -5,7 +5,8 @@
 import { headNode } from "./timeline.js";
 import type { Trail } from "./trail.js";
 
-const statesShownMax = 8;
+/** More of them may have been possible. */
+export const statesShownMax = 8;
 
 export class Furthest {
   node = headNode;
