@@ -1,0 +1,47 @@
+/**
+ * A request as text, such that two requests ask the same exactly if their texts are equal: left out
+ * fields and their defaults are one. How a request was sent (serializable or not) is no part of it.
+ */
+import { unreachable } from "../../../base/invariant.js";
+import type { Op, Request } from "../../history/types.js";
+
+export function requestText(request: Request): string {
+  switch (request.kind) {
+    case "txn": {
+      const compares = request.compares.map((one) => [
+        one.key,
+        one.target,
+        one.result,
+        `${one.value}`,
+      ]);
+      const branches = [request.success.map(opParts), request.failure.map(opParts)];
+      return JSON.stringify(["txn", compares, ...branches]);
+    }
+    case "leaseGrant":
+      return JSON.stringify([request.kind, request.id, request.ttl]);
+    case "leaseRevoke":
+    case "leaseKeepAlive":
+      return JSON.stringify([request.kind, request.id]);
+    case "compact":
+      return JSON.stringify([request.kind, request.revision]);
+    case "other":
+      return JSON.stringify([request.kind, request.name]);
+    default:
+      return JSON.stringify(opParts(request));
+  }
+}
+
+function opParts(op: Op): readonly (string | number | boolean)[] {
+  switch (op.kind) {
+    case "put":
+      return ["put", op.key, op.value, op.lease ?? "0"];
+    case "delete":
+      return ["delete", op.key, op.end ?? ""];
+    case "range": {
+      const flags = [op.keysOnly === true, op.countOnly === true];
+      return ["range", op.key, op.end ?? "", op.revision ?? 0, op.limit ?? 0, ...flags];
+    }
+    default:
+      return unreachable(op);
+  }
+}

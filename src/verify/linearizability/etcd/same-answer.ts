@@ -1,0 +1,51 @@
+/** Whether two answers say the same, field by field; faster than comparing any two objects. */
+import type { Answer, KeyValue, OpAnswer } from "../../history/types.js";
+
+export function isSameAnswer(left: Answer, right: Answer): boolean {
+  switch (left.kind) {
+    case "txn":
+      return (
+        right.kind === "txn" &&
+        left.succeeded === right.succeeded &&
+        left.answers.length === right.answers.length &&
+        left.answers.every((answer, at) => isSameOpAnswer(answer, right.answers[at]))
+      );
+    case "lease":
+      return right.kind === "lease" && left.id === right.id && left.ttl === right.ttl;
+    case "none":
+      return right.kind === "none";
+    default:
+      return right.kind !== "txn" && right.kind !== "lease" && right.kind !== "none"
+        ? isSameOpAnswer(left, right)
+        : false;
+  }
+}
+
+function isSameOpAnswer(left: OpAnswer, right: OpAnswer | undefined): boolean {
+  switch (left.kind) {
+    case "put":
+      return right?.kind === "put";
+    case "delete":
+      return right?.kind === "delete" && left.deleted === right.deleted;
+    default: {
+      if (right?.kind !== "range" || left.count !== right.count) return false;
+      if (left.kvs.length !== right.kvs.length) return false;
+      for (let at = 0; at < left.kvs.length; at++) {
+        if (!isSameKeyValue(left.kvs[at] as KeyValue, right.kvs[at] as KeyValue)) return false;
+      }
+      return true;
+    }
+  }
+}
+
+export function isSameKeyValue(left: KeyValue, right: KeyValue): boolean {
+  return (
+    left === right ||
+    (left.mod === right.mod &&
+      left.version === right.version &&
+      left.create === right.create &&
+      left.key === right.key &&
+      left.value === right.value &&
+      (left.lease ?? "0") === (right.lease ?? "0"))
+  );
+}
