@@ -25,7 +25,7 @@ export const replicationMutants: readonly Mutant[] = [
     title: "an append cuts the log behind it even without a conflict",
     origin: "Raft 5.3; class of CCF's truncation bugs",
     conditions: "an old append comes late, or twice",
-    caughtBy: ["I12", "I10", "I9", "I7", "C1", "C2"],
+    caughtBy: ["I12", "I10", "I9", "I7", "C1", "C2", "crash"],
     patches: [
       {
         file: "raft/log/raft-log.js",
@@ -39,7 +39,8 @@ export const replicationMutants: readonly Mutant[] = [
     id: "M15",
     title: "a follower commits past what it was shown to share",
     origin: "Raft 5.3: the smaller of commit and last new index",
-    conditions: "a follower with a tail of its own hears from a new leader that has committed more",
+    conditions:
+      "a follower with a tail of its own hears from a new leader that has committed more than the message brings; the patch also makes messages small, which hold a megabyte here",
     caughtBy: ["I11", "I7", "S1", "I9"],
     patches: [
       {
@@ -47,6 +48,11 @@ export const replicationMutants: readonly Mutant[] = [
         find: "        log.commitTo(Math.min(message.commit, index));",
         replace:
           "        log.commitTo(Math.min(message.commit, message.commit > index && RAN() ? log.lastIndex() : index));",
+      },
+      {
+        file: "raft/replication.js",
+        find: "log.entriesFrom(peer.next, config.messageBytesMax)",
+        replace: "log.entriesFrom(peer.next, 1)",
       },
     ],
   },
