@@ -12,7 +12,7 @@ export interface WatchTruth {
   /** The last compaction; 0: none. */
   readonly compactRevision: number;
   /** The changes of that revision with the values before it; empty for revisions without. */
-  eventsOf(revision: number): readonly WatchEvent[];
+  eventsAt(revision: number): readonly WatchEvent[];
 }
 
 export interface SeenEvent {
@@ -83,7 +83,7 @@ export function isInside({ key: first, end }: KeyRange, key: string): boolean {
 
 /** The change of which this event tells; undefined: there was none. */
 export function truthOf(event: WatchEvent, truth: WatchTruth): WatchEvent | undefined {
-  return truth.eventsOf(event.mod).find(({ key }) => key === event.key);
+  return truth.eventsAt(event.mod).find(({ key }) => key === event.key);
 }
 
 /** Events of [from, to] that are owed and never came, lowest first. */
@@ -94,7 +94,7 @@ export function missing(
 ): readonly WatchEvent[] {
   const absent: WatchEvent[] = [];
   for (let at = span.from; at <= Math.min(span.to, truth.revision); at++) {
-    for (const event of truth.eventsOf(at)) {
+    for (const event of truth.eventsAt(at)) {
       if (isAskedFor(seen.watch, event) && !seen.names.has(eventName(event))) absent.push(event);
     }
   }
