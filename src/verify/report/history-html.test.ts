@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { History, Operation } from "../history/types.js";
+import type { History, Operation, Watch } from "../history/types.js";
 import type { PageData } from "./browser/page-data.js";
 import { madeUpHistory } from "./history.fixture.js";
 import { renderHistoryHtml } from "./history-html.js";
@@ -53,6 +53,40 @@ describe("layout", () => {
     ]);
     expect(lanes[0]?.heightPx).toBe(44);
     expect(items[0]?.details).toContain("returned: never seen");
+  });
+
+  test("a watch lasts until its last answer, open if nobody canceled it; answers are moments", () => {
+    const [watch] = madeUpHistory(10).watches;
+    const answer = { revision: 1, events: [] };
+    const watches = [
+      { ...watch, id: 1, client: 4, callUs: 0, responses: [{ ...answer, atUs: 9, created: true }] },
+      {
+        ...watch,
+        id: 2,
+        client: 4,
+        callUs: 5,
+        responses: [{ ...answer, atUs: 30, canceled: true }],
+      },
+      { ...watch, id: 3, client: 4, callUs: 20, responses: [] },
+    ] as Watch[];
+    const { lanes, items } = layOutHistory({ history: of([], { watches }), title: "" });
+    expect(lanes.map(({ name }) => name)).toEqual(["watches 4"]);
+    expect(
+      items.map(({ row, fromUs, toUs, kind, isOpen, label }) => [
+        row,
+        fromUs,
+        toUs,
+        kind,
+        isOpen,
+        label,
+      ]),
+    ).toEqual([
+      [0, 0, 9, "watch", true, "watch k .. l"],
+      [1, 5, 30, "watch", false, "watch k .. l"],
+      [0, 9, 9, "event", false, "created"],
+      [0, 20, 20, "watch", true, "watch k .. l"],
+      [1, 30, 30, "event", false, "canceled"],
+    ]);
   });
 
   test("intervals of a row never overlap", () => {

@@ -47,7 +47,7 @@ export function layOutHistory({ history, violation }: HistoryPageInput): PageDat
     layout.addLane(`client ${client}`, operationItems(operations, toUs));
   }
   for (const [client, watches] of byClient(history.watches)) {
-    layout.addLane(`watches ${client}`, watchItems(watches, toUs));
+    layout.addLane(`watches ${client}`, watchItems(watches));
   }
   const items = layout.items.sort((a, b) => a.fromUs - b.fromUs || a.row - b.row);
   return {
@@ -129,13 +129,14 @@ function operationItems(operations: readonly Operation[], endUs: number): [Draft
   });
 }
 
-function watchItems(watches: readonly Watch[], endUs: number): [Draft, Draft[]][] {
+/** A watch that nobody canceled may have lived on or not: nothing is known after its last answer. */
+function watchItems(watches: readonly Watch[]): [Draft, Draft[]][] {
   return watches.map((watch) => {
     const last = watch.responses.at(-1);
-    const toUs = last?.canceled === true ? last.atUs : endUs;
-    const same = { outcome: "ok", isOpen: false } as const;
+    const toUs = last?.atUs ?? watch.callUs;
     const bar: Draft = {
-      ...same,
+      outcome: "ok",
+      isOpen: last?.canceled !== true,
       fromUs: watch.callUs,
       toUs,
       untilUs: toUs,
@@ -146,7 +147,8 @@ function watchItems(watches: readonly Watch[], endUs: number): [Draft, Draft[]][
     };
     const moments = watch.responses.map(
       (response): Draft => ({
-        ...same,
+        outcome: "ok",
+        isOpen: false,
         fromUs: response.atUs,
         toUs: response.atUs,
         untilUs: response.atUs,

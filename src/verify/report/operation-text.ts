@@ -100,6 +100,16 @@ export function operationDetails(operation: Operation): string {
   return lines.join("\n");
 }
 
+/** Zero and false mean what their absence means. */
+const optionalFields = [
+  ["lease", "lease"],
+  ["at revision", "revision"],
+  ["limit", "limit"],
+  ["keysOnly", "keysOnly"],
+  ["countOnly", "countOnly"],
+  ["serializable", "serializable"],
+] as const;
+
 function requestLines(request: Request): string[] {
   switch (request.kind) {
     case "range":
@@ -107,11 +117,10 @@ function requestLines(request: Request): string[] {
     case "put": {
       const lines = [`key: ${describeRange(request as KeyRange)}`];
       if (request.kind === "put") lines.push(`value: ${longValue(request.value)}`);
-      for (const name of [
-        ...["lease", "revision", "limit", "keysOnly", "countOnly", "serializable"],
-      ] as const) {
-        const value = (request as Readonly<Record<string, unknown>>)[name];
-        if (value !== undefined) lines.push(`${name}: ${visibleText(String(value))}`);
+      const fields = request as Readonly<Record<string, unknown>>;
+      for (const [name, field] of optionalFields) {
+        const value = fields[field];
+        if (value) lines.push(`${name}: ${visibleText(String(value))}`);
       }
       return lines;
     }

@@ -8,7 +8,7 @@
 import { type Flight, layOutSpaceTime, type SpaceTime, type SpaceTimeInput } from "./space-time.js";
 import { describeGap, timeText } from "./space-time-text.js";
 import type { TraceEvent, TraceKind } from "./trace.js";
-import { shortText, xmlText } from "./xml-text.js";
+import { shortText, wrapText, xmlText } from "./xml-text.js";
 
 const marginLeft = 96;
 const laneWidth = 190;
@@ -20,7 +20,7 @@ const labelColumns = 25;
 const noteColumns = 100;
 /** Half the width of a lifeline with a term. */
 const band = 5;
-const termColours = ["#9ec5f4", "#b9dfa6", "#f6d486", "#d6b8ef", "#f4b59d", "#9fdcd6", "#d7cfc0"];
+const termColours = ["#9ec5f4", "#b9dfa6", "#f6d486", "#d6b8ef", "#f4b59d", "#9fdcd6", "#f2b3cf"];
 
 const style = `text { font: 12px sans-serif; fill: #1c2430; paint-order: stroke; stroke: #ffffff; stroke-width: 3px; stroke-linejoin: round; }
 .title { font-size: 18px; font-weight: bold; } .head { font-size: 13px; font-weight: bold; text-anchor: middle; }
@@ -58,7 +58,7 @@ class SpaceTimeSvg {
     for (const flight of this.#layout.flights) this.#drawFlight(flight);
     for (const [row, event] of events.entries()) this.#drawEvent(row, event);
     const violations = events.filter(({ kind }) => kind === "violation");
-    const notes = violations.flatMap(({ text }) => noteLines(text));
+    const notes = violations.flatMap(({ text }) => wrapText(text, noteColumns));
     const bottom = this.#y(events.length) + 24;
     for (const [place, line] of notes.entries()) {
       this.#text([24, bottom + place * 18], line, "wrong");
@@ -272,15 +272,6 @@ const appearance: Readonly<Record<TraceKind, Appearance>> = {
   violation: { mark: star, words: "wrong", across: "violation", label: invariantOf },
   log: { mark: () => "", words: "quiet" },
 };
-
-/** Lines of at most `noteColumns` characters; a longer word is cut where the line ends. */
-function noteLines(text: string): string[] {
-  const pattern = new RegExp(
-    `\\S(?:.{0,${noteColumns - 2}}\\S)?(?=\\s|$)|\\S{${noteColumns}}`,
-    "gu",
-  );
-  return text.split("\n").flatMap((line) => line.match(pattern) ?? []);
-}
 
 function round(value: number): number {
   return Math.round(value * 10) / 10;

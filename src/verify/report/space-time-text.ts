@@ -5,7 +5,7 @@
  */
 import { clientsLane, layOutSpaceTime, type SpaceTime, type SpaceTimeInput } from "./space-time.js";
 import type { TraceEvent, TraceKind } from "./trace.js";
-import { shortText, visibleText } from "./xml-text.js";
+import { shortText, visibleText, wrapText } from "./xml-text.js";
 
 const timeColumns = 12;
 const laneColumns = 16;
@@ -55,7 +55,7 @@ export function renderSpaceTimeText(input: SpaceTimeInput): string {
   }
   for (const { kind, text } of input.events) {
     if (kind !== "violation") continue;
-    lines.push("", ...visibleLines(text).map((line) => `## ${line}`));
+    lines.push("", ...wrapText(text, columns - 3).map((line) => `## ${line}`));
   }
   return `${lines.map((line) => line.trimEnd()).join("\n")}\n`;
 }
@@ -113,8 +113,4 @@ function labelOf({ kind, text, peer, message }: TraceEvent, lane: string): strin
   const isWorld = lane === clientsLane && (kind === "fault" || kind === "heal");
   const isNamed = isWorld || kind === "violation" || text === "";
   return isNamed && !text.startsWith(kind) ? `${kind} ${to}${text}` : `${to}${text}`;
-}
-
-function visibleLines(text: string): string[] {
-  return text.split("\n").map(visibleText);
 }

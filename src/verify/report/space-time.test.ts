@@ -96,6 +96,27 @@ describe("layout", () => {
   });
 });
 
+test("with the whole trace at hand, a part of it knows the state it begins with", () => {
+  const whole = trace([
+    { kind: "role", node: "n1", term: 4 },
+    { kind: "crash", node: "n2" },
+    { kind: "pause", node: "n3" },
+    { kind: "log", node: "n1" },
+    { kind: "role", node: "n1", term: 5 },
+    { kind: "start", node: "n2" },
+    { kind: "log", node: "n1" },
+    { kind: "role", node: "n1", term: 6 },
+  ]);
+  const events = whole.filter(({ kind }) => kind === "log");
+  const { downs, pauses, terms } = layOutSpaceTime({ ...input, events, trace: whole });
+  expect(downs).toEqual([{ lane: 2, fromRow: 0, toRow: 1 }]);
+  expect(pauses).toEqual([{ lane: 3, fromRow: 0, toRow: 2 }]);
+  expect(terms).toEqual([
+    { lane: 1, fromRow: 0, toRow: 1, term: 4 },
+    { lane: 1, fromRow: 1, toRow: 2, term: 5 },
+  ]);
+});
+
 describe("SVG", () => {
   const svg = renderSpaceTimeSvg(input);
 
@@ -197,7 +218,7 @@ describe("any trace", () => {
   test("lines of text fit into 110 columns with five nodes, one for each event", () => {
     fc.assert(
       fc.property(fc.array(draft, { maxLength: 30 }), (drafts) => {
-        const events = trace(drafts).filter(({ kind }) => kind !== "violation");
+        const events = trace(drafts);
         const lines = renderSpaceTimeText({ events, nodes: names, title: "" }).split("\n");
         for (const line of lines) expect([...line].length).toBeLessThanOrEqual(110);
         expect(lines.filter((line) => /^ *\d+\.\d{3} {2}/.test(line)).length).toBe(events.length);

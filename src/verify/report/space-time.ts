@@ -15,6 +15,11 @@ export interface SpaceTimeInput {
   /** Lanes from left to right; nodes that only events name come after them. */
   readonly nodes: readonly string[];
   readonly title: string;
+  /**
+   * The whole trace, if `events` is a part of it in the same order: who was down, paused, and in
+   * which term is then known from the first row on.
+   */
+  readonly trace?: readonly TraceEvent[];
 }
 
 /** Rows [from, to]; `to` may be the number of events: until the end. */
@@ -50,14 +55,14 @@ export interface SpaceTime {
   readonly terms: readonly TermSpan[];
 }
 
-export function layOutSpaceTime({ events, nodes }: SpaceTimeInput): SpaceTime {
+export function layOutSpaceTime({ events, nodes, trace }: SpaceTimeInput): SpaceTime {
   const named = events.flatMap(({ node }) => (node === undefined ? [] : [node]));
   const lanes = [...new Set([clientsLane, ...nodes, ...named])];
   const laneOf = events.map(({ node }) => (node === undefined ? 0 : lanes.indexOf(node)));
-  const rows = [...events.entries()];
-  const walks = lanes.map((_, lane) => {
-    const own = rows.filter(([row]) => lane !== 0 && laneOf[row] === lane);
-    return new LaneWalk(lane).walk(own, events.length);
+  const changes = trace === undefined ? [...events.entries()] : placed(trace, events);
+  const walks = lanes.map((lane) => {
+    const own = changes.filter(([, { node }]) => node === lane);
+    return new LaneWalk(lanes.indexOf(lane)).walk(own, events.length);
   });
   return {
     lanes,
@@ -67,6 +72,18 @@ export function layOutSpaceTime({ events, nodes }: SpaceTimeInput): SpaceTime {
     pauses: walks.flatMap(({ pauses }) => pauses),
     terms: walks.flatMap(({ terms }) => terms),
   };
+}
+
+/** Each event of the trace with the row that it happened before, or is. */
+function placed(
+  trace: readonly TraceEvent[],
+  events: readonly TraceEvent[],
+): [row: number, event: TraceEvent][] {
+  let row = 0;
+  return trace.map((event) => {
+    while (row < events.length && (events[row] as TraceEvent).id < event.id) row++;
+    return [row, event];
+  });
 }
 
 function pair(
@@ -155,13 +172,15 @@ class LaneWalk {
 
   #endPause(toRow: number): void {
     if (this.#pausedFrom === undefined) return;
-    this.pauses.push({ lane: this.#lane, fromRow: this.#pausedFrom, toRow });
+    if (this.#pausedFrom < toRow) {
+      this.pauses.push({ lane: this.#lane, fromRow: this.#pausedFrom, toRow });
+    }
     this.#pausedFrom = undefined;
   }
 
   #endTerm(toRow: number): void {
     if (this.#term === undefined) return;
-    this.terms.push({ lane: this.#lane, ...this.#term, toRow });
+    if (this.#term.fromRow < toRow) this.terms.push({ lane: this.#lane, ...this.#term, toRow });
     this.#term = undefined;
   }
 }

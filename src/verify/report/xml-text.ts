@@ -34,3 +34,9 @@ export function shortText(text: string, columns: number): string {
   if (characters.length <= columns) return characters.join("");
   return columns < 1 ? "" : `${characters.slice(0, columns - 1).join("")}…`;
 }
+
+/** Lines of at most `columns` characters, broken between words where there is a space. */
+export function wrapText(text: string, columns: number): string[] {
+  const pattern = new RegExp(`\\S(?:.{0,${columns - 2}}\\S)?(?=\\s|$)|\\S{1,${columns}}`, "gu");
+  return text.split("\n").flatMap((line) => visibleText(line).match(pattern) ?? []);
+}

@@ -151,14 +151,14 @@ export class CanvasPainter {
 
   /** What nobody saw end may take effect until the end of the history. */
   #openEnd({ time }: Scene, row: number, y: number): void {
-    const fromUs = this.#index.openFrom(row);
-    if (fromUs === undefined || fromUs > time.toUs) return;
+    const open = this.#index.firstOpen(row);
+    if (open === undefined || open.toUs > time.toUs) return;
     const context = this.#context;
-    context.strokeStyle = this.#colour("unknown");
+    context.strokeStyle = this.#colour(open.kind === "watch" ? "watch" : "unknown");
     context.lineWidth = 1.5;
     context.setLineDash([5, 4]);
     context.beginPath();
-    context.moveTo(Math.max(this.#data.gutterPx, this.#x(time, fromUs)), y);
+    context.moveTo(Math.max(this.#data.gutterPx, this.#x(time, open.toUs)), y);
     context.lineTo(Math.min(this.#width, this.#x(time, this.#data.toUs)), y);
     context.stroke();
     context.setLineDash([]);

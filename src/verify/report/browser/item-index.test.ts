@@ -66,10 +66,10 @@ test("steps from match to match in both directions", () => {
   expect(index.next(items[places.at(-1) as number]?.fromUs ?? 0, false)).toBeUndefined();
 });
 
-test("an open end begins where the client stopped waiting", () => {
+test("the first open end of a row is that of a shown item", () => {
   const index = new ItemIndex(data);
-  const open = items.find(({ isOpen }) => isOpen);
-  expect(index.openFrom(open?.row as number)).toBe(open?.toUs);
+  const open = items.find(({ isOpen, kind }) => isOpen && kind !== "watch");
+  expect(index.firstOpen(open?.row as number)).toBe(open);
   index.filter("outcome:ok");
-  expect(index.openFrom(open?.row as number)).toBeUndefined();
+  expect(index.firstOpen(open?.row as number)).toBeUndefined();
 });

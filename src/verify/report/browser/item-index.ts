@@ -52,11 +52,11 @@ export class ItemIndex {
     };
   }
 
-  /** Where the first open end of a row begins that the filter lets through. */
-  openFrom(row: number): number | undefined {
+  /** The first item of a row that has an open end and that the filter lets through. */
+  firstOpen(row: number): PageItem | undefined {
     for (const place of this.#bars[row] ?? []) {
       const item = this.#items[place];
-      if (item?.isOpen === true && this.isShown(place)) return item.toUs;
+      if (item?.isOpen === true && this.isShown(place)) return item;
     }
     return undefined;
   }

@@ -26,7 +26,7 @@ export interface PageItem {
   readonly toUs: number;
   readonly kind: string;
   readonly outcome: ItemOutcome;
-  /** It may take effect at any time after `fromUs`. */
+  /** Of an operation: it may take effect at any time after `fromUs`. Of a watch: no end was seen. */
   readonly isOpen: boolean;
   /** A moment on top of an interval. */
   readonly isMoment: boolean;
