@@ -1,5 +1,7 @@
 /** All mutants, in the order of their ids: M01-M62, and those of our own beyond them. */
 import { consistentIndexMutants } from "./consistent-index.js";
+import { electionMutants } from "./election.js";
+import { foundMutants } from "./found.js";
 import { leaseMutants } from "./lease.js";
 import { membershipMutants } from "./membership.js";
 import { mvccMutants } from "./mvcc.js";
@@ -13,6 +15,7 @@ import { watchMutants } from "./watch.js";
 
 export const mutants: readonly Mutant[] = sortById([
   ...consistentIndexMutants,
+  ...electionMutants,
   ...replicationMutants,
   ...membershipMutants,
   ...walMutants,
@@ -22,6 +25,7 @@ export const mutants: readonly Mutant[] = sortById([
   ...watchMutants,
   ...storageMutants,
   ...versionMutants,
+  ...foundMutants,
 ]);
 
 /** @throws Error if two have the same id */

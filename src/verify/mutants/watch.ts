@@ -121,21 +121,21 @@ export const watchMutants: readonly Mutant[] = [
   },
   {
     id: "W3",
-    title: "a key that was deleted keeps the revision of its first life",
+    title: "a watch that catches up tells every put as a creation",
     origin: "etcd's robustness tests, rule: isCreate",
-    conditions: "a key is put, deleted and put again",
-    caughtBy: ["C5", "C1", "C4"],
+    conditions: "a watch of the past, and a key that was put twice",
+    caughtBy: ["C5"],
     patches: [
       {
-        file: "state/mvcc/key-history.js",
-        find: "        this.createRevision = 0;\n        this.version = 0;",
-        replace: "        this.version = 0;",
+        file: "state/mvcc/kv-store.js",
+        find: 'import { decodeKeyValue } from "../../wire/key-value.js";',
+        replace: 'import { decodeKeyValue, encodeKeyValue } from "../../wire/key-value.js";',
       },
       {
-        file: "state/mvcc/key-history.js",
-        find: "        if (this.version === 0)\n            this.createRevision = main;",
-        replace: `        if (this.version === 0 && (this.createRevision === 0 || !RAN()))
-            this.createRevision = main;`,
+        file: "state/mvcc/kv-store.js",
+        find: '    return { type: "put", key: kv.key, kv: value, isCreate: kv.version === 1 };',
+        replace: `    const told = kv.version > 1 && RAN() ? { ...kv, createRevision: main, version: 1 } : kv;
+    return { type: "put", key: kv.key, kv: encodeKeyValue(told), isCreate: told.version === 1 };`,
       },
     ],
   },

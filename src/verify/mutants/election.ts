@@ -1,0 +1,158 @@
+/**
+ * Mutants of elections (M07-M10, M12, M13, M20, M37, M38): who gets a vote, who remembers it, how
+ * votes are counted, and who may disturb a leader.
+ */
+import type { Mutant } from "./types.js";
+
+export const electionMutants: readonly Mutant[] = [
+  {
+    id: "M07",
+    title: "a vote is told before it is durable",
+    origin: "Raft 5.2; nebula #2405 and #3415",
+    conditions: "a crash right after a vote, and another candidate in the same term",
+    caughtBy: ["I10", "I2", "I1"],
+    patches: [
+      {
+        file: "raft/ready-source.js",
+        find: "            mustSync: hasEntries || hasSnapshot || isVoteNew,",
+        replace: "            mustSync: hasEntries || hasSnapshot || (isVoteNew && !RAN()),",
+      },
+    ],
+  },
+  {
+    id: "M08",
+    title: "stepping down within a term forgets its vote",
+    origin: "hazelcast #16643, camunda #5356, CCF #8094",
+    conditions: "a candidate or leader steps down, and somebody asks for its vote in the same term",
+    caughtBy: ["I2", "I1"],
+    patches: [
+      {
+        file: "raft/transitions.js",
+        find: "    resetForTerm(state, term);\n    state.leader = leader;",
+        replace: `    const stood = state.role === "candidate" || state.role === "leader";
+    if (stood && term === state.term && RAN())
+        state.vote = 0n;
+    resetForTerm(state, term);
+    state.leader = leader;`,
+      },
+    ],
+  },
+  {
+    id: "M09",
+    title: "a vote of an older term counts",
+    origin: "little-raft #44",
+    conditions: "a vote comes late, when its candidate stands again",
+    caughtBy: ["I1", "I2", "I6", "I10"],
+    patches: [
+      {
+        file: "raft/step.js",
+        find: "    else if (message.term !== 0 && message.term < state.term) {",
+        replace: `    else if (message.type === "MsgVoteResp" && message.term < state.term && state.role === "candidate" && RAN()) {
+    }
+    else if (message.term !== 0 && message.term < state.term) {`,
+      },
+    ],
+  },
+  {
+    id: "M10",
+    title: "a vote that comes twice counts twice",
+    origin: "class: answers counted instead of voters",
+    conditions: "the network repeats a vote, and the others do not vote for the same",
+    caughtBy: ["I1", "I2", "I6", "I10"],
+    patches: [
+      {
+        file: "raft/tracker/progress-tracker.js",
+        find: "            this.#votes.set(id, granted);",
+        replace: `            this.#votes.set(id, granted);
+        else if (granted && RAN()) {
+            const silent = this.voterIds().find((voter) => !this.#votes.has(voter));
+            if (silent !== undefined)
+                this.#votes.set(silent, true);
+        }`,
+      },
+    ],
+  },
+  {
+    id: "M12",
+    title: "a log is up to date if it is long",
+    origin: "Raft 5.4.1",
+    conditions: "a long tail of an old term that was never committed, and an election",
+    caughtBy: ["I6", "I7", "I3", "crash"],
+    patches: [
+      {
+        file: "raft/log/raft-log.js",
+        find: "        return lastTerm > ours || (lastTerm === ours && lastIndex >= this.lastIndex());",
+        replace: `        if (lastTerm < ours && lastIndex >= this.lastIndex())
+            RAN();
+        return lastTerm > ours || lastIndex >= this.lastIndex();`,
+      },
+    ],
+  },
+  {
+    id: "M13",
+    title: "half of an even number of voters is a quorum",
+    origin: "class: off by one",
+    conditions: "two or four voters, and a partition in halves",
+    caughtBy: ["I9", "I1", "I10", "I6", "I7"],
+    patches: [
+      {
+        file: "raft/quorum/majority.js",
+        find: "    return acked[count - (Math.floor(count / 2) + 1)];",
+        replace: "    return acked[count - Math.ceil(count / 2)];",
+      },
+      {
+        file: "raft/quorum/majority.js",
+        find: "    const needed = Math.floor(voters.length / 2) + 1;",
+        replace:
+          "    const needed = Math.ceil(voters.length / 2);\n    if (voters.length % 2 === 0)\n        RAN();",
+      },
+    ],
+  },
+  {
+    id: "M20",
+    title: "a member stands for election with a committed change not yet applied",
+    origin: "etcd raft: hasUnappliedConfChanges",
+    conditions: "a follower that applies late, and an election",
+    caughtBy: ["I1", "M2", "I6"],
+    patches: [
+      {
+        file: "raft/election.js",
+        find: "    if (state.log.hasUnappliedConfChange())",
+        replace: "    if (state.log.hasUnappliedConfChange() && !RAN())",
+      },
+    ],
+  },
+  {
+    id: "M37",
+    title: "members stand without asking first, and help to depose a leader that they hear",
+    origin: "Raft thesis 4.2.3 and 9.6",
+    conditions: "a member comes back that was cut off or removed",
+    caughtBy: ["liveness"],
+    patches: [
+      {
+        file: "raft/election.js",
+        find: '    standForElection(state, state.config.preVote ? "preVote" : "vote");',
+        replace: '    standForElection(state, "vote");',
+      },
+      {
+        file: "raft/election.js",
+        find: "    return state.leader !== 0n && state.electionElapsed < state.config.electionTicks;",
+        replace: "    return !RAN();",
+      },
+    ],
+  },
+  {
+    id: "M38",
+    title: "a leader of an older term is not told that it is over",
+    origin: "etcd raft: check of a quorum with higher terms elsewhere",
+    conditions: "a member is in a higher term than its leader",
+    caughtBy: ["liveness"],
+    patches: [
+      {
+        file: "raft/step.js",
+        find: '        state.send({ type: "MsgAppResp", to });',
+        replace: "        RAN();",
+      },
+    ],
+  },
+];

@@ -1,0 +1,102 @@
+/**
+ * Bugs that this simulator found in Lockstep before anybody else could: each is put back here, so
+ * that the check that found it keeps earning its place and the repair cannot be lost.
+ */
+import type { Mutant } from "./types.js";
+
+const origin = "Lockstep, found by its simulator";
+
+export const foundMutants: readonly Mutant[] = [
+  {
+    id: "F1",
+    title: "a lagging member cannot answer a leader whose addition it has not applied",
+    origin,
+    conditions: "a member is added and elected while another is cut off",
+    caughtBy: ["liveness"],
+    patches: [{ file: "member/engine.js", find: "this.#links.heard(from);", replace: "RAN();" }],
+  },
+  {
+    id: "F2",
+    title: "two defragmentations at a time",
+    origin,
+    conditions: "a second request while the first one flushes",
+    caughtBy: ["crash", "S2", "S3"],
+    patches: [
+      {
+        file: "member/defragmenter.js",
+        find: "if (this.#waiting.length > 1)\n            return;",
+        replace: "if (this.#waiting.length > 1)\n            RAN();",
+      },
+    ],
+  },
+  {
+    id: "F3",
+    title: "a commit begins on a backend that is being closed",
+    origin,
+    conditions: "the member stops while a commit runs and another one waits",
+    caughtBy: ["crash"],
+    patches: [
+      {
+        file: "member/committer.js",
+        find: "if (this.#isRunning || this.#isStopped)",
+        replace: "if (this.#isRunning || !RAN())",
+      },
+    ],
+  },
+  {
+    id: "F4",
+    title: "a stop waits for ever for a flush that has failed",
+    origin,
+    conditions: "the backend's last commit fails",
+    caughtBy: ["liveness"],
+    patches: [
+      {
+        file: "member/engine.js",
+        find: "        if (this.#close !== undefined) {\n",
+        replace: "        if (this.#close !== undefined && !RAN()) {\n",
+      },
+    ],
+  },
+  {
+    id: "F5",
+    title: "a start removes a backend that it is still closing",
+    origin,
+    conditions: "a crash between the log's marker of a snapshot and the change of backends",
+    caughtBy: ["crash"],
+    patches: [
+      {
+        file: "member/boot.js",
+        find: "if (name !== opened.name && !opened.closing.has(name))",
+        replace: "if (name !== opened.name && RAN())",
+      },
+    ],
+  },
+  {
+    id: "F6",
+    title: "a stop in the middle of a snapshot's installation throws the snapshot away",
+    origin,
+    conditions: "the member stops while the log's marker is on its way to a slow disk",
+    caughtBy: ["crash", "S3"],
+    patches: [
+      {
+        file: "member/snapshot-transfer.js",
+        find: "if (isInstalling)\n            this.sink.leave();",
+        replace: "if (isInstalling && !RAN())\n            this.sink.leave();",
+      },
+    ],
+  },
+  {
+    id: "F7",
+    title: "a joining member asks one member only, which may not know of it yet",
+    origin,
+    conditions: "the quorum needs the new member, and who is asked lags",
+    caughtBy: ["liveness"],
+    patches: [
+      {
+        file: "member/boot.js",
+        find: "            ask(place + 1);",
+        replace: "            RAN();\n            done(new StartError(problem));",
+      },
+    ],
+  },
+];
