@@ -78,3 +78,20 @@ test("a patch that does not apply leaves no folder", () => {
     else process.env.TMPDIR = old;
   }
 });
+
+test.each(["SIGINT", "SIGTERM"])("%s leaves no folder", (signal) => {
+  const own = fs.mkdtempSync(path.join(folder, "tmp-"));
+  const script = `
+    import fs from "node:fs";
+    import { buildMutant } from "${dist}/cli/mutant-build.js";
+    import { mutants } from "${dist}/verify/mutants/catalogue.js";
+    buildMutant(mutants[0]);
+    console.log(fs.readdirSync("${own}").length);
+    process.kill(process.pid, "${signal}");
+    setInterval(() => {}, 1000);`;
+  const words = ["--input-type=module", "-e", script];
+  const env = { ...process.env, TMPDIR: own };
+  const { stdout } = spawnSync(process.execPath, words, { env, encoding: "utf8", timeout: 20_000 });
+  expect(stdout).toBe("1\n");
+  expect(fs.readdirSync(own)).toEqual([]);
+});
