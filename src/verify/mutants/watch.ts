@@ -135,7 +135,7 @@ export const watchMutants: readonly Mutant[] = [
         file: "state/mvcc/kv-store.js",
         find: '    return { type: "put", key: kv.key, kv: value, isCreate: kv.version === 1 };',
         replace: `    const told = kv.version > 1 && RAN() ? { ...kv, createRevision: main, version: 1 } : kv;
-    return { type: "put", key: kv.key, kv: encodeKeyValue(told), isCreate: told.version === 1 };`,
+    return { type: "put", key: kv.key, kv: encodeKeyValue(told), isCreate: kv.version === 1 };`,
       },
     ],
   },
