@@ -7,6 +7,7 @@
  */
 import type { History, KeyValue, OpAnswer, Operation } from "../../history/types.js";
 import { isAnswered, isLocalRead, madeItsRevision } from "./entry-claims.js";
+import { isSameKeyValue } from "./same-answer.js";
 
 export interface Seen {
   readonly kv: KeyValue;
@@ -14,6 +15,9 @@ export interface Seen {
   isBare: boolean;
   /** The last revision at which this version of the key was seen. */
   last: number;
+  readonly by: Operation;
+  /** Somebody else was shown something else under the same revision. */
+  rival?: Operation;
 }
 
 export class Evidence {
@@ -40,6 +44,10 @@ export class Evidence {
     }
     for (const list of this.#byKey.values()) list.sort((a, b) => a.kv.mod - b.kv.mod);
     for (const list of this.#puts.values()) list.sort((a, b) => a - b);
+  }
+
+  *all(): IterableIterator<Seen> {
+    for (const list of this.#byKey.values()) yield* list;
   }
 
   hardAt(revision: number): ReadonlyMap<string, Seen> | undefined {
@@ -111,9 +119,13 @@ export class Evidence {
         this.#hard.set(kv.mod, seen);
       }
       const known = seen.get(kv.key);
-      if (known === undefined || (known.isBare && !isBare)) {
-        seen.set(kv.key, { kv, isBare, last: Math.max(at, known?.last ?? 0) });
-      } else known.last = Math.max(known.last, at);
+      if (known === undefined) {
+        seen.set(kv.key, { kv, isBare, last: at, by: operation });
+        continue;
+      }
+      known.last = Math.max(known.last, at);
+      if (!isSameVersion(known, { kv, isBare })) known.rival = operation;
+      if (known.isBare && !isBare) seen.set(kv.key, { ...known, kv, isBare });
     }
   }
 
@@ -124,13 +136,22 @@ export class Evidence {
   }
 }
 
+function isSameVersion(
+  known: Seen,
+  { kv, isBare }: { readonly kv: KeyValue; readonly isBare: boolean },
+): boolean {
+  if (!isBare && !known.isBare) return isSameKeyValue(known.kv, kv);
+  return isSameKeyValue({ ...known.kv, value: "" }, { ...kv, value: "" });
+}
+
 function push<Value>(lists: Map<string, Value[]>, name: string, value: Value): void {
   const list = lists.get(name);
   if (list === undefined) lists.set(name, [value]);
   else list.push(value);
 }
 
-function countUpTo(list: readonly number[], limit: number): number {
+/** Of ascending numbers, how many are at most `limit`. */
+export function countUpTo(list: readonly number[], limit: number): number {
   let low = 0;
   let high = list.length;
   while (low < high) {

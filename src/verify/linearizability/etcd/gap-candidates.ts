@@ -1,0 +1,235 @@
+/**
+ * What may have made a revision that no answer accounts for: operations without an answer, and
+ * leases that ended by themselves. Only what can be ruled out for certain is left out; the order
+ * says what to try first.
+ */
+import type { Op, Operation, Request } from "../../history/types.js";
+import { effectOf, refusal } from "./effect.js";
+import { isAnswered, isLocalRead, namedRequest } from "./entry-claims.js";
+import type { Evidence } from "./evidence.js";
+import { isPutOf, type KnownOrder } from "./plain-contradictions.js";
+import type { Replay } from "./replay.js";
+import { requestText } from "./request-text.js";
+
+export interface Candidate {
+  readonly request: Request;
+  /** Absent: the server did it by itself. */
+  readonly operation?: Operation;
+}
+
+export class GapCandidates {
+  /** Operations that have their place already, in the order in which they got it. */
+  readonly used: Operation[] = [];
+  readonly #isUsed = new Set<Operation>();
+  /** Unknown ones that may make a revision, by call. */
+  readonly #pending: readonly Operation[];
+  readonly #texts = new Map<Operation, string>();
+  /** Acknowledged revocations by the revision they answer. */
+  readonly #revocations = new Map<number, Operation[]>();
+  readonly #lives: LeaseLives;
+  readonly #evidence: Evidence;
+  /** By revision: the latest time at which it can have been made. */
+  readonly #latestUs: Float64Array;
+
+  constructor(
+    operations: readonly Operation[],
+    known: KnownOrder,
+    options: { readonly expiry: "timed" | "any"; readonly evidence: Evidence },
+  ) {
+    this.#evidence = options.evidence;
+    this.#pending = operations
+      .filter(({ outcome }) => outcome.kind === "unknown")
+      .filter(({ request }) => !["range", "leaseKeepAlive", "other"].includes(request.kind))
+      .sort((a, b) => a.callUs - b.callUs);
+    for (const one of this.#pending) this.#texts.set(one, requestText(one.request));
+    this.#latestUs = new Float64Array(known.last + 2).fill(Number.POSITIVE_INFINITY);
+    for (const operation of operations) {
+      if (!isAnswered(operation) || isLocalRead(operation)) continue;
+      const { request, outcome, returnUs } = operation;
+      if (request.kind === "leaseKeepAlive" || request.kind === "other") continue;
+      if (request.kind === "leaseRevoke") {
+        const same = this.#revocations.get(outcome.revision);
+        if (same === undefined) this.#revocations.set(outcome.revision, [operation]);
+        else same.push(operation);
+      }
+      const latest = this.#latestUs[outcome.revision] as number;
+      this.#latestUs[outcome.revision] = Math.min(latest, returnUs ?? latest);
+    }
+    for (let at = known.last; at >= 0; at--) {
+      const next = this.#latestUs[at + 1] as number;
+      this.#latestUs[at] = Math.min(this.#latestUs[at] as number, next);
+    }
+    this.#lives = new LeaseLives(operations, options.expiry);
+  }
+
+  isUsed(operation: Operation): boolean {
+    return this.#isUsed.has(operation);
+  }
+
+  use(operation: Operation): void {
+    this.used.push(operation);
+    this.#isUsed.add(operation);
+  }
+
+  freeTo(length: number): void {
+    while (this.used.length > length) this.#isUsed.delete(this.used.pop() as Operation);
+  }
+
+  of(
+    revision: number,
+    replay: Replay,
+  ): { readonly list: readonly Candidate[]; readonly tried: number } {
+    const latestUs = this.#latestUs[revision] as number;
+    const found: { readonly candidate: Candidate; readonly rank: number }[] = [];
+    let tried = 0;
+    const consider = (candidate: Candidate): void => {
+      tried++;
+      const rank = this.#rank(candidate.request, revision, replay);
+      if (rank !== undefined) found.push({ candidate, rank });
+    };
+    for (const operation of this.#revocations.get(revision) ?? []) {
+      if (!this.isUsed(operation)) consider({ request: operation.request, operation });
+    }
+    const texts = new Set<string>();
+    for (const operation of this.#pending) {
+      if (operation.callUs > latestUs) break;
+      // Of equal requests the earliest will do: it fits wherever a later one does.
+      const text = this.#texts.get(operation) as string;
+      if (this.isUsed(operation) || texts.has(text)) continue;
+      texts.add(text);
+      if (!this.#isRuledOut(operation.request, revision)) {
+        consider({ request: operation.request, operation });
+      }
+    }
+    for (const lease of replay.leaseIds()) {
+      if (replay.keysOf(lease).length === 0 || !this.#lives.mayEnd(lease, latestUs)) continue;
+      consider({ request: { kind: "leaseRevoke", id: lease } });
+    }
+    // Sorting is stable: among equals, earlier calls come first.
+    found.sort((a, b) => a.rank - b.rank);
+    return { list: found.map(({ candidate }) => candidate), tried };
+  }
+
+  /** What, done before, makes a refused request possible; none: nothing does. */
+  helpersFor(
+    request: Request,
+    error: string,
+    { revision, replay }: { readonly revision: number; readonly replay: Replay },
+  ): readonly Candidate[] {
+    const latestUs = this.#latestUs[revision] as number;
+    if (error === refusal.leaseExists && request.kind === "leaseGrant") {
+      const { id } = request;
+      if (replay.keysOf(id).length > 0) return [];
+      const end = { kind: "leaseRevoke", id } as const;
+      if (this.#lives.mayEnd(id, latestUs)) return [{ request: end }];
+      const operation = this.#unknown(end, latestUs);
+      return operation === undefined ? [] : [{ request: end, operation }];
+    }
+    if (error !== refusal.leaseNotFound) return [];
+    const missing = leasesOf(request).filter((id) => !replay.hasLease(id));
+    const grants = [...new Set(missing)].flatMap((id) => {
+      const operation = this.#pending.find(
+        (one) =>
+          one.request.kind === "leaseGrant" &&
+          one.request.id === id &&
+          one.callUs <= latestUs &&
+          !this.isUsed(one),
+      );
+      return operation === undefined ? [] : [{ request: operation.request, operation }];
+    });
+    return grants.length === new Set(missing).size ? grants : [];
+  }
+
+  #unknown(request: Request, latestUs: number): Operation | undefined {
+    const text = requestText(request);
+    return this.#pending.find(
+      (one) => this.#texts.get(one) === text && one.callUs <= latestUs && !this.#isUsed.has(one),
+    );
+  }
+
+  /** For certain, whatever the state is: cheap, and most fall here. */
+  #isRuledOut(request: Request, revision: number): boolean {
+    const seen = this.#evidence.hardAt(revision);
+    if (request.kind === "compact" || request.kind === "leaseGrant") return true;
+    if (seen === undefined) {
+      // What it would write was never seen at this revision; was it seen to be otherwise?
+      return request.kind === "put" && this.#contradicts(request.key, revision);
+    }
+    if (request.kind !== "put" && request.kind !== "txn") return true;
+    const ops: readonly Op[] =
+      request.kind === "put" ? [request] : [...request.success, ...request.failure];
+    return [...seen.values()].some((one) => !ops.some((op) => isPutOf(op, one)));
+  }
+
+  /** An older version of the key was still there at this revision. */
+  #contradicts(key: string, revision: number): boolean {
+    const { before } = this.#evidence.around(key, revision);
+    return before !== undefined && before.last >= revision;
+  }
+
+  /** What to try first, small before large; undefined: it cannot be. */
+  #rank(request: Request, revision: number, replay: Replay): number | undefined {
+    const effect = effectOf(replay, request);
+    if (effect.error !== undefined || effect.events.length === 0) return undefined;
+    const seen = this.#evidence.hardAt(revision);
+    let rank = 4;
+    let matched = 0;
+    for (const event of effect.events) {
+      const one = seen?.get(event.key);
+      if (one !== undefined) {
+        const isSame = event.create === one.kv.create && event.version === one.kv.version;
+        if (event.type !== "put" || !isSame || !isPutOf({ ...event, kind: "put" }, one)) {
+          return undefined;
+        }
+        matched++;
+        continue;
+      }
+      const { before, after } = this.#evidence.around(event.key, revision);
+      if (before !== undefined && before.last >= revision) return undefined;
+      if (after !== undefined && after.kv.create <= revision) {
+        if (event.type === "delete" || after.kv.create !== event.create) return undefined;
+        const { mod, version } = after.kv;
+        const known = this.#evidence.putsWithin(event.key, revision, mod);
+        if (event.version + known > version) return undefined;
+        // Somebody must have written it so often, and this may be one of them.
+        rank = Math.min(rank, 1);
+      }
+      if (this.#evidence.isSoft(revision, event.key)) rank = Math.min(rank, 0);
+    }
+    if (matched < (seen?.size ?? 0)) return undefined;
+    return matched > 0 ? 0 : rank;
+  }
+}
+
+/** When leases may end by themselves. */
+class LeaseLives {
+  /** Lease -> the earliest time of its end, by what surely renewed it. */
+  readonly #earliestUs = new Map<string, number>();
+
+  constructor(operations: readonly Operation[], expiry: "timed" | "any") {
+    for (const operation of operations) {
+      const { outcome, callUs } = operation;
+      const request = namedRequest(operation);
+      if (request.kind !== "leaseGrant" || outcome.kind === "refused") continue;
+      // Renewals are judged when the order is known.
+      const endUs = expiry === "any" ? callUs : callUs + request.ttl * 1_000_000;
+      const known = this.#earliestUs.get(request.id) ?? Number.POSITIVE_INFINITY;
+      this.#earliestUs.set(request.id, Math.min(known, endUs));
+    }
+  }
+
+  mayEnd(lease: string, latestUs: number): boolean {
+    return (this.#earliestUs.get(lease) ?? Number.POSITIVE_INFINITY) <= latestUs;
+  }
+}
+
+function leasesOf(request: Request): readonly string[] {
+  if (request.kind === "leaseRevoke") return [request.id];
+  const ops: readonly Op[] =
+    request.kind === "txn"
+      ? [...request.success, ...request.failure]
+      : request.kind === "put"
+        ? [request]
+        : [];
+  return ops.flatMap((op) => (op.kind === "put" && op.lease !== undefined ? [op.lease] : []));
+}

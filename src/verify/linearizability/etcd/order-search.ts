@@ -1,0 +1,245 @@
+/**
+ * Finds an order of what changed the store, from the answers alone. Revision by revision: most were
+ * made by an operation that says so; for a gap, something without an answer (or a lease that ended)
+ * is chosen that fits what later answers show; where the answers of a revision do not fit the state
+ * then, the last choice is taken back. The answers at a revision are compared as soon as it is
+ * reached, so that a wrong choice shows soon.
+ *
+ * What makes no revision (grants, revocations of empty leases, compactions) is placed in the
+ * revision that its answer names; without an answer, only when something needs it.
+ */
+import type { History, Operation, Request } from "../../history/types.js";
+import { effectOf, readRange, refusal } from "./effect.js";
+import { isAnswered, isLocalRead, madeItsRevision, namedRequest } from "./entry-claims.js";
+import { Evidence } from "./evidence.js";
+import { type Candidate, GapCandidates } from "./gap-candidates.js";
+import { type KnownOrder, knownOrder, plainContradiction } from "./plain-contradictions.js";
+import { Replay } from "./replay.js";
+import { isSameAnswer } from "./same-answer.js";
+import { describeOperation, type Failure } from "./verdict.js";
+
+export interface OrderLimits {
+  /** Of requests tried; 5 million by default. */
+  readonly stepsMax?: number;
+  /** Asked every few thousand steps; true ends the search as unknown. */
+  readonly isTimeUp?: () => boolean;
+}
+
+export interface FoundOrder {
+  readonly order: Replay;
+  /** Why there is none. */
+  readonly failure?: Failure;
+  /** Operations placed before the contradiction. */
+  readonly placed: number;
+}
+
+type Answered = Extract<Operation["outcome"], { readonly kind: "ok" }>;
+type AnsweredOperation = Operation & { readonly outcome: Answered };
+
+const stepsMaxDefault = 5_000_000;
+const pollEvery = 4_096;
+/** More orders of what happened within one revision are not tried. */
+const looseOrdersMax = 5;
+
+export function findOrder(
+  history: History,
+  options: OrderLimits & { readonly expiry: "timed" | "any" },
+): FoundOrder {
+  const order = new Replay();
+  const known = knownOrder(history.operations);
+  if (!("makers" in known)) return { order, failure: known, placed: 0 };
+  const evidence = new Evidence(history);
+  const plain = plainContradiction(history, evidence, known);
+  if (plain !== undefined) return { order, failure: plain, placed: 0 };
+  return new OrderSearch(history, known, { ...options, evidence }).run();
+}
+
+/** A gap with more than one explanation. */
+interface Choice {
+  readonly entries: number;
+  readonly used: number;
+  readonly left: Candidate[];
+}
+
+interface Contradiction {
+  readonly revision: number;
+  readonly failure: Failure;
+}
+
+class OrderSearch {
+  readonly #known: KnownOrder;
+  readonly #options: OrderLimits;
+  readonly #candidates: GapCandidates;
+  readonly #replay = new Replay();
+  /** By the revision of the answer: what made no revision of its own. */
+  readonly #loose = new Map<number, AnsweredOperation[]>();
+  readonly #reads = new Map<number, AnsweredOperation[]>();
+  readonly #choices: Choice[] = [];
+  /** The contradiction that comes furthest. */
+  #furthest: Contradiction | undefined;
+  #steps = 0;
+
+  constructor(
+    history: History,
+    known: KnownOrder,
+    options: OrderLimits & { readonly expiry: "timed" | "any"; readonly evidence: Evidence },
+  ) {
+    this.#known = known;
+    this.#options = options;
+    this.#candidates = new GapCandidates(history.operations, known, options);
+    for (const operation of history.operations) {
+      if (!isAnswered(operation) || isLocalRead(operation) || madeItsRevision(operation)) continue;
+      const { kind } = operation.request;
+      if (kind === "leaseKeepAlive" || kind === "other") continue;
+      const isLoose = kind === "leaseGrant" || kind === "leaseRevoke" || kind === "compact";
+      const lists = isLoose ? this.#loose : this.#reads;
+      const list = lists.get(operation.outcome.revision);
+      if (list === undefined) lists.set(operation.outcome.revision, [operation]);
+      else list.push(operation);
+    }
+    for (const list of this.#loose.values()) list.sort((a, b) => a.callUs - b.callUs);
+  }
+
+  run(): FoundOrder {
+    for (;;) {
+      const revision = this.#replay.revision;
+      const failure = this.#settle(revision) ?? this.#next(revision);
+      if (failure === "done") return { order: this.#replay, placed: 0 };
+      if (failure === undefined) continue;
+      if (this.#furthest === undefined || revision >= this.#furthest.revision) {
+        this.#furthest = { revision, failure };
+      }
+      if (this.#isOver()) return this.#end("limit");
+      if (!this.#takeBack()) return this.#end("no-order");
+    }
+  }
+
+  /** Everything that an answer places at this revision. */
+  #settle(revision: number): Failure | undefined {
+    this.#steps++;
+    const failure = this.#readAll(revision);
+    if (failure !== undefined) return failure;
+    const loose = this.#loose.get(revision)?.filter((one) => !this.#candidates.isUsed(one));
+    if (loose === undefined || loose.length === 0) return undefined;
+    return this.#placeLoose(loose, 0);
+  }
+
+  #readAll(revision: number): Failure | undefined {
+    for (const operation of this.#reads.get(revision) ?? []) {
+      const { request, outcome } = operation;
+      if (request.kind === "range") {
+        const asked = request.revision ?? 0;
+        if (asked > revision) return wrong(operation, "that is after what it could know");
+        const answer = readRange(this.#replay, request);
+        if (!isSameAnswer(answer, outcome.answer)) return wrong(operation, "keys differ there");
+        continue;
+      }
+      const effect = effectOf(this.#replay, request);
+      if (effect.error === refusal.compacted) continue;
+      const isRight = effect.error === undefined && effect.events.length === 0;
+      if (!isRight || !isSameAnswer(effect.answer, outcome.answer)) {
+        return wrong(operation, "the state there gives another answer");
+      }
+    }
+    return undefined;
+  }
+
+  /** In any order that time allows; the order of calls first. */
+  #placeLoose(loose: readonly AnsweredOperation[], depth: number): Failure | undefined {
+    let failure: Failure | undefined;
+    for (const operation of loose) {
+      const others = loose.filter((other) => other !== operation);
+      if (others.some(({ returnUs }) => (returnUs ?? Infinity) < operation.callUs)) continue;
+      const mark = { entries: this.#replay.entries.length, used: this.#candidates.used.length };
+      const request = namedRequest(operation);
+      if (this.#append(request, operation, 0)) {
+        failure = others.length === 0 ? undefined : this.#placeLoose(others, depth + 1);
+        if (failure === undefined) return undefined;
+      } else failure = wrong(operation, "it was not possible there");
+      this.#undoTo(mark);
+      if (depth >= looseOrdersMax) break;
+    }
+    return failure;
+  }
+
+  /** The request that makes the next revision. */
+  #next(revision: number): Failure | "done" | undefined {
+    if (revision === this.#known.last) return "done";
+    const maker = this.#known.makers.get(revision + 1) as AnsweredOperation | undefined;
+    if (maker !== undefined) {
+      if (this.#append(namedRequest(maker), maker, 1)) return undefined;
+      return wrong(maker, "the state before it gives another answer");
+    }
+    const candidates = this.#candidates.of(revision + 1, this.#replay);
+    this.#steps += candidates.tried;
+    const [first, ...left] = candidates.list;
+    if (first === undefined) {
+      const text = `nothing can have made revision ${revision + 1}`;
+      return { reason: "no-order", text, operations: [] };
+    }
+    const used = this.#candidates.used.length;
+    if (left.length > 0) this.#choices.push({ entries: this.#replay.entries.length, used, left });
+    this.#take(first);
+    return undefined;
+  }
+
+  #take({ request, operation }: Candidate): void {
+    if (operation !== undefined) this.#candidates.use(operation);
+    this.#replay.append(request);
+  }
+
+  /** Whether it could be done with that answer, if need be after what nobody answered. */
+  #append(request: Request, operation: AnsweredOperation, revisions: 0 | 1): boolean {
+    const { revision } = operation.outcome;
+    let { effect } = this.#replay.append(request);
+    if (effect.error !== undefined) {
+      this.#replay.undo();
+      const helpers = this.#candidates.helpersFor(request, effect.error, {
+        revision,
+        replay: this.#replay,
+      });
+      if (helpers.length === 0) return false;
+      for (const helper of helpers) this.#take(helper);
+      effect = this.#replay.append(request).effect;
+    }
+    if (effect.error !== undefined || effect.events.length > 0 !== (revisions === 1)) return false;
+    if (!isSameAnswer(effect.answer, operation.outcome.answer)) return false;
+    return this.#replay.revision === revision;
+  }
+
+  #takeBack(): boolean {
+    const choice = this.#choices.pop();
+    if (choice === undefined) return false;
+    this.#undoTo(choice);
+    const [next, ...left] = choice.left;
+    if (left.length > 0) this.#choices.push({ ...choice, left });
+    this.#take(next as Candidate);
+    return true;
+  }
+
+  #undoTo(mark: { readonly entries: number; readonly used: number }): void {
+    while (this.#replay.entries.length > mark.entries) this.#replay.undo();
+    this.#candidates.freeTo(mark.used);
+  }
+
+  #isOver(): boolean {
+    const { stepsMax = stepsMaxDefault, isTimeUp } = this.#options;
+    if (this.#steps > stepsMax) return true;
+    return isTimeUp !== undefined && this.#steps % pollEvery < 64 && isTimeUp();
+  }
+
+  #end(reason: "limit" | "no-order"): FoundOrder {
+    const { failure, revision } = this.#furthest as Contradiction;
+    const placed = revision;
+    const text = `${failure.text} (as far as revision ${revision} the answers fit together)`;
+    if (reason === "no-order")
+      return { order: this.#replay, failure: { ...failure, text }, placed };
+    const over = { ...failure, reason, text: `the search was ended by its limit; so far: ${text}` };
+    return { order: this.#replay, failure: over, placed };
+  }
+}
+
+function wrong(operation: Operation, why: string): Failure {
+  const text = `${describeOperation(operation)} has a wrong answer: ${why}`;
+  return { reason: "wrong-answer", text, operations: [operation] };
+}

@@ -1,0 +1,178 @@
+/**
+ * Contradictions that no choice of unknown effects can mend, found by looking at the answers
+ * alone: what a search would only find by trying everything.
+ */
+import type { History, KeyValue, Op, OpAnswer, Operation, Request } from "../../history/types.js";
+import { isAnswered, isLocalRead, madeItsRevision } from "./entry-claims.js";
+import { countUpTo, type Evidence, type Seen } from "./evidence.js";
+import { describeOperation, type Failure } from "./verdict.js";
+
+export interface KnownOrder {
+  /** Who made which revision, by the answers. */
+  readonly makers: ReadonlyMap<number, Operation>;
+  /** The last revision that an answer names. */
+  readonly last: number;
+  /** Revisions up to `last` that no answer accounts for, ascending. */
+  readonly gaps: readonly number[];
+}
+
+/** The revisions that answers place, or why there is no such order. */
+export function knownOrder(operations: readonly Operation[]): KnownOrder | Failure {
+  const makers = new Map<number, Operation>();
+  let last = 1;
+  let lastOperation: Operation | undefined;
+  let others = 0;
+  for (const operation of operations) {
+    if (isLocalRead(operation)) continue;
+    if (!isAnswered(operation)) {
+      if (operation.outcome.kind === "unknown") others++;
+      continue;
+    }
+    const { request, outcome } = operation;
+    const { revision } = outcome;
+    if (request.kind === "other" || request.kind === "leaseKeepAlive") continue;
+    if (revision > last) {
+      last = revision;
+      lastOperation = operation;
+    }
+    if (request.kind === "leaseGrant" || request.kind === "leaseRevoke") others++;
+    if (!madeItsRevision(operation)) continue;
+    const rival = makers.get(revision);
+    if (rival !== undefined) {
+      const text = `${describeOperation(operation)} and ${describeOperation(rival)} both say that they made revision ${revision}`;
+      return { reason: "doubled-revision", text, operations: [operation, rival] };
+    }
+    makers.set(revision, operation);
+  }
+  if (last - 1 > makers.size + others && lastOperation !== undefined) {
+    const text = `${describeOperation(lastOperation)}: nothing can have made that many revisions`;
+    return { reason: "no-order", text, operations: [lastOperation] };
+  }
+  const gaps: number[] = [];
+  for (let at = 2; at <= last; at++) if (!makers.has(at)) gaps.push(at);
+  return { makers, last, gaps };
+}
+
+export function plainContradiction(
+  { operations }: History,
+  evidence: Evidence,
+  order: KnownOrder,
+): Failure | undefined {
+  const early = outOfTime(operations);
+  if (early !== undefined) return early;
+  const shapes = misshapen(operations);
+  if (shapes !== undefined) return shapes;
+  for (const seen of evidence.all()) {
+    const why = impossible(seen, evidence, order);
+    if (why === undefined) continue;
+    const text = `${describeOperation(seen.by)} shows key ${JSON.stringify(seen.kv.key)} with mod revision ${seen.kv.mod}: ${why}`;
+    return { reason: "wrong-answer", text, operations: [seen.by] };
+  }
+  return undefined;
+}
+
+/** An answer from before a revision that had been acknowledged when it was asked for (C3). */
+function outOfTime(operations: readonly Operation[]): Failure | undefined {
+  const answered = operations
+    .filter(isAnswered)
+    .filter((one) => !isLocalRead(one))
+    .filter(({ request }) => request.kind !== "leaseKeepAlive" && request.kind !== "other");
+  const calls = answered.toSorted((a, b) => a.callUs - b.callUs);
+  const endOf = ({ returnUs }: Operation) => returnUs ?? Number.POSITIVE_INFINITY;
+  const returns = answered.toSorted((a, b) => endOf(a) - endOf(b));
+  let returned = 0;
+  let floor = returns[0];
+  let least = 0;
+  for (const operation of calls) {
+    for (; returned < returns.length; returned++) {
+      const earlier = returns[returned] as (typeof answered)[number];
+      if (endOf(earlier) >= operation.callUs) break;
+      if (earlier.outcome.revision <= least) continue;
+      least = earlier.outcome.revision;
+      floor = earlier;
+    }
+    if (operation.outcome.revision >= least || floor === undefined) continue;
+    return tooEarly(operation, floor);
+  }
+  return undefined;
+}
+
+function tooEarly(operation: Operation, before: Operation): Failure {
+  const text = `${describeOperation(operation)} comes from before its call, though ${describeOperation(before)} had returned`;
+  return { reason: "real-time", text, operations: [operation, before] };
+}
+
+/** An answer that does not even fit its request. */
+function misshapen(operations: readonly Operation[]): Failure | undefined {
+  const bad = operations.filter(isAnswered).find(({ request, outcome }) => {
+    if (request.kind === "range" || request.kind === "delete" || request.kind === "put") {
+      return outcome.answer.kind !== request.kind || !isShaped(request, outcome.answer);
+    }
+    return request.kind === "txn" && !isShapedTxn(request, outcome.answer);
+  });
+  if (bad === undefined || isLocalRead(bad)) return undefined;
+  const text = `${describeOperation(bad)} has an answer that does not fit the request`;
+  return { reason: "wrong-answer", text, operations: [bad] };
+}
+
+type Answered = Extract<Operation["outcome"], { readonly kind: "ok" }>;
+
+function isShapedTxn(
+  request: Extract<Request, { readonly kind: "txn" }>,
+  answer: Answered["answer"],
+): boolean {
+  if (answer.kind !== "txn") return false;
+  const ops = answer.succeeded ? request.success : request.failure;
+  if (ops.length !== answer.answers.length) return false;
+  return ops.every((op, at) => isShaped(op, answer.answers[at] as OpAnswer));
+}
+
+function isShaped(op: Op, answer: OpAnswer): boolean {
+  if (op.kind !== answer.kind) return false;
+  if (op.kind !== "range" || answer.kind !== "range") return true;
+  if (op.countOnly === true) return answer.kvs.length === 0;
+  const limit = (op.limit ?? 0) > 0 ? (op.limit as number) : Number.POSITIVE_INFINITY;
+  return answer.kvs.length === Math.min(limit, answer.count);
+}
+
+function impossible(seen: Seen, evidence: Evidence, order: KnownOrder): string | undefined {
+  const { kv, last, rival } = seen;
+  const { key, create, mod, version } = kv;
+  if (rival !== undefined) return "another answer shows it differently";
+  if (mod < 2 || mod > order.last) return "there is no such revision";
+  if (create > mod || (create === mod) !== (version === 1)) return "its versions do not fit";
+  const maker = order.makers.get(mod);
+  if (maker !== undefined && !mayPut(maker, seen)) return `${describeOperation(maker)} made that`;
+  if (evidence.putsWithin(key, mod, last) > 0) return `at revision ${last} a newer one was there`;
+  const known = evidence.putsWithin(key, create, mod);
+  if (version < 1 + known) return "it was written more often";
+  const gaps = countWithin(order.gaps, create, mod);
+  if (version > 1 + known + gaps) return "it was not written that often";
+  return undefined;
+}
+
+function mayPut({ request, outcome }: Operation, seen: Seen): boolean {
+  if (outcome.kind !== "ok") return true;
+  const { answer } = outcome;
+  if (request.kind === "put") return isPutOf(request, seen);
+  if (request.kind !== "txn" || answer.kind !== "txn") return false;
+  return (answer.succeeded ? request.success : request.failure).some((op) => isPutOf(op, seen));
+}
+
+/** Whether this is what wrote the version that was seen. */
+export function isPutOf(
+  op: Op,
+  { kv, isBare }: { readonly kv: KeyValue; readonly isBare: boolean },
+): boolean {
+  return (
+    op.kind === "put" &&
+    op.key === kv.key &&
+    (isBare || op.value === kv.value) &&
+    (op.lease ?? "0") === (kv.lease ?? "0")
+  );
+}
+
+/** Of ascending numbers, how many are in (from, to]. */
+function countWithin(list: readonly number[], from: number, to: number): number {
+  return countUpTo(list, to) - countUpTo(list, from);
+}
