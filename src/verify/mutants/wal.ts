@@ -74,7 +74,7 @@ export const walMutants: readonly Mutant[] = [
     title: "the log says that a state is held before it is",
     origin: "class: the order of etcd's snapshot record and snapshot file",
     conditions: "log is released while the commit of the state is under way, then a crash",
-    caughtBy: ["S3", "S4", "I10", "crash", "liveness"],
+    caughtBy: ["S3", "S4", "I10", "I11", "crash", "liveness"],
     patches: [
       {
         file: "member/committer.js",
@@ -126,7 +126,13 @@ export const walMutants: readonly Mutant[] = [
       {
         file: "wal/recovery.js",
         find: "    if (tornBytes > 0)\n        refuseDurable(source, frames, at);",
-        replace: "    if (tornBytes > 0)\n        RAN();",
+        replace: `    try {
+        if (tornBytes > 0)
+            refuseDurable(source, frames, at);
+    }
+    catch {
+        RAN();
+    }`,
       },
     ],
   },
