@@ -2,4 +2,34 @@
  * Seeds that caught a mutant once, so that they are tried first. A seed may stop to catch when the
  * simulator draws otherwise than before; then the range is searched as for any other mutant.
  */
-export const knownSeeds: Readonly<Record<string, number>> = {};
+export const knownSeeds: Readonly<Record<string, number>> = {
+  M01: 3,
+  M02: 2,
+  M04: 8,
+  M05: 16,
+  M06: 5,
+  M07: 1,
+  M11: 16,
+  M13: 3,
+  M14: 36,
+  M17: 5,
+  M21: 1,
+  M22: 7,
+  M23: 3,
+  M24: 1,
+  M25: 19,
+  M26: 12,
+  M27: 9,
+  M30: 58,
+  M42: 1,
+  M43: 14,
+  M44: 32,
+  M45: 1,
+  M46: 7,
+  M47: 5,
+  M48: 1,
+  M49: 1,
+  M50: 6,
+  M52: 1,
+  M53: 5,
+};
