@@ -1,13 +1,14 @@
 /**
  * Which entry of the ground belongs to which operation. An answer that names the revision it made
- * leaves no choice; of grants and other entries without a revision, the earliest one of that text in
- * its revision is taken, in the order of calls. What is left belongs to operations without an
- * answer, to the server (leases that end by themselves), or to nobody.
+ * leaves no choice; for grants and other entries without a revision, silent-claims.ts chooses. What
+ * is left belongs to operations without an answer, to the server (leases that end by themselves),
+ * or to nobody.
  */
 import type { Operation, Outcome, Request } from "../../history/types.js";
 import type { Replay, ReplayEntry } from "./replay.js";
 import { requestText } from "./request-text.js";
 import { isSameAnswer } from "./same-answer.js";
+import { floorsByTime, matchSilent } from "./silent-claims.js";
 import { describeOperation, type Failure } from "./verdict.js";
 
 export interface Claims {
@@ -17,6 +18,9 @@ export interface Claims {
   readonly unclaimed: readonly number[];
   readonly failure: Failure | undefined;
 }
+
+/** Their answers do not name the revision that they made. */
+const silentKinds = new Set(["leaseGrant", "leaseRevoke", "compact"]);
 
 type Answered = Operation & { readonly outcome: Extract<Outcome, { kind: "ok" }> };
 
@@ -55,27 +59,23 @@ class Claiming {
   readonly #owners = new Map<number, Operation>();
   readonly #positions = new Map<number, number>();
   /** Positions of entries without a revision of their own, by revision and text. */
-  readonly #loose = new Map<string, number[]>();
+  readonly #silent = new Map<string, number[]>();
 
   constructor(ground: Replay) {
     this.#ground = ground;
     ground.entries.forEach((entry, at) => {
       if (!hasEffect(entry) || hasRevision(entry)) return;
-      const name = looseName(entry.revision, entry.request);
-      const positions = this.#loose.get(name);
-      if (positions === undefined) this.#loose.set(name, [at + 1]);
+      const name = silentName(entry.revision, entry.request);
+      const positions = this.#silent.get(name);
+      if (positions === undefined) this.#silent.set(name, [at + 1]);
       else positions.push(at + 1);
     });
   }
 
   run(operations: readonly Operation[]): Claims {
-    for (const operation of operations) {
-      if (!isAnswered(operation) || isLocalRead(operation)) continue;
-      const failure = this.#claim(operation);
-      if (failure !== undefined) {
-        return { positions: this.#positions, unclaimed: [], failure };
-      }
-    }
+    const answered = operations.filter(isAnswered).filter((one) => !isLocalRead(one));
+    const failure = this.#claimRevisions(answered) ?? this.#claimSilent(answered);
+    if (failure !== undefined) return { positions: this.#positions, unclaimed: [], failure };
     const unclaimed: number[] = [];
     this.#ground.entries.forEach((entry, at) => {
       if (hasEffect(entry) && !this.#owners.has(at + 1)) unclaimed.push(at + 1);
@@ -83,25 +83,55 @@ class Claiming {
     return { positions: this.#positions, unclaimed, failure: undefined };
   }
 
-  #claim(operation: Answered): Failure | undefined {
-    const { request, outcome } = operation;
-    if (madeItsRevision(operation)) return this.#claimRevision(operation);
-    if (request.kind === "leaseRevoke" && this.#tryRevision(operation)) return undefined;
-    if (!["leaseGrant", "leaseRevoke", "compact"].includes(request.kind)) return undefined;
-    const positions = this.#loose.get(looseName(outcome.revision, namedRequest(operation)));
-    const position = positions?.shift();
-    if (position === undefined) return lost(operation, "nothing of the kind was done there");
-    this.#own(operation, position);
+  #claimRevisions(answered: readonly Answered[]): Failure | undefined {
+    for (const operation of answered) {
+      const failure = madeItsRevision(operation) ? this.#claimRevision(operation) : undefined;
+      if (failure !== undefined) return failure;
+    }
     return undefined;
   }
 
-  #tryRevision(operation: Answered): boolean {
-    const position = this.#ground.firstPosition(operation.outcome.revision);
-    const entry = this.#ground.entryOf(operation.outcome.revision);
-    if (position === undefined || entry === undefined || this.#owners.has(position)) return false;
-    if (requestText(entry.request) !== requestText(operation.request)) return false;
-    this.#own(operation, position);
-    return true;
+  #claimSilent(answered: readonly Answered[]): Failure | undefined {
+    const claims = answered
+      .filter(({ request }) => silentKinds.has(request.kind))
+      .map((operation) => ({ operation, candidates: this.#candidates(operation) }));
+    const floorOf = floorsByTime(answered, (operation) => this.#seenPosition(operation));
+    for (const [id, position] of matchSilent(claims, floorOf)) this.#positions.set(id, position);
+    for (const { operation, candidates } of claims) {
+      const matched = this.#positions.get(operation.id);
+      if (matched !== undefined) this.#owners.set(matched, operation);
+      // What comes too early is told by whoever compares times.
+      else if (candidates.length === 0)
+        return lost(operation, "nothing of the kind was done there");
+    }
+    for (const { operation, candidates } of claims) {
+      if (this.#positions.has(operation.id)) continue;
+      const position = candidates.find((candidate) => !this.#owners.has(candidate));
+      if (position === undefined) return lost(operation, "nothing of the kind was done there");
+      this.#own(operation, position);
+    }
+    return undefined;
+  }
+
+  #candidates(operation: Answered): readonly number[] {
+    const { request, outcome } = operation;
+    const { revision } = outcome;
+    const silent = this.#silent.get(silentName(revision, namedRequest(operation))) ?? [];
+    const made = this.#ground.firstPosition(revision);
+    const maker = this.#ground.entryOf(revision);
+    if (request.kind !== "leaseRevoke" || made === undefined || maker === undefined) return silent;
+    const isOurs = requestText(maker.request) === requestText(request) && !this.#owners.has(made);
+    return isOurs ? [made, ...silent] : silent;
+  }
+
+  /** A position that this operation cannot be before. */
+  #seenPosition({ id, request, outcome }: Operation): number | undefined {
+    const known = this.#positions.get(id);
+    // The header of a renewal is of the member that passed it on, which may lag.
+    if (known !== undefined || outcome.kind !== "ok" || request.kind === "leaseKeepAlive") {
+      return known;
+    }
+    return this.#ground.firstPosition(outcome.revision);
   }
 
   #claimRevision(operation: Answered): Failure | undefined {
@@ -138,7 +168,7 @@ function lost(operation: Operation, why: string): Failure {
   return { reason: "lost-write", text, operations: [operation] };
 }
 
-function looseName(revision: number, request: Request): string {
+function silentName(revision: number, request: Request): string {
   return `${revision} ${requestText(request)}`;
 }
 

@@ -1,10 +1,14 @@
 /**
  * What clients saw, judged against the log at the end of a run: committed requests are replayed in
- * a model that shares no code with the members, and every watch is held against it (C5).
+ * a model that shares no code with the members; operations must have answers that this order allows
+ * (C1 to C3), local reads must show what was there (C4), watches must tell all of it (C5-<rule>).
  */
 import { openRequest } from "../../../wire/internal-request.js";
 import type { History, Request } from "../../history/types.js";
+import { judgeByGround } from "../../linearizability/etcd/ground-check.js";
 import { Replay } from "../../linearizability/etcd/replay.js";
+import type { EtcdReason } from "../../linearizability/etcd/verdict.js";
+import { validateSerializable } from "../../validators/serializable.js";
 import { validateWatches } from "../../validators/validate-watches.js";
 import { requestOfEntry } from "../client-calls.js";
 import type { Ghost } from "./ghost.js";
@@ -14,12 +18,30 @@ export interface HistoryFinding {
   readonly text: string;
 }
 
+/** Reasons that have an invariant of their own; all others: not linearizable (C1). */
+const invariants: Partial<Record<EtcdReason, string>> = {
+  "real-time": "C3",
+  "lost-write": "C2",
+  "refused-effect": "C2",
+};
+
+/** The most basic invariants first. */
 export function judgeHistory(history: History, ghost: Ghost): readonly HistoryFinding[] {
-  const replay = Replay.of(committedRequests(ghost));
-  return validateWatches(history.watches, replay).map(({ rule, invariant, text }) => ({
-    invariant: `${invariant}-${rule}`,
-    text,
-  }));
+  const ground = Replay.of(committedRequests(ghost));
+  const { operations, watches } = history;
+  // When leases may end by themselves is C6, which knows the clocks.
+  const options = { ground, expiry: "any", isShared: false, isExact: true } as const;
+  const { verdict, reason, text } = judgeByGround(operations, options);
+  const findings: HistoryFinding[] = [];
+  if (verdict !== "linearizable") {
+    const invariant = (reason === undefined ? undefined : invariants[reason]) ?? "C1";
+    findings.push({ invariant, text: `${reason}: ${text}` });
+  }
+  findings.push(...validateSerializable(operations, ground));
+  for (const { rule, invariant, text } of validateWatches(watches, ground)) {
+    findings.push({ invariant: `${invariant}-${rule}`, text });
+  }
+  return findings;
 }
 
 /** What the log did to the key space, in its order. */
