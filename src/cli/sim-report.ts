@@ -4,8 +4,12 @@
  */
 import fs from "node:fs";
 import path from "node:path";
+import { formatHistory } from "../verify/history/history-file.js";
 import { causalPast } from "../verify/report/causal-past.js";
+import { renderHistoryHtml } from "../verify/report/history-html.js";
 import { renderReport } from "../verify/report/report-text.js";
+import { renderSpaceTimeSvg } from "../verify/report/space-time-svg.js";
+import { renderSpaceTimeText } from "../verify/report/space-time-text.js";
 import type { TraceEvent } from "../verify/report/trace.js";
 import type { Plan } from "../verify/sim/plan.js";
 import { encodePlan } from "../verify/sim/plan-file.js";
@@ -42,8 +46,29 @@ export function reportFailure(plan: Plan, invariant: string, options: ReportOpti
     fs.writeFileSync(path.join(folder, name), content);
   write("plan.json", encodePlan(small));
   write("report.txt", text);
+  for (const [name, content] of pictures(plan, result)) write(name, content);
+  write("history.jsonl", formatHistory(result.history));
   write("trace.ndjson", result.trace.map((event) => `${JSON.stringify(event)}\n`).join(""));
   return { folder, sizeBefore: sizeOf(plan), sizeAfter: sizeOf(small), text };
+}
+
+/** The causal past as diagrams, and what clients saw on one page. */
+function pictures(plan: Plan, result: RunResult): readonly (readonly [string, string])[] {
+  const { violation, trace, history } = result;
+  const title = `seed ${plan.seed}: ${violation?.invariant ?? "no failure"}`;
+  const nodes = result.members.map(({ name }) => name);
+  const diagram = { events: pastOf(result), nodes, title, trace };
+  const marked = violation === undefined ? {} : { violation: { text: violation.message } };
+  return [
+    ["space-time.svg", renderSpaceTimeSvg(diagram)],
+    ["space-time.txt", renderSpaceTimeText(diagram)],
+    ["history.html", renderHistoryHtml({ history, title, ...marked })],
+  ];
+}
+
+function pastOf({ trace }: RunResult): readonly TraceEvent[] {
+  const target = trace.findLast(({ kind }) => kind === "violation");
+  return target === undefined ? [] : causalPast(trace, target.id, { limit: pastMax, skip: dull });
 }
 
 export function shrunk(plan: Plan, invariant: string, without: ReadonlySet<string>): Plan {
@@ -59,7 +84,6 @@ function reportText(
   result: RunResult,
 ): string {
   const { plan, small, planFile } = plans;
-  const target = result.trace.findLast(({ kind }) => kind === "violation");
   return renderReport({
     invariant: result.violation?.invariant ?? "none",
     text: result.violation?.message ?? "the failure did not come again",

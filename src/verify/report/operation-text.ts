@@ -36,7 +36,7 @@ export function operationLabel({ request, outcome }: Operation): string {
   return `${text}${answerLabel(answer)} @${revision}`;
 }
 
-function requestLabel(request: Request): string {
+export function requestLabel(request: Request): string {
   switch (request.kind) {
     case "range": {
       const local = request.serializable === true ? " (local)" : "";

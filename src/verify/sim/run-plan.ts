@@ -5,6 +5,7 @@
 import { DamageError, StartError } from "../../base/errors.js";
 import type { MemberConfig } from "../../member/config.js";
 import type { History, Mark } from "../history/types.js";
+import { requestLabel } from "../report/operation-text.js";
 import type { MemberRow, TraceEvent } from "../report/trace.js";
 import { Atlas } from "./atlas.js";
 import { AllChecks } from "./checks/all-checks.js";
@@ -131,8 +132,15 @@ class Run {
       { cluster, transport: this.#transport, watchers: this.#watchers },
       swarm,
     );
-    this.#clients.onAsked = (request) => this.#checks.asked(request);
-    this.#clients.onAnswered = (operation) => this.#checks.answered(operation);
+    this.#clients.onAsked = (request) => {
+      this.#recorder?.record("client", requestLabel(request));
+      this.#checks.asked(request);
+    };
+    this.#clients.onAnswered = (operation) => {
+      const { request, outcome } = operation;
+      this.#recorder?.record("client", `${outcome.kind}: ${requestLabel(request)}`);
+      this.#checks.answered(operation);
+    };
     this.#operator = new Operator(cluster, this.#transport);
     const told = (kind: "fault" | "heal", text: string, node: SimNode | undefined): void =>
       this.mark(kind, text, node?.name);
