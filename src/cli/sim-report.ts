@@ -94,10 +94,7 @@ function reportText(
     sizeBefore: sizeOf(plan),
     sizeAfter: sizeOf(small),
     members: result.members,
-    past:
-      target === undefined
-        ? []
-        : causalPast(result.trace, target.id, { limit: pastMax, skip: dull }),
+    past: pastOf(result),
   });
 }
 
