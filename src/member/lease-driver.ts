@@ -65,7 +65,10 @@ export class LeaseDriver {
     // A request is passed on once: who does not lead says so, and the asking member looks again.
     peers.serve(PeerMethod.leaseKeepAlive, (_from, body, done) => {
       const { ID } = LeaseKeepAliveRequest.decode(body);
-      this.#leading(() => done(encodeKeepAlive(this.#lessor.keepAlive(ID))), done);
+      this.#leading(() => {
+        const renewed = this.#renew(ID);
+        done(renewed instanceof KvError ? renewed : encodeKeepAlive(renewed.ttl));
+      }, done);
     });
     peers.serve(PeerMethod.leaseTimeToLive, (_from, body, done) => {
       const request = LeaseTimeToLiveRequest.decode(body);
@@ -130,7 +133,11 @@ export class LeaseDriver {
   keepAlive(id: bigint, done: Done<{ readonly ttl: number }>): void {
     const body = (): Uint8Array => LeaseKeepAliveRequest.encode({ ID: id }).finish();
     this.#atLeader(
-      () => done({ ttl: this.#lessor.keepAlive(id) }),
+      (again) => {
+        const renewed = this.#renew(id);
+        if (renewed instanceof KvError) again(renewed);
+        else done(renewed);
+      },
       (leader, failed) => {
         this.#parts.request(leader, PeerMethod.leaseKeepAlive, body(), (answer) => {
           if (answer instanceof KvError) failed(answer);
@@ -156,6 +163,16 @@ export class LeaseDriver {
     );
   }
 
+  /**
+   * A lease whose time is over is still there until its revocation is applied, and stays if that is
+   * lost with the leader: until one or the other has happened there is no answer (as in etcd).
+   */
+  #renew(id: bigint): { readonly ttl: number } | KvError {
+    const ttl = this.#lessor.keepAlive(id);
+    const isEnding = ttl === 0 && this.#parts.leases().get(id) !== undefined;
+    return isEnding ? new KvError("timeout") : { ttl };
+  }
+
   #localTimeToLive(id: bigint, withKeys: boolean): TimeToLive {
     const lease = this.#parts.leases().get(id);
     if (lease === undefined) return { ttl: -1, grantedTtl: 0, keys: [] };
@@ -179,7 +196,7 @@ export class LeaseDriver {
 
   /** Here if we lead, else at the leader; waits a while for one to be elected. */
   #atLeader(
-    here: () => void,
+    here: (again: (error: KvError) => void) => void,
     there: (leader: bigint, failed: (error: KvError) => void) => void,
     fail: (error: KvError) => void,
   ): void {
@@ -192,7 +209,7 @@ export class LeaseDriver {
         if (clock.now() >= untilMs || error.reason === "stopped") fail(error);
         else clock.after(leaderRetryMs, attempt);
       };
-      if (this.#parts.isLeader()) this.#leading(here, again);
+      if (this.#parts.isLeader()) this.#leading(() => here(again), again);
       else if (leader === 0n) again(new KvError("noLeader"));
       else there(leader, again);
     };
