@@ -49,6 +49,15 @@ const kvAnswers: Answers<{ readonly value: string }, KvInput, KvOutput> = {
     kind === "get" ? { value: ["", "a", "ab", "aab"][draw] as string } : {},
 };
 
+/** How the histories of a test are drawn. */
+interface Mix {
+  readonly lengthMax: number;
+  /** Of 8. */
+  readonly lost: number;
+}
+
+const usual: Mix = { lengthMax: 5, lost: 2 };
+
 interface Draft<Input> {
   readonly input: Input;
   readonly callAt: number;
@@ -59,16 +68,21 @@ interface Draft<Input> {
   readonly draw: number;
 }
 
-function draftOf<Input>(input: fc.Arbitrary<Input>): fc.Arbitrary<Draft<Input>> {
+function draftOf<Input>(input: fc.Arbitrary<Input>, mix = usual): fc.Arbitrary<Draft<Input>> {
+  const fates: {
+    readonly weight: number;
+    readonly arbitrary: fc.Arbitrary<Draft<Input>["fate"]>;
+  }[] = [
+    { weight: 7 - mix.lost, arbitrary: fc.constant("answered") },
+    { weight: mix.lost, arbitrary: fc.constantFrom("lost", "lost without effect") },
+    { weight: 1, arbitrary: fc.constant("answered wrongly") },
+  ];
   return fc.record({
     input,
     callAt: fc.integer({ min: 0, max: 8 }),
-    length: fc.integer({ min: 0, max: 5 }),
+    length: fc.integer({ min: 0, max: mix.lengthMax }),
     point: fc.double({ min: 0, max: 1, noNaN: true }),
-    fate: fc.constantFrom(
-      ...(["answered", "answered", "answered", "answered", "lost", "lost without effect"] as const),
-      "answered wrongly" as const,
-    ),
+    fate: fc.oneof(...fates),
     draw: fc.integer({ min: 0, max: 3 }),
   });
 }
@@ -138,6 +152,33 @@ describe("the search agrees with the definition", () => {
     expect(verdicts.get("not")).toBeGreaterThan(400);
   });
 
+  test("long writes of few values, where it matters which of alike ones goes first", () => {
+    const input: fc.Arbitrary<RegisterInput> = fc.oneof(
+      fc.constant({ kind: "read" } as const),
+      fc.record({ kind: fc.constant("write" as const), value: fc.constantFrom(0, 1) }),
+    );
+    const drafts = fc.array(draftOf(input, { lengthMax: 9, lost: 1 }), {
+      minLength: 4,
+      maxLength: 7,
+    });
+    fc.assert(
+      fc.property(drafts, (some) => {
+        compare(play(some, registerModel, registerAnswers), registerModel);
+      }),
+      { numRuns: 4_000 },
+    );
+  });
+
+  test("mostly unknown outcomes", () => {
+    const drafts = fc.array(draftOf(registerInput, { lengthMax: 3, lost: 5 }), sizes);
+    fc.assert(
+      fc.property(drafts, (some) => {
+        compare(play(some, registerModel, registerAnswers), registerModel);
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+
   test("a key with append, where every effect is seen for ever", () => {
     fc.assert(
       fc.property(fc.array(draftOf(kvInput), sizes), (drafts) => {
@@ -179,6 +220,54 @@ describe("intervals are closed", () => {
     expect(checkCalls(calls(5), registerModel).verdict).toBe("linearizable");
     expect(checkCalls(calls(6), registerModel).verdict).toBe("not");
   });
+});
+
+test("of two equal writes the one that ends first goes first, though it began later", () => {
+  const write = (client: number, value: number, callAt: number, returnAt: number) =>
+    ({
+      client,
+      input: { kind: "write", value },
+      output: { kind: "write" },
+      callAt,
+      returnAt,
+    }) as const;
+  const read = { client: 9, input: { kind: "read" }, output: { kind: "read", value: 1 } } as const;
+  const calls: Call<RegisterInput, RegisterOutput>[] = [
+    write(0, 1, 0, 9),
+    write(1, 1, 1, 2),
+    write(2, 0, 3, 4),
+    { ...read, callAt: 5, returnAt: 6 },
+  ];
+  expect(search(calls, [...calls.keys()], { model: registerModel })).toMatchObject({
+    verdict: "linearizable",
+    order: [1, 2, 0, 3],
+  });
+});
+
+test("of what cannot be placed, the states that were possible are told, and the longest order", () => {
+  const write = (client: number, value: number, returnAt: number) =>
+    ({
+      client,
+      input: { kind: "write", value },
+      output: { kind: "write" },
+      callAt: 0,
+      returnAt,
+    }) as const;
+  const read = (value: number) =>
+    ({ client: 9, input: { kind: "read" }, output: { kind: "read", value } }) as const;
+  const calls: Call<RegisterInput, RegisterOutput>[] = [
+    write(0, 1, 1),
+    write(1, 2, 1),
+    { ...write(2, 3, 9), output: undefined },
+    { ...read(4), callAt: 2, returnAt: 3 },
+    { ...read(3), callAt: 2, returnAt: 8 },
+  ];
+  const result = search(calls, [...calls.keys()], { model: registerModel });
+  expect(result).toMatchObject({ verdict: "not", blocked: 3 });
+  expect([...result.states].sort()).toEqual([1, 2, 3]);
+  // The unknown write was needed for the read of 3.
+  expect([...result.order].sort()).toEqual([0, 1, 2, 4]);
+  expect(result.order.slice(-2)).toEqual([2, 4]);
 });
 
 /** Calls of `clients`, all overlapping with their neighbours, answered rightly. */
