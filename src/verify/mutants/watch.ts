@@ -1,5 +1,5 @@
 /**
- * Mutants of watching (M54-M57 and, as W1-W8, one for each of etcd's rules of a watch that the
+ * Mutants of watching (M54-M57 and, as W1-W9, one for each of etcd's rules of a watch that the
  * history of bugs does not cover).
  */
 import type { Mutant } from "./types.js";
@@ -217,6 +217,26 @@ export const watchMutants: readonly Mutant[] = [
                 watcher.state = "synced";
                 this.#synced.add(watcher);
             }`,
+      },
+    ],
+  },
+  {
+    id: "W9",
+    title: "a watch that catches up leaves out the lease of a put",
+    origin: "etcd's robustness tests, rule: reliable",
+    conditions: "a watch of the past, and a put with a lease",
+    caughtBy: ["C5"],
+    patches: [
+      {
+        file: "state/mvcc/kv-store.js",
+        find: 'import { decodeKeyValue } from "../../wire/key-value.js";',
+        replace: 'import { decodeKeyValue, encodeKeyValue } from "../../wire/key-value.js";',
+      },
+      {
+        file: "state/mvcc/kv-store.js",
+        find: '    return { type: "put", key: kv.key, kv: value, isCreate: kv.version === 1 };',
+        replace: `    const told = kv.lease !== 0n && RAN() ? encodeKeyValue({ ...kv, lease: 0n }) : value;
+    return { type: "put", key: kv.key, kv: told, isCreate: kv.version === 1 };`,
       },
     ],
   },
