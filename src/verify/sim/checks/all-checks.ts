@@ -14,6 +14,7 @@ import { LeaseChecks } from "./lease-checks.js";
 import { MembershipChecks } from "./membership-checks.js";
 import { MemoryChecks } from "./memory-checks.js";
 import { PromiseChecks } from "./promise-checks.js";
+import { QuorumChecks } from "./quorum-checks.js";
 import { RaftChecks } from "./raft-checks.js";
 import { StateChecks } from "./state-checks.js";
 import { VersionChecks } from "./version-checks.js";
@@ -38,6 +39,7 @@ export class AllChecks {
     this.#all = [
       new RaftChecks(world),
       new PromiseChecks(world),
+      new QuorumChecks(world),
       new MembershipChecks(world),
       new StateChecks(world),
       new MemoryChecks(world),

@@ -2,7 +2,9 @@
  * Configurations (M1 to M6): a function of the log alone, one step at a time, never empty, and
  * nobody comes back who was removed. Raft's view and the state machine's are the same.
  */
-import { type ConfState, EntryType } from "../../../raft/types.js";
+import type { RunningMember } from "../../../member/member.js";
+import { type ConfState, type Entry, EntryType } from "../../../raft/types.js";
+import type { RaftLog } from "../../../wal/raft-log.js";
 import type { SimNode } from "../sim-node.js";
 import type { Check, CheckWorld } from "./check.js";
 
@@ -11,6 +13,8 @@ export class MembershipChecks implements Check {
   /** By the index of the entry that made it. */
   readonly #configurations = new Map<number, { readonly text: string; readonly conf: ConfState }>();
   readonly #removed = new Set<bigint>();
+  /** Up to where the log of a life was looked at for changes. */
+  readonly #looked = new Map<SimNode, { readonly log: RaftLog; readonly to: number }>();
 
   constructor(world: CheckWorld) {
     this.#world = world;
@@ -39,22 +43,32 @@ export class MembershipChecks implements Check {
   stepped(node: SimNode): void {
     const { member } = node;
     if (member === undefined || !member.engine.raft.isLeader()) return;
+    this.#inFlight(node, member);
     if (!this.#world.sample(50)) return;
     const { engine, machine } = member;
     const raftConf = engine.raft.status().confState;
     if (textOf(raftConf) !== textOf(machine.confState)) {
       this.#world.report("M1", `raft and state of ${node.name} differ in configuration`, node);
     }
-    let pending = 0;
-    const { log } = engine;
-    const from = Math.max(machine.appliedIndex + 1, log.firstIndex());
-    const entries = log.entries(from, log.lastIndex() + 1, Number.MAX_SAFE_INTEGER) ?? [];
-    for (const { type, term } of entries) {
-      // What an earlier leader left may be overwritten; its own are this leader's to keep single.
-      if (type !== EntryType.normal && term === engine.raft.term()) pending++;
-    }
-    if (pending > 1) {
-      this.#world.report("M3", `leader ${node.name} has ${pending} changes in flight`, node);
+  }
+
+  /**
+   * A leader adds a change only when everything before it is applied, whoever left it there. What
+   * earlier leaders left may be several.
+   */
+  #inFlight(node: SimNode, { engine, machine }: RunningMember): void {
+    const { log, raft } = engine;
+    const lastIndex = log.lastIndex();
+    const looked = this.#looked.get(node);
+    const from = looked?.log === log ? Math.min(looked.to, lastIndex) + 1 : log.firstIndex();
+    this.#looked.set(node, { log, to: lastIndex });
+    const isOwn = ({ type, term }: Entry): boolean =>
+      type !== EntryType.normal && term === raft.term();
+    if (!entriesOf(log, from).some(isOwn)) return;
+    const pending = entriesOf(log, machine.appliedIndex + 1);
+    const changes = pending.filter(({ type }) => type !== EntryType.normal).length;
+    if (changes > 1 && pending.some(isOwn)) {
+      this.#world.report("M3", `leader ${node.name} has ${changes} changes in flight`, node);
     }
   }
 
@@ -82,6 +96,12 @@ export class MembershipChecks implements Check {
     }
     ghost.configuration = { index, conf };
   }
+}
+
+/** To the end of the log. */
+function entriesOf(log: RaftLog, from: number): readonly Entry[] {
+  const first = Math.max(from, log.firstIndex());
+  return log.entries(first, log.lastIndex() + 1, Number.MAX_SAFE_INTEGER) ?? [];
 }
 
 function textOf(conf: ConfState): string {
