@@ -50,6 +50,9 @@ export interface LeaseDriverParts {
   /** Without an answer; void if we do not lead when raft takes it. */
   proposeAsLeader(field: RequestField, body: Uint8Array): void;
   readBarrier(done: Done<void>): void;
+  /** The end of our log, and how far it is applied here. */
+  lastIndex(): number;
+  appliedIndex(): number;
   request(to: bigint, method: PeerMethod, body: Uint8Array, done: Done<Uint8Array>): void;
 }
 
@@ -57,6 +60,10 @@ export class LeaseDriver {
   readonly #parts: LeaseDriverParts;
   readonly #lessor: Lessor;
   #nextCheckMs = 0;
+  /** Revocations were handed out since the last check. */
+  #isProposing = false;
+  /** They and all else that was in the log then must be applied before the next ones. */
+  #holdUntil = 0;
   expired = 0;
 
   constructor(parts: LeaseDriverParts, peers: Peers) {
@@ -79,6 +86,7 @@ export class LeaseDriver {
 
   /** The leader changed, maybe to us or from us. */
   leaderChanged(isLeader: boolean): void {
+    this.#holdUntil = 0;
     if (isLeader) this.#lessor.promote(this.#parts.electionTicks * this.#parts.heartbeatMs);
     else this.#lessor.demote();
   }
@@ -94,8 +102,13 @@ export class LeaseDriver {
   tick(nowMs: number): void {
     if (!this.#parts.isLeader() || nowMs < this.#nextCheckMs) return;
     this.#nextCheckMs = nowMs + expiryCheckMs;
+    if (this.#isProposing) this.#holdUntil = this.#parts.lastIndex();
+    this.#isProposing = false;
+    // A second revocation behind the first one could end the next lease of the same id.
+    if (this.#parts.appliedIndex() < this.#holdUntil) return;
     for (const id of this.#lessor.expired()) {
       this.expired++;
+      this.#isProposing = true;
       const body = LeaseRevokeRequest.encode({ ID: id }).finish();
       this.#parts.proposeAsLeader(RequestField.leaseRevoke, body);
     }

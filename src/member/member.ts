@@ -337,6 +337,8 @@ export class RunningMember implements Member {
         propose: (request, done) => this.propose(request, done),
         proposeAsLeader: (field, body) => this.engine.proposeAsLeader(field, body),
         readBarrier: (done) => this.readBarrier(done),
+        lastIndex: () => this.engine.log.lastIndex(),
+        appliedIndex: () => this.machine.appliedIndex,
         request: (to, method, body, done) => this.engine.request(to, method, body, done),
       },
       this.engine.peers,
