@@ -40,19 +40,20 @@ export const replicationMutants: readonly Mutant[] = [
     title: "a follower commits past what it was shown to share",
     origin: "Raft 5.3: the smaller of commit and last new index",
     conditions:
-      "a follower with a tail of its own hears from a new leader that has committed more than the message brings; the patch also makes messages small, which hold a megabyte here",
+      "a follower with a tail of its own is probed by a new leader that has committed more; the patch also takes the entries out of probes, which bring them along here",
     caughtBy: ["I11", "I7", "S1", "I9"],
     patches: [
       {
         file: "raft/follower.js",
         find: "        log.commitTo(Math.min(message.commit, index));",
-        replace:
-          "        log.commitTo(Math.min(message.commit, message.commit > index && RAN() ? log.lastIndex() : index));",
+        replace: `        const last = log.lastIndex();
+        const isPast = message.commit > index && last > index && RAN();
+        log.commitTo(Math.min(message.commit, isPast ? last : index));`,
       },
       {
         file: "raft/replication.js",
-        find: "log.entriesFrom(peer.next, config.messageBytesMax)",
-        replace: "log.entriesFrom(peer.next, 1)",
+        find: 'const isThrottled = peer.state === "replicate" && peer.inflights.isFull();',
+        replace: 'const isThrottled = peer.state === "probe" || peer.inflights.isFull();',
       },
     ],
   },
