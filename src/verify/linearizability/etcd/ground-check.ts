@@ -7,6 +7,7 @@
  * Position p is the moment after p entries. One pass, n log n.
  */
 import type { Operation } from "../../history/types.js";
+import { misshapen } from "./answer-shape.js";
 import { effectOf, readRange, refusal } from "./effect.js";
 import { claimEntries, isAnswered, isLocalRead, madeItsRevision } from "./entry-claims.js";
 import { Excuses } from "./excuses.js";
@@ -32,6 +33,8 @@ export function judgeByGround(
   options: GroundOptions,
 ): EtcdVerdict {
   const { ground } = options;
+  const bad = misshapen(operations);
+  if (bad !== undefined) return failed(bad, 0);
   const claims = claimEntries(operations, ground);
   if (claims.failure !== undefined) return failed(claims.failure, claims.positions.size);
   const positions = new Map(claims.positions);
@@ -61,7 +64,7 @@ class Sweep {
   readonly #ground: Replay;
   readonly #leases: LeaseTimes;
   readonly #excuses: Excuses | undefined;
-  /** For the i-th call and all after it: the smallest position that is fixed. */
+  /** For the i-th call and all after it: the last position before any of them changes something. */
   readonly #ceilings: Float64Array;
   /** Nothing that is called now can be before this position... */
   #floor = 0;
@@ -78,7 +81,7 @@ class Sweep {
     this.#ceilings = new Float64Array(calls.length + 1).fill(options.ground.entries.length);
     for (let at = calls.length - 1; at >= 0; at--) {
       const fixed = positions.get((calls[at] as Operation).id) ?? Number.POSITIVE_INFINITY;
-      this.#ceilings[at] = Math.min(fixed, this.#ceilings[at + 1] as number);
+      this.#ceilings[at] = Math.min(fixed - 1, this.#ceilings[at + 1] as number);
     }
   }
 
@@ -108,7 +111,8 @@ class Sweep {
 
   #place(operation: Operation): Failure | undefined {
     const fixed = this.#positions.get(operation.id);
-    if (fixed !== undefined) return fixed < this.#floor ? this.#tooEarly(operation) : undefined;
+    // Its own entry is what leads to `fixed`: whoever was there already came after it.
+    if (fixed !== undefined) return fixed <= this.#floor ? this.#tooEarly(operation) : undefined;
     const { outcome, request } = operation;
     if (outcome.kind === "unknown") return undefined;
     if (outcome.kind === "refused") {

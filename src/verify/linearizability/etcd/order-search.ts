@@ -9,6 +9,7 @@
  * revision that its answer names; without an answer, only when something needs it.
  */
 import type { History, Operation, Request } from "../../history/types.js";
+import { misshapen } from "./answer-shape.js";
 import { effectOf, readRange, refusal } from "./effect.js";
 import { isAnswered, isLocalRead, madeItsRevision, namedRequest } from "./entry-claims.js";
 import { Evidence } from "./evidence.js";
@@ -46,6 +47,8 @@ export function findOrder(
   options: OrderLimits & { readonly expiry: "timed" | "any" },
 ): FoundOrder {
   const order = new Replay();
+  const bad = misshapen(history.operations);
+  if (bad !== undefined) return { order, failure: bad, placed: 0 };
   const known = knownOrder(history.operations);
   if (!("makers" in known)) return { order, failure: known, placed: 0 };
   const evidence = new Evidence(history);

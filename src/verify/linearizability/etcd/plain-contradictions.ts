@@ -2,7 +2,7 @@
  * Contradictions that no choice of unknown effects can mend, found by looking at the answers
  * alone: what a search would only find by trying everything.
  */
-import type { History, KeyValue, Op, OpAnswer, Operation, Request } from "../../history/types.js";
+import type { History, KeyValue, Op, Operation } from "../../history/types.js";
 import { isAnswered, isLocalRead, madeItsRevision } from "./entry-claims.js";
 import { countUpTo, type Evidence, type Seen } from "./evidence.js";
 import { describeOperation, type Failure } from "./verdict.js";
@@ -60,8 +60,6 @@ export function plainContradiction(
 ): Failure | undefined {
   const early = outOfTime(operations);
   if (early !== undefined) return early;
-  const shapes = misshapen(operations);
-  if (shapes !== undefined) return shapes;
   for (const seen of evidence.all()) {
     const why = impossible(seen, evidence, order);
     if (why === undefined) continue;
@@ -91,7 +89,9 @@ function outOfTime(operations: readonly Operation[]): Failure | undefined {
       least = earlier.outcome.revision;
       floor = earlier;
     }
-    if (operation.outcome.revision >= least || floor === undefined) continue;
+    // Who was at a revision came after what made it.
+    const first = operation.outcome.revision - (madeItsRevision(operation) ? 1 : 0);
+    if (first >= least || floor === undefined) continue;
     return tooEarly(operation, floor);
   }
   return undefined;
@@ -100,39 +100,6 @@ function outOfTime(operations: readonly Operation[]): Failure | undefined {
 function tooEarly(operation: Operation, before: Operation): Failure {
   const text = `${describeOperation(operation)} comes from before its call, though ${describeOperation(before)} had returned`;
   return { reason: "real-time", text, operations: [operation, before] };
-}
-
-/** An answer that does not even fit its request. */
-function misshapen(operations: readonly Operation[]): Failure | undefined {
-  const bad = operations.filter(isAnswered).find(({ request, outcome }) => {
-    if (request.kind === "range" || request.kind === "delete" || request.kind === "put") {
-      return outcome.answer.kind !== request.kind || !isShaped(request, outcome.answer);
-    }
-    return request.kind === "txn" && !isShapedTxn(request, outcome.answer);
-  });
-  if (bad === undefined || isLocalRead(bad)) return undefined;
-  const text = `${describeOperation(bad)} has an answer that does not fit the request`;
-  return { reason: "wrong-answer", text, operations: [bad] };
-}
-
-type Answered = Extract<Operation["outcome"], { readonly kind: "ok" }>;
-
-function isShapedTxn(
-  request: Extract<Request, { readonly kind: "txn" }>,
-  answer: Answered["answer"],
-): boolean {
-  if (answer.kind !== "txn") return false;
-  const ops = answer.succeeded ? request.success : request.failure;
-  if (ops.length !== answer.answers.length) return false;
-  return ops.every((op, at) => isShaped(op, answer.answers[at] as OpAnswer));
-}
-
-function isShaped(op: Op, answer: OpAnswer): boolean {
-  if (op.kind !== answer.kind) return false;
-  if (op.kind !== "range" || answer.kind !== "range") return true;
-  if (op.countOnly === true) return answer.kvs.length === 0;
-  const limit = (op.limit ?? 0) > 0 ? (op.limit as number) : Number.POSITIVE_INFINITY;
-  return answer.kvs.length === Math.min(limit, answer.count);
 }
 
 function impossible(seen: Seen, evidence: Evidence, order: KnownOrder): string | undefined {

@@ -1,0 +1,47 @@
+/**
+ * Whether an answer fits its request at all, whatever the state was: as many parts as were asked
+ * for, of the same kinds, no more keys than the limit.
+ */
+import type { Op, OpAnswer, Operation, Request } from "../../history/types.js";
+import { isAnswered, isLocalRead } from "./entry-claims.js";
+import { describeOperation, type Failure } from "./verdict.js";
+
+/** Local reads are judged by a validator. */
+export function misshapen(operations: readonly Operation[]): Failure | undefined {
+  const answered = operations.filter(isAnswered).filter((one) => !isLocalRead(one));
+  const bad = answered.find(({ request, outcome }) => {
+    if (request.kind === "leaseGrant") return !isGranted(request, outcome.answer);
+    if (request.kind === "range" || request.kind === "delete" || request.kind === "put") {
+      return outcome.answer.kind !== request.kind || !isShaped(request, outcome.answer);
+    }
+    return request.kind === "txn" && !isShapedTxn(request, outcome.answer);
+  });
+  if (bad === undefined) return undefined;
+  const text = `${describeOperation(bad)} has an answer that does not fit the request`;
+  return { reason: "wrong-answer", text, operations: [bad] };
+}
+
+type Answer = Extract<Operation["outcome"], { readonly kind: "ok" }>["answer"];
+
+/** The server chooses the id only if it was asked to. */
+function isGranted(
+  { id }: Extract<Request, { readonly kind: "leaseGrant" }>,
+  answer: Answer,
+): boolean {
+  return answer.kind === "lease" && (id === "0" || answer.id === id);
+}
+
+function isShapedTxn(request: Extract<Request, { readonly kind: "txn" }>, answer: Answer): boolean {
+  if (answer.kind !== "txn") return false;
+  const ops = answer.succeeded ? request.success : request.failure;
+  if (ops.length !== answer.answers.length) return false;
+  return ops.every((op, at) => isShaped(op, answer.answers[at] as OpAnswer));
+}
+
+function isShaped(op: Op, answer: OpAnswer): boolean {
+  if (op.kind !== answer.kind) return false;
+  if (op.kind !== "range" || answer.kind !== "range") return true;
+  if (op.countOnly === true) return answer.kvs.length === 0;
+  const limit = (op.limit ?? 0) > 0 ? (op.limit as number) : Number.POSITIVE_INFINITY;
+  return answer.kvs.length === Math.min(limit, answer.count);
+}
