@@ -9,9 +9,15 @@ export const readMutants: readonly Mutant[] = [
     id: "M32",
     title: "a leader answers reads without asking whether it still leads",
     origin: "etcd #741; Raft 8",
-    conditions: "a leader is cut off or paused while its successor writes",
+    conditions:
+      "a leader is cut off or paused while its successor writes; the patch also lets a leader go on that no quorum hears, as it did in etcd at that time",
     caughtBy: ["C3", "C1"],
     patches: [
+      {
+        file: "raft/leader.js",
+        find: "        if (state.config.checkQuorum)\n            checkQuorum(state);",
+        replace: "        if (false)\n            checkQuorum(state);",
+      },
       {
         file: "raft/read-index.js",
         find: "    if (state.variants.leaseReads === true || state.tracker.isSingleVoter()) {",
