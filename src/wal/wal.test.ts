@@ -67,6 +67,20 @@ describe("what was written is read back", () => {
     expect(openWal(disk, options).recovered.entries).toEqual([entry(1, 1), entry(2, 2)]);
   });
 
+  test("a marker never falls back behind an installed snapshot that is on its way", () => {
+    const { disk, queue, wal } = foundLog();
+    append(wal, entries(1, 20));
+    queue.settle();
+    const snapshot = { index: 50, term: 4, confState };
+    wal.append({ hardState: undefined, entries: [], snapshot, mustSync: true }, () => {});
+    wal.saveSnapshot({ index: 12, term: 1, confState }, () => {});
+    append(wal, entries(51, 52, 4));
+    queue.settle();
+    const { recovered } = openWal(disk, options);
+    expect(recovered.snapshot).toEqual(snapshot);
+    expect(recovered.entries).toEqual(entries(51, 52, 4));
+  });
+
   test("an installed snapshot begins the log anew", () => {
     const { disk, queue, wal } = foundLog();
     append(wal, entries(1, 2));

@@ -57,7 +57,10 @@ export interface Wal {
   append(batch: WalBatch, done: () => void): void;
   /** True when all that was appended and must be durable is. */
   isIdle(): boolean;
-  /** Marks that entries up to here are no longer needed; in `done`, `purge` may follow. */
+  /**
+   * Marks that entries up to here are no longer needed; in `done`, `purge` may follow. Nothing
+   * happens if the log already begins behind that.
+   */
   saveSnapshot(meta: SnapshotMeta, done: () => void): void;
   /** Removes whole segments whose entries are all <= `index`, oldest first; the last one stays. */
   purge(index: number): void;
@@ -203,7 +206,9 @@ class SegmentedWal implements Wal {
   }
 
   saveSnapshot(meta: SnapshotMeta, done: () => void): void {
-    if (this.#isClosed) return;
+    // A snapshot that is being installed may be ahead of the state that was just made durable: the
+    // marker must not fall back behind it, to entries that are gone.
+    if (this.#isClosed || meta.index <= (this.#start.marker?.index ?? 0)) return;
     invariant(meta.index <= this.#lastIndex, "a snapshot ahead of the log", () => ({
       index: meta.index,
       last: this.#lastIndex,
