@@ -99,7 +99,7 @@ test("it logs JSON alone, warns of variables, and serves metrics apart", async (
     expect(Object.keys(line).slice(0, 4)).toEqual(["level", "ts", "caller", "msg"]);
     expect(line["ts"]).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
   }
-  const messages = lines.map((line) => line["msg"] as string);
+  const messages = lines.map((line) => line.msg as string);
   const order = [
     "published local member to cluster through raft",
     "ready to serve client requests",
