@@ -41,16 +41,15 @@ export const readMutants: readonly Mutant[] = [
   },
   {
     id: "M34",
-    title: "any answer to a heartbeat confirms the newest read",
-    origin: "etcd raft #397, etcd #20418",
-    conditions: "answers to old heartbeats come late, to a leader that was replaced meanwhile",
+    title: "a round of reads takes the answer to an earlier one",
+    origin: "etcd #20418, etcd raft #397: ids of rounds that are used again",
+    conditions: "an answer comes late or twice, and a write ends in between",
     caughtBy: ["C3", "C1"],
     patches: [
       {
-        file: "raft/acknowledgement.js",
-        find: "    if (message.context !== 0)\n        stepReadAcknowledged(state, peer.id, message.context);",
-        replace:
-          "    const newest = state.reads.newest();\n    if (newest !== 0) {\n        if (message.context !== newest)\n            RAN();\n        stepReadAcknowledged(state, peer.id, newest);\n    }",
+        file: "member/read-barrier.js",
+        find: "        if (round === undefined || !round.ids.includes(id))",
+        replace: "        if (round === undefined || (!round.ids.includes(id) && !RAN()))",
       },
     ],
   },
