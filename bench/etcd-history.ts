@@ -23,12 +23,16 @@ function run(kind: (typeof bugs)[number]): boolean {
   const bug = kind === "none" ? {} : { bug: { kind, from: operations / 2 } as Bug };
   const shape = { clients: 30, keys: 30, unknownPerMille: 10 };
   const { history, brokenId } = generateEtcdHistory({ seed, operations, ...shape, ...bug });
+  const begunCpu = process.cpuUsage();
   const begunMs = performance.now();
   const verdict = checkEtcdHistory(history);
   const elapsedMs = Math.round(performance.now() - begunMs);
+  const cpuMs = Math.round(process.cpuUsage(begunCpu).user / 1000);
   const peakMib = Math.round(process.resourceUsage().maxRSS / 1024);
   const broken = brokenId === undefined ? "" : `, operation ${brokenId} is false`;
-  console.log(`${kind}${broken}: ${verdict.verdict} in ${elapsedMs} ms, ${peakMib} MiB at most`);
+  console.log(
+    `${kind}${broken}: ${verdict.verdict} in ${elapsedMs} ms (${cpuMs} ms of CPU), ${peakMib} MiB`,
+  );
   if (verdict.verdict !== "linearizable") console.log(`  ${verdict.reason}`);
   return verdict.verdict === (kind === "none" ? "linearizable" : "not");
 }

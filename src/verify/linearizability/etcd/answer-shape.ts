@@ -23,12 +23,12 @@ export function misshapen(operations: readonly Operation[]): Failure | undefined
 
 type Answer = Extract<Operation["outcome"], { readonly kind: "ok" }>["answer"];
 
-/** The server chooses the id only if it was asked to. */
+/** The server chooses the id only if it was asked to, and may only make the time longer. */
 function isGranted(
-  { id }: Extract<Request, { readonly kind: "leaseGrant" }>,
+  { id, ttl }: Extract<Request, { readonly kind: "leaseGrant" }>,
   answer: Answer,
 ): boolean {
-  return answer.kind === "lease" && (id === "0" || answer.id === id);
+  return answer.kind === "lease" && (id === "0" || answer.id === id) && answer.ttl >= ttl;
 }
 
 function isShapedTxn(request: Extract<Request, { readonly kind: "txn" }>, answer: Answer): boolean {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { createSeededRng } from "../../sim/seeded-rng.js";
+import { Dice } from "../../sim/dice.js";
 import { bruteForce } from "./brute-force.fixture.js";
 import { checkEtcdHistory } from "./check.js";
 import { operationBreakers } from "./history-breaker.fixture.js";
@@ -31,7 +31,7 @@ describe("lies about operations are rejected", () => {
     let broken = 0;
     for (let seed = 0; seed < 20; seed++) {
       const generated = generateEtcdHistory({ ...middle, seed });
-      const lie = breaker(generated.history, createSeededRng(seed));
+      const lie = breaker(generated.history, new Dice(seed).sequence());
       if (lie === undefined) continue;
       broken++;
       expect(checkEtcdHistory(lie), `seed ${seed}, alone`).toMatchObject({ verdict: "not" });
@@ -49,7 +49,7 @@ test("small histories, true and false, get the verdict of the brute force", () =
     const breaker = breakers[seed % breakers.length];
     for (const one of [
       history,
-      breaker?.(history, createSeededRng(seed)),
+      breaker?.(history, new Dice(seed).sequence()),
       blurred(history, seed),
     ]) {
       if (one === undefined) continue;
@@ -61,7 +61,7 @@ test("small histories, true and false, get the verdict of the brute force", () =
 
 /** Two answers change places: sometimes a lie, sometimes as good as the truth. */
 function blurred(history: GeneratedHistory["history"], seed: number): GeneratedHistory["history"] {
-  const rng = createSeededRng(seed);
+  const rng = new Dice(seed).sequence();
   const { operations } = history;
   const [a, b] = [operations[rng.int(operations.length)], operations[rng.int(operations.length)]];
   if (a === undefined || b === undefined || a.request.kind !== b.request.kind) return history;

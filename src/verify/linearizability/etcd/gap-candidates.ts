@@ -83,7 +83,6 @@ export class GapCandidates {
     const found: { readonly candidate: Candidate; readonly rank: number }[] = [];
     let tried = 0;
     const consider = (candidate: Candidate): void => {
-      tried++;
       const rank = this.#rank(candidate.request, revision, replay);
       if (rank !== undefined) found.push({ candidate, rank });
     };
@@ -93,6 +92,7 @@ export class GapCandidates {
     const texts = new Set<string>();
     for (const operation of this.#pending) {
       if (operation.callUs > latestUs) break;
+      tried++;
       // Of equal requests the earliest will do: it fits wherever a later one does.
       const text = this.#texts.get(operation) as string;
       if (this.isUsed(operation) || texts.has(text)) continue;

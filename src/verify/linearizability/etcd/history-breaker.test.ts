@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createSeededRng } from "../../sim/seeded-rng.js";
+import { Dice } from "../../sim/dice.js";
 import { bruteForce } from "./brute-force.fixture.js";
 import { operationBreakers, watchBreakers } from "./history-breaker.fixture.js";
 import { generateEtcdHistory } from "./history-generator.fixture.js";
@@ -11,7 +11,7 @@ test.each(Object.entries(operationBreakers))("no order explains: %s", (_, breake
   let broken = 0;
   for (let seed = 0; seed < 400 && broken < 40; seed++) {
     const { history } = generateEtcdHistory({ ...small, seed });
-    const lie = breaker(history, createSeededRng(seed));
+    const lie = breaker(history, new Dice(seed).sequence());
     if (lie === undefined) continue;
     broken++;
     expect(bruteForce(lie.operations), `seed ${seed}`).toBeUndefined();
@@ -23,7 +23,7 @@ test.each(Object.entries(watchBreakers))("only one watch changes: %s", (_, break
   let broken = 0;
   for (let seed = 0; seed < 20; seed++) {
     const { history } = generateEtcdHistory({ ...watched, seed });
-    const lie = breaker(history, createSeededRng(seed));
+    const lie = breaker(history, new Dice(seed).sequence());
     if (lie === undefined) continue;
     broken++;
     expect(lie.operations).toEqual(history.operations);

@@ -15,7 +15,7 @@ import type {
   Watch,
   WatchEvent,
 } from "../../history/types.js";
-import { createSeededRng } from "../../sim/seeded-rng.js";
+import { Dice } from "../../sim/dice.js";
 import { type AtomicState, emptyAtomicState, stepAtomic } from "./atomic-store.fixture.js";
 import { EventQueue } from "./event-queue.fixture.js";
 import { GeneratedWatch } from "./generated-watch.fixture.js";
@@ -86,7 +86,7 @@ class Generator {
 
   constructor(options: GeneratorOptions) {
     this.#options = options;
-    this.#rng = createSeededRng(options.seed);
+    this.#rng = new Dice(options.seed).sequence();
   }
 
   run(): GeneratedHistory {

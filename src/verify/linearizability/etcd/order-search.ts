@@ -20,7 +20,7 @@ import { isSameAnswer } from "./same-answer.js";
 import { describeOperation, type Failure } from "./verdict.js";
 
 export interface OrderLimits {
-  /** Of requests tried; 5 million by default. */
+  /** Of requests looked at; 50 million by default. */
   readonly stepsMax?: number;
   /** Asked every few thousand steps; true ends the search as unknown. */
   readonly isTimeUp?: () => boolean;
@@ -37,7 +37,7 @@ export interface FoundOrder {
 type Answered = Extract<Operation["outcome"], { readonly kind: "ok" }>;
 type AnsweredOperation = Operation & { readonly outcome: Answered };
 
-const stepsMaxDefault = 5_000_000;
+const stepsMaxDefault = 50_000_000;
 const pollEvery = 4_096;
 /** More orders of what happened within one revision are not tried. */
 const looseOrdersMax = 5;
@@ -81,6 +81,7 @@ class OrderSearch {
   /** The contradiction that comes furthest. */
   #furthest: Contradiction | undefined;
   #steps = 0;
+  #nextPoll = pollEvery;
 
   constructor(
     history: History,
@@ -106,13 +107,13 @@ class OrderSearch {
   run(): FoundOrder {
     for (;;) {
       const revision = this.#replay.revision;
+      if (this.#isOver()) return this.#end("limit");
       const failure = this.#settle(revision) ?? this.#next(revision);
       if (failure === "done") return { order: this.#replay, placed: 0 };
       if (failure === undefined) continue;
       if (this.#furthest === undefined || revision >= this.#furthest.revision) {
         this.#furthest = { revision, failure };
       }
-      if (this.#isOver()) return this.#end("limit");
       if (!this.#takeBack()) return this.#end("no-order");
     }
   }
@@ -228,17 +229,19 @@ class OrderSearch {
   #isOver(): boolean {
     const { stepsMax = stepsMaxDefault, isTimeUp } = this.#options;
     if (this.#steps > stepsMax) return true;
-    return isTimeUp !== undefined && this.#steps % pollEvery < 64 && isTimeUp();
+    if (isTimeUp === undefined || this.#steps < this.#nextPoll) return false;
+    this.#nextPoll = this.#steps + pollEvery;
+    return isTimeUp();
   }
 
   #end(reason: "limit" | "no-order"): FoundOrder {
-    const { failure, revision } = this.#furthest as Contradiction;
-    const placed = revision;
+    const order = this.#replay;
+    const revision = this.#furthest?.revision ?? order.revision;
+    const failure = this.#furthest?.failure ?? { reason, text: "no contradiction", operations: [] };
     const text = `${failure.text} (as far as revision ${revision} the answers fit together)`;
-    if (reason === "no-order")
-      return { order: this.#replay, failure: { ...failure, text }, placed };
+    if (reason === "no-order") return { order, failure: { ...failure, text }, placed: revision };
     const over = { ...failure, reason, text: `the search was ended by its limit; so far: ${text}` };
-    return { order: this.#replay, failure: over, placed };
+    return { order, failure: over, placed: revision };
   }
 }
 
