@@ -92,7 +92,7 @@ describe("verdicts", () => {
       operations: 3,
       unknowns: 1,
       verdict: "not",
-      failure: { blocked: { line: 5, process: 2, words: "read: 4" }, states: ["3"] },
+      failure: { blocked: { number: 5, process: 2, words: "read: 4" }, states: ["3"] },
     });
   });
 });

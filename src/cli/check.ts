@@ -8,11 +8,12 @@ import { parseArgs } from "node:util";
 import { HistoryFormatError } from "../verify/history/history-format-error.js";
 import {
   checkHistory,
+  type EtcdView,
   type HistoryCheck,
   type ModelName,
   modelNames,
 } from "../verify/linearizability/check-history.js";
-import { renderFailure } from "../verify/linearizability/failure-view.js";
+import { renderCalls, renderFailure } from "../verify/linearizability/failure-view.js";
 import { formatNames } from "../verify/linearizability/recognise-format.js";
 
 const memoryMibDefault = 1_024;
@@ -93,21 +94,34 @@ function checkFile({ file, model, bytesMax, timeoutMs, isJson }: Flags, io: Chec
     ? JSON.stringify({ file, ...result, elapsedMs }, undefined, 2)
     : textOf(result);
   io.out(`${text}\n`);
-  if (!isJson) io.out(`${result.steps} steps, ${elapsedMs} ms\n`);
+  const steps = result.steps === undefined ? "" : `${result.steps} steps, `;
+  if (!isJson) io.out(`${steps}${elapsedMs} ms\n`);
   return { linearizable: 0, not: 1, unknown: 2 }[result.verdict];
 }
 
 function textOf(result: HistoryCheck): string {
-  const { format, operations, unknowns, parts, verdict, reason, failure } = result;
+  const { format, operations, unknowns, parts, verdict, reason, failure, etcd } = result;
   const lost = unknowns === 0 ? "" : `, ${unknowns} without an answer`;
   const split = parts === 1 ? "" : `, ${parts} independent parts`;
-  const head = `${formatNames[format]}: ${operations} operations${lost}${split}`;
+  const watches = etcd === undefined ? "" : `, ${etcd.watches} watches`;
+  const head = `${formatNames[format]}: ${operations} operations${lost}${split}${watches}`;
   if (verdict === "linearizable") return `${head}\nlinearizable`;
+  if (etcd !== undefined) return `${head}\n${etcdText(verdict, etcd)}`;
   if (verdict === "not") {
     return `${head}\nnot linearizable\n\n${failure === undefined ? "" : renderFailure(failure)}`;
   }
-  const furthest = failure === undefined ? "" : `; it came as far as line ${failure.blocked.line}`;
+  const furthest =
+    failure === undefined ? "" : `; it came as far as line ${failure.blocked.number}`;
   return `${head}\nunknown: ${reason}${furthest}`;
+}
+
+function etcdText(verdict: "not" | "unknown", { texts, around }: EtcdView): string {
+  if (verdict === "unknown") return `unknown: ${texts.join("\n  ")}`;
+  const found = texts.map((text) => `  ${text}\n`).join("");
+  if (around.length === 0) return `not linearizable\n\n${found}`;
+  // The first column, a place in an order, is not known here.
+  const table = renderCalls(around, ["", "id", "client", "operation"]);
+  return `not linearizable\n\n${found}\nAround it (?: no answer came):\n\n${table}`;
 }
 
 /** @throws Error with a text for people */

@@ -6,13 +6,16 @@
 import { unreachable } from "../../base/invariant.js";
 import { readHistory } from "../history/history-file.js";
 import { HistoryFormatError } from "../history/history-format-error.js";
+import type { History } from "../history/types.js";
 import type { ReadCall } from "./call-pairing.js";
 import { type CallWords, kvWords, registerWords } from "./call-words.js";
 import { checkCalls } from "./check-calls.js";
-import { type FailureView, viewFailure } from "./failure-view.js";
+import { type CallView, type FailureView, viewFailure } from "./failure-view.js";
 import { readJepsenHistory, readJepsenLog } from "./jepsen-reader.js";
+import { judgeHistory } from "./judge-history.js";
 import { kvModel } from "./kv-model.js";
 import type { Model } from "./model.js";
+import { operationsAround } from "./operation-words.js";
 import { readPorcupineKv } from "./porcupine-reader.js";
 import { formatNames, type HistoryFormat, recogniseFormat } from "./recognise-format.js";
 import { registerModel } from "./register-model.js";
@@ -37,9 +40,20 @@ export interface HistoryCheck {
   readonly reason?: string;
   /** Registers or keys that were checked by themselves. */
   readonly parts: number;
-  readonly steps: number;
-  readonly configurations: number;
+  /** Of the search; absent where none was made. */
+  readonly steps?: number;
+  readonly configurations?: number;
   readonly failure?: FailureView;
+  /** Of a Lockstep history. */
+  readonly etcd?: EtcdView;
+}
+
+export interface EtcdView {
+  readonly watches: number;
+  /** What is wrong, or why it is unknown. */
+  readonly texts: readonly string[];
+  /** The operations that contradict each other and those around them, by time of call. */
+  readonly around: readonly CallView[];
 }
 
 /** @throws HistoryFormatError */
@@ -58,11 +72,31 @@ export function checkHistory(text: string, options: CheckOptions): HistoryCheck 
     case "jepsen":
       return check(readJepsenHistory(text), { format, subject: register, limits: options });
     case "lockstep":
-      readHistory(text);
-      throw new HistoryFormatError(1, "there is no checker of this format yet");
+      return checkOwn(readHistory(text), options);
     default:
       return unreachable(format);
   }
+}
+
+/** `bytesMax` does not matter here: what this check needs grows with the history alone. */
+function checkOwn(history: History, limits: SearchLimits): HistoryCheck {
+  const { operations, watches } = history;
+  // Time is the limit, unless somebody asks for another.
+  const { stepsMax = Number.MAX_SAFE_INTEGER, isTimeUp } = limits;
+  const judgeLimits = isTimeUp === undefined ? { stepsMax } : { stepsMax, isTimeUp };
+  const { verdict, texts, operationIds } = judgeHistory(history, judgeLimits);
+  const around = operationsAround(history, operationIds);
+  const [reason = ""] = texts;
+  return {
+    format: "lockstep",
+    model: "etcd",
+    operations: operations.length,
+    unknowns: operations.filter(({ outcome }) => outcome.kind === "unknown").length,
+    verdict,
+    ...(verdict === "unknown" ? { reason } : {}),
+    parts: 1,
+    etcd: { watches: watches.length, texts, around },
+  };
 }
 
 function modelOf(format: HistoryFormat): ModelName {

@@ -8,7 +8,8 @@ import type { PartitionResult } from "./check-calls.js";
 import { statesShownMax } from "./furthest.js";
 
 export interface CallView {
-  readonly line: number;
+  /** Its line in the file, or its id. */
+  readonly number: number;
   readonly process: number;
   readonly words: string;
   readonly callAt: number;
@@ -47,7 +48,7 @@ export function viewFailure<State, Input, Output>(
       Output
     >;
     return {
-      line,
+      number: line,
       process: client,
       words: words.call(input, output),
       callAt,
@@ -93,36 +94,50 @@ function around<State>(
   return [...chosen.values()].sort((a, b) => a.callAt - b.callAt);
 }
 
-/** Lines for people. Times are squeezed: only the order of calls and returns is shown. */
+/** Lines for people. */
 export function renderFailure(view: FailureView): string {
-  const rows = [["place", "line", "process", "operation", ""], ...view.around.map(cellsOf(view))];
-  const widths = [0, 1, 2, 3].map((at) => Math.max(...rows.map((row) => (row[at] ?? "").length)));
-  const table = rows.map(([place = "", line = "", process = "", words = "", bar = ""], at) => {
-    const mark = view.around[at - 1]?.isBlocked === true ? ">" : " ";
-    const numbers = [place.padStart(widths[0] ?? 0), line.padStart(widths[1] ?? 0)].join("  ");
-    const rest = [process.padStart(widths[2] ?? 0), words.padEnd(widths[3] ?? 0), bar].join("  ");
-    return `${mark} ${numbers}  ${rest}`.trimEnd();
-  });
   const { blocked, states, part } = view;
   const more = states.length < statesShownMax ? "" : " or another";
   const possible = states.length === 0 ? "" : `  The value there: ${states.join(" or ")}${more}.\n`;
   return (
-    `First operation${part} that cannot be placed, in line ${blocked.line}:\n\n` +
+    `First operation${part} that cannot be placed, in line ${blocked.number}:\n\n` +
     `  process ${blocked.process}  ${blocked.words}\n\n` +
     `  ${view.placed} of ${view.calls} operations are in the longest order found.\n${possible}\n` +
-    `Around it (place: in that order; ?: no answer came):\n\n${table.join("\n")}\n`
+    `Around it (place: in that order; ?: no answer came):\n\n` +
+    renderCalls(view.around, ["place", "line", "process", "operation"])
   );
 }
 
-function cellsOf({ around: views }: FailureView): (one: CallView) => string[] {
+/** A table of calls with their intervals. Times are squeezed: only their order is shown. */
+export function renderCalls(views: readonly CallView[], heads: readonly string[]): string {
+  const rows = [[...heads, ""], ...views.map(cellsOf(views, heads[0] === "" ? "" : "-"))];
+  const widths = heads.map((_, at) => Math.max(...rows.map((row) => (row[at] ?? "").length)));
+  const lines = rows.map((row, at) => {
+    const mark = views[at - 1]?.isBlocked === true ? ">" : " ";
+    const cells = row.map((cell, column) =>
+      column < 3 ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
+    );
+    return `${mark} ${cells.join("  ")}`.trimEnd();
+  });
+  return `${lines.join("\n")}\n`;
+}
+
+/** @param unplaced what stands for no place */
+function cellsOf(views: readonly CallView[], unplaced: string): (one: CallView) => string[] {
   const times = views.flatMap(({ callAt, returnAt }) => [callAt, returnAt ?? callAt]);
   const columns = new Map([...new Set(times)].sort((a, b) => a - b).map((time, at) => [time, at]));
   const width = columns.size + 1;
-  return ({ place, line, process, words, callAt, returnAt }) => {
+  return ({ place, number, process, words, callAt, returnAt }) => {
     const from = columns.get(callAt) as number;
     const to = returnAt === undefined ? width : (columns.get(returnAt) as number);
     const bar = `${" ".repeat(from)}|${"-".repeat(Math.max(0, to - from - 1))}`;
-    const end = returnAt === undefined ? "?" : "|";
-    return [place === undefined ? "-" : `${place}`, `${line}`, `${process}`, words, bar + end];
+    const end = returnAt === undefined ? "?" : to === from ? "" : "|";
+    return [
+      place === undefined ? unplaced : `${place}`,
+      `${number}`,
+      `${process}`,
+      words,
+      bar + end,
+    ];
   };
 }

@@ -1,0 +1,98 @@
+/**
+ * What watches and serializable reads showed, as operations that an order must explain too: an event
+ * says how a key stood at a revision, an answer of either says that its revision was reached. When
+ * they saw it does not count (they may lag), so these reads may stand anywhere in time; their
+ * revision gives them their place.
+ *
+ * If a history is linearizable and no longer is with these reads, somebody was shown something that
+ * never was.
+ */
+import type { Answer, History, Operation, Request, WatchEvent } from "../history/types.js";
+
+const nobodysMember = "";
+/** A name that is no key of etcd: keys are not empty. What an answer without events asks for. */
+const nothing: Seen = {
+  request: { kind: "range", key: "" },
+  answer: { kind: "range", kvs: [], count: 0 },
+};
+
+interface Seen {
+  readonly request: Request;
+  readonly answer: Answer;
+}
+
+/** Whether there is any. */
+export function hasSightings({ operations, watches }: History): boolean {
+  return watches.length > 0 || operations.some(isSerializable);
+}
+
+export function withSightings(history: History): History {
+  const { operations, watches } = history;
+  const sightings = new Sightings(history);
+  for (const { responses } of watches) {
+    for (const { revision, events } of responses) {
+      for (const event of events) sightings.add(event.mod, keyAfter(event));
+      if (revision > 0) sightings.add(revision, nothing);
+    }
+  }
+  for (const operation of operations) {
+    if (!isSerializable(operation) || operation.outcome.kind !== "ok") continue;
+    const { serializable: _, revision: asked = 0, ...request } = operation.request;
+    const { revision, answer } = operation.outcome;
+    // A read of an old revision shows what was current then.
+    sightings.add(asked > 0 ? asked : revision, { request, answer });
+    sightings.add(revision, nothing);
+  }
+  return { ...history, operations: [...operations, ...sightings.operations] };
+}
+
+type RangeRequest = Extract<Request, { readonly kind: "range" }>;
+
+function isSerializable(
+  operation: Operation,
+): operation is Operation & { readonly request: RangeRequest } {
+  return operation.request.kind === "range" && operation.request.serializable === true;
+}
+
+function keyAfter({ type, key, value, create, mod, version, lease }: WatchEvent): Seen {
+  const kv = { key, value, create, mod, version, ...(lease === undefined ? {} : { lease }) };
+  const kvs = type === "put" ? [kv] : [];
+  return { request: { kind: "range", key }, answer: { kind: "range", kvs, count: kvs.length } };
+}
+
+class Sightings {
+  readonly operations: Operation[] = [];
+  readonly #known = new Set<string>();
+  #id: number;
+  #client: number;
+  readonly #callUs: number;
+  readonly #returnUs: number;
+
+  constructor({ operations, watches }: History) {
+    let [id, client, first, last] = [0, 0, 0, 0];
+    for (const one of operations) {
+      id = Math.max(id, one.id);
+      client = Math.max(client, one.client);
+      first = Math.min(first, one.callUs);
+      last = Math.max(last, one.callUs, one.returnUs ?? 0);
+    }
+    for (const { responses } of watches) last = Math.max(last, responses.at(-1)?.atUs ?? 0);
+    [this.#id, this.#client, this.#callUs, this.#returnUs] = [id, client, first, last + 1];
+  }
+
+  /** Many watches see the same: it stands here once. */
+  add(revision: number, { request, answer }: Seen): void {
+    const name = JSON.stringify([revision, request, answer]);
+    if (this.#known.has(name)) return;
+    this.#known.add(name);
+    this.operations.push({
+      id: ++this.#id,
+      client: ++this.#client,
+      member: nobodysMember,
+      callUs: this.#callUs,
+      returnUs: this.#returnUs,
+      request,
+      outcome: { kind: "ok", revision, answer },
+    });
+  }
+}
