@@ -120,8 +120,10 @@ export const walMutants: readonly Mutant[] = [
     id: "M28",
     title: "damage counts as a torn tail",
     origin: "protocol-aware recovery: a log that forgets what it promised",
-    conditions: "bits rot in the last segment, before its end",
+    conditions: "bits rot in the last segment, behind what the backend holds durably",
     caughtBy: ["I10", "I9", "C1", "C2", "S3", "I7"],
+    // Rot on many disks: it is rare that a log holds durably what its backend does not.
+    flags: ["--beyond-atlas"],
     patches: [
       {
         file: "wal/recovery.js",

@@ -124,7 +124,9 @@ class FaultGenerator {
       case "fullDisk":
         return { ...at, kind, target, forMs };
       case "rotLog": {
-        const spot = { place: int(1_000_000, 15), bit: int(8, 16) };
+        // Mostly near the end: what the backend does not hold yet only the log can forget.
+        const place = int(4, 17) === 0 ? int(1_000_000, 15) : 1_000_000 - 1 - int(50_000, 15);
+        const spot = { place, bit: int(8, 16) };
         return damaged === undefined
           ? undefined
           : { ...at, kind, target: damaged, downMs, ...spot };
