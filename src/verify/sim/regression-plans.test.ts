@@ -1,0 +1,16 @@
+/**
+ * Plans that once made a member or the cluster fail, shrunk and kept: each must stay clean. Named by
+ * the mutant that puts the bug back (docs/mutants.md).
+ */
+import { readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { expect, test } from "vitest";
+import { decodePlan } from "./plan-file.js";
+import { runPlan } from "./run-plan.js";
+
+const folder = path.join(import.meta.dirname, "plans");
+
+test.each(readdirSync(folder))("%s stays clean", (name) => {
+  const plan = decodePlan(readFileSync(path.join(folder, name), "utf8"));
+  expect(runPlan(plan).violation).toBeUndefined();
+});
