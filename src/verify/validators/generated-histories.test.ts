@@ -7,7 +7,7 @@ import {
 } from "../linearizability/etcd/history-breaker.fixture.js";
 import { generateEtcdHistory } from "../linearizability/etcd/history-generator.fixture.js";
 import { Replay } from "../linearizability/etcd/replay.js";
-import { createSeededRng } from "../sim/seeded-rng.js";
+import { Dice } from "../sim/dice.js";
 import { validateSerializable } from "./serializable.js";
 import { validateWatches } from "./validate-watches.js";
 
@@ -31,7 +31,7 @@ function broken(breaker: (history: History, rng: Rng) => History | undefined) {
   const rules: string[][] = [];
   for (let seed = 0; seed < seeds; seed++) {
     const { history, truth } = generated(seed);
-    const lie = breaker(history, createSeededRng(seed));
+    const lie = breaker(history, new Dice(seed).sequence());
     if (lie === undefined) continue;
     const found = new Set(validateWatches(lie.watches, truth).map(({ rule }) => rule));
     rules.push([...found].sort());
@@ -125,7 +125,7 @@ describe("serializable reads of generated histories", () => {
       const breaker = operationBreakers[name];
       // The breakers leave local reads alone: here they are given as linearizable ones.
       const asked = history.operations.filter(isLocal).map(withSerializable(false));
-      const lie = breaker?.({ ...history, operations: asked }, createSeededRng(seed));
+      const lie = breaker?.({ ...history, operations: asked }, new Dice(seed).sequence());
       if (lie === undefined) continue;
       lies++;
       const found = validateSerializable(lie.operations.map(withSerializable(true)), truth);

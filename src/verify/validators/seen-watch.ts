@@ -3,7 +3,8 @@
  * from. Rules judge sets of events as far as they can, so that each looks for one kind of mistake
  * and a history with one mistake breaks one rule.
  */
-import type { KeyRange, Watch, WatchEvent } from "../history/types.js";
+import type { Watch, WatchEvent } from "../history/types.js";
+import { covers } from "../linearizability/etcd/effect.js";
 
 /** What really happened: the log, replayed. */
 export interface WatchTruth {
@@ -73,12 +74,7 @@ export function eventName({ mod, key }: WatchEvent): string {
 }
 
 export function isAskedFor(watch: Watch, event: WatchEvent): boolean {
-  return isInside(watch.range, event.key) && !watch.filters.includes(event.type);
-}
-
-export function isInside({ key: first, end }: KeyRange, key: string): boolean {
-  if (end === undefined) return key === first;
-  return key >= first && (end === "\0" || key < end);
+  return covers(watch.range, event.key) && !watch.filters.includes(event.type);
 }
 
 /** The change of which this event tells; undefined: there was none. */
