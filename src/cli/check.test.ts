@@ -97,6 +97,57 @@ describe("verdicts", () => {
   });
 });
 
+describe("our own histories", () => {
+  const put = (id: number, value: string, revision: number) => ({
+    id,
+    client: id,
+    member: "a",
+    callUs: id * 100,
+    returnUs: id * 100 + 50,
+    request: { kind: "put", key: "k", value },
+    outcome: { kind: "ok", revision, answer: { kind: "put" } },
+  });
+  const get = (value: string, mod: number, isSerializable: boolean) => ({
+    ...put(3, "", 3),
+    request: { kind: "range", key: "k", ...(isSerializable ? { serializable: true } : {}) },
+    outcome: {
+      kind: "ok",
+      revision: 3,
+      answer: {
+        kind: "range",
+        kvs: [{ key: "k", value, create: 2, mod, version: mod - 1 }],
+        count: 1,
+      },
+    },
+  });
+  const file = (...operations: readonly object[]) =>
+    [{ lockstepHistory: 1 }, ...operations.map((op) => ({ op }))]
+      .map((line) => `${JSON.stringify(line)}\n`)
+      .join("");
+  const writes = [put(1, "x", 2), put(2, "y", 3)];
+
+  test("linearizable: 0", () => {
+    const { status, stdout } = checkText(file(...writes, get("y", 3, false)), "--model", "etcd");
+    expect(stdout).toMatch(/^Lockstep history: 3 operations, 0 watches\nlinearizable\n\d+ ms\n$/);
+    expect(status).toBe(0);
+  });
+
+  test("not: 1, and the operations around it", () => {
+    const { status, stdout } = checkText(file(...writes, get("x", 2, false)));
+    expect(stdout).toContain("not linearizable");
+    expect(stdout).toMatch(/^> +3 +3 +range "k": revision 3 \["k" = "x" \(2\)\] +\|\|$/m);
+    expect(stdout).toMatch(/^ +2 +2 +put "k" "y": revision 3 +\|\|$/m);
+    expect(status).toBe(1);
+  });
+
+  test("a serializable read of what never was: 1", () => {
+    const { status, stdout } = checkText(file(...writes, get("z", 3, true)));
+    expect(stdout).toContain("not linearizable");
+    expect(stdout).toContain("serializable: ");
+    expect(status).toBe(1);
+  });
+});
+
 describe("what cannot be read: 2, with file and line", () => {
   test.each([
     ["an empty file", "", "history: line 1: the file is empty"],

@@ -4,7 +4,8 @@
  *
  * Operations without an answer leave several orders possible. A watch or a serializable read that
  * contradicts every order is wrong; one that only contradicts the order that was found is not: then
- * the verdict is "unknown".
+ * the verdict is "unknown". Whether a lease ended too early is not judged: members' clocks decide
+ * that, and no history tells of them.
  */
 import type { History, Operation } from "../history/types.js";
 import { validateSerializable } from "../validators/serializable.js";
@@ -27,25 +28,29 @@ export interface Judgement {
   readonly operationIds: readonly number[];
 }
 
+type JudgeOptions = JudgeLimits & { readonly expiry: typeof expiry };
+
+const expiry = "any";
 const textsMax = 8;
 
 export function judgeHistory(history: History, limits: JudgeLimits): Judgement {
-  const { verdict, text, operationIds } = checkEtcdHistory(history, limits);
+  const options = { ...limits, expiry } as const;
+  const { verdict, text, operationIds } = checkEtcdHistory(history, options);
   if (verdict !== "linearizable") return { verdict, texts: [text], operationIds };
   if (!hasSightings(history)) return { verdict, texts: [], operationIds: [] };
-  return judgeSightings(history, limits);
+  return judgeSightings(history, options);
 }
 
 /** @param history a linearizable one */
-function judgeSightings(history: History, limits: JudgeLimits): Judgement {
+function judgeSightings(history: History, options: JudgeOptions): Judgement {
   const explained = withSightings(history);
-  const seen = checkEtcdHistory(explained, limits);
+  const seen = checkEtcdHistory(explained, options);
   if (seen.verdict === "unknown") {
     const text = `the operations are linearizable; of watches and serializable reads: ${seen.text}`;
     return { verdict: "unknown", texts: [text], operationIds: [] };
   }
   const isExplained = seen.verdict === "linearizable";
-  const order = findOrder(isExplained ? explained : history, { ...limits, expiry: "timed" }).order;
+  const order = findOrder(isExplained ? explained : history, options).order;
   const texts = [
     ...validateWatches(history.watches, order),
     ...validateSerializable(history.operations, order),
