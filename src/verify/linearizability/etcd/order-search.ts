@@ -20,7 +20,7 @@ import { isSameAnswer } from "./same-answer.js";
 import { describeOperation, type Failure } from "./verdict.js";
 
 export interface OrderLimits {
-  /** Of requests looked at; 50 million by default. */
+  /** Of requests looked at; 10 million by default. */
   readonly stepsMax?: number;
   /** Asked every few thousand steps; true ends the search as unknown. */
   readonly isTimeUp?: () => boolean;
@@ -37,7 +37,7 @@ export interface FoundOrder {
 type Answered = Extract<Operation["outcome"], { readonly kind: "ok" }>;
 type AnsweredOperation = Operation & { readonly outcome: Answered };
 
-const stepsMaxDefault = 50_000_000;
+const stepsMaxDefault = 10_000_000;
 const pollEvery = 4_096;
 /** More orders of what happened within one revision are not tried. */
 const looseOrdersMax = 5;
