@@ -7,7 +7,9 @@
  * If a history is linearizable and no longer is with these reads, somebody was shown something that
  * never was.
  */
+
 import type { Answer, History, Operation, Request, WatchEvent } from "../history/types.js";
+import { covers } from "./etcd/effect.js";
 
 const nobodysMember = "";
 /** A name that is no key of etcd: keys are not empty. What an answer without events asks for. */
@@ -29,9 +31,14 @@ export function hasSightings({ operations, watches }: History): boolean {
 export function withSightings(history: History): History {
   const { operations, watches } = history;
   const sightings = new Sightings(history);
+  const doubtful = keysChangedTwice(operations);
   for (const { responses } of watches) {
     for (const { revision, events } of responses) {
-      for (const event of events) sightings.add(event.mod, keyAfter(event));
+      for (const event of events) {
+        sightings.add(event.mod, keyAfter(event));
+        const before = keyBefore(event, doubtful);
+        if (before !== undefined) sightings.add(event.mod - 1, before);
+      }
       if (revision > 0) sightings.add(revision, nothing);
     }
   }
@@ -58,6 +65,34 @@ function keyAfter({ type, key, value, create, mod, version, lease }: WatchEvent)
   const kv = { key, value, create, mod, version, ...(lease === undefined ? {} : { lease }) };
   const kvs = type === "put" ? [kv] : [];
   return { request: { kind: "range", key }, answer: { kind: "range", kvs, count: kvs.length } };
+}
+
+/** The key one revision earlier, as far as the event tells. */
+function keyBefore(event: WatchEvent, doubtful: ReadonlySet<string>): Seen | undefined {
+  const { type, key, version, prev } = event;
+  const request = { kind: "range", key } as const;
+  if (prev !== undefined) {
+    return { request, answer: { kind: "range", kvs: [prev], count: 1 } };
+  }
+  if (doubtful.has(key) || (type === "put" && version === 1)) return undefined;
+  const answer = { kind: "range", kvs: [], count: 1 } as const;
+  return { request: { ...request, countOnly: true }, answer };
+}
+
+/** Keys that one transaction may put and delete: what is deleted need not have been there before. */
+function keysChangedTwice(operations: readonly Operation[]): ReadonlySet<string> {
+  const keys = new Set<string>();
+  for (const { request } of operations) {
+    if (request.kind !== "txn") continue;
+    for (const ops of [request.success, request.failure]) {
+      for (const put of ops) {
+        if (put.kind !== "put") continue;
+        if (ops.some((other) => other.kind === "delete" && covers(other, put.key)))
+          keys.add(put.key);
+      }
+    }
+  }
+  return keys;
 }
 
 class Sightings {
