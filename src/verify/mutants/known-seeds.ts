@@ -27,7 +27,11 @@ export const knownSeeds: Readonly<Record<string, number>> = {
   M28: 39,
   M30: 58,
   M31: 25,
+  M32: 1388,
+  M33: 432,
+  M34: 894,
   M35: 5,
+  M37: 1,
   M40: 7,
   M42: 1,
   M43: 14,
@@ -49,4 +53,5 @@ export const knownSeeds: Readonly<Record<string, number>> = {
   M60: 5,
   M61: 2,
   M62: 19,
+  R1: 845,
 };
