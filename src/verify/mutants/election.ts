@@ -127,12 +127,12 @@ export const electionMutants: readonly Mutant[] = [
     title: "members stand without asking first, and help to depose a leader that they hear",
     origin: "Raft thesis 4.2.3 and 9.6",
     conditions: "a member comes back that was cut off or removed",
-    caughtBy: ["liveness"],
+    caughtBy: ["M6", "liveness"],
     patches: [
       {
         file: "raft/election.js",
         find: '    standForElection(state, state.config.preVote ? "preVote" : "vote");',
-        replace: '    standForElection(state, "vote");',
+        replace: '    standForElection(state, RAN() && "vote");',
       },
       {
         file: "raft/election.js",

@@ -1,7 +1,8 @@
 /**
- * Who let it happen (I1, I2, I8): a leader has the votes of a quorum of its term, what it commits was
- * acknowledged by a quorum in its term, and nobody forgets whom it voted for. Judged by the messages
- * that members sent, so no disk is read and nothing needs to be sampled.
+ * Who let it happen (I1, I2, I8, M6): a leader has the votes of a quorum of its term, what it commits
+ * was acknowledged by a quorum in its term, nobody forgets whom it voted for, and nobody asks for
+ * votes whom a quorum did not encourage. Judged by the messages that members sent, so no disk is read
+ * and nothing needs to be sampled.
  */
 import type { Message } from "../../../raft/types.js";
 import type { SimNode } from "../sim-node.js";
@@ -24,6 +25,8 @@ interface Life {
 export class QuorumChecks implements Check {
   readonly #world: CheckWorld;
   readonly #lives = new Map<SimNode, Life>();
+  /** Who granted a pre-vote, by "candidate/term". */
+  readonly #encouraged = new Map<string, Set<bigint>>();
 
   constructor(world: CheckWorld) {
     this.#world = world;
@@ -31,8 +34,14 @@ export class QuorumChecks implements Check {
 
   sent(from: SimNode, message: Message): void {
     const { type, term, reject } = message;
-    if (type === "MsgVote") this.#voted(from, term, message.from);
-    else if (type === "MsgVoteResp" && !reject) this.#voted(from, term, message.to);
+    if (type === "MsgVote") {
+      this.#voted(from, term, message.from);
+      if (message.context === 0) this.#asksForVotes(from, term);
+    } else if (type === "MsgPreVoteResp" && !reject) {
+      const key = `${message.to}/${term}`;
+      const known = this.#encouraged.get(key) ?? new Set();
+      this.#encouraged.set(key, known.add(message.from));
+    } else if (type === "MsgVoteResp" && !reject) this.#voted(from, term, message.to);
   }
 
   stepped(node: SimNode): void {
@@ -67,6 +76,17 @@ export class QuorumChecks implements Check {
     }
     life.votedTerm = term;
     life.votedFor = candidate;
+  }
+
+  /** Without pre-votes, a member that comes back deposes a leader that the others hear. */
+  #asksForVotes(node: SimNode, term: number): void {
+    const isSame = this.#world.ghost.life(node).configurations === this.#life(node).configurations;
+    if (!isSame || !node.config.preVote) return;
+    const text = `${node.name} asks for votes in term ${term}, encouraged by`;
+    const isFor = (id: bigint, asked: number): boolean =>
+      this.#encouraged.get(`${node.memberId}/${asked}`)?.has(id) === true;
+    // As in etcd, a late answer about the term before counts as well.
+    this.#needQuorum(node, "M6", text, (id) => isFor(id, term) || isFor(id, term - 1));
   }
 
   #elected(node: SimNode, term: number): void {
