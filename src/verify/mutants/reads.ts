@@ -29,9 +29,15 @@ export const readMutants: readonly Mutant[] = [
     id: "M33",
     title: "a new leader answers reads before it knows what is committed",
     origin: "etcd #7331, tikv #9239",
-    conditions: "a read right after an election, and the leader's commit index lags",
+    conditions:
+      "a read right after an election, and the leader's commit index lags; the patch also tells commits by heartbeats alone, so that it lags more",
     caughtBy: ["C3", "C1"],
     patches: [
+      {
+        file: "raft/replication.js",
+        find: "    const commit = log.committed;\n",
+        replace: "    const commit = 0;\n",
+      },
       {
         file: "raft/read-index.js",
         find: "    if (!hasCommittedInTerm(state))",
@@ -43,9 +49,15 @@ export const readMutants: readonly Mutant[] = [
     id: "M34",
     title: "a round of reads takes the answer to an earlier one",
     origin: "etcd #20418, etcd raft #397: ids of rounds that are used again",
-    conditions: "an answer comes late or twice, and a write ends in between",
+    conditions:
+      "an answer comes late or twice, and a write ends in between; the patch also repeats its question at once, not after half a second",
     caughtBy: ["C3", "C1"],
     patches: [
+      {
+        file: "member/read-barrier.js",
+        find: "const retryMs = 500;",
+        replace: "const retryMs = 1;",
+      },
       {
         file: "member/read-barrier.js",
         find: "        if (round === undefined || !round.ids.includes(id))",
@@ -70,11 +82,17 @@ export const readMutants: readonly Mutant[] = [
   },
   {
     id: "M36",
-    title: "a leader answers reads from a lease that it counts in its own ticks",
+    title: "a leader answers reads from a lease that is longer than an election",
     origin: "etcd raft: lease-based reads; raft #99",
-    conditions: "a leader is paused or slow, or hands over its leadership",
+    conditions:
+      "a leader is cut off, and its successor writes before the lease is over; the patch also lets a leader trust its lease when it checks its quorum",
     caughtBy: ["C3", "C1"],
     patches: [
+      {
+        file: "raft/leader.js",
+        find: "        if (state.config.checkQuorum)\n            checkQuorum(state);",
+        replace: "        if (false)\n            checkQuorum(state);",
+      },
       {
         file: "raft/leader.js",
         find: "    state.heartbeatElapsed++;",
@@ -97,7 +115,7 @@ export const readMutants: readonly Mutant[] = [
         find: "    if (state.variants.leaseReads === true || state.tracker.isSingleVoter()) {",
         replace: `    const now = state.ticks ?? 0;
     const answered = (id) => id === state.id ? now : state.tracker.peer(id)?.answeredTick ?? -1e9;
-    const isLeased = state.tracker.quorumOf(answered) > now - state.config.electionTicks;
+    const isLeased = state.tracker.quorumOf(answered) > now - 5 * state.config.electionTicks;
     if ((isLeased && RAN()) || state.tracker.isSingleVoter()) {`,
       },
     ],

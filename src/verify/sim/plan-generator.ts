@@ -98,12 +98,8 @@ class FaultGenerator {
         return { ...at, kind, target, downMs };
       case "pause":
         return { ...at, kind, target, forMs };
-      case "partition": {
-        const direction = (["both", "both", "in", "out"] as const)[int(4, 15)] ?? "both";
-        const size = 1 + int(Math.max(1, Math.floor(this.#swarm.members / 2)), 16);
-        const side = Array.from({ length: size }, (_, place) => this.#target(id, 20 + place));
-        return { ...at, kind, side, direction, forMs };
-      }
+      case "partition":
+        return { ...at, ...this.#partition(id, forMs) };
       case "link": {
         const lossPerMille = [1000, 1000, 300, 0][int(4, 17)] as number;
         const extraMs = lossPerMille === 0 ? 50 + int(1_000, 18) : 0;
@@ -157,6 +153,22 @@ class FaultGenerator {
       case "version":
         return { ...at, kind, target, version: versions[int(versions.length, 15)] as string };
     }
+  }
+
+  #partition(
+    id: number,
+    forMs: number,
+  ): Omit<Extract<Fault, { kind: "partition" }>, "id" | "atMs"> {
+    const int = (below: number, draw: number): number => this.#dice.int(below, id, draw);
+    const kind = "partition";
+    if (int(4, 30) === 0) {
+      // Long enough for a successor to serve, while clients still ask the old leader.
+      return { kind, side: ["leader"], direction: "both", forMs: 2_000 + int(6_000, 31) };
+    }
+    const direction = (["both", "both", "in", "out"] as const)[int(4, 15)] ?? "both";
+    const size = 1 + int(Math.max(1, Math.floor(this.#swarm.members / 2)), 16);
+    const side = Array.from({ length: size }, (_, place) => this.#target(id, 20 + place));
+    return { kind, side, direction, forMs };
   }
 
   #target(id: number, draw: number): Target {
