@@ -58,7 +58,12 @@ function pictures(plan: Plan, result: RunResult): readonly (readonly [string, st
   const title = `seed ${plan.seed}: ${violation?.invariant ?? "no failure"}`;
   const nodes = result.members.map(({ name }) => name);
   const diagram = { events: pastOf(result), nodes, title, trace };
-  const marked = violation === undefined ? {} : { violation: { text: violation.message } };
+  const { operationId, atUs } = violation?.place ?? {};
+  const spot = {
+    ...(operationId === undefined ? {} : { operationId }),
+    ...(atUs === undefined ? {} : { atUs }),
+  };
+  const marked = violation === undefined ? {} : { violation: { text: violation.message, ...spot } };
   return [
     ["space-time.svg", renderSpaceTimeSvg(diagram)],
     ["space-time.txt", renderSpaceTimeText(diagram)],
@@ -66,9 +71,16 @@ function pictures(plan: Plan, result: RunResult): readonly (readonly [string, st
   ];
 }
 
-function pastOf({ trace }: RunResult): readonly TraceEvent[] {
-  const target = trace.findLast(({ kind }) => kind === "violation");
-  return target === undefined ? [] : causalPast(trace, target.id, { limit: pastMax, skip: dull });
+/** Of the violation; if clients saw it, of the last thing that their member did before. */
+function pastOf({ trace, violation }: RunResult): readonly TraceEvent[] {
+  const end = trace.findLast(({ kind }) => kind === "violation");
+  if (end === undefined) return [];
+  const { member, atUs } = violation?.place ?? {};
+  const seen = trace.findLast((event) => event.node === member && event.atUs <= (atUs ?? 0));
+  if (member === undefined || seen === undefined) {
+    return causalPast(trace, end.id, { limit: pastMax, skip: dull });
+  }
+  return [...causalPast(trace, seen.id, { limit: pastMax - 1, skip: dull }), end];
 }
 
 export function shrunk(plan: Plan, invariant: string, without: ReadonlySet<string>): Plan {

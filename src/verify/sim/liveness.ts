@@ -21,7 +21,8 @@ export interface HealingParts {
 const healMs = 60_000;
 /** Leases of a plan live at most 10 s; a new leader adds a little. */
 const leaseMs = 30_000;
-const watchMs = 5_000;
+/** A watcher of a plan may stop reading for five seconds. */
+const watchMs = 15_000;
 
 /** Undefined when all is well, else what is not. */
 export function heal(parts: HealingParts): string | undefined {

@@ -155,8 +155,10 @@ class Run {
     this.#faults.schedule();
     this.#clients.schedule(ops);
     clock.runUntil(() => clock.steps > eventsMax, swarm.durationMs);
-    if (swarm.isBeyondAtlas) this.#judge();
-    else {
+    if (swarm.isBeyondAtlas) {
+      this.#clients.abandon();
+      this.#judge();
+    } else {
       const missing = heal({
         cluster: this.#cluster,
         faults: this.#faults,
@@ -208,8 +210,8 @@ class Run {
   }
 
   #judge(): void {
-    for (const { invariant, text } of judgeHistory(this.#history(), this.#checks.ghost)) {
-      this.#checks.report(invariant, text);
+    for (const finding of judgeHistory(this.#history(), this.#checks.ghost)) {
+      this.#checks.reportSeen(finding);
     }
   }
 

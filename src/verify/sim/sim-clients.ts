@@ -41,6 +41,8 @@ export class SimClients {
   readonly #transport: ClientTransport;
   readonly #watchers: SimWatchers;
   readonly #keys: number;
+  /** Calls that have not ended: how to end them. */
+  readonly #open = new Set<(outcome: Outcome) => void>();
   readonly #clients: Client[];
   /** For checks: a request leaves, an outcome is known. */
   onAsked: (request: Request) => void = () => {};
@@ -81,6 +83,11 @@ export class SimClients {
   /** What has not begun is forgotten. */
   stop(): void {
     for (const client of this.#clients) client.queue.length = 0;
+  }
+
+  /** The run ends here: what was not answered may have happened or not. */
+  abandon(): void {
+    for (const finished of [...this.#open]) finished({ kind: "unknown", error: "the run ended" });
   }
 
   /** A request outside the plan; `done` gets the operation as recorded. */
@@ -138,6 +145,7 @@ export class SimClients {
     this.pending++;
     this.onAsked(request);
     const finished = (outcome: Outcome): void => {
+      if (!this.#open.delete(finished)) return;
       this.pending--;
       const { id, client, node, memory } = from;
       const returnUs = outcome.kind === "unknown" ? undefined : clock.nowUs();
@@ -150,6 +158,7 @@ export class SimClients {
       }
       done(operation);
     };
+    this.#open.add(finished);
     if (request.kind === "leaseKeepAlive") {
       this.#keepAlive(from.node, request.id, finished);
       return;

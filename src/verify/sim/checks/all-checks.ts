@@ -9,6 +9,7 @@ import type { SimNode } from "../sim-node.js";
 import { Violation } from "../violation.js";
 import type { Check, CheckWorld } from "./check.js";
 import { Ghost } from "./ghost.js";
+import type { HistoryFinding } from "./history-checks.js";
 import { ImageChecks } from "./image-checks.js";
 import { LeaseChecks } from "./lease-checks.js";
 import { MembershipChecks } from "./membership-checks.js";
@@ -49,9 +50,14 @@ export class AllChecks {
     ];
   }
 
+  /** What was found in the history of clients. @throws Violation */
+  reportSeen({ invariant, text, place }: HistoryFinding): void {
+    if (!this.#without.has(invariant)) throw new Violation(invariant, text, { place });
+  }
+
   /** @throws Violation */
   report(invariant: string, text: string, node?: SimNode): void {
-    if (!this.#without.has(invariant)) throw new Violation(invariant, text, node?.name);
+    if (!this.#without.has(invariant)) throw new Violation(invariant, text, { node: node?.name });
   }
 
   stepped(node: SimNode): void {

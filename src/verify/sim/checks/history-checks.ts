@@ -11,11 +11,13 @@ import type { EtcdReason } from "../../linearizability/etcd/verdict.js";
 import { validateSerializable } from "../../validators/serializable.js";
 import { validateWatches } from "../../validators/validate-watches.js";
 import { requestOfEntry } from "../client-calls.js";
+import type { ClientPlace } from "../violation.js";
 import type { Ghost } from "./ghost.js";
 
 export interface HistoryFinding {
   readonly invariant: string;
   readonly text: string;
+  readonly place?: ClientPlace;
 }
 
 /** Reasons that have an invariant of their own; all others: not linearizable (C1). */
@@ -31,11 +33,17 @@ export function judgeHistory(history: History, ghost: Ghost): readonly HistoryFi
   const { operations, watches } = history;
   // When leases may end by themselves is C6, which knows the clocks.
   const options = { ground, expiry: "any", isShared: false, isExact: true } as const;
-  const { verdict, reason, text } = judgeByGround(operations, options);
+  const { verdict, reason, text, operationIds, atUs } = judgeByGround(operations, options);
   const findings: HistoryFinding[] = [];
   if (verdict !== "linearizable") {
     const invariant = (reason === undefined ? undefined : invariants[reason]) ?? "C1";
-    findings.push({ invariant, text: `${reason}: ${text}` });
+    const operation = operations.find(({ id }) => id === operationIds[0]);
+    const seenUs = atUs ?? operation?.returnUs;
+    const place = {
+      ...(operation === undefined ? {} : { operationId: operation.id, member: operation.member }),
+      ...(seenUs === undefined ? {} : { atUs: seenUs }),
+    };
+    findings.push({ invariant, text: `${reason}: ${text}`, place });
   }
   findings.push(...validateSerializable(operations, ground));
   for (const { rule, invariant, text } of validateWatches(watches, ground)) {
