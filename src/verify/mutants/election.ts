@@ -1,5 +1,5 @@
 /**
- * Mutants of elections (M07-M10, M12, M13, M20, M37, M38): who gets a vote, who remembers it, how
+ * Mutants of elections (M07-M10, M12, M13, M37): who gets a vote, who remembers it, how
  * votes are counted, and who may disturb a leader.
  */
 import type { Mutant } from "./types.js";
@@ -58,7 +58,7 @@ export const electionMutants: readonly Mutant[] = [
     title: "a vote that comes twice counts twice",
     origin: "class: answers counted instead of voters",
     conditions: "the network repeats a vote, and the others do not vote for the same",
-    caughtBy: ["I1", "I2", "I6", "I10"],
+    caughtBy: ["M6", "I1", "I2", "I6", "I10"],
     patches: [
       {
         file: "raft/tracker/progress-tracker.js",
@@ -93,7 +93,7 @@ export const electionMutants: readonly Mutant[] = [
     title: "half of an even number of voters is a quorum",
     origin: "class: off by one",
     conditions: "two or four voters, and a partition in halves",
-    caughtBy: ["I9", "I1", "I10", "I6", "I7"],
+    caughtBy: ["M6", "I9", "I1", "I10", "I6", "I7"],
     patches: [
       {
         file: "raft/quorum/majority.js",
@@ -105,20 +105,6 @@ export const electionMutants: readonly Mutant[] = [
         find: "    const needed = Math.floor(voters.length / 2) + 1;",
         replace:
           "    const needed = Math.ceil(voters.length / 2);\n    if (voters.length % 2 === 0)\n        RAN();",
-      },
-    ],
-  },
-  {
-    id: "M20",
-    title: "a member stands for election with a committed change not yet applied",
-    origin: "etcd raft: hasUnappliedConfChanges",
-    conditions: "a follower that applies late, and an election",
-    caughtBy: ["I1", "M2", "I6"],
-    patches: [
-      {
-        file: "raft/election.js",
-        find: "    if (state.log.hasUnappliedConfChange())",
-        replace: "    if (state.log.hasUnappliedConfChange() && !RAN())",
       },
     ],
   },
@@ -138,20 +124,6 @@ export const electionMutants: readonly Mutant[] = [
         file: "raft/election.js",
         find: "    return state.leader !== 0n && state.electionElapsed < state.config.electionTicks;",
         replace: "    return !RAN();",
-      },
-    ],
-  },
-  {
-    id: "M38",
-    title: "a leader of an older term is not told that it is over",
-    origin: "etcd raft: check of a quorum with higher terms elsewhere",
-    conditions: "a member is in a higher term than its leader",
-    caughtBy: ["liveness"],
-    patches: [
-      {
-        file: "raft/step.js",
-        find: '        state.send({ type: "MsgAppResp", to });',
-        replace: "        RAN();",
       },
     ],
   },

@@ -30,20 +30,6 @@ export const foundMutants: readonly Mutant[] = [
     ],
   },
   {
-    id: "F3",
-    title: "a commit begins on a backend that is being closed",
-    origin,
-    conditions: "the member stops while a commit runs and another one waits",
-    caughtBy: ["crash"],
-    patches: [
-      {
-        file: "member/committer.js",
-        find: "if (this.#isRunning || this.#isStopped)",
-        replace: "if (this.#isRunning || !RAN())",
-      },
-    ],
-  },
-  {
     id: "F4",
     title: "a stop waits for ever for a flush that has failed",
     origin,
@@ -68,20 +54,6 @@ export const foundMutants: readonly Mutant[] = [
         file: "member/boot.js",
         find: "if (name !== opened.name && !opened.closing.has(name))",
         replace: "if (name !== opened.name && RAN())",
-      },
-    ],
-  },
-  {
-    id: "F6",
-    title: "a stop in the middle of a snapshot's installation throws the snapshot away",
-    origin,
-    conditions: "the member stops while the log's marker is on its way to a slow disk",
-    caughtBy: ["crash", "S3"],
-    patches: [
-      {
-        file: "member/snapshot-transfer.js",
-        find: "if (isInstalling)\n            this.sink.leave();",
-        replace: "if (isInstalling && !RAN())\n            this.sink.leave();",
       },
     ],
   },

@@ -1,5 +1,5 @@
 /**
- * Mutants of configuration changes (M16-M20): one at a time, counted by voters alone, and known to
+ * Mutants of configuration changes (M16, M17, M19, R2): one at a time, counted by voters alone, and known to
  * whoever stands for election. Joint configurations are not entered by this store's requests, so
  * their bug (M18) has no place to be.
  */
@@ -17,6 +17,20 @@ export const membershipMutants: readonly Mutant[] = [
         file: "raft/leader.js",
         find: "    state.pendingConfIndex = state.log.lastIndex();",
         replace: "    state.pendingConfIndex = RAN() ? 0 : state.log.lastIndex();",
+      },
+    ],
+  },
+  {
+    id: "R2",
+    title: "a learner stands for election",
+    origin: "class: who has no vote does not lead",
+    conditions: "a learner hears from nobody for an election timeout, and the voters answer it",
+    caughtBy: ["M4"],
+    patches: [
+      {
+        file: "raft/election.js",
+        find: "own !== undefined && !own.isLearner &&",
+        replace: "own !== undefined && (!own.isLearner || RAN()) &&",
       },
     ],
   },

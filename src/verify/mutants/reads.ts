@@ -1,10 +1,37 @@
 /**
- * Mutants of linearizable reads (M32-M36, R1): who may say how far a read must see, and when it is
+ * Mutants of reads (M32-M36, R1, R4): who may say how far a read must see, and when it is
  * answered.
  */
 import type { Mutant } from "./types.js";
 
 export const readMutants: readonly Mutant[] = [
+  {
+    id: "R4",
+    title: "a serializable read is answered from a cache, under the revision of now",
+    origin: "class: an answer that is put together from two states",
+    conditions: "the same serializable range twice at a member, and a write in between",
+    caughtBy: ["C4"],
+    patches: [
+      {
+        file: "api/kv.js",
+        find: "            this.#answerRead(call, read);\n            return;",
+        replace: `            this.kept ??= new Map();
+            const place = read.toString() + this.asked;
+            if (!this.kept.has(place))
+                this.kept.set(place, read());
+            else
+                RAN();
+            this.#answerRead(call, () => this.kept.get(place));
+            return;`,
+      },
+      {
+        file: "api/kv.js",
+        find: "this.#read(request.serializable, call, ",
+        replace:
+          "this.asked = JSON.stringify(request, (_, v) => typeof v === 'bigint' ? String(v) : v), this.#read(request.serializable, call, ",
+      },
+    ],
+  },
   {
     id: "M32",
     title: "a leader answers reads without asking whether it still leads",

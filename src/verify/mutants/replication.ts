@@ -1,10 +1,28 @@
 /**
- * Mutants of replication and commitment (M11, M14, M15, M31, M39-M41): what a leader may count as
+ * Mutants of replication and commitment (M11, M14, M15, M31, M40, R3): what a leader may count as
  * committed, what a follower may cut or commit, and flow control that must not come to rest.
  */
 import type { Mutant } from "./types.js";
 
 export const replicationMutants: readonly Mutant[] = [
+  {
+    id: "R3",
+    title: "a follower takes a lower commit index for the news",
+    origin: "Raft, figure 2: commitIndex increases monotonically",
+    conditions:
+      "an append that was sent earlier arrives while what is committed is not yet applied",
+    caughtBy: ["I3"],
+    patches: [
+      {
+        file: "raft/log/raft-log.js",
+        find: "        if (index <= this.#committed)\n            return;",
+        replace: `        if (index < this.#committed && index >= this.#applying && RAN())
+            this.#committed = index;
+        if (index <= this.#committed)
+            return;`,
+      },
+    ],
+  },
   {
     id: "M11",
     title: "entries of older terms are committed by counting",
@@ -78,25 +96,6 @@ export const replicationMutants: readonly Mutant[] = [
     ],
   },
   {
-    id: "M39",
-    title: "a follower that took a snapshot is never sent to again",
-    origin: "etcd #10308, raft #149",
-    conditions: "a follower lags behind what the log holds",
-    caughtBy: ["liveness"],
-    patches: [
-      {
-        file: "raft/acknowledgement.js",
-        find: "    else if (peer.match + 1 >= state.log.firstIndex()) {",
-        replace: "    else if (peer.match + 1 >= state.log.firstIndex() && !RAN()) {",
-      },
-      {
-        file: "raft/acknowledgement.js",
-        find: '    if (peer.state !== "snapshot")\n        return;',
-        replace: '    if (peer.state !== "snapshot" || ok)\n        return;',
-      },
-    ],
-  },
-  {
     id: "M40",
     title: "a follower whose messages were all lost is never sent to again",
     origin: "etcd #14633",
@@ -107,20 +106,6 @@ export const replicationMutants: readonly Mutant[] = [
         file: "raft/acknowledgement.js",
         find: "    peer.flowPaused = false;\n    // Also",
         replace: "    RAN();\n    // Also",
-      },
-    ],
-  },
-  {
-    id: "M41",
-    title: "an old write vouches for the entries that replaced its own",
-    origin: "etcd raft: the ABA problem of asynchronous writes",
-    conditions: "a tail is replaced while its write is under way, then power is lost",
-    caughtBy: ["I9", "I10", "I13", "C1", "C2", "crash"],
-    patches: [
-      {
-        file: "raft/log/unstable.js",
-        find: "            write.stands = Math.min(write.stands, from - 1);",
-        replace: "            if (write.stands >= from)\n                RAN();",
       },
     ],
   },

@@ -1,0 +1,60 @@
+/**
+ * Which checks earn their place, and by what: for each, a mutant and a seed that it alone catches.
+ * Without the check that seed passes, so the bug would go unseen there. test/cli/needed.test.ts
+ * runs both sides, and fails when a check stands in neither of these lists.
+ */
+export interface NeededFor {
+  readonly mutant: string;
+  /** Tried first; other seeds are searched when the simulator has come to draw otherwise. */
+  readonly seed: number;
+}
+
+export const needed: Readonly<Record<string, NeededFor>> = {
+  I1: { mutant: "M10", seed: 104 },
+  I2: { mutant: "M08", seed: 2 },
+  I3: { mutant: "R3", seed: 7 },
+  I8: { mutant: "M11", seed: 16 },
+  I9: { mutant: "M22", seed: 7 },
+  I10: { mutant: "M07", seed: 1 },
+  I11: { mutant: "M25", seed: 19 },
+  M3: { mutant: "M17", seed: 5 },
+  M4: { mutant: "R2", seed: 32 },
+  M6: { mutant: "M37", seed: 1 },
+  S2: { mutant: "M49", seed: 1 },
+  S3: { mutant: "M61", seed: 2 },
+  S6: { mutant: "M46", seed: 7 },
+  V: { mutant: "V5", seed: 3 },
+  C1: { mutant: "M32", seed: 5 },
+  C2: { mutant: "M48", seed: 3 },
+  C3: { mutant: "M35", seed: 7 },
+  C4: { mutant: "R4", seed: 1 },
+  "C5-atomic": { mutant: "W4", seed: 5 },
+  "C5-bookmarkable": { mutant: "M55", seed: 3 },
+  "C5-filter": { mutant: "W1", seed: 3 },
+  "C5-future": { mutant: "M57", seed: 7 },
+  "C5-is-create": { mutant: "W3", seed: 1 },
+  "C5-ordered": { mutant: "W5", seed: 3 },
+  "C5-prev-kv": { mutant: "W2", seed: 1 },
+  "C5-reliable": { mutant: "M54", seed: 3 },
+  "C5-resumable": { mutant: "W7", seed: 1 },
+  "C5-unique": { mutant: "M58", seed: 5 },
+  C6: { mutant: "M50", seed: 6 },
+};
+
+/**
+ * Checks that no known mutant needs: what they see leads to something that another check sees later.
+ * They are here because they name the bug where it is, not where it hurts.
+ */
+export const sooner: Readonly<Record<string, string>> = {
+  I4: "a leader's changed log becomes another entry under a known index and term (I5)",
+  I5: "two entries of one index and term end as two commits at one index (I7)",
+  I6: "a leader without a committed entry overwrites it at others (I7, I12)",
+  I7: "two commits at one index are applied, and the states differ (S6)",
+  I12: "a leader that believes too much of a follower counts too much (I9)",
+  I13: "a stale configuration elects two leaders or commits without a quorum (I1, I9)",
+  M1: "members that disagree about the configuration have different states (S6)",
+  M2: "voters that change two at a time can have two quorums (I1, I9)",
+  M5: "a cluster without voters elects nobody (liveness)",
+  S1: "an entry applied twice or never gives another state (S6)",
+  S5: "a revision that jumps is in the answers of clients (C1, C2)",
+};

@@ -1,0 +1,70 @@
+/**
+ * Every check earns its place: with it a mutant is caught, without it the same run passes. A check
+ * that is named nowhere fails here, so nobody adds one without a bug that needs it.
+ */
+import { spawnSync } from "node:child_process";
+import fs from "node:fs";
+import path from "node:path";
+import { describe, expect, test } from "vitest";
+import { buildMutant } from "../../src/cli/mutant-build.js";
+import { mutants } from "../../src/verify/mutants/catalogue.js";
+import { needed, sooner } from "../../src/verify/mutants/needed.js";
+import { watchRules } from "../../src/verify/validators/validate-watches.js";
+
+const root = path.resolve(import.meta.dirname, "../..");
+/** Only if the seed in the list has ceased to show it. */
+const seedsToSearch = 60;
+
+interface Line {
+  readonly seed?: number;
+  readonly verdict?: string;
+  readonly invariant?: string;
+}
+
+function simLines(main: string, words: readonly string[]): readonly Line[] {
+  const flags = ["sim", "--json", "--no-shrink", "--jobs", "1", ...words];
+  const { stdout } = spawnSync(process.execPath, [main, ...flags], { encoding: "utf8" });
+  const lines = stdout.trim().split("\n");
+  return lines
+    .map((line) => JSON.parse(line) as Line)
+    .filter((line): line is Line => line.seed !== undefined);
+}
+
+/** True if some of these seeds fails by the invariant, and passes when nobody looks at it. */
+function isShownBy(main: string, invariant: string, words: readonly string[]): boolean {
+  const caught = simLines(main, words).filter((line) => line.invariant === invariant);
+  return caught.some(({ seed }) => {
+    const [line] = simLines(main, ["--seed", String(seed), "--without", invariant]);
+    return line?.verdict === "ok";
+  });
+}
+
+describe("without this check a mutant goes uncaught:", () => {
+  test.each(Object.entries(needed))("%s", (invariant, { mutant: id, seed }) => {
+    const mutant = mutants.find((known) => known.id === id);
+    if (mutant === undefined) throw new Error(`no mutant ${id}`);
+    const build = buildMutant(mutant, path.join(root, "dist"));
+    try {
+      const isShown =
+        isShownBy(build.main, invariant, ["--seed", String(seed)]) ||
+        isShownBy(build.main, invariant, ["--seeds", `1..${seedsToSearch}`]);
+      expect(isShown).toBe(true);
+    } finally {
+      build.remove();
+    }
+  });
+});
+
+test("every check of the simulator and every rule of watches is in one of the lists", () => {
+  const folder = path.join(root, "src/verify/sim/checks");
+  const names = new Set(watchRules.map(({ id }) => `C5-${id}`));
+  for (const file of fs.readdirSync(folder)) {
+    const text = fs.readFileSync(path.join(folder, file), "utf8");
+    for (const [, name] of text.matchAll(/(?:report|Report)\(\s*"([IMSCV]\d*)"/g)) {
+      names.add(name as string);
+    }
+  }
+  expect(names.size).toBeGreaterThan(30);
+  const listed = [...Object.keys(needed), ...Object.keys(sooner)];
+  expect([...names].filter((name) => !listed.includes(name))).toEqual([]);
+});
