@@ -71,19 +71,4 @@ export const foundMutants: readonly Mutant[] = [
       },
     ],
   },
-  {
-    id: "F8",
-    title:
-      "a commit of the old state moves the log's marker back behind a snapshot being installed",
-    origin,
-    conditions: "a backend commit ends while the marker of a snapshot is on its way to the disk",
-    caughtBy: ["S3", "crash", "I10"],
-    patches: [
-      {
-        file: "wal/wal.js",
-        find: "if (this.#isClosed || meta.index <= (this.#start.marker?.index ?? 0))",
-        replace: "if (this.#isClosed || !RAN())",
-      },
-    ],
-  },
 ];
