@@ -61,13 +61,6 @@ try {
   const machine = createMachine(backend, nodeHash.sha256);
   machine.bootstrap({
     clusterId: 1n,
-    confState: {
-      voters: [1n],
-      learners: [],
-      votersOutgoing: [],
-      learnersNext: [],
-      autoLeave: false,
-    },
     members: [{ id: 1n, name: "a", peerUrls: [], clientUrls: [], isLearner: false }],
     index: 1,
     term: 1,

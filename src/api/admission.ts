@@ -19,6 +19,8 @@ export function refusalOf(member: Member, call: Call): KvError | undefined {
 
 /** Why the call is refused, or undefined. For what learners offer, too. */
 export function learnerRefusalOf(member: Member, call: Call): KvError | undefined {
+  const refusal = member.refusal();
+  if (refusal !== undefined) return refusal;
   // In this order, because metadata is dear to read.
   return member.leader() === 0n && needsLeader(call) ? new KvError("noLeader") : undefined;
 }

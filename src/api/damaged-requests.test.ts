@@ -60,6 +60,8 @@ function loneMember() {
     term: () => 2,
     leader: () => firstMember,
     isLearner: () => false,
+    refusal: () => undefined,
+    whenSure: (done: (refusal: undefined) => void) => done(undefined),
     readBarrier: (done: Done<void>) => done(undefined),
     propose: (request: { field: RequestField; body: Uint8Array }, done: Done<Applied>) =>
       apply(request.field, request.body, done),

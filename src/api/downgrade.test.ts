@@ -28,6 +28,8 @@ function setUp(version: string) {
     term: () => 4,
     leader: () => firstMember,
     isLearner: () => false,
+    refusal: () => undefined,
+    whenSure: (done: (refusal: undefined) => void) => done(undefined),
     readBarrier: (done: (error: undefined) => void) => done(undefined),
     propose: (
       request: { readonly field: RequestField; readonly body: Uint8Array },

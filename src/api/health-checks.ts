@@ -4,6 +4,8 @@
  */
 import { KvError } from "../base/errors.js";
 import type { Member } from "../member/types.js";
+import { isClusterCorrupt } from "../state/alarm/alarm-set.js";
+import type { AlarmRecord } from "../state/types.js";
 
 export type CheckDone = (failure: string | undefined) => void;
 export interface Check {
@@ -26,7 +28,8 @@ const linearizableRead: Check = {
 const dataCorruption: Check = {
   name: "data_corruption",
   run: (member, done) => {
-    const isCorrupt = member.machine.alarms().some(({ alarm }) => alarm === "CORRUPT");
+    const isCorrupt =
+      member.refusal() !== undefined || member.machine.alarms().some(isClusterCorrupt);
     done(isCorrupt ? "alarm activated: CORRUPT" : undefined);
   },
 };
@@ -72,7 +75,12 @@ export function serverHealth(
   options: { readonly excluded: readonly string[]; readonly isSerializable: boolean },
   done: CheckDone,
 ): void {
-  const alarm = member.machine.alarms().find((record) => !options.excluded.includes(record.alarm));
+  // The alarm of a contained member is no reason to restart the others.
+  const isOurs = ({ isContained, memberId }: AlarmRecord): boolean =>
+    isContained !== true || memberId === member.id;
+  const alarm = member.machine
+    .alarms()
+    .find((record) => isOurs(record) && !options.excluded.includes(record.alarm));
   if (alarm !== undefined) {
     done(`ALARM ${alarm.alarm}`);
   } else if (options.isSerializable) {

@@ -18,6 +18,8 @@ function setUp() {
   const member = {
     leader: () => state.leader,
     isLearner: () => state.isLearner,
+    refusal: () => undefined,
+    whenSure: (done: (refusal: undefined) => void) => done(undefined),
     isReady: () => state.isReady,
     machine: { alarms: () => alarms, cluster: { clusterVersion: () => state.clusterVersion } },
     status: () => ({ version: "3.6.0", storageVersion: "3.6.0" }),

@@ -7,6 +7,7 @@ import { KvError } from "../base/errors.js";
 import { toSafe } from "../base/int64.js";
 import type { Method, UnaryCall } from "../grpc/call.js";
 import { type Done, type Member, RequestField } from "../member/types.js";
+import { isClusterCorrupt } from "../state/alarm/alarm-set.js";
 import type { Applied, OpOutcome } from "../state/types.js";
 import {
   CompactionRequest,
@@ -71,7 +72,7 @@ class KvService {
   corruption(): KvError | undefined {
     const alarms = this.#member.machine.alarms();
     if (alarms.length === 0) return undefined;
-    return alarms.some(({ alarm }) => alarm === "CORRUPT") ? new KvError("corrupt") : undefined;
+    return alarms.some(isClusterCorrupt) ? new KvError("corrupt") : undefined;
   }
 
   /** Of all that is asked of a learner, serializable ranges alone are answered. */
@@ -133,14 +134,12 @@ class KvService {
   }
 
   #read(isLocal: boolean, call: UnaryCall, read: () => OpOutcome): void {
-    if (isLocal) {
-      this.#answerRead(call, read);
-      return;
-    }
-    this.#member.readBarrier((refusal) => {
+    const answer: Done<void> = (refusal) => {
       if (refusal instanceof KvError) call.fail(statusOf(refusal));
       else this.#answerRead(call, read);
-    });
+    };
+    if (isLocal) this.#member.whenSure(answer);
+    else this.#member.readBarrier(answer);
   }
 
   #answerRead(call: UnaryCall, read: () => OpOutcome): void {

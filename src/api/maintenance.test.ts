@@ -49,6 +49,8 @@ function setUp(more: Partial<Record<keyof Member, unknown>> = {}) {
     term: () => 4,
     leader: () => 2n,
     isLearner: () => false,
+    refusal: () => undefined,
+    whenSure: (done: (refusal: undefined) => void) => done(undefined),
     machine: {
       alarms: () => [],
       kv: { revision: () => 9 },

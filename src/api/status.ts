@@ -3,7 +3,7 @@
  * that every answer begins with. A KvError carries its code and etcd's text and is a status already;
  * an InvariantViolation or a DamageError is never caught here: the member has to stop.
  */
-import { Code, KvError } from "../base/errors.js";
+import { Code, DamageError, KvError } from "../base/errors.js";
 import type { Call, Status, StreamCall, UnaryCall } from "../grpc/call.js";
 import type { Member } from "../member/types.js";
 import type { ResponseHeader } from "../wire/gen/rpc.js";
@@ -60,6 +60,8 @@ export function valueFor<T>(call: Call, read: () => T): T | undefined {
   try {
     return read();
   } catch (error) {
+    // The client is told that these data are lost here; the member goes into quarantine.
+    if (error instanceof DamageError) call.fail(statusOf(new KvError("corrupt")));
     if (!(error instanceof KvError)) throw error;
     call.fail(statusOf(error));
     return undefined;

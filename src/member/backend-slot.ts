@@ -4,6 +4,7 @@
  * durable under its own name, then named here, then the old one goes.
  */
 import { DamageError } from "../base/errors.js";
+import type { BackendStore } from "../platform/backend.js";
 import type { Disk } from "../platform/disk.js";
 
 const path = "backend.current";
@@ -32,4 +33,33 @@ export function writeSlot(disk: Disk, name: string): void {
   file.close();
   disk.rename(draft, path);
   disk.syncDir("");
+}
+
+/** Names of wrong backends that are kept for people to look at, oldest first. */
+const asidePath = "backends.aside";
+/** So many of them; each is as large as a whole state. */
+const asideMax = 2;
+
+export function readAside(disk: Disk): readonly string[] {
+  if (!disk.exists(asidePath)) return [];
+  const file = disk.open(asidePath, "existing");
+  const lines = new TextDecoder().decode(file.read(0, 4096)).split("\n");
+  file.close();
+  return lines.filter((line) => validName.test(line));
+}
+
+/** Adds one, and removes the oldest beyond the limit. */
+export function keepAside(disk: Disk, backends: BackendStore, name: string): void {
+  const all = [...readAside(disk).filter((known) => known !== name), name];
+  const kept = all.slice(-asideMax);
+  if (disk.exists(asidePath)) disk.remove(asidePath);
+  const file = disk.open(asidePath, "create");
+  file.write(0, new TextEncoder().encode(`${kept.join("\n")}\n`));
+  file.syncNow();
+  file.close();
+  disk.syncDir("");
+  const present = backends.list();
+  for (const old of all) {
+    if (!kept.includes(old) && present.includes(old)) backends.remove(old);
+  }
 }

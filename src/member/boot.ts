@@ -2,9 +2,6 @@
  * From a data directory to a member's parts: a first start, a join, or a restart. What is on disk
  * decides; anything that a crash of ours cannot explain is refused with what to do about it, and
  * nothing is changed before that.
- *
- * A restart takes the backend first (applied index i), then the log from i + 1. The log is always
- * durable before it is applied, so a backend ahead of the log means that log was lost.
  */
 import { DamageError, StartError } from "../base/errors.js";
 import type { Backend } from "../platform/backend.js";
@@ -15,23 +12,13 @@ import { clusterId as computeClusterId, memberId } from "../state/cluster/ids.js
 import { createMachine } from "../state/machine.js";
 import type { Machine, MemberRecord } from "../state/types.js";
 import { RaftLog } from "../wal/raft-log.js";
-import { createWal, openWal, type Recovered, type Wal } from "../wal/wal.js";
+import { createWal, type Wal } from "../wal/wal.js";
 import { readSlot, writeSlot } from "./backend-slot.js";
 import type { MemberConfig } from "./config.js";
-import { fetchedPrefix } from "./snapshot-sink.js";
-import { verifyState } from "./state-store.js";
+import { type Restarted, restart } from "./restart.js";
 import { versionRefusal } from "./version-check.js";
 
-export interface Booted {
-  readonly memberId: bigint;
-  readonly clusterId: bigint;
-  readonly wal: Wal;
-  readonly log: RaftLog;
-  readonly hardState: HardState;
-  readonly backendName: string;
-  readonly backend: Backend;
-  readonly machine: Machine;
-}
+export type Booted = Restarted;
 
 const walDir = "wal";
 const firstBackend = "state-0";
@@ -61,7 +48,7 @@ export function bootMember(
     refuseVersion(config, "");
     platform.disk.lock();
     if (platform.disk.list(walDir).some((name) => name.endsWith(".wal"))) {
-      attempt(() => done(restart(platform, config)));
+      attempt(() => done(restart(platform, config, walDir)));
       return;
     }
     refuseStateWithoutLog(platform, () => firstStart(world, attempt, done));
@@ -228,7 +215,7 @@ function found(platform: Platform, config: MemberConfig, done: BootDone): void {
   };
   const backend = freshBackend(platform);
   const machine = createMachine(backend, platform.hash.sha256);
-  machine.bootstrap({ clusterId, confState, members, index: foundingIndex, term: foundingTerm });
+  machine.bootstrap({ clusterId, members, index: foundingIndex, term: foundingTerm });
   const start = {
     identity: { clusterId, memberId: self.id },
     hardState: { term: foundingTerm, vote: 0n, commit: foundingIndex },
@@ -292,91 +279,4 @@ function assemble(
     const { identity, hardState } = start;
     done({ ...identity, wal, log, hardState, backendName: firstBackend, backend, machine });
   });
-}
-
-function restart(platform: Platform, config: MemberConfig): Booted {
-  const { wal, recovered } = openWal(platform.disk, {
-    dir: walDir,
-    segmentBytes: config.walSegmentBytes,
-  });
-  const slot = readSlot(platform.disk);
-  if (slot === undefined) {
-    throw new DamageError(
-      `there is a write-ahead log, but no backend is named in "backend.current": part of the data directory is missing. Put it back, or remove this member from the cluster and add it anew with an empty data directory`,
-    );
-  }
-  const opened = openState(platform, slot, recovered);
-  const clusterVersion = opened.machine.cluster.clusterVersion();
-  const refusal = versionRefusal(config.serverVersion, clusterVersion);
-  if (refusal !== undefined) {
-    opened.backend.close(() => {});
-    throw refusal;
-  }
-  for (const name of platform.backends.list()) {
-    if (name !== opened.name && !opened.closing.has(name)) platform.backends.remove(name);
-  }
-  const { machine } = opened;
-  const log = recoveredLog(recovered, machine);
-  const { hardState } = recovered;
-  return {
-    ...recovered.metadata,
-    wal,
-    log,
-    // A commit-only change is not synced, so the durable commit index may lag what was applied.
-    hardState: { ...hardState, commit: Math.max(hardState.commit, machine.appliedIndex) },
-    backendName: opened.name,
-    backend: opened.backend,
-    machine,
-  };
-}
-
-interface OpenedState {
-  readonly name: string;
-  readonly backend: Backend;
-  readonly machine: Machine;
-  /** Backends that were opened in vain; each removes itself when it is closed. */
-  readonly closing: ReadonlySet<string>;
-}
-
-/** The backend in use, or the fetched one whose taking over a crash interrupted. */
-function openState(platform: Platform, slot: string, recovered: Recovered): OpenedState {
-  const closing = new Set<string>();
-  const discard = (name: string, backend: Backend): void => {
-    closing.add(name);
-    backend.close(() => platform.backends.remove(name));
-  };
-  const backend = platform.backends.open(slot);
-  const machine = createMachine(backend, platform.hash.sha256);
-  const marker = recovered.snapshot?.index ?? 0;
-  if (machine.appliedIndex >= marker) return { name: slot, backend, machine, closing };
-  for (const name of platform.backends.list()) {
-    if (name === slot || !name.startsWith(fetchedPrefix(marker))) continue;
-    // A crash may also have left an unfinished transfer of the same snapshot: prove it.
-    const next = platform.backends.open(name);
-    const proven = verifyState(next, platform.hash.sha256);
-    if (proven instanceof Error || proven.appliedIndex !== marker) {
-      discard(name, next);
-      continue;
-    }
-    writeSlot(platform.disk, name);
-    discard(slot, backend);
-    return { name, backend: next, machine: proven, closing };
-  }
-  backend.close(() => {});
-  throw new DamageError(
-    `the log begins after index ${marker}, but the backend "${slot}" ends at ${machine.appliedIndex} and no fetched snapshot goes that far: state was lost. Remove this member from the cluster and add it anew with an empty data directory`,
-  );
-}
-
-function recoveredLog(recovered: Recovered, machine: Machine): RaftLog {
-  const log = new RaftLog();
-  const { entries, snapshot } = recovered;
-  if (snapshot !== undefined) log.restore({ ...snapshot, confState: machine.confState });
-  log.append(entries);
-  if (log.lastIndex() < machine.appliedIndex) {
-    throw new DamageError(
-      `the backend holds state up to index ${machine.appliedIndex}, but the write-ahead log ends at ${log.lastIndex()}: log was lost. Remove this member from the cluster and add it anew with an empty data directory`,
-    );
-  }
-  return log;
 }

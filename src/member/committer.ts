@@ -25,6 +25,8 @@ export interface CommitterParts {
   readonly batchLimit: number;
   readonly snapshotCount: number;
   readonly catchupEntries: number;
+  /** True while the log must not be released: it is needed to heal. */
+  isLogHeld(): boolean;
   failed(error: Error): void;
 }
 
@@ -69,9 +71,9 @@ export class Committer {
     this.#commit();
   }
 
-  /** The backend was replaced by one that is durable as it is. */
-  replaced(): void {
-    this.#durable = this.#parts.appliedMeta();
+  /** The backend was replaced by one that is durable up to `durable` (as it is). */
+  replaced(durable = this.#parts.appliedMeta()): void {
+    this.#durable = durable;
     this.#sinceCommit = 0;
   }
 
@@ -115,6 +117,7 @@ export class Committer {
 
   /** Forgets log that neither a restart nor a slightly lagging follower needs. */
   #releaseLog(): void {
+    if (this.#parts.isLogHeld()) return;
     const { log, wal, snapshotCount, catchupEntries } = this.#parts;
     const held = this.#durable.index - log.firstIndex() + 1;
     const isLarge = log.bytes() > logBytesMax;

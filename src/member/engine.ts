@@ -2,13 +2,12 @@
  * The moving parts below a member: consensus, log, state machine, peers and time, put together. It
  * knows nothing of what clients ask; member.ts builds that on top of `propose` and `readBarrier`.
  */
-import { KvError, StartError } from "../base/errors.js";
+import { DamageError, KvError, StartError } from "../base/errors.js";
 import { invariant } from "../base/invariant.js";
 import type { Timer } from "../platform/clock.js";
 import type { Network } from "../platform/network.js";
 import type { Platform } from "../platform/platform.js";
 import { decodeMessage, encodeMessage } from "../raft/message-codec.js";
-import { createRaftNode } from "../raft/node.js";
 import { EntryType, type Message, type RaftNode, type Ready } from "../raft/types.js";
 import { createWatchHub, type WatchHub } from "../state/mvcc/watch-hub.js";
 import type { Applied, Machine } from "../state/types.js";
@@ -17,9 +16,13 @@ import type { ConfChangeRequest } from "../wire/gen/internal.js";
 import { Applier } from "./applier.js";
 import type { Booted } from "./boot.js";
 import { Committer } from "./committer.js";
-import { type MemberConfig, raftLimits, requestTimeoutMs } from "./config.js";
+import { type MemberConfig, requestTimeoutMs } from "./config.js";
+import { createMemberRaft } from "./create-raft.js";
+import { createTransfer } from "./create-transfer.js";
 import { Defragmenter } from "./defragmenter.js";
 import { Driver } from "./driver.js";
+import { createGuardian } from "./integrity/create-guardian.js";
+import type { Guardian } from "./integrity/guardian.js";
 import { Leadership } from "./leadership.js";
 import { encodeChange } from "./membership.js";
 import { type PeerMethod, raftEnvelope } from "./peer-codec.js";
@@ -28,7 +31,7 @@ import { Peers } from "./peers.js";
 import { Proposals } from "./proposals.js";
 import { ReadBarrier } from "./read-barrier.js";
 import { EntryEncoder } from "./request-codec.js";
-import { SnapshotTransfer } from "./snapshot-transfer.js";
+import type { SnapshotTransfer } from "./snapshot-transfer.js";
 import { StateStore } from "./state-store.js";
 import type { Done, RequestField } from "./types.js";
 import { versionRefusal } from "./version-check.js";
@@ -68,6 +71,7 @@ export class Engine {
   readonly committer: Committer;
   readonly proposals: Proposals;
   readonly reads: ReadBarrier;
+  readonly guardian: Guardian;
   readonly peers: Peers;
   readonly transfer: SnapshotTransfer;
   readonly leadership: Leadership;
@@ -96,6 +100,7 @@ export class Engine {
     this.state = new StateStore(
       { disk: platform.disk, backends: platform.backends, sha256: platform.hash.sha256 },
       { name: booted.backendName, backend: booted.backend, machine: booted.machine },
+      booted.aside,
     );
     this.#watchPacer = new WatchPacer({
       clock: platform.clock,
@@ -113,7 +118,9 @@ export class Engine {
     this.#encoder = new EntryEncoder(this.id);
     this.peers = new Peers(platform.clock);
     this.#links = new PeerLinks(world, this.id, () => this.machine().cluster);
-    this.raft = this.#createRaft();
+    this.raft = createMemberRaft(world, booted, () =>
+      this.guardian.refusal() === undefined ? this.transfer.source.latest() : undefined,
+    );
     this.leadership = new Leadership({
       clock: platform.clock,
       selfId: this.id,
@@ -124,7 +131,17 @@ export class Engine {
     });
     this.committer = this.#createCommitter();
     this.#driver = this.#createDriver();
-    this.transfer = this.#createTransfer();
+    this.transfer = createTransfer(this, platform, {
+      post: (event) => this.#driver.post(event),
+      isUndecided: () => this.#driver.isUndecided(),
+    });
+    this.guardian = createGuardian(this, {
+      ...{ platform, config, quarantine: booted.quarantine },
+      post: (event) => this.#driver.post(event),
+      handOver: (to, done) => this.#handOver(to, platform.clock.now() + handOverMs, done),
+      changed: () => this.#hooks.progressed(),
+      isStopped: () => this.#stopCause !== undefined,
+    });
     this.#defragmenter = new Defragmenter({
       driver: this.#driver,
       committer: this.committer,
@@ -141,6 +158,7 @@ export class Engine {
   start(): void {
     this.#booted.wal.onFailure((error) => this.fail(error));
     this.#links.sync();
+    this.guardian.start();
     this.#tick();
     this.#driver.schedule();
     const { voters } = this.machine().confState;
@@ -151,11 +169,11 @@ export class Engine {
 
   received(from: bigint, bytes: Uint8Array): void {
     if (this.#stopCause !== undefined) return;
-    const raftBytes = this.peers.received(this.#world.network, from, bytes);
-    if (raftBytes === undefined) return;
+    const envelope = this.peers.received(this.#world.network, from, bytes);
+    if (envelope === undefined) return;
     let message: Message;
     try {
-      message = decodeMessage(raftBytes);
+      message = decodeMessage(envelope.message);
     } catch {
       this.#world.platform.log("warn", "dropped an unreadable raft message", {
         from: from.toString(16),
@@ -164,6 +182,7 @@ export class Engine {
     }
     if (message.from !== from || this.machine().cluster.isRemoved(from)) return;
     this.#links.heard(from);
+    if (envelope.proof !== undefined) this.guardian.received(from, envelope.proof);
     if (message.type === "MsgSnap") this.transfer.offered(message);
     else this.#driver.post({ kind: "received", message });
   }
@@ -188,6 +207,7 @@ export class Engine {
 
   /** Stops for good: the disk failed, or what was read is damaged or breaks an invariant. */
   fail(error: Error): void {
+    if (error instanceof DamageError && this.#damaged(error)) return;
     if (this.#close !== undefined) {
       // The last flush of a member that stops: nothing more becomes durable.
       this.#stopCause = { removed: false, error };
@@ -269,6 +289,15 @@ export class Engine {
     else this.#handOver(successor, this.#world.platform.clock.now() + handOverMs, halt);
   }
 
+  /** A row fails its check value: others have the state too, so this one is given up and fetched. */
+  #damaged(error: DamageError): boolean {
+    const { voters } = this.machine().confState;
+    const isAlone = voters.every((id) => id === this.id);
+    if (isAlone || this.#stopCause !== undefined || this.#isStopping) return false;
+    this.guardian.enter(error.message, this.machine().appliedIndex);
+    return true;
+  }
+
   /** A fresh id under which `done` waits; 0: too much waits already, `done` was told. */
   #takeId(done: Done<Applied>): number {
     const id = this.proposals.nextId();
@@ -278,6 +307,7 @@ export class Engine {
   }
 
   #applied(applied: Applied): void {
+    this.guardian.applied(this.machine(), applied);
     this.#hooks.applied(applied);
     const { outcome } = applied;
     if (!(outcome instanceof KvError) && outcome.kind === "clusterVersion") this.#checkVersion();
@@ -304,6 +334,7 @@ export class Engine {
     const leader = state.leader.toString(16);
     this.#world.platform.log("info", message, { leader, term: state.term });
     this.#hooks.leaderChanged(state.leader === this.id);
+    this.guardian.leaderChanged(state.leader === this.id);
     if (state.leader === 0n) return;
     this.reads.leaderChanged();
     this.#hooks.progressed();
@@ -321,6 +352,7 @@ export class Engine {
     this.reads.expire(deadlineMs);
     this.#watchPacer.tick(nowMs);
     if (this.raft.isLeader()) this.#watchReceivers(nowMs);
+    this.guardian.tick(nowMs);
     this.#hooks.ticked(nowMs);
   };
 
@@ -356,6 +388,7 @@ export class Engine {
     this.#driver.stop();
     this.#ticker?.cancel();
     this.#hooks.halting();
+    this.guardian.stop();
     this.watch.closeAll();
     const stopped = new KvError("stopped");
     this.proposals.failAll(stopped);
@@ -389,6 +422,7 @@ export class Engine {
       invariant(fetched !== undefined, "raft installs a snapshot that is not here");
       this.state.replace(fetched);
       this.committer.replaced();
+      this.guardian.replaced();
       this.watch.closeAll();
       this.#links.sync();
       this.#world.platform.log("info", "applied snapshot", { "snapshot-index": index });
@@ -402,27 +436,9 @@ export class Engine {
     this.#hooks.progressed();
   }
 
-  #createRaft(): RaftNode {
-    const { log, hardState, machine } = this.#booted;
-    const { config } = this.#world;
-    log.start({
-      hardState,
-      confState: machine.confState,
-      snapshot: () => this.transfer.source.latest(),
-    });
-    return createRaftNode(
-      {
-        id: this.id,
-        electionTicks: Math.round(config.electionMs / config.heartbeatMs),
-        heartbeatTicks: 1,
-        preVote: config.preVote,
-        checkQuorum: true,
-        ...raftLimits,
-        appliedIndex: machine.appliedIndex,
-      },
-      log,
-      this.#world.platform.rng.fork("raft"),
-    );
+  #send(message: Message): void {
+    const bytes = raftEnvelope(encodeMessage(message), this.guardian.outgoing());
+    this.#world.network.send(message.to, bytes);
   }
 
   #createDriver(): Driver {
@@ -433,6 +449,7 @@ export class Engine {
       watch: () => this.watch,
       applyConfChange: (change) => this.raft.applyConfChange(change),
       applied: (applied) => this.#applied(applied),
+      damaged: (error) => this.#damaged(error),
     });
     return new Driver(this.id, {
       clock: this.#world.platform.clock,
@@ -447,7 +464,7 @@ export class Engine {
         this.#hooks.progressed();
       },
       appliedIndex: () => this.machine().appliedIndex,
-      send: (message) => this.#world.network.send(message.to, raftEnvelope(encodeMessage(message))),
+      send: (message) => this.#send(message),
       canReachLeader: () => this.#canReachLeader(),
       softStateChanged: (state) => this.#softStateChanged(state),
       installSnapshot: (index, done) => this.#installSnapshot(index, done),
@@ -464,32 +481,12 @@ export class Engine {
       backend: () => this.state.backend(),
       appliedMeta: () => this.state.meta(),
       proof: () => this.state.proof(),
+      isLogHeld: () => this.guardian.quarantine() !== undefined,
       batchMs: config.backendBatchMs,
       batchLimit: config.backendBatchLimit,
       snapshotCount: config.snapshotCount,
       catchupEntries: config.snapshotCatchupEntries,
       failed: (error) => this.fail(error),
     });
-  }
-
-  #createTransfer(): SnapshotTransfer {
-    const { log } = this.#booted;
-    return new SnapshotTransfer(
-      {
-        clock: this.#world.platform.clock,
-        state: this.state,
-        committer: () => this.committer,
-        oldestUsable: () => log.firstIndex() - 1,
-        offer: (message) => this.#driver.post({ kind: "received", message }),
-        isUndecided: () => this.#driver.isUndecided(),
-        failedAt: (id) => this.#driver.post({ kind: "snapshotReported", id, ok: false }),
-        log: (level, message, fields) => this.#world.platform.log(level, message, fields),
-      },
-      this.peers,
-      {
-        backends: this.#world.platform.backends,
-        request: (to, method, body, done) => this.request(to, method, body, done),
-      },
-    );
   }
 }

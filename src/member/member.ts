@@ -109,13 +109,26 @@ export class RunningMember implements Member {
 
   propose(request: Proposal, done: Done<Applied>): void {
     const refusal =
-      this.engine.refusal(request.body.length) ?? this.#quota.check(request.growthBytes);
+      this.refusal() ??
+      this.engine.refusal(request.body.length) ??
+      this.#quota.check(request.growthBytes);
     if (refusal !== undefined) done(refusal);
     else this.engine.propose(request.field, request.body, done);
   }
 
   readBarrier(done: Done<void>): void {
-    this.engine.readBarrier(done);
+    this.engine.readBarrier((refusal) => {
+      if (refusal === undefined) this.whenSure(done);
+      else done(refusal);
+    });
+  }
+
+  whenSure(done: Done<void>): void {
+    this.engine.guardian.whenSure(done);
+  }
+
+  refusal(): KvError | undefined {
+    return this.engine.guardian.refusal();
   }
 
   compact(revision: number, physical: boolean, done: Done<number>): void {
@@ -192,6 +205,8 @@ export class RunningMember implements Member {
       .alarms()
       .map((record) => `memberID:${record.memberId} alarm:${record.alarm} `);
     if (raft.leader === 0n) errors.unshift("etcdserver: no leader");
+    const quarantine = this.engine.guardian.quarantine();
+    if (quarantine !== undefined) errors.unshift(`in quarantine: ${quarantine.reason}`);
     return {
       version: this.#world.config.serverVersion,
       leader: raft.leader,
@@ -201,6 +216,7 @@ export class RunningMember implements Member {
       dbSize: sizes.total,
       dbSizeInUse: sizes.inUse,
       isLearner: this.isLearner(),
+      verifiedIndex: this.engine.guardian.comparison.verifiedIndex(),
       storageVersion: this.machine.cluster.clusterVersion(),
       downgradeTarget: this.machine.cluster.downgradeTarget(),
       quotaBytes: this.limits.quotaBytes,
@@ -289,7 +305,7 @@ export class RunningMember implements Member {
   }
 
   #changeMembers(change: ReturnType<Membership["add"]>, done: Done<MembersOutcome>): void {
-    const refusal = change instanceof KvError ? change : this.engine.refusal(0);
+    const refusal = change instanceof KvError ? change : (this.refusal() ?? this.engine.refusal(0));
     if (refusal !== undefined) {
       done(refusal);
       return;

@@ -2,6 +2,7 @@
  * What members say to each other beside raft: an envelope of one kind byte. Requests and responses
  * are matched by a number that the asking member chose. Layout in docs/formats.md.
  */
+import { type Proof, proofBytes, readProof, writeProof } from "./integrity/proof.js";
 
 export const PeerMethod = {
   leaseKeepAlive: 1,
@@ -10,11 +11,21 @@ export const PeerMethod = {
   snapshotManifest: 6,
   snapshotChunk: 4,
   snapshotFailed: 5,
+  integrityEvidence: 7,
+  integritySelfCheck: 8,
+  integrityContain: 9,
+  integrityPlea: 12,
+  healOffer: 13,
 } as const;
 export type PeerMethod = (typeof PeerMethod)[keyof typeof PeerMethod];
 
 export type PeerEnvelope =
-  | { readonly kind: "raft"; readonly message: Uint8Array }
+  | {
+      readonly kind: "raft";
+      readonly message: Uint8Array;
+      /** Of the sender's state; undefined: it says nothing of it. */
+      readonly proof: Proof | undefined;
+    }
   | {
       readonly kind: "request";
       readonly id: number;
@@ -32,9 +43,18 @@ const raftKind = 1;
 const requestKind = 2;
 const responseKind = 3;
 const failureKind = 4;
+/** A proof, then the message. */
+const provenRaftKind = 5;
 const headBytes = 9;
 
-export function raftEnvelope(message: Uint8Array): Uint8Array {
+export function raftEnvelope(message: Uint8Array, proof: Proof | undefined): Uint8Array {
+  if (proof !== undefined) {
+    const proven = new Uint8Array(1 + proofBytes + message.length);
+    proven[0] = provenRaftKind;
+    writeProof(proven, 1, proof);
+    proven.set(message, 1 + proofBytes);
+    return proven;
+  }
   const bytes = new Uint8Array(1 + message.length);
   bytes[0] = raftKind;
   bytes.set(message, 1);
@@ -65,7 +85,12 @@ export function failureEnvelope(id: number, reason: string): Uint8Array {
 /** Undefined for bytes that are no envelope: the sender is broken, its message is dropped. */
 export function decodeEnvelope(bytes: Uint8Array): PeerEnvelope | undefined {
   const kind = bytes[0];
-  if (kind === raftKind) return { kind: "raft", message: bytes.subarray(1) };
+  if (kind === raftKind) return { kind: "raft", message: bytes.subarray(1), proof: undefined };
+  if (kind === provenRaftKind) {
+    const proof = readProof(bytes, 1);
+    if (proof === undefined) return undefined;
+    return { kind: "raft", message: bytes.subarray(1 + proofBytes), proof };
+  }
   if (bytes.length < headBytes) return undefined;
   const id = new DataView(bytes.buffer, bytes.byteOffset).getFloat64(1, true);
   const body = bytes.subarray(headBytes);

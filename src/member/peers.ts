@@ -9,6 +9,7 @@ import type { Network } from "../platform/network.js";
 import {
   decodeEnvelope,
   failureEnvelope,
+  type PeerEnvelope,
   type PeerMethod,
   requestEnvelope,
   responseEnvelope,
@@ -47,11 +48,15 @@ export class Peers {
     network.send(target.to, requestEnvelope(id, target.method, body));
   }
 
-  /** Takes any message but raft's, whose bytes it returns. */
-  received(network: Network, from: bigint, bytes: Uint8Array): Uint8Array | undefined {
+  /** Takes any message but raft's, which it returns. */
+  received(
+    network: Network,
+    from: bigint,
+    bytes: Uint8Array,
+  ): Extract<PeerEnvelope, { kind: "raft" }> | undefined {
     const envelope = decodeEnvelope(bytes);
     if (envelope === undefined) return undefined;
-    if (envelope.kind === "raft") return envelope.message;
+    if (envelope.kind === "raft") return envelope;
     if (envelope.kind === "response") {
       const pending = this.#pending.get(envelope.id);
       if (pending === undefined) return undefined;

@@ -26,6 +26,8 @@ export interface FetchedState {
 }
 
 export interface SnapshotSinkParts {
+  /** Of the names of its backends; `fetchedPrefix` if left out. */
+  prefix?(index: number): string;
   readonly backends: BackendStore;
   request(to: bigint, method: PeerMethod, body: Uint8Array, done: Done<Uint8Array>): void;
   /** Opens the machine on a complete backend and proves rows, stored digest and `root` equal. */
@@ -54,7 +56,8 @@ export class SnapshotSink {
     if (running?.from === from && running.index === index) return;
     if (running !== undefined) running.transfer.abandon();
     this.discard();
-    const name = `${fetchedPrefix(index)}${this.#transfers++}`;
+    const prefix = this.#parts.prefix?.(index) ?? fetchedPrefix(index);
+    const name = `${prefix}${this.#transfers++}`;
     const backend = this.#parts.backends.open(name);
     const transfer = new Transfer(this.#parts, { from, index, name, backend }, (result) => {
       this.#running = undefined;

@@ -11,6 +11,8 @@ import { decodeCursor, encodeChunk, readChunk } from "../snapshot/row-chunk.js";
 
 export const chunkBytes = 512 * 1024;
 const idleMs = 30_000;
+/** index (8), term (8), root (32). */
+export const manifestBytes = 48;
 
 export interface Manifest {
   readonly index: number;
@@ -39,6 +41,7 @@ export class SnapshotSource {
   readonly #parts: SnapshotSourceParts;
   #state: FrozenState | undefined;
   #isFreezing = false;
+  #offers: ((state: FrozenState) => void)[] = [];
   #idle: Timer | undefined;
   /** When each receiver last asked for something. */
   readonly #askedMs = new Map<bigint, number>();
@@ -57,16 +60,20 @@ export class SnapshotSource {
         return meta;
       }
     }
-    if (!this.#isFreezing) {
-      this.#isFreezing = true;
-      this.#parts.freeze((state) => {
-        this.#isFreezing = false;
-        this.#drop();
-        this.#state = state;
-        this.#touch();
-      });
-    }
+    this.#freeze();
     return undefined;
+  }
+
+  #freeze(): void {
+    if (this.#isFreezing) return;
+    this.#isFreezing = true;
+    this.#parts.freeze((state) => {
+      this.#isFreezing = false;
+      this.#drop();
+      this.#state = state;
+      this.#touch();
+      for (const tell of this.#offers.splice(0)) tell(state);
+    });
   }
 
   /** When `receiver` last asked; undefined: never since it was forgotten. */
@@ -83,12 +90,17 @@ export class SnapshotSource {
     const state = this.#state;
     if (state === undefined || state.meta.index !== index) return new KvError("compacted");
     this.#touch();
-    const bytes = new Uint8Array(16 + state.root.length);
-    const view = new DataView(bytes.buffer);
-    view.setFloat64(0, index, true);
-    view.setFloat64(8, state.meta.term, true);
-    bytes.set(state.root, 16);
-    return bytes;
+    return encodeManifest(state);
+  }
+
+  /** For a member that asks by itself: a state that is frozen now, and its manifest. */
+  offer(done: (offer: { readonly manifest: Uint8Array; readonly index: number }) => void): void {
+    const tell = (state: FrozenState): void => {
+      this.#touch();
+      done({ manifest: encodeManifest(state), index: state.meta.index });
+    };
+    this.#offers.push(tell);
+    this.#freeze();
   }
 
   /** `body`: the index (8 bytes), then a cursor. */
@@ -125,6 +137,15 @@ export class SnapshotSource {
   }
 }
 
+function encodeManifest(state: FrozenState): Uint8Array {
+  const bytes = new Uint8Array(manifestBytes);
+  const view = new DataView(bytes.buffer);
+  view.setFloat64(0, state.meta.index, true);
+  view.setFloat64(8, state.meta.term, true);
+  bytes.set(state.root, 16);
+  return bytes;
+}
+
 function sameMembers(a: ConfState, b: ConfState): boolean {
   const same = (x: readonly bigint[], y: readonly bigint[]): boolean =>
     x.length === y.length && x.every((id, place) => id === y[place]);
@@ -133,7 +154,7 @@ function sameMembers(a: ConfState, b: ConfState): boolean {
 
 /** Undefined: not a manifest. */
 export function decodeManifest(bytes: Uint8Array): Manifest | undefined {
-  if (bytes.length !== 48) return undefined;
+  if (bytes.length !== manifestBytes) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   return {
     index: view.getFloat64(0, true),

@@ -33,6 +33,8 @@ export interface SnapshotTransferParts {
 export class SnapshotTransfer {
   readonly source: SnapshotSource;
   readonly sink: SnapshotSink;
+  /** For states that this member asks for by itself. */
+  readonly healSink: SnapshotSink;
   readonly #parts: SnapshotTransferParts;
   readonly #request: SnapshotSinkParts["request"];
   /** Since when each follower is in need of a snapshot. */
@@ -56,6 +58,12 @@ export class SnapshotTransfer {
     });
     this.sink = new SnapshotSink({
       ...receiving,
+      verify: (backend, root) => parts.state.verify(backend, root),
+      log: (message, fields) => parts.log("info", message, fields),
+    });
+    this.healSink = new SnapshotSink({
+      ...receiving,
+      prefix: (index) => `heal-${index}-`,
       verify: (backend, root) => parts.state.verify(backend, root),
       log: (message, fields) => parts.log("info", message, fields),
     });
@@ -119,6 +127,7 @@ export class SnapshotTransfer {
   /** `isInstalling`: raft has taken the fetched state, and the log may say so. */
   close(isInstalling: boolean): void {
     this.source.close();
+    this.healSink.discard();
     if (isInstalling) this.sink.leave();
     else this.sink.discard();
   }

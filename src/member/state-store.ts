@@ -4,14 +4,15 @@
  * time and never keeps them.
  */
 import { equalBytes } from "../base/bytes.js";
-import type { Backend, BackendStore } from "../platform/backend.js";
+import { DamageError } from "../base/errors.js";
+import { type Backend, type BackendStore, bucketNames } from "../platform/backend.js";
 import type { Disk } from "../platform/disk.js";
 import type { Sha256 } from "../platform/hash.js";
 import type { SnapshotMeta } from "../raft/types.js";
 import { scanDigests } from "../state/digest.js";
 import { createMachine } from "../state/machine.js";
-import type { KvReader, Machine } from "../state/types.js";
-import { writeSlot } from "./backend-slot.js";
+import type { ClusterReader, KvReader, Machine } from "../state/types.js";
+import { keepAside, writeSlot } from "./backend-slot.js";
 import type { FetchedState } from "./snapshot-sink.js";
 
 export class StateStore {
@@ -21,10 +22,14 @@ export class StateStore {
   #name: string;
   #backend: Backend;
   #machine: Machine;
+  /** The backend on disk that the slot names, while a stand-in is in use. */
+  #aside: string | undefined;
+  #standIns = 0;
 
   constructor(
     world: { readonly disk: Disk; readonly backends: BackendStore; readonly sha256: Sha256 },
     current: FetchedState,
+    aside?: string,
   ) {
     this.#disk = world.disk;
     this.#backends = world.backends;
@@ -32,6 +37,12 @@ export class StateStore {
     this.#name = current.name;
     this.#backend = current.backend;
     this.#machine = current.machine;
+    this.#aside = aside;
+  }
+
+  /** The backend's name; of the wrong one, while a stand-in is in use. */
+  name(): string {
+    return this.#aside ?? this.#name;
   }
 
   machine(): Machine {
@@ -86,6 +97,39 @@ export class StateStore {
     old.backend.close(() => this.#backends.remove(old.name));
   }
 
+  /**
+   * Lets go of a wrong state: one without keys takes its place, with the same members at the same
+   * index. The wrong backend stays on the disk as it is, and the slot goes on naming it.
+   */
+  standIn(): void {
+    const old = { name: this.#name, backend: this.#backend };
+    const { appliedIndex: index, appliedTerm: term, cluster } = this.#machine;
+    const next = openStandIn(
+      { backends: this.#backends, sha256: this.#sha256, number: this.#standIns++ },
+      { index, term, cluster },
+    );
+    this.#name = next.name;
+    this.#backend = next.backend;
+    this.#machine = next.machine;
+    const isStandIn = this.#aside !== undefined;
+    if (!isStandIn) this.#aside = old.name;
+    old.backend.close(() => {
+      if (isStandIn) this.#backends.remove(old.name);
+    });
+  }
+
+  /** A right state, durable at some earlier index, takes the place of the stand-in. */
+  adopt(next: FetchedState): void {
+    const standIn = { name: this.#name, backend: this.#backend };
+    if (this.#aside !== undefined) keepAside(this.#disk, this.#backends, this.#aside);
+    writeSlot(this.#disk, next.name);
+    this.#aside = undefined;
+    this.#name = next.name;
+    this.#backend = next.backend;
+    this.#machine = next.machine;
+    standIn.backend.close(() => this.#backends.remove(standIn.name));
+  }
+
   /** Rewrites the durable rows into a fresh backend and changes over to it. */
   compactFile(done: (error: Error | undefined) => void): void {
     const generation = Number(/^state-(\d+)$/.exec(this.#name)?.[1] ?? 0) + 1;
@@ -113,20 +157,60 @@ export class StateStore {
   }
 }
 
+/** A state without keys: raft can go on with it, and nothing wrong can be read from it. */
+export function openStandIn(
+  world: {
+    readonly backends: BackendStore;
+    readonly sha256: Sha256;
+    readonly number: number;
+  },
+  at: {
+    readonly index: number;
+    readonly term: number;
+    readonly cluster: Pick<ClusterReader, "clusterId" | "members" | "removed" | "clusterVersion">;
+  },
+): FetchedState {
+  const name = `stand-in-${world.number}`;
+  if (world.backends.list().includes(name)) world.backends.remove(name);
+  const backend = world.backends.open(name);
+  const machine = createMachine(backend, world.sha256);
+  const { index, term, cluster } = at;
+  machine.bootstrap({
+    ...{ index, term, clusterId: cluster.clusterId, members: cluster.members() },
+    ...{ removed: cluster.removed(), clusterVersion: cluster.clusterVersion() },
+  });
+  return { name, backend, machine };
+}
+
 /** Opens a backend and recomputes its digests from the rows: they must be those stored in it. */
 export function verifyState(backend: Backend, sha256: Sha256): Machine | Error {
-  let machine: Machine;
   try {
-    machine = createMachine(backend, sha256);
+    const machine = createMachine(backend, sha256);
+    return proveRows(backend, machine, sha256) ?? machine;
+  } catch (error) {
+    return error as Error;
+  }
+}
+
+/** Recomputes the digests from the rows: undefined if they are those stored. */
+export function proveRows(
+  backend: Backend,
+  machine: Machine,
+  sha256: Sha256,
+): DamageError | undefined {
+  try {
     const stored = machine.digests();
     for (const [bucket, digest] of scanDigests(backend, sha256)) {
       const claimed = stored.buckets.get(bucket);
       if (claimed === undefined || !equalBytes(claimed, digest)) {
-        return new Error(`the rows do not match their digest (bucket ${bucket})`);
+        return new DamageError(
+          `the rows of bucket "${bucketNames[bucket]}" do not match their digest: rows were lost, added or changed`,
+        );
       }
     }
   } catch (error) {
-    return error as Error;
+    if (error instanceof DamageError) return error;
+    throw error;
   }
-  return machine;
+  return undefined;
 }

@@ -22,6 +22,7 @@ export const RequestField = {
   clusterMemberAttrSet: 1301,
   downgradeInfoSet: 1302,
   compactStep: 2000,
+  integrityVerdict: 2001,
 } as const;
 export type RequestField = (typeof RequestField)[keyof typeof RequestField];
 
@@ -45,6 +46,8 @@ export interface MemberStatus {
   readonly isLearner: boolean;
   /** The cluster's version; empty until decided. */
   readonly storageVersion: string;
+  /** The last index at which another member's state was seen to equal ours; 0: none. */
+  readonly verifiedIndex: number;
   /** Of the downgrade in progress, if there is one. */
   readonly downgradeTarget: string | undefined;
   readonly quotaBytes: number;
@@ -104,6 +107,10 @@ export interface Member {
   propose(request: Proposal, done: Done<Applied>): void;
   /** After it, reads of `machine` are linearizable. */
   readBarrier(done: Done<void>): void;
+  /** For reads of applied state without a barrier: waits while our state is in doubt. */
+  whenSure(done: Done<void>): void;
+  /** Why this member answers no clients at all: its state is wrong, or was. Undefined: it does. */
+  refusal(): KvError | undefined;
 
   /** Ends after the physical compaction when `physical`. */
   compact(revision: number, physical: boolean, done: Done<number>): void;

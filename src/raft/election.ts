@@ -75,5 +75,6 @@ export function answerVote(state: RaftState, request: Message): void {
 /** A voter of the configuration whose state is not about to be replaced by a snapshot. */
 function isPromotable(state: RaftState): boolean {
   const own = state.tracker.peer(state.id);
+  if (!state.mayLead) return false;
   return own !== undefined && !own.isLearner && state.log.unstable.snapshot === undefined;
 }

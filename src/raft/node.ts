@@ -124,6 +124,12 @@ export function stepEvent(state: RaftState, event: RaftEvent): void {
     case "forgetLeader":
       stepByRole(state, makeMessage({ type: "MsgForgetLeader", to: state.id }));
       return;
+    case "mayLead":
+      state.mayLead = event.isAllowed;
+      return;
+    case "stepDown":
+      if (state.role === "leader") becomeFollower(state, state.term, 0n);
+      return;
     case "unreachable":
       ifFollowed(state, event.id, stepUnreachable);
       return;

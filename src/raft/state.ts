@@ -39,6 +39,9 @@ export class RaftState {
   /** Drawn anew on every change of role, so that two candidates do not tie forever. */
   electionTimeout = 0;
 
+  /** False: never stands for election. */
+  mayLead = true;
+
   /** Leader only: whom leadership is handed to; 0n: nobody. */
   leadTransferee = 0n;
   /** Leader only: no conf change is appended until everything up to here is applied. */

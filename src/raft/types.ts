@@ -150,6 +150,13 @@ export type RaftEvent =
   | { readonly kind: "campaign" }
   | { readonly kind: "transferLeader"; readonly to: bigint }
   | { readonly kind: "forgetLeader" }
+  /**
+   * Whether this member may stand for election (true at the start). It votes and keeps its log all
+   * the same, and goes on leading if it does: hand leadership over first.
+   */
+  | { readonly kind: "mayLead"; readonly isAllowed: boolean }
+  /** A leader becomes a follower of nobody in the same term; for others nothing happens. */
+  | { readonly kind: "stepDown" }
   | { readonly kind: "unreachable"; readonly id: bigint }
   /** The snapshot stream to a follower ended. */
   | { readonly kind: "snapshotReported"; readonly id: bigint; readonly ok: boolean };

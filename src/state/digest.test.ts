@@ -92,11 +92,14 @@ test("meta is no digested bucket: the root covers it", () => {
   expect(digestedBuckets.length).toBe(Object.keys(Bucket).length - 1);
 });
 
-test("the root is a hash of version, index, term, revisions and digests", () => {
+test("the root is a hash of version, index, term, revisions, log chain and digests", () => {
   const digests = new DigestSet(sha256);
   digests.add(Bucket.alarm, Uint8Array.of(1), Uint8Array.of(2));
-  const fields = { index: 2 ** 40 + 1, term: 3, revision: 5, compactRevision: -1 };
-  const numbers = [2n ** 40n + 1n, 3n, 5n, -1n].map((value) => {
+  const fields = {
+    ...{ index: 2 ** 40 + 1, term: 3, revision: 5, compactRevision: -1 },
+    logChain: 2 ** 32 - 1,
+  };
+  const numbers = [2n ** 40n + 1n, 3n, 5n, -1n, 2n ** 32n - 1n].map((value) => {
     const bytes = Buffer.alloc(8);
     bytes.writeBigInt64LE(value);
     return bytes;

@@ -4,6 +4,7 @@
  * a full scan gives the same value. The sum of hashes of distinct rows is collision resistant for
  * this size (AdHash, Bellare and Micciancio 1997); the key in each hash keeps rows distinct.
  */
+import { equalBytes } from "../base/bytes.js";
 import { type BackendReader, Bucket } from "../platform/backend.js";
 import type { Sha256 } from "../platform/hash.js";
 import { RowReader } from "./rows.js";
@@ -11,6 +12,8 @@ import type { BucketDigest } from "./types.js";
 
 export const digestVersion = 1;
 export const digestBytes = 32;
+/** Of the sum over all buckets that members compare at each index. */
+export const fingerprintBytes = 16;
 /** Every bucket whose rows are replicated, in the order of docs/digest.md; meta is in the root. */
 export const digestedBuckets: readonly Bucket[] = [
   Bucket.key,
@@ -29,6 +32,8 @@ export class DigestSet {
   readonly #sha256: Sha256;
   /** The sums, each 32 bytes little-endian, in the order of `digestedBuckets`. */
   readonly #sums = new Uint8Array(digestSetBytes);
+  /** The sum of all rows of all buckets, its low bytes. */
+  readonly #total = new Uint8Array(fingerprintBytes);
   /** What is hashed; begins with the domain. */
   #scratch = scratchOf(4096);
 
@@ -48,6 +53,7 @@ export class DigestSet {
       sums[start + at] = carry;
       carry >>= 8;
     }
+    addTo(this.#total, hash, 0);
   }
 
   /** The opposite of `add`. */
@@ -60,6 +66,13 @@ export class DigestSet {
     for (let at = 0; at < digestBytes; at++) {
       borrow += (sums[start + at] as number) - (hash[at] as number);
       sums[start + at] = borrow;
+      borrow >>= 8;
+    }
+    borrow = 0;
+    const total = this.#total;
+    for (let at = 0; at < fingerprintBytes; at++) {
+      borrow += (total[at] as number) - (hash[at] as number);
+      total[at] = borrow;
       borrow >>= 8;
     }
   }
@@ -76,6 +89,18 @@ export class DigestSet {
 
   readFrom(bytes: Uint8Array, at: number): void {
     this.#sums.set(bytes.subarray(at, at + digestSetBytes));
+    this.#total.fill(0);
+    for (let start = 0; start < digestSetBytes; start += digestBytes) {
+      addTo(this.#total, this.#sums, start);
+    }
+  }
+
+  /**
+   * All rows of all buckets in `fingerprintBytes` bytes at `at`: what is cheap enough to be told with
+   * each message. A row's hash covers its bucket, so this sum is as good as any bucket's.
+   */
+  writeFingerprint(bytes: Uint8Array, at: number): void {
+    bytes.set(this.#total, at);
   }
 
   /** SHA-256(domain, bucket id, key length u32, key, value length u32, value). */
@@ -108,28 +133,74 @@ export function scanDigests(
   return new Map(digestedBuckets.map((bucket) => [bucket, digests.digest(bucket)]));
 }
 
+/** The same piece by piece. */
+export class DigestScan {
+  readonly digests: DigestSet;
+  readonly #rows: RowReader;
+  #bucket = 0;
+  /** The last key seen in the bucket. */
+  #last: Uint8Array | undefined;
+
+  constructor(backend: BackendReader, sha256: Sha256) {
+    this.digests = new DigestSet(sha256);
+    this.#rows = new RowReader(backend);
+  }
+
+  /** Looks at up to `rowsMax` rows; true when all were seen. @throws DamageError */
+  step(rowsMax: number): boolean {
+    const bucket = digestedBuckets[this.#bucket];
+    if (bucket === undefined) return true;
+    let left = rowsMax;
+    const last = this.#last;
+    this.#rows.scan(bucket, { from: last ?? new Uint8Array(0) }, (key, value) => {
+      if (last !== undefined && equalBytes(key, last)) return true;
+      this.digests.add(bucket, key, value);
+      this.#last = key.slice();
+      left--;
+      return left > 0;
+    });
+    if (left > 0) {
+      this.#bucket++;
+      this.#last = undefined;
+    }
+    return this.#bucket >= digestedBuckets.length;
+  }
+}
+
 /** What a root covers beside the bucket digests. */
 export interface RootFields {
   readonly index: number;
   readonly term: number;
   readonly revision: number;
   readonly compactRevision: number;
+  readonly logChain: number;
 }
 
 /** SHA-256(root domain, digest version u32, the fields as i64 in order, the digests). */
 export function rootDigest(digests: DigestSet, fields: RootFields, sha256: Sha256): Uint8Array {
-  const bytes = new Uint8Array(rootDomain.length + 4 + 4 * 8 + digestSetBytes);
+  const bytes = new Uint8Array(rootDomain.length + 4 + 5 * 8 + digestSetBytes);
   bytes.set(rootDomain);
   const view = new DataView(bytes.buffer);
   let at = rootDomain.length;
   view.setUint32(at, digestVersion, true);
   at += 4;
-  for (const value of [fields.index, fields.term, fields.revision, fields.compactRevision]) {
+  const { index, term, revision, compactRevision, logChain } = fields;
+  for (const value of [index, term, revision, compactRevision, logChain]) {
     view.setBigInt64(at, BigInt(value), true);
     at += 8;
   }
   digests.writeTo(bytes, at);
   return sha256(bytes);
+}
+
+/** Adds the low bytes of the number at `from` of `hash`. */
+function addTo(total: Uint8Array, hash: Uint8Array, from: number): void {
+  let carry = 0;
+  for (let at = 0; at < fingerprintBytes; at++) {
+    carry += (total[at] as number) + (hash[from + at] as number);
+    total[at] = carry;
+    carry >>= 8;
+  }
 }
 
 function scratchOf(size: number): Uint8Array {

@@ -76,10 +76,8 @@ export const firstMember = 0x11n;
 /** A machine with one member, at index 1. */
 export function foundMachine(backend: Backend): Machine {
   const machine = createMachine(backend, sha256);
-  const conf = { votersOutgoing: [], learnersNext: [], autoLeave: false };
   machine.bootstrap({
     clusterId: 0xc1n,
-    confState: { voters: [firstMember], learners: [], ...conf },
     members: [
       { id: firstMember, name: "a", peerUrls: ["http://a"], clientUrls: [], isLearner: false },
     ],

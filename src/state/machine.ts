@@ -19,6 +19,8 @@ import {
   ConfChangeRequest,
   ConfChangeRequest_Type,
   DowngradeInfoSetRequest,
+  IntegrityVerdictRequest,
+  IntegrityVerdictRequest_Kind,
 } from "../wire/gen/internal.js";
 import {
   AlarmRequest,
@@ -32,9 +34,16 @@ import {
 import { type OpenedRequest, openPut, openRequest } from "../wire/internal-request.js";
 import { AlarmSet } from "./alarm/alarm-set.js";
 import { ClusterState } from "./cluster/cluster-state.js";
-import { DigestSet, digestedBuckets, digestVersion, rootDigest } from "./digest.js";
+import {
+  DigestSet,
+  digestedBuckets,
+  digestVersion,
+  fingerprintBytes,
+  rootDigest,
+} from "./digest.js";
 import { EntryWrite } from "./entry-write.js";
 import { LeaseTable } from "./lease/lease-table.js";
+import { anchorEvery, type ChainAnchor, chainOf } from "./log-chain.js";
 import { emptyMeta, encodeMeta, type Meta, metaKey, readMeta } from "./meta.js";
 import { compactStep } from "./mvcc/compaction.js";
 import { KvStore } from "./mvcc/kv-store.js";
@@ -44,6 +53,7 @@ import type {
   AlarmRecord,
   Applied,
   Digests,
+  Fingerprint,
   Machine,
   MemberRecord,
   Outcome,
@@ -64,6 +74,7 @@ const Field = {
   clusterMemberAttrSet: 1301,
   downgradeInfoSet: 1302,
   compactStep: 2000,
+  integrityVerdict: 2001,
 } as const;
 
 /** Rows that a compaction's own entry looks at; further steps are entries of their own. */
@@ -115,8 +126,8 @@ class ReplicatedMachine implements Machine {
   }
 
   digests(): Digests {
-    const { index, term, revision, compactRevision } = this.#meta;
-    const fields = { index, term, revision, compactRevision };
+    const { index, term, revision, compactRevision, logChain } = this.#meta;
+    const fields = { index, term, revision, compactRevision, logChain };
     return {
       version: digestVersion,
       index,
@@ -126,16 +137,31 @@ class ReplicatedMachine implements Machine {
     };
   }
 
+  fingerprint(): Fingerprint {
+    const { index, revision, compactRevision, logChain } = this.#meta;
+    const rows = new Uint8Array(fingerprintBytes);
+    this.#digests.writeFingerprint(rows, 0);
+    return { index, revision, compactRevision, logChain, rows };
+  }
+
+  chainAnchors(): readonly ChainAnchor[] {
+    const { olderAnchor, newerAnchor } = this.#meta;
+    return [olderAnchor, newerAnchor].filter(({ index }) => index > 0);
+  }
+
   bootstrap(state: {
     readonly clusterId: bigint;
     readonly members: readonly MemberRecord[];
     readonly index: number;
     readonly term: number;
+    readonly removed?: readonly bigint[];
+    readonly clusterVersion?: string;
   }): void {
     invariant(this.#meta.index === 0, "a state is founded twice");
     const w = new EntryWrite(this.#backend, this.#digests);
-    this.cluster.bootstrap(w, state.clusterId, state.members);
-    this.#close(w, state.index, state.term);
+    const { members, removed = [], clusterVersion = "" } = state;
+    this.cluster.bootstrap(w, state.clusterId, { members, removed, clusterVersion });
+    this.#closeAt(w, state.index, state.term);
   }
 
   apply(entry: Entry): Applied {
@@ -146,7 +172,7 @@ class ReplicatedMachine implements Machine {
     const w = new EntryWrite(this.#backend, this.#digests);
     if (entry.type !== EntryType.normal) return this.#applyConfChange(w, entry);
     if (entry.data.length === 0) {
-      this.#close(w, entry.index, entry.term);
+      this.#close(w, entry);
       return this.#applied(nobody, { kind: "none" }, undefined);
     }
     const request = openRequest(entry.data);
@@ -161,7 +187,7 @@ class ReplicatedMachine implements Machine {
     invariant(w.isEmpty || !(outcome instanceof KvError), "a refused entry changed something");
     const events = writer.events();
     if (events !== undefined) this.#meta.revision = events.revision;
-    this.#close(w, entry.index, entry.term);
+    this.#close(w, entry);
     return this.#applied(request, outcome, events);
   }
 
@@ -169,7 +195,7 @@ class ReplicatedMachine implements Machine {
     const { field, body } = request;
     // Alarms are replicated state, so all members refuse the same entries.
     const isClients = field >= Field.put && field <= Field.leaseRevoke;
-    if (isClients && this.#alarms.has("CORRUPT")) return new KvError("corrupt");
+    if (isClients && this.#alarms.isClusterCorrupt()) return new KvError("corrupt");
     switch (field) {
       case Field.put: {
         if (this.#isOutOfSpace()) return new KvError("noSpace");
@@ -230,11 +256,30 @@ class ReplicatedMachine implements Machine {
         if (isCurrent && isOpen) this.#compactStep(w, step.rows_max);
         return { kind: "none" };
       }
+      case Field.integrityVerdict:
+        return this.#judge(w, decode(IntegrityVerdictRequest, body));
       default:
         throw new InvariantViolation("an entry of an unknown kind: this server is too old", {
           field,
         });
     }
+  }
+
+  /** A verdict that was found in another configuration is void: the member may be another one. */
+  #judge(w: EntryWrite, request: IntegrityVerdictRequest): Outcome {
+    const memberId = request.member_ID;
+    if (request.kind === IntegrityVerdictRequest_Kind.CONTAIN) {
+      const { voters } = this.cluster.confState();
+      const isSame =
+        voters.length === request.voters.length &&
+        voters.every((id, place) => id === request.voters[place]);
+      if (!isSame || this.cluster.member(memberId) === undefined) return { kind: "none" };
+      this.#alarms.contain(w, memberId);
+      return { kind: "verdict", memberId, verdict: "contained" };
+    }
+    if (request.kind !== IntegrityVerdictRequest_Kind.CLEAR) return { kind: "none" };
+    this.#alarms.release(w, memberId);
+    return { kind: "verdict", memberId, verdict: "cleared" };
   }
 
   /** As etcd: while any member is out of space, only what can free space is applied. */
@@ -268,7 +313,7 @@ class ReplicatedMachine implements Machine {
   #applyConfChange(w: EntryWrite, entry: Entry): Applied {
     // Empty data leaves a joint configuration, which this machine never enters.
     if (entry.data.length === 0) {
-      this.#close(w, entry.index, entry.term);
+      this.#close(w, entry);
       return { ...this.#applied(nobody, { kind: "none" }, undefined), conf: { change: undefined } };
     }
     const request = decode(ConfChangeRequest, entry.data);
@@ -276,7 +321,7 @@ class ReplicatedMachine implements Machine {
     if (change !== undefined && request.type === ConfChangeRequest_Type.REMOVE) {
       this.#alarms.removeMember(w, request.node_id);
     }
-    this.#close(w, entry.index, entry.term);
+    this.#close(w, entry);
     const proposal = {
       requestId: Number(request.header?.ID ?? 0n),
       proposer: request.header?.proposer ?? 0n,
@@ -284,7 +329,17 @@ class ReplicatedMachine implements Machine {
     return { ...this.#applied(proposal, outcome, undefined), conf: { change } };
   }
 
-  #close(w: EntryWrite, index: number, term: number): void {
+  #close(w: EntryWrite, entry: Entry): void {
+    const meta = this.#meta;
+    meta.logChain = chainOf(meta.logChain, entry);
+    if (entry.index % anchorEvery === 0) {
+      meta.olderAnchor = meta.newerAnchor;
+      meta.newerAnchor = { index: entry.index, chain: meta.logChain };
+    }
+    this.#closeAt(w, entry.index, entry.term);
+  }
+
+  #closeAt(w: EntryWrite, index: number, term: number): void {
     this.#meta.index = index;
     this.#meta.term = term;
     w.commit(metaKey, encodeMeta(this.#meta, this.#digests));

@@ -6,6 +6,7 @@ import { DamageError } from "../base/errors.js";
 import { cutBytes } from "../base/slab.js";
 import { type BackendReader, Bucket } from "../platform/backend.js";
 import { type DigestSet, digestSetBytes, digestVersion } from "./digest.js";
+import type { ChainAnchor } from "./log-chain.js";
 import { openRow } from "./rows.js";
 
 export interface Meta {
@@ -19,6 +20,11 @@ export interface Meta {
   /** Where the running compaction goes on: main and sub revision of the next row to look at. */
   cursorMain: number;
   cursorSub: number;
+  /** Of all entries up to `index`: see log-chain.ts. */
+  logChain: number;
+  /** The chain at two earlier indexes, so that a part of the log can be checked against it. */
+  olderAnchor: ChainAnchor;
+  newerAnchor: ChainAnchor;
 }
 
 /** Of a store in which nothing has happened. */
@@ -31,11 +37,14 @@ export function emptyMeta(): Meta {
     finishedCompactRevision: -1,
     cursorMain: 0,
     cursorSub: 0,
+    logChain: 0,
+    olderAnchor: { index: 0, chain: 0 },
+    newerAnchor: { index: 0, chain: 0 },
   };
 }
 
 export const metaKey: Uint8Array = new TextEncoder().encode("state");
-const fields = 7;
+const fields = 12;
 const digestsAt = 4 + 8 * fields;
 const metaBytes = digestsAt + digestSetBytes;
 
@@ -50,6 +59,11 @@ export function encodeMeta(meta: Meta, digests: DigestSet): Uint8Array {
   writeSafe(bytes, 36, meta.finishedCompactRevision);
   writeSafe(bytes, 44, meta.cursorMain);
   writeSafe(bytes, 52, meta.cursorSub);
+  writeSafe(bytes, 60, meta.logChain);
+  writeSafe(bytes, 68, meta.olderAnchor.index);
+  writeSafe(bytes, 76, meta.olderAnchor.chain);
+  writeSafe(bytes, 84, meta.newerAnchor.index);
+  writeSafe(bytes, 92, meta.newerAnchor.chain);
   digests.writeTo(bytes, digestsAt);
   return bytes;
 }
@@ -74,6 +88,9 @@ export function readMeta(backend: BackendReader, digests: DigestSet): Meta | und
     finishedCompactRevision: readSafe(view, 36),
     cursorMain: readSafe(view, 44),
     cursorSub: readSafe(view, 52),
+    logChain: readSafe(view, 60),
+    olderAnchor: { index: readSafe(view, 68), chain: readSafe(view, 76) },
+    newerAnchor: { index: readSafe(view, 84), chain: readSafe(view, 92) },
   };
 }
 

@@ -9,6 +9,7 @@ import type { KvError } from "../base/errors.js";
 import type { Bucket } from "../platform/backend.js";
 import type { ConfChange, ConfState, Entry } from "../raft/types.js";
 import type { RangeRequest, TxnRequest } from "../wire/gen/rpc.js";
+import type { ChainAnchor } from "./log-chain.js";
 
 export type KvBytes = Uint8Array;
 
@@ -46,6 +47,8 @@ export type OpOutcome = RangeOutcome | PutOutcome | DeleteRangeOutcome | TxnOutc
 export interface AlarmRecord {
   readonly memberId: bigint;
   readonly alarm: "NOSPACE" | "CORRUPT";
+  /** CORRUPT by a verdict: that member alone refuses its clients, and heals. Else as in etcd. */
+  readonly isContained?: boolean;
 }
 export interface MemberRecord {
   readonly id: bigint;
@@ -71,6 +74,11 @@ export type Outcome =
     }
   /** The cluster's version is another one from this entry on. */
   | { readonly kind: "clusterVersion"; readonly version: string }
+  | {
+      readonly kind: "verdict";
+      readonly memberId: bigint;
+      readonly verdict: "contained" | "cleared";
+    }
   | { readonly kind: "none" };
 
 /** All changes of one revision, in the order of their sub-revisions. */
@@ -111,6 +119,18 @@ export interface Digests {
   readonly buckets: ReadonlyMap<Bucket, BucketDigest>;
   /** SHA-256 over all of the above, revision and compact revision. */
   readonly root: Uint8Array;
+}
+
+/** What members compare at each index: cheap to tell, and as good as the root digest. */
+export interface Fingerprint {
+  readonly index: number;
+  readonly revision: number;
+  /** -1 before the first compaction. */
+  readonly compactRevision: number;
+  /** See log-chain.ts. */
+  readonly logChain: number;
+  /** The sum of the hashes of all rows: `fingerprintBytes` bytes. */
+  readonly rows: Uint8Array;
 }
 
 export interface HashKv {
@@ -174,6 +194,7 @@ export interface ClusterReader {
   members(): readonly MemberRecord[];
   member(id: bigint): MemberRecord | undefined;
   isRemoved(id: bigint): boolean;
+  removed(): readonly bigint[];
   /** "3.6.0"; empty until decided. What semantics entries have: see cluster/version.ts. */
   clusterVersion(): string;
   /** The version that the members allow the cluster to rise to now; undefined: none. */
@@ -197,15 +218,21 @@ export interface Machine {
   /** Applies the entry after `appliedIndex`. Only an InvariantViolation or DamageError is thrown. */
   apply(entry: Entry): Applied;
   digests(): Digests;
+  fingerprint(): Fingerprint;
+  /** The log chain at earlier indexes, ascending; see log-chain.ts. */
+  chainAnchors(): readonly ChainAnchor[];
   /**
    * A new member's first state, before any entry: index and term of the bootstrap snapshot, the
    * configuration and the members. Only on an empty backend.
    */
   bootstrap(state: {
     readonly clusterId: bigint;
-    readonly confState: ConfState;
     readonly members: readonly MemberRecord[];
     readonly index: number;
     readonly term: number;
+    /** Ids that may never come back; none at a founding. */
+    readonly removed?: readonly bigint[];
+    /** Empty at a founding. */
+    readonly clusterVersion?: string;
   }): void;
 }

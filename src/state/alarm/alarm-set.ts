@@ -2,8 +2,9 @@
  * The alarms in force: pairs of a member and a kind, replicated like everything else. What an
  * alarm forbids is decided by whoever asks here.
  *
- * Rows (Bucket.alarm) are etcd's: key = the encoded AlarmMember, value empty. There is no
- * automatic end of an alarm here except the removal of its member.
+ * Rows (Bucket.alarm) are etcd's: key = the encoded AlarmMember, value empty; of an alarm by verdict
+ * the value is one byte 1. Such an alarm ends by a verdict too; the others only by their DEACTIVATE
+ * or the removal of their member.
  */
 import { type BackendReader, Bucket } from "../../platform/backend.js";
 import {
@@ -15,6 +16,7 @@ import {
 import type { AlarmRecord, Outcome, WriteHandle } from "../types.js";
 
 const nothing = new Uint8Array(0);
+const contained = Uint8Array.of(1);
 
 export class AlarmSet {
   /** By kind (NOSPACE first), then member id ascending: an order that every member shares. */
@@ -22,10 +24,11 @@ export class AlarmSet {
 
   restore(reader: BackendReader): void {
     const alarms: AlarmRecord[] = [];
-    reader.scan(Bucket.alarm, { from: new Uint8Array(1) }, (key) => {
+    reader.scan(Bucket.alarm, { from: new Uint8Array(1) }, (key, value) => {
       const row = AlarmMember.decode(key);
       const alarm = alarmName(row.alarm);
-      if (alarm !== undefined) alarms.push({ memberId: row.memberID, alarm });
+      const isContained = value.length > 0;
+      if (alarm !== undefined) alarms.push(recordOf(row.memberID, alarm, isContained));
       return true;
     });
     this.#alarms = alarms.sort(inOrder);
@@ -66,6 +69,29 @@ export class AlarmSet {
     }
   }
 
+  /** The verdict that this member's state is wrong. An alarm as etcd's stays what it is. */
+  contain(w: WriteHandle, memberId: bigint): void {
+    const record = recordOf(memberId, "CORRUPT", true);
+    if (this.#alarms.some((known) => inOrder(known, record) === 0)) return;
+    w.put(Bucket.alarm, rowKey(record), contained);
+    this.#alarms = [...this.#alarms, record].sort(inOrder);
+  }
+
+  /** The end of such a verdict. */
+  release(w: WriteHandle, memberId: bigint): void {
+    const isIt = (known: AlarmRecord): boolean =>
+      known.memberId === memberId && known.isContained === true;
+    const record = this.#alarms.find(isIt);
+    if (record === undefined) return;
+    w.delete(Bucket.alarm, rowKey(record));
+    this.#alarms = this.#alarms.filter((known) => !isIt(known));
+  }
+
+  /** True if the whole cluster refuses its clients, as in etcd. */
+  isClusterCorrupt(): boolean {
+    return this.#alarms.some(isClusterCorrupt);
+  }
+
   /** Ends the alarms of a removed member: otherwise they would stay for ever (etcd's #14379). */
   removeMember(w: WriteHandle, memberId: bigint): void {
     for (const known of this.#alarms) {
@@ -87,6 +113,19 @@ export class AlarmSet {
 function alarmName(type: AlarmType): AlarmRecord["alarm"] | undefined {
   if (type === AlarmType.NOSPACE) return "NOSPACE";
   return type === AlarmType.CORRUPT ? "CORRUPT" : undefined;
+}
+
+/** An alarm for which the whole cluster refuses its clients: a verdict concerns its member alone. */
+export function isClusterCorrupt(record: AlarmRecord): boolean {
+  return record.alarm === "CORRUPT" && record.isContained !== true;
+}
+
+function recordOf(
+  memberId: bigint,
+  alarm: AlarmRecord["alarm"],
+  isContained: boolean,
+): AlarmRecord {
+  return isContained ? { memberId, alarm, isContained } : { memberId, alarm };
 }
 
 function rowKey(record: AlarmRecord): Uint8Array {

@@ -17,7 +17,7 @@ function record(id: bigint, isLearner = false): MemberRecord {
 function setUp(members: readonly MemberRecord[]) {
   const rows = new Rows();
   const cluster = new ClusterState();
-  cluster.bootstrap(rows, 42n, members);
+  cluster.bootstrap(rows, 42n, { members, removed: [], clusterVersion: "" });
   const change = (type: Type, id: bigint, more: { urls?: string[]; promote?: boolean } = {}) => {
     const { outcome, change } = cluster.applyConfChange(rows, {
       header: undefined,
@@ -101,7 +101,11 @@ describe("cluster state", () => {
     cluster.setVersion(rows, "3.6.0");
     change(Type.REMOVE, 2n ** 64n - 1n);
     const restored = new ClusterState();
-    restored.bootstrap(new Rows(), 1n, [record(77n)]);
+    restored.bootstrap(new Rows(), 1n, {
+      members: [record(77n)],
+      removed: [5n],
+      clusterVersion: "3.6.0",
+    });
     restored.restore(rows);
     expect(restored.members()).toEqual(cluster.members());
     expect(restored.members().map((member) => member.id)).toEqual([9n, 16n]);

@@ -69,13 +69,26 @@ export class ClusterState implements ClusterReader {
   }
 
   /** The first members of a new cluster, or those a joining member was told. */
-  bootstrap(w: WriteHandle, clusterId: bigint, members: readonly MemberRecord[]): void {
+  bootstrap(
+    w: WriteHandle,
+    clusterId: bigint,
+    state: {
+      readonly members: readonly MemberRecord[];
+      readonly removed: readonly bigint[];
+      readonly clusterVersion: string;
+    },
+  ): void {
     invariant(this.#members.length === 0, "a cluster is bootstrapped twice");
     const idRow = new Uint8Array(8);
     viewOf(idRow).setBigUint64(0, clusterId);
     w.put(Bucket.cluster, clusterIdKey, idRow);
     this.#clusterId = clusterId;
-    for (const member of members) this.#save(w, member);
+    for (const member of state.members) this.#save(w, member);
+    for (const id of state.removed) {
+      w.put(Bucket.membersRemoved, hexKey(id), removedMark);
+      this.#removed.add(id);
+    }
+    if (state.clusterVersion !== "") this.#saveVersion(w, state.clusterVersion);
   }
 
   /** etcd's rules for each kind of change; an error voids the entry. See ConfChangeResult. */
@@ -190,6 +203,10 @@ export class ClusterState implements ClusterReader {
 
   isRemoved(id: bigint): boolean {
     return this.#removed.has(id);
+  }
+
+  removed(): readonly bigint[] {
+    return [...this.#removed];
   }
 
   clusterVersion(): string {

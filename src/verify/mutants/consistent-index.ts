@@ -29,7 +29,7 @@ export const consistentIndexMutants: readonly Mutant[] = [
     patches: [
       {
         file: "state/machine.js",
-        find: "            this.#meta.revision = events.revision;\n        this.#close(w, entry.index, entry.term);",
+        find: "            this.#meta.revision = events.revision;\n        this.#close(w, entry);",
         replace: `            this.#meta.revision = events.revision;
         if (events === undefined && RAN()) {
             this.#meta.index = entry.index;
@@ -37,7 +37,7 @@ export const consistentIndexMutants: readonly Mutant[] = [
             w.commitRows();
         }
         else
-            this.#close(w, entry.index, entry.term);`,
+            this.#close(w, entry);`,
       },
       {
         file: "state/entry-write.js",
@@ -170,7 +170,7 @@ export const consistentIndexMutants: readonly Mutant[] = [
     patches: [
       {
         file: "state/machine.js",
-        find: "        this.#close(w, entry.index, entry.term);\n        const proposal = {",
+        find: "        this.#close(w, entry);\n        const proposal = {",
         replace: `        this.#meta.index = entry.index;
         this.#meta.term = entry.term;
         this.late = w.commitApart(metaKey, encodeMeta(this.#meta, this.#digests));

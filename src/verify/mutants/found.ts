@@ -51,9 +51,9 @@ export const foundMutants: readonly Mutant[] = [
     caughtBy: ["crash"],
     patches: [
       {
-        file: "member/boot.js",
-        find: "if (name !== opened.name && !opened.closing.has(name))",
-        replace: "if (name !== opened.name && RAN())",
+        file: "member/restart.js",
+        find: "if (!kept.includes(other))",
+        replace: "if (other !== name && RAN())",
       },
     ],
   },

@@ -117,11 +117,11 @@ export const mvccMutants: readonly Mutant[] = [
     patches: [
       {
         file: "state/machine.js",
-        find: "            this.#meta.revision = events.revision;\n        this.#close(w, entry.index, entry.term);",
+        find: "            this.#meta.revision = events.revision;\n        this.#close(w, entry);",
         replace: `            this.#meta.revision = events.revision;
         if (events !== undefined && this.#backend.sizes().total > 14_000 && RAN())
             w.put(6, Uint8Array.of(113), Uint8Array.of(events.revision & 255));
-        this.#close(w, entry.index, entry.term);`,
+        this.#close(w, entry);`,
       },
     ],
   },
@@ -172,9 +172,9 @@ export const mvccMutants: readonly Mutant[] = [
     patches: [
       {
         file: "member/applier.js",
-        find: "            const applied = machine.apply(entry);",
+        find: "        try {\n            return this.#parts.machine().apply(entry);",
         replace:
-          "            machine.selfId = this.#parts.selfId;\n            const applied = machine.apply(entry);",
+          "        try {\n            this.#parts.machine().selfId = this.#parts.selfId;\n            return this.#parts.machine().apply(entry);",
       },
       {
         file: "state/machine.js",

@@ -14,15 +14,16 @@ export const readMutants: readonly Mutant[] = [
     patches: [
       {
         file: "api/kv.js",
-        find: "            this.#answerRead(call, read);\n            return;",
-        replace: `            this.kept ??= new Map();
+        find: "        if (isLocal)\n            this.#member.whenSure(answer);",
+        replace: `        if (isLocal) {
+            this.kept ??= new Map();
             const place = read.toString() + this.asked;
             if (!this.kept.has(place))
                 this.kept.set(place, read());
             else
                 RAN();
             this.#answerRead(call, () => this.kept.get(place));
-            return;`,
+        }`,
       },
       {
         file: "api/kv.js",

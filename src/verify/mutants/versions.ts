@@ -30,13 +30,13 @@ const versionImport: Patch = {
 function ruleOf37(condition: string): Patch {
   return {
     file: "state/machine.js",
-    find: "            this.#meta.revision = events.revision;\n        this.#close(w, entry.index, entry.term);",
+    find: "            this.#meta.revision = events.revision;\n        this.#close(w, entry);",
     replace: `            this.#meta.revision = events.revision;
         const cluster = this.cluster.clusterVersion();
         const own = this.serverVersion;
         if (events !== undefined && ${condition})
             w.put(6, Uint8Array.of(114), Uint8Array.of(events.revision & 255));
-        this.#close(w, entry.index, entry.term);`,
+        this.#close(w, entry);`,
   };
 }
 

@@ -127,6 +127,7 @@ export class FaultDriver {
         if (!this.#mayDamage(node) || node.memberId === undefined) return;
         this.#tell(fault, node);
         node.isDamaged = true;
+        node.isStateDamaged = false;
         operator.replace(node);
         break;
       case "version":
@@ -169,6 +170,7 @@ export class FaultDriver {
       isDone = true;
     }
     if (isDone) {
+      node.isStateDamaged = !node.isDamaged && fault.kind !== "rotLog";
       node.isDamaged = true;
       node.excuses.add("damage");
     }

@@ -38,6 +38,8 @@ export class SimNode {
   readonly excuses = new Set<string>();
   /** Faults have broken what this disk promised; the node needs to be replaced before it counts. */
   isDamaged = false;
+  /** Damaged, but only its state: the member heals by itself. */
+  isStateDamaged = false;
   /** A bit of its log has flipped that was durable. */
   isLogDamaged = false;
 
@@ -50,6 +52,18 @@ export class SimNode {
   }
 
   isServing(): boolean {
-    return this.state === "up" && this.member?.isReady() === true;
+    return this.state === "up" && this.member?.isReady() === true && !this.isInQuarantine();
+  }
+
+  /** Its state was found to be wrong and is not right again: it is a stand-in, which proves nothing. */
+  isInQuarantine(): boolean {
+    return this.member?.refusal() !== undefined;
+  }
+
+  /** A right state is in use again. */
+  healed(): void {
+    if (!this.isStateDamaged) return;
+    this.isStateDamaged = false;
+    this.isDamaged = false;
   }
 }

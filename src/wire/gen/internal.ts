@@ -45,6 +45,7 @@ export interface InternalRequest {
     | //
     /** One bounded step of a scheduled compaction. */
     { $case: "compact_step"; value: CompactStepRequest }
+    | { $case: "integrity_verdict"; value: IntegrityVerdictRequest }
     | undefined;
 }
 
@@ -84,6 +85,26 @@ export interface CompactStepRequest {
   revision: bigint;
   /** At most this many rows are looked at. */
   rows_max: number;
+}
+
+/** What the leader found out about a member's state (docs/integrity.md). */
+export interface IntegrityVerdictRequest {
+  kind: IntegrityVerdictRequest_Kind;
+  member_ID: bigint;
+  /** CONTAIN: where its state was seen to differ. */
+  index: bigint;
+  /** CONTAIN: the voters among whom it was found; void in any other configuration. */
+  voters: bigint[];
+}
+
+export enum IntegrityVerdictRequest_Kind {
+  /** CONTAIN - The member alone answers no clients until it is healed. */
+  CONTAIN = 0,
+  /** PROBE - Changes nothing: gives an index at which states can be compared. */
+  PROBE = 1,
+  /** CLEAR - The member's state is right again. */
+  CLEAR = 2,
+  UNRECOGNIZED = -1,
 }
 
 /** The data of a configuration-change entry. */
@@ -152,6 +173,9 @@ export const InternalRequest: MessageFns<InternalRequest> = {
         break;
       case "compact_step":
         CompactStepRequest.encode(message.request.value, writer.uint32(16002).fork()).join();
+        break;
+      case "integrity_verdict":
+        IntegrityVerdictRequest.encode(message.request.value, writer.uint32(16010).fork()).join();
         break;
     }
     return writer;
@@ -284,6 +308,17 @@ export const InternalRequest: MessageFns<InternalRequest> = {
             }
 
             message.request = { $case: "compact_step", value: CompactStepRequest.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2001: {
+            if (tag !== 16010) {
+              break;
+            }
+
+            message.request = {
+              $case: "integrity_verdict",
+              value: IntegrityVerdictRequest.decode(reader, reader.uint32()),
+            };
             continue;
           }
         }
@@ -639,6 +674,108 @@ export const CompactStepRequest: MessageFns<CompactStepRequest> = {
 
             message.rows_max = reader.uint32();
             continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseIntegrityVerdictRequest(): IntegrityVerdictRequest {
+  return { kind: 0, member_ID: 0n, index: 0n, voters: [] };
+}
+
+export const IntegrityVerdictRequest: MessageFns<IntegrityVerdictRequest> = {
+  encode(message: IntegrityVerdictRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== 0) {
+      writer.uint32(8).int32(message.kind);
+    }
+    if (message.member_ID !== 0n) {
+      if (BigInt.asUintN(64, message.member_ID) !== message.member_ID) {
+        throw new globalThis.Error("value provided for field message.member_ID of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.member_ID);
+    }
+    if (message.index !== 0n) {
+      if (BigInt.asIntN(64, message.index) !== message.index) {
+        throw new globalThis.Error("value provided for field message.index of type int64 too large");
+      }
+      writer.uint32(24).int64(message.index);
+    }
+    if (message.voters.length !== 0) {
+      writer.uint32(34).fork();
+      for (const v of message.voters) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field voters of type uint64 is too large");
+        }
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): IntegrityVerdictRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseIntegrityVerdictRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.member_ID = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.index = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag === 32) {
+              message.voters.push(reader.uint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 34) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.voters.push(reader.uint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
           }
         }
         if ((tag & 7) === 4 || tag === 0) {

@@ -27,7 +27,7 @@ export class MemoryChecks implements Check {
   }
 
   started(node: SimNode): void {
-    if (!node.isDamaged) this.#compare(node);
+    this.#compare(node);
   }
 
   applied(node: SimNode, _entry: Entry): void {
@@ -36,7 +36,7 @@ export class MemoryChecks implements Check {
 
   #compare(node: SimNode): void {
     const machine = node.member?.machine;
-    if (machine === undefined || machine.appliedIndex === 0) return;
+    if (machine === undefined || machine.appliedIndex === 0 || node.isInQuarantine()) return;
     const { memories } = this.#world.ghost;
     const text = memoryOf(machine);
     const known = memories.get(machine.appliedIndex);

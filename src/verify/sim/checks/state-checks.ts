@@ -28,6 +28,8 @@ export class StateChecks implements Check {
       this.#world.report("S1", `${node.name} applies ${entry.index} after ${life.applied}`, node);
     }
     life.applied = entry.index;
+    if (node.isInQuarantine()) return;
+    node.healed();
     this.#revision(node, entry.index, applied);
     const { machine } = member;
     const compacted = machine.kv.compactRevision();
@@ -56,6 +58,9 @@ export class StateChecks implements Check {
     const { appliedIndex } = member.machine;
     this.#world.ghost.life(node).applied = appliedIndex;
     this.#compacted.set(node, member.machine.kv.compactRevision());
+    if (node.isInQuarantine()) return;
+    // Its rows were proven at the start, whatever was done to them before.
+    node.healed();
     if (appliedIndex > 0 && !node.isDamaged) this.compareRoot(node, appliedIndex);
   }
 

@@ -1,0 +1,176 @@
+/**
+ * The leader's part: a difference that was seen becomes an inquiry, its finding a verdict in the log.
+ * A verdict names the voters among whom it was found and is void in any other configuration; what is
+ * still wrong then is found again by the next comparison. Members that heal are given leave one at a
+ * time, and cleared when their state was equal at two indexes.
+ */
+import { KvError } from "../../base/errors.js";
+import type { Clock } from "../../platform/clock.js";
+import type { Machine } from "../../state/types.js";
+import { IntegrityVerdictRequest, IntegrityVerdictRequest_Kind } from "../../wire/gen/internal.js";
+import { AlarmRequest, AlarmRequest_AlarmAction, AlarmType } from "../../wire/gen/rpc.js";
+import { PeerMethod } from "../peer-codec.js";
+import { type Done, RequestField } from "../types.js";
+import type { Comparison, FoundDifference } from "./comparison.js";
+import { type Finding, Inquiry, indexBody } from "./inquiry.js";
+import { Plea } from "./plea.js";
+import type { Proof } from "./proof.js";
+
+/** Leave to heal is void when nothing was heard of it for so long. */
+const leaveMs = 30_000;
+
+export interface CourtParts {
+  readonly clock: Clock;
+  readonly selfId: bigint;
+  readonly electionMs: number;
+  readonly comparison: Comparison;
+  isLeader(): boolean;
+  machine(): Machine;
+  request(to: bigint, method: PeerMethod, body: Uint8Array, done: Done<Uint8Array>): void;
+  proposeAsLeader(field: RequestField, body: Uint8Array): void;
+  checkSelf(done: (isSound: boolean) => void): void;
+  /** What an inquiry found; `isOurs`: we are among the wrong ones. */
+  found(finding: Finding, isOurs: boolean): void;
+}
+
+export class Court {
+  readonly #parts: CourtParts;
+  #inquiry: Inquiry | undefined;
+  /** Verdicts on their way through the log, by member, with the time of their proposal. */
+  readonly #proposedMs = new Map<bigint, number>();
+  #leave: { readonly member: bigint; readonly sinceMs: number } | undefined;
+
+  constructor(parts: CourtParts) {
+    this.#parts = parts;
+  }
+
+  /** True while a difference is being looked into. */
+  isInquiring(): boolean {
+    return this.#inquiry !== undefined;
+  }
+
+  /** At the leader: false if there is nothing new to find out. */
+  accuse(found: Pick<FoundDifference, "mine"> & { readonly peer?: bigint }): boolean {
+    if (!this.#parts.isLeader()) return false;
+    if (found.peer !== undefined && this.#isKnown(found.peer)) return false;
+    if (this.#inquiry === undefined) this.#inquire(found.mine);
+    return true;
+  }
+
+  leaderChanged(): void {
+    this.#inquiry?.stop();
+    this.#inquiry = undefined;
+    this.#proposedMs.clear();
+    this.#leave = undefined;
+  }
+
+  stop(): void {
+    this.#inquiry?.stop();
+  }
+
+  /** A member in quarantine asks for something. */
+  plead(from: bigint, kind: number, index: number): KvError | undefined {
+    if (!this.#parts.isLeader()) return new KvError("notLeader");
+    const nowMs = this.#parts.clock.now();
+    switch (kind) {
+      case Plea.report:
+        if (!this.#isKnown(from)) this.#contain(from, index);
+        return undefined;
+      case Plea.mayHeal: {
+        const isOther = this.#leave !== undefined && this.#leave.member !== from;
+        if (isOther && nowMs - (this.#leave?.sinceMs ?? 0) < leaveMs)
+          return new KvError("unhealthyCluster");
+        this.#leave = { member: from, sinceMs: nowMs };
+        return undefined;
+      }
+      case Plea.probe:
+        this.#propose({ kind: IntegrityVerdictRequest_Kind.PROBE, member: from, index });
+        return undefined;
+      case Plea.clear: {
+        const view = this.#parts.comparison.view(from);
+        // Both sides compare: it is cleared only by who saw it, too.
+        if (view.state !== "equal" || view.verifiedIndex < index)
+          return new KvError("unhealthyCluster");
+        this.#propose({ kind: IntegrityVerdictRequest_Kind.CLEAR, member: from, index });
+        this.#leave = undefined;
+        return undefined;
+      }
+      default:
+        return new KvError("unhealthyCluster");
+    }
+  }
+
+  /** The alarm is in force, or on its way. */
+  #isKnown(member: bigint): boolean {
+    const proposedMs = this.#proposedMs.get(member);
+    const { clock, electionMs } = this.#parts;
+    if (proposedMs !== undefined && clock.now() - proposedMs < 2 * electionMs) return true;
+    return this.#parts
+      .machine()
+      .alarms()
+      .some(({ memberId, alarm }) => memberId === member && alarm === "CORRUPT");
+  }
+
+  #inquire(own: Proof): void {
+    const { clock, selfId, electionMs, request, checkSelf } = this.#parts;
+    const members = () => this.#parts.machine().cluster.members();
+    this.#inquiry = new Inquiry(
+      {
+        ...{ clock, selfId, roundMs: electionMs, checkSelf },
+        request: (to, method, body, done) => request(to, method, body, done),
+        voters: () => this.#parts.machine().confState.voters,
+        others: () =>
+          members()
+            .map(({ id }) => id)
+            .filter((id) => id !== selfId),
+      },
+      own,
+      (finding) => {
+        this.#inquiry = undefined;
+        this.#decide(finding);
+      },
+    );
+    this.#inquiry.start();
+  }
+
+  #decide(finding: Finding): void {
+    const { selfId } = this.#parts;
+    const isOurs = finding.suspects.includes(selfId);
+    if (finding.by === "undecided") this.#stopCluster();
+    // Who is wrong itself leaves the verdict to its successor.
+    else if (!isOurs) for (const id of finding.suspects) this.#contain(id, finding.index);
+    this.#parts.found(finding, isOurs);
+  }
+
+  #contain(member: bigint, index: number): void {
+    this.#proposedMs.set(member, this.#parts.clock.now());
+    this.#propose({ kind: IntegrityVerdictRequest_Kind.CONTAIN, member, index });
+    // It need not wait until it has applied the verdict.
+    this.#parts.request(member, PeerMethod.integrityContain, indexBody(index), () => {});
+  }
+
+  #propose(verdict: {
+    readonly kind: IntegrityVerdictRequest_Kind;
+    readonly member: bigint;
+    readonly index: number;
+  }): void {
+    const { voters } = this.#parts.machine().confState;
+    const body = IntegrityVerdictRequest.encode({
+      kind: verdict.kind,
+      member_ID: verdict.member,
+      index: BigInt(verdict.index),
+      voters: [...voters],
+    }).finish();
+    this.#parts.proposeAsLeader(RequestField.integrityVerdict, body);
+  }
+
+  /** Nobody can tell who is right: as in etcd, nobody answers until an operator has decided. */
+  #stopCluster(): void {
+    const body = AlarmRequest.encode({
+      action: AlarmRequest_AlarmAction.ACTIVATE,
+      memberID: 0n,
+      alarm: AlarmType.CORRUPT,
+    }).finish();
+    this.#parts.proposeAsLeader(RequestField.alarm, body);
+  }
+}

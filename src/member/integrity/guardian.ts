@@ -1,0 +1,403 @@
+/**
+ * A member's care for its own and the others' state: records a fingerprint at each applied index,
+ * tells it with each raft message, compares what others tell, and acts on differences. A member whose
+ * state is wrong lets go of it at once (a stand-in without keys takes its place, so nothing wrong can
+ * be answered), answers no clients, does not stand for election, keeps its log and its vote, and
+ * heals. docs/integrity.md tells the whole.
+ */
+import { KvError } from "../../base/errors.js";
+import type { Clock } from "../../platform/clock.js";
+import type { Disk } from "../../platform/disk.js";
+import type { RaftNode } from "../../raft/types.js";
+import type { Applied, Machine } from "../../state/types.js";
+import { PeerMethod } from "../peer-codec.js";
+import type { Peers } from "../peers.js";
+import type { Done, RequestField } from "../types.js";
+import { Comparison, type FoundDifference } from "./comparison.js";
+import { Court } from "./court.js";
+import { Healer, type HealerParts } from "./healer.js";
+import { type Finding, indexOf } from "./inquiry.js";
+import { decodePlea, encodePlea, Plea } from "./plea.js";
+import { describeProof, encodeProof, type Proof } from "./proof.js";
+import { ProofRing } from "./proof-ring.js";
+import { type Quarantine, removeQuarantine, writeQuarantine } from "./quarantine-file.js";
+
+/** Equal at so many different indexes after healing: then the member is right again. */
+const equalIndexesNeeded = 2;
+
+export interface GuardianParts
+  extends Pick<HealerParts, "firstIndex" | "fetch" | "log" | "request"> {
+  readonly clock: Clock;
+  readonly disk: Disk;
+  readonly selfId: bigint;
+  readonly electionMs: number;
+  readonly peers: Peers;
+  raft(): RaftNode;
+  machine(): Machine;
+  backendName(): string;
+  proposeAsLeader(field: RequestField, body: Uint8Array): void;
+  /** Puts a state without keys in the place of the wrong one, at the same index. */
+  standIn(): void;
+  /** Puts what `fetch` got in its place, with all applied that the stand-in has. */
+  adopt(
+    index: number,
+    record: (machine: Machine) => void,
+    done: (error: Error | undefined) => void,
+  ): void;
+  /** Freezes the applied state: for a member that heals. */
+  offer(done: (offer: { readonly manifest: Uint8Array; readonly index: number }) => void): void;
+  checkSelf(done: (isSound: boolean) => void): void;
+  /** False: raft is not told whether it may lead. */
+  mayLead(isAllowed: boolean): void;
+  handOver(): void;
+  /** The quarantine began or ended. */
+  changed(): void;
+  unixMs(): number;
+}
+
+export class Guardian {
+  readonly ring = new ProofRing();
+  readonly comparison: Comparison;
+  readonly #parts: GuardianParts;
+  readonly #court: Court;
+  #quarantine: Quarantine | undefined;
+  #healer: Healer | undefined;
+  /** Reads that wait until it is clear whether our state is right; undefined: there is no doubt. */
+  #doubt: { readonly sinceMs: number; readonly done: Done<void> }[] | undefined;
+  /** Asked for proofs of indexes that we have not applied. */
+  #awaited: { readonly index: number; readonly done: Done<Uint8Array> }[] = [];
+  /** After healing: where our state was seen to be equal to the leader's. */
+  #equalAt: number[] = [];
+  #isAdopted = false;
+  #nextPleaMs = 0;
+  found = 0;
+  healed = 0;
+
+  constructor(parts: GuardianParts, quarantine: Quarantine | undefined) {
+    this.#parts = parts;
+    this.#quarantine = quarantine;
+    this.comparison = new Comparison(this.ring, {
+      differs: (found) => this.#differs(found),
+      equal: (peer, index) => this.#equal(peer, index),
+    });
+    this.#court = new Court({
+      clock: parts.clock,
+      selfId: parts.selfId,
+      electionMs: parts.electionMs,
+      comparison: this.comparison,
+      isLeader: () => parts.raft().isLeader(),
+      machine: () => parts.machine(),
+      request: (to, method, body, done) => parts.request(to, method, body, done),
+      proposeAsLeader: (field, body) => parts.proposeAsLeader(field, body),
+      checkSelf: (done) => parts.checkSelf(done),
+      found: (finding, isOurs) => this.#decided(finding, isOurs),
+    });
+    this.#serve();
+  }
+
+  /** Call when raft is there. */
+  start(): void {
+    if (this.#quarantine === undefined) this.#record(this.#parts.machine());
+    else this.#beginHealing();
+  }
+
+  stop(): void {
+    this.#court.stop();
+    this.#healer?.stop();
+    this.#settle(new KvError("stopped"));
+    for (const { done } of this.#awaited.splice(0)) done(new KvError("stopped"));
+  }
+
+  /** Undefined: the member may answer. */
+  refusal(): KvError | undefined {
+    return this.#quarantine === undefined ? undefined : new KvError("corrupt");
+  }
+
+  quarantine(): Quarantine | undefined {
+    return this.#quarantine;
+  }
+
+  /** Calls `done` at once, unless our state is in doubt: then as soon as it is known. */
+  whenSure(done: Done<void>): void {
+    const refusal = this.refusal();
+    if (refusal !== undefined) done(refusal);
+    else if (this.#doubt === undefined) done(undefined);
+    else this.#doubt.push({ sinceMs: this.#parts.clock.now(), done });
+  }
+
+  /** What goes out with a raft message. */
+  outgoing(): Proof | undefined {
+    return this.ring.at(this.ring.last);
+  }
+
+  received(from: bigint, proof: Proof): void {
+    this.comparison.received(from, proof);
+  }
+
+  /** An entry was applied. */
+  applied(machine: Machine, { outcome }: Applied): void {
+    const isWaiting = this.#quarantine !== undefined && !this.#isAdopted;
+    if (!isWaiting) this.#record(machine);
+    if (outcome instanceof KvError || outcome.kind !== "verdict") return;
+    if (outcome.memberId !== this.#parts.selfId) return;
+    if (outcome.verdict === "cleared") this.#cleared();
+    else if (!this.#isAdopted)
+      this.enter("the cluster found our state to be wrong", machine.appliedIndex);
+  }
+
+  /** A snapshot from the leader took the place of our state: it was proven on arrival. */
+  replaced(): void {
+    this.ring.clear();
+    this.comparison.clear();
+    this.#record(this.#parts.machine());
+    if (this.#quarantine !== undefined) this.#adopted(this.#parts.machine().appliedIndex);
+  }
+
+  leaderChanged(isLeader: boolean): void {
+    this.#court.leaderChanged();
+    const last = this.outgoing();
+    if (isLeader && this.#doubt !== undefined && last !== undefined) {
+      this.#court.accuse({ mine: last });
+    }
+  }
+
+  tick(nowMs: number): void {
+    const doubt = this.#doubt;
+    const lateMs = nowMs - 5 * this.#parts.electionMs;
+    const isLate = (reader: { readonly sinceMs: number }): boolean => reader.sinceMs <= lateMs;
+    if (doubt?.some(isLate)) {
+      this.#doubt = doubt.filter((reader) => !isLate(reader));
+      for (const { done } of doubt.filter(isLate)) done(new KvError("timeout"));
+    }
+    if (this.#quarantine === undefined || nowMs < this.#nextPleaMs) return;
+    this.#nextPleaMs = nowMs + this.#parts.electionMs;
+    if (this.#parts.raft().isLeader()) this.#parts.handOver();
+    else this.#plead();
+  }
+
+  /** Our state is wrong, as we or the cluster found out. Nothing of it is answered any more. */
+  enter(reason: string, index: number, evidence: readonly string[] = []): void {
+    const failures = this.#quarantine === undefined ? 0 : this.#quarantine.failures + 1;
+    const { disk, log } = this.#parts;
+    const isBegun = this.#quarantine !== undefined && !this.#isAdopted;
+    if (isBegun) return;
+    this.found++;
+    const backend = this.#parts.backendName();
+    const sinceMs = this.#parts.unixMs();
+    this.#quarantine = { reason, index, sinceMs, failures, backend, evidence };
+    log(
+      "warn",
+      "quarantine: this member's state is wrong; it serves no clients until it is healed",
+      {
+        ...{ reason, index, evidence },
+      },
+    );
+    writeQuarantine(disk, this.#quarantine);
+    this.#settle(new KvError("corrupt"));
+    for (const { done } of this.#awaited.splice(0)) done(new KvError("corrupt"));
+    this.ring.clear();
+    this.comparison.clear();
+    this.#parts.standIn();
+    this.#parts.changed();
+    this.#beginHealing();
+  }
+
+  #beginHealing(): void {
+    const { clock, selfId } = this.#parts;
+    this.#isAdopted = false;
+    this.#equalAt = [];
+    this.#nextPleaMs = 0;
+    this.#parts.mayLead(false);
+    if (this.#parts.raft().isLeader()) this.#parts.handOver();
+    this.#healer?.stop();
+    this.#healer = new Healer(
+      {
+        ...{ clock, selfId },
+        leader: () => this.#parts.raft().leader(),
+        voters: () => this.#parts.machine().confState.voters,
+        request: (to, method, body, done) => this.#parts.request(to, method, body, done),
+        appliedIndex: () => this.#parts.machine().appliedIndex,
+        firstIndex: () => this.#parts.firstIndex(),
+        fetch: (from, index, done) => this.#parts.fetch(from, index, done),
+        adopt: (index, done) =>
+          this.#parts.adopt(index, (machine) => this.ring.record(machine.fingerprint()), done),
+        adopted: (index) => this.#adopted(index),
+        log: (level, message, fields) => this.#parts.log(level, message, fields),
+      },
+      this.#quarantine?.failures ?? 0,
+    );
+    this.#healer.start();
+  }
+
+  #adopted(index: number): void {
+    this.#isAdopted = true;
+    this.#equalAt = [];
+    this.#healer?.stop();
+    this.#parts.log("info", "a right state is in use; it is compared before it is answered", {
+      "snapshot-index": index,
+      "applied-index": this.#parts.machine().appliedIndex,
+    });
+  }
+
+  #cleared(): void {
+    if (this.#quarantine === undefined || !this.#isAdopted) return;
+    this.#quarantine = undefined;
+    this.#healer?.stop();
+    this.#healer = undefined;
+    this.#isAdopted = false;
+    this.healed++;
+    removeQuarantine(this.#parts.disk);
+    this.#parts.mayLead(true);
+    this.#parts.log("info", "healed: this member serves again", {});
+    this.#parts.changed();
+  }
+
+  #record(machine: Machine): void {
+    if (machine.appliedIndex === 0) return;
+    this.ring.record(machine.fingerprint());
+    this.comparison.applied();
+    if (this.#awaited.length > 0) this.#answerAwaited();
+  }
+
+  #answerAwaited(): void {
+    const ready = this.#awaited.filter(({ index }) => index <= this.ring.last);
+    this.#awaited = this.#awaited.filter(({ index }) => index > this.ring.last);
+    for (const { index, done } of ready) this.#testify(index, done);
+  }
+
+  #differs(found: FoundDifference): void {
+    if (this.#quarantine !== undefined) {
+      // A heal that did not help.
+      if (found.peer === this.#parts.raft().leader()) this.#stillWrong(found);
+      return;
+    }
+    const isNew = this.#court.accuse(found);
+    const isLeaders = found.peer === this.#parts.raft().leader();
+    if (!isNew && !isLeaders) return;
+    if (this.#doubt !== undefined) return;
+    this.#parts.log("warn", "states differ", {
+      peer: found.peer.toString(16),
+      difference: found.difference,
+      mine: describeProof(found.mine),
+      theirs: describeProof(found.theirs),
+    });
+    this.#doubt = [];
+  }
+
+  #stillWrong(found: FoundDifference): void {
+    this.enter("the state differs again after it was replaced", found.mine.index, [
+      `mine: ${describeProof(found.mine)}`,
+      `${found.peer.toString(16)}: ${describeProof(found.theirs)}`,
+    ]);
+  }
+
+  #equal(peer: bigint, index: number): void {
+    if (peer !== this.#parts.raft().leader()) return;
+    if (this.#doubt !== undefined && !this.#court.isInquiring()) this.#settle(undefined);
+    if (this.#isAdopted && !this.#equalAt.includes(index)) {
+      this.#equalAt.push(index);
+      this.#nextPleaMs = 0;
+    }
+  }
+
+  #decided(finding: Finding, isOurs: boolean): void {
+    const evidence = [...finding.evidence].map(
+      ([id, proof]) => `${id.toString(16)}: ${describeProof(proof)}`,
+    );
+    this.#parts.log("warn", "inquiry ended", {
+      ...{ index: finding.index, by: finding.by, evidence },
+      suspects: finding.suspects.map((id) => id.toString(16)),
+    });
+    if (isOurs) this.enter(`our state is wrong by ${finding.by}`, finding.index, evidence);
+    else this.#settle(undefined);
+  }
+
+  #settle(refusal: KvError | undefined): void {
+    const doubt = this.#doubt ?? [];
+    this.#doubt = undefined;
+    for (const { done } of doubt) done(refusal);
+  }
+
+  /** Once in an election timeout, in quarantine: tells the leader, or asks to be cleared. */
+  #plead(): void {
+    const leader = this.#parts.raft().leader();
+    if (leader === 0n) return;
+    const send = (kind: Plea, index: number): void => {
+      const plea = encodePlea(kind, index);
+      this.#parts.request(leader, PeerMethod.integrityPlea, plea, () => {});
+    };
+    const last = this.#equalAt.at(-1);
+    if (!this.#isAdopted) send(Plea.report, this.#quarantine?.index ?? 0);
+    else if (last === undefined) return;
+    else if (this.#equalAt.length < equalIndexesNeeded) send(Plea.probe, last);
+    else send(Plea.clear, last);
+  }
+
+  #testify(index: number, done: Done<Uint8Array>): void {
+    if (this.#quarantine !== undefined) {
+      done(new KvError("corrupt"));
+      return;
+    }
+    if (index > this.ring.last) {
+      this.#awaited.push({ index, done });
+      return;
+    }
+    const proof = this.ring.at(index);
+    done(proof === undefined ? new KvError("compacted") : encodeProof(proof));
+  }
+
+  #serve(): void {
+    const { peers, machine, raft } = this.#parts;
+    peers.serve(PeerMethod.integrityEvidence, (_from, body, done) => {
+      const index = indexOf(body);
+      if (Number.isSafeInteger(index)) this.#testify(index, done);
+      else done(new KvError("compacted"));
+    });
+    peers.serve(PeerMethod.integritySelfCheck, (_from, _body, done) => {
+      if (this.#quarantine !== undefined) done(new KvError("corrupt"));
+      else this.#parts.checkSelf((isSound) => done(Uint8Array.of(isSound ? 1 : 0)));
+    });
+    peers.serve(PeerMethod.integrityContain, (from, body, done) => {
+      if (from === raft().leader()) {
+        this.enter(
+          "the leader found our state to be wrong",
+          indexOf(body),
+          this.#ownEvidence(body),
+        );
+      }
+      done(new Uint8Array(0));
+    });
+    peers.serve(PeerMethod.integrityPlea, (from, body, done) => {
+      const plea = decodePlea(body);
+      const isMember = machine().cluster.member(from) !== undefined;
+      const refusal =
+        plea === undefined || !isMember
+          ? new KvError("memberNotFound")
+          : this.#court.plead(from, plea.kind, plea.index);
+      done(refusal ?? new Uint8Array(0));
+    });
+    peers.serve(PeerMethod.healOffer, (_from, _body, done) => {
+      if (this.#quarantine !== undefined || this.#doubt !== undefined) {
+        done(new KvError("corrupt"));
+        return;
+      }
+      this.#parts.offer(({ manifest, index }) => {
+        const proof = this.ring.at(index);
+        if (proof === undefined) done(new KvError("compacted"));
+        else done(joined(manifest, encodeProof(proof)));
+      });
+    });
+  }
+
+  #ownEvidence(body: Uint8Array): readonly string[] {
+    const own = this.ring.at(indexOf(body));
+    return own === undefined ? [] : [`mine: ${describeProof(own)}`];
+  }
+}
+
+function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(a.length + b.length);
+  bytes.set(a);
+  bytes.set(b, a.length);
+  return bytes;
+}

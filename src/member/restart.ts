@@ -1,0 +1,192 @@
+/**
+ * A restart: the write-ahead log, and the backend that it leads on from. The backend has to prove
+ * itself before anything is answered from it: its rows against their digests, its index against the
+ * log. One that fails is set aside; the member starts in quarantine with a stand-in and heals from its
+ * peers. A log that lost entries is refused: its member may have forgotten what it promised.
+ */
+import { DamageError } from "../base/errors.js";
+import type { Backend } from "../platform/backend.js";
+import type { Platform } from "../platform/platform.js";
+import type { HardState } from "../raft/types.js";
+import { createMachine } from "../state/machine.js";
+import type { Machine } from "../state/types.js";
+import { RaftLog } from "../wal/raft-log.js";
+import { openWal, type Recovered, type Wal } from "../wal/wal.js";
+import { readAside, readSlot, writeSlot } from "./backend-slot.js";
+import type { MemberConfig } from "./config.js";
+import { proveLog } from "./integrity/log-proof.js";
+import { type Quarantine, readQuarantine, writeQuarantine } from "./integrity/quarantine-file.js";
+import { salvage } from "./integrity/salvage.js";
+import { fetchedPrefix } from "./snapshot-sink.js";
+import { openStandIn, proveRows, verifyState } from "./state-store.js";
+import { versionRefusal } from "./version-check.js";
+
+/** A start scans all rows of a backend up to this size; what is larger is read in the background. */
+const fullScanBytesMax = 256 * 1024 * 1024;
+
+export interface Restarted {
+  readonly memberId: bigint;
+  readonly clusterId: bigint;
+  readonly wal: Wal;
+  readonly log: RaftLog;
+  readonly hardState: HardState;
+  readonly backendName: string;
+  readonly backend: Backend;
+  readonly machine: Machine;
+  /** The state on disk is not to be trusted: `machine` is a stand-in. */
+  readonly quarantine?: Quarantine;
+  /** Then: the backend that the slot names. */
+  readonly aside?: string;
+}
+
+interface OpenedState {
+  readonly name: string;
+  readonly backend: Backend;
+  readonly machine: Machine;
+}
+
+/** @throws DamageError, StartError; then everything is closed again but the disk */
+export function restart(platform: Platform, config: MemberConfig, walDir: string): Restarted {
+  const { wal, recovered } = openWal(platform.disk, {
+    dir: walDir,
+    segmentBytes: config.walSegmentBytes,
+  });
+  const slot = readSlot(platform.disk);
+  if (slot === undefined) {
+    throw new DamageError(
+      `there is a write-ahead log, but no backend is named in "backend.current": part of the data directory is missing. Put it back, or remove this member from the cluster and add it anew with an empty data directory`,
+    );
+  }
+  const start = new Restart({ platform, config, recovered }, slot);
+  const { machine, backend, name } = start.open();
+  const refusal = versionRefusal(config.serverVersion, machine.cluster.clusterVersion());
+  if (refusal !== undefined) {
+    backend.close(() => {});
+    throw refusal;
+  }
+  const kept = [name, slot, ...start.closing, ...readAside(platform.disk)];
+  for (const other of platform.backends.list()) {
+    if (!kept.includes(other)) platform.backends.remove(other);
+  }
+  const { hardState } = recovered;
+  const { quarantine } = start;
+  return {
+    ...recovered.metadata,
+    ...{ wal, log: recoveredLog(recovered, machine), backendName: name, backend, machine },
+    // A commit-only change is not synced, so the durable commit index may lag what was applied.
+    hardState: { ...hardState, commit: Math.max(hardState.commit, machine.appliedIndex) },
+    ...(quarantine === undefined ? {} : { quarantine, aside: slot }),
+  };
+}
+
+class Restart {
+  readonly #world: {
+    readonly platform: Platform;
+    readonly config: MemberConfig;
+    readonly recovered: Recovered;
+  };
+  readonly #slot: string;
+  /** Backends that were opened in vain and are not closed yet. */
+  readonly closing = new Set<string>();
+  quarantine: Quarantine | undefined;
+
+  constructor(
+    world: {
+      readonly platform: Platform;
+      readonly config: MemberConfig;
+      readonly recovered: Recovered;
+    },
+    slot: string,
+  ) {
+    this.#world = world;
+    this.#slot = slot;
+  }
+
+  /** @throws DamageError */
+  open(): OpenedState {
+    const { platform } = this.#world;
+    this.quarantine = readQuarantine(platform.disk);
+    let backend: Backend | undefined;
+    let damage: DamageError | undefined;
+    try {
+      backend = platform.backends.open(this.#slot);
+      if (this.quarantine === undefined) return this.#openSound(backend);
+    } catch (error) {
+      if (!(error instanceof DamageError) || error instanceof LostLogError) throw error;
+      damage = error;
+    }
+    return this.#openStandIn(backend, damage);
+  }
+
+  /** The backend in use, or the fetched one whose taking over a crash interrupted. */
+  #openSound(backend: Backend): OpenedState {
+    const { platform, recovered } = this.#world;
+    const machine = createMachine(backend, platform.hash.sha256);
+    const marker = recovered.snapshot?.index ?? 0;
+    if (machine.appliedIndex >= marker) {
+      const log = recoveredLog(recovered, machine);
+      const isSmall = backend.sizes().inUse <= fullScanBytesMax;
+      const damage =
+        (isSmall ? proveRows(backend, machine, platform.hash.sha256) : undefined) ??
+        proveLog(log, machine);
+      if (damage !== undefined) throw damage;
+      return { name: this.#slot, backend, machine };
+    }
+    for (const name of platform.backends.list()) {
+      if (name === this.#slot || !name.startsWith(fetchedPrefix(marker))) continue;
+      // A crash may also have left an unfinished transfer of the same snapshot: prove it.
+      const next = platform.backends.open(name);
+      const proven = verifyState(next, platform.hash.sha256);
+      if (proven instanceof Error || proven.appliedIndex !== marker) {
+        this.#discard(name, next);
+        continue;
+      }
+      writeSlot(platform.disk, name);
+      this.#discard(this.#slot, backend);
+      return { name, backend: next, machine: proven };
+    }
+    throw new DamageError(
+      `the log begins after index ${marker}, but the backend "${this.#slot}" ends at ${machine.appliedIndex} and no fetched snapshot goes that far: state was lost. Remove this member from the cluster and add it anew with an empty data directory`,
+    );
+  }
+
+  /** A member that is alone cannot heal: it does not start. @throws DamageError */
+  #openStandIn(backend: Backend | undefined, damage: DamageError | undefined): OpenedState {
+    const { platform } = this.#world;
+    const at = salvage(this.#world, backend);
+    backend?.close(() => {});
+    const voters = at.cluster.members().filter(({ isLearner }) => !isLearner);
+    if (voters.length <= 1 && damage !== undefined) throw damage;
+    if (damage !== undefined) {
+      this.quarantine = {
+        ...{ reason: damage.message, index: at.index, sinceMs: platform.clock.unixMs() },
+        ...{ failures: 0, backend: this.#slot, evidence: [] },
+      };
+      writeQuarantine(platform.disk, this.quarantine);
+    }
+    return openStandIn({ ...platform, sha256: platform.hash.sha256, number: 0 }, at);
+  }
+
+  #discard(name: string, backend: Backend): void {
+    const { backends } = this.#world.platform;
+    this.closing.add(name);
+    backend.close(() => backends.remove(name));
+  }
+}
+
+/** Not to be healed: who lost log may have forgotten what it acknowledged. */
+class LostLogError extends DamageError {}
+
+/** @throws LostLogError */
+function recoveredLog(recovered: Recovered, machine: Machine): RaftLog {
+  const log = new RaftLog();
+  const { entries, snapshot } = recovered;
+  if (snapshot !== undefined) log.restore({ ...snapshot, confState: machine.confState });
+  log.append(entries);
+  if (log.lastIndex() < machine.appliedIndex) {
+    throw new LostLogError(
+      `the backend holds state up to index ${machine.appliedIndex}, but the write-ahead log ends at ${log.lastIndex()}: log was lost. Remove this member from the cluster and add it anew with an empty data directory`,
+    );
+  }
+  return log;
+}

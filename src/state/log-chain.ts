@@ -1,0 +1,25 @@
+/**
+ * A running checksum of the log that made a state: CRC-32C over term, type, length and data of each
+ * entry, each seeded with the one before. It stands beside the digests. Equal chains and different
+ * rows mean that an entry was applied differently; different chains, that another log was applied:
+ * an entry lost, doubled or replaced. A member alone sees that when it starts, from its own log.
+ */
+import { crc32c, crc32cWord } from "../base/crc32c.js";
+import type { Entry } from "../raft/types.js";
+
+/** The chain after the entry `index`. */
+export interface ChainAnchor {
+  readonly index: number;
+  readonly chain: number;
+}
+
+/** An anchor is kept at each multiple of this index. */
+export const anchorEvery = 1_024;
+
+/** The chain after `entry`, from the one before it; unsigned 32 bits. */
+export function chainOf(before: number, entry: Entry): number {
+  let chain = crc32cWord(entry.index | 0, before);
+  chain = crc32cWord(entry.term | 0, chain);
+  chain = crc32cWord((entry.type << 28) ^ entry.data.length, chain);
+  return crc32c(entry.data, chain);
+}
