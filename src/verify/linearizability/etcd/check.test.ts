@@ -290,6 +290,30 @@ describe("with a ground", () => {
     expect(checkEtcdHistory(seen, { ground, isShared: true }).verdict).toBe("linearizable");
   });
 
+  test("when an entry was taken tells whose it is, where answers do not", () => {
+    const revoke: Request = { kind: "leaseRevoke", id: "7" };
+    // It ends by itself at 10, is granted again, and revoked by a client: all at revision 1.
+    const taken = [
+      [grant(1), 1],
+      [revoke, 10],
+      [grant(1), 21],
+      [revoke, 31],
+    ] as const;
+    const lines: readonly Line[] = [
+      [[0, 2], grant(1), ok(1, granted(1))],
+      [[11, 12], revoke, refused(noLease)],
+      [[20, 22], grant(1), ok(1, granted(1))],
+      [[23, 32], revoke, ok(1, { kind: "none" })],
+    ];
+    const judgeAt = (shiftMs: number) => {
+      const ground = new Replay();
+      for (const [request, atMs] of taken) ground.append(request, (atMs + shiftMs) * 1000);
+      return checkEtcdHistory(history(...lines), { ground, expiry: "any" });
+    };
+    expect(judgeAt(0)).toMatchObject({ verdict: "linearizable" });
+    expect(judgeAt(5)).toMatchObject({ verdict: "not", reason: "lost-write" });
+  });
+
   test("a renewal moves the end of a lease", () => {
     const ground = [grant(1), put("a", "1", "7"), { kind: "leaseRevoke", id: "7" }] as const;
     const lines = (endMs: number): readonly Line[] => [

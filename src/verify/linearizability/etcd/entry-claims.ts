@@ -94,7 +94,10 @@ class Claiming {
   #claimSilent(answered: readonly Answered[]): Failure | undefined {
     const claims = answered
       .filter(({ request }) => silentKinds.has(request.kind))
-      .map((operation) => ({ operation, candidates: this.#candidates(operation) }));
+      .map((operation) => {
+        const candidates = this.#candidates(operation);
+        return { operation, candidates: candidates.filter((at) => this.#isDuring(operation, at)) };
+      });
     const floorOf = floorsByTime(answered, (operation) => this.#seenPosition(operation));
     for (const [id, position] of matchSilent(claims, floorOf)) this.#positions.set(id, position);
     for (const { operation, candidates } of claims) {
@@ -122,6 +125,13 @@ class Claiming {
     if (request.kind !== "leaseRevoke" || made === undefined || maker === undefined) return silent;
     const isOurs = requestText(maker.request) === requestText(request) && !this.#owners.has(made);
     return isOurs ? [made, ...silent] : silent;
+  }
+
+  /** The entry before this position was taken while the operation waited, as far as that is known. */
+  #isDuring({ callUs, returnUs }: Operation, position: number): boolean {
+    const committedUs = this.#ground.entries[position - 1]?.committedUs;
+    if (committedUs === undefined) return true;
+    return callUs <= committedUs && committedUs <= (returnUs ?? Number.POSITIVE_INFINITY);
   }
 
   /** A position that this operation cannot be before. */

@@ -23,6 +23,8 @@ export interface ReplayEntry {
   /** After it. */
   readonly revision: number;
   readonly compactRevision: number;
+  /** When the store took it, by the history's clock; undefined: not known. */
+  readonly committedUs: number | undefined;
 }
 
 interface Versions {
@@ -63,7 +65,7 @@ export class Replay implements StoreView {
   }
 
   /** Of a lease grant the id must be the one that was given. */
-  append(request: Request): ReplayEntry {
+  append(request: Request, committedUs?: number): ReplayEntry {
     const effect = effectOf(this, request);
     let { compactRevision } = this;
     if (effect.error === undefined) {
@@ -79,7 +81,7 @@ export class Replay implements StoreView {
         this.#leases.delete(effect.revoked);
       }
     }
-    const entry = { request, effect, revision: this.revision, compactRevision };
+    const entry = { request, effect, revision: this.revision, compactRevision, committedUs };
     this.entries.push(entry);
     return entry;
   }

@@ -7,6 +7,8 @@ import type { SimNode } from "../sim-node.js";
 
 export interface CommittedEntry {
   readonly entry: Entry;
+  /** When somebody first knew that it is committed; undefined: not known. */
+  readonly atUs?: number;
   /** The term in which it was first committed. */
   readonly commitTerm: number;
 }

@@ -29,7 +29,8 @@ const invariants: Partial<Record<EtcdReason, string>> = {
 
 /** The most basic invariants first. */
 export function judgeHistory(history: History, ghost: Ghost): readonly HistoryFinding[] {
-  const ground = Replay.of(committedRequests(ghost));
+  const ground = new Replay();
+  for (const { request, atUs } of committedRequests(ghost)) ground.append(request, atUs);
   const { operations, watches } = history;
   // When leases may end by themselves is C6, which knows the clocks.
   const options = { ground, expiry: "any", isShared: false, isExact: true } as const;
@@ -53,12 +54,14 @@ export function judgeHistory(history: History, ghost: Ghost): readonly HistoryFi
 }
 
 /** What the log did to the key space, in its order. */
-function* committedRequests(ghost: Ghost): IterableIterator<Request> {
+function* committedRequests(
+  ghost: Ghost,
+): IterableIterator<{ readonly request: Request; readonly atUs: number | undefined }> {
   for (let index = 1; index <= ghost.committedMax; index++) {
-    const entry = ghost.committed.get(index)?.entry;
+    const { entry, atUs } = ghost.committed.get(index) ?? {};
     if (entry === undefined || entry.type !== 0 || entry.data.length === 0) continue;
     const { field, body } = openRequest(entry.data);
     const request = requestOfEntry(field, body);
-    if (request !== undefined) yield request;
+    if (request !== undefined) yield { request, atUs };
   }
 }

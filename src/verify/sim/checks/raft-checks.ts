@@ -150,7 +150,8 @@ export class RaftChecks implements Check {
       if (ledTerm === undefined) {
         this.#report("I11", `follower ${node.name} commits ${entry.index} before a leader`, node);
       }
-      ghost.committed.set(entry.index, { entry, commitTerm: ledTerm ?? raft.term() });
+      const atUs = this.#world.cluster.clock.nowUs();
+      ghost.committed.set(entry.index, { entry, atUs, commitTerm: ledTerm ?? raft.term() });
       ghost.committedMax = Math.max(ghost.committedMax, entry.index);
     }
     if (!wasLeader || entries.length === 0) return;
