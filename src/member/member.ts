@@ -18,6 +18,9 @@ import { memberMetrics } from "./metrics.js";
 import { PeerMethod } from "./peer-codec.js";
 import { Publisher } from "./publisher.js";
 import { Quota } from "./quota.js";
+import { createMemberScrubber } from "./scrub/member-scrubber.js";
+import { scrubMetrics } from "./scrub/scrub-metrics.js";
+import type { Scrubber } from "./scrub/scrubber.js";
 import {
   type Done,
   type Member,
@@ -37,6 +40,7 @@ export class RunningMember implements Member {
   readonly clusterId: bigint;
   readonly limits: MemberLimits;
   readonly engine: Engine;
+  readonly scrubber: Scrubber;
   readonly #world: EngineWorld;
   readonly #leases: LeaseDriver;
   readonly #membership: Membership;
@@ -62,6 +66,7 @@ export class RunningMember implements Member {
       halting: () => {
         this.#compactor.stop();
         this.#publisher.stop();
+        this.scrubber.stop();
       },
     });
     this.#leases = this.#createLeases();
@@ -69,6 +74,15 @@ export class RunningMember implements Member {
     this.#compactor = this.#createCompactor();
     this.#publisher = this.#createPublisher();
     this.#quota = this.#createQuota();
+    this.scrubber = createMemberScrubber({
+      platform,
+      config,
+      wal: booted.wal,
+      state: this.engine.state,
+      committer: this.engine.committer,
+      onFinding: () => {},
+      failed: (error) => this.fail(error),
+    });
     this.engine.peers.serve(PeerMethod.promote, (_from, body, done) => {
       this.#promoteFor(body, done);
     });
@@ -240,7 +254,7 @@ export class RunningMember implements Member {
 
   metrics(): ReturnType<typeof memberMetrics> {
     const sizes = this.engine.state.backend().sizes();
-    return memberMetrics({
+    const numbers = memberMetrics({
       serverVersion: this.#world.config.serverVersion,
       clusterVersion: this.machine.cluster.clusterVersion(),
       raft: this.engine.raft.status(),
@@ -259,6 +273,7 @@ export class RunningMember implements Member {
       kv: this.machine.kv,
       watch: this.watch.stats(),
     });
+    return [...numbers, ...scrubMetrics(this.scrubber.stats())];
   }
 
   stop(done: () => void): void {
