@@ -9,7 +9,7 @@
 import { KvError } from "../base/errors.js";
 import { toSafe } from "../base/int64.js";
 import { InvariantViolation, invariant } from "../base/invariant.js";
-import type { Backend } from "../platform/backend.js";
+import type { Backend, Bucket } from "../platform/backend.js";
 import type { Sha256 } from "../platform/hash.js";
 import { type ConfState, type Entry, EntryType } from "../raft/types.js";
 import {
@@ -31,6 +31,7 @@ import {
 } from "../wire/gen/rpc.js";
 import { type OpenedRequest, openPut, openRequest } from "../wire/internal-request.js";
 import { AlarmSet } from "./alarm/alarm-set.js";
+import { auditRows } from "./audit.js";
 import { ClusterState } from "./cluster/cluster-state.js";
 import { DigestSet, digestedBuckets, digestVersion, rootDigest } from "./digest.js";
 import { EntryWrite } from "./entry-write.js";
@@ -44,6 +45,7 @@ import type {
   AlarmRecord,
   Applied,
   Digests,
+  Job,
   Machine,
   MemberRecord,
   Outcome,
@@ -124,6 +126,17 @@ class ReplicatedMachine implements Machine {
       buckets: new Map(digestedBuckets.map((bucket) => [bucket, this.#digests.digest(bucket)])),
       root: rootDigest(this.#digests, fields, this.#sha256),
     };
+  }
+
+  audit(): Job<ReadonlySet<Bucket>> {
+    const { rows, index } = this.kv;
+    return auditRows({
+      rows,
+      index,
+      leases: this.leases,
+      alarms: this.#alarms,
+      cluster: this.cluster,
+    });
   }
 
   bootstrap(state: {

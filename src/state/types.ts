@@ -197,6 +197,8 @@ export interface Machine {
   /** Applies the entry after `appliedIndex`. Only an InvariantViolation or DamageError is thrown. */
   apply(entry: Entry): Applied;
   digests(): Digests;
+  /** Holds the rows against the tables in memory: the buckets that disagree. See audit.ts. */
+  audit(): Job<ReadonlySet<Bucket>>;
   /**
    * A new member's first state, before any entry: index and term of the bootstrap snapshot, the
    * configuration and the members. Only on an empty backend.

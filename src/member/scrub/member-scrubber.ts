@@ -48,7 +48,7 @@ function freeze(state: StateStore, committer: Committer, done: (frozen: Frozen) 
     if (state.backend() !== backend) freeze(state, committer, done);
     else {
       const isCurrent = (): boolean => state.backend() === backend;
-      done({ view: backend.snapshot(), memory: digests, isCurrent });
+      done({ view: backend.snapshot(), memory: digests, machine: state.machine(), isCurrent });
     }
   });
 }

@@ -16,13 +16,16 @@ import type { Sha256 } from "../../platform/hash.js";
 import { DigestSet, digestedBuckets } from "../../state/digest.js";
 import { emptyMeta, type Meta, metaKey, readMeta } from "../../state/meta.js";
 import { openRow } from "../../state/rows.js";
-import type { Digests } from "../../state/types.js";
+import type { Digests, Job, Machine } from "../../state/types.js";
 import type { Finding } from "./finding.js";
 import type { Budget, Pacer } from "./pacer.js";
-import { judge, type Verdict } from "./verdict.js";
+import { type Judged, judge, type Verdict, weigh } from "./verdict.js";
 
 const viewMs = 10_000;
 const attemptsMax = 3;
+const auditRowsMax = 200;
+/** A guess: an audit does not know what it reads. */
+const auditRowBytes = 100;
 const firstKey = new Uint8Array(0);
 
 /** A state at rest. */
@@ -30,6 +33,8 @@ export interface Frozen {
   readonly view: BackendSnapshot;
   /** Of exactly this state, from the machine's memory. */
   readonly memory: Digests;
+  /** Whose state it is. */
+  readonly machine: Pick<Machine, "audit">;
   /** False: the backend was replaced, and the view is of no use any more. */
   isCurrent(): boolean;
 }
@@ -45,6 +50,8 @@ export interface RowScrubParts {
   /** What was read so far in this pass does not count for the whole: it begins again. */
   restarted(): void;
 }
+
+type RunEnd = "complete" | "renew" | "replaced";
 
 interface View extends Frozen {
   readonly sinceMs: number;
@@ -66,16 +73,21 @@ export class RowScrub {
   #last: Uint8Array | undefined;
   #compaction: string | undefined;
   /** Why a run of pieces ended. */
-  #end: "complete" | "renew" | "replaced" = "complete";
+  #end: RunEnd = "complete";
   #verdict: Verdict | undefined;
+  /** Runs when the rows agree with no digest. */
+  #audit: Job<ReadonlySet<Bucket>> | undefined;
+  #judged: Judged | undefined;
+  /** A pass found nothing wrong with the rows of this one: its tables are to be trusted. */
+  #proven: object | undefined;
 
   constructor(parts: RowScrubParts) {
     this.#parts = parts;
     this.#scan = new DigestSet(parts.sha256);
   }
 
-  /** `done` gets the verdict on the sums; undefined: they could not be compared. */
-  run(done: (verdict: Verdict | undefined, index: number) => void): void {
+  /** `done` gets what the sums mean; undefined: they could not be compared. */
+  run(done: (judged: Judged | undefined, index: number) => void): void {
     this.#scan = new DigestSet(this.#parts.sha256);
     this.#skipped = new Set();
     this.#place = 0;
@@ -83,6 +95,8 @@ export class RowScrub {
     this.#last = undefined;
     this.#compaction = undefined;
     this.#verdict = undefined;
+    this.#audit = undefined;
+    this.#judged = undefined;
     this.#freeze(done);
   }
 
@@ -91,7 +105,7 @@ export class RowScrub {
     this.#release();
   }
 
-  #freeze(done: (verdict: Verdict | undefined, index: number) => void): void {
+  #freeze(done: (judged: Judged | undefined, index: number) => void): void {
     this.#parts.freeze((frozen) => {
       if (this.#isStopped) {
         frozen.view.close();
@@ -134,7 +148,7 @@ export class RowScrub {
     return { ...frozen, sinceMs, meta, stored };
   }
 
-  #ended(done: (verdict: Verdict | undefined, index: number) => void): void {
+  #ended(done: (judged: Judged | undefined, index: number) => void): void {
     const index = this.#view?.memory.index ?? 0;
     this.#release();
     if (this.#end === "renew") this.#freeze(done);
@@ -143,12 +157,12 @@ export class RowScrub {
       this.run(done);
     } else {
       this.#attempts = 0;
-      done(this.#verdict, index);
+      done(this.#judged, index);
     }
   }
 
   /** Compaction runs in steps: some time later it may be over. */
-  #restart(done: (verdict: Verdict | undefined, index: number) => void): void {
+  #restart(done: (judged: Judged | undefined, index: number) => void): void {
     this.#release();
     this.#attempts++;
     this.#parts.restarted();
@@ -158,6 +172,7 @@ export class RowScrub {
   /** True: this run of pieces has ended, `#end` says why. */
   #piece(view: View, budget: Budget): boolean {
     if (!view.isCurrent()) return this.#endRun("replaced");
+    if (this.#verdict !== undefined) return this.#auditRows(view, this.#verdict, budget);
     const isKeySpace = digestedBuckets[this.#place] === Bucket.key;
     const isOld = this.#parts.clock.now() - view.sinceMs >= viewMs;
     const mayRenew = isKeySpace && this.#attempts < attemptsMax && view.meta !== undefined;
@@ -168,15 +183,29 @@ export class RowScrub {
       this.#from = firstKey;
       this.#last = undefined;
     }
-    if (view.meta !== undefined) {
-      const { memory, meta, stored } = view;
-      const sums = { scan: this.#scan, stored, meta, memory, skipped: this.#skipped };
-      this.#verdict = judge(sums, this.#parts.sha256);
-    }
+    if (view.meta === undefined) return this.#endRun("complete");
+    const { memory, meta, stored } = view;
+    const sums = { scan: this.#scan, stored, meta, memory, skipped: this.#skipped };
+    this.#verdict = judge(sums, this.#parts.sha256);
+    // Looking at the tables may take its time, too: in the pieces that follow.
+    return false;
+  }
+
+  /** True: it is known what the sums mean. Rows that agree with no digest need a witness. */
+  #auditRows(view: View, verdict: Verdict, budget: Budget): boolean {
+    let disagreeing: ReadonlySet<Bucket> | undefined = new Set();
+    if (verdict.rows.length > 0) {
+      this.#audit ??= view.machine.audit();
+      do disagreeing = this.#audit.step(auditRowsMax);
+      while (disagreeing === undefined && budget.take(auditRowsMax * auditRowBytes));
+      if (disagreeing === undefined) return false;
+    } else if (!verdict.isOther && this.#skipped.size === 0) this.#proven = view.machine;
+    const isTrusted = this.#proven === view.machine;
+    this.#judged = weigh(verdict, { disagreeing, isTrusted });
     return this.#endRun("complete");
   }
 
-  #endRun(end: "complete" | "renew" | "replaced"): true {
+  #endRun(end: RunEnd): true {
     this.#end = end;
     return true;
   }

@@ -111,6 +111,7 @@ export class Scene {
           done({
             view: backend.snapshot(),
             memory: made.memory?.(memory) ?? memory,
+            machine,
             isCurrent: () => this.backend === backend,
           });
         });

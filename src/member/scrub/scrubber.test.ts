@@ -2,10 +2,18 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { type Backend, Bucket } from "../../platform/backend.js";
 import { createLmdbBackendStore } from "../../platform/node/lmdb-backend.js";
-import { applyCommand, bytes, type Command, putOf, txnOf } from "../../state/machine.fixture.js";
+import { DigestSet } from "../../state/digest.js";
+import {
+  applyCommand,
+  bytes,
+  type Command,
+  putOf,
+  reopen,
+  txnOf,
+} from "../../state/machine.fixture.js";
 import { encodeRevision } from "../../state/mvcc/revision-key.js";
 import { sealRow } from "../../state/rows.js";
 import type { Digests } from "../../state/types.js";
@@ -113,7 +121,9 @@ describe.each([
     fill(scene);
     const [lost] = scene.rows(Bucket.key).slice(5) as [{ key: Uint8Array; value: Uint8Array }];
     scene.overwrite(Bucket.key, lost.key, undefined);
-    expect(shown(await scene.scrub())).toEqual(["rows key"]);
+    const found = await scene.scrub();
+    expect(shown(found)).toEqual(["rows key"]);
+    expect(found).toMatchObject([{ isConfirmed: true }]);
     scene.overwrite(Bucket.key, lost.key, lost.value);
     expect(await scene.scrub()).toEqual([]);
 
@@ -158,6 +168,45 @@ test("digests in memory that are not those of the rows are no damage", async () 
   expect(await scene.scrub()).toEqual([]);
   isTampered = true;
   expect(shown(await scene.scrub())).toEqual(["digest lease"]);
+});
+
+describe("rows that agree with no digest", () => {
+  /** Entries that the digests hear of only in part. */
+  function withoutSubtraction(scene: Scene): void {
+    const subtract = vi.spyOn(DigestSet.prototype, "subtract").mockImplementation(() => {});
+    applyCommand(scene.machine, { $case: "lease_revoke", value: { ID: 1n } });
+    subtract.mockRestore();
+  }
+
+  test("are right if the machine's tables know them, and then the digests are wrong", async () => {
+    const scene = sceneOf();
+    expect(await scene.scrub()).toEqual([]);
+    withoutSubtraction(scene);
+    const found = await scene.scrub();
+    expect(shown(found)).toEqual(["digest lease"]);
+    const [sums] = found.flatMap((finding) => (finding.kind === "digest" ? finding.sums : []));
+    expect(sums?.stored).toEqual(sums?.memory);
+    expect(sums?.scan).not.toEqual(sums?.stored);
+    // Both at once are told apart.
+    const [row] = scene.rows(Bucket.key) as [{ key: Uint8Array; value: Uint8Array }];
+    scene.overwrite(Bucket.key, row.key, undefined);
+    const both = await scene.scrub();
+    expect(shown(both)).toEqual(["rows key", "digest lease"]);
+    expect(both).toMatchObject([{ isConfirmed: true }, {}]);
+  });
+
+  test("are taken for damage, unconfirmed, if the tables may have been read from the same", async () => {
+    const buggy = sceneOf();
+    withoutSubtraction(buggy);
+    expect(await buggy.scrub()).toMatchObject([{ kind: "rows", isConfirmed: false }]);
+
+    const lost = sceneOf();
+    expect(await lost.scrub()).toEqual([]);
+    const [row] = lost.rows(Bucket.key) as [{ key: Uint8Array; value: Uint8Array }];
+    lost.overwrite(Bucket.key, row.key, undefined);
+    lost.machine = reopen(lost.backend);
+    expect(await lost.scrub()).toMatchObject([{ kind: "rows", isConfirmed: false }]);
+  });
 });
 
 describe("views", () => {

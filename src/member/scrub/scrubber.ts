@@ -15,7 +15,7 @@ import type { Done } from "../types.js";
 import { type Finding, identityOf } from "./finding.js";
 import { Pacer } from "./pacer.js";
 import { type Frozen, RowScrub } from "./row-scrub.js";
-import type { Verdict } from "./verdict.js";
+import type { Judged } from "./verdict.js";
 import { WalScrub } from "./wal-scrub.js";
 
 /** Of the thread. */
@@ -164,8 +164,8 @@ export class Scrubber {
     this.#findings = new Map();
     this.#told = this.#waiting;
     this.#waiting = [];
-    this.#rows.run((verdict, index) => {
-      if (verdict !== undefined) this.#reportSums(verdict, index);
+    this.#rows.run((judged, index) => {
+      if (judged !== undefined) this.#reportSums(judged, index);
       this.#wal.run(() => this.#ended());
     });
   }
@@ -182,14 +182,18 @@ export class Scrubber {
     else if (intervalMs > 0) this.#arm(this.#startMs + intervalMs - clock.now());
   }
 
-  #reportSums({ isOther, rows, digest }: Verdict, index: number): void {
+  #reportSums({ isOther, damaged, undecided, digest }: Judged, index: number): void {
     if (isOther) {
       const what = "the backend holds another state than the one that was saved last";
       this.#report({ kind: "rows", index, sums: [], what, isConfirmed: true });
     }
-    if (rows.length > 0) {
-      const what = "rows are lost, or too many: they do not match their digests";
-      this.#report({ kind: "rows", index, sums: rows, what, isConfirmed: false });
+    if (damaged.length > 0) {
+      const what = "rows are lost, or too many, or older than they should be";
+      this.#report({ kind: "rows", index, sums: damaged, what, isConfirmed: true });
+    }
+    if (undecided.length > 0) {
+      const what = "the rows do not match their digests";
+      this.#report({ kind: "rows", index, sums: undecided, what, isConfirmed: false });
     }
     if (digest.length > 0) {
       const what = "the rows are right, but a digest of them is not: a bug, or a bit in memory";

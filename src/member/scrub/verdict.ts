@@ -4,7 +4,7 @@
  *
  * Rows that agree with either of the other two are right: an accident does not hit a 256-bit sum.
  * Then whichever differs is a bug of the digests, or a bit in memory. Rows that agree with neither
- * are damaged, unless somebody else vouches for them.
+ * are held against the machine's tables in memory (state/audit.ts), which know no digests.
  */
 import { equalBytes } from "../../base/bytes.js";
 import type { Bucket } from "../../platform/backend.js";
@@ -61,5 +61,31 @@ function sumsOf(bucket: Bucket, { scan, stored, memory }: FrozenSums): BucketSum
     scan: scan.digest(bucket),
     stored: stored.digest(bucket),
     memory: memory.buckets.get(bucket) ?? new Uint8Array(0),
+  };
+}
+
+/** A verdict with what the witness says. */
+export interface Judged {
+  readonly isOther: boolean;
+  /** Damaged: also the tables in memory say so. */
+  readonly damaged: readonly BucketSums[];
+  /** Nobody is left who could tell damage from a bug: to be taken for damage. */
+  readonly undecided: readonly BucketSums[];
+  /** The rows are right. */
+  readonly digest: readonly BucketSums[];
+}
+
+/** `isTrusted`: the tables agreed with rows that agreed with their digests, in this life of theirs. */
+export function weigh(
+  { isOther, rows, digest }: Verdict,
+  witness: { readonly disagreeing: ReadonlySet<Bucket>; readonly isTrusted: boolean },
+): Judged {
+  const { disagreeing, isTrusted } = witness;
+  const agreeing = rows.filter(({ bucket }) => !disagreeing.has(bucket));
+  return {
+    isOther,
+    damaged: rows.filter(({ bucket }) => disagreeing.has(bucket)),
+    undecided: isTrusted ? [] : agreeing,
+    digest: isTrusted ? [...digest, ...agreeing] : digest,
   };
 }

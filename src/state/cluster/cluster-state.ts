@@ -192,6 +192,10 @@ export class ClusterState implements ClusterReader {
     return this.#removed.has(id);
   }
 
+  removed(): ReadonlySet<bigint> {
+    return this.#removed;
+  }
+
   clusterVersion(): string {
     return this.#clusterVersion;
   }
