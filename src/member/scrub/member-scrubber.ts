@@ -31,7 +31,9 @@ export function createMemberScrubber(member: ScrubbedMember): Scrubber {
     expectedBytes: () =>
       state.backend().sizes().inUse + wal.extent().segments.length * config.walSegmentBytes,
     onFinding: (finding) => {
-      platform.log("error", "scrub: found damage", logged(finding));
+      const isData = finding.kind !== "digest";
+      const message = isData ? "scrub: data at rest is damaged" : "scrub: a digest is wrong";
+      platform.log("error", message, logged(finding));
       member.onFinding(finding);
     },
     failed: (error) => member.failed(error),

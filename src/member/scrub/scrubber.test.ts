@@ -1,5 +1,5 @@
 /** What a scrub finds in the rows, what it does not, and what it costs. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
@@ -154,6 +154,26 @@ describe.each([
       { kind: "rows", isConfirmed: true, what: expect.stringContaining("another state") },
     ]);
   });
+});
+
+test("a byte that flips in LMDB's file is found without any read of a client", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "scrub-"));
+  folders.push(folder);
+  const backend = createLmdbBackendStore(folder).open("db");
+  opened.push(backend);
+  const scene = new Scene({ backend: () => backend });
+  for (let at = 0; at < 500; at++) applyCommand(scene.machine, put(`k${at}`, `value ${at}.`));
+  expect(await scene.scrub()).toEqual([]);
+  // LMDB reads through a memory map, so it sees what another descriptor writes.
+  const path = join(folder, "db.mdb");
+  const content = readFileSync(path);
+  const file = openSync(path, "r+");
+  // Pages that are not in use any more hold older copies.
+  for (let at = content.indexOf("e 321."); at >= 0; at = content.indexOf("e 321.", at + 1)) {
+    writeSync(file, "3", at + 4);
+  }
+  closeSync(file);
+  expect(shown(await scene.scrub())).toEqual(["row key"]);
 });
 
 test("digests in memory that are not those of the rows are no damage", async () => {
