@@ -38,6 +38,8 @@ export const flags: readonly Flag[] = [
   flag("backend-batch-limit", "integer", "10000", "Entries that force a backend commit."),
   flag("compaction-batch-limit", "integer", "1000", "Rows in one step of a compaction."),
   flag("compaction-sleep-interval", "duration", "10ms", "Pause between these steps."),
+  flag("scrub-interval", "duration", "24h", "Time between scrubs of all data at rest; 0s: none."),
+  flag("scrub-rate", "integer", "33554432", "Bytes a second that a scrub reads at most."),
   flag("watch-progress-notify-interval", "duration", "10m", "Time between progress notices."),
   flag("listen-metrics-urls", "urls", "", "More addresses for /metrics, /health and the like."),
   flag("metrics", "text", "basic", "Accepted for etcd's sake: basic or extensive, both the same."),

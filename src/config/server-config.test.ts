@@ -1,5 +1,6 @@
 /** etcd's flag syntax, variables and file, and what is said about mistakes. */
 import { describe, expect, test } from "vitest";
+import { defaultMemberConfig } from "../member/config.js";
 import { flagHelp, flags, parseEnvironment, parseWords, UsageError } from "./flags.js";
 import { readConfigFile, resolveConfig } from "./server-config.js";
 
@@ -131,6 +132,22 @@ describe("the configuration", () => {
       { host: "127.0.0.1", port: 1 },
       { host: "::1", port: 2 },
     ]);
+  });
+
+  test("scrubs: a day and 32 MiB a second, or none", () => {
+    expect(resolveConfig(new Map()).member).toMatchObject({
+      scrubIntervalMs: defaultMemberConfig.scrubIntervalMs,
+      scrubBytesPerSecond: defaultMemberConfig.scrubBytesPerSecond,
+    });
+    const given = new Map([
+      ["scrub-interval", "0s"],
+      ["scrub-rate", "1048576"],
+    ]);
+    expect(resolveConfig(given).member).toMatchObject({
+      scrubIntervalMs: 0,
+      scrubBytesPerSecond: 1_048_576,
+    });
+    expect(() => resolveConfig(new Map([["scrub-rate", "0"]]))).toThrow(/-scrub-rate: it must be/);
   });
 
   test("a negative quota is none, durations are Go's", () => {

@@ -100,6 +100,8 @@ export function resolveConfig(given: ReadonlyMap<string, string>): ServerConfig 
       backendBatchLimit: values.positive("backend-batch-limit"),
       compactionBatchLimit: values.positive("compaction-batch-limit"),
       compactionSleepMs: values.duration("compaction-sleep-interval"),
+      scrubIntervalMs: values.duration("scrub-interval"),
+      scrubBytesPerSecond: values.positive("scrub-rate"),
       limits: {
         requestBytesMax: values.positive("max-request-bytes"),
         txnOpsMax: values.positive("max-txn-ops"),

@@ -6,6 +6,7 @@
 import type { Backend } from "../platform/backend.js";
 import type { Clock, Timer } from "../platform/clock.js";
 import type { SnapshotMeta } from "../raft/types.js";
+import type { Digests } from "../state/types.js";
 import type { RaftLog } from "../wal/raft-log.js";
 import type { Wal } from "../wal/wal.js";
 
@@ -33,6 +34,8 @@ export interface CommitterParts {
 export interface StateProof {
   readonly meta: SnapshotMeta;
   readonly root: Uint8Array;
+  /** As they stand in memory at that moment. */
+  readonly digests: Digests;
 }
 
 export class Committer {

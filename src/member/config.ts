@@ -32,12 +32,16 @@ export interface MemberConfig {
   readonly compactionBatchLimit: number;
   readonly compactionSleepMs: number;
   readonly walSegmentBytes: number;
+  /** Time between the starts of two scrubs of all data at rest; 0: none by itself. */
+  readonly scrubIntervalMs: number;
+  /** What a scrub reads at most. */
+  readonly scrubBytesPerSecond: number;
   /** The version that this member says it runs; only the simulator has members of several. */
   readonly serverVersion: string;
   readonly limits: MemberLimits;
 }
 
-/** etcd's defaults. */
+/** etcd's defaults, where etcd has the setting. */
 export const defaultMemberConfig = {
   initialClusterState: "new",
   initialClusterToken: "etcd-cluster",
@@ -53,6 +57,8 @@ export const defaultMemberConfig = {
   compactionBatchLimit: 1_000,
   compactionSleepMs: 10,
   walSegmentBytes: 16 * 1024 * 1024,
+  scrubIntervalMs: 86_400_000,
+  scrubBytesPerSecond: 32 * 1024 * 1024,
   serverVersion,
   limits: {
     requestBytesMax: 1_572_864,

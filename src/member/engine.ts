@@ -207,7 +207,7 @@ export class Engine {
 
   /** Stops for good: the disk failed, or what was read is damaged or breaks an invariant. */
   fail(error: Error): void {
-    if (error instanceof DamageError && this.#damaged(error)) return;
+    if (error instanceof DamageError && this.damaged(error)) return;
     if (this.#close !== undefined) {
       // The last flush of a member that stops: nothing more becomes durable.
       this.#stopCause = { removed: false, error };
@@ -289,8 +289,11 @@ export class Engine {
     else this.#handOver(successor, this.#world.platform.clock.now() + handOverMs, halt);
   }
 
-  /** A row fails its check value: others have the state too, so this one is given up and fetched. */
-  #damaged(error: DamageError): boolean {
+  /**
+   * Our state is damaged: others have it too, so ours is given up and fetched. False: nobody else has
+   * it, and nothing was done.
+   */
+  damaged(error: DamageError): boolean {
     const { voters } = this.machine().confState;
     const isAlone = voters.every((id) => id === this.id);
     if (isAlone || this.#stopCause !== undefined || this.#isStopping) return false;
@@ -449,7 +452,7 @@ export class Engine {
       watch: () => this.watch,
       applyConfChange: (change) => this.raft.applyConfChange(change),
       applied: (applied) => this.#applied(applied),
-      damaged: (error) => this.#damaged(error),
+      damaged: (error) => this.damaged(error),
     });
     return new Driver(this.id, {
       clock: this.#world.platform.clock,

@@ -3,7 +3,7 @@
  * barriers or questions to the leader. Leases, membership, compaction, quota and publication live
  * here, on top of the engine.
  */
-import { KvError } from "../base/errors.js";
+import { DamageError, KvError } from "../base/errors.js";
 import type { WatchHub } from "../state/mvcc/watch-hub.js";
 import type { Applied, HashKv, Machine, MemberRecord } from "../state/types.js";
 import { CompactionRequest } from "../wire/gen/rpc.js";
@@ -18,6 +18,10 @@ import { memberMetrics } from "./metrics.js";
 import { PeerMethod } from "./peer-codec.js";
 import { Publisher } from "./publisher.js";
 import { Quota } from "./quota.js";
+import type { Finding } from "./scrub/finding.js";
+import { createMemberScrubber } from "./scrub/member-scrubber.js";
+import { scrubMetrics } from "./scrub/scrub-metrics.js";
+import type { Scrubber } from "./scrub/scrubber.js";
 import {
   type Done,
   type Member,
@@ -37,6 +41,7 @@ export class RunningMember implements Member {
   readonly clusterId: bigint;
   readonly limits: MemberLimits;
   readonly engine: Engine;
+  readonly scrubber: Scrubber;
   readonly #world: EngineWorld;
   readonly #leases: LeaseDriver;
   readonly #membership: Membership;
@@ -62,6 +67,7 @@ export class RunningMember implements Member {
       halting: () => {
         this.#compactor.stop();
         this.#publisher.stop();
+        this.scrubber.stop();
       },
     });
     this.#leases = this.#createLeases();
@@ -69,6 +75,15 @@ export class RunningMember implements Member {
     this.#compactor = this.#createCompactor();
     this.#publisher = this.#createPublisher();
     this.#quota = this.#createQuota();
+    this.scrubber = createMemberScrubber({
+      platform,
+      config,
+      wal: booted.wal,
+      state: this.engine.state,
+      committer: this.engine.committer,
+      onFinding: (finding) => this.#scrubFound(finding),
+      failed: (error) => this.fail(error),
+    });
     this.engine.peers.serve(PeerMethod.promote, (_from, body, done) => {
       this.#promoteFor(body, done);
     });
@@ -256,7 +271,7 @@ export class RunningMember implements Member {
 
   metrics(): ReturnType<typeof memberMetrics> {
     const sizes = this.engine.state.backend().sizes();
-    return memberMetrics({
+    const numbers = memberMetrics({
       serverVersion: this.#world.config.serverVersion,
       clusterVersion: this.machine.cluster.clusterVersion(),
       raft: this.engine.raft.status(),
@@ -275,6 +290,7 @@ export class RunningMember implements Member {
       kv: this.machine.kv,
       watch: this.watch.stats(),
     });
+    return [...numbers, ...scrubMetrics(this.scrubber.stats())];
   }
 
   stop(done: () => void): void {
@@ -284,6 +300,12 @@ export class RunningMember implements Member {
   /** For errors found above the member; `onStopped` tells them. After a stop it does nothing. */
   fail(error: Error): void {
     this.engine.fail(error);
+  }
+
+  /** Damage of the state is healed like any other; a wrong digest or log is told by log and metrics. */
+  #scrubFound(finding: Finding): void {
+    const isState = finding.kind === "row" || (finding.kind === "rows" && finding.isConfirmed);
+    if (isState) this.engine.damaged(new DamageError(finding.what));
   }
 
   #progressed(): void {

@@ -13,6 +13,7 @@ import { scanDigests } from "../state/digest.js";
 import { createMachine } from "../state/machine.js";
 import type { ClusterReader, KvReader, Machine } from "../state/types.js";
 import { keepAside, writeSlot } from "./backend-slot.js";
+import type { StateProof } from "./committer.js";
 import type { FetchedState } from "./snapshot-sink.js";
 
 export class StateStore {
@@ -76,8 +77,9 @@ export class StateStore {
   }
 
   /** Identifies and proves the applied state, for a snapshot of it. */
-  proof(): { readonly meta: SnapshotMeta; readonly root: Uint8Array } {
-    return { meta: this.meta(), root: this.#machine.digests().root };
+  proof(): StateProof {
+    const digests = this.#machine.digests();
+    return { meta: this.meta(), root: digests.root, digests };
   }
 
   /** Proves a fetched backend: its rows, its stored digests, and these against `root`. */

@@ -9,7 +9,7 @@
 import { KvError } from "../base/errors.js";
 import { toSafe } from "../base/int64.js";
 import { InvariantViolation, invariant } from "../base/invariant.js";
-import type { Backend } from "../platform/backend.js";
+import type { Backend, Bucket } from "../platform/backend.js";
 import type { Sha256 } from "../platform/hash.js";
 import { type ConfState, type Entry, EntryType } from "../raft/types.js";
 import {
@@ -33,6 +33,7 @@ import {
 } from "../wire/gen/rpc.js";
 import { type OpenedRequest, openPut, openRequest } from "../wire/internal-request.js";
 import { AlarmSet } from "./alarm/alarm-set.js";
+import { auditRows } from "./audit.js";
 import { ClusterState } from "./cluster/cluster-state.js";
 import {
   DigestSet,
@@ -54,6 +55,7 @@ import type {
   Applied,
   Digests,
   Fingerprint,
+  Job,
   Machine,
   MemberRecord,
   Outcome,
@@ -149,17 +151,28 @@ class ReplicatedMachine implements Machine {
     return [olderAnchor, newerAnchor].filter(({ index }) => index > 0);
   }
 
+  audit(): Job<ReadonlySet<Bucket>> {
+    const { rows, index } = this.kv;
+    return auditRows({
+      rows,
+      index,
+      leases: this.leases,
+      alarms: this.#alarms,
+      cluster: this.cluster,
+    });
+  }
+
   bootstrap(state: {
     readonly clusterId: bigint;
     readonly members: readonly MemberRecord[];
     readonly index: number;
     readonly term: number;
-    readonly removed?: readonly bigint[];
+    readonly removed?: ReadonlySet<bigint>;
     readonly clusterVersion?: string;
   }): void {
     invariant(this.#meta.index === 0, "a state is founded twice");
     const w = new EntryWrite(this.#backend, this.#digests);
-    const { members, removed = [], clusterVersion = "" } = state;
+    const { members, removed = new Set<bigint>(), clusterVersion = "" } = state;
     this.cluster.bootstrap(w, state.clusterId, { members, removed, clusterVersion });
     this.#closeAt(w, state.index, state.term);
   }

@@ -194,7 +194,7 @@ export interface ClusterReader {
   members(): readonly MemberRecord[];
   member(id: bigint): MemberRecord | undefined;
   isRemoved(id: bigint): boolean;
-  removed(): readonly bigint[];
+  removed(): ReadonlySet<bigint>;
   /** "3.6.0"; empty until decided. What semantics entries have: see cluster/version.ts. */
   clusterVersion(): string;
   /** The version that the members allow the cluster to rise to now; undefined: none. */
@@ -221,6 +221,8 @@ export interface Machine {
   fingerprint(): Fingerprint;
   /** The log chain at earlier indexes, ascending; see log-chain.ts. */
   chainAnchors(): readonly ChainAnchor[];
+  /** Holds the rows against the tables in memory: the buckets that disagree. See audit.ts. */
+  audit(): Job<ReadonlySet<Bucket>>;
   /**
    * A new member's first state, before any entry: index and term of the bootstrap snapshot, the
    * configuration and the members. Only on an empty backend.
@@ -231,7 +233,7 @@ export interface Machine {
     readonly index: number;
     readonly term: number;
     /** Ids that may never come back; none at a founding. */
-    readonly removed?: readonly bigint[];
+    readonly removed?: ReadonlySet<bigint>;
     /** Empty at a founding. */
     readonly clusterVersion?: string;
   }): void;

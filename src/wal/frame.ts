@@ -91,14 +91,20 @@ export class FrameReader {
 
   /** Size of the frame whose head stands at `at`; undefined: no head, or none of such a size. */
   extent(at: number): number | undefined {
+    const length = this.payloadBytes(at);
+    const isWhole = length !== undefined && at + headerBytes + length <= this.#bytes.length;
+    return isWhole ? frameBytesOf(length) : undefined;
+  }
+
+  /** What the head at `at` says of its payload, which may end behind these bytes; undefined: no head. */
+  payloadBytes(at: number): number | undefined {
     if (at + headerBytes > this.#bytes.length) return undefined;
     const type = this.#bytes[at + typeAt] as number;
     if (type === 0) return undefined;
     const length = this.#view.getUint32(at + lengthAt, true);
     const distance = this.#view.getUint32(at + distanceAt, true);
-    if (this.#view.getUint32(at + typeAt, true) !== tagOf({ type, length, distance }, this.#salt)) {
-      return undefined;
-    }
-    return at + headerBytes + length > this.#bytes.length ? undefined : frameBytesOf(length);
+    const isHead =
+      this.#view.getUint32(at + typeAt, true) === tagOf({ type, length, distance }, this.#salt);
+    return isHead ? length : undefined;
   }
 }

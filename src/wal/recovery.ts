@@ -107,7 +107,15 @@ function readSegment(source: SegmentSource, log: LogFold): SegmentEnd {
   };
 }
 
-function readStart(source: SegmentSource): { start: SegmentStart; startBytes: number } {
+/**
+ * The first record of a segment; `before` is what stands behind the records of the segment before.
+ * @throws DamageError, StartError
+ */
+export function readStart(source: {
+  readonly path: string;
+  readonly bytes: Uint8Array;
+  readonly before: Pick<SegmentEnd, "start" | "chain"> | undefined;
+}): { readonly start: SegmentStart; readonly startBytes: number } {
   const { path, bytes, before } = source;
   const place = `${path}: offset 0`;
   const frame = new FrameReader(bytes, 0).read(0);

@@ -49,6 +49,15 @@ export interface WalBatch {
   readonly mustSync: boolean;
 }
 
+/** The files of a log as its writer knows them. */
+export interface WalExtent {
+  readonly dir: string;
+  /** Oldest first; all but the last are durable as they are, and change no more. */
+  readonly segments: readonly SegmentName[];
+  /** What is known to be durable of the last one: whole records up to `offset`, then this chain. */
+  readonly durable: { readonly offset: number; readonly chain: number };
+}
+
 export interface Wal {
   /**
    * Calls `done` once, never inside this call, when the batch is durable; never after a failure.
@@ -67,6 +76,8 @@ export interface Wal {
   /** `fn` is called once, when the disk failed; the member must stop. */
   onFailure(fn: (error: Error) => void): void;
   stats(): { readonly syncs: number; readonly bytes: number };
+  /** What a reader beside this writer may expect to find on the disk now. */
+  extent(): WalExtent;
   close(): void;
 }
 
@@ -127,6 +138,7 @@ class SegmentedWal implements Wal {
   #lastIndex: number;
   #file: DiskFile | undefined;
   #offset = 0;
+  #durable = { offset: 0, chain: 0 };
   #fileBytes = 0;
   #pending: FrameBuffer;
   #spare: FrameBuffer;
@@ -177,6 +189,7 @@ class SegmentedWal implements Wal {
     if (tail.tornBytes > 0) file.write(this.#offset, new Uint8Array(tail.tornBytes));
     file.syncNow();
     this.#disk.syncDir(this.#dir);
+    this.#durable = { offset: this.#offset, chain: tail.chain };
     this.#writeAhead();
   }
 
@@ -238,6 +251,10 @@ class SegmentedWal implements Wal {
     return { syncs: this.#syncs, bytes: this.#bytes };
   }
 
+  extent(): WalExtent {
+    return { dir: this.#dir, segments: [...this.#segments], durable: this.#durable };
+  }
+
   close(): void {
     this.#isClosed = true;
     this.#file?.close();
@@ -279,6 +296,7 @@ class SegmentedWal implements Wal {
     this.#pending = this.#spare;
     this.#spare = buffer;
     this.#pending.begin(buffer.chain());
+    const written = { offset: this.#offset, chain: buffer.chain() };
     this.#file?.sync((error) => {
       this.#isSyncing = false;
       if (this.#isClosed) return;
@@ -287,6 +305,7 @@ class SegmentedWal implements Wal {
         return;
       }
       this.#syncs++;
+      this.#durable = written;
       // What needs no sync of its own waited only for what was before it.
       const unsynced = this.#mustSync ? [] : this.#waiting.splice(0);
       if (this.#mustSync) this.#flush();
@@ -339,6 +358,7 @@ class SegmentedWal implements Wal {
     this.#file = file;
     this.#segments.push(segment);
     this.#offset = head.bytes().length;
+    this.#durable = { offset: this.#offset, chain: this.#writtenStart.chain };
     this.#fileBytes = file.size();
   }
 

@@ -49,7 +49,7 @@ export function salvage(
       clusterId,
       members: () =>
         members.map((member) => ({ ...member, isLearner: learners.includes(member.id) })),
-      removed: () => stored?.cluster.removed() ?? [],
+      removed: () => stored?.cluster.removed() ?? new Set<bigint>(),
       clusterVersion: () => stored?.cluster.clusterVersion() ?? "",
     },
   };

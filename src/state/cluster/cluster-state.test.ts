@@ -17,7 +17,7 @@ function record(id: bigint, isLearner = false): MemberRecord {
 function setUp(members: readonly MemberRecord[]) {
   const rows = new Rows();
   const cluster = new ClusterState();
-  cluster.bootstrap(rows, 42n, { members, removed: [], clusterVersion: "" });
+  cluster.bootstrap(rows, 42n, { members, removed: new Set(), clusterVersion: "" });
   const change = (type: Type, id: bigint, more: { urls?: string[]; promote?: boolean } = {}) => {
     const { outcome, change } = cluster.applyConfChange(rows, {
       header: undefined,
@@ -103,7 +103,7 @@ describe("cluster state", () => {
     const restored = new ClusterState();
     restored.bootstrap(new Rows(), 1n, {
       members: [record(77n)],
-      removed: [5n],
+      removed: new Set([5n]),
       clusterVersion: "3.6.0",
     });
     restored.restore(rows);

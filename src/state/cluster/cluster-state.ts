@@ -74,7 +74,7 @@ export class ClusterState implements ClusterReader {
     clusterId: bigint,
     state: {
       readonly members: readonly MemberRecord[];
-      readonly removed: readonly bigint[];
+      readonly removed: ReadonlySet<bigint>;
       readonly clusterVersion: string;
     },
   ): void {
@@ -205,8 +205,8 @@ export class ClusterState implements ClusterReader {
     return this.#removed.has(id);
   }
 
-  removed(): readonly bigint[] {
-    return [...this.#removed];
+  removed(): ReadonlySet<bigint> {
+    return this.#removed;
   }
 
   clusterVersion(): string {

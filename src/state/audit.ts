@@ -1,0 +1,232 @@
+/**
+ * Holds the rows of the backend against what the machine knows of them in memory: the key index, the
+ * leases, the alarms, the cluster. Entries change both, each in its own way and without a digest, so
+ * the tables are a witness: rows that they do not know, or miss, were changed by no entry.
+ *
+ * Runs beside `apply`: each piece sees rows and tables of one moment. The tables were read from the
+ * rows when the machine was made: what was wrong by then, they cannot tell.
+ */
+import { type BackendReader, Bucket } from "../platform/backend.js";
+import { keyOf } from "../wire/key-value.js";
+import { AlarmSet } from "./alarm/alarm-set.js";
+import { ClusterState } from "./cluster/cluster-state.js";
+import { LeaseTable } from "./lease/lease-table.js";
+import { type KeyHistory, type KeyIndex, keyText } from "./mvcc/key-index.js";
+import { decodeRevision, encodeRevision } from "./mvcc/revision-key.js";
+import type { Job, MemberRecord } from "./types.js";
+
+export interface AuditedState {
+  /** Of the live backend, opened. */
+  readonly rows: BackendReader;
+  readonly index: KeyIndex;
+  readonly leases: LeaseTable;
+  readonly alarms: AlarmSet;
+  readonly cluster: ClusterState;
+}
+
+const firstKey = new Uint8Array(0);
+
+/** The buckets whose rows are not what the tables know. */
+export function auditRows(state: AuditedState): Job<ReadonlySet<Bucket>> {
+  const wrong = new Set<Bucket>();
+  const known = knownRows(state);
+  const kept = keptPlaces(state);
+  let stage: "rows" | "index" = "rows";
+  return {
+    step(rowsMax) {
+      if (stage === "rows") {
+        const end = agrees(() => known.step(rowsMax));
+        if (end === undefined) return undefined;
+        if (!end) wrong.add(Bucket.key);
+        stage = "index";
+        return undefined;
+      }
+      const end = wrong.has(Bucket.key) || agrees(() => kept.step(rowsMax));
+      if (end === undefined) return undefined;
+      if (!end) wrong.add(Bucket.key);
+      for (const [bucket, isSame] of smallBuckets(state)) {
+        if (agrees(isSame) !== true) wrong.add(bucket);
+      }
+      return wrong;
+    },
+  };
+}
+
+/** What was written can be opened and decoded: whatever a decoder throws, this row was not. */
+function agrees<T>(look: () => T): T | false {
+  try {
+    return look();
+  } catch {
+    return false;
+  }
+}
+
+/** Every row of the key space stands in the index. */
+function knownRows({ rows, index }: AuditedState): Job<boolean> {
+  let from: Uint8Array = firstKey;
+  return {
+    step(rowsMax) {
+      let result: boolean | undefined = true;
+      let left = rowsMax;
+      rows.scan(Bucket.key, { from }, (key, value) => {
+        if (left-- <= 0) {
+          from = key;
+          result = undefined;
+          return false;
+        }
+        const { main, sub, isTombstone } = decodeRevision(key);
+        const history = index.get(keyText(keyOf(value)));
+        if (history === undefined || !holds(history, { main, sub, isTombstone })) result = false;
+        return result === true;
+      });
+      return result;
+    },
+  };
+}
+
+function holds(
+  history: KeyHistory,
+  row: { readonly main: number; readonly sub: number; readonly isTombstone: boolean },
+): boolean {
+  // One entry may write a key several times: the newest of them is found first.
+  for (let place = history.placeAt(row.main); place >= 0; place--) {
+    if (history.main(place) !== row.main) return false;
+    if (history.sub(place) === row.sub) return history.isTombstone(place) === row.isTombstone;
+  }
+  return false;
+}
+
+/** Every place of the index has its row. */
+function keptPlaces({ rows, index }: AuditedState): Job<boolean> {
+  let from = "";
+  return {
+    step(rowsMax) {
+      let result: boolean | undefined = true;
+      let left = rowsMax;
+      index.scan({ from, to: undefined }, (key, history) => {
+        if (left <= 0) {
+          from = key;
+          result = undefined;
+          return false;
+        }
+        for (let place = 0; place < history.count && result === true; place++, left--) {
+          const isTombstone = history.isTombstone(place);
+          const row = encodeRevision(history.main(place), history.sub(place), isTombstone);
+          if (rows.get(Bucket.key, row) === undefined) result = false;
+        }
+        return result === true;
+      });
+      return result;
+    },
+  };
+}
+
+/** Each table read anew from its rows must be the table. */
+function smallBuckets(state: AuditedState): [Bucket, () => boolean][] {
+  const { rows, leases, alarms, cluster } = state;
+  const restored = new ClusterState();
+  const isRestored = agrees(() => {
+    restored.restore(rows);
+    return true;
+  });
+  return [
+    [
+      Bucket.lease,
+      () => {
+        const again = new LeaseTable();
+        again.restore(rows);
+        return leasesText(again) === leasesText(leases);
+      },
+    ],
+    [
+      Bucket.alarm,
+      () => {
+        const again = new AlarmSet();
+        again.restore(rows);
+        const isSame = alarmsText(again) === alarmsText(alarms);
+        return isSame && countOf(rows, Bucket.alarm) === alarms.all().length;
+      },
+    ],
+    [
+      Bucket.members,
+      () =>
+        isRestored &&
+        membersText(restored.members()) === membersText(cluster.members()) &&
+        countOf(rows, Bucket.members) === cluster.members().length,
+    ],
+    [
+      Bucket.membersRemoved,
+      () => isRestored && idsText(restored.removed()) === idsText(cluster.removed()),
+    ],
+    [
+      Bucket.cluster,
+      () =>
+        isRestored &&
+        clusterText(restored) === clusterText(cluster) &&
+        countOf(rows, Bucket.cluster) === clusterRows(cluster),
+    ],
+  ];
+}
+
+function countOf(rows: BackendReader, bucket: Bucket): number {
+  let count = 0;
+  rows.scan(bucket, { from: firstKey }, () => {
+    count++;
+    return true;
+  });
+  return count;
+}
+
+function leasesText(leases: LeaseTable): string {
+  const texts = [...leases.all()].map(
+    ({ id, grantedTtl, remainingTtl }) => `${id} ${grantedTtl} ${remainingTtl}`,
+  );
+  return texts.sort().join();
+}
+
+function alarmsText(alarms: AlarmSet): string {
+  return alarms
+    .all()
+    .map(({ memberId, alarm }) => `${memberId} ${alarm}`)
+    .join();
+}
+
+function membersText(members: readonly MemberRecord[]): string {
+  const lists = members.map(({ id, name, peerUrls, clientUrls, isLearner }) => [
+    id.toString(),
+    name,
+    peerUrls,
+    clientUrls,
+    isLearner,
+  ]);
+  return JSON.stringify(lists);
+}
+
+function idsText(ids: Iterable<bigint>): string {
+  return [...ids].map(String).sort().join();
+}
+
+function clusterText(cluster: ClusterState): string {
+  const versions = cluster
+    .members()
+    .flatMap(({ id, serverVersion }) =>
+      serverVersion === undefined ? [] : [`${id} ${serverVersion}`],
+    );
+  return [
+    cluster.clusterId,
+    cluster.clusterVersion(),
+    cluster.downgradeTarget(),
+    ...versions,
+  ].join();
+}
+
+/** How many rows make up what it says. */
+function clusterRows(cluster: ClusterState): number {
+  const said = cluster.members().filter(({ serverVersion }) => serverVersion !== undefined);
+  const own = [
+    cluster.clusterId !== 0n,
+    cluster.clusterVersion() !== "",
+    cluster.downgradeTarget() !== undefined,
+  ];
+  return own.filter((isThere) => isThere).length + said.length;
+}
