@@ -117,7 +117,10 @@ export class Engine {
     this.reads = new ReadBarrier(firstId);
     this.#encoder = new EntryEncoder(this.id);
     this.peers = new Peers(platform.clock);
-    this.#links = new PeerLinks(world, this.id, () => this.machine().cluster);
+    this.#links = new PeerLinks(world, this.id, {
+      cluster: () => this.machine().cluster,
+      peers: this.peers,
+    });
     this.raft = createMemberRaft(world, booted, () =>
       this.guardian.refusal() === undefined ? this.transfer.source.latest() : undefined,
     );
@@ -181,7 +184,6 @@ export class Engine {
       return;
     }
     if (message.from !== from || this.machine().cluster.isRemoved(from)) return;
-    this.#links.heard(from);
     if (envelope.proof !== undefined) this.guardian.received(from, envelope.proof);
     if (message.type === "MsgSnap") this.transfer.offered(message);
     else this.#driver.post({ kind: "received", message });
@@ -356,6 +358,7 @@ export class Engine {
     this.#watchPacer.tick(nowMs);
     if (this.raft.isLeader()) this.#watchReceivers(nowMs);
     this.guardian.tick(nowMs);
+    if (this.raft.isLeader() || this.raft.leader() === 0n) this.#links.introduce(nowMs);
     this.#hooks.ticked(nowMs);
   };
 

@@ -16,6 +16,7 @@ export const PeerMethod = {
   integrityContain: 9,
   integrityPlea: 12,
   healOffer: 13,
+  introduce: 14,
 } as const;
 export type PeerMethod = (typeof PeerMethod)[keyof typeof PeerMethod];
 

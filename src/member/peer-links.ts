@@ -1,13 +1,15 @@
 /**
  * Connections follow the replicated member list. A member that has just joined holds no state that
  * would name its peers: it asks them, at the addresses it was started with. And one that lags may
- * hear from a member whose addition it has not applied, perhaps its leader by now: it asks the
- * members it knows where that one can be answered, or it would never catch up.
+ * hear from a member whose addition it has not applied, perhaps its leader or a candidate by now,
+ * and could not answer: who leads, or has no leader, tells all others its own addresses.
  */
 import type { Network } from "../platform/network.js";
 import type { Platform } from "../platform/platform.js";
 import type { ClusterReader, MemberRecord } from "../state/types.js";
 import type { MemberConfig } from "./config.js";
+import { PeerMethod } from "./peer-codec.js";
+import type { Peers } from "./peers.js";
 
 const learnRetryMs = 500;
 
@@ -19,11 +21,11 @@ export class PeerLinks {
   };
   readonly #selfId: bigint;
   readonly #cluster: () => ClusterReader;
+  readonly #peers: Peers;
   #urls = new Map<bigint, string>();
-  /** Members that others told us of. */
+  /** Members that told us their addresses before we knew them. */
   readonly #strangers = new Map<bigint, string>();
-  #isAsking = false;
-  #asked = 0;
+  #tellMs = 0;
   #isClosed = false;
 
   constructor(
@@ -33,11 +35,19 @@ export class PeerLinks {
       readonly config: MemberConfig;
     },
     selfId: bigint,
-    cluster: () => ClusterReader,
+    parts: {
+      cluster(): ClusterReader;
+      readonly peers: Peers;
+    },
   ) {
     this.#world = world;
     this.#selfId = selfId;
-    this.#cluster = cluster;
+    this.#cluster = () => parts.cluster();
+    this.#peers = parts.peers;
+    this.#peers.serve(PeerMethod.introduce, (from, body, done) => {
+      this.#introduced(from, body);
+      done(new Uint8Array(0));
+    });
   }
 
   /** The member list may have changed. */
@@ -51,24 +61,24 @@ export class PeerLinks {
     this.#isClosed = true;
   }
 
-  /** A message came from this member; cheap if it is known. */
-  heard(from: bigint): void {
-    if (this.#urls.has(from) || this.#isAsking || this.#isClosed) return;
-    const known = this.#cluster()
-      .members()
-      .filter(({ id }) => id !== this.#selfId);
-    // One after another: some may lag as we do.
-    const asked = known[this.#asked++ % Math.max(1, known.length)];
-    if (asked === undefined) return;
-    this.#isAsking = true;
-    this.#world.network.fetchCluster(asked.peerUrls, (info) => {
-      this.#isAsking = false;
-      if (info instanceof Error || info.clusterId !== this.#cluster().clusterId) return;
-      const stranger = info.members.find(({ id }) => id === from);
-      if (stranger === undefined || this.#isClosed || this.#cluster().isRemoved(from)) return;
-      this.#strangers.set(from, stranger.peerUrls.join(","));
-      this.sync();
-    });
+  /** Once in an election timeout, at a member that leads or has no leader. */
+  introduce(nowMs: number): void {
+    if (nowMs < this.#tellMs) return;
+    const { network, config } = this.#world;
+    const timeoutMs = config.electionMs;
+    this.#tellMs = nowMs + timeoutMs;
+    const urls = new TextEncoder().encode(config.advertisePeerUrls.join(","));
+    for (const to of this.#urls.keys()) {
+      const target = { to, method: PeerMethod.introduce, timeoutMs };
+      this.#peers.request(network, target, urls, () => {});
+    }
+  }
+
+  /** A member of our cluster says where it can be answered. */
+  #introduced(from: bigint, body: Uint8Array): void {
+    if (this.#urls.has(from) || this.#isClosed || this.#cluster().isRemoved(from)) return;
+    this.#strangers.set(from, new TextDecoder().decode(body));
+    this.sync();
   }
 
   #learn(): void {
