@@ -65,7 +65,13 @@ export function adoptState(
       clock.defer(piece);
       return;
     }
-    state.adopt(fetched);
+    try {
+      state.adopt(fetched);
+    } catch (error) {
+      // A full disk: nothing has changed, and there will be another attempt.
+      fail(error as Error);
+      return;
+    }
     committer.replaced(fetchedAt);
     committer.applied(Math.max(1, machine.appliedIndex - fetchedAt.index));
     done(undefined);

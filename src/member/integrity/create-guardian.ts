@@ -51,6 +51,7 @@ export function createGuardian(engine: Engine, world: GuardianWorld): Guardian {
       },
       changed: () => world.changed(),
       unixMs: () => clock.unixMs(),
+      failed: (error) => engine.fail(error),
       request: (to, method, body, done) => engine.request(to, method, body, done),
       log: (level, message, fields) => platform.log(level, message, fields),
     },

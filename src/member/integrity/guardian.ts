@@ -53,6 +53,8 @@ export interface GuardianParts
   /** The quarantine began or ended. */
   changed(): void;
   unixMs(): number;
+  /** The member must stop: its disk refuses what cannot wait. */
+  failed(error: Error): void;
 }
 
 export class Guardian {
@@ -192,12 +194,18 @@ export class Guardian {
         ...{ reason, index, evidence },
       },
     );
-    writeQuarantine(disk, this.#quarantine);
+    try {
+      writeQuarantine(disk, this.#quarantine);
+      this.#parts.standIn();
+    } catch (error) {
+      // Without its note on the disk a crash would bring the wrong state back.
+      this.#parts.failed(error as Error);
+      return;
+    }
     this.#settle(new KvError("corrupt"));
     for (const { done } of this.#awaited.splice(0)) done(new KvError("corrupt"));
     this.ring.clear();
     this.comparison.clear();
-    this.#parts.standIn();
     this.#parts.changed();
     this.#beginHealing();
   }
@@ -246,7 +254,12 @@ export class Guardian {
     this.#healer = undefined;
     this.#isAdopted = false;
     this.healed++;
-    removeQuarantine(this.#parts.disk);
+    try {
+      removeQuarantine(this.#parts.disk);
+    } catch (error) {
+      this.#parts.failed(error as Error);
+      return;
+    }
     this.#parts.mayLead(true);
     this.#parts.log("info", "healed: this member serves again", {});
     this.#parts.changed();
