@@ -5,6 +5,7 @@
  */
 import { equalBytes } from "../base/bytes.js";
 import { DamageError } from "../base/errors.js";
+import { InvariantViolation } from "../base/invariant.js";
 import { type Backend, type BackendStore, bucketNames } from "../platform/backend.js";
 import type { Disk } from "../platform/disk.js";
 import type { Sha256 } from "../platform/hash.js";
@@ -12,7 +13,7 @@ import type { SnapshotMeta } from "../raft/types.js";
 import { scanDigests } from "../state/digest.js";
 import { createMachine } from "../state/machine.js";
 import type { ClusterReader, KvReader, Machine } from "../state/types.js";
-import { keepAside, writeSlot } from "./backend-slot.js";
+import { keepAside, readAside, writeSlot } from "./backend-slot.js";
 import type { StateProof } from "./committer.js";
 import type { FetchedState } from "./snapshot-sink.js";
 
@@ -25,6 +26,8 @@ export class StateStore {
   #machine: Machine;
   /** The backend on disk that the slot names, while a stand-in is in use. */
   #aside: string | undefined;
+  /** A wrong backend that is not closed yet. */
+  #closing: string | undefined;
   #standIns = 0;
 
   constructor(
@@ -114,10 +117,30 @@ export class StateStore {
     this.#backend = next.backend;
     this.#machine = next.machine;
     const isStandIn = this.#aside !== undefined;
-    if (!isStandIn) this.#aside = old.name;
-    old.backend.close(() => {
-      if (isStandIn) this.#backends.remove(old.name);
-    });
+    if (!isStandIn) {
+      this.#aside = old.name;
+      this.#closing = old.name;
+    }
+    const close = (): void =>
+      old.backend.close(() => {
+        if (this.#closing === old.name) this.#closing = undefined;
+        if (isStandIn) this.#backends.remove(old.name);
+      });
+    // What is wrong may not be on the disk yet, and is evidence.
+    if (isStandIn) close();
+    else old.backend.commit(close);
+  }
+
+  /** A wrong backend that is kept aside, to be looked at and closed; undefined: it cannot be. */
+  openAside(name: string): Backend | undefined {
+    if (name === this.#closing || !readAside(this.#disk).includes(name)) return undefined;
+    if (!this.#backends.list().includes(name)) return undefined;
+    try {
+      return this.#backends.open(name);
+    } catch (error) {
+      if (error instanceof InvariantViolation) throw error;
+      return undefined;
+    }
   }
 
   /** A right state, durable at some earlier index, takes the place of the stand-in. */

@@ -8,6 +8,7 @@ import type { MemberConfig } from "../config.js";
 import type { Engine } from "../engine.js";
 import { adoptState } from "./adoption.js";
 import { Guardian } from "./guardian.js";
+import { Incidents } from "./incidents.js";
 import type { Quarantine } from "./quarantine-file.js";
 import { checkSelf } from "./self-check.js";
 
@@ -29,6 +30,12 @@ export function createGuardian(engine: Engine, world: GuardianWorld): Guardian {
   return new Guardian(
     {
       ...{ clock, disk, selfId: engine.id, electionMs: config.electionMs, peers: engine.peers },
+      incidents: new Incidents({
+        ...{ clock, disk, sha256: hash.sha256, selfId: engine.id },
+        right: () => ({ backend: engine.state.backend(), machine: engine.machine() }),
+        openAside: (name) => engine.state.openAside(name),
+        log: (level, message, fields) => platform.log(level, message, fields),
+      }),
       raft: () => engine.raft,
       machine: () => engine.machine(),
       backendName: () => engine.state.name(),

@@ -16,6 +16,7 @@ import type { Done, RequestField } from "../types.js";
 import { Comparison, type FoundDifference } from "./comparison.js";
 import { Court } from "./court.js";
 import { Healer, type HealerParts } from "./healer.js";
+import type { Incidents } from "./incidents.js";
 import { type Finding, indexOf } from "./inquiry.js";
 import { decodePlea, encodePlea, Plea } from "./plea.js";
 import { describeProof, encodeProof, type Proof } from "./proof.js";
@@ -32,6 +33,8 @@ export interface GuardianParts
   readonly selfId: bigint;
   readonly electionMs: number;
   readonly peers: Peers;
+  /** What happened, for people. */
+  readonly incidents: Incidents;
   raft(): RaftNode;
   machine(): Machine;
   backendName(): string;
@@ -99,6 +102,7 @@ export class Guardian {
 
   /** Call when raft is there. */
   start(): void {
+    this.#parts.incidents.started(this.#parts.machine(), this.#quarantine);
     if (this.#quarantine === undefined) this.#record(this.#parts.machine());
     else this.#beginHealing();
   }
@@ -106,6 +110,7 @@ export class Guardian {
   stop(): void {
     this.#court.stop();
     this.#healer?.stop();
+    this.#parts.incidents.stop();
     this.#settle(new KvError("stopped"));
     for (const { done } of this.#awaited.splice(0)) done(new KvError("stopped"));
   }
@@ -117,6 +122,10 @@ export class Guardian {
 
   quarantine(): Quarantine | undefined {
     return this.#quarantine;
+  }
+
+  get incidents(): Incidents {
+    return this.#parts.incidents;
   }
 
   /** Calls `done` at once, unless our state is in doubt: then as soon as it is known. */
@@ -137,7 +146,9 @@ export class Guardian {
   }
 
   /** An entry was applied. */
-  applied(machine: Machine, { outcome }: Applied): void {
+  applied(machine: Machine, applied: Applied): void {
+    const { outcome } = applied;
+    this.#parts.incidents.applied(machine, applied);
     const isWaiting = this.#quarantine !== undefined && !this.#isAdopted;
     if (!isWaiting) this.#record(machine);
     if (outcome instanceof KvError || outcome.kind !== "verdict") return;
@@ -152,6 +163,7 @@ export class Guardian {
     this.ring.clear();
     this.comparison.clear();
     this.#record(this.#parts.machine());
+    this.#parts.incidents.replaced(this.#parts.machine());
     if (this.#quarantine !== undefined) this.#adopted(this.#parts.machine().appliedIndex);
   }
 
@@ -196,6 +208,7 @@ export class Guardian {
     );
     try {
       writeQuarantine(disk, this.#quarantine);
+      this.#parts.incidents.entered(this.#quarantine);
       this.#parts.standIn();
     } catch (error) {
       // Without its note on the disk a crash would bring the wrong state back.
@@ -230,7 +243,10 @@ export class Guardian {
         adopt: (index, done) =>
           this.#parts.adopt(index, (machine) => this.ring.record(machine.fingerprint()), done),
         adopted: (index) => this.#adopted(index),
-        log: (level, message, fields) => this.#parts.log(level, message, fields),
+        log: (level, message, fields) => {
+          this.#parts.incidents.healing(message, fields);
+          this.#parts.log(level, message, fields);
+        },
       },
       this.#quarantine?.failures ?? 0,
     );
@@ -241,6 +257,7 @@ export class Guardian {
     this.#isAdopted = true;
     this.#equalAt = [];
     this.#healer?.stop();
+    this.#parts.incidents.adopted(this.#parts.machine().appliedIndex);
     this.#parts.log("info", "a right state is in use; it is compared before it is answered", {
       "snapshot-index": index,
       "applied-index": this.#parts.machine().appliedIndex,
@@ -249,6 +266,7 @@ export class Guardian {
 
   #cleared(): void {
     if (this.#quarantine === undefined || !this.#isAdopted) return;
+    this.#parts.incidents.healed(this.#quarantine.backend);
     this.#quarantine = undefined;
     this.#healer?.stop();
     this.#healer = undefined;
@@ -288,6 +306,7 @@ export class Guardian {
     const isLeaders = found.peer === this.#parts.raft().leader();
     if (!isNew && !isLeaders) return;
     if (this.#doubt !== undefined) return;
+    this.#parts.incidents.differs(found);
     this.#parts.log("warn", "states differ", {
       peer: found.peer.toString(16),
       difference: found.difference,
@@ -317,6 +336,7 @@ export class Guardian {
     const evidence = [...finding.evidence].map(
       ([id, proof]) => `${id.toString(16)}: ${describeProof(proof)}`,
     );
+    this.#parts.incidents.decided(finding);
     this.#parts.log("warn", "inquiry ended", {
       ...{ index: finding.index, by: finding.by, evidence },
       suspects: finding.suspects.map((id) => id.toString(16)),

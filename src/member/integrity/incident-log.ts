@@ -1,0 +1,160 @@
+/**
+ * The incidents of one data directory, in incidents.jsonl: one step a line, appended and synced; the
+ * newest 100 incidents are kept. It is for people: what cannot be written is still told from memory,
+ * and nothing that heals ever waits for it or fails because of it.
+ */
+import { InvariantViolation } from "../../base/invariant.js";
+import type { Disk } from "../../platform/disk.js";
+import type { Incident, IncidentStep } from "./incident.js";
+
+const path = "incidents.jsonl";
+const draft = "incidents.jsonl.tmp";
+export const incidentsMax = 100;
+/** Repeated failures to heal must not fill the disk: further steps are left out, but for the end. */
+const stepsMax = 64;
+const fileBytesMax = 16 * 1024 * 1024;
+
+interface Line extends IncidentStep {
+  readonly incident: number;
+}
+
+export class IncidentLog {
+  readonly #disk: Disk;
+  readonly #failed: (error: Error) => void;
+  readonly #incidents = new Map<number, IncidentStep[]>();
+  #last = 0;
+  #endsInLine = false;
+  #isWritable = true;
+
+  /** `failed` is told once; from then on incidents are only in memory. */
+  constructor(disk: Disk, failed: (error: Error) => void) {
+    this.#disk = disk;
+    this.#failed = failed;
+    this.#attempt(() => this.#read());
+  }
+
+  /** Oldest first. */
+  all(): readonly Incident[] {
+    return [...this.#incidents].map(([number, steps]) => ({ number, steps }));
+  }
+
+  newest(): Incident | undefined {
+    const steps = this.#incidents.get(this.#last);
+    return steps === undefined ? undefined : { number: this.#last, steps };
+  }
+
+  /** The new incident's number. */
+  begin(first: IncidentStep): number {
+    this.#last++;
+    this.#incidents.set(this.#last, []);
+    const isFull = this.#incidents.size > incidentsMax;
+    for (const number of this.#incidents.keys()) {
+      if (this.#incidents.size > incidentsMax) this.#incidents.delete(number);
+    }
+    if (isFull) this.#attempt(() => this.#rewrite());
+    this.add(this.#last, first);
+    return this.#last;
+  }
+
+  add(number: number, step: IncidentStep): void {
+    const steps = this.#incidents.get(number);
+    const isLate = steps !== undefined && steps.length >= stepsMax && step.kind === "healing";
+    if (steps === undefined || isLate) return;
+    steps.push(step);
+    this.#attempt(() => this.#append({ incident: number, ...step }));
+  }
+
+  /** Nothing is written any more. */
+  stop(): void {
+    this.#isWritable = false;
+  }
+
+  #attempt(work: () => void): void {
+    if (!this.#isWritable) return;
+    try {
+      work();
+    } catch (error) {
+      if (error instanceof InvariantViolation) throw error;
+      this.#giveUp(error as Error);
+    }
+  }
+
+  #giveUp(error: Error): void {
+    if (this.#isWritable) this.#failed(error);
+    this.#isWritable = false;
+  }
+
+  #read(): void {
+    if (!this.#disk.exists(path)) return;
+    const file = this.#disk.open(path, "existing");
+    const bytes = file.read(0, Math.min(file.size(), fileBytesMax));
+    file.close();
+    this.#endsInLine = bytes.length > 0 && bytes.at(-1) !== 10;
+    for (const text of new TextDecoder().decode(bytes).split("\n")) this.#take(text);
+    this.#last = Math.max(0, ...this.#incidents.keys());
+    if (this.#incidents.size <= incidentsMax) return;
+    for (const number of [...this.#incidents.keys()].slice(0, -incidentsMax))
+      this.#incidents.delete(number);
+    this.#rewrite();
+  }
+
+  /** A line that a crash left half written says nothing. */
+  #take(text: string): void {
+    const line = parsed(text);
+    if (line === undefined) return;
+    const { incident, ...step } = line;
+    const steps = this.#incidents.get(incident);
+    if (steps === undefined) this.#incidents.set(incident, [step]);
+    else steps.push(step);
+  }
+
+  #append(line: Line): void {
+    const isNew = !this.#disk.exists(path);
+    const file = this.#disk.open(path, isNew ? "create" : "existing");
+    file.write(file.size(), encoded(this.#endsInLine ? `\n${text(line)}` : text(line)));
+    this.#endsInLine = false;
+    file.sync((error) => {
+      file.close();
+      if (error !== undefined) this.#giveUp(error);
+      else if (isNew) this.#attempt(() => this.#disk.syncDir(""));
+    });
+  }
+
+  #rewrite(): void {
+    if (this.#disk.exists(draft)) this.#disk.remove(draft);
+    const file = this.#disk.open(draft, "create");
+    const lines = [...this.#incidents].flatMap(([incident, steps]) =>
+      steps.map((step) => text({ incident, ...step })),
+    );
+    file.write(0, encoded(lines.join("")));
+    file.syncNow();
+    file.close();
+    this.#disk.rename(draft, path);
+    this.#disk.syncDir("");
+    this.#endsInLine = false;
+  }
+}
+
+function text(line: Line): string {
+  return `${JSON.stringify(line)}\n`;
+}
+
+function encoded(lines: string): Uint8Array {
+  return new TextEncoder().encode(lines);
+}
+
+/** Undefined: not a step. */
+function parsed(text: string): Line | undefined {
+  try {
+    const line = JSON.parse(text) as Partial<Line> | null;
+    const isStep =
+      Number.isSafeInteger(line?.incident) &&
+      typeof line?.kind === "string" &&
+      typeof line.atMs === "number" &&
+      typeof line.text === "string";
+    if (!isStep) return undefined;
+    return { member: "0", index: 0, ...line } as Line;
+  } catch {
+    return undefined;
+  }
+}

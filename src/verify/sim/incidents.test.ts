@@ -1,0 +1,131 @@
+/** What members write down of a state that goes wrong, in whole simulated clusters. */
+import { expect, test } from "vitest";
+import { KvError } from "../../base/errors.js";
+import type { Incident } from "../../member/integrity/incident.js";
+import { RequestField } from "../../member/types.js";
+import { Bucket } from "../../platform/backend.js";
+import type { Entry } from "../../raft/types.js";
+import { PutRequest, RangeRequest } from "../../wire/gen/rpc.js";
+import { SimCluster } from "./sim-cluster.js";
+import type { SimNode } from "./sim-node.js";
+
+function start(): SimCluster {
+  const config = { snapshotCatchupEntries: 50, snapshotCount: 100 };
+  const cluster = new SimCluster({ seed: 5, members: 3, config });
+  cluster.startAll();
+  until(cluster, () => cluster.nodes.every((node) => node.member?.isReady() === true));
+  until(cluster, () => cluster.leader() !== undefined);
+  return cluster;
+}
+
+function until(cluster: SimCluster, holds: () => boolean): void {
+  expect(cluster.clock.runUntil(holds, 20_000)).toBe(true);
+}
+
+function write(cluster: SimCluster, keys: readonly string[]): void {
+  for (const key of keys) {
+    const put = { ...PutRequest.decode(new Uint8Array(0)), key: Buffer.from(key) };
+    const body = PutRequest.encode({ ...put, value: Buffer.from("value") }).finish();
+    let isDone = false;
+    const member = cluster.members().find(({ refusal }) => refusal !== undefined);
+    member?.propose({ field: RequestField.put, body, growthBytes: 0 }, (applied) => {
+      isDone = !(applied instanceof KvError);
+    });
+    until(cluster, () => isDone);
+  }
+}
+
+function follower(cluster: SimCluster): SimNode {
+  const leader = cluster.leader()?.id;
+  return cluster.nodes.find(({ memberId }) => memberId !== leader) as SimNode;
+}
+
+/** The next put is applied with another value at this node. */
+function misapplyOnce(node: SimNode): void {
+  const machine = node.member?.machine;
+  if (machine === undefined) throw new Error("not up");
+  const apply = machine.apply.bind(machine);
+  let isDone = false;
+  machine.apply = (entry: Entry) => {
+    if (isDone || entry.data.length < 10) return apply(entry);
+    isDone = true;
+    const data = entry.data.slice();
+    data[data.length - 1] = (data[data.length - 1] as number) ^ 1;
+    return apply({ ...entry, data });
+  };
+}
+
+const incidentsOf = (node: SimNode): readonly Incident[] =>
+  node.member?.engine.guardian.incidents.all() ?? [];
+const kinds = (incident: Incident | undefined): string[] =>
+  (incident?.steps ?? []).map(({ kind }) => kind);
+const isOver = (node: SimNode): boolean => kinds(incidentsOf(node)[0]).includes("ended");
+
+test("each member tells the whole story of an entry that one applied wrongly", () => {
+  const cluster = start();
+  write(cluster, ["a", "b"]);
+  const wrong = follower(cluster);
+  const name = wrong.memberId?.toString(16);
+  const applied = (): number => wrong.member?.machine.appliedIndex ?? 0;
+  until(cluster, () => applied() === cluster.leader()?.machine.appliedIndex);
+  misapplyOnce(wrong);
+  write(cluster, ["wrong"]);
+  until(cluster, () => cluster.nodes.every(isOver));
+  until(cluster, () => kinds(incidentsOf(wrong)[0]).includes("rows"));
+
+  const leader = cluster.nodes.find((node) => node.memberId === cluster.leader()?.id) as SimNode;
+  const [told] = incidentsOf(leader);
+  expect(kinds(told)).toEqual(
+    expect.arrayContaining(["detected", "decided", "contained", "cleared"]),
+  );
+  expect(kinds(told).at(-1)).toBe("ended");
+  expect(incidentsOf(leader)).toHaveLength(1);
+  // What it was given to apply was another entry, too.
+  expect(told?.steps[0]).toMatchObject({ member: name, difference: "log" });
+  expect(told?.steps[0]?.evidence).toHaveLength(2);
+  const decided = told?.steps.filter(({ kind }) => kind === "decided").at(-1);
+  expect(decided?.text).toBe(`wrong by majority: ${name}`);
+
+  const [own, ...more] = incidentsOf(wrong);
+  expect(more).toEqual([]);
+  const steps = kinds(own);
+  expect(steps.indexOf("quarantined")).toBeGreaterThanOrEqual(0);
+  expect(steps.indexOf("adopted")).toBeGreaterThan(steps.indexOf("quarantined"));
+  expect(steps.indexOf("cleared")).toBeGreaterThan(steps.indexOf("adopted"));
+  const rows = own?.steps.find(({ kind }) => kind === "rows")?.rows;
+  expect(rows?.problem).toBe("");
+  expect(rows?.rows).toMatchObject([{ bucket: "key", text: "wrong", fault: "different" }]);
+  expect(rows?.faults).toEqual({ missing: 0, extra: 0, different: 1, damaged: 0 });
+});
+
+test("a damaged row is named, and incidents outlive a restart of their member", () => {
+  const cluster = start();
+  write(cluster, ["a", "b", "c", "d"]);
+  const wrong = follower(cluster);
+  const backend = wrong.member?.engine.state.name() as string;
+  until(cluster, () => (wrong.member?.engine.committer.durableIndex() ?? 0) > 8);
+  expect(
+    wrong.backends.faults.flipBit(backend, { bucket: Bucket.key, row: 2, bit: 5 }),
+  ).toBeDefined();
+  const read = { ...RangeRequest.decode(new Uint8Array(0)), key: Buffer.from("c") };
+  let damage: Error | undefined;
+  try {
+    wrong.member?.machine.kv.range(read);
+  } catch (error) {
+    damage = error as Error;
+  }
+  wrong.member?.fail(damage as Error);
+  until(cluster, () => isOver(wrong));
+  until(cluster, () => kinds(incidentsOf(wrong)[0]).includes("rows"));
+  const before = incidentsOf(wrong);
+  expect(before[0]?.steps[0]?.text).toContain("fails its check value");
+  const rows = before[0]?.steps.find(({ kind }) => kind === "rows")?.rows;
+  expect(rows?.rows).toMatchObject([{ text: "c", fault: "damaged" }]);
+
+  cluster.clock.run(100);
+  cluster.crash(wrong);
+  cluster.clock.run(100);
+  cluster.start(wrong);
+  until(cluster, () => wrong.member?.isReady() === true);
+  expect(incidentsOf(wrong)).toEqual(before);
+});
