@@ -7,4 +7,4 @@ protoc --plugin=node_modules/.bin/protoc-gen-ts_proto --ts_proto_out=src/wire/ge
   --ts_proto_opt=esModuleInterop=true,forceLong=bigint,importSuffix=.js,outputJsonMethods=false \
   --ts_proto_opt=outputPartialMethods=false,outputServices=none,oneof=unions-value,useOptionals=none \
   --ts_proto_opt=snakeToCamel=false,outputTypeAnnotations=false,removeEnumPrefix=false,env=node \
-  proto/kv.proto proto/rpc.proto proto/internal.proto
+  proto/kv.proto proto/rpc.proto proto/internal.proto proto/integrity.proto

@@ -75,6 +75,7 @@ function setUp(more: Partial<Record<keyof Member, unknown>> = {}) {
       raftIndex: 30,
       raftTerm: 4,
       appliedIndex: 29,
+      verifiedIndex: 28,
       dbSize: 4096,
       dbSizeInUse: 2048,
       isLearner: false,
@@ -157,7 +158,7 @@ describe("maintenance service", () => {
     const status = () => ({
       ...{ version: "3.7.1", leader: 2n, raftIndex: 30, raftTerm: 4, appliedIndex: 29, dbSize: 1 },
       ...{ dbSizeInUse: 1, isLearner: false, storageVersion: "3.6.0", quotaBytes: 1, errors: [] },
-      downgradeTarget: "3.6.0",
+      ...{ downgradeTarget: "3.6.0", verifiedIndex: 0 },
     });
     const { answer } = setUp({ status }).call("Maintenance/Status");
     expect(StatusResponse.decode(answer ?? noBytes)).toMatchObject({
@@ -183,6 +184,7 @@ describe("maintenance service", () => {
       storageVersion: "3.6.0",
       dbSizeQuota: 100_000n,
       downgradeInfo: { enabled: false, targetVersion: "" },
+      verifiedIndex: 28n,
     });
     const wishing = call("Maintenance/Status", noBytes, { hasleader: "true" });
     expect(wishing.status?.message).toBe("etcdserver: no leader");

@@ -112,6 +112,7 @@ function status(member: Member, message: Uint8Array, call: UnaryCall): void {
       enabled: now.downgradeTarget !== undefined,
       targetVersion: now.downgradeTarget ?? "",
     },
+    verifiedIndex: BigInt(now.verifiedIndex),
   };
   call.respond(StatusResponse.encode(answer).finish());
 }

@@ -5,6 +5,7 @@ import type { Hash } from "../platform/hash.js";
 import { authMethods } from "./auth.js";
 import { clusterMethods } from "./cluster.js";
 import { healthMethods } from "./health.js";
+import { integrityMethods } from "./integrity.js";
 import { kvMethods } from "./kv.js";
 import { leaseMethods } from "./lease.js";
 import { maintenanceMethods } from "./maintenance.js";
@@ -19,5 +20,6 @@ export function allMethods(member: Member, hash: Hash): Method[] {
     ...maintenanceMethods(member, hash),
     ...authMethods(),
     ...healthMethods(),
+    ...integrityMethods(member),
   ];
 }

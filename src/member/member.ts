@@ -4,6 +4,7 @@
  * here, on top of the engine.
  */
 import { DamageError, KvError } from "../base/errors.js";
+import { digestVersion } from "../state/digest.js";
 import type { WatchHub } from "../state/mvcc/watch-hub.js";
 import type { Applied, HashKv, Machine, MemberRecord } from "../state/types.js";
 import { CompactionRequest } from "../wire/gen/rpc.js";
@@ -14,7 +15,7 @@ import { Engine, type EngineWorld, type StopCause } from "./engine.js";
 import { LeaseDriver, type TimeToLive } from "./lease-driver.js";
 import { hashAll, hashKv, runJob, streamSnapshot } from "./maintenance.js";
 import { Membership } from "./membership.js";
-import { memberMetrics } from "./metrics.js";
+import { type IntegrityNumbers, memberMetrics } from "./metrics.js";
 import { PeerMethod } from "./peer-codec.js";
 import { Publisher } from "./publisher.js";
 import { Quota } from "./quota.js";
@@ -25,6 +26,7 @@ import type { Scrubber } from "./scrub/scrubber.js";
 import {
   type Done,
   type Member,
+  type MemberIntegrity,
   type MemberLimits,
   type MemberStatus,
   type Proposal,
@@ -239,6 +241,17 @@ export class RunningMember implements Member {
     };
   }
 
+  integrity(): MemberIntegrity {
+    const { comparison, incidents } = this.engine.guardian;
+    return {
+      digestVersion,
+      verifiedIndex: comparison.verifiedIndex(),
+      quarantine: this.engine.guardian.quarantine(),
+      incidents: incidents.all(),
+      peer: (id) => comparison.view(id),
+    };
+  }
+
   hashKv(revision: number, done: Done<HashKv & { readonly currentRevision: number }>): void {
     const failed = (error: Error): void => this.fail(error);
     hashKv(this.#world.platform.clock, this.machine.kv, revision, { done, failed });
@@ -289,12 +302,28 @@ export class RunningMember implements Member {
       isLearner: this.isLearner(),
       kv: this.machine.kv,
       watch: this.watch.stats(),
+      integrity: this.#integrityNumbers(),
     });
     return [...numbers, ...scrubMetrics(this.scrubber.stats())];
   }
 
   stop(done: () => void): void {
     this.engine.stop(done);
+  }
+
+  #integrityNumbers(): IntegrityNumbers {
+    const { guardian, raft } = this.engine;
+    const leader = raft.leader();
+    // Followers compare with their leader only.
+    const isCompared = (id: bigint): boolean =>
+      id !== this.id && (leader === this.id || leader === id);
+    const peers = this.machine.cluster.members().filter(({ id }) => isCompared(id));
+    return {
+      peers: peers.map(({ id }) => ({ id, ...guardian.comparison.view(id) })),
+      isInQuarantine: guardian.quarantine() !== undefined,
+      incidents: guardian.incidents.begun,
+      healed: guardian.healed,
+    };
   }
 
   /** For errors found above the member; `onStopped` tells them. After a stop it does nothing. */

@@ -2,7 +2,16 @@
 import type { RaftStatus } from "../raft/types.js";
 import type { WatchHub } from "../state/mvcc/watch-hub.js";
 import type { KvReader } from "../state/types.js";
+import type { PeerView } from "./integrity/comparison.js";
 import type { MetricSample } from "./types.js";
+
+export interface IntegrityNumbers {
+  /** Those that this member compares its state with. */
+  readonly peers: readonly ({ readonly id: bigint } & PeerView)[];
+  readonly isInQuarantine: boolean;
+  readonly incidents: number;
+  readonly healed: number;
+}
 
 export interface MemberNumbers {
   readonly serverVersion: string;
@@ -23,6 +32,7 @@ export interface MemberNumbers {
   readonly isLearner: boolean;
   readonly kv: KvReader;
   readonly watch: ReturnType<WatchHub["stats"]>;
+  readonly integrity: IntegrityNumbers;
 }
 
 export function memberMetrics(numbers: MemberNumbers): MetricSample[] {
@@ -68,6 +78,32 @@ export function memberMetrics(numbers: MemberNumbers): MetricSample[] {
     gauge("etcd_debugging_mvcc_watcher_total", "Watchers.", watch.watchers),
     gauge("etcd_debugging_mvcc_slow_watcher_total", "Watchers that catch up.", watch.slow),
     gauge("etcd_debugging_mvcc_pending_events_total", "Events held back.", watch.pendingEvents),
+    ...integrityMetrics(numbers.integrity),
+  ];
+}
+
+/** A member whose state cannot be compared shows as 0: never silently as fine. */
+function integrityMetrics(numbers: IntegrityNumbers): MetricSample[] {
+  const { peers, isInQuarantine, incidents, healed } = numbers;
+  const perPeer = (name: string, help: string, value: (peer: PeerView) => number): MetricSample[] =>
+    peers.map((peer) => ({
+      ...{ name, type: "gauge", help, labels: { peer: peer.id.toString(16) } },
+      value: value(peer),
+    }));
+  return [
+    ...perPeer(
+      "lockstep_integrity_verified_index",
+      "The last log index at which this peer's state was seen to equal ours.",
+      (peer) => peer.verifiedIndex,
+    ),
+    ...perPeer(
+      "lockstep_integrity_comparable",
+      "Whether this peer's state was compared with ours: 1, or 0 while it cannot be.",
+      ({ state }) => (state === "equal" || state === "differs" ? 1 : 0),
+    ),
+    gauge("lockstep_quarantine", "Whether this member's state is wrong: 1 or 0.", +isInQuarantine),
+    counter("lockstep_incidents_total", "Differences between states that were seen.", incidents),
+    counter("lockstep_healed_total", "How often this member healed.", healed),
   ];
 }
 

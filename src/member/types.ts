@@ -5,6 +5,9 @@
 import type { KvError } from "../base/errors.js";
 import type { WatchHub } from "../state/mvcc/watch-hub.js";
 import type { Applied, HashKv, Machine, MemberRecord } from "../state/types.js";
+import type { PeerView } from "./integrity/comparison.js";
+import type { Incident } from "./integrity/incident.js";
+import type { Quarantine } from "./integrity/quarantine-file.js";
 
 export type Done<T> = (result: T | KvError) => void;
 
@@ -52,6 +55,19 @@ export interface MemberStatus {
   readonly downgradeTarget: string | undefined;
   readonly quotaBytes: number;
   readonly errors: readonly string[];
+}
+
+/** What this member knows of its own state and of the others'. */
+export interface MemberIntegrity {
+  readonly digestVersion: number;
+  /** As in MemberStatus. */
+  readonly verifiedIndex: number;
+  /** Undefined: this member serves. */
+  readonly quarantine: Quarantine | undefined;
+  /** Oldest first. */
+  readonly incidents: readonly Incident[];
+  /** How another member's state compares with ours, as last seen. */
+  peer(id: bigint): PeerView;
 }
 
 /** Plain counters and gauges by Prometheus name, read at scrape time. */
@@ -143,6 +159,7 @@ export interface Member {
   memberPromote(id: bigint, done: Done<readonly MemberRecord[]>): void;
 
   status(): MemberStatus;
+  integrity(): MemberIntegrity;
   hashKv(revision: number, done: Done<HashKv & { readonly currentRevision: number }>): void;
   /** CRC-32C over all buckets; for tests. */
   hash(done: Done<number>): void;

@@ -4,6 +4,7 @@
  * server's text as a CtlError. It never repeats a call the server may have received.
  */
 import * as grpc from "@grpc/grpc-js";
+import { ReportRequest, ReportResponse } from "../../wire/gen/integrity.js";
 import * as rpc from "../../wire/gen/rpc.js";
 import { CtlError, Exit } from "./flags.js";
 
@@ -51,6 +52,12 @@ export const methods = {
   hashKv: method("Maintenance/HashKV", rpc.HashKVRequest, rpc.HashKVResponse),
   moveLeader: method("Maintenance/MoveLeader", rpc.MoveLeaderRequest, rpc.MoveLeaderResponse),
   snapshot: method("Maintenance/Snapshot", rpc.SnapshotRequest, rpc.SnapshotResponse),
+  /** Not etcd's. */
+  report: {
+    path: "/lockstep.Integrity/Report",
+    request: ReportRequest,
+    response: ReportResponse,
+  } as Method<ReportRequest, ReportResponse>,
 } as const;
 
 /** A whole message from some of its fields. */

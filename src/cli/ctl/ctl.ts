@@ -6,6 +6,7 @@ import { CtlClient, type CtlTimeouts } from "./client.js";
 import type { Command } from "./context.js";
 import { endpointCommands } from "./endpoint.js";
 import { CtlError, Exit, type Flags, type FlagTable, parseDuration, parseFlags } from "./flags.js";
+import { integrityCommands } from "./integrity.js";
 import { kvCommands } from "./kv.js";
 import { leaseCommands } from "./lease.js";
 import { maintenanceCommands } from "./maintenance.js";
@@ -21,6 +22,7 @@ const commands: Readonly<Record<string, Command>> = {
   ...memberCommands,
   ...endpointCommands,
   ...maintenanceCommands,
+  ...integrityCommands,
 };
 
 const globalFlags: FlagTable = {

@@ -434,7 +434,11 @@ export interface StatusResponse {
   isLearner: boolean;
   storageVersion: string;
   dbSizeQuota: bigint;
-  downgradeInfo: DowngradeInfo | undefined;
+  downgradeInfo:
+    | DowngradeInfo
+    | undefined;
+  /** Not etcd's: the last index at which another member's state was seen to equal this one; 0: none. */
+  verifiedIndex: bigint;
 }
 
 function createBaseResponseHeader(): ResponseHeader {
@@ -4491,6 +4495,7 @@ function createBaseStatusResponse(): StatusResponse {
     storageVersion: "",
     dbSizeQuota: 0n,
     downgradeInfo: undefined,
+    verifiedIndex: 0n,
   };
 }
 
@@ -4555,6 +4560,12 @@ export const StatusResponse: MessageFns<StatusResponse> = {
     }
     if (message.downgradeInfo !== undefined) {
       DowngradeInfo.encode(message.downgradeInfo, writer.uint32(106).fork()).join();
+    }
+    if (message.verifiedIndex !== 0n) {
+      if (BigInt.asIntN(64, message.verifiedIndex) !== message.verifiedIndex) {
+        throw new globalThis.Error("value provided for field message.verifiedIndex of type int64 too large");
+      }
+      writer.uint32(16000).int64(message.verifiedIndex);
     }
     return writer;
   },
@@ -4674,6 +4685,14 @@ export const StatusResponse: MessageFns<StatusResponse> = {
             }
 
             message.downgradeInfo = DowngradeInfo.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2000: {
+            if (tag !== 16000) {
+              break;
+            }
+
+            message.verifiedIndex = reader.int64() as bigint;
             continue;
           }
         }

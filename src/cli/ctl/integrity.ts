@@ -1,0 +1,256 @@
+/**
+ * What members know of their integrity: `integrity` explains the present and the past to a person,
+ * `endpoint integrity` is one line per member, whose exit code 1 says that not all are known to be
+ * equal. Both also reach members in quarantine.
+ */
+import {
+  type Incident,
+  type IncidentStep,
+  type MemberIntegrity,
+  type ReportResponse,
+  MemberIntegrity_State as State,
+} from "../../wire/gen/integrity.js";
+import { AlarmType } from "../../wire/gen/rpc.js";
+import { methods } from "./client.js";
+import { type Command, type Context, show } from "./context.js";
+import { alarmName } from "./endpoint.js";
+import { CtlError, Exit } from "./flags.js";
+import { table } from "./print-table.js";
+
+interface Answer {
+  readonly endpoint: string;
+  readonly report: ReportResponse;
+}
+
+const clusterFlag = { cluster: false };
+const hex = (id: bigint): string => id.toString(16);
+const stateNames: Readonly<Record<number, string>> = {
+  [State.UNKNOWN]: "unknown",
+  [State.EQUAL]: "equal",
+  [State.DIFFERS]: "differs",
+  [State.NOT_COMPARABLE]: "not comparable",
+  [State.SELF]: "self",
+};
+const stateName = (state: State): string => stateNames[state] ?? `state ${state}`;
+
+/** All members' client URLs as any endpoint knows them: one in quarantine knows them, too. */
+async function endpointsOf({ client, flags }: Context): Promise<readonly string[]> {
+  if (!flags.isOn("cluster")) return client.endpoints;
+  let failure: unknown;
+  for (const endpoint of client.endpoints) {
+    try {
+      const { members } = await client.call(methods.report, { present_only: true }, endpoint);
+      return members.flatMap(({ client_urls }) => client_urls.slice(0, 1)).sort();
+    } catch (error) {
+      failure = error;
+    }
+  }
+  throw failure;
+}
+
+async function ask(
+  context: Context,
+  presentOnly: boolean,
+): Promise<{ readonly answers: readonly Answer[]; readonly isWhole: boolean }> {
+  const endpoints = await endpointsOf(context);
+  const answers = await Promise.all(
+    endpoints.map(async (endpoint): Promise<Answer | undefined> => {
+      try {
+        const request = { present_only: presentOnly };
+        return { endpoint, report: await context.client.call(methods.report, request, endpoint) };
+      } catch (error) {
+        if (!(error instanceof CtlError)) throw error;
+        process.stderr.write(
+          `Failed to get the integrity of endpoint ${endpoint} (${error.message})\n`,
+        );
+        return undefined;
+      }
+    }),
+  );
+  const told = answers.filter((answer) => answer !== undefined);
+  return { answers: told, isWhole: told.length === answers.length };
+}
+
+function selfOf({ header, members }: ReportResponse): {
+  readonly id: bigint;
+  readonly name: string;
+} {
+  const id = header?.member_id ?? 0n;
+  return { id, name: members.find(({ ID }) => ID === id)?.name ?? "" };
+}
+
+/** Followers exchange states with their leader only: what they do not compare says nothing. */
+function comparedPeers(report: ReportResponse): readonly MemberIntegrity[] {
+  const self = selfOf(report).id;
+  return report.members.filter(
+    ({ ID, state }) =>
+      ID !== self && (state !== State.UNKNOWN || report.leader === self || report.leader === ID),
+  );
+}
+
+function isFine(report: ReportResponse): boolean {
+  return (
+    report.quarantine === undefined &&
+    report.alarms.every(({ alarm }) => alarm !== AlarmType.CORRUPT) &&
+    comparedPeers(report).every(({ state }) => state === State.EQUAL)
+  );
+}
+
+const labelOf = ({ ID, name }: { readonly ID: bigint; readonly name: string }): string =>
+  name === "" ? hex(ID) : name;
+
+function peerText(peer: MemberIntegrity): string {
+  const upto = peer.state === State.EQUAL ? ` up to ${peer.verified_index}` : "";
+  return `${labelOf(peer)} ${stateName(peer.state)}${upto}`;
+}
+
+async function endpointIntegrity(context: Context): Promise<number> {
+  const { answers, isWhole } = await ask(context, true);
+  const rows = answers.map(({ endpoint, report }) => [
+    endpoint,
+    hex(selfOf(report).id),
+    String(report.applied_index),
+    String(report.verified_index),
+    comparedPeers(report).map(peerText).join(", "),
+    String(report.digest_version),
+    String(report.quarantine !== undefined),
+  ]);
+  const headings = [
+    "ENDPOINT",
+    "ID",
+    "APPLIED INDEX",
+    "VERIFIED INDEX",
+    "PEERS",
+    "DIGEST VERSION",
+    "QUARANTINE",
+  ];
+  show(context, {
+    simple: () => rows.map((row) => `${row.join(", ")}\n`).join(""),
+    json: () => JSON.stringify(answers.map(plain)),
+    table: () => table(headings, rows),
+  });
+  return isWhole && answers.every(({ report }) => isFine(report)) ? 0 : Exit.failed;
+}
+
+async function integrity(context: Context): Promise<number> {
+  if (context.args.length > 0) {
+    throw new CtlError("integrity command accepts no arguments", Exit.badArgs);
+  }
+  const { answers, isWhole } = await ask(context, false);
+  show(context, {
+    simple: () => answers.map(story).join("\n"),
+    json: () => JSON.stringify(answers.map(plain)),
+  });
+  return isWhole ? 0 : Exit.failed;
+}
+
+/** Ids as hex, numbers as numbers, states and alarms by name. */
+function plain({ endpoint, report }: Answer): unknown {
+  const { id, name } = selfOf(report);
+  return {
+    ...{ endpoint, member: hex(id), name, leader: hex(report.leader) },
+    appliedIndex: Number(report.applied_index),
+    verifiedIndex: Number(report.verified_index),
+    digestVersion: report.digest_version,
+    peers: comparedPeers(report).map((peer) => ({
+      ...{ member: hex(peer.ID), name: peer.name, isLearner: peer.is_learner },
+      state: stateName(peer.state),
+      verifiedIndex: Number(peer.verified_index),
+    })),
+    quarantine: plainNumbers(report.quarantine ?? null),
+    alarms: report.alarms.map(({ member_ID, alarm, contained }) => ({
+      ...{ member: hex(member_ID), alarm: alarmName(alarm), contained },
+    })),
+    incidents: report.incidents.map(({ number, steps }) => ({
+      number: Number(number),
+      steps: steps.map((step) => plainNumbers({ ...step, rows: step.rows ?? null })),
+    })),
+  };
+}
+
+function plainNumbers(value: unknown): unknown {
+  return JSON.parse(
+    JSON.stringify(value, (_name, field) => (typeof field === "bigint" ? Number(field) : field)),
+  );
+}
+
+/** One member's present state and its past, for a person. */
+function story({ endpoint, report }: Answer): string {
+  const { id, name } = selfOf(report);
+  const { quarantine } = report;
+  const lines = [
+    `${endpoint}: member ${hex(id)}${name === "" ? "" : ` (${name})`}${report.leader === id ? ", leads" : ""}`,
+  ];
+  if (quarantine === undefined) lines.push("  It serves clients.");
+  else {
+    const failed = quarantine.failures > 0 ? `, ${quarantine.failures} failed heals` : "";
+    lines.push(
+      `  IN QUARANTINE since ${time(quarantine.since_ms)}${failed}: it serves no clients and heals.`,
+      `  Why: ${quarantine.reason}`,
+      `  The wrong state is backend "${quarantine.backend}".`,
+    );
+  }
+  lines.push(
+    `  Applied up to log index ${report.applied_index}, equal to another member up to ${report.verified_index}, digest version ${report.digest_version}.`,
+    ...comparedPeers(report).map((peer) => `  Peer ${peerText(peer)}`),
+    ...report.alarms.map(
+      (one) =>
+        `  Alarm ${alarmName(one.alarm)} of ${alarmOwner(report, one.member_ID)}${one.contained ? ", contained: it alone serves no clients" : ""}`,
+    ),
+  );
+  if (report.incidents.length === 0) lines.push("  No incidents.");
+  lines.push(...report.incidents.flatMap((incident) => incidentLines(incident, report)));
+  return `${lines.join("\n")}\n`;
+}
+
+function alarmOwner({ members }: ReportResponse, id: bigint): string {
+  if (id === 0n) return "the whole cluster";
+  const known = members.find(({ ID }) => ID === id);
+  return known === undefined ? hex(id) : `${labelOf(known)} (${hex(id)})`;
+}
+
+function incidentLines({ number, steps }: Incident, report: ReportResponse): string[] {
+  const first = steps[0]?.at_ms ?? 0n;
+  const end = steps.find(({ kind }) => kind === "ended");
+  const took = end === undefined ? "not over" : `over after ${seconds(end.at_ms - first)}`;
+  return [
+    `  Incident ${number}, ${time(first)}, ${took}:`,
+    ...steps.flatMap((step) => stepLines(step, step.at_ms - first, report)),
+  ];
+}
+
+function stepLines(step: IncidentStep, sinceMs: bigint, { members }: ReportResponse): string[] {
+  const named = (text: string): string =>
+    members
+      .filter(({ name }) => name !== "")
+      .reduce((so, { ID, name }) => so.replaceAll(hex(ID), `${name} (${hex(ID)})`), text);
+  const { rows } = step;
+  return [
+    `    +${seconds(sinceMs).padEnd(8)} ${step.kind.padEnd(11)} ${named(step.text)}`,
+    ...step.evidence.map((line) => `        ${named(line)}`),
+    ...(rows === undefined
+      ? []
+      : [
+          `        the wrong state stood at index ${rows.wrong_index}, compared up to revision ${rows.upto_revision}`,
+          ...(rows.problem === "" ? [] : [`        not all were compared: ${rows.problem}`]),
+        ]),
+    ...(rows?.rows ?? []).map(
+      ({ bucket, key, text, revision, fault }) =>
+        `        ${fault}: ${text === "" ? `row ${key} of bucket ${bucket}` : `key "${text}", revision ${revision}`}`,
+    ),
+  ];
+}
+
+function time(ms: bigint): string {
+  const date = new Date(Number(ms));
+  return Number.isNaN(date.getTime()) ? "an unknown time" : date.toISOString();
+}
+
+function seconds(ms: bigint): string {
+  return `${(Number(ms) / 1000).toFixed(3)}s`;
+}
+
+export const integrityCommands: Readonly<Record<string, Command>> = {
+  integrity: { flags: clusterFlag, run: integrity },
+  "endpoint integrity": { flags: clusterFlag, run: endpointIntegrity },
+};
