@@ -30,8 +30,9 @@ const PUT_TIMEOUT_MS = 3_000;
 const RETRY_MS = 50;
 
 export class Load {
-  readonly #cluster: Cluster;
+  readonly #cluster: Pick<Cluster, "members">;
   readonly #rng: SeededRng;
+  readonly #paceMs: number;
   readonly #writers: Writer[];
   #isRunning = false;
   #inFlight = 0;
@@ -40,9 +41,18 @@ export class Load {
   acknowledged = 0;
   failed = 0;
 
-  constructor(cluster: Cluster, options: { readonly writers: number; readonly rng: SeededRng }) {
+  constructor(
+    cluster: Pick<Cluster, "members">,
+    options: {
+      readonly writers: number;
+      readonly rng: SeededRng;
+      /** Between two writes of one writer; default 0. */
+      readonly paceMs?: number;
+    },
+  ) {
     this.#cluster = cluster;
     this.#rng = options.rng;
+    this.#paceMs = options.paceMs ?? 0;
     this.#writers = Array.from({ length: options.writers }, (_, i) => ({
       key: `${PREFIX}${i}`,
       attempts: 0,
@@ -95,7 +105,8 @@ export class Load {
       if (error === null && response !== undefined) {
         attempt.revision = Number(response.header?.revision);
         this.acknowledged++;
-        this.#next(writer);
+        if (this.#paceMs === 0) this.#next(writer);
+        else setTimeout(() => this.#next(writer), this.#paceMs);
       } else {
         this.failed++;
         setTimeout(() => this.#next(writer), RETRY_MS);
