@@ -47,7 +47,10 @@ function tail(member: ClusterMember): string {
 }
 
 /** HashKV at `revision` on every member, once each has applied up to it. @throws if they differ. */
-export async function compareHashes(cluster: Cluster, revision: number): Promise<void> {
+export async function compareHashes(
+  cluster: Pick<Cluster, "members">,
+  revision: number,
+): Promise<void> {
   const hashes = await Promise.all(
     cluster.members.map(async (member) => {
       await serves(member);

@@ -2,12 +2,19 @@
  * One bit flips in the backend file of one of three members. On stock etcd 3.5 every read of that row
  * is wrong from then on and nobody is told (`npm run integrity` shows it).
  */
-import { execFileSync } from "node:child_process";
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { afterEach, describe, expect, test } from "vitest";
 import { etcdctlPath, isMissing } from "../support/server-kind.js";
 import { backendFile, flipByte } from "./damage.js";
 import { corruptAlarms, eventually, healed, health, idOf, noteOf } from "./incident.js";
 import { damagedPlace, Stage, small } from "./stage.js";
+
+/** As an operator asks. */
+async function alarmList(endpoint: string): Promise<string> {
+  const run = promisify(execFile);
+  return (await run(etcdctlPath(), ["--endpoints", endpoint, "alarm", "list"])).stdout;
+}
 
 let stage: Stage | undefined;
 afterEach(() => stage?.dispose());
@@ -27,15 +34,10 @@ describe.skipIf(isMissing("lockstep", "etcd35"))("a flipped bit in a row", () =>
     const bodies: string[] = [];
     const before = load.acknowledged;
     const watching = (async () => {
-      const list = (): string =>
-        execFileSync(etcdctlPath(), ["--endpoints", healthy.endpoint, "alarm", "list"], {
-          encoding: "utf8",
-        });
       await eventually("the alarm is raised", async () => {
         alarms.push(...(await corruptAlarms(healthy)));
-        return alarms.length > 0;
+        return (await alarmList(healthy.endpoint)).includes(`memberID:${BigInt(`0x${id}`)}`);
       });
-      return list();
     })();
     const probing = eventually("/readyz refuses", async () => {
       const { status, body } = await health(suspect, "/readyz");
@@ -51,7 +53,7 @@ describe.skipIf(isMissing("lockstep", "etcd35"))("a flipped bit in a row", () =>
     expect(bodies.length).toBeGreaterThan(0);
     expect((await health(suspect, "/readyz")).status).toBe(200);
     expect(load.acknowledged).toBeGreaterThan(before);
-    await on.settle(load, reader);
+    await on.settle();
     expect(reader.judged).toMatchObject({ wrong: 0, lies: [] });
     expect(reader.judged.right).toBeGreaterThan(0);
     expect(load.failed).toBe(0);
@@ -61,7 +63,7 @@ describe.skipIf(isMissing("lockstep", "etcd35"))("a flipped bit in a row", () =>
     const on = await Stage.set(small);
     stage = on;
     const suspect = await on.follower();
-    const { load, reader } = on.play(suspect);
+    const { reader } = on.play(suspect);
     // What is read was saved before it is damaged: a save is a tenth of a second behind.
     await eventually("reads are answered", () => reader.judged.right > 50);
     flipByte(backendFile(suspect.dataDir), on.seed.mark(damagedPlace));
@@ -74,10 +76,10 @@ describe.skipIf(isMissing("lockstep", "etcd35"))("a flipped bit in a row", () =>
       ),
     );
     const answers = await Promise.all(reads);
-    expect(answers.every((text) => /corrupt|damaged/.test(text))).toBe(true);
+    for (const text of answers) expect(text).toMatch(/corrupt cluster|server stopped/);
     await eventually("the quarantine is noted", () => noteOf(suspect) !== undefined);
     await healed(suspect, reader);
-    await on.settle(load, reader);
+    await on.settle();
     expect(reader.judged).toMatchObject({ wrong: 0, lies: [] });
   });
 });

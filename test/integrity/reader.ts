@@ -53,10 +53,18 @@ export class Reader {
   }
 
   /** @returns whether the answer was right; a refusal is not. */
-  async readOnce(): Promise<boolean> {
-    const { client } = this.#member;
+  readOnce(): Promise<boolean> {
     const serializable = this.#reads % 2 === 1;
-    const turn = this.#reads++ % 8;
+    return this.#read(this.#reads++ % 8, serializable);
+  }
+
+  /** Of what was damaged, linearizable. */
+  readDamaged(): Promise<boolean> {
+    return this.#read(0, false);
+  }
+
+  async #read(turn: number, serializable: boolean): Promise<boolean> {
+    const { client } = this.#member;
     try {
       if (turn === 7) {
         const all = { key: this.#seed.key(0), range_end: Buffer.from("s0"), count_only: true };

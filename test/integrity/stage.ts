@@ -7,7 +7,7 @@ import { Load } from "../crash/load.js";
 import { compareHashes } from "../crash/torture.js";
 import { Cluster, type ClusterMember } from "../support/cluster.js";
 import { SeededRng } from "../support/seeded-rng.js";
-import { noteOf } from "./incident.js";
+import { eventually, noteOf } from "./incident.js";
 import { Reader } from "./reader.js";
 import { Seed, type SeedOptions } from "./seed.js";
 
@@ -26,14 +26,18 @@ export const damagedPlace = 137;
 export class Stage {
   readonly cluster: Cluster;
   readonly seed: Seed;
-  readonly #options: StageOptions;
-  #load: Load | undefined;
+  /** Who is written to now. */
+  readonly #targets: { members: ClusterMember[] } = { members: [] };
+  readonly #load: Load;
   #reader: Reader | undefined;
+  /** Answers no linearizable reads. */
+  #learner: ClusterMember | undefined;
 
   private constructor(cluster: Cluster, options: StageOptions) {
     this.cluster = cluster;
     this.seed = new Seed(options);
-    this.#options = options;
+    const { writers = 4, paceMs = 20 } = options;
+    this.#load = new Load(this.#targets, { writers, paceMs, rng: new SeededRng(1) });
   }
 
   static async set(options: StageOptions): Promise<Stage> {
@@ -54,38 +58,53 @@ export class Stage {
     return this.cluster.members.find((member) => member !== leader) as ClusterMember;
   }
 
+  /** A fourth member that does not vote and has caught up. */
+  async addLearner(): Promise<ClusterMember> {
+    const { cluster } = this;
+    const leader = await cluster.leader();
+    const known = cluster.members.map((member) => `${member.name}=${member.peerUrl}`);
+    const learner = await cluster.plan();
+    await leader.client.memberAdd({ peerURLs: [learner.peerUrl], isLearner: true });
+    learner.plan.initialCluster = [...known, `${learner.name}=${learner.peerUrl}`].join(",");
+    learner.plan.initialState = "existing";
+    await learner.start();
+    const applied = async (of: ClusterMember): Promise<bigint> =>
+      (await of.client.status({})).raftAppliedIndex;
+    this.#learner = learner;
+    const reached = await applied(leader);
+    await eventually("the learner has caught up", async () => (await applied(learner)) >= reached);
+    return learner;
+  }
+
   others(member: ClusterMember): ClusterMember[] {
     return this.cluster.members.filter((other) => other !== member);
   }
 
-  /** Writes at all but `suspect`, reads of seed keys at `suspect`. */
+  /** Writes at all but `suspect`, reads of seed keys at `suspect`, until `settle`. */
   play(suspect: ClusterMember): { readonly load: Load; readonly reader: Reader } {
-    const members = this.others(suspect);
-    const { writers = 4, paceMs = 20 } = this.#options;
-    const load = new Load({ members }, { writers, paceMs, rng: new SeededRng(1) });
-    this.#load = load;
-    load.start();
+    this.#targets.members = this.others(suspect);
+    this.#load.start();
     const reader = new Reader(suspect, this.seed, damagedPlace);
     this.#reader = reader;
     reader.start();
-    return { load, reader };
+    return { load: this.#load, reader };
   }
 
   /** @throws if a write was lost, or members differ, or one is still in quarantine */
-  async settle(load: Load, reader: Reader): Promise<void> {
-    await load.pause();
-    await reader.stop();
-    const revisions: number[] = [];
+  async settle(): Promise<void> {
+    await this.#load.pause();
+    await this.#reader?.stop();
     for (const member of this.cluster.members) {
       const note = noteOf(member);
       if (note !== undefined) throw new Error(`${member.name} in quarantine: ${note.reason}`);
     }
-    revisions.push(await load.verify(this.cluster.first));
-    await compareHashes(this.cluster, Math.max(...revisions));
+    await Promise.all(this.cluster.members.map(({ client }) => client.reconnected()));
+    const members = this.cluster.members.filter((member) => member !== this.#learner);
+    await compareHashes({ members }, await this.#load.verify(this.cluster.first));
   }
 
   async dispose(): Promise<void> {
-    await this.#load?.pause();
+    await this.#load.pause();
     await this.#reader?.stop();
     await this.cluster.dispose();
   }

@@ -80,6 +80,8 @@ export class Court {
         const isOther = this.#leave !== undefined && this.#leave.member !== from;
         if (isOther && nowMs - (this.#leave?.sinceMs ?? 0) < leaveMs)
           return new KvError("unhealthyCluster");
+        // The log tells of every incident, also of one that its member found and heals by itself.
+        if (!this.#isKnown(from)) this.#contain(from, index);
         this.#leave = { member: from, sinceMs: nowMs };
         return undefined;
       }

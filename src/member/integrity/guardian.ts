@@ -103,8 +103,17 @@ export class Guardian {
   /** Call when raft is there. */
   start(): void {
     this.#parts.incidents.started(this.#parts.machine(), this.#quarantine);
-    if (this.#quarantine === undefined) this.#record(this.#parts.machine());
-    else this.#beginHealing();
+    if (this.#quarantine === undefined) {
+      this.#record(this.#parts.machine());
+      return;
+    }
+    const { reason, index, failures } = this.#quarantine;
+    this.#parts.log(
+      "warn",
+      "quarantine: this member starts without its state; it serves no clients until it is healed",
+      { reason, index, failures },
+    );
+    this.#beginHealing();
   }
 
   stop(): void {
@@ -184,6 +193,8 @@ export class Guardian {
       for (const { done } of doubt.filter(isLate)) done(new KvError("timeout"));
     }
     if (this.#quarantine === undefined || nowMs < this.#nextPleaMs) return;
+    // Without a leader there is nobody to ask: as soon as there is one, not an interval later.
+    if (this.#parts.raft().leader() === 0n) return;
     this.#nextPleaMs = nowMs + this.#parts.electionMs;
     if (this.#parts.raft().isLeader()) this.#parts.handOver();
     else this.#plead();

@@ -1,0 +1,236 @@
+/**
+ * One incident on real processes, measured from outside: when it was noticed and after how many
+ * entries, what was answered meanwhile, how the healthy members kept writing, when all was right again.
+ */
+import { rmSync } from "node:fs";
+import { corruptAlarms, eventually, noteOf } from "../../test/integrity/incident.js";
+import { Reader } from "../../test/integrity/reader.js";
+import { damagedPlace, type Stage } from "../../test/integrity/stage.js";
+import type { ClusterMember } from "../../test/support/cluster.js";
+
+const beforeMs = 3_000;
+const afterMs = 1_000;
+const pollMs = 5;
+
+export interface Incident {
+  readonly name: string;
+  /** "heals": by itself. "refuses": does not start, and says what to do. */
+  readonly ends: "heals" | "refuses" | "catches up" | "stays contained" | "not noticed";
+  /** Milliseconds from the damage, or from the start on damaged files. */
+  readonly detectedMs: number | undefined;
+  readonly detectedEntries: number | undefined;
+  readonly reads: { readonly right: number; readonly refused: number; readonly wrong: number };
+  readonly lies: readonly string[];
+  /** How reads were refused, and how often. */
+  readonly refusals: Readonly<Record<string, number>>;
+  /** "0", or what was found. */
+  readonly lost: string;
+  readonly writesBefore: number;
+  readonly writesDuring: number;
+  /** The longest time without an acknowledged write, in the incident. */
+  readonly pauseMs: number;
+  readonly healMs: number | undefined;
+  readonly told: string;
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+export class Scene {
+  readonly stage: Stage;
+  readonly suspect: ClusterMember;
+  #damagedAtMs = 0;
+  #damagedIndex = 0;
+
+  constructor(stage: Stage, suspect: ClusterMember) {
+    this.stage = stage;
+    this.suspect = suspect;
+  }
+
+  get needle(): Buffer {
+    return this.stage.seed.mark(damagedPlace);
+  }
+
+  /** A read of what is damaged, at once. A refusal is no error. */
+  async read(): Promise<void> {
+    const key = this.stage.seed.key(damagedPlace);
+    await this.suspect.client.range({ key }, { timeoutMs: 3_000 }).catch(() => undefined);
+  }
+
+  async appliedIndex(): Promise<number> {
+    const status = await this.suspect.client.status({}, { timeoutMs: 3_000 });
+    return Number(status.raftAppliedIndex);
+  }
+
+  /** Now the damage can be noticed. */
+  mark(): void {
+    this.#damagedAtMs = Date.now();
+  }
+
+  /** Files are damaged while the member is down. */
+  async whileStopped(damage: () => void | Promise<void>): Promise<void> {
+    await this.suspect.stop();
+    await damage();
+    this.mark();
+    this.suspect.spawn();
+  }
+
+  /** @throws what the harness itself did wrong */
+  async play(
+    name: string,
+    strike: (scene: Scene) => Promise<void>,
+    healWithinMs: number,
+  ): Promise<Incident> {
+    const { load, reader } = this.stage.play(this.suspect);
+    await sleep(500);
+    const startedAt = load.acknowledged;
+    await sleep(beforeMs);
+    const writesBefore = (load.acknowledged - startedAt) / (beforeMs / 1_000);
+    this.#damagedIndex = await this.appliedIndex();
+    const pace = new Pace(() => load.acknowledged);
+    const watch = new Watch(this.suspect, this.stage.others(this.suspect));
+    await strike(this);
+    const ended = await this.#outcome(watch, healWithinMs);
+    const healedAtMs = Date.now();
+    await sleep(afterMs);
+    const { perSecond, pauseMs } = pace.stop();
+    watch.stop();
+    const replaced = ended === "refuses" ? await this.#replace() : "";
+    const lost = await this.#settle(ended);
+    const { right, refused, wrong, lies } = reader.judged;
+    const { note, seenAtMs } = watch;
+    const detectedMs = seenAtMs === undefined ? undefined : seenAtMs - this.#damagedAtMs;
+    return {
+      ...{ name, ends: ended, detectedMs, lost, lies, writesBefore, pauseMs },
+      detectedEntries:
+        note === undefined ? undefined : Math.max(0, note.index - this.#damagedIndex),
+      reads: { right, refused, wrong },
+      refusals: Object.fromEntries(reader.judged.refusals),
+      writesDuring: perSecond,
+      healMs: ended === "heals" ? healedAtMs - (seenAtMs ?? this.#damagedAtMs) : undefined,
+      told: (note?.reason ?? watch.refusal ?? "") + replaced,
+    };
+  }
+
+  async #outcome(watch: Watch, withinMs: number): Promise<Incident["ends"]> {
+    const reader = new Reader(this.suspect, this.stage.seed, damagedPlace);
+    const isRight = async (): Promise<boolean> => {
+      if (watch.refusal !== undefined) return true;
+      if (noteOf(this.suspect) !== undefined || !(await reader.readOnce())) return false;
+      const healthy = this.stage.others(this.suspect).find(({ isRunning }) => isRunning);
+      const alarms = healthy === undefined ? [] : await corruptAlarms(healthy);
+      return alarms.length === 0 && (watch.note !== undefined || watch.ageMs() > 5_000);
+    };
+    try {
+      await eventually("all is right again", isRight, withinMs);
+    } catch {
+      return watch.seenAtMs === undefined ? "not noticed" : "stays contained";
+    }
+    if (watch.refusal !== undefined) return "refuses";
+    return watch.note === undefined ? "catches up" : "heals";
+  }
+
+  /** What the refusal's text says: removed, added anew, started with an empty data directory. */
+  async #replace(): Promise<string> {
+    const { suspect, stage } = this;
+    const [healthy] = stage.others(suspect);
+    if (healthy === undefined) return "";
+    const startedAtMs = Date.now();
+    const { members } = await healthy.client.memberList({});
+    const old = members.find(({ name }) => name === suspect.name);
+    await healthy.client.memberRemove({ ID: old?.ID ?? 0n });
+    rmSync(suspect.dataDir, { recursive: true });
+    await healthy.client.memberAdd({ peerURLs: [suspect.peerUrl] });
+    suspect.plan.initialState = "existing";
+    await suspect.start();
+    await suspect.client.reconnected();
+    return ` (done: ${((Date.now() - startedAtMs) / 1_000).toFixed(1)} s)`;
+  }
+
+  async #settle(ended: Incident["ends"]): Promise<string> {
+    if (this.stage.cluster.members.length === 1) return "-";
+    try {
+      await this.stage.settle();
+      return "0";
+    } catch (error) {
+      return ended === "stays contained" ? "0" : (error as Error).message;
+    }
+  }
+}
+
+/** The healthy members' writes through an incident. */
+class Pace {
+  readonly #count: () => number;
+  readonly #startedAtMs = Date.now();
+  readonly #startedAt: number;
+  readonly #timer: NodeJS.Timeout;
+  #last: number;
+  #lastAtMs = Date.now();
+  #pauseMs = 0;
+
+  constructor(count: () => number) {
+    this.#count = count;
+    this.#startedAt = count();
+    this.#last = this.#startedAt;
+    this.#timer = setInterval(() => this.#look(), pollMs);
+  }
+
+  #look(): void {
+    this.#pauseMs = Math.max(this.#pauseMs, Date.now() - this.#lastAtMs);
+    if (this.#count() === this.#last) return;
+    this.#last = this.#count();
+    this.#lastAtMs = Date.now();
+  }
+
+  stop(): { readonly perSecond: number; readonly pauseMs: number } {
+    clearInterval(this.#timer);
+    this.#look();
+    const seconds = (Date.now() - this.#startedAtMs) / 1_000;
+    return { perSecond: (this.#count() - this.#startedAt) / seconds, pauseMs: this.#pauseMs };
+  }
+}
+
+/** Looks for the first sign that the damage was noticed. */
+class Watch {
+  readonly #suspect: ClusterMember;
+  readonly #others: readonly ClusterMember[];
+  readonly #timer: NodeJS.Timeout;
+  readonly #pidBefore: number;
+  readonly #startedAtMs = Date.now();
+  note: { readonly index: number; readonly reason: string } | undefined;
+  seenAtMs: number | undefined;
+  /** The member ended by itself: its last word. */
+  refusal: string | undefined;
+
+  constructor(suspect: ClusterMember, others: readonly ClusterMember[]) {
+    this.#suspect = suspect;
+    this.#others = others;
+    this.#pidBefore = suspect.process.pid;
+    this.#timer = setInterval(() => this.#look(), pollMs);
+  }
+
+  ageMs(): number {
+    return Date.now() - this.#startedAtMs;
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  #look(): void {
+    const members = [this.#suspect, ...this.#others];
+    const note = this.note ?? members.map(noteOf).find((one) => one !== undefined);
+    if (note !== undefined && this.note === undefined) {
+      this.note = note;
+      this.seenAtMs ??= Date.now();
+    }
+    const { process } = this.#suspect;
+    if (this.refusal !== undefined || process.isRunning || process.pid === this.#pidBefore) return;
+    const fatal = /"msg":"failed to start","error":"((?:[^"\\]|\\.)*)"/g;
+    const last = [...process.log().matchAll(fatal)].at(-1)?.[1];
+    if (last === undefined) return;
+    this.refusal = `does not start: ${last.replaceAll('\\"', "'")}`;
+    this.seenAtMs ??= Date.now();
+  }
+}
