@@ -12,6 +12,8 @@ import { PeerMethod } from "./peer-codec.js";
 import type { Peers } from "./peers.js";
 
 const learnRetryMs = 500;
+/** Far more than any member's addresses. */
+const introductionBytesMax = 4_096;
 
 export class PeerLinks {
   readonly #world: {
@@ -77,7 +79,10 @@ export class PeerLinks {
   /** A member of our cluster says where it can be answered. */
   #introduced(from: bigint, body: Uint8Array): void {
     if (this.#urls.has(from) || this.#isClosed || this.#cluster().isRemoved(from)) return;
-    this.#strangers.set(from, new TextDecoder().decode(body));
+    const urls = new TextDecoder().decode(body);
+    if (body.length > introductionBytesMax || !urls.split(",").every((url) => URL.canParse(url)))
+      return;
+    this.#strangers.set(from, urls);
     this.sync();
   }
 
