@@ -220,10 +220,12 @@ function incidentLines({ number, steps }: Incident, report: ReportResponse): str
 }
 
 function stepLines(step: IncidentStep, sinceMs: bigint, { members }: ReportResponse): string[] {
+  const names = new Map(members.map(({ ID, name }) => [hex(ID), name]));
   const named = (text: string): string =>
-    members
-      .filter(({ name }) => name !== "")
-      .reduce((so, { ID, name }) => so.replaceAll(hex(ID), `${name} (${hex(ID)})`), text);
+    text.replace(/\b[0-9a-f]+\b/g, (word) => {
+      const name = names.get(word) ?? "";
+      return name === "" ? word : `${name} (${word})`;
+    });
   const { rows } = step;
   return [
     `    +${seconds(sinceMs).padEnd(8)} ${step.kind.padEnd(11)} ${named(step.text)}`,

@@ -59,6 +59,10 @@ const incidentsOf = (node: SimNode): readonly Incident[] =>
   node.member?.engine.guardian.incidents.all() ?? [];
 const kinds = (incident: Incident | undefined): string[] =>
   (incident?.steps ?? []).map(({ kind }) => kind);
+const metric = (node: SimNode, name: string): (number | undefined)[] =>
+  (node.member?.metrics() ?? [])
+    .filter((sample) => sample.name === name)
+    .map((sample) => ("value" in sample ? sample.value : undefined));
 const isOver = (node: SimNode): boolean => kinds(incidentsOf(node)[0]).includes("ended");
 
 test("each member tells the whole story of an entry that one applied wrongly", () => {
@@ -70,7 +74,14 @@ test("each member tells the whole story of an entry that one applied wrongly", (
   until(cluster, () => applied() === cluster.leader()?.machine.appliedIndex);
   misapplyOnce(wrong);
   write(cluster, ["wrong"]);
+  until(cluster, () => metric(wrong, "lockstep_quarantine")[0] === 1);
   until(cluster, () => cluster.nodes.every(isOver));
+  for (const [name, value] of Object.entries({
+    quarantine: 0,
+    incidents_total: 1,
+    healed_total: 1,
+  }))
+    expect(metric(wrong, `lockstep_${name}`), name).toEqual([value]);
   until(cluster, () => kinds(incidentsOf(wrong)[0]).includes("rows"));
 
   const leader = cluster.nodes.find((node) => node.memberId === cluster.leader()?.id) as SimNode;
@@ -128,4 +139,24 @@ test("a damaged row is named, and incidents outlive a restart of their member", 
   cluster.start(wrong);
   until(cluster, () => wrong.member?.isReady() === true);
   expect(incidentsOf(wrong)).toEqual(before);
+});
+
+test("metrics: how far peers were compared; one that cannot be compared is not told to be fine", () => {
+  const cluster = start();
+  write(cluster, ["a", "b"]);
+  const leader = cluster.nodes.find(({ memberId }) => memberId === cluster.leader()?.id) as SimNode;
+  const verified = (node: SimNode): (number | undefined)[] =>
+    metric(node, "lockstep_integrity_verified_index");
+  until(cluster, () => verified(leader).every((index) => (index ?? 0) > 6));
+  expect(verified(leader)).toHaveLength(2);
+  expect(metric(leader, "lockstep_integrity_comparable")).toEqual([1, 1]);
+  // Followers compare with the leader only.
+  expect(verified(follower(cluster))).toHaveLength(1);
+  const guardian = leader.member?.engine.guardian;
+  const proof = guardian?.outgoing();
+  const other = follower(cluster);
+  if (proof === undefined || other.memberId === undefined) throw new Error("not up");
+  guardian?.received(other.memberId, { ...proof, version: 99 });
+  expect(metric(leader, "lockstep_integrity_comparable").sort()).toEqual([0, 1]);
+  expect(leader.member?.integrity().peer(other.memberId).state).toBe("not comparable");
 });
