@@ -21,7 +21,7 @@ export interface StageOptions extends SeedOptions {
 
 export const small: SeedOptions = { count: 300, valueBytes: (place) => 64 + (place % 7) * 300 };
 /** What is damaged. */
-export const damagedPlace = 137;
+export const damagedPlace = 37;
 
 export class Stage {
   readonly cluster: Cluster;

@@ -21,6 +21,7 @@ import type {
 import { RowGenerations } from "../row-generations.js";
 import type { RowOverlay, RowVisit, ScanRange } from "../row-overlay.js";
 import { LmdbEnv, syncDirectory, type View } from "./lmdb-env.js";
+import { markOf } from "./lmdb-trial.js";
 
 const suffix = ".mdb";
 /** A copy that is not complete yet; left over by a crash. */
@@ -53,6 +54,7 @@ export function createLmdbBackendStore(root: string): BackendStore {
       invariant(!openNames.has(name), "an open backend cannot be removed", () => ({ name }));
       rmSync(pathOf(name), { force: true });
       rmSync(`${pathOf(name)}-lock`, { force: true });
+      rmSync(markOf(pathOf(name)), { force: true });
       syncDirectory(root);
     },
   };

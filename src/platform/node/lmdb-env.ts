@@ -19,6 +19,7 @@ import { type Database, open, type RangeOptions, type RootDatabase, type Transac
 import { type Bucket, bucketNames } from "../backend.js";
 import type { RowOverlay, RowVisit, ScanRange } from "../row-overlay.js";
 import { checkDataFile, damage } from "./lmdb-file.js";
+import { OpeningMark, tryReading } from "./lmdb-trial.js";
 import { ValueCopier } from "./lmdb-values.js";
 
 /** Address space only: LMDB doubles it when the file outgrows it. */
@@ -55,7 +56,15 @@ export class LmdbEnv {
   /** Creates the file if absent. @throws DamageError if it is not ours or cannot be read. */
   constructor(path: string) {
     this.path = path;
-    const isNew = !checkDataFile(path);
+    const found = checkDataFile(path);
+    const mark = new OpeningMark(path);
+    if (found === "short" || (found === "whole" && mark.wasThere)) {
+      const problem = tryReading(path, bucketNames);
+      if (problem !== undefined) {
+        mark.remove();
+        throw damage(path, problem);
+      }
+    }
     const binary = { encoder: new ValueCopier(), keyEncoding: "binary" } as const;
     let root: RootDatabase<Uint8Array, Uint8Array> | undefined;
     try {
@@ -76,9 +85,12 @@ export class LmdbEnv {
       );
     } catch (error) {
       void root?.close();
+      mark.remove();
       throw damage(path, messageOf(error));
     }
-    if (isNew) syncDirectory(dirname(path));
+    // Whoever opens a backend reads it in the same turn.
+    setImmediate(() => mark.remove());
+    if (found === "absent") syncDirectory(dirname(path));
   }
 
   /** The last committed state, frozen. */

@@ -24,17 +24,17 @@ const at = { flags: 18, magic: 24, version: 28, pageSize: 48, lastPage: 144, txn
 const dataVersion = 2;
 
 /**
- * Returns false if there is no such file yet (an empty one counts as none: the process died while
- * creating it). A file that ends before its last page is extended with zeros: the missing pages
- * may be free ones, which LMDB need not have written; if not, LMDB reports a zero page as damage.
+ * "absent" also for an empty file: the process died while creating it. "short": it ended before its
+ * last page and is now extended with zeros; the missing pages may be free ones, which LMDB need not
+ * have written, or the file was cut.
  * @throws DamageError if this is no LMDB file of the known version.
  */
-export function checkDataFile(path: string): boolean {
-  if (!existsSync(path)) return false;
+export function checkDataFile(path: string): "absent" | "whole" | "short" {
+  if (!existsSync(path)) return "absent";
   const file = openSync(path, "r+");
   try {
     const { size } = fstatSync(file);
-    if (size === 0) return false;
+    if (size === 0) return "absent";
     const pageSize = readMeta(file, path, 0).getUint32(at.pageSize, true);
     const metas = [readMeta(file, path, 0), readMeta(file, path, pageSize)];
     const pages = metas.map((meta) => Number(meta.getBigUint64(at.lastPage, true)) + 1);
@@ -44,8 +44,9 @@ export function checkDataFile(path: string): boolean {
         throw damage(path, `it ends at byte ${size} of ${needed}`);
       ftruncateSync(file, needed);
       fsyncSync(file);
+      return "short";
     }
-    return true;
+    return "whole";
   } finally {
     closeSync(file);
   }
