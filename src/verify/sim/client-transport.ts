@@ -20,17 +20,23 @@ interface Outstanding {
   broke(): void;
 }
 
+export interface ServiceEvents {
+  /** A service threw. */
+  failed(node: SimNode, error: Error): void;
+  served(node: SimNode, path: string): void;
+}
+
 export class ClientTransport {
   readonly #clock: SimClock;
   readonly #dice: Dice;
-  readonly #onError: (node: SimNode, error: Error) => void;
+  readonly #told: ServiceEvents;
   readonly #outstanding = new Set<Outstanding>();
   #calls = 0;
 
-  constructor(clock: SimClock, dice: Dice, onError: (node: SimNode, error: Error) => void) {
+  constructor(clock: SimClock, dice: Dice, told: ServiceEvents) {
     this.#clock = clock;
     this.#dice = dice;
-    this.#onError = onError;
+    this.#told = told;
   }
 
   /** `done` is called once. A request that never left ends with `broken` too. */
@@ -56,7 +62,10 @@ export class ClientTransport {
       finish(givenUp);
       if (node.life === call.life) for (const cancel of cancels) cancel();
     });
-    const answer = (result: CallResult): void => {
+    const answer = (told: CallResult): void => {
+      if (told instanceof Uint8Array) this.#told.served(node, to.path);
+      // Nobody can know yet that this is wrong; what clients make of it is judged by nobody.
+      const result = node.isWrong ? broken : told;
       this.#clock.afterUs(this.#latencyUs(node, number, 2), () => finish(result));
     };
     const unary: UnaryCall = {
@@ -83,6 +92,7 @@ export class ClientTransport {
       this.#latencyUs(node, stream.number, draw),
     );
     stream.number = ++this.#calls;
+    stream.whenTold = () => this.#told.served(node, path);
     const life = node.life;
     const entry = { node, life, broke: () => stream.broke(broken) };
     this.#outstanding.add(entry);
@@ -111,7 +121,7 @@ export class ClientTransport {
     try {
       fn();
     } catch (error) {
-      this.#onError(node, error as Error);
+      this.#told.failed(node, error as Error);
     }
   }
 
@@ -134,6 +144,7 @@ export class SimStream implements StreamCall {
   readonly timeoutMs = undefined;
   number = 0;
   whenOver: () => void = () => {};
+  whenTold: () => void = () => {};
   readonly #clock: SimClock;
   readonly #events: StreamEvents;
   readonly #latencyUs: (draw: number) => number;
@@ -206,6 +217,11 @@ export class SimStream implements StreamCall {
   }
 
   send(message: Uint8Array): boolean {
+    if (this.#node?.isWrong === true) {
+      this.#breakOff();
+      return true;
+    }
+    this.whenTold();
     this.#toClient(() => {
       if (this.#isOver) return;
       if (this.#isReading) this.#events.message(message);
@@ -241,6 +257,14 @@ export class SimStream implements StreamCall {
 
   #flush(): void {
     for (const bytes of this.#toMember.splice(0)) this.#onMessage?.(bytes);
+  }
+
+  /** As `cancel` and `broke` at once. */
+  #breakOff(): void {
+    this.end();
+    this.#atMember(() => {
+      for (const fn of this.#onCancel) fn();
+    });
   }
 
   #over(): void {

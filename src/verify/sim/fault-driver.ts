@@ -1,11 +1,19 @@
 /** Does what a plan's faults say, at their time, and undoes what has an end. */
 import { readSlot } from "../../member/backend-slot.js";
 import { Bucket } from "../../platform/backend.js";
+import { digestedBuckets } from "../../state/digest.js";
 import type { Atlas } from "./atlas.js";
+import { recoveredLog } from "./checks/durable-log.js";
+import { misapplyNext } from "./misapply.js";
 import type { Operator } from "./operator.js";
 import type { Fault, Plan, Target } from "./plan.js";
 import type { SimCluster } from "./sim-cluster.js";
 import type { SimNode } from "./sim-node.js";
+
+/** A member that is to apply an entry wrongly gets one within this time, or nothing happens. */
+const misapplyWithinMs = 5_000;
+/** Where the row of bucket meta holds the applied index: see docs/formats.md. */
+const metaIndexAt = 4;
 
 export interface FaultParts {
   readonly cluster: SimCluster;
@@ -137,15 +145,74 @@ export class FaultDriver {
         this.#cluster.stop(node);
         operator.startLater(node, 500);
         break;
+      case "misapply":
+        this.#misapply(node, fault);
+        break;
+      case "rotLive":
+        this.#rotLive(node, fault);
+        break;
       default:
         this.#damage(node, fault);
     }
   }
 
+  /** The member counts as damaged from now on: who goes wrong next is decided now. */
+  #misapply(node: SimNode, fault: Fault): void {
+    const { member } = node;
+    if (member === undefined || !this.#mayGoWrong(node)) return;
+    this.#tell(fault, node);
+    const { life } = node;
+    node.isHiddenDamage = true;
+    this.#stateDamaged(node);
+    const disarm = misapplyNext(member.machine, (entry) => {
+      node.isWrong = true;
+      node.isHiddenDamage = false;
+      this.#parts.told("fault", `entry ${entry.index} is applied wrongly`, node);
+    });
+    this.#undoAfter(misapplyWithinMs, () => {
+      disarm();
+      if (node.life === life) node.isHiddenDamage = false;
+    });
+  }
+
+  #rotLive(node: SimNode, fault: Extract<Fault, { readonly kind: "rotLive" }>): void {
+    const { member } = node;
+    if (member === undefined || !this.#mayGoWrong(node)) return;
+    const { row, bit } = fault;
+    const spot = { bucket: Bucket.key, row, bit };
+    if (node.backends.faults.flipBit(member.engine.state.name(), spot) === undefined) return;
+    this.#tell(fault, node);
+    node.isHiddenDamage = true;
+    this.#stateDamaged(node);
+  }
+
+  /** A member that runs and was not touched yet, among enough others. */
+  #mayGoWrong(node: SimNode): boolean {
+    return node.isServing() && !node.isDamaged && this.#mayDamage(node);
+  }
+
+  #stateDamaged(node: SimNode): void {
+    node.isStateDamaged = !node.isDamaged || node.isStateDamaged;
+    node.isDamaged = true;
+    node.excuses.add("damage");
+  }
+
   /** Power off, something is wrong with the disk afterwards, power on. */
   #damage(
     node: SimNode,
-    fault: Extract<Fault, { readonly kind: "rotLog" | "rotRow" | "misdirect" | "staleBackend" }>,
+    fault: Extract<
+      Fault,
+      {
+        readonly kind:
+          | "rotLog"
+          | "rotRow"
+          | "misdirect"
+          | "staleBackend"
+          | "extraRow"
+          | "lostRow"
+          | "wrongIndex";
+      }
+    >,
   ): void {
     if (node.memberId === undefined) return;
     const isBeyond = this.#plan.swarm.isBeyondAtlas && fault.kind !== "staleBackend";
@@ -165,6 +232,14 @@ export class FaultDriver {
       isDone = backends.faults.flipBit(name, { bucket, row, bit }) !== undefined;
     } else if (fault.kind === "misdirect") {
       isDone = backends.faults.misdirect(name, { bucket, row: fault.row }) !== undefined;
+    } else if (fault.kind === "extraRow") {
+      isDone = backends.faults.addRow(name, { bucket, row: fault.row }) !== undefined;
+    } else if (fault.kind === "lostRow") {
+      const lost = digestedBuckets[fault.bucket % digestedBuckets.length] as Bucket;
+      isDone = backends.faults.loseRow(name, { bucket: lost, row: fault.row }) !== undefined;
+    } else if (fault.kind === "wrongIndex") {
+      isDone = wrongIndex(node, name, fault.by);
+      node.isWrong ||= isDone;
     } else {
       backends.faults.swapStale(name);
       isDone = true;
@@ -282,4 +357,22 @@ function rotLog(node: SimNode, fault: Extract<Fault, { readonly kind: "rotLog" }
     place -= bytes;
   }
   return false;
+}
+
+/** The state says that it stands at another index of the log that is there. */
+function wrongIndex(node: SimNode, name: string, by: number): boolean {
+  const log = recoveredLog(node.disk.durableImage());
+  if (log === undefined) return false;
+  const first = log.snapshot?.index ?? 1;
+  const last = log.entries.at(-1)?.index ?? first;
+  let isDone = false;
+  node.backends.faults.changeMeta(name, (meta) => {
+    const view = new DataView(meta.buffer, meta.byteOffset);
+    const held = Number(view.getBigUint64(metaIndexAt, true));
+    const wrong = first + (by % (last - first + 1));
+    if (wrong === held || held === 0) return;
+    view.setBigUint64(metaIndexAt, BigInt(wrong), true);
+    isDone = true;
+  });
+  return isDone;
 }

@@ -3,7 +3,9 @@
  * a failing disk would; the caller draws which and when from its seed.
  */
 import { invariant } from "../../base/invariant.js";
-import type { Bucket } from "../../platform/backend.js";
+import { Bucket, type RowWrite } from "../../platform/backend.js";
+import { metaKey } from "../../state/meta.js";
+import { openRow, sealRow } from "../../state/rows.js";
 import type { MemoryFile } from "./memory-backend-file.js";
 import type { RowImage } from "./row-image.js";
 
@@ -72,6 +74,52 @@ export class MemoryFaults {
   }
 
   /**
+   * A row with a valid check value under a key that nobody wrote, next to that of another row whose
+   * value it has. Returns the key, or undefined if the bucket is empty.
+   */
+  addRow(
+    name: string,
+    where: { readonly bucket: Bucket; readonly row: number },
+  ): Uint8Array | undefined {
+    const file = this.#file(name);
+    const found = rowAt(file.current, where.bucket, where.row);
+    if (found === undefined) return undefined;
+    const key = found.key.slice();
+    const last = key.length - 1;
+    do key[last] = ((key[last] as number) + 1) & 255;
+    while (file.current.get(where.bucket, key) !== undefined);
+    const value = sealRow(where.bucket, key, openRow(where.bucket, found.key, found.value));
+    this.#write(file, { bucket: where.bucket, key, value });
+    return key;
+  }
+
+  /** A row is gone without a trace. Returns its key, or undefined if the bucket is empty. */
+  loseRow(
+    name: string,
+    where: { readonly bucket: Bucket; readonly row: number },
+  ): Uint8Array | undefined {
+    const file = this.#file(name);
+    const found = rowAt(file.current, where.bucket, where.row);
+    if (found === undefined) return undefined;
+    this.#write(file, { bucket: where.bucket, key: found.key, value: undefined });
+    return found.key;
+  }
+
+  /** The row of bucket meta is what `change` makes of it, with a valid check value. */
+  changeMeta(name: string, change: (meta: Uint8Array) => void): void {
+    const file = this.#file(name);
+    const stored = file.current.get(Bucket.meta, metaKey);
+    if (stored === undefined) return;
+    const meta = openRow(Bucket.meta, metaKey, stored).slice();
+    change(meta);
+    this.#write(file, {
+      bucket: Bucket.meta,
+      key: metaKey,
+      value: sealRow(Bucket.meta, metaKey, meta),
+    });
+  }
+
+  /**
    * Loses the last completed commit: the disk acknowledged the meta page and did not keep it.
    * Apply it to a store that was made from an image, before `open`: a running system would
    * still have read the page from its cache.
@@ -79,6 +127,11 @@ export class MemoryFaults {
   swapStale(name: string): void {
     const file = this.#file(name);
     file.current = file.former;
+  }
+
+  #write(file: MemoryFile, write: RowWrite): void {
+    file.current = file.current.with([write]);
+    file.former = file.former.with([write]);
   }
 
   #file(name: string): MemoryFile {

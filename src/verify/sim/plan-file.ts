@@ -106,6 +106,11 @@ const faultShapes: Readonly<Record<Fault["kind"], readonly string[]>> = {
   removeMember: ["target"],
   replaceMember: ["target"],
   version: ["target", "version"],
+  misapply: ["target"],
+  extraRow: ["target", "row", "downMs"],
+  lostRow: ["target", "bucket", "row", "downMs"],
+  wrongIndex: ["target", "by", "downMs"],
+  rotLive: ["target", "row", "bit"],
 };
 
 const actionKinds: ReadonlySet<string> = new Set([

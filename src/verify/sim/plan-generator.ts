@@ -9,11 +9,19 @@
  */
 import { Dice } from "./dice.js";
 import type { ClientAction, ClientOp, Fault, FaultKind, Plan, Swarm, Target } from "./plan.js";
-import { type ActionKind, drawMix, drawSwarm, type Mix, type SwarmOptions } from "./swarm.js";
+import {
+  type ActionKind,
+  drawMix,
+  drawSwarm,
+  type Mix,
+  type StateFaultKind,
+  type SwarmOptions,
+} from "./swarm.js";
 
 /** Nothing new happens in the last part, so that the end is about healing. */
 const quietMs = 1_000;
 const firstFaultMs = 2_000;
+const firstStateFault = 20_000;
 /** The one that clusters begin with, the next, and one that may only follow that. */
 const versions = ["3.6.0", "3.7.0", "3.7.0", "3.8.0"] as const;
 
@@ -54,6 +62,25 @@ class FaultGenerator {
   }
 
   all(): Fault[] {
+    return [...this.#common(), ...this.#ofStates()];
+  }
+
+  /** Under numbers of their own, so that a seed without them is what it was before they existed. */
+  #ofStates(): Fault[] {
+    const { stateFaultEveryMs: everyMs, stateFaults } = this.#mix;
+    const faults: Fault[] = [];
+    if (everyMs === undefined) return faults;
+    let atMs = firstFaultMs;
+    for (let id = firstStateFault; ; id++) {
+      atMs += 1 + this.#dice.int(2 * everyMs, id, 1);
+      if (atMs > this.#swarm.durationMs - quietMs) return faults;
+      const kind = stateFaults[this.#dice.int(stateFaults.length, id, 2)] as StateFaultKind;
+      const fault = this.#fault(kind, id, atMs);
+      if (fault !== undefined) faults.push(fault);
+    }
+  }
+
+  #common(): Fault[] {
     const { faultEveryMs, faults: weights } = this.#mix;
     if (faultEveryMs === undefined) return [];
     const faults: Fault[] = [];
@@ -152,6 +179,31 @@ class FaultGenerator {
         return { ...at, kind, asLearner: int(2, 15) === 0 };
       case "version":
         return { ...at, kind, target, version: versions[int(versions.length, 15)] as string };
+      default:
+        return damaged === undefined ? undefined : this.#stateFault(kind, at, { damaged, downMs });
+    }
+  }
+
+  #stateFault(
+    kind: StateFaultKind,
+    at: { readonly id: number; readonly atMs: number },
+    on: { readonly damaged: number; readonly downMs: number },
+  ): Fault {
+    const int = (below: number, draw: number): number => this.#dice.int(below, at.id, draw);
+    const { downMs } = on;
+    const target = on.damaged;
+    const row = int(1_000, 15);
+    switch (kind) {
+      case "misapply":
+        return { ...at, kind, target };
+      case "extraRow":
+        return { ...at, kind, target, row, downMs };
+      case "lostRow":
+        return { ...at, kind, target, bucket: int(2, 17) === 0 ? 0 : int(6, 16), row, downMs };
+      case "wrongIndex":
+        return { ...at, kind, target, by: 1 + int(1_000, 15), downMs };
+      case "rotLive":
+        return { ...at, kind, target, row, bit: int(4_000, 16) };
     }
   }
 

@@ -65,7 +65,7 @@ export type Fault = At &
         readonly bit: number;
         readonly downMs: number;
       }
-    /** Power off; one bit of a stored row flips; power on. Beyond what this store repairs. */
+    /** Power off; one bit of a stored row flips; power on. */
     | {
         readonly kind: "rotRow";
         readonly target: Target;
@@ -93,6 +93,38 @@ export type Fault = At &
     | { readonly kind: "replaceMember"; readonly target: Target }
     /** Restarts with the next (or the first) version of the program. */
     | { readonly kind: "version"; readonly target: Target; readonly version: string }
+    /** The node's next entry that puts something is applied with another value. */
+    | { readonly kind: "misapply"; readonly target: Target }
+    /** Power off; a row is there twice, under a key of its own, with a valid check value; power on. */
+    | {
+        readonly kind: "extraRow";
+        readonly target: Target;
+        readonly row: number;
+        readonly downMs: number;
+      }
+    /** Power off; a row is gone; power on. `bucket`: of those whose rows are digested. */
+    | {
+        readonly kind: "lostRow";
+        readonly target: Target;
+        readonly bucket: number;
+        readonly row: number;
+        readonly downMs: number;
+      }
+    /** Power off; the state names another applied index than it holds, within the log; power on. */
+    | {
+        readonly kind: "wrongIndex";
+        readonly target: Target;
+        /** Modulo what the log holds. */
+        readonly by: number;
+        readonly downMs: number;
+      }
+    /** One bit of a stored row flips while the node runs: found when it is read. */
+    | {
+        readonly kind: "rotLive";
+        readonly target: Target;
+        readonly row: number;
+        readonly bit: number;
+      }
   );
 export type FaultKind = Fault["kind"];
 

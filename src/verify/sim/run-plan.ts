@@ -125,7 +125,14 @@ class Run {
     this.#transport = new ClientTransport(
       cluster.clock,
       cluster.dice.fork("clients"),
-      (node, error) => cluster.fail(node, error),
+      {
+        // As the process does it: a member that can heal takes damage upon itself.
+        failed: (node, error) => {
+          if (error instanceof DamageError) node.member?.fail(error);
+          else cluster.fail(node, error);
+        },
+        served: (node, path) => this.#checks.served(node, path),
+      },
     );
     this.#watchers = new SimWatchers(cluster, this.#transport);
     this.#clients = new SimClients(

@@ -133,6 +133,8 @@ export class SimCluster {
       node.config = { ...node.config, serverVersion: wantedVersion };
     }
     node.failure = undefined;
+    // A start reads and proves every row.
+    node.isHiddenDamage = false;
     const life = ++node.life;
     const isAlive = (): boolean => node.life === life;
     this.observer.starting(node);

@@ -40,6 +40,10 @@ export class SimNode {
   isDamaged = false;
   /** Damaged, but only its state: the member heals by itself. */
   isStateDamaged = false;
+  /** The state in use was made wrong, and nothing but a comparison with others can tell. */
+  isWrong = false;
+  /** Damaged while it runs, or about to be: being right now says nothing. */
+  isHiddenDamage = false;
   /** A bit of its log has flipped that was durable. */
   isLogDamaged = false;
 
@@ -60,9 +64,15 @@ export class SimNode {
     return this.member?.refusal() !== undefined;
   }
 
+  /** It entered quarantine: whatever was done to its state is known. */
+  found(): void {
+    this.isWrong = false;
+    this.isHiddenDamage = false;
+  }
+
   /** A right state is in use again. */
   healed(): void {
-    if (!this.isStateDamaged) return;
+    if (!this.isStateDamaged || this.isHiddenDamage) return;
     this.isStateDamaged = false;
     this.isDamaged = false;
   }

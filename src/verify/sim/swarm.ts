@@ -11,6 +11,9 @@ export interface Mix {
   readonly faultEveryMs: number | undefined;
   /** Relative frequency; absent: never. */
   readonly faults: ReadonlyMap<FaultKind, number>;
+  /** Of faults of the state, which are drawn apart: most seeds have none. */
+  readonly stateFaultEveryMs: number | undefined;
+  readonly stateFaults: readonly StateFaultKind[];
   readonly opEveryMs: number;
   readonly actions: ReadonlyMap<ActionKind, number>;
 }
@@ -87,6 +90,10 @@ const rareFaults: readonly FaultKind[] = [
 /** Allowed on few nodes of a plan only: see plan-generator.ts. */
 const damageFaults: readonly FaultKind[] = ["rotLog", "rotRow", "misdirect", "staleBackend"];
 
+/** What makes one member's state wrong: allowed on the same few nodes. */
+const stateFaults = ["misapply", "extraRow", "lostRow", "wrongIndex", "rotLive"] as const;
+export type StateFaultKind = (typeof stateFaults)[number];
+
 export function drawMix(dice: Dice, swarm: Swarm): Mix {
   const faults = new Map<FaultKind, number>();
   for (const kind of [...commonFaults, ...rareFaults, ...damageFaults]) {
@@ -116,7 +123,10 @@ export function drawMix(dice: Dice, swarm: Swarm): Mix {
     const often = dice.fork("often").fork(kind).int(4) === 0 ? 5 : 1;
     if (isAlways || dice.fork("action").fork(kind).int(3) > 0) actions.set(kind, weight * often);
   }
+  const stateEveryMs = [undefined, undefined, 3_000, 8_000] as const;
   return {
+    stateFaultEveryMs: stateEveryMs[dice.fork("stateEvery").int(stateEveryMs.length)],
+    stateFaults,
     faultEveryMs: everyMs[dice.fork("every").int(everyMs.length)],
     faults: faults.size === 0 ? new Map([["crash", 1]]) : faults,
     opEveryMs: [20, 50, 100, 300][dice.fork("opEvery").int(4)] as number,

@@ -11,6 +11,7 @@ import type { Check, CheckWorld } from "./check.js";
 import { Ghost } from "./ghost.js";
 import type { HistoryFinding } from "./history-checks.js";
 import { ImageChecks } from "./image-checks.js";
+import { IntegrityChecks } from "./integrity-checks.js";
 import { LeaseChecks } from "./lease-checks.js";
 import { MembershipChecks } from "./membership-checks.js";
 import { MemoryChecks } from "./memory-checks.js";
@@ -47,6 +48,8 @@ export class AllChecks {
       new VersionChecks(world),
       new ImageChecks(world),
       new LeaseChecks(world),
+      // The last: the others need to know who is found to be wrong.
+      new IntegrityChecks(world),
     ];
   }
 
@@ -90,6 +93,10 @@ export class AllChecks {
 
   synced(node: SimNode, what: "wal" | "backend"): void {
     for (const check of this.#all) check.synced?.(node, what);
+  }
+
+  served(node: SimNode, path: string): void {
+    for (const check of this.#all) check.served?.(node, path);
   }
 
   asked(request: Request): void {

@@ -31,6 +31,8 @@ export interface Check {
   sent?(from: SimNode, message: Message): void;
   synced?(node: SimNode, what: "wal" | "backend"): void;
   applied?(node: SimNode, entry: Entry, applied: Applied): void;
+  /** A service answers a client, or tells it something on a stream; refusals do not count. */
+  served?(node: SimNode, path: string): void;
   /** A client sends a request. */
   asked?(request: Request): void;
   /** A client got its answer. */

@@ -36,7 +36,8 @@ export class MemoryChecks implements Check {
 
   #compare(node: SimNode): void {
     const machine = node.member?.machine;
-    if (machine === undefined || machine.appliedIndex === 0 || node.isInQuarantine()) return;
+    if (machine === undefined || machine.appliedIndex === 0) return;
+    if (node.isInQuarantine() || node.isWrong) return;
     const { memories } = this.#world.ghost;
     const text = memoryOf(machine);
     const known = memories.get(machine.appliedIndex);

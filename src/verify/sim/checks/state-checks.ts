@@ -28,7 +28,7 @@ export class StateChecks implements Check {
       this.#world.report("S1", `${node.name} applies ${entry.index} after ${life.applied}`, node);
     }
     life.applied = entry.index;
-    if (node.isInQuarantine()) return;
+    if (node.isInQuarantine() || !this.#isRight(node, entry.index)) return;
     node.healed();
     this.#revision(node, entry.index, applied);
     const { machine } = member;
@@ -58,7 +58,7 @@ export class StateChecks implements Check {
     const { appliedIndex } = member.machine;
     this.#world.ghost.life(node).applied = appliedIndex;
     this.#compacted.set(node, member.machine.kv.compactRevision());
-    if (node.isInQuarantine()) return;
+    if (node.isInQuarantine() || !this.#isRight(node, appliedIndex)) return;
     // Its rows were proven at the start, whatever was done to them before.
     node.healed();
     if (appliedIndex > 0 && !node.isDamaged) this.compareRoot(node, appliedIndex);
@@ -82,6 +82,15 @@ export class StateChecks implements Check {
         node,
       );
     }
+  }
+
+  /** Of a state that was made wrong and that a comparison has to find: by chance it may be right again. */
+  #isRight(node: SimNode, index: number): boolean {
+    if (!node.isWrong) return true;
+    const root = node.member?.machine.digests().root ?? new Uint8Array(0);
+    const isRight = this.#world.ghost.roots.get(index) === String.fromCharCode(...root);
+    if (isRight) node.isWrong = false;
+    return isRight;
   }
 
   #revision(node: SimNode, index: number, applied: Applied): void {

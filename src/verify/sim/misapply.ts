@@ -1,0 +1,47 @@
+/**
+ * A bug in one member: the next entry that puts a value is applied there with another one. The log is
+ * right, and so is its chain; only what was made of it differs.
+ */
+import { RequestField } from "../../member/types.js";
+import { type Entry, EntryType } from "../../raft/types.js";
+import type { Machine } from "../../state/types.js";
+import { openPut, openRequest } from "../../wire/internal-request.js";
+
+/** `happening` is called right before it; returns what takes the bug out again. */
+export function misapplyNext(machine: Machine, happening: (entry: Entry) => void): () => void {
+  const apply = machine.apply.bind(machine);
+  let isOver = false;
+  machine.apply = (entry: Entry) => {
+    const data = isOver ? undefined : changedPut(entry);
+    if (data === undefined) return apply(entry);
+    isOver = true;
+    happening(entry);
+    return apply(readAs(data, entry));
+  };
+  return () => {
+    isOver = true;
+  };
+}
+
+function changedPut(entry: Entry): Uint8Array | undefined {
+  if (entry.type !== EntryType.normal || entry.data.length === 0) return undefined;
+  const data = entry.data.slice();
+  const { field, body } = openRequest(data);
+  if (field !== RequestField.put) return undefined;
+  const { value } = openPut(body);
+  // A copy would not be a part of the entry.
+  if (value.length === 0 || value.buffer !== data.buffer) return undefined;
+  value[0] = (value[0] as number) ^ 1;
+  return data;
+}
+
+/** The machine looks at an entry's data twice to apply it; after that, for the chain of the log. */
+function readAs(data: Uint8Array, entry: Entry): Entry {
+  let reads = 0;
+  return {
+    ...entry,
+    get data() {
+      return ++reads <= 2 ? data : entry.data;
+    },
+  };
+}
