@@ -122,18 +122,14 @@ class Run {
     const cluster = this.#cluster;
     this.#recorder = options.isRecorded ? new TraceRecorder(cluster.clock) : undefined;
     this.#checks = new AllChecks(cluster, options.without ?? new Set());
-    this.#transport = new ClientTransport(
-      cluster.clock,
-      cluster.dice.fork("clients"),
-      {
-        // As the process does it: a member that can heal takes damage upon itself.
-        failed: (node, error) => {
-          if (error instanceof DamageError) node.member?.fail(error);
-          else cluster.fail(node, error);
-        },
-        served: (node, path) => this.#checks.served(node, path),
+    this.#transport = new ClientTransport(cluster.clock, cluster.dice.fork("clients"), {
+      // As the process does it: a member that can heal takes damage upon itself.
+      failed: (node, error) => {
+        if (error instanceof DamageError) node.member?.fail(error);
+        else cluster.fail(node, error);
       },
-    );
+      served: (node, path) => this.#checks.served(node, path),
+    });
     this.#watchers = new SimWatchers(cluster, this.#transport);
     this.#clients = new SimClients(
       { cluster, transport: this.#transport, watchers: this.#watchers },

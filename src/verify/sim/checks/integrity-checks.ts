@@ -63,6 +63,10 @@ export class IntegrityChecks implements Check {
     if (machine === undefined) return;
     const right = this.#world.ghost.roots.get(machine.appliedIndex);
     if (right === undefined || right === String.fromCharCode(...machine.digests().root)) return;
-    this.#world.report("G3", `${node.name} is cleared, but differs at ${machine.appliedIndex}`, node);
+    this.#world.report(
+      "G3",
+      `${node.name} is cleared, but differs at ${machine.appliedIndex}`,
+      node,
+    );
   }
 }
