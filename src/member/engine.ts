@@ -22,7 +22,7 @@ import { Defragmenter } from "./defragmenter.js";
 import { Driver } from "./driver.js";
 import { Leadership } from "./leadership.js";
 import { encodeChange } from "./membership.js";
-import { type PeerMethod, raftEnvelope } from "./peer-codec.js";
+import { PeerMethod, raftEnvelope } from "./peer-codec.js";
 import { PeerLinks } from "./peer-links.js";
 import { Peers } from "./peers.js";
 import { Proposals } from "./proposals.js";
@@ -112,7 +112,14 @@ export class Engine {
     this.reads = new ReadBarrier(firstId);
     this.#encoder = new EntryEncoder(this.id);
     this.peers = new Peers(platform.clock);
-    this.#links = new PeerLinks(world, this.id, () => this.machine().cluster);
+    this.#links = new PeerLinks(world, this.id, {
+      cluster: () => this.machine().cluster,
+      tell: (to, urls) => this.request(to, PeerMethod.introduce, urls, () => {}),
+    });
+    this.peers.serve(PeerMethod.introduce, (from, body, done) => {
+      this.#links.introduced(from, body);
+      done(new Uint8Array(0));
+    });
     this.raft = this.#createRaft();
     this.leadership = new Leadership({
       clock: platform.clock,
@@ -163,7 +170,6 @@ export class Engine {
       return;
     }
     if (message.from !== from || this.machine().cluster.isRemoved(from)) return;
-    this.#links.heard(from);
     if (message.type === "MsgSnap") this.transfer.offered(message);
     else this.#driver.post({ kind: "received", message });
   }
@@ -321,6 +327,7 @@ export class Engine {
     this.reads.expire(deadlineMs);
     this.#watchPacer.tick(nowMs);
     if (this.raft.isLeader()) this.#watchReceivers(nowMs);
+    if (this.raft.isLeader() || this.raft.leader() === 0n) this.#links.introduce(nowMs);
     this.#hooks.ticked(nowMs);
   };
 

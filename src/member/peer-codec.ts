@@ -10,6 +10,7 @@ export const PeerMethod = {
   snapshotManifest: 6,
   snapshotChunk: 4,
   snapshotFailed: 5,
+  introduce: 14,
 } as const;
 export type PeerMethod = (typeof PeerMethod)[keyof typeof PeerMethod];
 

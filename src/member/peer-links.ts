@@ -1,8 +1,8 @@
 /**
  * Connections follow the replicated member list. A member that has just joined holds no state that
  * would name its peers: it asks them, at the addresses it was started with. And one that lags may
- * hear from a member whose addition it has not applied, perhaps its leader by now: it asks the
- * members it knows where that one can be answered, or it would never catch up.
+ * hear from a member whose addition it has not applied, perhaps its leader or a candidate by now,
+ * and could not answer: who leads, or has no leader, tells all others its own addresses.
  */
 import type { Network } from "../platform/network.js";
 import type { Platform } from "../platform/platform.js";
@@ -19,11 +19,11 @@ export class PeerLinks {
   };
   readonly #selfId: bigint;
   readonly #cluster: () => ClusterReader;
+  readonly #tell: (to: bigint, urls: Uint8Array) => void;
   #urls = new Map<bigint, string>();
-  /** Members that others told us of. */
+  /** Members that told us their addresses before we knew them. */
   readonly #strangers = new Map<bigint, string>();
-  #isAsking = false;
-  #asked = 0;
+  #tellMs = 0;
   #isClosed = false;
 
   constructor(
@@ -33,11 +33,16 @@ export class PeerLinks {
       readonly config: MemberConfig;
     },
     selfId: bigint,
-    cluster: () => ClusterReader,
+    parts: {
+      cluster(): ClusterReader;
+      /** Sends our addresses to a peer; see `introduced`. */
+      tell(to: bigint, urls: Uint8Array): void;
+    },
   ) {
     this.#world = world;
     this.#selfId = selfId;
-    this.#cluster = cluster;
+    this.#cluster = () => parts.cluster();
+    this.#tell = (to, urls) => parts.tell(to, urls);
   }
 
   /** The member list may have changed. */
@@ -51,24 +56,20 @@ export class PeerLinks {
     this.#isClosed = true;
   }
 
-  /** A message came from this member; cheap if it is known. */
-  heard(from: bigint): void {
-    if (this.#urls.has(from) || this.#isAsking || this.#isClosed) return;
-    const known = this.#cluster()
-      .members()
-      .filter(({ id }) => id !== this.#selfId);
-    // One after another: some may lag as we do.
-    const asked = known[this.#asked++ % Math.max(1, known.length)];
-    if (asked === undefined) return;
-    this.#isAsking = true;
-    this.#world.network.fetchCluster(asked.peerUrls, (info) => {
-      this.#isAsking = false;
-      if (info instanceof Error || info.clusterId !== this.#cluster().clusterId) return;
-      const stranger = info.members.find(({ id }) => id === from);
-      if (stranger === undefined || this.#isClosed || this.#cluster().isRemoved(from)) return;
-      this.#strangers.set(from, stranger.peerUrls.join(","));
-      this.sync();
-    });
+  /** Once in an election timeout, at a member that leads or has no leader. */
+  introduce(nowMs: number): void {
+    if (nowMs < this.#tellMs) return;
+    const { electionMs, advertisePeerUrls } = this.#world.config;
+    this.#tellMs = nowMs + electionMs;
+    const urls = new TextEncoder().encode(advertisePeerUrls.join(","));
+    for (const id of this.#urls.keys()) this.#tell(id, urls);
+  }
+
+  /** A member of our cluster says where it can be answered. */
+  introduced(from: bigint, body: Uint8Array): void {
+    if (this.#urls.has(from) || this.#isClosed || this.#cluster().isRemoved(from)) return;
+    this.#strangers.set(from, new TextDecoder().decode(body));
+    this.sync();
   }
 
   #learn(): void {

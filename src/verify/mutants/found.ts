@@ -13,7 +13,13 @@ export const foundMutants: readonly Mutant[] = [
     origin,
     conditions: "a member is added and elected while another is cut off",
     caughtBy: ["liveness"],
-    patches: [{ file: "member/engine.js", find: "this.#links.heard(from);", replace: "RAN();" }],
+    patches: [
+      {
+        file: "member/engine.js",
+        find: "this.#links.introduced(from, body);",
+        replace: "RAN();",
+      },
+    ],
   },
   {
     id: "F2",
