@@ -15,7 +15,7 @@ import {
 } from "../raft/types.js";
 import type { RaftLog } from "../wal/raft-log.js";
 import type { Wal } from "../wal/wal.js";
-import type { Proposals } from "./proposals.js";
+import type { Proposals, QueuedEntry } from "./proposals.js";
 import type { ReadBarrier } from "./read-barrier.js";
 
 /** Applying more than this in one turn would starve timers and sockets. */
@@ -115,9 +115,7 @@ export class Driver {
   #propose(): void {
     const { proposals, raft } = this.#parts;
     if (!proposals.hasQueued() || !this.#parts.canReachLeader()) return;
-    let entries = proposals.takeQueued();
-    // A paused leader decides first and hears of its successor then: never pass that on.
-    if (!raft.isLeader()) entries = entries.filter((entry) => !entry.isLeaders);
+    const entries = this.#rightOnes(proposals.takeQueued());
     if (entries.length === 0) return;
     try {
       raft.step({ kind: "proposed", entries });
@@ -125,6 +123,18 @@ export class Driver {
       if (!(error instanceof ProposalDropped)) throw error;
       proposals.putBack(entries);
     }
+  }
+
+  /**
+   * A leader's decisions come before what clients ask for in this turn, and only if they are right
+   * now: the end of the log may have changed what they were about. A paused leader decides first and
+   * hears of its successor then: that is never passed on.
+   */
+  #rightOnes(queued: readonly QueuedEntry[]): readonly QueuedEntry[] {
+    if (queued.every(({ isRight }) => isRight === undefined)) return queued;
+    const asked = queued.filter(({ isRight }) => isRight === undefined);
+    if (!this.#parts.raft.isLeader()) return asked;
+    return [...queued.filter(({ isRight }) => isRight?.() === true), ...asked];
   }
 
   #askReads(): void {

@@ -227,10 +227,10 @@ export class Engine {
   }
 
   /** A decision that only the leader may take, and that is void if it leads no more by then. */
-  proposeAsLeader(field: RequestField, body: Uint8Array): void {
+  proposeAsLeader(field: RequestField, body: Uint8Array, isRight = () => true): void {
     if (this.#isStopping) return;
     const id = this.proposals.nextId();
-    this.proposals.enqueue(EntryType.normal, this.#encoder.encode(id, field, body), true);
+    this.proposals.enqueue(EntryType.normal, this.#encoder.encode(id, field, body), isRight);
     this.#driver.schedule();
   }
 

@@ -9,6 +9,7 @@
 import { KvError } from "../base/errors.js";
 import type { Clock } from "../platform/clock.js";
 import type { Rng } from "../platform/rng.js";
+import { type Entry, EntryType } from "../raft/types.js";
 import type { Applied, LeaseReader } from "../state/types.js";
 import {
   LeaseCheckpointRequest,
@@ -19,6 +20,7 @@ import {
   LeaseTimeToLiveRequest,
   LeaseTimeToLiveResponse,
 } from "../wire/gen/rpc.js";
+import { openRequest } from "../wire/internal-request.js";
 import { errorOf } from "./applier.js";
 import { createLessor, type Lessor, minTtlSeconds } from "./lessor.js";
 import { PeerMethod } from "./peer-codec.js";
@@ -48,7 +50,9 @@ export interface LeaseDriverParts {
   isLeader(): boolean;
   propose(request: Proposal, done: Done<Applied>): void;
   /** Without an answer; void if we do not lead when raft takes it. */
-  proposeAsLeader(field: RequestField, body: Uint8Array): void;
+  proposeAsLeader(field: RequestField, body: Uint8Array, isRight?: () => boolean): void;
+  /** The end of our log that is not applied yet. */
+  unapplied(): readonly Entry[];
   readBarrier(done: Done<void>): void;
   /** The end of our log, and how far it is applied here. */
   lastIndex(): number;
@@ -110,7 +114,7 @@ export class LeaseDriver {
       this.expired++;
       this.#isProposing = true;
       const body = LeaseRevokeRequest.encode({ ID: id }).finish();
-      this.#parts.proposeAsLeader(RequestField.leaseRevoke, body);
+      this.#parts.proposeAsLeader(RequestField.leaseRevoke, body, () => !this.#isTouched(id));
     }
     const checkpoints = this.#lessor.checkpointsDue();
     if (checkpoints.length === 0) return;
@@ -227,6 +231,19 @@ export class LeaseDriver {
       else there(leader, again);
     };
     attempt();
+  }
+
+  /**
+   * Something that we have not applied ends this lease or grants its id anew: what we know of its
+   * time is about another one. If it is not so after all, the next check finds it expired again.
+   */
+  #isTouched(id: bigint): boolean {
+    return this.#parts.unapplied().some((entry) => {
+      if (entry.type !== EntryType.normal || entry.data.length === 0) return false;
+      const { field, body } = openRequest(entry.data);
+      if (field === RequestField.leaseGrant) return LeaseGrantRequest.decode(body).ID === id;
+      return field === RequestField.leaseRevoke && LeaseRevokeRequest.decode(body).ID === id;
+    });
   }
 
   /** Positive, 63 bits, not in use. */

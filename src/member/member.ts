@@ -335,7 +335,13 @@ export class RunningMember implements Member {
         leader: () => this.engine.raft.leader(),
         isLeader: () => this.engine.raft.isLeader(),
         propose: (request, done) => this.propose(request, done),
-        proposeAsLeader: (field, body) => this.engine.proposeAsLeader(field, body),
+        proposeAsLeader: (field, body, isRight) =>
+          this.engine.proposeAsLeader(field, body, isRight),
+        unapplied: () => {
+          const { log } = this.engine;
+          const from = this.machine.appliedIndex + 1;
+          return log.entries(from, log.lastIndex() + 1, Number.MAX_SAFE_INTEGER) ?? [];
+        },
         readBarrier: (done) => this.readBarrier(done),
         lastIndex: () => this.engine.log.lastIndex(),
         appliedIndex: () => this.machine.appliedIndex,

@@ -12,8 +12,11 @@ import type { Done } from "./types.js";
 export interface QueuedEntry {
   readonly type: EntryType;
   readonly data: Uint8Array;
-  /** A decision of the leader, nobody else's: void when we lead no more. */
-  readonly isLeaders: boolean;
+  /**
+   * A decision of the leader, nobody else's: void when we lead no more, or when this says that it
+   * is not right any more. Asked in the moment in which it would be appended. Undefined: a client's.
+   */
+  readonly isRight: (() => boolean) | undefined;
 }
 
 interface Waiting {
@@ -53,8 +56,8 @@ export class Proposals {
     return true;
   }
 
-  enqueue(type: EntryType, data: Uint8Array, isLeaders = false): void {
-    this.#queue.push({ type, data, isLeaders });
+  enqueue(type: EntryType, data: Uint8Array, isRight?: () => boolean): void {
+    this.#queue.push({ type, data, isRight });
     this.#queuedBytes += data.length;
   }
 

@@ -62,6 +62,7 @@ export const knownSeeds: Readonly<Record<string, number>> = {
   F4: 205,
   F5: 67,
   F7: 16,
+  F9: 117_148,
   R1: 845,
   R2: 32,
   R3: 7,

@@ -19,6 +19,8 @@ export interface HealingParts {
 
 /** Virtual time in which all must be well again: several elections, restarts and replacements. */
 const healMs = 60_000;
+/** For a fresh write and a fresh read: a stop, a restart and an election fit in. */
+const answerMs = 30_000;
 /** Leases of a plan live at most 10 s; a new leader adds a little. */
 const leaseMs = 30_000;
 /** A watcher of a plan may stop reading for five seconds. */
@@ -96,11 +98,15 @@ function why(node: SimNode): string {
   return `is not ready (term ${node.member?.term()}, leader ${node.member?.leader().toString(16)})`;
 }
 
-/** A write and then a linearizable read, through any member, a few times if need be. */
+/**
+ * A write and then a linearizable read, through any member. Again for a while if need be: one that
+ * ends just now, by a fault that was under way, refuses at once.
+ */
 function answers({ cluster, clients }: HealingParts): boolean {
   let isWritten = false;
   let isRead = false;
-  for (let attempt = 0; attempt < 5 && !isRead; attempt++) {
+  const endMs = cluster.clock.now() + answerMs;
+  for (let attempt = 0; cluster.clock.now() < endMs && !isRead; attempt++) {
     until(cluster, () => cluster.nodes.some((candidate) => candidate.isServing()), 10_000);
     const node = cluster.nodes.find((candidate) => candidate.isServing());
     if (node === undefined) return false;
