@@ -57,7 +57,7 @@ export const knownSeeds: Readonly<Record<string, number>> = {
   M60: 5,
   M61: 2,
   M62: 19,
-  F1: 168,
+  F1: 103_898,
   F2: 634,
   F4: 205,
   F5: 67,

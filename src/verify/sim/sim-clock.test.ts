@@ -67,3 +67,17 @@ test("a member's clock runs at its own rate and dies with the member", () => {
   clock.run(100);
   expect(seen).toEqual([0, 50]);
 });
+
+test("a timer that was due while its owner was paused can be cancelled until it runs", () => {
+  const clock = new SimClock();
+  const ran: string[] = [];
+  clock.pause(1);
+  clock.at(5, () => second.cancel(), 1);
+  const second = clock.at(5, () => ran.push("second"), 1);
+  clock.at(5, () => ran.push("third"), 1);
+  clock.run(10);
+  expect(ran).toEqual([]);
+  clock.resume(1);
+  clock.run(1);
+  expect(ran).toEqual(["third"]);
+});

@@ -8,9 +8,9 @@ import { invariant } from "../../base/invariant.js";
 import type { Clock, Timer } from "../../platform/clock.js";
 
 class Event implements Timer {
-  readonly dueUs: number;
-  readonly id: number;
-  readonly cause: number;
+  dueUs: number;
+  id: number;
+  cause: number;
   readonly owner: number;
   fn: (() => void) | undefined;
 
@@ -107,11 +107,16 @@ export class SimClock {
     return this.#held.has(owner);
   }
 
-  /** What was due meanwhile runs now, in its order. */
+  /** What was due meanwhile runs now, in its order; each can still be cancelled by one before it. */
   resume(owner: number): void {
     const held = this.#held.get(owner) ?? [];
     this.#held.delete(owner);
-    for (const { fn } of held) if (fn !== undefined) this.afterUs(0, fn, owner);
+    for (const event of held) {
+      event.dueUs = this.#nowUs;
+      event.id = ++this.#created;
+      event.cause = this.currentId();
+      this.#push(event);
+    }
   }
 
   /** Runs the next event; false when there is none. */
