@@ -45,4 +45,9 @@ async function main(words: readonly string[]): Promise<number> {
   }
 }
 
+// Whoever reads our output may have seen enough (`lockstep sim | head`).
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(141);
+  throw error;
+});
 process.exitCode = await main(process.argv.slice(2));

@@ -152,6 +152,8 @@ export class Driver {
       for (const state of ready.readStates) this.#parts.reads.confirm(state.id, state.index);
       for (const message of ready.send) this.#route(message);
       if (ready.append !== undefined) this.#append(ready.append);
+      // A log that fails at once has ended the member, and closed what would be applied to.
+      if (this.#isStopped) return;
       if (ready.apply.length > 0) applied += this.#apply(ready.apply);
       if (this.#isInstalling) return;
       if (applied >= applyPerTurnMax) {

@@ -22,7 +22,7 @@ import { Defragmenter } from "./defragmenter.js";
 import { Driver } from "./driver.js";
 import { Leadership } from "./leadership.js";
 import { encodeChange } from "./membership.js";
-import { PeerMethod, raftEnvelope } from "./peer-codec.js";
+import { type PeerMethod, raftEnvelope } from "./peer-codec.js";
 import { PeerLinks } from "./peer-links.js";
 import { Peers } from "./peers.js";
 import { Proposals } from "./proposals.js";
@@ -114,11 +114,7 @@ export class Engine {
     this.peers = new Peers(platform.clock);
     this.#links = new PeerLinks(world, this.id, {
       cluster: () => this.machine().cluster,
-      tell: (to, urls) => this.request(to, PeerMethod.introduce, urls, () => {}),
-    });
-    this.peers.serve(PeerMethod.introduce, (from, body, done) => {
-      this.#links.introduced(from, body);
-      done(new Uint8Array(0));
+      peers: this.peers,
     });
     this.raft = this.#createRaft();
     this.leadership = new Leadership({

@@ -8,8 +8,12 @@ import type { Network } from "../platform/network.js";
 import type { Platform } from "../platform/platform.js";
 import type { ClusterReader, MemberRecord } from "../state/types.js";
 import type { MemberConfig } from "./config.js";
+import { PeerMethod } from "./peer-codec.js";
+import type { Peers } from "./peers.js";
 
 const learnRetryMs = 500;
+/** Far more than any member's addresses. */
+const introductionBytesMax = 4_096;
 
 export class PeerLinks {
   readonly #world: {
@@ -19,7 +23,7 @@ export class PeerLinks {
   };
   readonly #selfId: bigint;
   readonly #cluster: () => ClusterReader;
-  readonly #tell: (to: bigint, urls: Uint8Array) => void;
+  readonly #peers: Peers;
   #urls = new Map<bigint, string>();
   /** Members that told us their addresses before we knew them. */
   readonly #strangers = new Map<bigint, string>();
@@ -35,14 +39,17 @@ export class PeerLinks {
     selfId: bigint,
     parts: {
       cluster(): ClusterReader;
-      /** Sends our addresses to a peer; see `introduced`. */
-      tell(to: bigint, urls: Uint8Array): void;
+      readonly peers: Peers;
     },
   ) {
     this.#world = world;
     this.#selfId = selfId;
     this.#cluster = () => parts.cluster();
-    this.#tell = (to, urls) => parts.tell(to, urls);
+    this.#peers = parts.peers;
+    this.#peers.serve(PeerMethod.introduce, (from, body, done) => {
+      this.#introduced(from, body);
+      done(new Uint8Array(0));
+    });
   }
 
   /** The member list may have changed. */
@@ -59,16 +66,23 @@ export class PeerLinks {
   /** Once in an election timeout, at a member that leads or has no leader. */
   introduce(nowMs: number): void {
     if (nowMs < this.#tellMs) return;
-    const { electionMs, advertisePeerUrls } = this.#world.config;
-    this.#tellMs = nowMs + electionMs;
-    const urls = new TextEncoder().encode(advertisePeerUrls.join(","));
-    for (const id of this.#urls.keys()) this.#tell(id, urls);
+    const { network, config } = this.#world;
+    const timeoutMs = config.electionMs;
+    this.#tellMs = nowMs + timeoutMs;
+    const urls = new TextEncoder().encode(config.advertisePeerUrls.join(","));
+    for (const to of this.#urls.keys()) {
+      const target = { to, method: PeerMethod.introduce, timeoutMs };
+      this.#peers.request(network, target, urls, () => {});
+    }
   }
 
   /** A member of our cluster says where it can be answered. */
-  introduced(from: bigint, body: Uint8Array): void {
+  #introduced(from: bigint, body: Uint8Array): void {
     if (this.#urls.has(from) || this.#isClosed || this.#cluster().isRemoved(from)) return;
-    this.#strangers.set(from, new TextDecoder().decode(body));
+    const urls = new TextDecoder().decode(body);
+    if (body.length > introductionBytesMax || !urls.split(",").every((url) => URL.canParse(url)))
+      return;
+    this.#strangers.set(from, urls);
     this.sync();
   }
 

@@ -15,8 +15,8 @@ export const foundMutants: readonly Mutant[] = [
     caughtBy: ["liveness"],
     patches: [
       {
-        file: "member/engine.js",
-        find: "this.#links.introduced(from, body);",
+        file: "member/peer-links.js",
+        find: "this.#introduced(from, body);",
         replace: "RAN();",
       },
     ],

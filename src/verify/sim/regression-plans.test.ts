@@ -1,6 +1,7 @@
 /**
- * Plans that once made a member or the cluster fail, shrunk and kept: each must stay clean. Named by
- * the mutant that puts the bug back (docs/mutants.md).
+ * Plans that once made a member or the cluster fail, shrunk and kept: each must stay clean. f1 to f7
+ * are named by the mutant that puts the bug back (docs/mutants.md); the other f show bugs that too
+ * few seeds come upon for that. a1 and on: what the simulator or a checker once took for a bug.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
