@@ -170,11 +170,11 @@ export class RunningMember implements Member {
   }
 
   leaseKeepAlive(id: bigint, done: Done<{ readonly ttl: number }>): void {
-    this.#leases.keepAlive(id, done);
+    this.#unlessRefused((sure) => this.#leases.keepAlive(id, sure), done);
   }
 
   leaseTimeToLive(id: bigint, withKeys: boolean, done: Done<TimeToLive>): void {
-    this.#leases.timeToLive(id, withKeys, done);
+    this.#unlessRefused((sure) => this.#leases.timeToLive(id, withKeys, sure), done);
   }
 
   memberAdd(
@@ -335,6 +335,13 @@ export class RunningMember implements Member {
   #scrubFound(finding: Finding): void {
     const isState = finding.kind === "row" || (finding.kind === "rows" && finding.isConfirmed);
     if (isState) this.engine.damaged(new DamageError(finding.what));
+  }
+
+  /** A member in quarantine passes on no answer of others either: its header would be wrong. */
+  #unlessRefused<T>(ask: (done: Done<T>) => void, done: Done<T>): void {
+    const refusal = this.refusal();
+    if (refusal !== undefined) done(refusal);
+    else ask((answer) => done(this.refusal() ?? answer));
   }
 
   #progressed(): void {

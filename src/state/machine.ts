@@ -6,7 +6,7 @@
  * Every check comes before the first change, so an entry is applied whole or refused whole. A throw
  * out of `apply` is a bug or a damaged backend; the machine is then useless and the member stops.
  */
-import { KvError } from "../base/errors.js";
+import { DamageError, KvError } from "../base/errors.js";
 import { toSafe } from "../base/int64.js";
 import { InvariantViolation, invariant } from "../base/invariant.js";
 import type { Backend, Bucket } from "../platform/backend.js";
@@ -86,7 +86,15 @@ const nobody = { requestId: 0, proposer: 0n };
 
 /** Reads what the backend holds. @throws DamageError */
 export function createMachine(backend: Backend, sha256: Sha256): Machine {
-  return new ReplicatedMachine(backend, sha256);
+  try {
+    return new ReplicatedMachine(backend, sha256);
+  } catch (error) {
+    if (!(error instanceof InvariantViolation)) throw error;
+    // Rows that prove themselves, but not together: some were lost or added.
+    throw new DamageError(
+      `the rows of the backend contradict each other (${error.message}): rows were lost or added. Remove this member from the cluster and add it anew with an empty data directory`,
+    );
+  }
 }
 
 class ReplicatedMachine implements Machine {

@@ -1,15 +1,14 @@
 /**
- * Where raft can go on although the state is not to be trusted: index, term and members, read from
- * the damaged backend as far as its rows prove themselves, else from the log's marker and the flags.
+ * Where raft can go on although the state is not to be trusted: at the log's marker, with the voters
+ * that stand there, and on from it by the log. The damaged backend may name a wrong index or lack a
+ * voter, so it tells names and addresses only, as far as its rows prove themselves.
  */
 import { DamageError } from "../../base/errors.js";
+import { InvariantViolation } from "../../base/invariant.js";
 import type { Backend } from "../../platform/backend.js";
-import type { Sha256 } from "../../platform/hash.js";
 import type { Platform } from "../../platform/platform.js";
 import { ClusterState } from "../../state/cluster/cluster-state.js";
 import { memberId } from "../../state/cluster/ids.js";
-import { DigestSet } from "../../state/digest.js";
-import { readMeta } from "../../state/meta.js";
 import { RowReader } from "../../state/rows.js";
 import type { ClusterReader, MemberRecord } from "../../state/types.js";
 import type { Recovered } from "../../wal/wal.js";
@@ -30,13 +29,9 @@ export function salvage(
   backend: Backend | undefined,
 ): Salvaged {
   const marker = world.recovered.snapshot;
-  const stored = backend && readStored(backend, world.platform.hash.sha256);
-  const last = world.recovered.entries.at(-1)?.index ?? marker?.index ?? 0;
-  const isWithinLog =
-    stored !== undefined && stored.index >= (marker?.index ?? 0) && stored.index <= last;
-  if (isWithinLog) return stored;
+  const stored = backend && readStored(backend);
   const { clusterId } = world.recovered.metadata;
-  const known = stored?.cluster.members() ?? [];
+  const known = stored?.members() ?? [];
   const voters = marker?.confState.voters ?? [];
   const learners = marker?.confState.learners ?? [];
   const members = [...voters, ...learners].map(
@@ -49,22 +44,20 @@ export function salvage(
       clusterId,
       members: () =>
         members.map((member) => ({ ...member, isLearner: learners.includes(member.id) })),
-      removed: () => stored?.cluster.removed() ?? new Set<bigint>(),
-      clusterVersion: () => stored?.cluster.clusterVersion() ?? "",
+      removed: () => stored?.removed() ?? new Set<bigint>(),
+      clusterVersion: () => stored?.clusterVersion() ?? "",
     },
   };
 }
 
 /** Undefined: the rows that are needed are damaged too. */
-function readStored(backend: Backend, sha256: Sha256): Salvaged | undefined {
+function readStored(backend: Backend): ClusterState | undefined {
   try {
-    const meta = readMeta(backend, new DigestSet(sha256));
     const cluster = new ClusterState();
     cluster.restore(new RowReader(backend));
-    if (meta === undefined || cluster.members().length === 0) return undefined;
-    return { index: meta.index, term: meta.term, cluster };
+    return cluster.members().length === 0 ? undefined : cluster;
   } catch (error) {
-    if (error instanceof DamageError) return undefined;
+    if (error instanceof DamageError || error instanceof InvariantViolation) return undefined;
     throw error;
   }
 }

@@ -361,7 +361,7 @@ function rotLog(node: SimNode, fault: Extract<Fault, { readonly kind: "rotLog" }
 
 /** The state says that it stands at another index of the log that is there. */
 function wrongIndex(node: SimNode, name: string, by: number): boolean {
-  const log = recoveredLog(node.disk.durableImage());
+  const log = node.isLogDamaged ? undefined : recoveredLog(node.disk.durableImage());
   if (log === undefined) return false;
   const first = log.snapshot?.index ?? 1;
   const last = log.entries.at(-1)?.index ?? first;
