@@ -286,7 +286,10 @@ class ReplicatedMachine implements Machine {
     }
   }
 
-  /** A verdict that was found in another configuration is void: the member may be another one. */
+  /**
+   * A verdict that was found in another configuration is void: the member may be another one. Member
+   * 0 stands for the cluster: nobody could tell who is right.
+   */
   #judge(w: EntryWrite, request: IntegrityVerdictRequest): Outcome {
     const memberId = request.member_ID;
     if (request.kind === IntegrityVerdictRequest_Kind.CONTAIN) {
@@ -294,7 +297,8 @@ class ReplicatedMachine implements Machine {
       const isSame =
         voters.length === request.voters.length &&
         voters.every((id, place) => id === request.voters[place]);
-      if (!isSame || this.cluster.member(memberId) === undefined) return { kind: "none" };
+      const isKnown = memberId === 0n || this.cluster.member(memberId) !== undefined;
+      if (!isSame || !isKnown) return { kind: "none" };
       this.#alarms.contain(w, memberId);
       return { kind: "verdict", memberId, verdict: "contained" };
     }

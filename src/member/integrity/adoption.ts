@@ -21,6 +21,8 @@ export interface AdoptionParts {
   readonly committer: Committer;
   /** True: give up, the member stops. */
   isStopped(): boolean;
+  /** The disk fails: the member stops. */
+  failed(error: Error): void;
   /** The fetched state stands at another index. */
   record(machine: Machine): void;
 }
@@ -68,8 +70,8 @@ export function adoptState(
     try {
       state.adopt(fetched);
     } catch (error) {
-      // A full disk: nothing has changed, and there will be another attempt.
-      fail(error as Error);
+      // What the disk holds now is what the next start finds.
+      parts.failed(error as Error);
       return;
     }
     committer.replaced(fetchedAt);

@@ -8,7 +8,6 @@ import { KvError } from "../../base/errors.js";
 import type { Clock } from "../../platform/clock.js";
 import type { Machine } from "../../state/types.js";
 import { IntegrityVerdictRequest, IntegrityVerdictRequest_Kind } from "../../wire/gen/internal.js";
-import { AlarmRequest, AlarmRequest_AlarmAction, AlarmType } from "../../wire/gen/rpc.js";
 import { PeerMethod } from "../peer-codec.js";
 import { type Done, RequestField } from "../types.js";
 import type { Comparison, FoundDifference } from "./comparison.js";
@@ -18,6 +17,10 @@ import type { Proof } from "./proof.js";
 
 /** Leave to heal is void when nothing was heard of it for so long. */
 const leaveMs = 30_000;
+/** An inquiry that told nothing is not repeated before so many election timeouts. */
+const pauseElections = 10;
+/** In verdicts: the whole cluster, because nobody can tell who is right. */
+const everybody = 0n;
 
 export interface CourtParts {
   readonly clock: Clock;
@@ -38,6 +41,9 @@ export class Court {
   #inquiry: Inquiry | undefined;
   /** Verdicts on their way through the log, by member, with the time of their proposal. */
   readonly #proposedMs = new Map<bigint, number>();
+  #notBeforeMs = 0;
+  /** Where the cluster's own alarm was in force already. */
+  #stoppedAt: number | undefined;
   #leave: { readonly member: bigint; readonly sinceMs: number } | undefined;
 
   constructor(parts: CourtParts) {
@@ -53,8 +59,38 @@ export class Court {
   accuse(found: Pick<FoundDifference, "mine"> & { readonly peer?: bigint }): boolean {
     if (!this.#parts.isLeader()) return false;
     if (found.peer !== undefined && this.#isKnown(found.peer)) return false;
-    if (this.#inquiry === undefined) this.#inquire(found.mine);
+    if (this.#inquiry === undefined && this.#parts.clock.now() >= this.#notBeforeMs) {
+      this.#inquire(found.mine);
+    }
     return true;
+  }
+
+  /**
+   * At the leader: another state was seen to be ours. When the cluster has stopped because nobody knew
+   * who was right, and a strict majority is equal since, it goes on: who differs is found then.
+   */
+  equal(): void {
+    const { isLeader, machine, comparison, selfId } = this.#parts;
+    if (!isLeader() || this.#inquiry !== undefined) return;
+    const isStopped = machine()
+      .alarms()
+      .some(({ memberId, isContained }) => memberId === everybody && isContained === true);
+    if (!isStopped) {
+      this.#stoppedAt = undefined;
+      return;
+    }
+    this.#stoppedAt ??= machine().appliedIndex;
+    const since = this.#stoppedAt;
+    const { voters } = machine().confState;
+    const agreeing = voters.filter((id) => {
+      const view = comparison.view(id);
+      return id === selfId || (view.state === "equal" && view.verifiedIndex >= since);
+    });
+    const isAgreed = agreeing.length * 2 > voters.length;
+    if (!isAgreed || this.#isOnItsWay(everybody)) return;
+    this.#proposedMs.set(everybody, this.#parts.clock.now());
+    const index = machine().appliedIndex;
+    this.#propose({ kind: IntegrityVerdictRequest_Kind.CLEAR, member: everybody, index });
   }
 
   leaderChanged(): void {
@@ -62,6 +98,8 @@ export class Court {
     this.#inquiry = undefined;
     this.#proposedMs.clear();
     this.#leave = undefined;
+    this.#notBeforeMs = 0;
+    this.#stoppedAt = undefined;
   }
 
   stop(): void {
@@ -104,13 +142,17 @@ export class Court {
 
   /** The alarm is in force, or on its way. */
   #isKnown(member: bigint): boolean {
-    const proposedMs = this.#proposedMs.get(member);
-    const { clock, electionMs } = this.#parts;
-    if (proposedMs !== undefined && clock.now() - proposedMs < 2 * electionMs) return true;
+    if (this.#isOnItsWay(member)) return true;
     return this.#parts
       .machine()
       .alarms()
       .some(({ memberId, alarm }) => memberId === member && alarm === "CORRUPT");
+  }
+
+  #isOnItsWay(member: bigint): boolean {
+    const proposedMs = this.#proposedMs.get(member);
+    const { clock, electionMs } = this.#parts;
+    return proposedMs !== undefined && clock.now() - proposedMs < 2 * electionMs;
   }
 
   #inquire(own: Proof): void {
@@ -138,7 +180,7 @@ export class Court {
   #decide(finding: Finding): void {
     const { selfId } = this.#parts;
     const isOurs = finding.suspects.includes(selfId);
-    if (finding.by === "undecided") this.#stopCluster();
+    if (finding.by === "undecided") this.#stopCluster(finding.index);
     // Who is wrong itself leaves the verdict to its successor.
     else if (!isOurs) for (const id of finding.suspects) this.#contain(id, finding.index);
     this.#parts.found(finding, isOurs);
@@ -166,13 +208,12 @@ export class Court {
     this.#parts.proposeAsLeader(RequestField.integrityVerdict, body);
   }
 
-  /** Nobody can tell who is right: as in etcd, nobody answers until an operator has decided. */
-  #stopCluster(): void {
-    const body = AlarmRequest.encode({
-      action: AlarmRequest_AlarmAction.ACTIVATE,
-      memberID: 0n,
-      alarm: AlarmType.CORRUPT,
-    }).finish();
-    this.#parts.proposeAsLeader(RequestField.alarm, body);
+  /** Nobody can tell who is right: as in etcd, nobody answers until that is known or was decided. */
+  #stopCluster(index: number): void {
+    const { clock, electionMs } = this.#parts;
+    this.#notBeforeMs = clock.now() + pauseElections * electionMs;
+    if (this.#isKnown(everybody)) return;
+    this.#proposedMs.set(everybody, clock.now());
+    this.#propose({ kind: IntegrityVerdictRequest_Kind.CONTAIN, member: everybody, index });
   }
 }

@@ -56,9 +56,9 @@ export function createGuardian(engine: Engine, world: GuardianWorld): Guardian {
         if (successor === undefined) stepDown();
         else world.handOver(successor, stepDown);
       },
+      failed: (error) => engine.fail(error),
       changed: () => world.changed(),
       unixMs: () => clock.unixMs(),
-      failed: (error) => engine.fail(error),
       request: (to, method, body, done) => engine.request(to, method, body, done),
       log: (level, message, fields) => platform.log(level, message, fields),
     },
@@ -89,6 +89,7 @@ function adopt(
   const parts = {
     ...{ clock: world.platform.clock, log, state, committer },
     isStopped: () => world.isStopped(),
+    failed: (error: Error) => engine.fail(error),
     record: (machine: Machine) => fetched.record(machine),
   };
   adoptState(parts, taken, (error) => {

@@ -53,6 +53,8 @@ export interface GuardianParts
   /** False: raft is not told whether it may lead. */
   mayLead(isAllowed: boolean): void;
   handOver(): void;
+  /** The disk fails: the member stops. */
+  failed(error: Error): void;
   /** The quarantine began or ended. */
   changed(): void;
   unixMs(): number;
@@ -161,6 +163,8 @@ export class Guardian {
     const isWaiting = this.#quarantine !== undefined && !this.#isAdopted;
     if (!isWaiting) this.#record(machine);
     if (outcome instanceof KvError || outcome.kind !== "verdict") return;
+    // The whole cluster had stopped, and it is known again who is right.
+    if (outcome.memberId === 0n && outcome.verdict === "cleared") this.#settle(undefined);
     if (outcome.memberId !== this.#parts.selfId) return;
     if (outcome.verdict === "cleared") this.#cleared();
     else if (!this.#isAdopted)
@@ -217,15 +221,14 @@ export class Guardian {
         ...{ reason, index, evidence },
       },
     );
-    try {
-      writeQuarantine(disk, this.#quarantine);
-      this.#parts.incidents.entered(this.#quarantine);
+    const note = this.#quarantine;
+    const isNoted = this.#onDisk(() => {
+      writeQuarantine(disk, note);
+      this.#parts.incidents.entered(note);
       this.#parts.standIn();
-    } catch (error) {
-      // Without its note on the disk a crash would bring the wrong state back.
-      this.#parts.failed(error as Error);
-      return;
-    }
+    });
+    // Without its note on the disk a crash would bring the wrong state back.
+    if (!isNoted) return;
     this.#settle(new KvError("corrupt"));
     for (const { done } of this.#awaited.splice(0)) done(new KvError("corrupt"));
     this.ring.clear();
@@ -283,15 +286,21 @@ export class Guardian {
     this.#healer = undefined;
     this.#isAdopted = false;
     this.healed++;
-    try {
-      removeQuarantine(this.#parts.disk);
-    } catch (error) {
-      this.#parts.failed(error as Error);
-      return;
-    }
+    if (!this.#onDisk(() => removeQuarantine(this.#parts.disk))) return;
     this.#parts.mayLead(true);
     this.#parts.log("info", "healed: this member serves again", {});
     this.#parts.changed();
+  }
+
+  /** False: the disk failed, and the member stops. */
+  #onDisk(change: () => void): boolean {
+    try {
+      change();
+    } catch (error) {
+      this.#parts.failed(error as Error);
+      return false;
+    }
+    return true;
   }
 
   #record(machine: Machine): void {
@@ -335,6 +344,7 @@ export class Guardian {
   }
 
   #equal(peer: bigint, index: number): void {
+    this.#court.equal();
     if (peer !== this.#parts.raft().leader()) return;
     if (this.#doubt !== undefined && !this.#court.isInquiring()) this.#settle(undefined);
     if (this.#isAdopted && !this.#equalAt.includes(index)) {
@@ -353,7 +363,11 @@ export class Guardian {
       suspects: finding.suspects.map((id) => id.toString(16)),
     });
     if (isOurs) this.enter(`our state is wrong by ${finding.by}`, finding.index, evidence);
-    else this.#settle(undefined);
+    else if (finding.by === "undecided") {
+      // Whoever waits is refused; who comes later waits until it is known, or for the alarm.
+      this.#settle(new KvError("corrupt"));
+      this.#doubt = [];
+    } else this.#settle(undefined);
   }
 
   #settle(refusal: KvError | undefined): void {

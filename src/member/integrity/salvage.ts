@@ -7,11 +7,13 @@ import { DamageError } from "../../base/errors.js";
 import { InvariantViolation } from "../../base/invariant.js";
 import type { Backend } from "../../platform/backend.js";
 import type { Platform } from "../../platform/platform.js";
+import { EntryType } from "../../raft/types.js";
 import { ClusterState } from "../../state/cluster/cluster-state.js";
 import { memberId } from "../../state/cluster/ids.js";
 import { RowReader } from "../../state/rows.js";
 import type { ClusterReader, MemberRecord } from "../../state/types.js";
 import type { Recovered } from "../../wal/wal.js";
+import { ConfChangeRequest, ConfChangeRequest_Type } from "../../wire/gen/internal.js";
 import type { MemberConfig } from "../config.js";
 
 export interface Salvaged {
@@ -37,6 +39,7 @@ export function salvage(
   const members = [...voters, ...learners].map(
     (id) => known.find((member) => member.id === id) ?? founder(world, id, learners.includes(id)),
   );
+  const later = removedLater(world.recovered);
   return {
     index: marker?.index ?? 0,
     term: marker?.term ?? 0,
@@ -44,7 +47,7 @@ export function salvage(
       clusterId,
       members: () =>
         members.map((member) => ({ ...member, isLearner: learners.includes(member.id) })),
-      removed: () => stored?.removed() ?? new Set<bigint>(),
+      removed: () => new Set([...(stored?.removed() ?? [])].filter((id) => !later.has(id))),
       clusterVersion: () => stored?.clusterVersion() ?? "",
     },
   };
@@ -60,6 +63,15 @@ function readStored(backend: Backend): ClusterState | undefined {
     if (error instanceof DamageError || error instanceof InvariantViolation) return undefined;
     throw error;
   }
+}
+
+/** Who is removed by what the log holds was a member, or was not yet one, at its marker. */
+function removedLater({ entries }: Recovered): ReadonlySet<bigint> {
+  const changes = entries
+    .filter(({ type, data }) => type !== EntryType.normal && data.length > 0)
+    .map(({ data }) => ConfChangeRequest.decode(data));
+  const removals = changes.filter(({ type }) => type === ConfChangeRequest_Type.REMOVE);
+  return new Set(removals.map(({ node_id }) => node_id));
 }
 
 /** A member of the founding configuration, as the flags name it. */

@@ -115,9 +115,12 @@ function alarmName(type: AlarmType): AlarmRecord["alarm"] | undefined {
   return type === AlarmType.CORRUPT ? "CORRUPT" : undefined;
 }
 
-/** An alarm for which the whole cluster refuses its clients: a verdict concerns its member alone. */
+/**
+ * An alarm for which the whole cluster refuses its clients. A verdict concerns its member alone; that
+ * on member 0 says that nobody knows who is right.
+ */
 export function isClusterCorrupt(record: AlarmRecord): boolean {
-  return record.alarm === "CORRUPT" && record.isContained !== true;
+  return record.alarm === "CORRUPT" && (record.isContained !== true || record.memberId === 0n);
 }
 
 function recordOf(

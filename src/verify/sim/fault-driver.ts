@@ -15,6 +15,16 @@ const misapplyWithinMs = 5_000;
 /** Where the row of bucket meta holds the applied index: see docs/formats.md. */
 const metaIndexAt = 4;
 
+/** Power off, something is wrong with the disk afterwards, power on. */
+type DamageKind =
+  | "rotLog"
+  | "rotRow"
+  | "misdirect"
+  | "staleBackend"
+  | "extraRow"
+  | "lostRow"
+  | "wrongIndex";
+
 export interface FaultParts {
   readonly cluster: SimCluster;
   readonly operator: Operator;
@@ -126,6 +136,29 @@ export class FaultDriver {
       case "backup":
         this.#backup(node);
         break;
+      default:
+        this.#injectState(node, fault);
+    }
+  }
+
+  /** What changes who is a member, or what its state is. */
+  #injectState(
+    node: SimNode,
+    fault: Extract<
+      Fault,
+      {
+        readonly kind:
+          | DamageKind
+          | "removeMember"
+          | "replaceMember"
+          | "version"
+          | "misapply"
+          | "rotLive";
+      }
+    >,
+  ): void {
+    const { operator } = this.#parts;
+    switch (fault.kind) {
       case "removeMember":
         if (operator.isChanging() || !this.#parts.atlas.mayLeave()) return;
         this.#tell(fault, node);
@@ -164,14 +197,16 @@ export class FaultDriver {
     const { life } = node;
     node.isHiddenDamage = true;
     this.#stateDamaged(node);
+    let isArmed = true;
     const disarm = misapplyNext(member.machine, (entry) => {
+      isArmed = false;
       node.isWrong = true;
       node.isHiddenDamage = false;
       this.#parts.told("fault", `entry ${entry.index} is applied wrongly`, node);
     });
     this.#undoAfter(misapplyWithinMs, () => {
       disarm();
-      if (node.life === life) node.isHiddenDamage = false;
+      if (isArmed && node.life === life) node.isHiddenDamage = false;
     });
   }
 
@@ -198,22 +233,7 @@ export class FaultDriver {
   }
 
   /** Power off, something is wrong with the disk afterwards, power on. */
-  #damage(
-    node: SimNode,
-    fault: Extract<
-      Fault,
-      {
-        readonly kind:
-          | "rotLog"
-          | "rotRow"
-          | "misdirect"
-          | "staleBackend"
-          | "extraRow"
-          | "lostRow"
-          | "wrongIndex";
-      }
-    >,
-  ): void {
+  #damage(node: SimNode, fault: Extract<Fault, { readonly kind: DamageKind }>): void {
     if (node.memberId === undefined) return;
     const isBeyond = this.#plan.swarm.isBeyondAtlas && fault.kind !== "staleBackend";
     if (!isBeyond && !this.#mayDamage(node)) return;

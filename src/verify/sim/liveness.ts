@@ -81,6 +81,9 @@ function missingNow({ cluster, operator }: HealingParts): string | undefined {
   if (operator.pending() > 0) return "the operator's work does not come to an end";
   const leader = cluster.leader();
   if (leader === undefined) return "there is no leader";
+  if (leader.machine.alarms().some(({ alarm }) => alarm === "CORRUPT")) {
+    return "an alarm about a wrong state does not end";
+  }
   for (const node of standing) {
     const { member } = node;
     if (member?.leader() !== leader.id) return `${node.name} follows nobody or another leader`;
