@@ -20,7 +20,8 @@ export const subject = (process.env.LOCKSTEP_TEST_SUBJECT ?? "lockstep") as Serv
 type Found =
   | { readonly command: string; readonly args: readonly string[]; readonly folder: string }
   | { readonly missing: string };
-const found = new Map<ServerKind, Found>();
+/** By kind and LOCKSTEP_COMMAND. */
+const found = new Map<string, Found>();
 
 function find(kind: ServerKind): Found {
   if (kind === "etcd34") {
@@ -51,10 +52,11 @@ function find(kind: ServerKind): Found {
 }
 
 function lookUp(kind: ServerKind): Found {
-  let result = found.get(kind);
+  const key = `${kind} ${process.env.LOCKSTEP_COMMAND ?? ""}`;
+  let result = found.get(key);
   if (result === undefined) {
     result = find(kind);
-    found.set(kind, result);
+    found.set(key, result);
   }
   return result;
 }
