@@ -12,6 +12,7 @@ import type { Booted } from "./boot.js";
 import { Compactor } from "./compactor.js";
 import { requestTimeoutMs } from "./config.js";
 import { Engine, type EngineWorld, type StopCause } from "./engine.js";
+import { checkSelf } from "./integrity/self-check.js";
 import { LeaseDriver, type TimeToLive } from "./lease-driver.js";
 import { hashAll, hashKv, runJob, streamSnapshot } from "./maintenance.js";
 import { Membership } from "./membership.js";
@@ -52,6 +53,7 @@ export class RunningMember implements Member {
   readonly #quota: Quota;
   readonly #onReady: (() => void)[] = [];
   #isReady = false;
+  readonly #isUnproven: boolean;
   #progressDueMs: number;
 
   constructor(world: EngineWorld, booted: Booted) {
@@ -61,6 +63,7 @@ export class RunningMember implements Member {
     this.limits = config.limits;
     this.#world = world;
     this.#progressDueMs = platform.clock.now() + config.limits.progressNotifyMs;
+    this.#isUnproven = booted.isUnproven === true;
     this.engine = new Engine(world, booted, {
       applied: (applied) => this.#leases.applied(applied),
       progressed: () => this.#progressed(),
@@ -387,6 +390,31 @@ export class RunningMember implements Member {
     });
   }
 
+  /** What a large backend holds is proven before anybody is served from it. */
+  #prove(done: () => void): void {
+    if (!this.#isUnproven) {
+      done();
+      return;
+    }
+    const { clock, hash } = this.#world.platform;
+    const { committer, state } = this.engine;
+    const startedMs = clock.now();
+    const isStopped = (): boolean => this.engine.isStopping();
+    this.#world.platform.log("info", "proving the state before it is served", {});
+    checkSelf({ clock, sha256: hash.sha256, committer, state, isStopped }, (isSound) => {
+      const tookMs = Math.round(clock.now() - startedMs);
+      this.#world.platform.log("info", "proved the state", {
+        "is-sound": isSound,
+        "took-ms": tookMs,
+      });
+      if (!isSound) {
+        const what = "the rows do not match their digests: rows were lost, added or changed";
+        this.engine.fail(new DamageError(what));
+      }
+      if (!isStopped()) done();
+    });
+  }
+
   #becomeReady(): void {
     this.#isReady = true;
     this.#world.platform.log("info", "published local member to cluster through raft", {
@@ -464,7 +492,7 @@ export class RunningMember implements Member {
       isLeader: () => this.engine.raft.isLeader(),
       hasLeader: () => this.engine.raft.leader() !== 0n,
       propose: (field, body, done) => this.#proposeInternal(field, body, done),
-      published: () => this.#becomeReady(),
+      published: () => this.#prove(() => this.#becomeReady()),
     });
   }
 

@@ -21,7 +21,7 @@ import { fetchedPrefix } from "./snapshot-sink.js";
 import { openStandIn, proveRows, verifyState } from "./state-store.js";
 import { versionRefusal } from "./version-check.js";
 
-/** A start scans all rows of a backend up to this size; what is larger is read in the background. */
+/** A start scans all rows of a backend up to this size; what is larger is read by the running member. */
 const fullScanBytesMax = 256 * 1024 * 1024;
 
 export interface Restarted {
@@ -33,6 +33,8 @@ export interface Restarted {
   readonly backendName: string;
   readonly backend: Backend;
   readonly machine: Machine;
+  /** The state is too large to be read at the start: nobody is served before it has been. */
+  readonly isUnproven?: boolean;
   /** The state on disk is not to be trusted: `machine` is a stand-in. */
   readonly quarantine?: Quarantine;
   /** Then: the backend that the slot names. */
@@ -69,13 +71,13 @@ export function restart(platform: Platform, config: MemberConfig, walDir: string
     if (!kept.includes(other)) platform.backends.remove(other);
   }
   const { hardState } = recovered;
-  const { quarantine } = start;
+  const { quarantine, isUnproven } = start;
   return {
     ...recovered.metadata,
     ...{ wal, log: recoveredLog(recovered, machine), backendName: name, backend, machine },
     // A commit-only change is not synced, so the durable commit index may lag what was applied.
     hardState: { ...hardState, commit: Math.max(hardState.commit, machine.appliedIndex) },
-    ...(quarantine === undefined ? {} : { quarantine, aside: slot }),
+    ...(quarantine === undefined ? { isUnproven } : { quarantine, aside: slot }),
   };
 }
 
@@ -89,6 +91,7 @@ class Restart {
   /** Backends that were opened in vain and are not closed yet. */
   readonly closing = new Set<string>();
   quarantine: Quarantine | undefined;
+  isUnproven = false;
 
   constructor(
     world: {
@@ -130,6 +133,7 @@ class Restart {
         (isSmall ? proveRows(backend, machine, platform.hash.sha256) : undefined) ??
         proveLog(log, machine);
       if (damage !== undefined) throw damage;
+      this.isUnproven = !isSmall;
       return { name: this.#slot, backend, machine };
     }
     for (const name of platform.backends.list()) {

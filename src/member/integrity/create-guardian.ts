@@ -47,7 +47,11 @@ export function createGuardian(engine: Engine, world: GuardianWorld): Guardian {
       offer: (done) => engine.transfer.source.offer(done),
       checkSelf: (done) => {
         const { committer, state } = engine;
-        checkSelf({ clock, sha256: hash.sha256, committer, state }, done);
+        const isStopped = (): boolean => world.isStopped();
+        checkSelf({ clock, sha256: hash.sha256, committer, state, isStopped }, (isSound) =>
+          // A stand-in is sound, but says nothing.
+          done(isSound && engine.guardian.quarantine() === undefined),
+        );
       },
       mayLead: (isAllowed) => world.post({ kind: "mayLead", isAllowed }),
       handOver: () => {

@@ -12,27 +12,38 @@ import { readMeta } from "../../state/meta.js";
 import type { Committer } from "../committer.js";
 import type { StateStore } from "../state-store.js";
 
-const rowsPerPiece = 1_000;
+/** Rows may be of a mebibyte and more. */
+const rowsPerPiece = 100;
 
-/** Calls `done` once, later. */
+/** Calls `done` once, later; not at all when the member stops. A state that is replaced is begun anew. */
 export function checkSelf(
   parts: {
     readonly clock: Clock;
     readonly sha256: Sha256;
     readonly committer: Committer;
     readonly state: StateStore;
+    /** The backend is closed, or soon is. */
+    isStopped(): boolean;
   },
   done: (isSound: boolean) => void,
 ): void {
   const { clock, sha256, committer, state } = parts;
   committer.flush(() => {
-    const view = state.backend().snapshot();
+    if (parts.isStopped()) return;
+    const backend = state.backend();
+    const view = backend.snapshot();
     const scan = new DigestScan(view, sha256);
     const end = (isSound: boolean): void => {
       view.close();
       done(isSound);
     };
     const piece = (): void => {
+      // Closing a backend closes its views.
+      if (parts.isStopped()) return;
+      if (state.backend() !== backend) {
+        checkSelf(parts, done);
+        return;
+      }
       try {
         if (!scan.step(rowsPerPiece)) clock.defer(piece);
         else end(isStored(view, scan.digests, sha256));
