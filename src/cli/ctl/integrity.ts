@@ -195,7 +195,7 @@ function story({ endpoint, report }: Answer): string {
     ...comparedPeers(report).map((peer) => `  Peer ${peerText(peer)}`),
     ...report.alarms.map(
       (one) =>
-        `  Alarm ${alarmName(one.alarm)} of ${alarmOwner(report, one.member_ID)}${one.contained ? ", contained: it alone serves no clients" : ""}`,
+        `  Alarm ${alarmName(one.alarm)} of ${alarmOwner(report, one.member_ID)}${one.contained && one.member_ID !== 0n ? ", contained: it alone serves no clients" : ""}`,
     ),
   );
   if (report.incidents.length === 0) lines.push("  No incidents.");

@@ -5,13 +5,14 @@
  */
 import { InvariantViolation } from "../../base/invariant.js";
 import type { Disk } from "../../platform/disk.js";
-import type { Incident, IncidentStep } from "./incident.js";
+import type { Incident, IncidentStep, StepKind } from "./incident.js";
 
 const path = "incidents.jsonl";
 const draft = "incidents.jsonl.tmp";
 export const incidentsMax = 100;
-/** Repeated failures to heal must not fill the disk: further steps are left out, but for the end. */
+/** What repeats must not fill the disk: further steps are left out, but for what comes at the end. */
 const stepsMax = 64;
+const lastKinds: readonly StepKind[] = ["ended", "rows"];
 const fileBytesMax = 16 * 1024 * 1024;
 
 interface Line extends IncidentStep {
@@ -58,7 +59,7 @@ export class IncidentLog {
 
   add(number: number, step: IncidentStep): void {
     const steps = this.#incidents.get(number);
-    const isLate = steps !== undefined && steps.length >= stepsMax && step.kind === "healing";
+    const isLate = (steps?.length ?? 0) >= stepsMax && !lastKinds.includes(step.kind);
     if (steps === undefined || isLate) return;
     steps.push(step);
     this.#attempt(() => this.#append({ incident: number, ...step }));

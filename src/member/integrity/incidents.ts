@@ -9,7 +9,7 @@ import type { Clock, Timer } from "../../platform/clock.js";
 import type { Disk } from "../../platform/disk.js";
 import type { Sha256 } from "../../platform/hash.js";
 import { isClusterCorrupt } from "../../state/alarm/alarm-set.js";
-import type { Applied, Machine } from "../../state/types.js";
+import type { Applied, Machine, Outcome } from "../../state/types.js";
 import type { FoundDifference } from "./comparison.js";
 import { type Incident, type IncidentStep, isEnded, type StepKind } from "./incident.js";
 import { IncidentLog } from "./incident-log.js";
@@ -41,6 +41,8 @@ export class Incidents {
   /** In the open incident: an alarm was seen in force. */
   #isAlarmed = false;
   #isClusterStopped = false;
+  /** In the open incident: an inquiry told nothing. The next ones may say the same again and again. */
+  #isUndecided = false;
   #isOurs = false;
   #begun = 0;
   #ending: Timer | undefined;
@@ -85,6 +87,7 @@ export class Incidents {
   }
 
   differs(found: FoundDifference): void {
+    if (this.#isUndecided) return;
     const { index } = found.mine;
     const what = found.difference === "log" ? "another log" : "another state from the same log";
     this.#note("detected", found.peer, {
@@ -102,10 +105,13 @@ export class Incidents {
     const said = [...evidence].map(([id, proof]) => `${hex(id)}: ${describeProof(proof)}`);
     const wrong = suspects.map(hex).join(", ");
     if (by === "undecided") {
+      if (this.#isUndecided) return;
+      this.#isUndecided = true;
       const text = "nobody can tell which state is right: the cluster stops serving";
       this.#note("undecided", cluster, { index, text, evidence: said });
       return;
     }
+    this.#isUndecided = false;
     const text = wrong === "" ? "those that answered agree" : `wrong by ${by}: ${wrong}`;
     this.#note("decided", suspects[0] ?? cluster, { index, text, evidence: said });
     if (wrong === "") this.#endIfNothingFollows();
@@ -141,22 +147,27 @@ export class Incidents {
   /** An entry was applied. */
   applied(machine: Machine, { outcome }: Applied): void {
     if (outcome instanceof KvError) return;
-    const { selfId } = this.#parts;
-    if (outcome.kind === "verdict") {
-      const { memberId, verdict } = outcome;
-      const name = hex(memberId);
-      const isContained = verdict === "contained";
-      if (!isContained && this.#open === undefined) return;
-      const index = machine.appliedIndex;
-      const text = isContained
-        ? `the log says that the state of ${name} is wrong: it alone serves no clients`
-        : `the log says that the state of ${name} is right again`;
-      this.#note(isContained ? "contained" : "cleared", memberId, { index, text });
-      if (memberId === selfId && !isContained) this.#isOurs = false;
-      // Who heals fast may be cleared although nobody had said yet that it is wrong.
-      this.#isAlarmed = true;
-    } else if (outcome.kind !== "alarm" && outcome.kind !== "members") return;
+    if (outcome.kind === "verdict") this.#judged(machine, outcome);
+    else if (outcome.kind !== "alarm" && outcome.kind !== "members") return;
     this.#lookAround(machine);
+  }
+
+  #judged(
+    { appliedIndex: index }: Machine,
+    { memberId, verdict }: Outcome & { readonly kind: "verdict" },
+  ): void {
+    const isContained = verdict === "contained";
+    if (!isContained && this.#open === undefined) return;
+    // Of the cluster as a whole: told when its alarm is seen.
+    if (isContained && memberId === cluster) return;
+    const whose = memberId === cluster ? "a majority of the members" : hex(memberId);
+    const text = isContained
+      ? `the log says that the state of ${whose} is wrong: it alone serves no clients`
+      : `the log says that the state of ${whose} is right again`;
+    this.#note(isContained ? "contained" : "cleared", memberId, { index, text });
+    if (memberId === this.#parts.selfId && !isContained) this.#isOurs = false;
+    // Who heals fast may be cleared although nobody had said yet that it is wrong.
+    this.#isAlarmed = true;
   }
 
   /** A whole state came from the leader; what was in the log until then was not seen. */
@@ -204,6 +215,7 @@ export class Incidents {
     this.#note("ended", cluster, { text });
     this.#open = undefined;
     this.#isAlarmed = false;
+    this.#isUndecided = false;
   }
 
   #note(

@@ -9,9 +9,9 @@ import { PutRequest, RangeRequest } from "../../wire/gen/rpc.js";
 import { SimCluster } from "./sim-cluster.js";
 import type { SimNode } from "./sim-node.js";
 
-function start(): SimCluster {
+function start(members = 3): SimCluster {
   const config = { snapshotCatchupEntries: 50, snapshotCount: 100 };
-  const cluster = new SimCluster({ seed: 5, members: 3, config });
+  const cluster = new SimCluster({ seed: 5, members, config });
   cluster.startAll();
   until(cluster, () => cluster.nodes.every((node) => node.member?.isReady() === true));
   until(cluster, () => cluster.leader() !== undefined);
@@ -139,6 +139,23 @@ test("a damaged row is named, and incidents outlive a restart of their member", 
   cluster.start(wrong);
   until(cluster, () => wrong.member?.isReady() === true);
   expect(incidentsOf(wrong)).toEqual(before);
+});
+
+test("two members that differ, each proving its own state: both tell that nobody knows", () => {
+  const cluster = start(2);
+  write(cluster, ["a", "b"]);
+  misapplyOnce(follower(cluster));
+  write(cluster, ["wrong"]);
+  const isUndecided = (node: SimNode): boolean => kinds(incidentsOf(node)[0]).includes("undecided");
+  until(cluster, () => cluster.nodes.every(isUndecided));
+  // The question is asked again, and answered the same way: told once.
+  cluster.clock.run(3_000);
+  for (const node of cluster.nodes) {
+    expect(incidentsOf(node)).toHaveLength(1);
+    expect(kinds(incidentsOf(node)[0]).length).toBeLessThan(6);
+    expect(kinds(incidentsOf(node)[0])).not.toContain("quarantined");
+    expect(kinds(incidentsOf(node)[0])).not.toContain("ended");
+  }
 });
 
 test("metrics: how far peers were compared; one that cannot be compared is not told to be fine", () => {
