@@ -29,6 +29,7 @@ export class StateStore {
   /** A wrong backend that is not closed yet. */
   #closing: string | undefined;
   #standIns = 0;
+  #isClosed = false;
 
   constructor(
     world: { readonly disk: Disk; readonly backends: BackendStore; readonly sha256: Sha256 },
@@ -131,16 +132,30 @@ export class StateStore {
     else old.backend.commit(close);
   }
 
-  /** A wrong backend that is kept aside, to be looked at and closed; undefined: it cannot be. */
-  openAside(name: string): Backend | undefined {
-    if (name === this.#closing || !readAside(this.#disk).includes(name)) return undefined;
-    if (!this.#backends.list().includes(name)) return undefined;
-    try {
-      return this.#backends.open(name);
-    } catch (error) {
-      if (error instanceof InvariantViolation) throw error;
-      return undefined;
+  /** A wrong backend that is kept aside, to be looked at and closed. Calls `done` once. */
+  openAside(name: string, done: (result: Backend | Error) => void): void {
+    if (!this.#isAside(name)) {
+      done(new Error("it is not kept any more"));
+      return;
     }
+    this.#backends.probe(name, (problem) => {
+      if (problem !== undefined || !this.#isAside(name)) {
+        done(problem ?? new Error("it is not kept any more"));
+        return;
+      }
+      try {
+        done(this.#backends.open(name));
+      } catch (error) {
+        if (error instanceof InvariantViolation) throw error;
+        done(error as Error);
+      }
+    });
+  }
+
+  #isAside(name: string): boolean {
+    if (this.#isClosed) return false;
+    const isKept = name !== this.#closing && readAside(this.#disk).includes(name);
+    return isKept && this.#backends.list().includes(name);
   }
 
   /** A right state, durable at some earlier index, takes the place of the stand-in. */
@@ -178,6 +193,7 @@ export class StateStore {
   }
 
   close(done: () => void): void {
+    this.#isClosed = true;
     this.#backend.close(done);
   }
 }

@@ -85,6 +85,11 @@ export interface Backend extends BackendReader {
 export interface BackendStore {
   /** Creates it empty if absent. @throws DamageError if it exists and cannot be read. */
   open(name: string): Backend;
+  /**
+   * Whether a backend that is not open can be read to its end. Calls `done` once, later. A damaged one
+   * may end the process that reads it; that is not this process.
+   */
+  probe(name: string, done: (problem: Error | undefined) => void): void;
   /** Sorted. */
   list(): string[];
   remove(name: string): void;

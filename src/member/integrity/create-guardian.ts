@@ -33,7 +33,7 @@ export function createGuardian(engine: Engine, world: GuardianWorld): Guardian {
       incidents: new Incidents({
         ...{ clock, disk, sha256: hash.sha256, selfId: engine.id },
         right: () => ({ backend: engine.state.backend(), machine: engine.machine() }),
-        openAside: (name) => engine.state.openAside(name),
+        openAside: (name, done) => engine.state.openAside(name, done),
         log: (level, message, fields) => platform.log(level, message, fields),
       }),
       raft: () => engine.raft,

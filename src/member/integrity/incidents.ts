@@ -29,8 +29,8 @@ export interface IncidentsParts {
   readonly selfId: bigint;
   /** The state in use. */
   right(): { readonly backend: Backend; readonly machine: Machine };
-  /** A backend that is kept aside; undefined: it cannot be opened. */
-  openAside(name: string): Backend | undefined;
+  /** A backend that is kept aside, for us to close. */
+  openAside(name: string, done: (result: Backend | Error) => void): void;
   log(level: "info" | "warn", message: string, fields: Readonly<Record<string, unknown>>): void;
 }
 
@@ -46,7 +46,8 @@ export class Incidents {
   #isOurs = false;
   #begun = 0;
   #ending: Timer | undefined;
-  #rows: { readonly comparison: RowComparison; readonly wrong: Backend } | undefined;
+  /** While the rows of a wrong state are looked at. */
+  #look: { isWanted: boolean; end: () => void } | undefined;
 
   constructor(parts: IncidentsParts) {
     this.#parts = parts;
@@ -180,23 +181,43 @@ export class Incidents {
     this.#isOurs = false;
     const number = this.#log.newest()?.number;
     if (number === undefined || name === "") return;
+    const look = { isWanted: true, end: () => {} };
+    this.#look = look;
+    this.#parts.openAside(name, (wrong) => {
+      if (wrong instanceof Error) {
+        const text = `the rows of the wrong state cannot be told: ${wrong.message}`;
+        if (look.isWanted) this.#addRows(number, { index: 0, text });
+      } else if (look.isWanted) look.end = this.#compareRows(number, wrong);
+      else wrong.close(() => {});
+    });
+  }
+
+  /** Gives what ends it early. */
+  #compareRows(number: number, wrong: Backend): () => void {
     const { clock, sha256, right } = this.#parts;
-    const wrong = this.#parts.openAside(name);
-    if (wrong === undefined) return;
     const comparison = new RowComparison({ clock, sha256, right }, wrong, (rows) => {
       this.#stopRows();
       const { missing, extra, different, damaged } = rows.faults;
       const text = `of ${rows.compared} rows of the wrong state ${different} are different, ${damaged} damaged, ${extra} too many; ${missing} are missing`;
-      const step = { kind: "rows", atMs: clock.unixMs(), member: hex(this.#parts.selfId) } as const;
-      this.#log.add(number, { ...step, index: rows.wrongIndex, text, rows });
+      this.#addRows(number, { index: rows.wrongIndex, text, rows });
     });
-    this.#rows = { comparison, wrong };
+    return () => {
+      comparison.stop();
+      wrong.close(() => {});
+    };
+  }
+
+  #addRows(number: number, what: Pick<IncidentStep, "index" | "text" | "rows">): void {
+    const member = hex(this.#parts.selfId);
+    this.#log.add(number, { kind: "rows", atMs: this.#parts.clock.unixMs(), member, ...what });
   }
 
   #stopRows(): void {
-    this.#rows?.comparison.stop();
-    this.#rows?.wrong.close(() => {});
-    this.#rows = undefined;
+    const look = this.#look;
+    this.#look = undefined;
+    if (look === undefined) return;
+    look.isWanted = false;
+    look.end();
   }
 
   #lookAround(machine: Machine): void {

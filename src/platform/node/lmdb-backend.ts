@@ -18,9 +18,11 @@ import type {
   Bucket,
   RowWrite,
 } from "../backend.js";
+import { bucketNames } from "../backend.js";
 import { RowGenerations } from "../row-generations.js";
 import type { RowOverlay, RowVisit, ScanRange } from "../row-overlay.js";
 import { LmdbEnv, syncDirectory, type View } from "./lmdb-env.js";
+import { probeFile } from "./lmdb-probe.js";
 import { markOf } from "./lmdb-trial.js";
 
 const suffix = ".mdb";
@@ -43,6 +45,10 @@ export function createLmdbBackendStore(root: string): BackendStore {
       const env = new LmdbEnv(pathOf(name));
       openNames.add(name);
       return new LmdbBackend(env, { pathOf, closed: () => openNames.delete(name) });
+    },
+    probe(name, done) {
+      invariant(!openNames.has(name), "an open backend is probed", () => ({ name }));
+      probeFile(pathOf(name), bucketNames, done);
     },
     list() {
       return readdirSync(root)

@@ -74,6 +74,11 @@ class MemoryStore implements MemoryBackendStore {
     });
   }
 
+  probe(name: string, done: (problem: Error | undefined) => void): void {
+    invariant(!this.#open.has(name), "an open backend is probed", () => ({ name }));
+    this.#defer(() => done(undefined));
+  }
+
   list(): string[] {
     return [...this.#files.keys()].filter((name) => !this.#files.get(name)?.isPartial).sort();
   }
