@@ -15,8 +15,9 @@ import { Engine, type EngineWorld, type StopCause } from "./engine.js";
 import { checkSelf } from "./integrity/self-check.js";
 import { LeaseDriver, type TimeToLive } from "./lease-driver.js";
 import { hashAll, hashKv, runJob, streamSnapshot } from "./maintenance.js";
+import { integrityNumbersOf, statusOf } from "./member-status.js";
 import { Membership } from "./membership.js";
-import { type IntegrityNumbers, memberMetrics } from "./metrics.js";
+import { memberMetrics } from "./metrics.js";
 import { PeerMethod } from "./peer-codec.js";
 import { Publisher } from "./publisher.js";
 import { Quota } from "./quota.js";
@@ -45,6 +46,8 @@ export class RunningMember implements Member {
   readonly limits: MemberLimits;
   readonly engine: Engine;
   readonly scrubber: Scrubber;
+  /** Of its build. */
+  readonly version: string;
   readonly #world: EngineWorld;
   readonly #leases: LeaseDriver;
   readonly #membership: Membership;
@@ -61,6 +64,7 @@ export class RunningMember implements Member {
     this.id = booted.memberId;
     this.clusterId = booted.clusterId;
     this.limits = config.limits;
+    this.version = config.serverVersion;
     this.#world = world;
     this.#progressDueMs = platform.clock.now() + config.limits.progressNotifyMs;
     this.#isUnproven = booted.isUnproven === true;
@@ -219,29 +223,7 @@ export class RunningMember implements Member {
   }
 
   status(): MemberStatus {
-    const raft = this.engine.raft.status();
-    const sizes = this.engine.state.backend().sizes();
-    const errors = this.machine
-      .alarms()
-      .map((record) => `memberID:${record.memberId} alarm:${record.alarm} `);
-    if (raft.leader === 0n) errors.unshift("etcdserver: no leader");
-    const quarantine = this.engine.guardian.quarantine();
-    if (quarantine !== undefined) errors.unshift(`in quarantine: ${quarantine.reason}`);
-    return {
-      version: this.#world.config.serverVersion,
-      leader: raft.leader,
-      raftIndex: raft.commit,
-      raftTerm: raft.term,
-      appliedIndex: this.machine.appliedIndex,
-      dbSize: sizes.total,
-      dbSizeInUse: sizes.inUse,
-      isLearner: this.isLearner(),
-      verifiedIndex: this.engine.guardian.comparison.verifiedIndex(),
-      storageVersion: this.machine.cluster.clusterVersion(),
-      downgradeTarget: this.machine.cluster.downgradeTarget(),
-      quotaBytes: this.limits.quotaBytes,
-      errors,
-    };
+    return statusOf(this);
   }
 
   integrity(): MemberIntegrity {
@@ -305,28 +287,13 @@ export class RunningMember implements Member {
       isLearner: this.isLearner(),
       kv: this.machine.kv,
       watch: this.watch.stats(),
-      integrity: this.#integrityNumbers(),
+      integrity: integrityNumbersOf(this),
     });
     return [...numbers, ...scrubMetrics(this.scrubber.stats())];
   }
 
   stop(done: () => void): void {
     this.engine.stop(done);
-  }
-
-  #integrityNumbers(): IntegrityNumbers {
-    const { guardian, raft } = this.engine;
-    const leader = raft.leader();
-    // Followers compare with their leader only.
-    const isCompared = (id: bigint): boolean =>
-      id !== this.id && (leader === this.id || leader === id);
-    const peers = this.machine.cluster.members().filter(({ id }) => isCompared(id));
-    return {
-      peers: peers.map(({ id }) => ({ id, ...guardian.comparison.view(id) })),
-      isInQuarantine: guardian.quarantine() !== undefined,
-      incidents: guardian.incidents.begun,
-      healed: guardian.healed,
-    };
   }
 
   /** For errors found above the member; `onStopped` tells them. After a stop it does nothing. */

@@ -53,8 +53,6 @@ export interface GuardianParts
   /** False: raft is not told whether it may lead. */
   mayLead(isAllowed: boolean): void;
   handOver(): void;
-  /** The disk fails: the member stops. */
-  failed(error: Error): void;
   /** The quarantine began or ended. */
   changed(): void;
   unixMs(): number;
