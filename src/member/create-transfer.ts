@@ -17,6 +17,7 @@ export function createTransfer(
       oldestUsable: () => engine.log.firstIndex() - 1,
       offer: (message) => driver.post({ kind: "received", message }),
       isUndecided: () => driver.isUndecided(),
+      failed: (error) => engine.fail(error),
       failedAt: (id) => driver.post({ kind: "snapshotReported", id, ok: false }),
       log: (level, message, fields) => platform.log(level, message, fields),
     },

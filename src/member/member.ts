@@ -264,7 +264,19 @@ export class RunningMember implements Member {
   }
 
   openSnapshot(done: Done<ReturnType<typeof streamSnapshot>>): void {
-    this.engine.committer.flush(() => done(streamSnapshot(this.engine.state.backend().snapshot())));
+    this.engine.committer.flush(() => {
+      const view = this.engine.state.backend().snapshot();
+      let stream: ReturnType<typeof streamSnapshot>;
+      try {
+        stream = streamSnapshot(view);
+      } catch (error) {
+        view.close();
+        this.fail(error as Error);
+        done(new KvError("corrupt"));
+        return;
+      }
+      done(stream);
+    });
   }
 
   metrics(): ReturnType<typeof memberMetrics> {

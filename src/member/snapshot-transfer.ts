@@ -25,6 +25,8 @@ export interface SnapshotTransferParts {
   offer(message: Message): void;
   /** Raft has not yet said what becomes of what it was offered. */
   isUndecided(): boolean;
+  /** What was to be sent is damaged, or cannot be read. */
+  failed(error: Error): void;
   /** A follower says that its transfer failed. */
   failedAt(follower: bigint): void;
   log(level: "info" | "warn", message: string, fields: Readonly<Record<string, unknown>>): void;
@@ -76,7 +78,14 @@ export class SnapshotTransfer {
       );
     });
     peers.serve(PeerMethod.snapshotChunk, (from, body, done) => {
-      done(this.source.chunk(from, body));
+      let chunk: Uint8Array | KvError;
+      try {
+        chunk = this.source.chunk(from, body);
+      } catch (error) {
+        parts.failed(error as Error);
+        chunk = new KvError("corrupt");
+      }
+      done(chunk);
     });
     peers.serve(PeerMethod.snapshotFailed, (from, _body, done) => {
       parts.failedAt(from);

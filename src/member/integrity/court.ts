@@ -13,7 +13,6 @@ import { type Done, RequestField } from "../types.js";
 import type { Comparison, FoundDifference } from "./comparison.js";
 import { type Finding, Inquiry, indexBody } from "./inquiry.js";
 import { Plea } from "./plea.js";
-import type { Proof } from "./proof.js";
 
 /** Leave to heal is void when nothing was heard of it for so long. */
 const leaveMs = 30_000;
@@ -56,11 +55,11 @@ export class Court {
   }
 
   /** At the leader: false if there is nothing new to find out. */
-  accuse(found: Pick<FoundDifference, "mine"> & { readonly peer?: bigint }): boolean {
+  accuse(found: Pick<FoundDifference, "mine"> & Partial<FoundDifference>): boolean {
     if (!this.#parts.isLeader()) return false;
     if (found.peer !== undefined && this.#isKnown(found.peer)) return false;
     if (this.#inquiry === undefined && this.#parts.clock.now() >= this.#notBeforeMs) {
-      this.#inquire(found.mine);
+      this.#inquire(found);
     }
     return true;
   }
@@ -89,6 +88,7 @@ export class Court {
     const isAgreed = agreeing.length * 2 > voters.length;
     if (!isAgreed || this.#isOnItsWay(everybody)) return;
     this.#proposedMs.set(everybody, this.#parts.clock.now());
+    this.#notBeforeMs = 0;
     const index = machine().appliedIndex;
     this.#propose({ kind: IntegrityVerdictRequest_Kind.CLEAR, member: everybody, index });
   }
@@ -155,7 +155,7 @@ export class Court {
     return proposedMs !== undefined && clock.now() - proposedMs < 2 * electionMs;
   }
 
-  #inquire(own: Proof): void {
+  #inquire(found: Pick<FoundDifference, "mine"> & Partial<FoundDifference>): void {
     const { clock, selfId, electionMs, request, checkSelf } = this.#parts;
     const members = () => this.#parts.machine().cluster.members();
     this.#inquiry = new Inquiry(
@@ -168,7 +168,7 @@ export class Court {
             .map(({ id }) => id)
             .filter((id) => id !== selfId),
       },
-      own,
+      found,
       (finding) => {
         this.#inquiry = undefined;
         this.#decide(finding);

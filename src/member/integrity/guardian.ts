@@ -161,8 +161,9 @@ export class Guardian {
     const isWaiting = this.#quarantine !== undefined && !this.#isAdopted;
     if (!isWaiting) this.#record(machine);
     if (outcome instanceof KvError || outcome.kind !== "verdict") return;
-    // The whole cluster had stopped, and it is known again who is right.
-    if (outcome.memberId === 0n && outcome.verdict === "cleared") this.#settle(undefined);
+    // The whole cluster had stopped, and a majority has the leader's state: others see it themselves.
+    const isOver = outcome.memberId === 0n && outcome.verdict === "cleared";
+    if (isOver && this.#parts.raft().isLeader()) this.#settle(undefined);
     if (outcome.memberId !== this.#parts.selfId) return;
     if (outcome.verdict === "cleared") this.#cleared();
     else if (!this.#isAdopted)

@@ -46,11 +46,18 @@ export class Inquiry {
   #rounds = 0;
   #isOver = false;
 
-  constructor(parts: InquiryParts, own: Proof, done: (finding: Finding) => void) {
+  /** `known`: what we hold ourselves, and what the member said whose state differs. */
+  constructor(
+    parts: InquiryParts,
+    known: { readonly mine: Proof; readonly peer?: bigint; readonly theirs?: Proof },
+    done: (finding: Finding) => void,
+  ) {
     this.#parts = parts;
-    this.#index = own.index;
+    this.#index = known.mine.index;
     this.#done = done;
-    this.#evidence.set(parts.selfId, own);
+    this.#evidence.set(parts.selfId, known.mine);
+    const { peer, theirs } = known;
+    if (peer !== undefined && theirs !== undefined) this.#evidence.set(peer, theirs);
   }
 
   start(): void {

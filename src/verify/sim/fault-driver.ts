@@ -295,7 +295,13 @@ export class FaultDriver {
       if (source instanceof Error) return;
       const read = (): void => {
         if (node.life !== life) return;
-        if (source.next() === undefined) source.close();
+        let piece: Uint8Array | undefined;
+        try {
+          piece = source.next();
+        } catch (error) {
+          node.member?.fail(error as Error);
+        }
+        if (piece === undefined) source.close();
         else this.#cluster.clock.at(5, read, node.place);
       };
       read();

@@ -114,8 +114,10 @@ class Run {
           this.#recorder?.record(what === "wal" ? "fsync" : "commit", "durable", node);
           this.#checks.synced(node, what);
         },
-        logged: (node, level, message) => {
-          options.log?.(`${this.#stamp()} ${node.name} ${level} ${message}`);
+        logged: (node, level, message, fields = {}) => {
+          if (options.log === undefined) return;
+          const told = Object.entries(fields).map(([name, value]) => ` ${name}=${String(value)}`);
+          options.log(`${this.#stamp()} ${node.name} ${level} ${message}${told.join("")}`);
         },
       },
     });

@@ -17,6 +17,8 @@ import { SimClock } from "./sim-clock.js";
 import { simHash } from "./sim-hash.js";
 import { SimNode } from "./sim-node.js";
 
+export type LogFields = Readonly<Record<string, unknown>>;
+
 /** Told of everything that checks and traces need; each call comes inside the event it is about. */
 export interface ClusterObserver {
   /** An event of this node has run. */
@@ -32,7 +34,7 @@ export interface ClusterObserver {
   sent(from: SimNode, to: bigint, bytes: Uint8Array): number;
   arrived(to: SimNode | undefined, message: number, how: "delivered" | "dropped"): void;
   synced(node: SimNode, what: "wal" | "backend"): void;
-  logged(node: SimNode, level: string, message: string): void;
+  logged(node: SimNode, level: string, message: string, fields?: LogFields): void;
 }
 
 export interface SimOptions {
@@ -155,7 +157,7 @@ export class SimCluster {
             },
           },
         ),
-      log: (level, message) => this.observer.logged(node, level, message),
+      log: (level, message, fields) => this.observer.logged(node, level, message, fields),
     };
     startMember(platform, node.config, (result) => {
       if (!isAlive()) return;

@@ -42,6 +42,8 @@ export class SimNode {
   isStateDamaged = false;
   /** The state in use was made wrong, and nothing but a comparison with others can tell. */
   isWrong = false;
+  /** It was wrong, and what was wrong was deleted since: it may still be found guilty of it. */
+  wasWrong = false;
   /** Damaged while it runs, or about to be: being right now says nothing. */
   isHiddenDamage = false;
   /** A bit of its log has flipped that was durable. */
@@ -67,6 +69,7 @@ export class SimNode {
   /** It entered quarantine: whatever was done to its state is known. */
   found(): void {
     this.isWrong = false;
+    this.wasWrong = false;
     this.isHiddenDamage = false;
   }
 

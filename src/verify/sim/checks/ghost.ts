@@ -41,6 +41,8 @@ export class Ghost {
   readonly roots = new Map<number, string>();
   /** Current revision by index, likewise. */
   readonly revisions = new Map<number, number>();
+  /** Entries that changed nothing because the whole cluster had stopped, by an alarm. */
+  readonly stopped = new Set<number>();
   /** What memory holds beside the rows, likewise: see memory-checks.ts. */
   readonly memories = new Map<number, string>();
   /** Whom a member voted for, by "id/term". */

@@ -59,6 +59,7 @@ function* committedRequests(
 ): IterableIterator<{ readonly request: Request; readonly atUs: number | undefined }> {
   for (let index = 1; index <= ghost.committedMax; index++) {
     const { entry, atUs } = ghost.committed.get(index) ?? {};
+    if (ghost.stopped.has(index)) continue;
     if (entry === undefined || entry.type !== 0 || entry.data.length === 0) continue;
     const { field, body } = openRequest(entry.data);
     const request = requestOfEntry(field, body);

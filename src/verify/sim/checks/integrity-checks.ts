@@ -51,7 +51,7 @@ export class IntegrityChecks implements Check {
     if (isIn === this.#quarantined.has(node)) return;
     if (isIn) {
       this.#quarantined.add(node);
-      if (!node.isDamaged) {
+      if (!node.isDamaged && !node.wasWrong) {
         const { reason } = node.member?.engine.guardian.quarantine() ?? {};
         this.#world.report("G1", `${node.name} is in quarantine without a cause: ${reason}`, node);
       }

@@ -41,6 +41,7 @@ export class StateChecks implements Check {
     const { outcome } = applied;
     const short = outcome instanceof KvError ? outcome.reason : outcome.kind;
     const known = this.#outcomes.get(entry.index);
+    if (short === "corrupt") ghost.stopped.add(entry.index);
     if (known === undefined) this.#outcomes.set(entry.index, short);
     else if (known !== short) {
       this.#world.report(
@@ -89,7 +90,10 @@ export class StateChecks implements Check {
     if (!node.isWrong) return true;
     const root = node.member?.machine.digests().root ?? new Uint8Array(0);
     const isRight = this.#world.ghost.roots.get(index) === String.fromCharCode(...root);
-    if (isRight) node.isWrong = false;
+    if (isRight) {
+      node.isWrong = false;
+      node.wasWrong = true;
+    }
     return isRight;
   }
 
