@@ -7,8 +7,9 @@ import { KvError } from "../base/errors.js";
 import type { BackendReader, BackendSnapshot } from "../platform/backend.js";
 import { bucketNames } from "../platform/backend.js";
 import type { Clock } from "../platform/clock.js";
-import { type Cursor, encodeChunk, firstCursor, readChunk } from "../snapshot/row-chunk.js";
+import { type Cursor, encodeChunk, firstCursor } from "../snapshot/row-chunk.js";
 import type { HashKv, Job, KvReader } from "../state/types.js";
+import { readSoundChunk } from "./sound-chunk.js";
 import type { Done } from "./types.js";
 
 const rowsPerTurn = 5_000;
@@ -65,7 +66,7 @@ export function hashAll(view: BackendReader): Job<number> {
   let cursor: Cursor = firstCursor;
   return {
     step(rowsMax) {
-      const chunk = readChunk(view, cursor, rowsMax * 64);
+      const chunk = readSoundChunk(view, cursor, rowsMax * 64);
       for (const row of chunk.rows) {
         for (; bucket < row.bucket; bucket++) {
           hash = crc32c(new TextEncoder().encode(bucketNames[bucket + 1] ?? ""), hash);
@@ -87,7 +88,7 @@ export function streamSnapshot(view: BackendSnapshot): {
 } {
   let totalBytes = 0;
   for (let at: Cursor | undefined = firstCursor; at !== undefined; ) {
-    const chunk = readChunk(view, at, chunkBytes);
+    const chunk = readSoundChunk(view, at, chunkBytes);
     totalBytes += 4 + encodeChunk(chunk).length;
     at = chunk.next;
   }
@@ -96,7 +97,7 @@ export function streamSnapshot(view: BackendSnapshot): {
     totalBytes,
     next() {
       if (cursor === undefined) return undefined;
-      const chunk = readChunk(view, cursor, chunkBytes);
+      const chunk = readSoundChunk(view, cursor, chunkBytes);
       cursor = chunk.next;
       const encoded = encodeChunk(chunk);
       const framed = new Uint8Array(4 + encoded.length);

@@ -7,7 +7,8 @@ import { KvError } from "../base/errors.js";
 import type { BackendSnapshot } from "../platform/backend.js";
 import type { Clock, Timer } from "../platform/clock.js";
 import type { ConfState, SnapshotMeta } from "../raft/types.js";
-import { decodeCursor, encodeChunk, readChunk } from "../snapshot/row-chunk.js";
+import { decodeCursor, encodeChunk } from "../snapshot/row-chunk.js";
+import { readSoundChunk } from "./sound-chunk.js";
 
 export const chunkBytes = 512 * 1024;
 const idleMs = 30_000;
@@ -116,7 +117,7 @@ export class SnapshotSource {
       return new KvError("compacted");
     }
     this.#touch();
-    const chunk = readChunk(state.view, cursor, chunkBytes);
+    const chunk = readSoundChunk(state.view, cursor, chunkBytes);
     if (chunk.next === undefined) this.served++;
     return encodeChunk(chunk);
   }

@@ -6,7 +6,6 @@
 import { compareBytes } from "../base/bytes.js";
 import { crc32c } from "../base/crc32c.js";
 import { type BackendReader, Bucket, type RowWrite } from "../platform/backend.js";
-import { openRow } from "../state/rows.js";
 
 /** Where a piece begins: the first row at or after this one. */
 export interface Cursor {
@@ -23,10 +22,7 @@ export const firstCursor: Cursor = { bucket: 0, key: new Uint8Array(0) };
 const bucketCount = Object.keys(Bucket).length;
 const rowHeadBytes = 7;
 
-/**
- * Rows from `cursor` on, at least one if there is one, about `bytesMax` bytes; as they are stored, each
- * verified. @throws DamageError
- */
+/** Rows from `cursor` on, at least one if there is one, about `bytesMax` bytes. */
 export function readChunk(reader: BackendReader, cursor: Cursor, bytesMax: number): RowChunk {
   const rows: RowWrite[] = [];
   let bytes = 0;
@@ -38,7 +34,6 @@ export function readChunk(reader: BackendReader, cursor: Cursor, bytesMax: numbe
         next = { bucket, key };
         return false;
       }
-      openRow(bucket as Bucket, key, value);
       rows.push({ bucket: bucket as Bucket, key, value });
       bytes += rowHeadBytes + key.length + value.length;
       return true;
