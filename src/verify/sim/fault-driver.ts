@@ -259,7 +259,6 @@ export class FaultDriver {
       isDone = backends.faults.loseRow(name, { bucket: lost, row: fault.row }) !== undefined;
     } else if (fault.kind === "wrongIndex") {
       isDone = wrongIndex(node, name, fault.by);
-      node.isWrong ||= isDone;
     } else {
       backends.faults.swapStale(name);
       isDone = true;
@@ -385,12 +384,17 @@ function rotLog(node: SimNode, fault: Extract<Fault, { readonly kind: "rotLog" }
   return false;
 }
 
-/** The state says that it stands at another index of the log that is there. */
+/**
+ * The state says that it stands at another index of the log that is there. Only where the log begins
+ * at the founding: a start can prove the index there, as it can in production, where the retained log
+ * always holds a known point of the chain.
+ */
 function wrongIndex(node: SimNode, name: string, by: number): boolean {
   const log = node.isLogDamaged ? undefined : recoveredLog(node.disk.durableImage());
   if (log === undefined) return false;
   const first = log.snapshot?.index ?? 1;
   const last = log.entries.at(-1)?.index ?? first;
+  if (first > 1) return false;
   let isDone = false;
   node.backends.faults.changeMeta(name, (meta) => {
     const view = new DataView(meta.buffer, meta.byteOffset);

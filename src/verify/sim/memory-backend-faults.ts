@@ -6,7 +6,7 @@ import { invariant } from "../../base/invariant.js";
 import { Bucket, type RowWrite } from "../../platform/backend.js";
 import { metaKey } from "../../state/meta.js";
 import { openRow, sealRow } from "../../state/rows.js";
-import type { MemoryFile } from "./memory-backend-file.js";
+import type { MemoryFile, StoreImage } from "./memory-backend-file.js";
 import type { RowImage } from "./row-image.js";
 
 /** At the end of each row: see rows.ts. */
@@ -131,6 +131,15 @@ export class MemoryFaults {
   swapStale(name: string): void {
     const file = this.#file(name);
     file.current = file.former;
+  }
+
+  /** The file is what it was in this image: an old backup was put back, or a disk turned back. */
+  putBack(name: string, image: StoreImage): void {
+    const file = this.#file(name);
+    const old = image.get(name);
+    invariant(old !== undefined, "no such backend in the image", () => ({ name }));
+    file.current = old.current;
+    file.former = old.former;
   }
 
   #write(file: MemoryFile, write: RowWrite): void {
