@@ -23,6 +23,7 @@ import { Defragmenter } from "./defragmenter.js";
 import { Driver } from "./driver.js";
 import { createGuardian } from "./integrity/create-guardian.js";
 import type { Guardian } from "./integrity/guardian.js";
+import { findingOf } from "./integrity/quarantine-file.js";
 import { Leadership } from "./leadership.js";
 import { encodeChange } from "./membership.js";
 import { type PeerMethod, raftEnvelope } from "./peer-codec.js";
@@ -299,7 +300,7 @@ export class Engine {
     const { voters } = this.machine().confState;
     const isAlone = voters.every((id) => id === this.id);
     if (isAlone || this.#stopCause !== undefined || this.#isStopping) return false;
-    this.guardian.enter(error.message, this.machine().appliedIndex);
+    this.guardian.enter(findingOf(error.message), this.machine().appliedIndex);
     return true;
   }
 

@@ -15,7 +15,12 @@ import { openWal, type Recovered, type Wal } from "../wal/wal.js";
 import { readAside, readSlot, writeSlot } from "./backend-slot.js";
 import type { MemberConfig } from "./config.js";
 import { proveLog } from "./integrity/log-proof.js";
-import { type Quarantine, readQuarantine, writeQuarantine } from "./integrity/quarantine-file.js";
+import {
+  findingOf,
+  type Quarantine,
+  readQuarantine,
+  writeQuarantine,
+} from "./integrity/quarantine-file.js";
 import { salvage } from "./integrity/salvage.js";
 import { fetchedPrefix } from "./snapshot-sink.js";
 import { openStandIn, proveRows, verifyState } from "./state-store.js";
@@ -163,7 +168,7 @@ class Restart {
     if (voters.length <= 1 && damage !== undefined) throw damage;
     if (damage !== undefined) {
       this.quarantine = {
-        ...{ reason: damage.message, index: at.index, sinceMs: platform.clock.unixMs() },
+        ...{ reason: findingOf(damage.message), index: at.index, sinceMs: platform.clock.unixMs() },
         ...{ failures: 0, backend: this.#slot, evidence: [] },
       };
       writeQuarantine(platform.disk, this.quarantine);

@@ -23,6 +23,11 @@ export interface Quarantine {
   readonly evidence: readonly string[];
 }
 
+/** What a DamageError found, without what an operator would have to do: this member heals by itself. */
+export function findingOf(message: string): string {
+  return message.replace(/\. (Remove this member|Move it away|Restore the file)\b.*$/s, "");
+}
+
 /** Undefined: none. A note that cannot be read still counts. */
 export function readQuarantine(disk: Disk): Quarantine | undefined {
   if (!disk.exists(path)) return undefined;
