@@ -3,6 +3,7 @@
  * entries, what was answered meanwhile, how the healthy members kept writing, when all was right again.
  */
 import { rmSync } from "node:fs";
+import type { Load } from "../../test/crash/load.js";
 import { corruptAlarms, eventually, noteOf } from "../../test/integrity/incident.js";
 import { Reader } from "../../test/integrity/reader.js";
 import { damagedPlace, type Stage } from "../../test/integrity/stage.js";
@@ -97,7 +98,7 @@ export class Scene {
     const { perSecond, pauseMs } = pace.stop();
     watch.stop();
     const replaced = ended === "refuses" ? await this.#replace() : "";
-    const lost = await this.#settle(ended);
+    const lost = await this.#settle(ended, load);
     const { right, refused, wrong, lies } = reader.judged;
     const { note, seenAtMs } = watch;
     const detectedMs = seenAtMs === undefined ? undefined : seenAtMs - this.#damagedAtMs;
@@ -148,13 +149,20 @@ export class Scene {
     return ` (done: ${((Date.now() - startedAtMs) / 1_000).toFixed(1)} s)`;
   }
 
-  async #settle(ended: Incident["ends"]): Promise<string> {
-    if (this.stage.cluster.members.length === 1) return "-";
+  async #settle(ended: Incident["ends"], load: Load): Promise<string> {
+    const { stage } = this;
+    if (stage.cluster.members.length === 1) return "-";
     try {
-      await this.stage.settle();
+      if (ended === "stays contained" || ended === "not noticed") {
+        // Members cannot be compared then; the history of one that serves can be read.
+        const serving = stage.cluster.members.find((member) => noteOf(member) === undefined);
+        if (serving === undefined) return "not checked";
+        await load.pause();
+        await load.verify(serving);
+      } else await stage.settle();
       return "0";
     } catch (error) {
-      return ended === "stays contained" ? "0" : (error as Error).message;
+      return (error as Error).message.split("\n")[0] ?? "";
     }
   }
 }
