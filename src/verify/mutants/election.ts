@@ -1,5 +1,5 @@
 /**
- * Mutants of elections (M07-M10, M12, M13, M37): who gets a vote, who remembers it, how
+ * Mutants of elections (M07, M08, M10, M13, M37): who gets a vote, who remembers it, how
  * votes are counted, and who may disturb a leader.
  */
 import type { Mutant } from "./types.js";
@@ -38,22 +38,6 @@ export const electionMutants: readonly Mutant[] = [
     ],
   },
   {
-    id: "M09",
-    title: "a vote of an older term counts",
-    origin: "little-raft #44",
-    conditions: "a vote comes late, when its candidate stands again",
-    caughtBy: ["I1", "I2", "I6", "I10"],
-    patches: [
-      {
-        file: "raft/step.js",
-        find: "    else if (message.term !== 0 && message.term < state.term) {",
-        replace: `    else if (message.type === "MsgVoteResp" && message.term < state.term && state.role === "candidate" && RAN()) {
-    }
-    else if (message.term !== 0 && message.term < state.term) {`,
-      },
-    ],
-  },
-  {
     id: "M10",
     title: "a vote that comes twice counts twice",
     origin: "class: answers counted instead of voters",
@@ -69,22 +53,6 @@ export const electionMutants: readonly Mutant[] = [
             if (silent !== undefined)
                 this.#votes.set(silent, true);
         }`,
-      },
-    ],
-  },
-  {
-    id: "M12",
-    title: "a log is up to date if it is long",
-    origin: "Raft 5.4.1",
-    conditions: "a long tail of an old term that was never committed, and an election",
-    caughtBy: ["I6", "I7", "I3", "crash"],
-    patches: [
-      {
-        file: "raft/log/raft-log.js",
-        find: "        return lastTerm > ours || (lastTerm === ours && lastIndex >= this.lastIndex());",
-        replace: `        if (lastTerm < ours && lastIndex >= this.lastIndex())
-            RAN();
-        return lastTerm > ours || lastIndex >= this.lastIndex();`,
       },
     ],
   },

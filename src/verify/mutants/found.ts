@@ -36,20 +36,6 @@ export const foundMutants: readonly Mutant[] = [
     ],
   },
   {
-    id: "F4",
-    title: "a stop waits for ever for a flush that has failed",
-    origin,
-    conditions: "the backend's last commit fails",
-    caughtBy: ["liveness"],
-    patches: [
-      {
-        file: "member/engine.js",
-        find: "        if (this.#close !== undefined) {\n",
-        replace: "        if (this.#close !== undefined && !RAN()) {\n",
-      },
-    ],
-  },
-  {
     id: "F5",
     title: "a start removes a backend that it is still closing",
     origin,

@@ -52,7 +52,7 @@ export const leaseMutants: readonly Mutant[] = [
     title: "a lease id in use is granted again",
     origin: "class: reuse of a lease id",
     conditions: "a grant of an id that has keys, then its revocation",
-    caughtBy: ["C6", "S6", "S2", "C1"],
+    caughtBy: ["C6", "S6", "S2", "C1", "C2"],
     patches: [
       {
         file: "state/lease/lease-table.js",
