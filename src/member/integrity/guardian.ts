@@ -137,6 +137,11 @@ export class Guardian {
     return this.#parts.incidents;
   }
 
+  /** Our state and another one differ, and it is not known yet which is wrong. */
+  isInDoubt(): boolean {
+    return this.#doubt !== undefined;
+  }
+
   /** Calls `done` at once, unless our state is in doubt: then as soon as it is known. */
   whenSure(done: Done<void>): void {
     const refusal = this.refusal();

@@ -2,6 +2,7 @@
 import { consistentIndexMutants } from "./consistent-index.js";
 import { electionMutants } from "./election.js";
 import { foundMutants } from "./found.js";
+import { integrityMutants } from "./integrity.js";
 import { leaseMutants } from "./lease.js";
 import { membershipMutants } from "./membership.js";
 import { mvccMutants } from "./mvcc.js";
@@ -25,6 +26,7 @@ export const mutants: readonly Mutant[] = sortById([
   ...watchMutants,
   ...storageMutants,
   ...versionMutants,
+  ...integrityMutants,
   ...foundMutants,
 ]);
 

@@ -6,8 +6,8 @@
 import { describe, expect, test } from "vitest";
 import { DamageError, KvError } from "../../base/errors.js";
 import { Bucket } from "../../platform/backend.js";
-import type { MemoryBackendStore } from "./memory-backend.js";
 import { Story } from "./integrity-story.fixture.js";
+import type { MemoryBackendStore } from "./memory-backend.js";
 import type { SimNode } from "./sim-node.js";
 
 const metaIndexAt = 4;
@@ -25,7 +25,10 @@ type Damage = (backends: MemoryBackendStore, name: string) => void;
 const damages: readonly (readonly [string, Damage])[] = [
   ["a bit of a row flips", ({ faults }, name) => faults.flipBit(name, { ...key, bit: 77 })],
   ["a row is lost", ({ faults }, name) => faults.loseRow(name, key)],
-  ["a member's row is lost", ({ faults }, name) => faults.loseRow(name, { ...key, bucket: Bucket.members })],
+  [
+    "a member's row is lost",
+    ({ faults }, name) => faults.loseRow(name, { ...key, bucket: Bucket.members }),
+  ],
   ["a row too many", ({ faults }, name) => faults.addRow(name, key)],
   ["a row under another key", ({ faults }, name) => faults.misdirect(name, key)],
   ["an index too low", (backends, name) => setIndex(backends, name, (index) => index - 2)],
@@ -98,7 +101,8 @@ describe("an entry is applied wrongly:", () => {
       };
       let doubtMs = Number.POSITIVE_INFINITY;
       story.onLog = (_, text) => {
-        if (text.startsWith("states differ")) doubtMs = Math.min(doubtMs, story.cluster.clock.now());
+        if (text.startsWith("states differ"))
+          doubtMs = Math.min(doubtMs, story.cluster.clock.now());
       };
       story.write(60, 2);
       story.until(() => node.member?.engine.guardian.found === 1);
@@ -196,7 +200,10 @@ function addLearner(story: Story): SimNode {
 
 describe("healing:", () => {
   /** A follower is wrong and has just been told so. */
-  function ill(options: ConstructorParameters<typeof Story>[0] = {}): { story: Story; node: SimNode } {
+  function ill(options: ConstructorParameters<typeof Story>[0] = {}): {
+    story: Story;
+    node: SimNode;
+  } {
     const story = new Story(options);
     story.write(20);
     const node = story.follower();

@@ -63,7 +63,7 @@ export class SimNode {
 
   /** Its state was found to be wrong and is not right again: it is a stand-in, which proves nothing. */
   isInQuarantine(): boolean {
-    return this.member?.refusal() !== undefined;
+    return this.member?.engine.guardian.quarantine() !== undefined;
   }
 
   /** It entered quarantine: whatever was done to its state is known. */

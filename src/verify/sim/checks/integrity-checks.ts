@@ -1,10 +1,17 @@
 /**
- * Members that find out that a state is wrong (G1 to G4): only who was harmed enters quarantine, who is
- * in it answers no client, who was cleared is right, and nobody stays wrong unseen.
+ * Members that find out that a state is wrong (G1 to G7): only who was harmed enters quarantine, who is
+ * in it answers no client and knows it after a crash, who was cleared is right, nobody stays wrong
+ * unseen, one heals at a time, and the others go on.
  */
+import { KvError } from "../../../base/errors.js";
 import { readQuarantine } from "../../../member/integrity/quarantine-file.js";
+import type { Entry } from "../../../raft/types.js";
+import type { Applied } from "../../../state/types.js";
 import type { SimNode } from "../sim-node.js";
 import type { Check, CheckWorld } from "./check.js";
+
+/** So often a member may apply something after it went wrong until it is in doubt. */
+const unnoticedMax = 25;
 
 /** What clients are answered from the state. */
 const statePaths = /\.(KV|Lease|Watch)\//;
@@ -13,6 +20,11 @@ export class IntegrityChecks implements Check {
   readonly #world: CheckWorld;
   /** Members in quarantine after their last event. */
   readonly #quarantined = new Set<SimNode>();
+
+  /** Since they went wrong without a doubt: indexes at which they were seen to have applied more. */
+  readonly #unnoticed = new Map<SimNode, { index: number; turns: number }>();
+  /** Who fetches a right state, and in which term it began to. */
+  readonly #fetching = new Map<SimNode, number>();
 
   constructor(world: CheckWorld) {
     this.#world = world;
@@ -24,13 +36,29 @@ export class IntegrityChecks implements Check {
 
   stepped(node: SimNode): void {
     this.#look(node);
+    if (node.isWrong) this.#unseen(node);
+    else this.#unnoticed.delete(node);
+    if (this.#quarantined.has(node)) this.#heals(node);
+    else this.#fetching.delete(node);
+  }
+
+  /** One member's alarm is no reason to refuse what clients ask of the others. */
+  applied(node: SimNode, entry: Entry, { outcome }: Applied): void {
+    if (!(outcome instanceof KvError) || outcome.reason !== "corrupt") return;
+    const alarms = node.member?.machine.alarms() ?? [];
+    const isStopped = alarms.some((known) => known.memberId === 0n || known.isContained !== true);
+    if (isStopped || node.isInQuarantine()) return;
+    const text = `entry ${entry.index} is refused for the alarm of one member`;
+    this.#world.report("G7", text, node);
   }
 
   /** A member that a crash takes out of quarantine knows it again after the next start. */
   ended(node: SimNode): void {
+    this.#unnoticed.delete(node);
+    this.#fetching.delete(node);
     if (!this.#quarantined.delete(node) || node.state === "wiped") return;
     if (readQuarantine(node.disk.durableImage()) === undefined) {
-      this.#world.report("G2", `${node.name} is in quarantine, and its disk does not say so`, node);
+      this.#world.report("G5", `${node.name} is in quarantine, and its disk does not say so`, node);
     }
   }
 
@@ -43,6 +71,35 @@ export class IntegrityChecks implements Check {
     for (const node of this.#world.cluster.nodes) {
       if (node.state !== "up" || !node.isWrong) continue;
       this.#world.report("G4", `${node.name}'s state is wrong, and nobody has found out`, node);
+    }
+  }
+
+  #unseen(node: SimNode): void {
+    const { engine, machine } = node.member ?? {};
+    if (engine === undefined || machine === undefined) return;
+    const seen = this.#unnoticed.get(node) ?? { index: machine.appliedIndex, turns: 0 };
+    this.#unnoticed.set(node, seen);
+    if (engine.guardian.isInDoubt()) seen.turns = 0;
+    else if (machine.appliedIndex > seen.index) seen.turns++;
+    seen.index = machine.appliedIndex;
+    if (seen.turns > unnoticedMax) {
+      this.#world.report("G4", `${node.name} is wrong, goes on, and nobody notices`, node);
+    }
+  }
+
+  /** Two that were given leave by one leader; a new one cannot know of it. */
+  #heals(node: SimNode): void {
+    const isFetching = node.backends.list().some((name) => name.startsWith("heal-"));
+    const engine = node.member?.engine;
+    if (!isFetching || engine === undefined) {
+      this.#fetching.delete(node);
+      return;
+    }
+    const term = this.#fetching.get(node) ?? engine.raft.term();
+    this.#fetching.set(node, term);
+    for (const [other, since] of this.#fetching) {
+      if (other === node || since !== term || other.state !== "up") continue;
+      this.#world.report("G6", `${node.name} and ${other.name} heal at the same time`, node);
     }
   }
 

@@ -1,0 +1,252 @@
+/**
+ * Mutants of what finds, contains and heals a wrong state (G01-G15): each is a way in which such
+ * machinery does harm itself, or does nothing.
+ */
+import type { Mutant, Patch } from "./types.js";
+
+const wrongState = "one member applies an entry wrongly, or its rows are damaged";
+
+function court(find: string, replace: string): Patch {
+  return { file: "member/integrity/court.js", find, replace };
+}
+
+function guardian(find: string, replace: string): Patch {
+  return { file: "member/integrity/guardian.js", find, replace };
+}
+
+export const integrityMutants: readonly Mutant[] = [
+  {
+    id: "G01",
+    title: "a verdict counts answers, and half of them is enough",
+    origin: "class: answers counted instead of voters",
+    conditions: wrongState,
+    caughtBy: ["G1"],
+    patches: [
+      {
+        file: "member/integrity/verdict.js",
+        find: "if (agreeing.length * 2 <= voters.length)",
+        replace: "if (agreeing.length * 2 < evidence.size && RAN())",
+      },
+    ],
+  },
+  {
+    id: "G02",
+    title: "a state is healed from whoever offers one, unconfirmed",
+    origin: "class: repair from the wrong side",
+    conditions:
+      "two members heal in one another's time; the patch lets members in quarantine offer what they have, and clears who asks",
+    caughtBy: ["G3", "G6", "S2", "S6", "liveness", "crash"],
+    patches: [
+      {
+        file: "member/integrity/healer.js",
+        find: "        const needed = Math.min(Math.floor(voters.length / 2) + 1, voters.length - 1);",
+        replace: "        const needed = RAN() ? 0 : 1;",
+      },
+      guardian(
+        `            if (this.#quarantine !== undefined || this.#doubt !== undefined) {
+                done(new KvError("corrupt"));
+                return;
+            }
+            this.#parts.offer(({ manifest, index }) => {
+                const proof = this.ring.at(index);`,
+        `            this.#parts.offer(({ manifest, index }) => {
+                const proof = this.ring.at(index) ?? { ...this.#parts.machine().fingerprint(), index, version: 1 };`,
+      ),
+      court(
+        "                const isOther = this.#leave !== undefined && this.#leave.member !== from;",
+        "                const isOther = false;",
+      ),
+      court('if (view.state !== "equal" || view.verifiedIndex < index)', "if (view === undefined)"),
+    ],
+  },
+  {
+    id: "G03",
+    title: "the alarm is never cleared",
+    origin: "class: a state that nothing ends; etcd's CORRUPT alarm, #14379",
+    conditions: wrongState,
+    caughtBy: ["liveness"],
+    patches: [
+      court(
+        "                this.#propose({ kind: IntegrityVerdictRequest_Kind.CLEAR, member: from, index });",
+        "                RAN();",
+      ),
+    ],
+  },
+  {
+    id: "G04",
+    title: "members are compared only when they happen to stand at the same index",
+    origin: "etcd's corruption check skips who is at another revision",
+    conditions: "members are at different indexes whenever they speak",
+    caughtBy: ["G4"],
+    patches: [
+      {
+        file: "member/integrity/comparison.js",
+        find: "        if (this.#ring.last === 0)\n            return;",
+        replace: "        if (proof.index !== this.#ring.last && RAN())\n            return;",
+      },
+    ],
+  },
+  {
+    id: "G05",
+    title: "quarantine is not written down",
+    origin: "class: a decision that a crash forgets",
+    conditions: "a crash while a member is in quarantine",
+    caughtBy: ["G5"],
+    patches: [
+      guardian(
+        "if (!this.#onDisk(() => writeQuarantine(disk, note)))",
+        "if (!this.#onDisk(() => RAN()))",
+      ),
+    ],
+  },
+  {
+    id: "G06",
+    title: "the name of the quarantine's note is not made durable",
+    origin: "class: rename without fsync of the directory",
+    conditions: "power loss while a member is in quarantine",
+    caughtBy: ["G5"],
+    patches: [
+      {
+        file: "member/integrity/quarantine-file.js",
+        find: '    disk.rename(draft, path);\n    disk.syncDir("");',
+        replace: "    disk.rename(draft, path);\n    RAN();",
+      },
+    ],
+  },
+  {
+    id: "G07",
+    title: "a row that compaction deletes stays in the digest",
+    origin: "class: a digest that is not updated on one path",
+    conditions: "a compaction; then any look at the rows",
+    caughtBy: ["S2", "G1"],
+    patches: [
+      {
+        file: "state/entry-write.js",
+        find: "    deleteKnown(bucket, key, value) {\n        this.#digests.subtract(bucket, key, value);",
+        replace:
+          "    deleteKnown(bucket, key, value) {\n        if (bucket !== 1 || !RAN())\n            this.#digests.subtract(bucket, key, value);",
+      },
+    ],
+  },
+  {
+    id: "G08",
+    title: "only followers compare: nobody asks the others",
+    origin: "class: a comparison in one direction",
+    conditions: wrongState,
+    caughtBy: ["G4", "liveness"],
+    patches: [
+      {
+        file: "member/engine.js",
+        find: "        if (envelope.proof !== undefined)\n",
+        replace: "        if (envelope.proof !== undefined && !(this.raft.isLeader() && RAN()))\n",
+      },
+    ],
+  },
+  {
+    id: "G09",
+    title: "a fetched state is put in use as it is, without what was applied since",
+    origin: "class: a restore without a replay",
+    conditions: "entries are applied while a member fetches a right state",
+    caughtBy: ["crash", "S1", "S3", "I13", "liveness"],
+    patches: [
+      {
+        file: "member/integrity/adoption.js",
+        find: "            const target = state.machine().appliedIndex;",
+        replace: "            const target = machine.appliedIndex;",
+      },
+      {
+        file: "member/integrity/adoption.js",
+        find: "        if (machine.appliedIndex < state.machine().appliedIndex) {",
+        replace: "        if (machine.appliedIndex < state.machine().appliedIndex && !RAN()) {",
+      },
+    ],
+  },
+  {
+    id: "G10",
+    title: "a member is cleared because it asks, not because it was equal",
+    origin: "class: quarantine that ends too early",
+    conditions: wrongState,
+    caughtBy: ["G3", "S2", "S6", "C1", "C2", "C3", "C4"],
+    patches: [
+      guardian(
+        "            send(Plea.report, this.#quarantine?.index ?? 0);",
+        "            send(Plea.clear, this.#quarantine?.index ?? 0);",
+      ),
+      guardian(
+        "        if (this.#quarantine === undefined || !this.#isAdopted)\n            return;\n        this.#quarantine = undefined;",
+        "        if (this.#quarantine === undefined)\n            return;\n        this.#quarantine = RAN() ? undefined : 0;",
+      ),
+      court('if (view.state !== "equal" || view.verifiedIndex < index)', "if (view === undefined)"),
+    ],
+  },
+  {
+    id: "G11",
+    title: "the stand-in is answered from",
+    origin: "class: a refusal that is missing",
+    conditions: "a client asks a member in quarantine",
+    caughtBy: ["G2", "C1", "C2", "C3", "C4"],
+    patches: [
+      guardian(
+        '        return this.#quarantine === undefined ? undefined : new KvError("corrupt");',
+        '        return this.#quarantine === undefined || RAN() ? undefined : new KvError("corrupt");',
+      ),
+    ],
+  },
+  {
+    id: "G12",
+    title: "two members heal at the same time",
+    origin: "class: a repair that takes the quorum with it",
+    conditions: "five members, two of which are wrong",
+    caughtBy: ["G6"],
+    patches: [
+      court(
+        "                if (isOther && nowMs - (this.#leave?.sinceMs ?? 0) < leaveMs)",
+        "                if (isOther && !RAN())",
+      ),
+    ],
+    flags: ["--members", "5"],
+  },
+  {
+    id: "G13",
+    title: "the alarm of one member stops the whole cluster",
+    origin: "etcd: a CORRUPT alarm stops everybody",
+    conditions: wrongState,
+    caughtBy: ["G7"],
+    patches: [
+      {
+        file: "state/alarm/alarm-set.js",
+        find: 'return record.alarm === "CORRUPT" && (record.isContained !== true || record.memberId === 0n);',
+        replace: 'return record.alarm === "CORRUPT" && RAN();',
+      },
+    ],
+  },
+  {
+    id: "G14",
+    title: "a start does not look at its rows",
+    origin: "etcd trusts its backend file",
+    conditions: "rows are lost or added while a member is off",
+    caughtBy: ["S2", "S6", "S5", "crash", "C1", "C4"],
+    patches: [
+      {
+        file: "member/restart.js",
+        find: "(isSmall ? proveRows(backend, machine, platform.hash.sha256) : undefined)",
+        replace:
+          "(isSmall && !RAN() ? proveRows(backend, machine, platform.hash.sha256) : undefined)",
+      },
+    ],
+  },
+  {
+    id: "G15",
+    title: "a start takes the applied index from the state as it stands",
+    origin: "etcd #13766: an index that is not that of the content",
+    conditions: "the state names another index than it holds",
+    caughtBy: ["S2", "S6", "S5", "S1", "M1", "crash"],
+    patches: [
+      {
+        file: "member/integrity/log-proof.js",
+        find: "    if (chain === claimed)",
+        replace: "    if (chain === claimed || RAN())",
+      },
+    ],
+  },
+];
