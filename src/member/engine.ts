@@ -123,7 +123,7 @@ export class Engine {
       peers: this.peers,
     });
     this.raft = createMemberRaft(world, booted, () =>
-      this.guardian.refusal() === undefined ? this.transfer.source.latest() : undefined,
+      this.guardian.mayHandOn() ? this.transfer.source.latest() : undefined,
     );
     this.leadership = new Leadership({
       clock: platform.clock,

@@ -25,6 +25,8 @@ import { type Quarantine, removeQuarantine, writeQuarantine } from "./quarantine
 
 /** Equal at so many different indexes after healing: then the member is right again. */
 const equalIndexesNeeded = 2;
+/** For so many election timeouts after a start nobody is given a state that was not compared yet. */
+const unverifiedElections = 10;
 
 export interface GuardianParts
   extends Pick<HealerParts, "firstIndex" | "fetch" | "log" | "request"> {
@@ -75,12 +77,14 @@ export class Guardian {
   #equalAt: number[] = [];
   #isAdopted = false;
   #nextPleaMs = 0;
+  readonly #startedMs: number;
   found = 0;
   healed = 0;
 
   constructor(parts: GuardianParts, quarantine: Quarantine | undefined) {
     this.#parts = parts;
     this.#quarantine = quarantine;
+    this.#startedMs = parts.clock.now();
     this.comparison = new Comparison(this.ring, {
       differs: (found) => this.#differs(found),
       equal: (peer, index) => this.#equal(peer, index),
@@ -140,6 +144,19 @@ export class Guardian {
   /** Our state and another one differ, and it is not known yet which is wrong. */
   isInDoubt(): boolean {
     return this.#doubt !== undefined;
+  }
+
+  /**
+   * Whether others may be given our state, to go on from it. Not before somebody was seen to have it
+   * too: a wrong one that spreads becomes the majority. But a cluster that cannot be asked, because
+   * those who know are gone, has to go on with what there is.
+   */
+  mayHandOn(): boolean {
+    if (this.#quarantine !== undefined || this.#doubt !== undefined) return false;
+    const { clock, electionMs, machine, selfId } = this.#parts;
+    const isAlone = machine().confState.voters.every((id) => id === selfId);
+    const isLate = clock.now() - this.#startedMs > unverifiedElections * electionMs;
+    return isAlone || isLate || this.comparison.verifiedIndex() > 0;
   }
 
   /** Calls `done` at once, unless our state is in doubt: then as soon as it is known. */

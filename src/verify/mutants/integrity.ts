@@ -17,7 +17,7 @@ function guardian(find: string, replace: string): Patch {
 export const integrityMutants: readonly Mutant[] = [
   {
     id: "G01",
-    title: "a verdict counts answers, and half of them is enough",
+    title: "a verdict needs no majority: the first voter is right",
     origin: "class: answers counted instead of voters",
     conditions: wrongState,
     caughtBy: ["G1"],
@@ -25,7 +25,7 @@ export const integrityMutants: readonly Mutant[] = [
       {
         file: "member/integrity/verdict.js",
         find: "if (agreeing.length * 2 <= voters.length)",
-        replace: "if (agreeing.length * 2 < evidence.size && RAN())",
+        replace: "if (RAN() && agreeing.length === 0)",
       },
     ],
   },
@@ -74,15 +74,16 @@ export const integrityMutants: readonly Mutant[] = [
   },
   {
     id: "G04",
-    title: "members are compared only when they happen to stand at the same index",
+    title: "members are compared now and then, and skipped when they stand at different indexes",
     origin: "etcd's corruption check skips who is at another revision",
-    conditions: "members are at different indexes whenever they speak",
+    conditions: `${wrongState}; the patch compares at every fiftieth index`,
     caughtBy: ["G4"],
     patches: [
       {
         file: "member/integrity/comparison.js",
         find: "        if (this.#ring.last === 0)\n            return;",
-        replace: "        if (proof.index !== this.#ring.last && RAN())\n            return;",
+        replace:
+          "        const isTurn = proof.index === this.#ring.last && proof.index % 50 === 0;\n        if (!isTurn && RAN())\n            return;",
       },
     ],
   },

@@ -4,6 +4,7 @@
  * unseen, one heals at a time, and the others go on.
  */
 import { KvError } from "../../../base/errors.js";
+import { readAside } from "../../../member/backend-slot.js";
 import { readQuarantine } from "../../../member/integrity/quarantine-file.js";
 import type { Entry } from "../../../raft/types.js";
 import type { Applied } from "../../../state/types.js";
@@ -89,9 +90,12 @@ export class IntegrityChecks implements Check {
 
   /** Two that were given leave by one leader; a new one cannot know of it. */
   #heals(node: SimNode): void {
-    const isFetching = node.backends.list().some((name) => name.startsWith("heal-"));
     const engine = node.member?.engine;
-    if (!isFetching || engine === undefined) {
+    if (engine === undefined) return;
+    // A state that was fetched once may have become the wrong one itself.
+    const known = [engine.state.name(), ...readAside(node.disk)];
+    const isNew = (name: string): boolean => name.startsWith("heal-") && !known.includes(name);
+    if (!node.backends.list().some(isNew)) {
       this.#fetching.delete(node);
       return;
     }
