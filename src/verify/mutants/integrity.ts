@@ -77,7 +77,7 @@ export const integrityMutants: readonly Mutant[] = [
     title: "members are compared now and then, and skipped when they stand at different indexes",
     origin: "etcd's corruption check skips who is at another revision",
     conditions: `${wrongState}; the patch compares at every fiftieth index`,
-    caughtBy: ["G4"],
+    caughtBy: ["G4", "liveness"],
     patches: [
       {
         file: "member/integrity/comparison.js",
