@@ -488,7 +488,8 @@ export class Engine {
       backend: () => this.state.backend(),
       appliedMeta: () => this.state.meta(),
       proof: () => this.state.proof(),
-      isLogHeld: () => this.guardian.quarantine() !== undefined,
+      // Who lags is needed to tell who is right, and may only be given log until then.
+      isLogHeld: () => this.guardian.quarantine() !== undefined || this.guardian.isInDoubt(),
       batchMs: config.backendBatchMs,
       batchLimit: config.backendBatchLimit,
       snapshotCount: config.snapshotCount,

@@ -1,6 +1,7 @@
 /**
  * Where raft can go on although the state is not to be trusted: at the log's marker, with the voters
- * that stand there, and on from it by the log. The damaged backend may name a wrong index or lack a
+ * that stand there (those of a later index, maybe: committed ones all the same, and changes that they
+ * have already change nothing), and on from it by the log. The damaged backend may name a wrong index or lack a
  * voter, so it tells names and addresses only, as far as its rows prove themselves.
  */
 import { DamageError } from "../../base/errors.js";

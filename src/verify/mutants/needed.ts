@@ -39,6 +39,11 @@ export const needed: Readonly<Record<string, NeededFor>> = {
   "C5-resumable": { mutant: "W7", seed: 1 },
   "C5-unique": { mutant: "M58", seed: 5 },
   C6: { mutant: "M50", seed: 6 },
+  G2: { mutant: "G11", seed: 70 },
+  G4: { mutant: "G08", seed: 71 },
+  G5: { mutant: "G06", seed: 2 },
+  G6: { mutant: "G12", seed: 18 },
+  G7: { mutant: "G13", seed: 2 },
 };
 
 /**
@@ -46,6 +51,8 @@ export const needed: Readonly<Record<string, NeededFor>> = {
  * They are here because they name the bug where it is, not where it hurts.
  */
 export const sooner: Readonly<Record<string, string>> = {
+  G1: "who is contained without a cause heals for nothing, and the wrong one stays (G4, liveness)",
+  G3: "a state that is cleared too early differs at the next entry (S6)",
   I4: "a leader's changed log becomes another entry under a known index and term (I5)",
   I5: "two entries of one index and term end as two commits at one index (I7)",
   I6: "a leader without a committed entry overwrites it at others (I7, I12)",

@@ -110,6 +110,8 @@ export class IntegrityChecks implements Check {
   #look(node: SimNode): void {
     const isIn = node.isInQuarantine();
     if (isIn === this.#quarantined.has(node)) return;
+    // A disk that is full has no place for the note: the member stops, and nothing is found yet.
+    if (isIn && node.member?.engine.isStopping() === true) return;
     if (isIn) {
       this.#quarantined.add(node);
       if (!node.isDamaged && !node.wasWrong) {

@@ -31,6 +31,8 @@ export class MembershipChecks implements Check {
     const { member } = node;
     if (member === undefined || entry.type === EntryType.normal) return;
     this.#world.ghost.life(node).configurations++;
+    // A stand-in may begin with a later configuration than that of its index: see salvage.ts.
+    if (node.isInQuarantine()) return;
     const conf = member.machine.confState;
     const text = textOf(conf);
     const known = this.#configurations.get(entry.index);
