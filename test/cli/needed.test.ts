@@ -60,7 +60,7 @@ test("every check of the simulator and every rule of watches is in one of the li
   const names = new Set(watchRules.map(({ id }) => `C5-${id}`));
   for (const file of fs.readdirSync(folder)) {
     const text = fs.readFileSync(path.join(folder, file), "utf8");
-    for (const [, name] of text.matchAll(/(?:report|Report)\(\s*"([IMSCV]\d*)"/g)) {
+    for (const [, name] of text.matchAll(/(?:report|Report)\(\s*"([IMSCVG]\d*)"/g)) {
       names.add(name as string);
     }
   }

@@ -205,7 +205,6 @@ export const integrityMutants: readonly Mutant[] = [
         "                if (isOther && !RAN())",
       ),
     ],
-    flags: ["--members", "5"],
   },
   {
     id: "G13",
