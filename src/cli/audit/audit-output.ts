@@ -6,8 +6,9 @@ import {
   type MemberEvidence,
   type RoundEvidence,
 } from "../../verify/audit/evidence.js";
+import { findingWeights } from "../../verify/audit/finding.js";
 import { isAnswer } from "../../verify/audit/hash-comparison.js";
-import { findingWeights, type RoundJudgement } from "../../verify/audit/judge-round.js";
+import type { RoundJudgement } from "../../verify/audit/judge-round.js";
 import { table } from "../ctl/print-table.js";
 
 export interface AuditedRound {

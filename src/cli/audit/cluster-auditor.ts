@@ -67,7 +67,7 @@ export class ClusterAuditor {
     return {
       members: [...members, ...unstarted],
       asks,
-      clusterSize: list.length === 0 ? undefined : list.length,
+      clusterSize: list.length === 0 ? undefined : list.filter((one) => !one.isLearner).length,
       unasked: this.#flags.isWholeCluster ? [] : unaskedOf(members, list),
     };
   }
@@ -106,7 +106,8 @@ async function bringUpToDate(member: Watched): Promise<void> {
   const { connection } = member;
   try {
     await connection.connect();
-    await connection.call("status", {});
+    // A learner answers no linearizable reads.
+    if ((await connection.call("status", {})).isLearner) return;
   } catch (error) {
     member.failure = (error as Error).message;
     return;
@@ -179,7 +180,7 @@ function isTogether(heard: readonly Watched[]): boolean {
 async function takeHashes(watched: readonly Watched[]): Promise<readonly HashAsk[]> {
   const asks: HashAsk[] = [];
   while (asks.length < asksMax) {
-    const heard = reachable(watched);
+    const heard = reachable(watched).filter((each) => !lastOf(each).isLearner);
     if (heard.length < 2) return asks;
     if (asks.length > 0) await sleep(askGapMs * asks.length);
     const now = await Promise.all(heard.map((each) => sample(each).catch(() => lastOf(each))));

@@ -25,18 +25,23 @@ export function involved(
   );
 }
 
-/** The minority that a majority of `clusterSize` members contradicts; nobody if there is none. */
-export function suspectsOf(
-  conflicts: readonly Conflict[],
-  endpoints: readonly string[],
-  clusterSize: number,
-): readonly string[] {
-  return endpoints.filter((endpoint) => {
-    const accusers = endpoints.filter((each) => contradicts(conflicts, endpoint, each));
+/** Who accuses and is accused. */
+interface Bench {
+  readonly endpoints: readonly string[];
+  /** Those of them that count for a majority. */
+  readonly voters: readonly string[];
+  /** Voters of the cluster, heard or not. */
+  readonly clusterSize: number;
+}
+
+/** The minority that a majority of the cluster contradicts; nobody if there is none. */
+export function suspectsOf(conflicts: readonly Conflict[], bench: Bench): readonly string[] {
+  return bench.endpoints.filter((endpoint) => {
+    const accusers = bench.voters.filter((each) => contradicts(conflicts, endpoint, each));
     const agreeing = accusers.filter(
       (each) => !accusers.some((other) => contradicts(conflicts, each, other)),
     );
-    return agreeing.length > clusterSize / 2;
+    return agreeing.length > bench.clusterSize / 2;
   });
 }
 

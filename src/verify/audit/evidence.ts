@@ -29,7 +29,7 @@ export interface HashRefusal {
   readonly text: string;
 }
 
-/** HashKV of one revision, asked of every member that was heard. By endpoint. */
+/** HashKV of one revision, asked of every voting member that was heard. By endpoint. */
 export interface HashAsk {
   readonly revision: number;
   readonly outcomes: ReadonlyMap<string, HashAnswer | HashRefusal>;
@@ -50,7 +50,7 @@ export interface MemberEvidence {
 export interface RoundEvidence {
   readonly members: readonly MemberEvidence[];
   readonly asks: readonly HashAsk[];
-  /** How many members the cluster has, when that could be had. */
+  /** How many voting members the cluster has, when that could be had. */
   readonly clusterSize: number | undefined;
   /** Members of the cluster that no endpoint leads to. */
   readonly unasked: readonly string[];
