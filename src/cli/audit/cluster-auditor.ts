@@ -28,9 +28,9 @@ const sampleGapMs = 60;
 /** Passes while the members are busy and nothing contradicts, and while something does. */
 const busyPasses = 3;
 const passesMax = 6;
-const asksMax = 6;
+const asksMax = 5;
 /** Longer each time: a compaction may be under way. */
-const askGapMs = 300;
+const askGapMs = 250;
 
 /** A member while its round goes on. */
 interface Watched {
@@ -185,7 +185,10 @@ async function takeHashes(watched: readonly Watched[]): Promise<readonly HashAsk
     if (asks.length > 0) await sleep(askGapMs * asks.length);
     const now = await Promise.all(heard.map((each) => sample(each).catch(() => lastOf(each))));
     const revision = Math.min(...now.map((each) => each.revision));
-    asks.push({ revision, outcomes: await askAll(heard, revision) });
+    // Before 3.4.27 and 3.5.10 the newest revision cannot be asked for by its number once all up to
+    // it is compacted; without a number it can.
+    const isNamed = !isCompacted(asks.at(-1));
+    asks.push({ revision, outcomes: await askAll(heard, isNamed ? revision : 0) });
     const versions = new Map(
       heard.map((each) => [each.connection.endpoint, lastOf(each).version] as const),
     );
@@ -199,6 +202,12 @@ function lastOf({ passes }: Watched): StatusSample {
   return passes.at(-1)?.at(-1) as StatusSample;
 }
 
+function isCompacted(ask: HashAsk | undefined): boolean {
+  return [...(ask?.outcomes.values() ?? [])].some(
+    (outcome) => !isAnswer(outcome) && outcome.refused === "compacted",
+  );
+}
+
 function isHopeless(ask: HashAsk | undefined): boolean {
   return [...(ask?.outcomes.values() ?? [])].some(
     (outcome) =>
@@ -206,6 +215,7 @@ function isHopeless(ask: HashAsk | undefined): boolean {
   );
 }
 
+/** @param revision 0 for each member's newest */
 async function askAll(
   heard: readonly Watched[],
   revision: number,
@@ -213,8 +223,9 @@ async function askAll(
   const outcomes = heard.map(async ({ connection }) => {
     try {
       const answer = await connection.call("hashKv", { revision: BigInt(revision) });
-      // etcd before 3.6 does not say which revision it hashed: it is the one asked for.
-      const hashed = answer.hash_revision === 0n ? revision : Number(answer.hash_revision);
+      // etcd before 3.6 does not say what it hashed: the revision asked for, or else the header's.
+      const told = [answer.hash_revision, BigInt(revision), answer.header?.revision ?? 0n];
+      const hashed = Number(told.find((each) => each !== 0n) ?? 0n);
       const compactRevision = Number(answer.compact_revision);
       return [
         connection.endpoint,

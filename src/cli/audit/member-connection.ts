@@ -31,6 +31,8 @@ const authenticate: Method<{ name: string; password: string }, string> = {
   },
 };
 
+const lastTryMs = 200;
+
 /** A call that failed: etcd's text, and its gRPC code. */
 export class CallFailure extends Error {
   override readonly name = "CallFailure";
@@ -62,13 +64,14 @@ export class MemberConnection {
   }
 
   /** @throws CallFailure when there is no connection in time */
-  connect(): Promise<void> {
-    return new Promise((resolve, reject) => {
+  async connect(): Promise<void> {
+    const isReady = await new Promise<boolean>((resolve) => {
       this.#client.waitForReady(Date.now() + this.#access.dialMs, (error) => {
-        if (error === undefined) resolve();
-        else reject(new CallFailure("no connection", grpc.status.UNAVAILABLE));
+        resolve(error === undefined);
       });
     });
+    // A call fails at once, and unlike the wait says why.
+    if (!isReady) await this.#send(methods.status, {}, lastTryMs);
   }
 
   /** @throws CallFailure */
@@ -93,7 +96,11 @@ export class MemberConnection {
     return this.#send(method, fields);
   }
 
-  #send<Q, R>({ path, request, response }: Method<Q, R>, fields: Partial<Q>): Promise<R> {
+  #send<Q, R>(
+    { path, request, response }: Method<Q, R>,
+    fields: Partial<Q>,
+    timeoutMs = this.#access.commandMs,
+  ): Promise<R> {
     const metadata = new grpc.Metadata();
     if (this.#token !== undefined) metadata.set("token", this.#token);
     return new Promise((resolve, reject) => {
@@ -103,7 +110,7 @@ export class MemberConnection {
         (bytes: Buffer) => response.decode(bytes),
         complete(request, fields),
         metadata,
-        { deadline: Date.now() + this.#access.commandMs },
+        { deadline: Date.now() + timeoutMs },
         (error, answer) => {
           if (error === null) resolve(answer as R);
           else reject(new CallFailure(textOf(error), error.code));

@@ -89,6 +89,10 @@ function obstacleOf(ask: HashAsk | undefined, versions: ReadonlyMap<string, stri
   );
   if (refusals.length > 0) return refusals.join("; ");
   const answers = answersOf(ask);
+  if (new Set(answers.map(([, answer]) => answer.revision)).size > 1) {
+    const list = answers.map(([endpoint, each]) => `${each.revision} at ${endpoint}`);
+    return `HashKV is of different revisions, none of which all keep: ${list.join(", ")}`;
+  }
   const rules = new Set([...versions.values()].map(hashRule));
   const compacted = new Set(answers.map(([, answer]) => answer.compactRevision));
   if (compacted.size > 1) {

@@ -263,6 +263,18 @@ describe("it cannot be told", () => {
     expect(round.text).toContain("5 at m1, 19 at m2, 19 at m3");
   });
 
+  test("no revision is kept by all", () => {
+    const answer = (revision: number): HashAnswer => ({ hash: 7, revision, compactRevision: 20 });
+    const outcomes = new Map([
+      ["m1", answer(20)],
+      ["m2", answer(21)],
+      ["m3", answer(21)],
+    ]);
+    const round = judge(three, [{ revision: 20, outcomes }]);
+    expect(round).toMatchObject({ verdict: "unknown", kinds: ["uncompared"] });
+    expect(round.text).toContain("20 at m1, 21 at m2, 21 at m3");
+  });
+
   test("versions that hash tombstones differently, unless their hashes are equal", () => {
     const mixed = [
       member(1, [rest], { version: "3.4.23" }),
