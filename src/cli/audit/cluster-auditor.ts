@@ -21,6 +21,7 @@ import { restOf, restSamples, skewsOf } from "../../verify/audit/revision-skew.j
 import type { Member } from "../../wire/gen/rpc.js";
 import type { AuditFlags } from "./audit-flags.js";
 import { CallFailure, MemberConnection } from "./member-connection.js";
+import { clientUrls, leadsTo, nameOf, unaskedOf, unstartedOf } from "./member-list.js";
 
 /** One more than rest needs, so that a pass in which an entry is applied can still end at rest. */
 const samplesPerPass = restSamples + 1;
@@ -61,9 +62,7 @@ export class ClusterAuditor {
     await takePasses(watched);
     const asks = await takeHashes(watched);
     const members = watched.map((each) => evidenceOf(each, list));
-    const unstarted = this.#flags.isWholeCluster
-      ? list.filter(isUnstarted).map(unstartedMember)
-      : [];
+    const unstarted = this.#flags.isWholeCluster ? unstartedOf(list) : [];
     return {
       members: [...members, ...unstarted],
       asks,
@@ -258,40 +257,4 @@ function evidenceOf(watched: Watched, list: readonly Member[]): MemberEvidence {
   const id = lastSample(evidence)?.memberId;
   const member = list.find(({ ID }) => ID === id) ?? list.find((each) => leadsTo(endpoint, each));
   return { ...evidence, name: member === undefined ? undefined : nameOf(member) };
-}
-
-function bare(url: string): string {
-  return url.replace(/^https?:\/\//, "").replace(/\/$/, "");
-}
-function leadsTo(endpoint: string, { clientURLs }: Member): boolean {
-  return clientURLs.some((url) => bare(url) === bare(endpoint));
-}
-function nameOf({ name, ID }: Member): string {
-  return name === "" ? ID.toString(16) : name;
-}
-function isUnstarted({ clientURLs }: Member): boolean {
-  return clientURLs.length === 0;
-}
-function unstartedMember(member: Member): MemberEvidence {
-  return {
-    endpoint: `member ${nameOf(member)}`,
-    name: nameOf(member),
-    passes: [],
-    failure: "it has not told its address yet",
-    readFailure: undefined,
-  };
-}
-
-function clientUrls(list: readonly Member[]): readonly string[] {
-  return list.flatMap(({ clientURLs }) => clientURLs.slice(0, 1));
-}
-
-/** Whom a silent endpoint leads to is not known unless it is the address that a member gives. */
-function unaskedOf(members: readonly MemberEvidence[], list: readonly Member[]): readonly string[] {
-  const ids = new Set(members.map((each) => lastSample(each)?.memberId));
-  const missing = list.filter(
-    (each) => !ids.has(each.ID) && !members.some(({ endpoint }) => leadsTo(endpoint, each)),
-  );
-  const unknown = members.filter((each) => each.name === undefined);
-  return unknown.length >= missing.length ? [] : missing.map(nameOf);
 }
