@@ -1,4 +1,5 @@
 /** The `lockstep` command: its first word names the subcommand, each of which has its own file. */
+import { runAudit } from "./audit/audit.js";
 import { checkIo, runCheck } from "./check.js";
 import { runCtl } from "./ctl/ctl.js";
 import { runDev } from "./dev.js";
@@ -8,6 +9,7 @@ import { printVersion } from "./version.js";
 
 const usage = `Usage: lockstep <command> [flags]
 
+  audit    watch any etcd v3 cluster: do its members hold the same data? (see lockstep audit --help)
   check    is a history of clients linearizable? (see lockstep check --help)
   ctl      talk to a cluster (etcdctl's commands; see lockstep ctl --help)
   dev      three members on this machine, for development (--base-port N: on ports from N on)
@@ -19,6 +21,8 @@ const usage = `Usage: lockstep <command> [flags]
 async function main(words: readonly string[]): Promise<number> {
   const [command, ...rest] = words;
   switch (command) {
+    case "audit":
+      return runAudit(rest);
     case "server":
       return runServer(rest);
     case "check":

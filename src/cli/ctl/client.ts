@@ -12,7 +12,7 @@ interface Codec<T> {
   encode(message: T): { finish(): Uint8Array };
   decode(bytes: Uint8Array): T;
 }
-interface Method<Q, R> {
+export interface Method<Q, R> {
   readonly path: string;
   readonly request: Codec<Q>;
   readonly response: Codec<R>;

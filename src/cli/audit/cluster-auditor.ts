@@ -1,0 +1,260 @@
+/**
+ * Collects what one round of `lockstep audit` sees: brings each member up to date by a linearizable
+ * read, takes samples of Status from all at the same time until they tell enough, then asks all for
+ * HashKV of the newest revision that all have. A member that does not answer never holds up the
+ * others for longer than its timeouts. Decides nothing: that is src/verify/audit's.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import * as grpc from "@grpc/grpc-js";
+import { confirmed } from "../../verify/audit/conflicts.js";
+import {
+  type HashAnswer,
+  type HashAsk,
+  type HashRefusal,
+  lastSample,
+  type MemberEvidence,
+  type RoundEvidence,
+  type StatusSample,
+} from "../../verify/audit/evidence.js";
+import { compareHashes, isAnswer } from "../../verify/audit/hash-comparison.js";
+import { restOf, restSamples, skewsOf } from "../../verify/audit/revision-skew.js";
+import type { Member } from "../../wire/gen/rpc.js";
+import type { AuditFlags } from "./audit-flags.js";
+import { CallFailure, MemberConnection } from "./member-connection.js";
+import { clientUrls, leadsTo, nameOf, unaskedOf, unstartedOf } from "./member-list.js";
+
+/** One more than rest needs, so that a pass in which an entry is applied can still end at rest. */
+const samplesPerPass = restSamples + 1;
+const sampleGapMs = 60;
+/** Passes while the members are busy and nothing contradicts, and while something does. */
+const busyPasses = 3;
+const passesMax = 6;
+const asksMax = 5;
+/** Longer each time: a compaction may be under way. */
+const askGapMs = 250;
+
+/** A member while its round goes on. */
+interface Watched {
+  readonly connection: MemberConnection;
+  readonly passes: StatusSample[][];
+  failure: string | undefined;
+  readFailure: string | undefined;
+}
+
+export class ClusterAuditor {
+  readonly #flags: Pick<AuditFlags, "endpoints" | "isWholeCluster" | "access">;
+  readonly #connections = new Map<string, MemberConnection>();
+
+  constructor(flags: Pick<AuditFlags, "endpoints" | "isWholeCluster" | "access">) {
+    this.#flags = flags;
+  }
+
+  async round(): Promise<RoundEvidence> {
+    const list = await this.#memberList();
+    const endpoints = this.#flags.isWholeCluster ? clientUrls(list) : this.#flags.endpoints;
+    const watched = endpoints.map((endpoint) => ({
+      connection: this.#connection(endpoint),
+      passes: [],
+      failure: undefined,
+      readFailure: undefined,
+    }));
+    await Promise.all(watched.map(bringUpToDate));
+    await takePasses(watched);
+    const asks = await takeHashes(watched);
+    const members = watched.map((each) => evidenceOf(each, list));
+    const unstarted = this.#flags.isWholeCluster ? unstartedOf(list) : [];
+    return {
+      members: [...members, ...unstarted],
+      asks,
+      clusterSize: list.length === 0 ? undefined : list.filter((one) => !one.isLearner).length,
+      unasked: this.#flags.isWholeCluster ? [] : unaskedOf(members, list),
+    };
+  }
+
+  close(): void {
+    for (const connection of this.#connections.values()) connection.close();
+  }
+
+  #connection(endpoint: string): MemberConnection {
+    let connection = this.#connections.get(endpoint);
+    if (connection === undefined) {
+      connection = new MemberConnection(endpoint, this.#flags.access);
+      this.#connections.set(endpoint, connection);
+    }
+    return connection;
+  }
+
+  /** Of the first endpoint that gives it. @throws Error only if members are known by it alone */
+  async #memberList(): Promise<readonly Member[]> {
+    const asked = this.#flags.endpoints.map(async (endpoint) => {
+      const connection = this.#connection(endpoint);
+      await connection.connect();
+      return (await connection.call("memberList", { linearizable: false })).members;
+    });
+    try {
+      return await Promise.any(asked);
+    } catch (error) {
+      if (!this.#flags.isWholeCluster) return [];
+      const [first] = (error as AggregateError).errors as readonly Error[];
+      throw new Error(`no endpoint gives the list of members: ${first?.message}`);
+    }
+  }
+}
+
+async function bringUpToDate(member: Watched): Promise<void> {
+  const { connection } = member;
+  try {
+    await connection.connect();
+    // A learner answers no linearizable reads.
+    if ((await connection.call("status", {})).isLearner) return;
+  } catch (error) {
+    member.failure = (error as Error).message;
+    return;
+  }
+  try {
+    await connection.call("range", { key: Buffer.from([0]), count_only: true });
+  } catch (error) {
+    // The read was made, and only its result refused.
+    const isRefused =
+      error instanceof CallFailure &&
+      (error.code === grpc.status.PERMISSION_DENIED || /user name is empty/.test(error.message));
+    if (!isRefused) member.readFailure = (error as Error).message;
+  }
+}
+
+async function sample({ connection }: Watched): Promise<StatusSample> {
+  const { header, version, leader, raftAppliedIndex, isLearner, errors } = await connection.call(
+    "status",
+    {},
+  );
+  return {
+    clusterId: header?.cluster_id ?? 0n,
+    memberId: header?.member_id ?? 0n,
+    version,
+    revision: Number(header?.revision ?? 0n),
+    appliedIndex: Number(raftAppliedIndex),
+    isLeader: leader !== 0n && leader === header?.member_id,
+    isLearner,
+    errors,
+  };
+}
+
+function reachable(watched: readonly Watched[]): readonly Watched[] {
+  return watched.filter(({ failure }) => failure === undefined);
+}
+
+async function takePass(member: Watched): Promise<void> {
+  const samples: StatusSample[] = [];
+  try {
+    for (let at = 0; at < samplesPerPass; at++) {
+      if (at > 0) await sleep(sampleGapMs);
+      samples.push(await sample(member));
+    }
+    member.passes.push(samples);
+  } catch (error) {
+    member.failure = (error as Error).message;
+  }
+}
+
+async function takePasses(watched: readonly Watched[]): Promise<void> {
+  for (let passes = 1; passes <= passesMax; passes++) {
+    await Promise.all(reachable(watched).map(takePass));
+    const heard = reachable(watched);
+    if (heard.length < 2) return;
+    const skews = Array.from({ length: passes }, (_, at) =>
+      skewsOf(new Map(heard.map((each) => [each.connection.endpoint, each.passes[at] ?? []]))),
+    );
+    if (confirmed(skews).length > 0) return;
+    const isQuiet = skews.at(-1)?.length === 0;
+    if (isQuiet && (isTogether(heard) || passes >= busyPasses)) return;
+  }
+}
+
+/** All rest at one index. */
+function isTogether(heard: readonly Watched[]): boolean {
+  const rests = heard.map(({ passes }) => restOf(passes.at(-1) ?? [])?.index);
+  return rests[0] !== undefined && rests.every((index) => index === rests[0]);
+}
+
+async function takeHashes(watched: readonly Watched[]): Promise<readonly HashAsk[]> {
+  const asks: HashAsk[] = [];
+  while (asks.length < asksMax) {
+    const heard = reachable(watched).filter((each) => !lastOf(each).isLearner);
+    if (heard.length < 2) return asks;
+    if (asks.length > 0) await sleep(askGapMs * asks.length);
+    const now = await Promise.all(heard.map((each) => sample(each).catch(() => lastOf(each))));
+    const revision = Math.min(...now.map((each) => each.revision));
+    // Before 3.4.27 and 3.5.10 the newest revision cannot be asked for by its number once all up to
+    // it is compacted; without a number it can.
+    const isNamed = !isCompacted(asks.at(-1));
+    asks.push({ revision, outcomes: await askAll(heard, isNamed ? revision : 0) });
+    const versions = new Map(
+      heard.map((each) => [each.connection.endpoint, lastOf(each).version] as const),
+    );
+    const { conflicts, agreed } = compareHashes(asks, versions);
+    if (conflicts.length > 0 || agreed !== undefined || isHopeless(asks.at(-1))) return asks;
+  }
+  return asks;
+}
+
+function lastOf({ passes }: Watched): StatusSample {
+  return passes.at(-1)?.at(-1) as StatusSample;
+}
+
+function isCompacted(ask: HashAsk | undefined): boolean {
+  return [...(ask?.outcomes.values() ?? [])].some(
+    (outcome) => !isAnswer(outcome) && outcome.refused === "compacted",
+  );
+}
+
+function isHopeless(ask: HashAsk | undefined): boolean {
+  return [...(ask?.outcomes.values() ?? [])].some(
+    (outcome) =>
+      !isAnswer(outcome) && (outcome.refused === "denied" || outcome.refused === "unsupported"),
+  );
+}
+
+/** @param revision 0 for each member's newest */
+async function askAll(
+  heard: readonly Watched[],
+  revision: number,
+): Promise<ReadonlyMap<string, HashAnswer | HashRefusal>> {
+  const outcomes = heard.map(async ({ connection }) => {
+    try {
+      const answer = await connection.call("hashKv", { revision: BigInt(revision) });
+      // etcd before 3.6 does not say what it hashed: the revision asked for, or else the header's.
+      const told = [answer.hash_revision, BigInt(revision), answer.header?.revision ?? 0n];
+      const hashed = Number(told.find((each) => each !== 0n) ?? 0n);
+      const compactRevision = Number(answer.compact_revision);
+      return [
+        connection.endpoint,
+        { hash: answer.hash, revision: hashed, compactRevision },
+      ] as const;
+    } catch (error) {
+      return [connection.endpoint, refusalOf(error as Error)] as const;
+    }
+  });
+  return new Map<string, HashAnswer | HashRefusal>(await Promise.all(outcomes));
+}
+
+function refusalOf(error: Error): HashRefusal {
+  const text = error.message;
+  const code = error instanceof CallFailure ? error.code : grpc.status.UNKNOWN;
+  if (/has been compacted/.test(text)) return { refused: "compacted", text };
+  if (/future revision/.test(text)) return { refused: "future", text };
+  if (code === grpc.status.UNIMPLEMENTED) return { refused: "unsupported", text };
+  const isDenied =
+    code === grpc.status.PERMISSION_DENIED ||
+    code === grpc.status.UNAUTHENTICATED ||
+    /user name is empty|authentication failed/.test(text);
+  return { refused: isDenied ? "denied" : "failed", text };
+}
+
+function evidenceOf(watched: Watched, list: readonly Member[]): MemberEvidence {
+  const { connection, passes, failure, readFailure } = watched;
+  const { endpoint } = connection;
+  const evidence = { endpoint, name: undefined, passes, failure, readFailure };
+  const id = lastSample(evidence)?.memberId;
+  const member = list.find(({ ID }) => ID === id) ?? list.find((each) => leadsTo(endpoint, each));
+  return { ...evidence, name: member === undefined ? undefined : nameOf(member) };
+}

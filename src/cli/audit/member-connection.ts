@@ -1,0 +1,139 @@
+/**
+ * One member's calls for the auditor: a channel of its own, so that each answer is that member's.
+ * Never repeats a call but to get a new token, and never asks for anything that changes data. A user
+ * costs each member one entry of its log, when the token is fetched; nothing else writes.
+ */
+import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import * as grpc from "@grpc/grpc-js";
+import { complete, type Method, methods } from "../ctl/client.js";
+import type { Access } from "./audit-flags.js";
+
+/** etcd's Auth/Authenticate, of which nothing else is needed: name 1, password 2; token 2. */
+const authenticate: Method<{ name: string; password: string }, string> = {
+  path: "/etcdserverpb.Auth/Authenticate",
+  request: {
+    encode: ({ name, password }) =>
+      new BinaryWriter().uint32(10).string(name).uint32(18).string(password),
+    decode: () => ({ name: "", password: "" }),
+  },
+  response: {
+    encode: () => new BinaryWriter(),
+    decode: (bytes) => {
+      const reader = new BinaryReader(bytes);
+      let token = "";
+      while (reader.pos < reader.len) {
+        const [field, type] = reader.tag();
+        if (field === 2) token = reader.string();
+        else reader.skip(type);
+      }
+      return token;
+    },
+  },
+};
+
+const lastTryMs = 200;
+
+/** A call that failed: etcd's text, and its gRPC code. */
+export class CallFailure extends Error {
+  override readonly name = "CallFailure";
+  constructor(
+    message: string,
+    readonly code: grpc.status,
+  ) {
+    super(message);
+  }
+}
+
+export class MemberConnection {
+  readonly endpoint: string;
+  readonly #access: Access;
+  readonly #client: grpc.Client;
+  #token: string | undefined;
+
+  constructor(endpoint: string, access: Access) {
+    this.endpoint = endpoint;
+    this.#access = access;
+    const address = endpoint.replace(/^https?:\/\//, "").replace(/\/$/, "");
+    this.#client = new grpc.Client(address, credentialsOf(endpoint, access), {
+      "grpc.max_receive_message_length": -1,
+      "grpc.enable_retries": 0,
+      "grpc.use_local_subchannel_pool": 1,
+      "grpc.initial_reconnect_backoff_ms": 200,
+      "grpc.max_reconnect_backoff_ms": 5_000,
+    });
+  }
+
+  /** @throws CallFailure when there is no connection in time */
+  async connect(): Promise<void> {
+    const isReady = await new Promise<boolean>((resolve) => {
+      this.#client.waitForReady(Date.now() + this.#access.dialMs, (error) => {
+        resolve(error === undefined);
+      });
+    });
+    // A call fails at once, and unlike the wait says why.
+    if (!isReady) await this.#send(methods.status, {}, lastTryMs);
+  }
+
+  /** @throws CallFailure */
+  async call<N extends "range" | "status" | "hashKv" | "memberList">(
+    name: N,
+    fields: Parameters<(typeof methods)[N]["request"]["encode"]>[0] extends infer Q
+      ? Partial<Q>
+      : never,
+  ): Promise<ReturnType<(typeof methods)[N]["response"]["decode"]>> {
+    type Answer = ReturnType<(typeof methods)[N]["response"]["decode"]>;
+    const method = methods[name] as unknown as Method<object, Answer>;
+    if (this.#access.user === undefined) return this.#send(method, fields);
+    const isFresh = this.#token === undefined;
+    this.#token ??= await this.#send(authenticate, this.#access.user);
+    try {
+      return await this.#send(method, fields);
+    } catch (error) {
+      if (isFresh || !/invalid auth token|revision of auth store is old/.test(String(error)))
+        throw error;
+    }
+    this.#token = await this.#send(authenticate, this.#access.user);
+    return this.#send(method, fields);
+  }
+
+  #send<Q, R>(
+    { path, request, response }: Method<Q, R>,
+    fields: Partial<Q>,
+    timeoutMs = this.#access.commandMs,
+  ): Promise<R> {
+    const metadata = new grpc.Metadata();
+    if (this.#token !== undefined) metadata.set("token", this.#token);
+    return new Promise((resolve, reject) => {
+      this.#client.makeUnaryRequest(
+        path,
+        (message: Q) => Buffer.from(request.encode(message).finish()),
+        (bytes: Buffer) => response.decode(bytes),
+        complete(request, fields),
+        metadata,
+        { deadline: Date.now() + timeoutMs },
+        (error, answer) => {
+          if (error === null) resolve(answer as R);
+          else reject(new CallFailure(textOf(error), error.code));
+        },
+      );
+    });
+  }
+
+  close(): void {
+    this.#client.close();
+  }
+}
+
+function textOf({ code, details }: grpc.ServiceError): string {
+  return code === grpc.status.DEADLINE_EXCEEDED ? "no answer in time" : details;
+}
+
+function credentialsOf(endpoint: string, { tls }: Access): grpc.ChannelCredentials {
+  const isPlain =
+    endpoint.startsWith("http://") || (tls === undefined && !endpoint.startsWith("https://"));
+  if (isPlain) return grpc.credentials.createInsecure();
+  if (tls === undefined) return grpc.credentials.createSsl();
+  return grpc.credentials.createSsl(tls.ca, tls.key, tls.cert, {
+    rejectUnauthorized: !tls.isUnverified,
+  });
+}

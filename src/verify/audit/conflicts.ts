@@ -1,0 +1,69 @@
+/**
+ * Who contradicts whom. A conflict is between two members; who of them is wrong follows only from
+ * more members: those that a strict majority of the cluster, at peace with itself, contradicts.
+ */
+
+/** Two endpoints that cannot both be right. */
+export interface Conflict {
+  readonly one: string;
+  readonly other: string;
+}
+
+function contradicts(conflicts: readonly Conflict[], a: string, b: string): boolean {
+  return conflicts.some(
+    ({ one, other }) => (one === a && other === b) || (one === b && other === a),
+  );
+}
+
+/** The endpoints that stand in a conflict, in the order of `endpoints`. */
+export function involved(
+  conflicts: readonly Conflict[],
+  endpoints: readonly string[],
+): readonly string[] {
+  return endpoints.filter((endpoint) =>
+    conflicts.some(({ one, other }) => one === endpoint || other === endpoint),
+  );
+}
+
+/** Who accuses and is accused. */
+interface Bench {
+  readonly endpoints: readonly string[];
+  /** Those of them that count for a majority. */
+  readonly voters: readonly string[];
+  /** Voters of the cluster, heard or not. */
+  readonly clusterSize: number;
+}
+
+/** The minority that a majority of the cluster contradicts; nobody if there is none. */
+export function suspectsOf(conflicts: readonly Conflict[], bench: Bench): readonly string[] {
+  return bench.endpoints.filter((endpoint) => {
+    const accusers = bench.voters.filter((each) => contradicts(conflicts, endpoint, each));
+    const agreeing = accusers.filter(
+      (each) => !accusers.some((other) => contradicts(conflicts, each, other)),
+    );
+    return agreeing.length > bench.clusterSize / 2;
+  });
+}
+
+/** The conflicts of members that were put into groups by what they say. */
+export function conflictsBetween(groups: readonly (readonly string[])[]): readonly Conflict[] {
+  return groups.flatMap((group, at) =>
+    groups
+      .slice(at + 1)
+      .flatMap((rest) => group.flatMap((one) => rest.map((other) => ({ one, other })))),
+  );
+}
+
+/** Those of `rounds` that occur at least twice, as the last one tells them. */
+export function confirmed<T extends Conflict>(rounds: readonly (readonly T[])[]): readonly T[] {
+  const last = new Map<string, T>();
+  const twice = new Set<string>();
+  for (const conflicts of rounds) {
+    for (const conflict of conflicts) {
+      const name = [conflict.one, conflict.other].sort().join(" ");
+      if (last.has(name)) twice.add(name);
+      last.set(name, conflict);
+    }
+  }
+  return [...last].flatMap(([name, conflict]) => (twice.has(name) ? [conflict] : []));
+}

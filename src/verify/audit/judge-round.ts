@@ -1,0 +1,153 @@
+/**
+ * From what an auditor saw to what it says. Divergence is only what lag cannot explain: other hashes
+ * of the same history, other revisions after the same log entry, other cluster ids, or the cluster's
+ * own CORRUPT alarm. What was not seen is never called clean: the verdict is then `unknown`, with
+ * the reason. Pure.
+ */
+import {
+  alarmFindings,
+  clusterFindings,
+  hashFindings,
+  revisionFindings,
+} from "./divergence-findings.js";
+import {
+  type HashAnswer,
+  lastSample,
+  type MemberEvidence,
+  type RoundEvidence,
+} from "./evidence.js";
+import {
+  type Finding,
+  findingWeights,
+  grouped,
+  type Heard,
+  plain,
+  type Verdict,
+} from "./finding.js";
+import { compareHashes, type HashComparison } from "./hash-comparison.js";
+
+export interface RoundJudgement {
+  readonly verdict: Verdict;
+  readonly findings: readonly Finding[];
+  /** What all members agree on. */
+  readonly agreed: HashAnswer | undefined;
+}
+
+/** The applied index of each endpoint at the end of the round before; for `stalled`. */
+export type Progress = ReadonlyMap<string, number>;
+
+export function judgeRound(round: RoundEvidence, before?: Progress): RoundJudgement {
+  const heard = distinct(round.members);
+  const voters = heard.filter(({ last }) => !last.isLearner);
+  const size = Math.max(round.clusterSize ?? 0, voters.length + silent(round.members).length);
+  const isOneCluster = grouped(heard, ({ last }) => last.clusterId).size <= 1;
+  const hashes = compareHashes(
+    isOneCluster ? round.asks : [],
+    new Map(voters.map(({ endpoint, last }) => [endpoint, last.version])),
+  );
+  const court = { heard, size };
+  const findings = [
+    ...(isOneCluster ? revisionFindings(court) : clusterFindings(court)),
+    ...hashFindings(hashes, court),
+    ...alarmFindings(heard),
+    ...silenceFindings(round),
+    ...(isOneCluster ? comparisonFindings(hashes, voters, round) : []),
+    ...learnerFindings(heard),
+    ...lagFindings(heard, hashes.agreed),
+    ...(before === undefined ? [] : stalledFindings(heard, before)),
+  ];
+  const weights = new Set(findings.map(({ kind }) => findingWeights[kind]));
+  const verdict = weights.has("divergence")
+    ? "divergence"
+    : weights.has("unknown")
+      ? "unknown"
+      : "clean";
+  return { verdict, findings, agreed: hashes.agreed };
+}
+
+/** For the next round. */
+export function progressOf({ members }: RoundEvidence): Progress {
+  return new Map(
+    members.flatMap((member) => {
+      const last = lastSample(member);
+      return last === undefined ? [] : [[member.endpoint, last.appliedIndex] as const];
+    }),
+  );
+}
+
+/** Members that answered, each once: two endpoints may lead to one member. */
+function distinct(members: readonly MemberEvidence[]): readonly Heard[] {
+  const ids = new Set<string>();
+  return members.flatMap((member) => {
+    const last = lastSample(member);
+    if (last === undefined || member.failure !== undefined) return [];
+    const id = `${last.clusterId} ${last.memberId}`;
+    if (ids.has(id)) return [];
+    ids.add(id);
+    return [{ endpoint: member.endpoint, passes: member.passes, last }];
+  });
+}
+
+function silent(members: readonly MemberEvidence[]): readonly MemberEvidence[] {
+  return members.filter(({ failure }) => failure !== undefined);
+}
+
+function silenceFindings(round: RoundEvidence): readonly Finding[] {
+  const findings = silent(round.members).map(({ endpoint, failure }) =>
+    plain("unreachable", `${endpoint} cannot be asked: ${failure}`, [endpoint]),
+  );
+  for (const { endpoint, readFailure, failure } of round.members) {
+    if (readFailure === undefined || failure !== undefined) continue;
+    const text = `${endpoint} does not answer a linearizable read: ${readFailure}`;
+    findings.push(plain("read", text, [endpoint]));
+  }
+  if (round.unasked.length > 0) {
+    const text = `no endpoint leads to these members: ${round.unasked.join(", ")}`;
+    findings.push(plain("unasked", text, []));
+  }
+  return findings;
+}
+
+function comparisonFindings(
+  { obstacle }: HashComparison,
+  voters: readonly Heard[],
+  { members }: RoundEvidence,
+): readonly Finding[] {
+  const endpoints = voters.map(({ endpoint }) => endpoint);
+  if (voters.length >= 2) {
+    return obstacle === undefined ? [] : [plain("uncompared", obstacle, endpoints)];
+  }
+  if (silent(members).length > 0) return [];
+  return [plain("alone", "only one member was asked: there is nothing to compare", endpoints)];
+}
+
+/** Etcd refuses HashKV on learners. */
+function learnerFindings(heard: readonly Heard[]): readonly Finding[] {
+  const endpoints = heard.flatMap(({ endpoint, last }) => (last.isLearner ? [endpoint] : []));
+  if (endpoints.length === 0) return [];
+  const text = `learners have no HashKV, only their revision is compared: ${endpoints.join(", ")}`;
+  return [plain("learner", text, endpoints)];
+}
+
+/** Behind: at the end of a pass it has not applied what another had applied at its beginning. */
+function lagFindings(heard: readonly Heard[], agreed: HashAnswer | undefined): readonly Finding[] {
+  const begins = heard.map(({ passes }) => passes.at(-1)?.[0]?.appliedIndex ?? 0);
+  const ahead = Math.max(0, ...begins);
+  return heard.flatMap(({ endpoint, last }) => {
+    if (last.appliedIndex >= ahead) return [];
+    const history = agreed === undefined ? "" : `; its history is equal up to ${agreed.revision}`;
+    const text = `${endpoint} is behind: applied index ${last.appliedIndex} of ${ahead}${history}`;
+    return [plain("lag", text, [endpoint])];
+  });
+}
+
+function stalledFindings(heard: readonly Heard[], before: Progress): readonly Finding[] {
+  const ahead = Math.max(0, ...heard.map(({ last }) => last.appliedIndex));
+  const wasAhead = Math.max(0, ...before.values());
+  if (ahead <= wasAhead) return [];
+  return heard.flatMap(({ endpoint, last: { appliedIndex } }) => {
+    if (before.get(endpoint) !== appliedIndex || appliedIndex >= ahead) return [];
+    const text = `${endpoint} is stalled: applied index ${appliedIndex} since the round before`;
+    return [plain("stalled", `${text}, others are at ${ahead}`, [endpoint])];
+  });
+}
