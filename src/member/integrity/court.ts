@@ -182,7 +182,9 @@ export class Court {
     const isOurs = finding.suspects.includes(selfId);
     if (finding.by === "undecided") this.#stopCluster(finding.index);
     // Who is wrong itself leaves the verdict to its successor.
-    else if (!isOurs) for (const id of finding.suspects) this.#contain(id, finding.index);
+    else if (!isOurs) {
+      for (const id of finding.suspects) if (!this.#isKnown(id)) this.#contain(id, finding.index);
+    }
     this.#parts.found(finding, isOurs);
   }
 

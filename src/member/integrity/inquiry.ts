@@ -8,7 +8,7 @@ import { KvError } from "../../base/errors.js";
 import type { Clock, Timer } from "../../platform/clock.js";
 import { PeerMethod } from "../peer-codec.js";
 import type { Done } from "../types.js";
-import { type Proof, readProof } from "./proof.js";
+import { differenceOf, type Proof, readProof } from "./proof.js";
 import { judge } from "./verdict.js";
 
 /** How often those are asked again that did not answer. */
@@ -42,6 +42,8 @@ export class Inquiry {
   readonly #evidence = new Map<bigint, Proof>();
   /** By self-check; those that did not say are not in it. */
   readonly #sound = new Map<bigint, boolean>();
+  /** Say themselves that their state is wrong, and show none. */
+  readonly #admitted = new Set<bigint>();
   #timer: Timer | undefined;
   #rounds = 0;
   #isOver = false;
@@ -79,8 +81,14 @@ export class Inquiry {
     const missing = this.#missing();
     for (const id of missing) {
       this.#parts.request(id, PeerMethod.integrityEvidence, indexBody(this.#index), (answer) => {
+        if (this.#isOver) return;
+        if (answer instanceof KvError && answer.reason === "corrupt") {
+          this.#admitted.add(id);
+          this.#weigh();
+          return;
+        }
         const proof = answer instanceof KvError ? undefined : readProof(answer);
-        if (this.#isOver || proof?.index !== this.#index) return;
+        if (proof?.index !== this.#index) return;
         this.#evidence.set(id, proof);
         this.#weigh();
       });
@@ -89,7 +97,8 @@ export class Inquiry {
   }
 
   #missing(): readonly bigint[] {
-    return this.#parts.others().filter((id) => !this.#evidence.has(id));
+    const isSilent = (id: bigint): boolean => !this.#evidence.has(id) && !this.#admitted.has(id);
+    return this.#parts.others().filter(isSilent);
   }
 
   #weigh(): void {
@@ -129,9 +138,15 @@ export class Inquiry {
 
   #conclude(): void {
     if (this.#isOver) return;
-    const wrong = [...this.#sound].filter(([, isSound]) => !isSound).map(([id]) => id);
-    const hasSound = [...this.#sound.values()].some((isSound) => isSound);
-    if (wrong.length > 0 && hasSound) this.#end(wrong, "self-check");
+    const unsound = [...this.#sound].filter(([, isSound]) => !isSound).map(([id]) => id);
+    const wrong = [...new Set([...unsound, ...this.#admitted])];
+    const sound = [...this.#sound].filter(([, isSound]) => isSound).map(([id]) => id);
+    const states = sound.flatMap((id) => this.#evidence.get(id) ?? []);
+    const first = states[0];
+    // Those that are left may differ among each other, too.
+    const isOne =
+      first !== undefined && states.every((state) => differenceOf(state, first) === "none");
+    if (wrong.length > 0 && isOne) this.#end(wrong, "self-check");
     else this.#end([], "undecided");
   }
 
