@@ -24,7 +24,7 @@ export const needed: Readonly<Record<string, NeededFor>> = {
   S3: { mutant: "M61", seed: 2 },
   S6: { mutant: "M46", seed: 7 },
   V: { mutant: "V5", seed: 3 },
-  C1: { mutant: "M32", seed: 5 },
+  C1: { mutant: "M59", seed: 2 },
   C2: { mutant: "M48", seed: 3 },
   C3: { mutant: "M35", seed: 7 },
   C4: { mutant: "R4", seed: 1 },
