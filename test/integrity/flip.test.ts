@@ -36,7 +36,9 @@ describe.skipIf(isMissing("lockstep", "etcd35"))("a flipped bit in a row", () =>
     const watching = (async () => {
       await eventually("the alarm is raised", async () => {
         const list = await alarmList(healthy.endpoint);
-        alarms.push(...[...list.matchAll(/memberID:(\d+) alarm:CORRUPT/g)].map(([, is]) => `${is}`));
+        alarms.push(
+          ...[...list.matchAll(/memberID:(\d+) alarm:CORRUPT/g)].map(([, is]) => `${is}`),
+        );
         return alarms.length > 0;
       });
     })();
