@@ -26,6 +26,8 @@ export interface CommitterParts {
   readonly batchLimit: number;
   readonly snapshotCount: number;
   readonly catchupEntries: number;
+  /** What the log is to remember of the state that is about to become durable; undefined: nothing. */
+  witness(): Uint8Array | undefined;
   /** True while the log must not be released: it is needed to heal. */
   isLogHeld(): boolean;
   failed(error: Error): void;
@@ -103,6 +105,8 @@ export class Committer {
     const waiting = this.#waiting;
     this.#waiting = [];
     const proof = waiting.length > 0 ? this.#parts.proof() : undefined;
+    const witness = this.#parts.witness();
+    if (witness !== undefined) this.#parts.wal.note(witness);
     this.#parts.backend().commit((error) => {
       this.#isRunning = false;
       if (error !== undefined) {

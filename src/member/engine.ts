@@ -15,8 +15,9 @@ import type { RaftLog } from "../wal/raft-log.js";
 import type { ConfChangeRequest } from "../wire/gen/internal.js";
 import { Applier } from "./applier.js";
 import type { Booted } from "./boot.js";
-import { Committer } from "./committer.js";
+import type { Committer } from "./committer.js";
 import { type MemberConfig, requestTimeoutMs } from "./config.js";
+import { createCommitter } from "./create-committer.js";
 import { createMemberRaft } from "./create-raft.js";
 import { createTransfer } from "./create-transfer.js";
 import { Defragmenter } from "./defragmenter.js";
@@ -133,7 +134,7 @@ export class Engine {
       transfer: (to) => this.#driver.post({ kind: "transferLeader", to }),
       activeSince: (id) => world.network.activeSince(id),
     });
-    this.committer = this.#createCommitter();
+    this.committer = createCommitter(this, booted, world);
     this.#driver = this.#createDriver();
     this.transfer = createTransfer(this, platform, {
       post: (event) => this.#driver.post(event),
@@ -475,25 +476,6 @@ export class Engine {
       canReachLeader: () => this.#canReachLeader(),
       softStateChanged: (state) => this.#softStateChanged(state),
       installSnapshot: (index, done) => this.#installSnapshot(index, done),
-      failed: (error) => this.fail(error),
-    });
-  }
-
-  #createCommitter(): Committer {
-    const { config } = this.#world;
-    return new Committer({
-      clock: this.#world.platform.clock,
-      log: this.#booted.log,
-      wal: this.#booted.wal,
-      backend: () => this.state.backend(),
-      appliedMeta: () => this.state.meta(),
-      proof: () => this.state.proof(),
-      // Who lags is needed to tell who is right, and may only be given log until then.
-      isLogHeld: () => this.guardian.quarantine() !== undefined || this.guardian.isInDoubt(),
-      batchMs: config.backendBatchMs,
-      batchLimit: config.backendBatchLimit,
-      snapshotCount: config.snapshotCount,
-      catchupEntries: config.snapshotCatchupEntries,
       failed: (error) => this.fail(error),
     });
   }

@@ -7,7 +7,7 @@
 import { DamageError } from "../base/errors.js";
 import type { Backend } from "../platform/backend.js";
 import type { Platform } from "../platform/platform.js";
-import type { HardState } from "../raft/types.js";
+import type { HardState, SnapshotMeta } from "../raft/types.js";
 import { createMachine } from "../state/machine.js";
 import type { Machine } from "../state/types.js";
 import { RaftLog } from "../wal/raft-log.js";
@@ -22,6 +22,7 @@ import {
   writeQuarantine,
 } from "./integrity/quarantine-file.js";
 import { salvage } from "./integrity/salvage.js";
+import { hearWitness, witnessesOf } from "./integrity/witness.js";
 import { fetchedPrefix } from "./snapshot-sink.js";
 import { openStandIn, proveRows, verifyState } from "./state-store.js";
 import { versionRefusal } from "./version-check.js";
@@ -40,6 +41,8 @@ export interface Restarted {
   readonly machine: Machine;
   /** The state is too large to be read at the start: nobody is served before it has been. */
   readonly isUnproven?: boolean;
+  /** What the backend holds for good; `machine` may have gone on from there. Undefined: all of it. */
+  readonly durable?: SnapshotMeta | undefined;
   /** The state on disk is not to be trusted: `machine` is a stand-in. */
   readonly quarantine?: Quarantine;
   /** Then: the backend that the slot names. */
@@ -76,13 +79,13 @@ export function restart(platform: Platform, config: MemberConfig, walDir: string
     if (!kept.includes(other)) platform.backends.remove(other);
   }
   const { hardState } = recovered;
-  const { quarantine, isUnproven } = start;
+  const { quarantine, isUnproven, durable } = start;
   return {
     ...recovered.metadata,
     ...{ wal, log: recoveredLog(recovered, machine), backendName: name, backend, machine },
     // A commit-only change is not synced, so the durable commit index may lag what was applied.
     hardState: { ...hardState, commit: Math.max(hardState.commit, machine.appliedIndex) },
-    ...(quarantine === undefined ? { isUnproven } : { quarantine, aside: slot }),
+    ...(quarantine === undefined ? { isUnproven, durable } : { quarantine, aside: slot }),
   };
 }
 
@@ -97,6 +100,7 @@ class Restart {
   readonly closing = new Set<string>();
   quarantine: Quarantine | undefined;
   isUnproven = false;
+  durable: SnapshotMeta | undefined;
 
   constructor(
     world: {
@@ -134,11 +138,15 @@ class Restart {
     if (machine.appliedIndex >= marker) {
       const log = recoveredLog(recovered, machine);
       const isSmall = backend.sizes().inUse <= fullScanBytesMax;
+      const noted = witnessesOf(recovered.notes, this.#slot);
+      const { appliedIndex: index, appliedTerm: term, confState } = machine;
       const damage =
         (isSmall ? proveRows(backend, machine, platform.hash.sha256) : undefined) ??
-        proveLog(log, machine);
+        proveLog(log, machine, noted) ??
+        hearWitness(log, machine, noted);
       if (damage !== undefined) throw damage;
       this.isUnproven = !isSmall;
+      this.durable = { index, term, confState };
       return { name: this.#slot, backend, machine };
     }
     for (const name of platform.backends.list()) {

@@ -28,7 +28,8 @@ export class StateStore {
   #aside: string | undefined;
   /** A wrong backend that is not closed yet. */
   #closing: string | undefined;
-  #standIns = 0;
+  /** Made so far: the last one may not be closed yet when the next is needed. */
+  #standIns: number;
   #isClosed = false;
 
   constructor(
@@ -43,6 +44,7 @@ export class StateStore {
     this.#backend = current.backend;
     this.#machine = current.machine;
     this.#aside = aside;
+    this.#standIns = aside === undefined ? 0 : 1;
   }
 
   /** The backend's name; of the wrong one, while a stand-in is in use. */

@@ -9,7 +9,7 @@
  */
 import { crc32c, crc32cWord } from "../base/crc32c.js";
 
-/** `start` opens each segment and is checked with salt 0. `seal` is empty. */
+/** `start` opens each segment and is checked with salt 0. `seal` is empty; a `note` is its writer's. */
 export const RecordType = {
   start: 1,
   entry: 2,
@@ -17,6 +17,7 @@ export const RecordType = {
   installed: 4,
   compacted: 5,
   seal: 6,
+  note: 7,
 } as const;
 export type RecordType = (typeof RecordType)[keyof typeof RecordType];
 

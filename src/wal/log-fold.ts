@@ -10,12 +10,15 @@ export interface LogContent {
   readonly snapshot: SnapshotMeta | undefined;
   /** Without a gap, after the snapshot. */
   readonly entries: readonly Entry[];
+  /** What `Wal.note` was given, oldest first, as far back as segments are kept. */
+  readonly notes: readonly Uint8Array[];
 }
 
 export class LogFold {
   #entries: Entry[] = [];
   #hardState: HardState = { term: 0, vote: 0n, commit: 0 };
   #marker: SnapshotMeta | undefined;
+  readonly #notes: Uint8Array[] = [];
   /** Records of a batch whose end has not come yet. */
   #batch: { readonly frame: Frame; readonly place: string }[] = [];
 
@@ -56,7 +59,7 @@ export class LogFold {
         `the write-ahead log begins at entry ${first.index}, but is needed from ${needed} on. Remove this member from the cluster and add it anew with an empty data directory`,
       );
     }
-    return { hardState: this.#hardState, snapshot: this.#marker, entries };
+    return { hardState: this.#hardState, snapshot: this.#marker, entries, notes: this.#notes };
   }
 
   #apply(frame: Frame, place: string): void {
@@ -73,6 +76,10 @@ export class LogFold {
         break;
       case RecordType.compacted:
         this.#marker = decodeMeta(frame.payload);
+        break;
+      case RecordType.note:
+        // Copied: the segment's bytes are not kept alive by it.
+        this.#notes.push(frame.payload.slice());
         break;
       case RecordType.seal:
         break;

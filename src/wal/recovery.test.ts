@@ -30,14 +30,16 @@ import {
 import { createWal, openWal, type Recovered, type Wal } from "./wal.js";
 
 /** What a log says, as text. */
-function shown({ hardState, snapshot, entries: list }: Omit<Recovered, "metadata">): string {
+function shown({ hardState, snapshot, entries: list }: State): string {
   const from = snapshot?.index ?? 0;
   const kept = list.filter(({ index }) => index > from);
   const texts = kept.map(({ index, term, data }) => `${index}/${term}/${data.length}`);
   return `${hardState.term}.${hardState.commit} after ${from}: ${texts.join(" ")}`;
 }
 
-type State = Omit<Recovered, "metadata">;
+type State = Omit<Recovered, "metadata" | "notes">;
+
+let lives = 0;
 
 /** Writes random batches; knows which states of the log a crash may leave. */
 class Writer {
@@ -45,6 +47,7 @@ class Writer {
   /** After each batch; nothing before `#acknowledged` may come back. */
   #states: State[];
   #acknowledged = 0;
+  readonly #life = ++lives;
 
   constructor(wal: Wal, state: State) {
     this.wal = wal;
@@ -88,6 +91,11 @@ class Writer {
     });
   }
 
+  /** Says how many states there were before it. */
+  note(): void {
+    this.wal.note(new TextEncoder().encode(`${this.#life} ${this.#states.length}`));
+  }
+
   install(): void {
     const last = this.state.entries.at(-1)?.index ?? this.state.snapshot?.index ?? 0;
     const snapshot = { index: last + 10, term: this.state.hardState.term, confState };
@@ -97,7 +105,12 @@ class Writer {
 
   /** What a crash left must be one of the states since the acknowledged one. */
   check(recovered: Recovered): void {
-    expect(this.#states.slice(this.#acknowledged).map(shown)).toContain(shown(recovered));
+    const possible = this.#states.slice(this.#acknowledged).map(shown);
+    expect(possible).toContain(shown(recovered));
+    // What a note was written behind is there whenever the note is.
+    const newest = new TextDecoder().decode(recovered.notes.at(-1)).split(" ").map(Number);
+    const reached = this.#acknowledged + possible.lastIndexOf(shown(recovered));
+    if (newest[0] === this.#life) expect(newest[1]).toBeLessThanOrEqual(reached + 1);
   }
 
   #add(state: State): () => void {
@@ -121,7 +134,12 @@ const step = fc.oneof(
   },
   {
     weight: 2,
-    arbitrary: fc.constantFrom({ kind: "commit" }, { kind: "compact" }, { kind: "install" }),
+    arbitrary: fc.constantFrom(
+      { kind: "commit" },
+      { kind: "compact" },
+      { kind: "install" },
+      { kind: "note" },
+    ),
   },
   { weight: 4, arbitrary: fc.constantFrom({ kind: "complete" }, { kind: "settle" }) },
   { weight: 1, arbitrary: fc.constantFrom({ kind: "kill" }, { kind: "powerFailure" }) },
@@ -145,6 +163,7 @@ test("whenever it ends, the log holds all that was acknowledged, whole batches, 
         else if (kind === "commit") writer.commit();
         else if (kind === "compact") writer.compact();
         else if (kind === "install") writer.install();
+        else if (kind === "note") writer.note();
         else if (kind === "complete") queue.step();
         else if (kind === "settle") queue.settle();
         else {

@@ -56,7 +56,32 @@ describe("what was written is read back", () => {
       hardState,
       snapshot,
       entries: list,
+      notes: [],
     });
+  });
+
+  test("a note is in the file at once, and after a sync that runs; a new tail does not touch it", () => {
+    const { disk, queue, wal } = foundLog();
+    const texts = (): string[] =>
+      openWal(
+        disk.orphaned(() => {}),
+        options,
+      ).recovered.notes.map((note) => new TextDecoder().decode(note));
+    const note = (text: string): void => wal.note(new TextEncoder().encode(text));
+    append(wal, entries(1, 3));
+    queue.settle();
+    note("idle");
+    expect(texts()).toEqual(["idle"]);
+    append(wal, [entry(2, 2)]);
+    note("while a sync runs");
+    expect(texts()).toEqual(["idle"]);
+    queue.settle();
+    expect(texts()).toEqual(["idle", "while a sync runs"]);
+    append(wal, [entry(3, 2)]);
+    queue.settle();
+    const { recovered } = openWal(disk, options);
+    expect(recovered.notes).toHaveLength(2);
+    expect(recovered.entries.map(({ term }) => term)).toEqual([1, 2, 2]);
   });
 
   test("a new tail replaces the old one", () => {

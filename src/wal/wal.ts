@@ -71,6 +71,11 @@ export interface Wal {
    * happens if the log already begins behind that.
    */
   saveSnapshot(meta: SnapshotMeta, done: () => void): void;
+  /**
+   * A remark of the writer about what was appended before. It is in the file when this returns, unless
+   * a sync runs: then as soon as that has ended. It is durable with the next batch.
+   */
+  note(payload: Uint8Array): void;
   /** Removes whole segments whose entries are all <= `index`, oldest first; the last one stays. */
   purge(index: number): void;
   /** `fn` is called once, when the disk failed; the member must stop. */
@@ -229,6 +234,12 @@ class SegmentedWal implements Wal {
     this.#start = { ...this.#start, marker: meta };
     this.#pending.addRecord(RecordType.compacted, encodeMeta(meta), false);
     this.#enqueue(true, done);
+  }
+
+  note(payload: Uint8Array): void {
+    if (this.#isClosed) return;
+    this.#pending.addRecord(RecordType.note, payload, false);
+    if (!this.#isSyncing) this.#writeAhead();
   }
 
   purge(index: number): void {

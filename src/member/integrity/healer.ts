@@ -106,12 +106,16 @@ export class Healer {
     });
   }
 
-  /** The state that was offered must be that of a quorum, as far as there are others than us. */
+  /**
+   * The state that was offered must be that of a quorum, as far as there are others than us. Who knows
+   * to be wrong itself can confirm nothing: if only such are missing, the source proves its state.
+   */
   #confirm(source: bigint, offered: Proof): void {
     const voters = this.#parts.voters();
     const needed = Math.min(Math.floor(voters.length / 2) + 1, voters.length - 1);
     const others = voters.filter((id) => id !== source && id !== this.#parts.selfId);
     let agreeing = voters.includes(source) ? 1 : 0;
+    let wrong = 0;
     let waiting = others.length;
     let isOver = false;
     const look = (): void => {
@@ -119,18 +123,31 @@ export class Healer {
       if (agreeing < needed && waiting > 0) return;
       isOver = true;
       if (agreeing >= needed) this.#waitForLog(source, offered.index, 0);
-      else this.#failed("confirm the state", new Error(`${agreeing} of ${needed} members agree`));
+      else if (agreeing > 0 && agreeing + wrong === voters.length - 1) {
+        this.#askForProof(source, offered.index);
+      } else this.#failed("confirm the state", new Error(`${agreeing} of ${needed} members agree`));
     };
     for (const id of others) {
       const body = indexBody(offered.index);
       this.#parts.request(id, PeerMethod.integrityEvidence, body, (answer) => {
         const theirs = answer instanceof KvError ? undefined : readProof(answer);
         waiting--;
+        if (answer instanceof KvError && answer.reason === "corrupt") wrong++;
         if (theirs?.index === offered.index && differenceOf(theirs, offered) === "none") agreeing++;
         look();
       });
     }
     look();
+  }
+
+  /** All its rows against its digests. */
+  #askForProof(source: bigint, index: number): void {
+    const nothing = new Uint8Array(0);
+    this.#parts.request(source, PeerMethod.integritySelfCheck, nothing, (answer) => {
+      if (this.#isStopped) return;
+      if (!(answer instanceof KvError) && answer[0] === 1) this.#waitForLog(source, index, 0);
+      else this.#failed("confirm the state", answer instanceof KvError ? answer : undefined);
+    });
   }
 
   /** Our own log must reach the offered index before it can lead on from it. */
