@@ -1,0 +1,41 @@
+/** What decides about durability, wired to a member's engine. */
+import type { Platform } from "../platform/platform.js";
+import type { Booted } from "./boot.js";
+import { Committer } from "./committer.js";
+import type { MemberConfig } from "./config.js";
+import type { Engine } from "./engine.js";
+import { encodeWitness } from "./integrity/witness.js";
+
+export function createCommitter(
+  engine: Engine,
+  booted: Booted,
+  world: { readonly platform: Platform; readonly config: MemberConfig },
+): Committer {
+  const { state } = engine;
+  const { platform, config } = world;
+  const isQuarantined = (): boolean => engine.guardian.quarantine() !== undefined;
+  const committer = new Committer({
+    clock: platform.clock,
+    log: booted.log,
+    wal: booted.wal,
+    backend: () => state.backend(),
+    appliedMeta: () => state.meta(),
+    proof: () => state.proof(),
+    // Of a stand-in, or of a state that was not compared yet, there is nothing to remember.
+    witness: () =>
+      isQuarantined() ? undefined : encodeWitness(state.machine().fingerprint(), state.name()),
+    // Who lags is needed to tell who is right, and may only be given log until then.
+    isLogHeld: () => isQuarantined() || engine.guardian.isInDoubt(),
+    batchMs: config.backendBatchMs,
+    batchLimit: config.backendBatchLimit,
+    snapshotCount: config.snapshotCount,
+    catchupEntries: config.snapshotCatchupEntries,
+    failed: (error) => engine.fail(error),
+  });
+  if (booted.durable !== undefined) {
+    const ahead = booted.machine.appliedIndex - booted.durable.index;
+    committer.replaced(booted.durable);
+    if (ahead > 0) platform.clock.defer(() => committer.applied(ahead));
+  }
+  return committer;
+}
