@@ -204,6 +204,7 @@ export class Cluster {
 
   async dispose(): Promise<void> {
     await Promise.all(this.members.map((member) => member.dispose()));
-    rmSync(this.folder, { recursive: true, force: true });
+    // A killed member may have left a reader of its old backend, which ends by itself.
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   }
 }
