@@ -26,7 +26,7 @@ export interface CommitterParts {
   readonly batchLimit: number;
   readonly snapshotCount: number;
   readonly catchupEntries: number;
-  /** What the log is to remember of the state that is about to become durable; undefined: nothing. */
+  /** What the log is to remember of the state as it is now; undefined: nothing. */
   witness(): Uint8Array | undefined;
   /** True while the log must not be released: it is needed to heal. */
   isLogHeld(): boolean;
@@ -100,13 +100,17 @@ export class Committer {
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#isRunning = true;
+    // A crash may leave the note without the state, never the state without its note.
+    this.#parts.wal.note(this.#parts.witness, () => this.#commitNow());
+  }
+
+  #commitNow(): void {
+    if (this.#isStopped) return;
     this.#sinceCommit = 0;
     const meta = this.#parts.appliedMeta();
     const waiting = this.#waiting;
     this.#waiting = [];
     const proof = waiting.length > 0 ? this.#parts.proof() : undefined;
-    const witness = this.#parts.witness();
-    if (witness !== undefined) this.#parts.wal.note(witness);
     this.#parts.backend().commit((error) => {
       this.#isRunning = false;
       if (error !== undefined) {

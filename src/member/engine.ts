@@ -102,7 +102,7 @@ export class Engine {
     this.state = new StateStore(
       { disk: platform.disk, backends: platform.backends, sha256: platform.hash.sha256 },
       { name: booted.backendName, backend: booted.backend, machine: booted.machine },
-      booted.aside,
+      booted,
     );
     this.#watchPacer = new WatchPacer({
       clock: platform.clock,

@@ -47,6 +47,8 @@ export interface Restarted {
   readonly quarantine?: Quarantine;
   /** Then: the backend that the slot names. */
   readonly aside?: string;
+  /** Backends that may be in the middle of being closed. */
+  readonly closing?: ReadonlySet<string>;
 }
 
 interface OpenedState {
@@ -85,7 +87,9 @@ export function restart(platform: Platform, config: MemberConfig, walDir: string
     ...{ wal, log: recoveredLog(recovered, machine), backendName: name, backend, machine },
     // A commit-only change is not synced, so the durable commit index may lag what was applied.
     hardState: { ...hardState, commit: Math.max(hardState.commit, machine.appliedIndex) },
-    ...(quarantine === undefined ? { isUnproven, durable } : { quarantine, aside: slot }),
+    ...(quarantine === undefined
+      ? { isUnproven, durable }
+      : { quarantine, aside: slot, closing: start.closing }),
   };
 }
 
@@ -171,7 +175,10 @@ class Restart {
   #openStandIn(backend: Backend | undefined, damage: DamageError | undefined): OpenedState {
     const { platform } = this.#world;
     const at = salvage(this.#world, backend);
-    backend?.close(() => {});
+    if (backend !== undefined) {
+      this.closing.add(this.#slot);
+      backend.close(() => this.closing.delete(this.#slot));
+    }
     const voters = at.cluster.members().filter(({ isLearner }) => !isLearner);
     if (voters.length <= 1 && damage !== undefined) throw damage;
     if (damage !== undefined) {
@@ -187,7 +194,10 @@ class Restart {
   #discard(name: string, backend: Backend): void {
     const { backends } = this.#world.platform;
     this.closing.add(name);
-    backend.close(() => backends.remove(name));
+    backend.close(() => {
+      this.closing.delete(name);
+      backends.remove(name);
+    });
   }
 }
 

@@ -26,8 +26,8 @@ export class StateStore {
   #machine: Machine;
   /** The backend on disk that the slot names, while a stand-in is in use. */
   #aside: string | undefined;
-  /** A wrong backend that is not closed yet. */
-  #closing: string | undefined;
+  /** Wrong backends that are not closed yet. */
+  readonly #closing: readonly [own: Set<string>, restart: ReadonlySet<string>];
   /** Made so far: the last one may not be closed yet when the next is needed. */
   #standIns: number;
   #isClosed = false;
@@ -35,7 +35,7 @@ export class StateStore {
   constructor(
     world: { readonly disk: Disk; readonly backends: BackendStore; readonly sha256: Sha256 },
     current: FetchedState,
-    aside?: string,
+    former: { readonly aside?: string; readonly closing?: ReadonlySet<string> } = {},
   ) {
     this.#disk = world.disk;
     this.#backends = world.backends;
@@ -43,8 +43,9 @@ export class StateStore {
     this.#name = current.name;
     this.#backend = current.backend;
     this.#machine = current.machine;
-    this.#aside = aside;
-    this.#standIns = aside === undefined ? 0 : 1;
+    this.#aside = former.aside;
+    this.#closing = [new Set(), former.closing ?? new Set()];
+    this.#standIns = former.aside === undefined ? 0 : 1;
   }
 
   /** The backend's name; of the wrong one, while a stand-in is in use. */
@@ -95,10 +96,15 @@ export class StateStore {
     return new Error("the snapshot is not the one promised");
   }
 
-  /** Puts a complete and durable state in the place of the current one. */
+  /**
+   * Puts a complete state, durable at some index, in the place of the current one. If that is a
+   * stand-in, the wrong backend is kept aside.
+   */
   replace(next: FetchedState): void {
     const old = { name: this.#name, backend: this.#backend };
+    if (this.#aside !== undefined) keepAside(this.#disk, this.#backends, this.#aside);
     writeSlot(this.#disk, next.name);
+    this.#aside = undefined;
     this.#name = next.name;
     this.#backend = next.backend;
     this.#machine = next.machine;
@@ -122,11 +128,11 @@ export class StateStore {
     const isStandIn = this.#aside !== undefined;
     if (!isStandIn) {
       this.#aside = old.name;
-      this.#closing = old.name;
+      this.#closing[0].add(old.name);
     }
     const close = (): void =>
       old.backend.close(() => {
-        if (this.#closing === old.name) this.#closing = undefined;
+        this.#closing[0].delete(old.name);
         if (isStandIn) this.#backends.remove(old.name);
       });
     // What is wrong may not be on the disk yet, and is evidence.
@@ -156,20 +162,9 @@ export class StateStore {
 
   #isAside(name: string): boolean {
     if (this.#isClosed) return false;
-    const isKept = name !== this.#closing && readAside(this.#disk).includes(name);
+    const isKept =
+      !this.#closing.some((names) => names.has(name)) && readAside(this.#disk).includes(name);
     return isKept && this.#backends.list().includes(name);
-  }
-
-  /** A right state, durable at some earlier index, takes the place of the stand-in. */
-  adopt(next: FetchedState): void {
-    const standIn = { name: this.#name, backend: this.#backend };
-    if (this.#aside !== undefined) keepAside(this.#disk, this.#backends, this.#aside);
-    writeSlot(this.#disk, next.name);
-    this.#aside = undefined;
-    this.#name = next.name;
-    this.#backend = next.backend;
-    this.#machine = next.machine;
-    standIn.backend.close(() => this.#backends.remove(standIn.name));
   }
 
   /** Rewrites the durable rows into a fresh backend and changes over to it. */

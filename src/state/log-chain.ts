@@ -7,15 +7,6 @@
 import { crc32c, crc32cWord } from "../base/crc32c.js";
 import type { Entry } from "../raft/types.js";
 
-/** The chain after the entry `index`. */
-export interface ChainAnchor {
-  readonly index: number;
-  readonly chain: number;
-}
-
-/** An anchor is kept at each multiple of this index. */
-export const anchorEvery = 1_024;
-
 /** The chain after `entry`, from the one before it; unsigned 32 bits. */
 export function chainOf(before: number, entry: Entry): number {
   let chain = crc32cWord(entry.index | 0, before);

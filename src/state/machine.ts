@@ -44,7 +44,7 @@ import {
 } from "./digest.js";
 import { EntryWrite } from "./entry-write.js";
 import { LeaseTable } from "./lease/lease-table.js";
-import { anchorEvery, type ChainAnchor, chainOf } from "./log-chain.js";
+import { chainOf } from "./log-chain.js";
 import { emptyMeta, encodeMeta, type Meta, metaKey, readMeta } from "./meta.js";
 import { compactStep } from "./mvcc/compaction.js";
 import { KvStore } from "./mvcc/kv-store.js";
@@ -152,11 +152,6 @@ class ReplicatedMachine implements Machine {
     const rows = new Uint8Array(fingerprintBytes);
     this.#digests.writeFingerprint(rows, 0);
     return { index, revision, compactRevision, logChain, rows };
-  }
-
-  chainAnchors(): readonly ChainAnchor[] {
-    const { olderAnchor, newerAnchor } = this.#meta;
-    return [olderAnchor, newerAnchor].filter(({ index }) => index > 0);
   }
 
   audit(): Job<ReadonlySet<Bucket>> {
@@ -355,12 +350,7 @@ class ReplicatedMachine implements Machine {
   }
 
   #close(w: EntryWrite, entry: Entry): void {
-    const meta = this.#meta;
-    meta.logChain = chainOf(meta.logChain, entry);
-    if (entry.index % anchorEvery === 0) {
-      meta.olderAnchor = meta.newerAnchor;
-      meta.newerAnchor = { index: entry.index, chain: meta.logChain };
-    }
+    this.#meta.logChain = chainOf(this.#meta.logChain, entry);
     this.#closeAt(w, entry.index, entry.term);
   }
 

@@ -6,7 +6,6 @@ import { DamageError } from "../base/errors.js";
 import { cutBytes } from "../base/slab.js";
 import { type BackendReader, Bucket } from "../platform/backend.js";
 import { type DigestSet, digestSetBytes, digestVersion } from "./digest.js";
-import type { ChainAnchor } from "./log-chain.js";
 import { openRow } from "./rows.js";
 
 export interface Meta {
@@ -22,9 +21,6 @@ export interface Meta {
   cursorSub: number;
   /** Of all entries up to `index`: see log-chain.ts. */
   logChain: number;
-  /** The chain at two earlier indexes, so that a part of the log can be checked against it. */
-  olderAnchor: ChainAnchor;
-  newerAnchor: ChainAnchor;
 }
 
 /** Of a store in which nothing has happened. */
@@ -38,13 +34,11 @@ export function emptyMeta(): Meta {
     cursorMain: 0,
     cursorSub: 0,
     logChain: 0,
-    olderAnchor: { index: 0, chain: 0 },
-    newerAnchor: { index: 0, chain: 0 },
   };
 }
 
 export const metaKey: Uint8Array = new TextEncoder().encode("state");
-const fields = 12;
+const fields = 8;
 const digestsAt = 4 + 8 * fields;
 const metaBytes = digestsAt + digestSetBytes;
 
@@ -60,16 +54,15 @@ export function encodeMeta(meta: Meta, digests: DigestSet): Uint8Array {
   writeSafe(bytes, 44, meta.cursorMain);
   writeSafe(bytes, 52, meta.cursorSub);
   writeSafe(bytes, 60, meta.logChain);
-  writeSafe(bytes, 68, meta.olderAnchor.index);
-  writeSafe(bytes, 76, meta.olderAnchor.chain);
-  writeSafe(bytes, 84, meta.newerAnchor.index);
-  writeSafe(bytes, 92, meta.newerAnchor.chain);
   digests.writeTo(bytes, digestsAt);
   return bytes;
 }
 
 /** Undefined: an empty backend. Fills `digests`. @throws DamageError */
-export function readMeta(backend: BackendReader, digests: DigestSet): Meta | undefined {
+export function readMeta(
+  backend: Pick<BackendReader, "get">,
+  digests: DigestSet,
+): Meta | undefined {
   const stored = backend.get(Bucket.meta, metaKey);
   if (stored === undefined) return undefined;
   const bytes = openRow(Bucket.meta, metaKey, stored);
@@ -89,8 +82,6 @@ export function readMeta(backend: BackendReader, digests: DigestSet): Meta | und
     cursorMain: readSafe(view, 44),
     cursorSub: readSafe(view, 52),
     logChain: readSafe(view, 60),
-    olderAnchor: { index: readSafe(view, 68), chain: readSafe(view, 76) },
-    newerAnchor: { index: readSafe(view, 84), chain: readSafe(view, 92) },
   };
 }
 

@@ -9,7 +9,6 @@ import type { KvError } from "../base/errors.js";
 import type { Bucket } from "../platform/backend.js";
 import type { ConfChange, ConfState, Entry } from "../raft/types.js";
 import type { RangeRequest, TxnRequest } from "../wire/gen/rpc.js";
-import type { ChainAnchor } from "./log-chain.js";
 
 export type KvBytes = Uint8Array;
 
@@ -219,8 +218,6 @@ export interface Machine {
   apply(entry: Entry): Applied;
   digests(): Digests;
   fingerprint(): Fingerprint;
-  /** The log chain at earlier indexes, ascending; see log-chain.ts. */
-  chainAnchors(): readonly ChainAnchor[];
   /** Holds the rows against the tables in memory: the buckets that disagree. See audit.ts. */
   audit(): Job<ReadonlySet<Bucket>>;
   /**

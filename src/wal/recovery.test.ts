@@ -93,7 +93,10 @@ class Writer {
 
   /** Says how many states there were before it. */
   note(): void {
-    this.wal.note(new TextEncoder().encode(`${this.#life} ${this.#states.length}`));
+    this.wal.note(
+      () => new TextEncoder().encode(`${this.#life} ${this.#states.length}`),
+      () => {},
+    );
   }
 
   install(): void {

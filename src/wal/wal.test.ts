@@ -67,7 +67,12 @@ describe("what was written is read back", () => {
         disk.orphaned(() => {}),
         options,
       ).recovered.notes.map((note) => new TextDecoder().decode(note));
-    const note = (text: string): void => wal.note(new TextEncoder().encode(text));
+    const written: string[] = [];
+    const note = (text: string): void =>
+      wal.note(
+        () => new TextEncoder().encode(text),
+        () => written.push(text),
+      );
     append(wal, entries(1, 3));
     queue.settle();
     note("idle");
@@ -75,13 +80,37 @@ describe("what was written is read back", () => {
     append(wal, [entry(2, 2)]);
     note("while a sync runs");
     expect(texts()).toEqual(["idle"]);
+    expect(written).toEqual(["idle"]);
     queue.settle();
+    expect(written).toEqual(["idle", "while a sync runs"]);
     expect(texts()).toEqual(["idle", "while a sync runs"]);
     append(wal, [entry(3, 2)]);
     queue.settle();
     const { recovered } = openWal(disk, options);
     expect(recovered.notes).toHaveLength(2);
     expect(recovered.entries.map(({ term }) => term)).toEqual([1, 2, 2]);
+  });
+
+  test("notes alone fill segments, one is there as soon as it was written", () => {
+    const { disk, queue, wal } = foundLog();
+    append(wal, [entry(1, 1)]);
+    queue.settle();
+    for (let count = 1; count <= 40; count++) {
+      let isWritten = false;
+      const make = (): Uint8Array => new Uint8Array(150).fill(count);
+      wal.note(make, () => {
+        isWritten = true;
+      });
+      expect(isWritten).toBe(true);
+      const { recovered } = openWal(
+        disk.orphaned(() => {}),
+        options,
+      );
+      expect(recovered.notes.map(([first]) => first)).toEqual(
+        Array.from({ length: count }, (_, at) => at + 1),
+      );
+    }
+    expect(segmentsOf(disk).length).toBeGreaterThan(2);
   });
 
   test("a new tail replaces the old one", () => {

@@ -72,10 +72,11 @@ export interface Wal {
    */
   saveSnapshot(meta: SnapshotMeta, done: () => void): void;
   /**
-   * A remark of the writer about what was appended before. It is in the file when this returns, unless
-   * a sync runs: then as soon as that has ended. It is durable with the next batch.
+   * A remark of the writer about what was appended before. When no sync runs, at once or later, `make`
+   * is called, its bytes (undefined: none) go to the file, and `written` is called, all in one turn;
+   * neither ever happens after a failure. It is durable with the next batch.
    */
-  note(payload: Uint8Array): void;
+  note(make: () => Uint8Array | undefined, written: () => void): void;
   /** Removes whole segments whose entries are all <= `index`, oldest first; the last one stays. */
   purge(index: number): void;
   /** `fn` is called once, when the disk failed; the member must stop. */
@@ -148,6 +149,7 @@ class SegmentedWal implements Wal {
   #pending: FrameBuffer;
   #spare: FrameBuffer;
   #waiting: (() => void)[] = [];
+  #notes: { readonly make: () => Uint8Array | undefined; readonly written: () => void }[] = [];
   #mustSync = false;
   #isSyncing = false;
   /** Written ahead of the next flush. */
@@ -236,10 +238,10 @@ class SegmentedWal implements Wal {
     this.#enqueue(true, done);
   }
 
-  note(payload: Uint8Array): void {
+  note(make: () => Uint8Array | undefined, written: () => void): void {
     if (this.#isClosed) return;
-    this.#pending.addRecord(RecordType.note, payload, false);
-    if (!this.#isSyncing) this.#writeAhead();
+    this.#notes.push({ make, written });
+    if (!this.#isSyncing) this.#writeNotes();
   }
 
   purge(index: number): void {
@@ -319,6 +321,7 @@ class SegmentedWal implements Wal {
       this.#durable = written;
       // What needs no sync of its own waited only for what was before it.
       const unsynced = this.#mustSync ? [] : this.#waiting.splice(0);
+      if (this.#notes.length > 0) this.#writeNotes();
       if (this.#mustSync) this.#flush();
       for (const fn of done) fn();
       for (const fn of unsynced) fn();
@@ -342,11 +345,29 @@ class SegmentedWal implements Wal {
     if (this.#isClosed) return;
     const buffer = this.#pending;
     if (buffer.isEmpty()) {
-      if (this.#offset + sealBytes > this.#fileBytes) return;
+      if (this.#hasUnsynced || this.#offset + sealBytes > this.#fileBytes) return;
       buffer.addRecord(RecordType.seal, noBytes, false);
     }
-    if (this.#offset + buffer.bytes().length > this.#fileBytes) return;
+    if (this.#offset + buffer.bytes().length <= this.#fileBytes) this.#writePart();
+  }
+
+  #writeNotes(): void {
+    const notes = this.#notes.splice(0);
+    for (const { make } of notes) {
+      const payload = make();
+      if (payload !== undefined) this.#pending.addRecord(RecordType.note, payload, false);
+    }
+    if (!this.#pending.isEmpty()) this.#writePart();
+    if (this.#isClosed) return;
+    for (const { written } of notes) written();
+  }
+
+  /** What is pending goes to the file ahead of the rest of its flush, and is not synced. */
+  #writePart(): void {
+    const buffer = this.#pending;
     try {
+      const { length } = buffer.bytes();
+      if (this.#offset + length > this.#fileBytes) this.#rotate(length);
       this.#write();
     } catch (error) {
       this.#fail(error as Error);

@@ -68,7 +68,7 @@ export function adoptState(
       return;
     }
     try {
-      state.adopt(fetched);
+      state.replace(fetched);
     } catch (error) {
       // What the disk holds now is what the next start finds.
       parts.failed(error as Error);

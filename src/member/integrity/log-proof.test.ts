@@ -1,10 +1,11 @@
 /** A state against the log that made it: an entry applied twice or never is found at the start. */
 import { describe, expect, test } from "vitest";
 import type { Entry } from "../../raft/types.js";
-import { anchorEvery, type ChainAnchor, chainOf } from "../../state/log-chain.js";
+import { chainOf } from "../../state/log-chain.js";
 import type { Machine } from "../../state/types.js";
 import { RaftLog } from "../../wal/raft-log.js";
-import { proveLog } from "./log-proof.js";
+import { proveLog as proveLogBy } from "./log-proof.js";
+import { type Proof, proofOf } from "./proof.js";
 
 const entryAt = (index: number): Entry => ({
   ...{ index, term: 1 + (index >> 9), type: 0 },
@@ -13,17 +14,9 @@ const entryAt = (index: number): Entry => ({
 
 /** What a machine claims that applied these entries after the founding state at index 1. */
 function machineOf(applied: readonly Entry[], index: number): Machine {
-  let chain = 0;
-  const anchors: ChainAnchor[] = [];
-  for (const entry of applied) {
-    chain = chainOf(chain, entry);
-    if (entry.index % anchorEvery === 0) anchors.push({ index: entry.index, chain });
-  }
-  const fingerprint = { index, revision: 1, compactRevision: -1, logChain: chain };
-  return {
-    fingerprint: () => ({ ...fingerprint, rows: new Uint8Array(16) }),
-    chainAnchors: () => anchors.slice(-2),
-  } as unknown as Machine;
+  const logChain = applied.reduce(chainOf, 0);
+  const fingerprint = { index, revision: 1, compactRevision: -1, logChain };
+  return { fingerprint: () => ({ ...fingerprint, rows: new Uint8Array(16) }) } as Machine;
 }
 
 function logFrom(base: number, last: number): RaftLog {
@@ -39,11 +32,18 @@ function logFrom(base: number, last: number): RaftLog {
 const upTo = (last: number): Entry[] =>
   Array.from({ length: last - 1 }, (_unused, at) => entryAt(at + 2));
 
+/** What the log noted at these indexes. */
+const notedAt = (...indexes: readonly number[]): Proof[] =>
+  indexes.map((index) => proofOf(machineOf(upTo(index), index).fingerprint()));
+const proveLog = (log: RaftLog, machine: Machine) =>
+  proveLogBy(log, machine, notedAt(700, 2_048, 2_900, 5_000));
+
 describe.each([
   ["from the founding on", 1],
-  ["from an anchor on", 2 * anchorEvery],
+  ["from a note on", 2_048],
+  ["from before a note on", 2_000],
 ])("a log that is retained %s", (_name, base) => {
-  const last = 3 * anchorEvery + 100;
+  const last = 3_100;
   const log = logFrom(base, last + 20);
 
   test("a state of its entries is right, also with more log behind it", () => {
@@ -65,7 +65,7 @@ describe.each([
 });
 
 test("without a known point in the retained log there is nothing to compare", () => {
-  const last = 3 * anchorEvery + 500;
+  const last = 3_500;
   const log = logFrom(last - 100, last);
   expect(proveLog(log, machineOf([], last))).toBeUndefined();
 });

@@ -1,5 +1,6 @@
 /** Does what a plan's faults say, at their time, and undoes what has an end. */
 import { readSlot } from "../../member/backend-slot.js";
+import { witnessesOf } from "../../member/integrity/witness.js";
 import { Bucket } from "../../platform/backend.js";
 import { digestedBuckets } from "../../state/digest.js";
 import type { Atlas } from "./atlas.js";
@@ -8,6 +9,7 @@ import { misapplyNext } from "./misapply.js";
 import type { Operator } from "./operator.js";
 import type { Fault, Plan, Target } from "./plan.js";
 import type { SimCluster } from "./sim-cluster.js";
+import { simHash } from "./sim-hash.js";
 import type { SimNode } from "./sim-node.js";
 
 /** A member that is to apply an entry wrongly gets one within this time, or nothing happens. */
@@ -23,6 +25,7 @@ type DamageKind =
   | "staleBackend"
   | "extraRow"
   | "lostRow"
+  | "forgedRow"
   | "wrongIndex";
 
 export interface FaultParts {
@@ -237,8 +240,10 @@ export class FaultDriver {
     if (node.memberId === undefined) return;
     const isBeyond = this.#plan.swarm.isBeyondAtlas && fault.kind !== "staleBackend";
     if (!isBeyond && !this.#mayDamage(node)) return;
+    // Where the power has failed the log may have lost its note of the state: nothing tells there.
+    if (fault.kind === "forgedRow" && node.state !== "up") return;
     this.#tell(fault, node);
-    this.#crash(node, "power", fault.downMs);
+    this.#crash(node, fault.kind === "forgedRow" ? "kill" : "power", fault.downMs);
     const { backends } = node;
     const name = readSlot(node.disk);
     const bucket = Bucket.key;
@@ -257,6 +262,8 @@ export class FaultDriver {
     } else if (fault.kind === "lostRow") {
       const lost = digestedBuckets[fault.bucket % digestedBuckets.length] as Bucket;
       isDone = backends.faults.loseRow(name, { bucket: lost, row: fault.row }) !== undefined;
+    } else if (fault.kind === "forgedRow") {
+      isDone = backends.faults.forgeRow(name, fault.row, simHash.sha256) !== undefined;
     } else if (fault.kind === "wrongIndex") {
       isDone = wrongIndex(node, name, fault.by);
     } else {
@@ -385,16 +392,16 @@ function rotLog(node: SimNode, fault: Extract<Fault, { readonly kind: "rotLog" }
 }
 
 /**
- * The state says that it stands at another index of the log that is there. Only where the log begins
- * at the founding: a start can prove the index there, as it can in production, where the retained log
- * always holds a known point of the chain.
+ * The state says that it stands at another index of the log that is there. Only where that log begins
+ * at the founding, or holds a note of this state: the start after it can prove the index then.
  */
 function wrongIndex(node: SimNode, name: string, by: number): boolean {
   const log = node.isLogDamaged ? undefined : recoveredLog(node.disk.durableImage());
   if (log === undefined) return false;
   const first = log.snapshot?.index ?? 1;
   const last = log.entries.at(-1)?.index ?? first;
-  if (first > 1) return false;
+  const isNoted = witnessesOf(log.notes, name).some(({ index }) => index >= first);
+  if (first > 1 && !isNoted) return false;
   let isDone = false;
   node.backends.faults.changeMeta(name, (meta) => {
     const view = new DataView(meta.buffer, meta.byteOffset);

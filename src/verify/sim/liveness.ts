@@ -44,7 +44,7 @@ export function heal(parts: HealingParts): string | undefined {
     missing = missingNow(parts);
     return missing === undefined;
   };
-  if (!until(cluster, isWell, healMs)) return missing;
+  if (!until(cluster, isWell, healMs)) return isForOperator(cluster) ? undefined : missing;
   if (!answers(parts)) return "a fresh write and a fresh read are not answered";
   const noLeases = (): boolean =>
     cluster.members().every((member) => [...member.machine.leases.all()].length === 0);
@@ -63,6 +63,27 @@ export function heal(parts: HealingParts): string | undefined {
   };
   if (!until(cluster, () => behind() === undefined, watchMs)) return behind();
   return undefined;
+}
+
+/**
+ * Two states of one index, each fit to its digests, and the member that could tell is behind the logs of
+ * both: it would have to be given one of the two. The cluster stops and waits for a person
+ * (docs/operations/corrupt-cluster.md).
+ */
+function isForOperator(cluster: SimCluster): boolean {
+  const leader = cluster.leader();
+  if (leader === undefined) return false;
+  const { confState } = leader.machine;
+  const isStopped = leader.machine
+    .alarms()
+    .some(({ memberId, alarm }) => memberId === 0n && alarm === "CORRUPT");
+  const first = leader.engine.log.firstIndex();
+  const isBehind = cluster
+    .members()
+    .some(
+      (member) => confState.voters.includes(member.id) && member.machine.appliedIndex + 1 < first,
+    );
+  return isStopped && isBehind;
 }
 
 /** Looks every few milliseconds, not after each event: the conditions are not cheap. */

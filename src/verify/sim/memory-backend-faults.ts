@@ -2,10 +2,14 @@
  * Faults of the simulated backends. Each changes what the disk holds, behind the member's back, as
  * a failing disk would; the caller draws which and when from its seed.
  */
+import { DamageError } from "../../base/errors.js";
 import { invariant } from "../../base/invariant.js";
 import { Bucket, type RowWrite } from "../../platform/backend.js";
-import { metaKey } from "../../state/meta.js";
+import type { Sha256 } from "../../platform/hash.js";
+import { DigestSet } from "../../state/digest.js";
+import { encodeMeta, metaKey, readMeta } from "../../state/meta.js";
 import { openRow, sealRow } from "../../state/rows.js";
+import { decodeKeyValue, encodeKeyValue } from "../../wire/key-value.js";
 import type { MemoryFile, StoreImage } from "./memory-backend-file.js";
 import type { RowImage } from "./row-image.js";
 
@@ -107,6 +111,36 @@ export class MemoryFaults {
     if (found === undefined) return undefined;
     this.#write(file, { bucket: where.bucket, key: found.key, value: undefined });
     return found.key;
+  }
+
+  /**
+   * A key has another value, with a valid check value, and the stored digests fit it. Returns the
+   * row's key, or undefined if that row holds no value, or is damaged already.
+   */
+  forgeRow(name: string, row: number, sha256: Sha256): Uint8Array | undefined {
+    const file = this.#file(name);
+    const found = rowAt(file.current, Bucket.key, row);
+    if (found === undefined) return undefined;
+    const { key } = found;
+    const digests = new DigestSet(sha256);
+    try {
+      const right = openRow(Bucket.key, key, found.value);
+      const kv = decodeKeyValue(right);
+      const meta = readMeta(file.current, digests);
+      if (meta === undefined || kv.value.length === 0) return undefined;
+      const value = kv.value.slice();
+      value[0] = (value[0] as number) ^ 1;
+      const wrong = encodeKeyValue({ ...kv, value });
+      digests.subtract(Bucket.key, key, right);
+      digests.add(Bucket.key, key, wrong);
+      const sealed = sealRow(Bucket.meta, metaKey, encodeMeta(meta, digests));
+      this.#write(file, { bucket: Bucket.key, key, value: sealRow(Bucket.key, key, wrong) });
+      this.#write(file, { bucket: Bucket.meta, key: metaKey, value: sealed });
+    } catch (error) {
+      if (error instanceof DamageError) return undefined;
+      throw error;
+    }
+    return key;
   }
 
   /** The row of bucket meta is what `change` makes of it, with a valid check value. */

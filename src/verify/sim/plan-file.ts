@@ -109,6 +109,7 @@ const faultShapes: Readonly<Record<Fault["kind"], readonly string[]>> = {
   misapply: ["target"],
   extraRow: ["target", "row", "downMs"],
   lostRow: ["target", "bucket", "row", "downMs"],
+  forgedRow: ["target", "row", "downMs"],
   wrongIndex: ["target", "by", "downMs"],
   rotLive: ["target", "row", "bit"],
 };

@@ -197,6 +197,7 @@ class FaultGenerator {
       case "misapply":
         return { ...at, kind, target };
       case "extraRow":
+      case "forgedRow":
         return { ...at, kind, target, row, downMs };
       case "lostRow":
         return { ...at, kind, target, bucket: int(2, 17) === 0 ? 0 : int(6, 16), row, downMs };

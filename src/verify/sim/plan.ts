@@ -110,6 +110,13 @@ export type Fault = At &
         readonly row: number;
         readonly downMs: number;
       }
+    /** Killed; a key has another value, with a valid check value and digests that fit it; started. */
+    | {
+        readonly kind: "forgedRow";
+        readonly target: Target;
+        readonly row: number;
+        readonly downMs: number;
+      }
     /** Power off; the state names another applied index than it holds, within the log; power on. */
     | {
         readonly kind: "wrongIndex";

@@ -91,7 +91,14 @@ const rareFaults: readonly FaultKind[] = [
 const damageFaults: readonly FaultKind[] = ["rotLog", "rotRow", "misdirect", "staleBackend"];
 
 /** What makes one member's state wrong: allowed on the same few nodes. */
-const stateFaults = ["misapply", "extraRow", "lostRow", "wrongIndex", "rotLive"] as const;
+const stateFaults = [
+  "misapply",
+  "extraRow",
+  "lostRow",
+  "forgedRow",
+  "wrongIndex",
+  "rotLive",
+] as const;
 export type StateFaultKind = (typeof stateFaults)[number];
 
 export function drawMix(dice: Dice, swarm: Swarm): Mix {

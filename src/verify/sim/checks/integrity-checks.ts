@@ -71,6 +71,9 @@ export class IntegrityChecks implements Check {
   finished(): void {
     for (const node of this.#world.cluster.nodes) {
       if (node.state !== "up" || !node.isWrong) continue;
+      // It is known that somebody is wrong, and everybody has stopped.
+      const alarms = node.member?.machine.alarms() ?? [];
+      if (alarms.some(({ memberId, alarm }) => memberId === 0n && alarm === "CORRUPT")) continue;
       this.#world.report("G4", `${node.name}'s state is wrong, and nobody has found out`, node);
     }
   }
