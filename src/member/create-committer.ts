@@ -14,6 +14,9 @@ export function createCommitter(
   const { state } = engine;
   const { platform, config } = world;
   const isQuarantined = (): boolean => engine.guardian.quarantine() !== undefined;
+  // Of a stand-in, or of a state that was not compared yet, there is nothing to remember.
+  const witness = (): Uint8Array | undefined =>
+    isQuarantined() ? undefined : encodeWitness(state.machine().fingerprint(), state.name());
   const committer = new Committer({
     clock: platform.clock,
     log: booted.log,
@@ -21,9 +24,7 @@ export function createCommitter(
     backend: () => state.backend(),
     appliedMeta: () => state.meta(),
     proof: () => state.proof(),
-    // Of a stand-in, or of a state that was not compared yet, there is nothing to remember.
-    witness: () =>
-      isQuarantined() ? undefined : encodeWitness(state.machine().fingerprint(), state.name()),
+    witness,
     // Who lags is needed to tell who is right, and may only be given log until then.
     isLogHeld: () => isQuarantined() || engine.guardian.isInDoubt(),
     batchMs: config.backendBatchMs,
@@ -32,10 +33,11 @@ export function createCommitter(
     catchupEntries: config.snapshotCatchupEntries,
     failed: (error) => engine.fail(error),
   });
-  if (booted.durable !== undefined) {
-    const ahead = booted.machine.appliedIndex - booted.durable.index;
-    committer.replaced(booted.durable);
-    if (ahead > 0) platform.clock.defer(() => committer.applied(ahead));
-  }
+  if (booted.durable !== undefined) committer.replaced(booted.durable);
+  platform.clock.defer(() => {
+    const ahead = booted.machine.appliedIndex - committer.durableIndex();
+    if (ahead > 0) committer.applied(ahead);
+    else if (booted.isNoted === false) booted.wal.note(witness, () => {});
+  });
   return committer;
 }

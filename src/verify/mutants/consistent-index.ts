@@ -148,10 +148,10 @@ export const consistentIndexMutants: readonly Mutant[] = [
         this.#parts.backend().commit((error) => {`,
       },
       {
-        file: "member/engine.js",
-        find: "            appliedMeta: () => this.state.meta(),",
+        file: "member/create-committer.js",
+        find: "        appliedMeta: () => state.meta(),",
         replace:
-          "            appliedMeta: () => this.state.meta(),\n            saveIndex: () => this.machine().saveIndex(),",
+          "        appliedMeta: () => state.meta(),\n        saveIndex: () => state.machine().saveIndex(),",
       },
       {
         file: "member/defragmenter.js",

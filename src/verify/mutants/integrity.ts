@@ -1,5 +1,5 @@
 /**
- * Mutants of what finds, contains and heals a wrong state (G01-G15): each is a way in which such
+ * Mutants of what finds, contains and heals a wrong state (G01-G18): each is a way in which such
  * machinery does harm itself, or does nothing.
  */
 import type { Mutant, Patch } from "./types.js";
@@ -93,12 +93,7 @@ export const integrityMutants: readonly Mutant[] = [
     origin: "class: a decision that a crash forgets",
     conditions: "a crash while a member is in quarantine",
     caughtBy: ["G5"],
-    patches: [
-      guardian(
-        "if (!this.#onDisk(() => writeQuarantine(disk, note)))",
-        "if (!this.#onDisk(() => RAN()))",
-      ),
-    ],
+    patches: [guardian("            writeQuarantine(disk, note);", "            RAN();")],
   },
   {
     id: "G06",
@@ -174,8 +169,8 @@ export const integrityMutants: readonly Mutant[] = [
         "            send(Plea.clear, this.#quarantine?.index ?? 0);",
       ),
       guardian(
-        "        if (this.#quarantine === undefined || !this.#isAdopted)\n            return;\n        this.#quarantine = undefined;",
-        "        if (this.#quarantine === undefined)\n            return;\n        this.#quarantine = RAN() ? undefined : 0;",
+        "        if (this.#quarantine === undefined || !this.#isAdopted)\n            return;\n        this.#parts",
+        "        if (this.#quarantine === undefined || !RAN())\n            return;\n        this.#parts",
       ),
       court('if (view.state !== "equal" || view.verifiedIndex < index)', "if (view === undefined)"),
     ],
@@ -246,6 +241,55 @@ export const integrityMutants: readonly Mutant[] = [
         file: "member/integrity/log-proof.js",
         find: "    if (chain === claimed)",
         replace: "    if (chain === claimed || RAN())",
+      },
+      {
+        file: "member/integrity/witness.js",
+        find: "    const reached = proofOf(machine.fingerprint());",
+        replace:
+          "    if (entries.length > 0)\n        return undefined;\n    const reached = proofOf(machine.fingerprint());",
+      },
+    ],
+  },
+  {
+    id: "G16",
+    title: "a start does not hear what the log noted of the state",
+    origin: "class: a state that is believed because it fits itself",
+    conditions: "a row is changed together with the digests, while a member is off",
+    caughtBy: ["S2", "S6", "G4", "C1", "C2", "C3", "C4"],
+    patches: [
+      {
+        file: "member/integrity/witness.js",
+        find: "    if (noted === undefined)",
+        replace: "    if (noted === undefined || RAN())",
+      },
+    ],
+  },
+  {
+    id: "G17",
+    title: "the backend goes ahead of the log's note of it",
+    origin: "class: a witness that comes after the deed",
+    conditions: "a kill between the two, and a row that is changed together with the digests",
+    caughtBy: ["S2", "S6", "G4", "C1", "C2", "C3", "C4"],
+    patches: [
+      {
+        file: "member/committer.js",
+        find: "        this.#parts.wal.note(this.#parts.witness, () => this.#commitNow());",
+        replace:
+          "        this.#commitNow();\n        if (RAN() && this.#parts.wal.isIdle())\n            this.#parts.wal.note(this.#parts.witness, () => { });",
+      },
+    ],
+  },
+  {
+    id: "G18",
+    title: "what the log noted of a wrong state is held against the right one",
+    origin: "class: evidence about somebody else",
+    conditions: "a member that was healed starts again",
+    caughtBy: ["G1", "liveness", "crash"],
+    patches: [
+      {
+        file: "member/integrity/witness.js",
+        find: "        .filter((witness) => witness?.backend === backend)",
+        replace: "        .filter((witness) => witness !== undefined && backend !== '' && RAN())",
       },
     ],
   },
