@@ -2,15 +2,17 @@
  * Every check earns its place: with it a mutant is caught, without it the same run passes. A check
  * that is named nowhere fails here, so nobody adds one without a bug that needs it.
  */
-import { spawnSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
+import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { buildMutant } from "../../src/cli/mutant-build.js";
 import { mutants } from "../../src/verify/mutants/catalogue.js";
 import { needed, sooner } from "../../src/verify/mutants/needed.js";
 import { watchRules } from "../../src/verify/validators/validate-watches.js";
 
+const run = promisify(execFile);
 const root = path.resolve(import.meta.dirname, "../..");
 /** Only if the seed in the list has ceased to show it. */
 const seedsToSearch = 60;
@@ -21,33 +23,43 @@ interface Line {
   readonly invariant?: string;
 }
 
-function simLines(main: string, words: readonly string[]): readonly Line[] {
+async function simLines(main: string, words: readonly string[]): Promise<readonly Line[]> {
   const flags = ["sim", "--json", "--no-shrink", "--jobs", "1", ...words];
-  const { stdout } = spawnSync(process.execPath, [main, ...flags], { encoding: "utf8" });
-  const lines = stdout.trim().split("\n");
-  return lines
+  const { stdout } = await run(process.execPath, [main, ...flags], { maxBuffer: 2 ** 28 }).catch(
+    // A caught mutant ends with another code than 0.
+    (error: { readonly stdout: string }) => error,
+  );
+  return stdout
+    .trim()
+    .split("\n")
     .map((line) => JSON.parse(line) as Line)
-    .filter((line): line is Line => line.seed !== undefined);
+    .filter((line) => line.seed !== undefined);
 }
 
 /** True if some of these seeds fails by the invariant, and passes when nobody looks at it. */
-function isShownBy(main: string, invariant: string, words: readonly string[]): boolean {
-  const caught = simLines(main, words).filter((line) => line.invariant === invariant);
-  return caught.some(({ seed }) => {
-    const [line] = simLines(main, ["--seed", String(seed), "--without", invariant]);
-    return line?.verdict === "ok";
-  });
+async function isShownBy(
+  main: string,
+  invariant: string,
+  words: readonly string[],
+): Promise<boolean> {
+  const lines = await simLines(main, words);
+  for (const { seed } of lines.filter((line) => line.invariant === invariant)) {
+    const [line] = await simLines(main, ["--seed", String(seed), "--without", invariant]);
+    if (line?.verdict === "ok") return true;
+  }
+  return false;
 }
 
-describe("without this check a mutant goes uncaught:", () => {
-  test.each(Object.entries(needed))("%s", (invariant, { mutant: id, seed }) => {
+// As many at a time as vitest.config.ts says: each is a process of its own on one core.
+describe.concurrent("without this check a mutant goes uncaught:", () => {
+  test.each(Object.entries(needed))("%s", async (invariant, { mutant: id, seed }) => {
     const mutant = mutants.find((known) => known.id === id);
     if (mutant === undefined) throw new Error(`no mutant ${id}`);
     const build = buildMutant(mutant, path.join(root, "dist"));
     try {
       const isShown =
-        isShownBy(build.main, invariant, ["--seed", String(seed)]) ||
-        isShownBy(build.main, invariant, ["--seeds", `1..${seedsToSearch}`]);
+        (await isShownBy(build.main, invariant, ["--seed", String(seed)])) ||
+        (await isShownBy(build.main, invariant, ["--seeds", `1..${seedsToSearch}`]));
       expect(isShown).toBe(true);
     } finally {
       build.remove();
