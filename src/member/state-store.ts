@@ -73,6 +73,7 @@ export class StateStore {
       kvAt: (key, revision) => now().kvAt(key, revision),
       history: (options, visit) => now().history(options, visit),
       hashKv: (revision) => now().hashKv(revision),
+      compactions: () => now().compactions(),
       keyCount: () => now().keyCount(),
     };
   }

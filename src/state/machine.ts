@@ -46,7 +46,7 @@ import { EntryWrite } from "./entry-write.js";
 import { LeaseTable } from "./lease/lease-table.js";
 import { chainOf } from "./log-chain.js";
 import { emptyMeta, encodeMeta, type Meta, metaKey, readMeta } from "./meta.js";
-import { compactStep } from "./mvcc/compaction.js";
+import { compactStep, keepsAny } from "./mvcc/compaction.js";
 import { KvStore } from "./mvcc/kv-store.js";
 import { KvWriter } from "./mvcc/kv-writer.js";
 import { applyDelete, applyPut, applyTxn, checkPut, mayPut } from "./mvcc/txn.js";
@@ -310,6 +310,10 @@ class ReplicatedMachine implements Machine {
   #compact(w: EntryWrite, revision: number): Outcome {
     if (revision <= this.#meta.compactRevision) throw new KvError("compacted");
     if (revision > this.#meta.revision) throw new KvError("futureRevision");
+    const { compactRevision: before, finishedCompactRevision } = this.#meta;
+    const { index, compactionHashes } = this.kv;
+    if (finishedCompactRevision < before) compactionHashes.giveUp();
+    else compactionHashes.begin(revision, before, () => keepsAny(index, revision));
     this.#meta.compactRevision = revision;
     this.#meta.cursorMain = 0;
     this.#meta.cursorSub = 0;
@@ -318,8 +322,8 @@ class ReplicatedMachine implements Machine {
   }
 
   #compactStep(w: EntryWrite, rowsMax: number): void {
-    const parts = { rows: this.kv.rows, index: this.kv.index, meta: this.#meta };
-    compactStep(w, parts, rowsMax);
+    const { rows, index, compactionHashes: hashes } = this.kv;
+    compactStep(w, { rows, index, meta: this.#meta, hashes }, rowsMax);
   }
 
   #revoke(w: EntryWrite, writer: KvWriter, id: bigint): Outcome | KvError {

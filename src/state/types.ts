@@ -168,6 +168,8 @@ export interface KvReader {
   ): number;
   /** etcd's HashKV at `revision` (0: current). @throws KvError compacted, futureRevision, also from step. */
   hashKv(revision: number): Job<HashKv>;
+  /** Hashes of the last compactions, newest first: see mvcc/compaction-hash.ts. */
+  compactions(): readonly HashKv[];
   keyCount(): number;
 }
 

@@ -9,6 +9,7 @@ import { keyOf } from "../../wire/key-value.js";
 import type { EntryWrite } from "../entry-write.js";
 import type { Meta } from "../meta.js";
 import type { RowReader } from "../rows.js";
+import type { CompactionHashes } from "./compaction-hash.js";
 import { type KeyIndex, type KeyText, keyText } from "./key-index.js";
 import { decodeRevision, encodeRevision, type RowRevision, revisionStart } from "./revision-key.js";
 
@@ -20,10 +21,16 @@ interface DoomedRow {
 /** Looks at up to `rowsMax` rows, at least one, and moves the cursor in `meta` behind them. */
 export function compactStep(
   w: EntryWrite,
-  parts: { readonly rows: RowReader; readonly index: KeyIndex; readonly meta: Meta },
+  parts: {
+    readonly rows: RowReader;
+    readonly index: KeyIndex;
+    readonly meta: Meta;
+    /** Sees every row. */
+    readonly hashes: CompactionHashes;
+  },
   rowsMax: number,
 ): void {
-  const { rows, index, meta } = parts;
+  const { rows, index, meta, hashes } = parts;
   const doomed: DoomedRow[] = [];
   const dropped = new Map<KeyText, number>();
   let looked = 0;
@@ -40,7 +47,9 @@ export function compactStep(
     }
     looked++;
     const text = keyText(keyOf(value));
-    if (isNeeded(index, text, row, meta.compactRevision)) return true;
+    const isKept = isNeeded(index, text, row, meta.compactRevision);
+    hashes.row(row, { key, value }, isKept);
+    if (isKept) return true;
     doomed.push({ key, value });
     dropped.set(text, (dropped.get(text) ?? 0) + 1);
     return true;
@@ -50,7 +59,9 @@ export function compactStep(
   for (const [text, count] of dropped) index.dropFirst(text, count);
   meta.cursorMain = next?.main ?? meta.compactRevision + 1;
   meta.cursorSub = next?.sub ?? 0;
-  if (next === undefined) meta.finishedCompactRevision = meta.compactRevision;
+  if (next !== undefined) return;
+  meta.finishedCompactRevision = meta.compactRevision;
+  hashes.finish();
 }
 
 /** The newest version at the compact revision stays, unless it is an older tombstone. */
@@ -65,4 +76,15 @@ function isNeeded(
   const place = history.placeAt(compactRevision);
   if (place < 0 || history.main(place) !== row.main || history.sub(place) !== row.sub) return false;
   return !row.isTombstone || row.main === compactRevision;
+}
+
+/** Whether a compaction at this revision leaves any row up to it. Ends at the first key that has one. */
+export function keepsAny(index: KeyIndex, revision: number): boolean {
+  let found = false;
+  index.scan({ from: "", to: undefined }, (_key, history) => {
+    const place = history.placeAt(revision);
+    found = place >= 0 && (history.liveAt(revision) >= 0 || history.main(place) === revision);
+    return !found;
+  });
+  return found;
 }

@@ -18,6 +18,7 @@ import type {
   RevisionEvents,
   TxnOutcome,
 } from "../types.js";
+import { CompactionHashes } from "./compaction-hash.js";
 import { HashKvJob } from "./hash-kv.js";
 import { KeyHistory, KeyIndex, type KeyText, keyText } from "./key-index.js";
 import { missingRow, tombstone } from "./kv-writer.js";
@@ -30,6 +31,7 @@ const empty = new Uint8Array(0);
 export class KvStore implements KvReader {
   readonly index = new KeyIndex();
   readonly rows: RowReader;
+  readonly compactionHashes = new CompactionHashes();
   readonly #meta: Meta;
 
   /** `meta` is the machine's and changes as entries are applied. */
@@ -126,7 +128,16 @@ export class KvStore implements KvReader {
   }
 
   hashKv(revision: number): Job<HashKv> {
+    // As etcd: of a compaction's revision it tells the hash from before.
+    const known = this.compactionHashes
+      .all()
+      .find(({ hashRevision }) => revision > 0 && hashRevision === revision);
+    if (known !== undefined) return { step: () => known };
     return new HashKvJob({ rows: this.rows, index: this.index, meta: this.#meta }, revision);
+  }
+
+  compactions(): readonly HashKv[] {
+    return this.compactionHashes.all();
   }
 
   keyCount(): number {
