@@ -1,5 +1,5 @@
 /**
- * Mutants of what finds, contains and heals a wrong state (G01-G18): each is a way in which such
+ * Mutants of what finds, contains and heals a wrong state (G01-G17): each is a way in which such
  * machinery does harm itself, or does nothing.
  */
 import type { Mutant, Patch } from "./types.js";
@@ -276,20 +276,6 @@ export const integrityMutants: readonly Mutant[] = [
         find: "        this.#parts.wal.note(this.#parts.witness, () => this.#commitNow());",
         replace:
           "        this.#commitNow();\n        if (RAN() && this.#parts.wal.isIdle())\n            this.#parts.wal.note(this.#parts.witness, () => { });",
-      },
-    ],
-  },
-  {
-    id: "G18",
-    title: "what the log noted of a wrong state is held against the right one",
-    origin: "class: evidence about somebody else",
-    conditions: "a member that was healed starts again",
-    caughtBy: ["G1", "liveness", "crash"],
-    patches: [
-      {
-        file: "member/integrity/witness.js",
-        find: "        .filter((witness) => witness?.backend === backend)",
-        replace: "        .filter((witness) => witness !== undefined && backend !== '' && RAN())",
       },
     ],
   },
