@@ -40,6 +40,16 @@ export const flags: readonly Flag[] = [
   flag("compaction-sleep-interval", "duration", "10ms", "Pause between these steps."),
   flag("scrub-interval", "duration", "24h", "Time between scrubs of all data at rest; 0s: none."),
   flag("scrub-rate", "integer", "33554432", "Bytes a second that a scrub reads at most."),
+  flag("initial-corrupt-check", "boolean", "false", "Compare keys with the others before serving."),
+  flag("corrupt-check-time", "duration", "0s", "Time between etcd's checks of keys; 0s: none."),
+  flag("compact-hash-check-enabled", "boolean", "false", "Compare the hashes of compactions."),
+  flag("compact-hash-check-time", "duration", "1m", "Time between these comparisons."),
+  flag(
+    "feature-gates",
+    "text",
+    "",
+    "InitialCorruptCheck=true, CompactHashCheck=true; with commas.",
+  ),
   flag("watch-progress-notify-interval", "duration", "10m", "Time between progress notices."),
   flag("listen-metrics-urls", "urls", "", "More addresses for /metrics, /health and the like."),
   flag("metrics", "text", "basic", "Accepted for etcd's sake: basic or extensive, both the same."),
@@ -63,6 +73,10 @@ const experimental = new Set([
   "compaction-sleep-interval",
   "watch-progress-notify-interval",
   "max-learners",
+  "initial-corrupt-check",
+  "corrupt-check-time",
+  "compact-hash-check-enabled",
+  "compact-hash-check-time",
 ]);
 
 export class UsageError extends Error {

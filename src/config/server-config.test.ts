@@ -150,6 +150,28 @@ describe("the configuration", () => {
     expect(() => resolveConfig(new Map([["scrub-rate", "0"]]))).toThrow(/-scrub-rate: it must be/);
   });
 
+  test("etcd's checks: off, by the flags of 3.5, by the flags and gates of 3.6", () => {
+    const off = { initial: false, periodicMs: 0, compactHash: false, compactHashMs: 60_000 };
+    expect(resolve().member.etcdChecks).toEqual(off);
+    const old = [
+      "--experimental-initial-corrupt-check",
+      "--experimental-corrupt-check-time=1h",
+      "--experimental-compact-hash-check-enabled=true",
+      "--experimental-compact-hash-check-time=30s",
+    ];
+    const on = {
+      initial: true,
+      periodicMs: 3_600_000,
+      compactHash: true,
+      compactHashMs: 30_000,
+    };
+    expect(resolve(...old).member.etcdChecks).toEqual(on);
+    const gates = "--feature-gates=InitialCorruptCheck=true,CompactHashCheck=true";
+    const times = ["--corrupt-check-time=1h", "--compact-hash-check-time=30s"];
+    expect(resolve(gates, ...times).member.etcdChecks).toEqual(on);
+    expect(resolve("--corrupt-check-time=0").member.etcdChecks).toEqual(off);
+  });
+
   test("a negative quota is none, durations are Go's", () => {
     const { member } = resolve("--quota-backend-bytes=-1", "--compaction-sleep-interval=1m1.5s");
     expect(member.limits.quotaBytes).toBe(0);
@@ -164,6 +186,12 @@ describe("the configuration", () => {
     [["--pre-vote=maybe"], /true or false/],
     [["--backend-batch-interval=10"], /a duration like 100ms/],
     [["--initial-cluster-state=old"], /one of new, existing/],
+    [["--compact-hash-check-time=0s"], /compact-hash-check-time must be >0/],
+    [
+      ["--feature-gates=NoSuchGate=true"],
+      /unrecognized feature gate "NoSuchGate"; there are Initial/,
+    ],
+    [["--feature-gates=CompactHashCheck"], /CompactHashCheck=true or =false/],
     [["--metrics=all"], /one of basic, extensive/],
     [["--log-format=console"], /one of json/],
     [["--logger=capnslog"], /one of zap/],

@@ -102,6 +102,7 @@ export function resolveConfig(given: ReadonlyMap<string, string>): ServerConfig 
       compactionSleepMs: values.duration("compaction-sleep-interval"),
       scrubIntervalMs: values.duration("scrub-interval"),
       scrubBytesPerSecond: values.positive("scrub-rate"),
+      etcdChecks: etcdChecksOf(values),
       limits: {
         requestBytesMax: values.positive("max-request-bytes"),
         txnOpsMax: values.positive("max-txn-ops"),
@@ -109,6 +110,27 @@ export function resolveConfig(given: ReadonlyMap<string, string>): ServerConfig 
         progressNotifyMs: Math.max(100, values.duration("watch-progress-notify-interval")),
       },
     },
+  };
+}
+
+/** etcd 3.5 has flags for these, 3.6 gates of the same meaning. */
+const gates = {
+  InitialCorruptCheck: "initial-corrupt-check",
+  CompactHashCheck: "compact-hash-check-enabled",
+} as const;
+
+function etcdChecksOf(values: Values): MemberConfig["etcdChecks"] {
+  const open = values.gates("feature-gates", Object.keys(gates));
+  const isOn = (gate: keyof typeof gates): boolean => open.get(gate) ?? values.boolean(gates[gate]);
+  const compactHashMs = values.duration("compact-hash-check-time");
+  if (compactHashMs <= 0) {
+    throw new UsageError("--compact-hash-check-time must be >0 (set to 0s)");
+  }
+  return {
+    initial: isOn("InitialCorruptCheck"),
+    periodicMs: values.duration("corrupt-check-time"),
+    compactHash: isOn("CompactHashCheck"),
+    compactHashMs,
   };
 }
 
@@ -145,9 +167,29 @@ class Values {
     throw new UsageError(`invalid boolean value "${text}" for -${name}: true or false`);
   }
 
+  /** Name=boolean, with commas between. */
+  gates(name: string, known: readonly string[]): ReadonlyMap<string, boolean> {
+    const open = new Map<string, boolean>();
+    for (const part of this.text(name).split(",")) {
+      if (part.trim() === "") continue;
+      const [gate = "", text = ""] = part.trim().split("=", 2);
+      if (!known.includes(gate)) {
+        throw new UsageError(
+          `invalid value "${part}" for flag -${name}: unrecognized feature gate "${gate}"; there are ${known.join(", ")}`,
+        );
+      }
+      if (!["true", "false"].includes(text)) {
+        throw new UsageError(`invalid value "${part}" for flag -${name}: ${gate}=true or =false`);
+      }
+      open.set(gate, text === "true");
+    }
+    return open;
+  }
+
   /** Milliseconds, from Go's form: 1h30m, 100ms, 1.5s. */
   duration(name: string): number {
     const text = this.text(name);
+    if (text === "0") return 0;
     const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)];
     if (parts.length === 0 || parts.map((part) => part[0]).join("") !== text) {
       throw new UsageError(

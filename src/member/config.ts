@@ -1,4 +1,5 @@
 /** What a member is told at its start. Durations in milliseconds, sizes in bytes. */
+import type { EtcdCheckConfig } from "./etcd-checks/etcd-checks.js";
 import type { MemberLimits } from "./types.js";
 
 /** etcd's version whose behaviour this build implements. */
@@ -36,6 +37,8 @@ export interface MemberConfig {
   readonly scrubIntervalMs: number;
   /** What a scrub reads at most. */
   readonly scrubBytesPerSecond: number;
+  /** etcd's own corruption checks; ours are always on. */
+  readonly etcdChecks: EtcdCheckConfig;
   /** The version that this member says it runs; only the simulator has members of several. */
   readonly serverVersion: string;
   readonly limits: MemberLimits;
@@ -59,6 +62,7 @@ export const defaultMemberConfig = {
   walSegmentBytes: 16 * 1024 * 1024,
   scrubIntervalMs: 86_400_000,
   scrubBytesPerSecond: 32 * 1024 * 1024,
+  etcdChecks: { initial: false, periodicMs: 0, compactHash: false, compactHashMs: 60_000 },
   serverVersion,
   limits: {
     requestBytesMax: 1_572_864,

@@ -12,6 +12,8 @@ import type { Booted } from "./boot.js";
 import { Compactor } from "./compactor.js";
 import { requestTimeoutMs } from "./config.js";
 import { Engine, type EngineWorld, type StopCause } from "./engine.js";
+import { createEtcdChecks } from "./etcd-checks/create-etcd-checks.js";
+import type { EtcdChecks } from "./etcd-checks/etcd-checks.js";
 import { checkSelf } from "./integrity/self-check.js";
 import { LeaseDriver, type TimeToLive } from "./lease-driver.js";
 import { hashAll, hashKv, runJob, streamSnapshot } from "./maintenance.js";
@@ -53,6 +55,7 @@ export class RunningMember implements Member {
   readonly #membership: Membership;
   readonly #compactor: Compactor;
   readonly #publisher: Publisher;
+  readonly #etcdChecks: EtcdChecks;
   readonly #quota: Quota;
   readonly #onReady: (() => void)[] = [];
   #isReady = false;
@@ -84,6 +87,7 @@ export class RunningMember implements Member {
     this.#compactor = this.#createCompactor();
     this.#publisher = this.#createPublisher();
     this.#quota = this.#createQuota();
+    this.#etcdChecks = createEtcdChecks(this, world);
     this.scrubber = createMemberScrubber({
       platform,
       config,
@@ -333,6 +337,7 @@ export class RunningMember implements Member {
 
   #ticked(nowMs: number): void {
     this.#leases.tick(nowMs);
+    this.#etcdChecks.tick(nowMs);
     if (nowMs < this.#progressDueMs) return;
     this.#progressDueMs = nowMs + this.limits.progressNotifyMs;
     this.watch.tickProgress();
@@ -471,7 +476,7 @@ export class RunningMember implements Member {
       isLeader: () => this.engine.raft.isLeader(),
       hasLeader: () => this.engine.raft.leader() !== 0n,
       propose: (field, body, done) => this.#proposeInternal(field, body, done),
-      published: () => this.#prove(() => this.#becomeReady()),
+      published: () => this.#prove(() => this.#etcdChecks.initial(() => this.#becomeReady())),
     });
   }
 

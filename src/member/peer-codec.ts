@@ -17,6 +17,7 @@ export const PeerMethod = {
   integrityPlea: 12,
   healOffer: 13,
   introduce: 14,
+  etcdHash: 15,
 } as const;
 export type PeerMethod = (typeof PeerMethod)[keyof typeof PeerMethod];
 

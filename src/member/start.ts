@@ -3,6 +3,7 @@ import type { ClusterInfo, Network, NetworkHandler } from "../platform/network.j
 import type { Platform } from "../platform/platform.js";
 import { bootMember } from "./boot.js";
 import type { MemberConfig } from "./config.js";
+import { answerPage } from "./etcd-checks/peer-pages.js";
 import { RunningMember } from "./member.js";
 
 /**
@@ -22,6 +23,10 @@ export function startMember(
     received: (from, message) => member?.engine.received(from, message),
     unreachable: (to) => member?.engine.unreachable(to),
     clusterInfo: () => (member === undefined ? undefined : clusterInfo(member)),
+    page: (request, answer) => {
+      if (member !== undefined) answerPage(request, member, answer);
+      else answer({ status: 503, headers: {}, body: "the member is not ready\n" });
+    },
     removedFromCluster: () => member?.engine.removedFromCluster(),
     isRemoved: (id) => member?.machine.cluster.isRemoved(id) ?? false,
   };

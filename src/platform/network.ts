@@ -28,6 +28,8 @@ export interface NetworkHandler {
   clusterInfo(): ClusterInfo | undefined;
   /** The peer told us that we were removed from the cluster. */
   removedFromCluster(): void;
+  /** A request by HTTP on the peer address; `done` is called once. */
+  page(request: PageRequest, done: (answer: PageAnswer) => void): void;
   /** True for the id of a member that was removed: its connections are refused with that reason. */
   isRemoved(id: bigint): boolean;
 }
@@ -43,4 +45,19 @@ export interface ClusterInfo {
     readonly clientUrls: readonly string[];
     readonly isLearner: boolean;
   }[];
+}
+
+export interface PageRequest {
+  readonly method: string;
+  /** Without a query. */
+  readonly path: string;
+  /** The header X-Etcd-Cluster-ID. */
+  readonly clusterId: string | undefined;
+  readonly body: string;
+}
+
+export interface PageAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
 }

@@ -16,6 +16,7 @@ import {
   helloMagic,
   queryMagic,
 } from "./peer-framing.js";
+import { isHttp, PeerHttp } from "./peer-http.js";
 
 /** A peer that cannot take this much is treated as unreachable. */
 const queueBytesMax = 64 * 1024 * 1024;
@@ -86,11 +87,13 @@ class TcpNetwork implements Network {
   readonly #onClose: () => void;
   readonly #peers = new Map<bigint, PeerLink>();
   readonly #incoming = new Set<net.Socket>();
+  readonly #http: PeerHttp;
 
   constructor(handler: NetworkHandler, options: NodeNetworkOptions, onClose: () => void) {
     this.#handler = handler;
     this.#options = options;
     this.#onClose = onClose;
+    this.#http = new PeerHttp(handler);
   }
 
   send(to: bigint, message: Uint8Array): void {
@@ -133,10 +136,14 @@ class TcpNetwork implements Network {
     const onData = (chunk: Buffer): void => {
       head = Buffer.concat([head, chunk]);
       const start = head.toString("latin1", 0, helloMagic.length);
-      if (start === queryMagic) {
+      const isPage = isHttp(start);
+      if (isPage === true) {
+        socket.off("data", onData);
+        this.#http.accept(socket, head);
+      } else if (start === queryMagic) {
         socket.off("data", onData);
         serveClusterInfo(socket, this.#handler.clusterInfo());
-      } else if (!helloMagic.startsWith(start)) {
+      } else if (isPage === false && !helloMagic.startsWith(start)) {
         this.#options.log("rejected connection on peer endpoint", {
           "remote-addr": `${socket.remoteAddress}:${socket.remotePort}`,
           error: "not the peer protocol",

@@ -55,7 +55,7 @@ export const knownSeeds: Readonly<Record<string, number>> = {
   M60: 5,
   M61: 9,
   M62: 119,
-  F1: 103_898,
+  F1: 308,
   F2: 634,
   F5: 67,
   F7: 191,
@@ -95,5 +95,4 @@ export const knownSeeds: Readonly<Record<string, number>> = {
   W9: 1,
   M29: 60,
   G17: 46,
-  F1: 308,
 };
