@@ -8,6 +8,7 @@ import { DamageError, KvError } from "../../base/errors.js";
 import { Bucket } from "../../platform/backend.js";
 import { Story } from "./integrity-story.fixture.js";
 import type { MemoryBackendStore } from "./memory-backend.js";
+import { simHash } from "./sim-hash.js";
 import type { SimNode } from "./sim-node.js";
 
 const metaIndexAt = 4;
@@ -365,6 +366,30 @@ describe("who is right cannot be told by a majority:", () => {
     expect(story.wrong).toEqual([]);
     expect(right.member?.engine.guardian.found).toBe(0);
   });
+});
+
+test("two of three were changed in the same way, digests and all: they find it out themselves", () => {
+  const story = new Story();
+  story.write(20);
+  const right = story.follower();
+  const others = story.others(right);
+  story.durable();
+  for (const node of others) {
+    story.cluster.crash(node, "kill");
+    const forged = node.backends.faults.forgeRow(
+      node.backends.list()[0] as string,
+      3,
+      simHash.sha256,
+    );
+    expect(forged).toBeDefined();
+  }
+  story.cluster.startAll();
+  for (const node of others) expect(node.isInQuarantine()).toBe(true);
+  story.until(() => right.member?.engine.raft.isLeader() === true, 30_000);
+  expect(story.write(20)).toBe(20);
+  story.healed(60_000);
+  expect(story.wrong).toEqual([]);
+  expect(right.member?.engine.guardian.found).toBe(0);
 });
 
 test("two of three apply an entry wrongly in the same way: they outvote the third", () => {
