@@ -4,28 +4,10 @@ import { join } from "node:path";
 import * as damage from "../../test/integrity/damage.js";
 import { eventually, idOf, noteOf } from "../../test/integrity/incident.js";
 import type { ClusterMember } from "../../test/support/cluster.js";
+import { buildCases } from "./build-cases.js";
+import { type Case, entriesPastLog, file, flipRunning } from "./case.js";
+import { flightCases } from "./flight-cases.js";
 import type { Scene } from "./scene.js";
-
-export interface Case {
-  readonly name: string;
-  /** Cases with the same number of members follow each other on one cluster. */
-  readonly members: 1 | 2 | 3 | "learner";
-  readonly at: "follower" | "leader" | "learner";
-  strike(scene: Scene): Promise<void>;
-  /** The cluster cannot be used for another case. */
-  readonly isLast?: boolean;
-}
-
-const file = (scene: Scene): string => damage.backendFile(scene.suspect.dataDir);
-
-async function flipRunning(scene: Scene): Promise<void> {
-  scene.mark();
-  damage.flipByte(file(scene), scene.needle);
-  await scene.read();
-}
-
-/** Entries that push the log of all members past what they keep. */
-const entriesPastLog = 3_000;
 
 async function staleBackend(
   scene: Scene,
@@ -155,6 +137,8 @@ export const cases: readonly Case[] = [
     name: "healing member dies",
     strike: (scene) => healingDies(scene, "suspect"),
   },
+  ...flightCases,
+  ...buildCases,
   {
     members: "learner",
     at: "learner",

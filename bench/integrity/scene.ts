@@ -16,7 +16,14 @@ const pollMs = 5;
 export interface Incident {
   readonly name: string;
   /** "heals": by itself. "refuses": does not start, and says what to do. */
-  readonly ends: "heals" | "refuses" | "catches up" | "stays contained" | "not noticed";
+  readonly ends:
+    | "heals"
+    | "refuses"
+    | "catches up"
+    | "stays contained"
+    | "not noticed"
+    | "is removed"
+    | "not comparable";
   /** Milliseconds from the damage, or from the start on damaged files. */
   readonly detectedMs: number | undefined;
   readonly detectedEntries: number | undefined;
@@ -34,6 +41,12 @@ export interface Incident {
   readonly told: string;
 }
 
+/** How a case ended that its strike has followed to the end itself. */
+interface Seen {
+  readonly ends: "refuses" | "is removed" | "not comparable";
+  readonly told: string;
+}
+
 function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
@@ -43,6 +56,8 @@ export class Scene {
   readonly suspect: ClusterMember;
   #damagedAtMs = 0;
   #damagedIndex = 0;
+  #seen: Seen | undefined;
+  #noted = "";
 
   constructor(stage: Stage, suspect: ClusterMember) {
     this.stage = stage;
@@ -64,9 +79,20 @@ export class Scene {
     return Number(status.raftAppliedIndex);
   }
 
-  /** Now the damage can be noticed. */
-  mark(): void {
-    this.#damagedAtMs = Date.now();
+  /** Now the damage can be noticed, or since `at`. */
+  mark(at?: { readonly ms: number; readonly index: number }): void {
+    this.#damagedAtMs = at?.ms ?? Date.now();
+    if (at !== undefined) this.#damagedIndex = at.index;
+  }
+
+  /** Stands in the table's list beside what the member told. */
+  note(text: string): void {
+    this.#noted = text;
+  }
+
+  /** The suspect is right again, or is gone for good ("is removed"). */
+  saw(ends: Seen["ends"], told: string): void {
+    this.#seen = { ends, told };
   }
 
   /** Files are damaged while the member is down. */
@@ -97,7 +123,9 @@ export class Scene {
     await sleep(afterMs);
     const { perSecond, pauseMs } = pace.stop();
     watch.stop();
-    const replaced = ended === "refuses" ? await this.#replace() : "";
+    const seen = this.#seen;
+    const isOut = seen === undefined ? ended === "refuses" : ended === "is removed";
+    const replaced = isOut ? await this.#replace() : "";
     const lost = await this.#settle(ended, load);
     const { right, refused, wrong, lies } = reader.judged;
     const { note, seenAtMs } = watch;
@@ -110,14 +138,20 @@ export class Scene {
       refusals: Object.fromEntries(reader.judged.refusals),
       writesDuring: perSecond,
       healMs: ended === "heals" ? healedAtMs - (seenAtMs ?? this.#damagedAtMs) : undefined,
-      told: (note?.reason ?? watch.refusal ?? "") + replaced,
+      told: (seen?.told ?? this.#told(note?.reason ?? watch.refusal)) + replaced,
     };
   }
 
+  #told(byMember: string | undefined): string {
+    return [byMember ?? "", this.#noted].filter((text) => text !== "").join("; ");
+  }
+
   async #outcome(watch: Watch, withinMs: number): Promise<Incident["ends"]> {
+    const seen = this.#seen;
+    if (seen?.ends === "is removed") return seen.ends;
     const reader = new Reader(this.suspect, this.stage.seed, damagedPlace);
     const isRight = async (): Promise<boolean> => {
-      if (watch.refusal !== undefined) return true;
+      if (watch.refusal !== undefined && seen === undefined) return true;
       if (noteOf(this.suspect) !== undefined || !(await reader.readOnce())) return false;
       const healthy = this.stage.others(this.suspect).find(({ isRunning }) => isRunning);
       const alarms = healthy === undefined ? [] : await corruptAlarms(healthy);
@@ -128,6 +162,7 @@ export class Scene {
     } catch {
       return watch.seenAtMs === undefined ? "not noticed" : "stays contained";
     }
+    if (seen !== undefined) return seen.ends;
     if (watch.refusal !== undefined) return "refuses";
     return watch.note === undefined ? "catches up" : "heals";
   }
@@ -140,7 +175,8 @@ export class Scene {
     const startedAtMs = Date.now();
     const { members } = await healthy.client.memberList({});
     const old = members.find(({ name }) => name === suspect.name);
-    await healthy.client.memberRemove({ ID: old?.ID ?? 0n });
+    if (old !== undefined) await healthy.client.memberRemove({ ID: old.ID });
+    await suspect.kill();
     rmSync(suspect.dataDir, { recursive: true });
     await healthy.client.memberAdd({ peerURLs: [suspect.peerUrl] });
     suspect.plan.initialState = "existing";
@@ -205,6 +241,8 @@ class Watch {
   readonly #others: readonly ClusterMember[];
   readonly #timer: NodeJS.Timeout;
   readonly #pidBefore: number;
+  /** Of earlier cases. */
+  readonly #logBefore: number;
   readonly #startedAtMs = Date.now();
   note: { readonly index: number; readonly reason: string } | undefined;
   seenAtMs: number | undefined;
@@ -215,6 +253,7 @@ class Watch {
     this.#suspect = suspect;
     this.#others = others;
     this.#pidBefore = suspect.process.pid;
+    this.#logBefore = suspect.process.log().length;
     this.#timer = setInterval(() => this.#look(), pollMs);
   }
 
@@ -236,7 +275,7 @@ class Watch {
     const { process } = this.#suspect;
     if (this.refusal !== undefined || process.isRunning || process.pid === this.#pidBefore) return;
     const fatal = /"msg":"failed to start","error":"((?:[^"\\]|\\.)*)"/g;
-    const last = [...process.log().matchAll(fatal)].at(-1)?.[1];
+    const last = [...process.log().slice(this.#logBefore).matchAll(fatal)].at(-1)?.[1];
     if (last === undefined) return;
     this.refusal = `does not start: ${last.replaceAll('\\"', "'")}`;
     this.seenAtMs ??= Date.now();

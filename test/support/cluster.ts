@@ -27,6 +27,8 @@ export interface MemberPlan {
   readonly token: string;
   readonly flags: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** Another build than that of its kind, from its next start on. */
+  command?: { readonly command: string; readonly args: readonly string[] } | undefined;
 }
 
 export class ClusterMember {
@@ -66,7 +68,7 @@ export class ClusterMember {
   spawn(extraFlags: readonly string[] = []): ServerProcess {
     if (this.isRunning) throw new Error(`${this.name} runs already`);
     const { plan } = this;
-    const { command, args } = serverCommand(plan.kind);
+    const { command, args } = plan.command ?? serverCommand(plan.kind);
     const client = `http://${this.endpoint}`;
     const flags = [
       `--name=${plan.name}`,

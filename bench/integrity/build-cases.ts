@@ -1,0 +1,187 @@
+/**
+ * One of three runs another build: one that applies wrongly, or one of another version. And a member
+ * that is removed while the others find out that it is wrong.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { serverVersion } from "../../src/member/config.js";
+import { corruptAlarms, eventually, noteOf } from "../../test/integrity/incident.js";
+import { damagedPlace } from "../../test/integrity/stage.js";
+import type { ClusterMember } from "../../test/support/cluster.js";
+import type { Case } from "./case.js";
+import { comparableMetrics, endpointIntegrity } from "./endpoint-integrity.js";
+import {
+  firstMisapplied,
+  misapplying,
+  otherDigestVersion,
+  otherServerVersion,
+  withBuild,
+} from "./other-builds.js";
+import type { Scene } from "./scene.js";
+
+const badBuildMs = 15_000;
+const versionMs = 5_000;
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Every 20th put goes wrong, also those of what is read all the time; then the right build comes. */
+async function nondeterministic(scene: Scene): Promise<void> {
+  const { suspect, stage } = scene;
+  const from = suspect.process.log().length;
+  await withBuild(suspect, misapplying("Math.random() < 0.05"), async () => {
+    scene.mark(await firstMisapplied(suspect, from));
+    const leader = await stage.cluster.leader();
+    const put = { key: stage.seed.key(damagedPlace), value: stage.seed.value(damagedPlace) };
+    for (const endMs = Date.now() + badBuildMs; Date.now() < endMs; ) {
+      await leader.client.put(put);
+      await sleep(20);
+    }
+  });
+  const text = suspect.process.log().slice(from);
+  const count = (of: RegExp): number => [...text.matchAll(of)].length;
+  scene.note(
+    `${count(/"msg":"misapplied"/g)} puts misapplied in ${badBuildMs / 1_000} s, then the right build`,
+  );
+  suspect.spawn();
+}
+
+/** Steps that a member has written down, with their time. */
+function stepsOf(
+  member: ClusterMember,
+): readonly { readonly kind: string; readonly atMs: number }[] {
+  const lines = readFileSync(join(member.dataDir, "incidents.jsonl"), "utf8").split("\n");
+  return lines.flatMap((line) => (line.endsWith("}") ? [JSON.parse(line)] : []));
+}
+
+/**
+ * One put is applied wrongly by the suspect while the third member sleeps: no majority can be found.
+ * The suspect is removed in that time, then the third member wakes up.
+ */
+async function removedDuringVerdict(scene: Scene): Promise<void> {
+  const { suspect, stage } = scene;
+  await withBuild(suspect, misapplying("key[0] === 120"), async () => {
+    const leader = await stage.cluster.leader();
+    const third = stage.others(suspect).find((member) => member !== leader) as ClusterMember;
+    await suspect.client.reconnected();
+    const own = (await suspect.client.status({})).header?.member_id ?? 0n;
+    const isEqual = (): boolean => endpointIntegrity([leader]).code === 0;
+    await eventually("all are compared", isEqual);
+    const beforeMs = Date.now();
+    const from = suspect.process.log().length;
+    third.process.pause();
+    let removedMs: number;
+    try {
+      await leader.client.put({ key: Buffer.from("x/1"), value: Buffer.from("right") });
+      scene.mark(await firstMisapplied(suspect, from));
+      const isSeen = (): boolean =>
+        [leader, suspect].some((member) => kindsSince(member, beforeMs).includes("detected"));
+      await eventually("the difference is seen", isSeen, 3_000);
+      await leader.client.memberRemove({ ID: own });
+      removedMs = Date.now();
+    } finally {
+      third.process.resume();
+    }
+    if (kindsSince(leader, beforeMs, removedMs).some((kind) => kind !== "detected")) {
+      throw new Error("the verdict came before the removal");
+    }
+    await Promise.race([suspect.process.exited, sleep(20_000)]);
+    const ended = suspect.process.isRunning ? "still runs" : "ended by itself";
+    await sleep(5_000);
+    const alarms = await corruptAlarms(third);
+    const contained = [leader, third].filter((member) => noteOf(member) !== undefined);
+    if (alarms.length + contained.length > 0) {
+      throw new Error(`alarms ${alarms}, contained ${contained.map(({ name }) => name)}`);
+    }
+    const kinds = kindsSince(leader, beforeMs).join(", ");
+    scene.saw("is removed", `the removed member ${ended}; the leader: ${kinds}; no alarm is left`);
+  });
+}
+
+function kindsSince(
+  member: ClusterMember,
+  fromMs: number,
+  toMs = Number.POSITIVE_INFINITY,
+): string[] {
+  return stepsOf(member)
+    .filter(({ atMs }) => atMs >= fromMs && atMs <= toMs)
+    .map(({ kind }) => kind);
+}
+
+/** Nobody may take it for equal, nor for wrong. */
+async function otherDigests(scene: Scene): Promise<void> {
+  const { suspect, stage } = scene;
+  const leader = await stage.cluster.leader();
+  let told = "";
+  await withBuild(suspect, otherDigestVersion, async () => {
+    scene.mark();
+    await suspect.client.reconnected(30_000);
+    const isSaid = (): boolean =>
+      [leader, suspect].every((member) => {
+        const { code, text } = endpointIntegrity([member]);
+        return code === 1 && text.includes("not comparable");
+      });
+    await eventually("both sides say not comparable", isSaid);
+    await sleep(versionMs);
+    if (!isSaid()) throw new Error("it is no longer said");
+    const metrics = [await comparableMetrics(leader), await comparableMetrics(suspect)];
+    if (!metrics.every((values) => values.includes(0))) throw new Error(`metrics ${metrics}`);
+    if ((await corruptAlarms(leader)).length > 0 || noteOf(suspect) !== undefined) {
+      throw new Error("it was taken for wrong");
+    }
+    told = endpointIntegrity([leader]).text.trim();
+  });
+  suspect.spawn();
+  await suspect.client.reconnected(30_000);
+  const areEqual = (): boolean => endpointIntegrity(stage.cluster.members).code === 0;
+  await eventually("all are equal again", areEqual);
+  scene.saw("not comparable", `endpoint integrity at the leader, code 1: ${told}`);
+}
+
+/** Two minors above the cluster. */
+async function tooNew(scene: Scene): Promise<void> {
+  const { suspect } = scene;
+  const from = suspect.process.log().length;
+  await withBuild(suspect, otherServerVersion(serverVersion, minorsUp(2)), async () => {
+    scene.mark();
+    const exit = await Promise.race([suspect.process.exited, sleep(30_000)]);
+    if (exit === undefined || exit.code === 0) throw new Error("it does not refuse");
+  });
+  const fatal = /"msg":"failed to start","error":"((?:[^"\\]|\\.)*)"/;
+  const text = fatal.exec(suspect.process.log().slice(from))?.[1];
+  if (text === undefined) throw new Error("it does not say why");
+  suspect.spawn();
+  scene.saw("refuses", `${text} (done: the build before started again)`);
+}
+
+/** The next minor takes part by the rules of the cluster's version, and is compared. */
+async function nextVersion(scene: Scene): Promise<void> {
+  const { suspect, stage } = scene;
+  await withBuild(suspect, otherServerVersion(serverVersion, minorsUp(1)), async () => {
+    scene.mark();
+    await suspect.client.reconnected(30_000);
+    const areEqual = (): boolean => endpointIntegrity(stage.cluster.members).code === 0;
+    await eventually("all are compared and equal", areEqual);
+    await sleep(versionMs);
+    if (!areEqual()) throw new Error("they are no longer equal");
+    const { version } = await suspect.client.status({});
+    scene.note(`compared and equal while that member says ${version}`);
+  });
+  suspect.spawn();
+}
+
+function minorsUp(by: number): string {
+  const [major, minor] = serverVersion.split(".").map(Number) as [number, number];
+  return `${major}.${minor + by}.0`;
+}
+
+const three = { members: 3, at: "follower" } as const;
+
+export const buildCases: readonly Case[] = [
+  { ...three, name: "nondeterministic apply on one of three", strike: nondeterministic },
+  { ...three, name: "member removed during the verdict", strike: removedDuringVerdict },
+  { ...three, name: "mixed versions: another digest version", strike: otherDigests },
+  { ...three, name: "mixed versions: two minors above", strike: tooNew },
+  { ...three, name: "mixed versions: the next minor", strike: nextVersion },
+];
