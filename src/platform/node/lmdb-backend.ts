@@ -22,8 +22,7 @@ import { bucketNames } from "../backend.js";
 import { RowGenerations } from "../row-generations.js";
 import type { RowOverlay, RowVisit, ScanRange } from "../row-overlay.js";
 import { LmdbEnv, syncDirectory, type View } from "./lmdb-env.js";
-import { probeFile } from "./lmdb-probe.js";
-import { markOf } from "./lmdb-trial.js";
+import { markOf, tryReadingLater } from "./lmdb-trial.js";
 
 const suffix = ".mdb";
 /** A copy that is not complete yet; left over by a crash. */
@@ -37,18 +36,20 @@ export function createLmdbBackendStore(root: string): BackendStore {
     if (name.includes(partialSuffix)) rmSync(join(root, name));
   }
   const openNames = new Set<string>();
+  /** Files of an earlier process that were not opened yet. */
+  const strange = new Set(readdirSync(root));
   const pathOf = (name: string) => join(root, name + suffix);
   return {
     open(name) {
       invariant(/^[a-z0-9._-]+$/i.test(name), "backend name", () => ({ name }));
       invariant(!openNames.has(name), "backend is open already", () => ({ name }));
-      const env = new LmdbEnv(pathOf(name));
+      const env = new LmdbEnv(pathOf(name), strange.delete(name + suffix));
       openNames.add(name);
       return new LmdbBackend(env, { pathOf, closed: () => openNames.delete(name) });
     },
     probe(name, done) {
       invariant(!openNames.has(name), "an open backend is probed", () => ({ name }));
-      probeFile(pathOf(name), bucketNames, done);
+      tryReadingLater(pathOf(name), bucketNames, done);
     },
     list() {
       return readdirSync(root)

@@ -24,6 +24,8 @@ import { ValueCopier } from "./lmdb-values.js";
 
 /** Address space only: LMDB doubles it when the file outgrows it. */
 const mapBytes = 1024 ** 3;
+/** A file up to this size is read as a whole by another process before it is opened. */
+const triedBytesMax = 256 * 1024 * 1024;
 /** Readers: the current view, open snapshots, and running copies. */
 const readersMax = 126;
 /** An option that the package's declarations leave out. */
@@ -53,12 +55,16 @@ export class LmdbEnv {
   readonly #root: RootDatabase<Uint8Array, Uint8Array>;
   readonly #buckets: readonly Rows[];
 
-  /** Creates the file if absent. @throws DamageError if it is not ours or cannot be read. */
-  constructor(path: string) {
+  /**
+   * Creates the file if absent; `isStrange`: an earlier process wrote it.
+   * @throws DamageError if it is not ours or cannot be read.
+   */
+  constructor(path: string, isStrange = false) {
     this.path = path;
     const found = checkDataFile(path);
     const mark = new OpeningMark(path);
-    if (found === "short" || (found === "whole" && mark.wasThere)) {
+    const isTried = mark.wasThere || (isStrange && statSync(path).size <= triedBytesMax);
+    if (found === "short" || (found === "whole" && isTried)) {
       const problem = tryReading(path, bucketNames);
       if (problem !== undefined) {
         mark.remove();

@@ -1,4 +1,5 @@
 /** Files that end the process that reads them are found out without ending ours. */
+import { spawnSync } from "node:child_process";
 import {
   existsSync,
   mkdtempSync,
@@ -10,7 +11,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { DamageError } from "../../base/errors.js";
 import { Bucket } from "../backend.js";
 import { createLmdbBackendStore } from "./lmdb-backend.js";
@@ -47,7 +48,7 @@ test("a file that was cut is damage, at any length", () => {
   }
 });
 
-test("pages of another kind are damage, once a process has died of them", () => {
+test("pages of another kind are damage, of a large file once a process has died of them", () => {
   const bytes = readFileSync(path);
   for (let at = 4 * pageBytes; at < statSync(path).size; at += 2 * pageBytes) {
     bytes.fill(0, at, at + pageBytes);
@@ -67,4 +68,43 @@ test("a process that was killed while it opened a sound file changes nothing", a
   await new Promise((resolve) => setImmediate(resolve));
   expect(existsSync(`${path}-opening`)).toBe(false);
   await close(backend);
+});
+
+describe.each([1, 2, 3, 4])("a flipped byte in the head of inner pages, %i", (seed) => {
+  test("is damage or does no harm, and ends no process of ours", async () => {
+    const bytes = readFileSync(path);
+    for (let at = (1 + seed) * pageBytes; at < bytes.length; at += 5 * pageBytes) {
+      const place = at + ((seed * 7 + at / pageBytes) % 24);
+      bytes[place] = (bytes[place] as number) ^ (1 << (seed + 2));
+    }
+    writeFileSync(path, bytes);
+    const script = `
+      import { createLmdbBackendStore } from "${import.meta.dirname}/lmdb-backend.ts";
+      try {
+        const backend = createLmdbBackendStore(process.argv[1]).open("db");
+        for (let bucket = 0; bucket < 7; bucket++) {
+          backend.scan(bucket, { from: new Uint8Array(0) }, () => true);
+        }
+        console.log("read");
+      } catch (error) {
+        console.log(error.name);
+      }
+      process.exit();`;
+    const words = ["--import", "tsx", "--input-type=module", "-e", script, root];
+    const { status, stdout } = spawnSync(process.execPath, words, { encoding: "utf8" });
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^(read|DamageError)$/m);
+  });
+});
+
+test("a file is tried beside a running process, and by its name only while it is not open", async () => {
+  const store = createLmdbBackendStore(root);
+  const probe = (): Promise<Error | undefined> =>
+    new Promise((resolve) => store.probe("db", resolve));
+  expect(await probe()).toBeUndefined();
+  const bytes = readFileSync(path);
+  // All but the two pages of LMDB's header.
+  bytes.fill(0xa5, 2 * pageBytes);
+  writeFileSync(path, bytes);
+  expect((await probe())?.message).toMatch(/^a process that read it ended by /);
 });

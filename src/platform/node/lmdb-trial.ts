@@ -1,28 +1,64 @@
 /**
  * Reads a whole LMDB file in a process of its own. LMDB ends the process when pages that belong
  * together do not fit (a failed assertion, or a fault in the map), and a member that dies so at each
- * start could never say what is wrong, let alone heal. Only done on suspicion: a short file, or an
- * opening from which the process did not come back.
+ * start could never say what is wrong, let alone heal. So a file of an earlier process is tried before
+ * it is opened, unless it is large; a large one if it is short, or if a process did not come back from
+ * opening it.
  */
-import { spawnSync } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { closeSync, existsSync, openSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 
+/** Ends by itself when its parent is gone: it holds files in that one's folder. */
 const reader = `
-const [, library, path, ...names] = process.argv;
+const [, niceness, parent, library, path, ...names] = process.argv;
+require("node:os").setPriority(Number(niceness));
 const { open } = require(library);
 const binary = { encoding: "binary", keyEncoding: "binary" };
 const root = open({ path, ...binary, noSubdir: true, readOnly: true, maxDbs: names.length });
+let rows = 0;
 for (const name of names) {
-  for (const row of root.openDB({ name, ...binary })?.getRange() ?? []) void row.value;
+  for (const row of root.openDB({ name, ...binary })?.getRange() ?? []) {
+    void row.value;
+    if (++rows % 1000 === 0 && process.ppid !== Number(parent)) process.exit();
+  }
 }
 `;
 
+interface End {
+  /** Exit code. */
+  readonly status: number | string | null | undefined;
+  readonly signal: string | null | undefined;
+  readonly stderr: string;
+}
+
 /** Undefined: every row can be read. Blocks meanwhile. */
 export function tryReading(path: string, databases: readonly string[]): string | undefined {
+  const words = wordsOf(path, databases, 0);
+  return problemOf(spawnSync(process.execPath, words, { encoding: "utf8" }));
+}
+
+/** The same with low priority; calls `done` once, later. */
+export function tryReadingLater(
+  path: string,
+  databases: readonly string[],
+  done: (problem: Error | undefined) => void,
+): void {
+  const words = wordsOf(path, databases, 10);
+  const child = execFile(process.execPath, words, (error, _stdout, stderr) => {
+    const status = error === null ? 0 : error.code;
+    const problem = problemOf({ status, signal: error?.signal, stderr });
+    done(problem === undefined ? undefined : new Error(problem));
+  });
+  child.unref();
+}
+
+function wordsOf(path: string, databases: readonly string[], niceness: number): string[] {
   const library = createRequire(import.meta.url).resolve("lmdb");
-  const args = ["-e", reader, "--", library, path, ...databases];
-  const { status, signal, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
+  return ["-e", reader, "--", `${niceness}`, `${process.pid}`, library, path, ...databases];
+}
+
+function problemOf({ status, signal, stderr }: End): string | undefined {
   if (status === 0) return undefined;
   const line = stderr.split("\n").find((text) => /Assertion|Error:/.test(text)) ?? "";
   return `a process that read it ended by ${signal ?? `code ${status}`} ${line}`.trimEnd();

@@ -13,21 +13,6 @@ const keepsDeadlines = {
 
 export const leaseMutants: readonly Mutant[] = [
   {
-    id: "F9",
-    title: "an expired lease's revocation ends the next lease of the same id",
-    origin: "Lockstep, found by its simulator",
-    conditions:
-      "a leader that applies late lets a lease expire whose revocation and new grant are in its log",
-    caughtBy: ["C6"],
-    patches: [
-      {
-        file: "member/lease-driver.js",
-        find: "() => !this.#isTouched(id)",
-        replace: "() => !this.#isTouched(id) || RAN()",
-      },
-    ],
-  },
-  {
     id: "M47",
     title: "a member that no longer leads lets leases expire",
     origin: "etcd #12528, #15247",

@@ -40,9 +40,9 @@ export const needed: Readonly<Record<string, NeededFor>> = {
   "C5-unique": { mutant: "M58", seed: 5 },
   C6: { mutant: "M50", seed: 6 },
   G2: { mutant: "G11", seed: 202 },
-  G4: { mutant: "G08", seed: 71 },
+  G4: { mutant: "G08", seed: 272 },
   G5: { mutant: "G06", seed: 7 },
-  G6: { mutant: "G12", seed: 18 },
+  G6: { mutant: "G12", seed: 1330 },
   G7: { mutant: "G13", seed: 2 },
 };
 
