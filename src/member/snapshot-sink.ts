@@ -11,6 +11,8 @@ import { PeerMethod } from "./peer-codec.js";
 import { decodeManifest, type Manifest } from "./snapshot-source.js";
 import type { Done } from "./types.js";
 
+/** A commit is begun when pieces of this much have come. */
+const commitBytes = 8 * 1024 * 1024;
 /** One piece is asked for this often before the transfer is given up. */
 const attemptsMax = 5;
 
@@ -109,7 +111,12 @@ class Transfer {
     readonly backend: Backend;
   };
   readonly #done: (result: Machine | Error) => void;
-  #isAbandoned = false;
+  #isOver = false;
+  /** Of pieces that were written since the last commit began. */
+  #uncommittedBytes = 0;
+  #isCommitting = false;
+  /** What waits for the commit that runs. */
+  #waiting: (() => void) | undefined;
   #manifest: Manifest | undefined;
 
   constructor(
@@ -125,13 +132,16 @@ class Transfer {
     this.#parts = parts;
     this.#target = target;
     this.#done = (result) => {
-      if (!this.#isAbandoned) done(result);
+      if (this.#isOver) return;
+      // A piece or a commit may still be under way.
+      this.#isOver = true;
+      done(result);
     };
   }
 
   /** Nothing of it counts any more; its backend is closed when the step under way ends. */
   abandon(): void {
-    this.#isAbandoned = true;
+    this.#isOver = true;
     const { backend, name } = this.#target;
     backend.close(() => this.#parts.backends.remove(name));
   }
@@ -139,7 +149,7 @@ class Transfer {
   start(attempt = 1): void {
     const { from, index } = this.#target;
     this.#parts.request(from, PeerMethod.snapshotManifest, indexBytes(index, none), (body) => {
-      if (this.#isAbandoned) return;
+      if (this.#isOver) return;
       const manifest = body instanceof KvError ? undefined : decodeManifest(body);
       if (manifest?.index === index) {
         this.#manifest = manifest;
@@ -152,7 +162,7 @@ class Transfer {
   #pull(cursor: Cursor, attempt: number): void {
     const body = indexBytes(this.#target.index, encodeCursor(cursor));
     this.#parts.request(this.#target.from, PeerMethod.snapshotChunk, body, (answer) => {
-      if (this.#isAbandoned) return;
+      if (this.#isOver) return;
       const chunk = answer instanceof KvError ? undefined : decodeChunk(answer);
       if (chunk === undefined) {
         const isWorthRetrying = isTimeout(answer) || !(answer instanceof KvError);
@@ -161,25 +171,47 @@ class Transfer {
         return;
       }
       this.#target.backend.write(chunk.rows);
-      if (chunk.next === undefined) this.#finish();
-      // Each piece is made durable before the next: memory holds one at a time.
-      else {
-        const { next } = chunk;
-        this.#target.backend.commit((error) => {
-          if (this.#isAbandoned) return;
-          if (error === undefined) this.#pull(next, 1);
-          else this.#done(error);
-        });
-      }
+      this.#uncommittedBytes += (answer as Uint8Array).length;
+      this.#received(chunk.next);
     });
   }
 
-  #finish(): void {
+  /** The next piece is asked for while what came before becomes durable; memory holds two commits. */
+  #received(next: Cursor | undefined): void {
     const { backend } = this.#target;
-    backend.commit((error) => {
-      if (this.#isAbandoned) return;
-      if (error !== undefined) this.#done(error);
-      else this.#done(this.#parts.verify(backend, (this.#manifest as Manifest).root));
+    if (next === undefined) {
+      const prove = (): void =>
+        this.#done(this.#parts.verify(backend, (this.#manifest as Manifest).root));
+      this.#afterCommit(() => this.#commit(prove));
+    } else if (this.#uncommittedBytes < commitBytes) this.#pull(next, 1);
+    else {
+      this.#afterCommit(() => {
+        this.#commit(() => {});
+        this.#pull(next, 1);
+      });
+    }
+  }
+
+  /** At once, if no commit runs. */
+  #afterCommit(fn: () => void): void {
+    if (this.#isCommitting) this.#waiting = fn;
+    else fn();
+  }
+
+  #commit(done: () => void): void {
+    this.#uncommittedBytes = 0;
+    this.#isCommitting = true;
+    this.#target.backend.commit((error) => {
+      if (this.#isOver) return;
+      this.#isCommitting = false;
+      if (error !== undefined) {
+        this.#done(error);
+        return;
+      }
+      const waiting = this.#waiting;
+      this.#waiting = undefined;
+      waiting?.();
+      done();
     });
   }
 }
