@@ -40,6 +40,12 @@ export const flags: readonly Flag[] = [
   flag("compaction-sleep-interval", "duration", "10ms", "Pause between these steps."),
   flag("scrub-interval", "duration", "24h", "Time between scrubs of all data at rest; 0s: none."),
   flag("scrub-rate", "integer", "33554432", "Bytes a second that a scrub reads at most."),
+  flag(
+    "corrupt-scope",
+    "text",
+    "member",
+    "What a wrong member stops: itself, or as in etcd the cluster.",
+  ),
   flag("initial-corrupt-check", "boolean", "false", "Compare keys with the others before serving."),
   flag("corrupt-check-time", "duration", "0s", "Time between etcd's checks of keys; 0s: none."),
   flag("compact-hash-check-enabled", "boolean", "false", "Compare the hashes of compactions."),

@@ -186,6 +186,7 @@ describe("the configuration", () => {
     [["--pre-vote=maybe"], /true or false/],
     [["--backend-batch-interval=10"], /a duration like 100ms/],
     [["--initial-cluster-state=old"], /one of new, existing/],
+    [["--corrupt-scope=all"], /one of member, cluster/],
     [["--compact-hash-check-time=0s"], /compact-hash-check-time must be >0/],
     [
       ["--feature-gates=NoSuchGate=true"],

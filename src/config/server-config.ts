@@ -102,6 +102,7 @@ export function resolveConfig(given: ReadonlyMap<string, string>): ServerConfig 
       compactionSleepMs: values.duration("compaction-sleep-interval"),
       scrubIntervalMs: values.duration("scrub-interval"),
       scrubBytesPerSecond: values.positive("scrub-rate"),
+      corruptScope: values.choice("corrupt-scope", ["member", "cluster"]),
       etcdChecks: etcdChecksOf(values),
       limits: {
         requestBytesMax: values.positive("max-request-bytes"),

@@ -37,6 +37,8 @@ export interface MemberConfig {
   readonly scrubIntervalMs: number;
   /** What a scrub reads at most. */
   readonly scrubBytesPerSecond: number;
+  /** Whom a wrong state of one member stops: that member, or as in etcd the whole cluster. */
+  readonly corruptScope: "member" | "cluster";
   /** etcd's own corruption checks; ours are always on. */
   readonly etcdChecks: EtcdCheckConfig;
   /** The version that this member says it runs; only the simulator has members of several. */
@@ -62,6 +64,7 @@ export const defaultMemberConfig = {
   walSegmentBytes: 16 * 1024 * 1024,
   scrubIntervalMs: 86_400_000,
   scrubBytesPerSecond: 32 * 1024 * 1024,
+  corruptScope: "member",
   etcdChecks: { initial: false, periodicMs: 0, compactHash: false, compactHashMs: 60_000 },
   serverVersion,
   limits: {

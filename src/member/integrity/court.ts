@@ -8,6 +8,7 @@ import { KvError } from "../../base/errors.js";
 import type { Clock } from "../../platform/clock.js";
 import type { Machine } from "../../state/types.js";
 import { IntegrityVerdictRequest, IntegrityVerdictRequest_Kind } from "../../wire/gen/internal.js";
+import { AlarmRequest, AlarmRequest_AlarmAction, AlarmType } from "../../wire/gen/rpc.js";
 import { PeerMethod } from "../peer-codec.js";
 import { type Done, RequestField } from "../types.js";
 import type { Comparison, FoundDifference } from "./comparison.js";
@@ -26,6 +27,8 @@ export interface CourtParts {
   readonly selfId: bigint;
   readonly electionMs: number;
   readonly comparison: Comparison;
+  /** As in etcd, a member that is wrong stops the whole cluster, until an operator disarms the alarm. */
+  readonly stopsCluster: boolean;
   isLeader(): boolean;
   machine(): Machine;
   request(to: bigint, method: PeerMethod, body: Uint8Array, done: Done<Uint8Array>): void;
@@ -190,6 +193,7 @@ export class Court {
 
   #contain(member: bigint, index: number): void {
     this.#proposedMs.set(member, this.#parts.clock.now());
+    if (this.#parts.stopsCluster) this.#raise(member);
     this.#propose({ kind: IntegrityVerdictRequest_Kind.CONTAIN, member, index });
     // It need not wait until it has applied the verdict.
     this.#parts.request(member, PeerMethod.integrityContain, indexBody(index), () => {});
@@ -208,6 +212,13 @@ export class Court {
       voters: [...voters],
     }).finish();
     this.#parts.proposeAsLeader(RequestField.integrityVerdict, body);
+  }
+
+  /** Before the verdict: that leaves an alarm which is there as it is. */
+  #raise(memberID: bigint): void {
+    const action = AlarmRequest_AlarmAction.ACTIVATE;
+    const body = AlarmRequest.encode({ action, memberID, alarm: AlarmType.CORRUPT }).finish();
+    this.#parts.proposeAsLeader(RequestField.alarm, body);
   }
 
   /** Nobody can tell who is right: as in etcd, nobody answers until that is known or was decided. */

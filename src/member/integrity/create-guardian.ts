@@ -30,6 +30,7 @@ export function createGuardian(engine: Engine, world: GuardianWorld): Guardian {
   return new Guardian(
     {
       ...{ clock, disk, selfId: engine.id, electionMs: config.electionMs, peers: engine.peers },
+      stopsCluster: config.corruptScope === "cluster",
       incidents: new Incidents({
         ...{ clock, disk, sha256: hash.sha256, selfId: engine.id },
         right: () => ({ backend: engine.state.backend(), machine: engine.machine() }),

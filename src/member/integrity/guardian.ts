@@ -34,6 +34,8 @@ export interface GuardianParts
   readonly disk: Disk;
   readonly selfId: bigint;
   readonly electionMs: number;
+  /** See Court. */
+  readonly stopsCluster: boolean;
   readonly peers: Peers;
   /** What happened, for people. */
   readonly incidents: Incidents;
@@ -93,6 +95,7 @@ export class Guardian {
       clock: parts.clock,
       selfId: parts.selfId,
       electionMs: parts.electionMs,
+      stopsCluster: parts.stopsCluster,
       comparison: this.comparison,
       isLeader: () => parts.raft().isLeader(),
       machine: () => parts.machine(),

@@ -5,7 +5,9 @@
  */
 import { describe, expect, test } from "vitest";
 import { DamageError, KvError } from "../../base/errors.js";
+import { RequestField } from "../../member/types.js";
 import { Bucket } from "../../platform/backend.js";
+import { AlarmRequest, AlarmRequest_AlarmAction, AlarmType } from "../../wire/gen/rpc.js";
 import { Story } from "./integrity-story.fixture.js";
 import type { MemoryBackendStore } from "./memory-backend.js";
 import { simHash } from "./sim-hash.js";
@@ -407,6 +409,29 @@ test("two of three apply an entry wrongly in the same way: they outvote the thir
   };
   story.until(() => right.isServing() && states() === 1);
   expect(right.backends.list().some((name) => name === "state-0")).toBe(true);
+});
+
+test("by flag, as in etcd: one wrong member stops all, it heals, an operator disarms the alarm", () => {
+  const story = new Story({ config: { corruptScope: "cluster" } });
+  story.write(10);
+  const node = story.follower();
+  story.misapply(node);
+  story.put();
+  story.until(() => node.isInQuarantine(), 2_000);
+  const alarms = () => story.leader().member?.machine.alarms() ?? [];
+  story.until(() => alarms().length === 1);
+  expect(alarms()).toEqual([{ memberId: node.memberId, alarm: "CORRUPT" }]);
+  expect(story.write(5)).toBe(0);
+  story.until(() => node.isServing());
+  expect(story.write(5)).toBe(0);
+  const action = AlarmRequest_AlarmAction.DEACTIVATE;
+  const memberID = node.memberId as bigint;
+  const body = AlarmRequest.encode({ action, memberID, alarm: AlarmType.CORRUPT }).finish();
+  const disarm = { field: RequestField.alarm, body, growthBytes: 0 };
+  story.leader().member?.propose(disarm, () => {});
+  story.until(() => alarms().length === 0);
+  expect(story.write(5)).toBe(5);
+  story.healed();
 });
 
 describe("a member alone:", () => {
