@@ -14,9 +14,17 @@ export function createCommitter(
   const { state } = engine;
   const { platform, config } = world;
   const isQuarantined = (): boolean => engine.guardian.quarantine() !== undefined;
+  let noted = "";
   // Of a stand-in, or of a state that was not compared yet, there is nothing to remember.
-  const witness = (): Uint8Array | undefined =>
-    isQuarantined() ? undefined : encodeWitness(state.machine().fingerprint(), state.name());
+  const witness = (): Uint8Array | undefined => {
+    if (isQuarantined()) return undefined;
+    const fingerprint = state.machine().fingerprint();
+    const name = state.name();
+    // A member that is asked for snapshots and hashes all day must not fill its log with one note.
+    if (noted === `${name} ${fingerprint.index}`) return undefined;
+    noted = `${name} ${fingerprint.index}`;
+    return encodeWitness(fingerprint, name);
+  };
   const committer = new Committer({
     clock: platform.clock,
     log: booted.log,
