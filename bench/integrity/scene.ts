@@ -117,12 +117,18 @@ export class Scene {
     this.#damagedIndex = await this.appliedIndex();
     const pace = new Pace(() => load.acknowledged);
     const watch = new Watch(this.suspect, this.stage.others(this.suspect));
-    await strike(this);
-    const ended = await this.#outcome(watch, healWithinMs);
-    const healedAtMs = Date.now();
-    await sleep(afterMs);
-    const { perSecond, pauseMs } = pace.stop();
-    watch.stop();
+    let ended: Incident["ends"];
+    let healedAtMs: number;
+    try {
+      await strike(this);
+      ended = await this.#outcome(watch, healWithinMs);
+      healedAtMs = Date.now();
+      await sleep(afterMs);
+    } finally {
+      pace.stop();
+      watch.stop();
+    }
+    const { perSecond, pauseMs } = pace;
     const seen = this.#seen;
     const isOut = seen === undefined ? ended === "refuses" : ended === "is removed";
     const replaced = isOut ? await this.#replace() : "";
@@ -211,7 +217,9 @@ class Pace {
   readonly #timer: NodeJS.Timeout;
   #last: number;
   #lastAtMs = Date.now();
-  #pauseMs = 0;
+  /** Known when stopped. */
+  perSecond = 0;
+  pauseMs = 0;
 
   constructor(count: () => number) {
     this.#count = count;
@@ -221,17 +229,17 @@ class Pace {
   }
 
   #look(): void {
-    this.#pauseMs = Math.max(this.#pauseMs, Date.now() - this.#lastAtMs);
+    this.pauseMs = Math.max(this.pauseMs, Date.now() - this.#lastAtMs);
     if (this.#count() === this.#last) return;
     this.#last = this.#count();
     this.#lastAtMs = Date.now();
   }
 
-  stop(): { readonly perSecond: number; readonly pauseMs: number } {
+  stop(): void {
     clearInterval(this.#timer);
     this.#look();
     const seconds = (Date.now() - this.#startedAtMs) / 1_000;
-    return { perSecond: (this.#count() - this.#startedAt) / seconds, pauseMs: this.#pauseMs };
+    this.perSecond = (this.#count() - this.#startedAt) / seconds;
   }
 }
 
