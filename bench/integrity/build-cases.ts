@@ -2,7 +2,7 @@
  * One of three runs another build: one that applies wrongly, or one of another version. And a member
  * that is removed while the others find out that it is wrong.
  */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { serverVersion } from "../../src/member/config.js";
 import { corruptAlarms, eventually, noteOf } from "../../test/integrity/incident.js";
@@ -69,7 +69,9 @@ async function nondeterministic(scene: Scene): Promise<void> {
 function stepsOf(
   member: ClusterMember,
 ): readonly { readonly kind: string; readonly atMs: number }[] {
-  const lines = readFileSync(join(member.dataDir, "incidents.jsonl"), "utf8").split("\n");
+  const path = join(member.dataDir, "incidents.jsonl");
+  // Without any incident there is none.
+  const lines = existsSync(path) ? readFileSync(path, "utf8").split("\n") : [];
   return lines.flatMap((line) => (line.endsWith("}") ? [JSON.parse(line)] : []));
 }
 
