@@ -86,7 +86,8 @@ class TcpNetwork implements Network {
   readonly #options: NodeNetworkOptions;
   readonly #onClose: () => void;
   readonly #peers = new Map<bigint, PeerLink>();
-  readonly #incoming = new Set<net.Socket>();
+  /** By the member that greeted on it; undefined: none yet. */
+  readonly #incoming = new Map<net.Socket, bigint | undefined>();
   readonly #http: PeerHttp;
 
   constructor(handler: NetworkHandler, options: NodeNetworkOptions, onClose: () => void) {
@@ -102,13 +103,15 @@ class TcpNetwork implements Network {
   }
 
   setPeer(id: bigint, peerUrls: readonly string[]): void {
-    this.removePeer(id);
+    this.#peers.get(id)?.close();
     this.#peers.set(id, new PeerLink({ id, urls: peerUrls }, this.#handler, this.#options));
   }
 
   removePeer(id: bigint): void {
     this.#peers.get(id)?.close();
     this.#peers.delete(id);
+    // It may not have heard that it was removed: when it dials anew it is told.
+    for (const [socket, from] of this.#incoming) if (from === id) socket.destroy();
   }
 
   activeSince(id: bigint): number | undefined {
@@ -122,13 +125,13 @@ class TcpNetwork implements Network {
   close(): void {
     for (const peer of this.#peers.values()) peer.close();
     this.#peers.clear();
-    for (const socket of this.#incoming) socket.destroy();
+    for (const socket of this.#incoming.keys()) socket.destroy();
     this.#onClose();
   }
 
   /** One incoming connection: hello or query first, then frames. */
   accept(socket: net.Socket): void {
-    this.#incoming.add(socket);
+    this.#incoming.set(socket, undefined);
     socket.on("close", () => this.#incoming.delete(socket));
     socket.on("error", () => socket.destroy());
     socket.setTimeout(helloTimeoutMs, () => socket.destroy());
@@ -170,6 +173,7 @@ class TcpNetwork implements Network {
       socket.end(Buffer.of(status));
       return;
     }
+    this.#incoming.set(socket, hello.from);
     socket.setTimeout(0);
     socket.setKeepAlive(true, 10_000);
     socket.write(Buffer.of(HelloStatus.ok));
