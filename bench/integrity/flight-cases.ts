@@ -14,6 +14,7 @@ async function behindProxy(
   const { client } = await stage.cluster.leader();
   const { members } = await client.memberList({});
   const ID = members.find(({ name }) => name === suspect.name)?.ID ?? 0n;
+  const from = suspect.process.log().length;
   const proxy = await PeerProxy.start({ ...fault, targetPort: suspect.plan.peerPort });
   try {
     await client.memberUpdate({ ID, peerURLs: [proxy.url] });
@@ -22,7 +23,11 @@ async function behindProxy(
     await eventually(`${fault.count} pieces were flipped`, areFlipped, 60_000);
     // The way stays the same until the whole state has passed.
     await eventually("the suspect answers again", () => answers(scene), 120_000);
-    scene.note(`flipped ${proxy.flipped} of ${proxy.pieces} pieces`);
+    const damagedWays = /"msg":"closed a damaged peer connection"/g;
+    const closed = [...suspect.process.log().slice(from).matchAll(damagedWays)].length;
+    scene.note(
+      `flipped ${proxy.flipped} of ${proxy.pieces} pieces, ${closed} connections closed as damaged`,
+    );
   } finally {
     const { client: now } = await stage.cluster.leader();
     await now.memberUpdate({ ID, peerURLs: [suspect.peerUrl] });
