@@ -206,7 +206,22 @@ export class Cluster {
 
   async dispose(): Promise<void> {
     await Promise.all(this.members.map((member) => member.dispose()));
-    // A killed member may have left a reader of its old backend, which ends by itself.
-    rmSync(this.folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
+    await removeFolder(this.folder);
+  }
+}
+
+/**
+ * A killed member may have left a reader of its old backend, which ends by itself, and which may create
+ * its lock file behind our back: rmSync would only try to remove the folder again, not that file.
+ */
+async function removeFolder(folder: string): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      rmSync(folder, { recursive: true, force: true });
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOTEMPTY" || attempt === 100) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
   }
 }

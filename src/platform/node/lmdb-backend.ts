@@ -59,6 +59,7 @@ export function createLmdbBackendStore(root: string): BackendStore {
     },
     remove(name) {
       invariant(!openNames.has(name), "an open backend cannot be removed", () => ({ name }));
+      strange.delete(name + suffix);
       rmSync(pathOf(name), { force: true });
       rmSync(`${pathOf(name)}-lock`, { force: true });
       rmSync(markOf(pathOf(name)), { force: true });

@@ -63,8 +63,9 @@ export class LmdbEnv {
     this.path = path;
     const found = checkDataFile(path);
     const mark = new OpeningMark(path);
-    const isTried = mark.wasThere || (isStrange && statSync(path).size <= triedBytesMax);
-    if (found === "short" || (found === "whole" && isTried)) {
+    const isTried = (): boolean =>
+      mark.wasThere || (isStrange && statSync(path).size <= triedBytesMax);
+    if (found === "short" || (found === "whole" && isTried())) {
       const problem = tryReading(path, bucketNames);
       if (problem !== undefined) {
         mark.remove();

@@ -97,6 +97,14 @@ describe.each([1, 2, 3, 4])("a flipped byte in the head of inner pages, %i", (se
   });
 });
 
+test("a file of an earlier process that was removed and made anew is a new one", async () => {
+  const store = createLmdbBackendStore(root);
+  store.remove("db");
+  const backend = store.open("db");
+  expect(backend.sizes().inUse).toBeGreaterThan(0);
+  await close(backend);
+});
+
 test("a file is tried beside a running process, and by its name only while it is not open", async () => {
   const store = createLmdbBackendStore(root);
   const probe = (): Promise<Error | undefined> =>

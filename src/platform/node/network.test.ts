@@ -18,6 +18,7 @@ function handlerOf(id: bigint, more: Partial<NetworkHandler>): NetworkHandler {
     unreachable: () => {},
     clusterInfo: () => undefined,
     removedFromCluster: () => {},
+    page: () => {},
     isRemoved: () => false,
     ...more,
   };
