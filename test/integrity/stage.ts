@@ -64,7 +64,11 @@ export class Stage {
     const leader = await cluster.leader();
     const known = cluster.members.map((member) => `${member.name}=${member.peerUrl}`);
     const learner = await cluster.plan();
-    await leader.client.memberAdd({ peerURLs: [learner.peerUrl], isLearner: true });
+    // Not before all have been connected for a while, as in etcd.
+    await eventually("a learner may be added", async () => {
+      await leader.client.memberAdd({ peerURLs: [learner.peerUrl], isLearner: true });
+      return true;
+    });
     learner.plan.initialCluster = [...known, `${learner.name}=${learner.peerUrl}`].join(",");
     learner.plan.initialState = "existing";
     await learner.start();
