@@ -28,6 +28,8 @@ export interface CommitterParts {
   readonly catchupEntries: number;
   /** What the log is to remember of the state as it is now; undefined: nothing. */
   witness(): Uint8Array | undefined;
+  /** The index of a state that is being sent: who gets it goes on from there by log; undefined: none. */
+  sentIndex(): number | undefined;
   /** True while the log must not be released: it is needed to heal. */
   isLogHeld(): boolean;
   failed(error: Error): void;
@@ -133,8 +135,10 @@ export class Committer {
     const held = this.#durable.index - log.firstIndex() + 1;
     const isLarge = log.bytes() > logBytesMax;
     if (held < snapshotCount + catchupEntries && !isLarge) return;
-    const index =
+    const unneeded =
       this.#durable.index - (isLarge ? Math.min(catchupEntries, held >> 1) : catchupEntries);
+    const sent = isLarge ? undefined : this.#parts.sentIndex();
+    const index = Math.min(unneeded, sent ?? unneeded);
     const term = log.term(index);
     if (term === undefined || index < log.firstIndex()) return;
     // The configuration stands in the backend; the marker's one serves readers of the WAL alone.

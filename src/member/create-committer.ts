@@ -33,6 +33,7 @@ export function createCommitter(
     appliedMeta: () => state.meta(),
     proof: () => state.proof(),
     witness,
+    sentIndex: () => engine.transfer.source.sentIndex(),
     // Who lags is needed to tell who is right, and may only be given log until then.
     isLogHeld: () => isQuarantined() || engine.guardian.isInDoubt(),
     batchMs: config.backendBatchMs,

@@ -5,9 +5,9 @@ import { applyCommand, foundMachine, putOf, sha256 } from "../state/machine.fixt
 import { Dice } from "../verify/sim/dice.js";
 import { createMemoryBackendStore } from "../verify/sim/memory-backend.js";
 import { PeerMethod } from "./peer-codec.js";
+import { proveFetched } from "./prove-fetched.js";
 import { SnapshotSink } from "./snapshot-sink.js";
 import { SnapshotSource } from "./snapshot-source.js";
-import { verifyState } from "./state-store.js";
 import type { Done } from "./types.js";
 
 const confState = {
@@ -73,9 +73,9 @@ function fetchAll(seed: number, tamper: Tamper = (answer) => answer) {
   const sink = new SnapshotSink({
     backends: store,
     request,
-    verify: (backend, root) => {
-      expect([...root]).toEqual([...origin.root]);
-      return verifyState(backend, sha256);
+    verify: (fetched, isStopped, done) => {
+      expect([...fetched.root]).toEqual([...origin.root]);
+      proveFetched(fetched, { clock: { defer: waiting.push } as never, sha256, isStopped }, done);
     },
     log: () => {},
   });

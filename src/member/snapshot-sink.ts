@@ -33,7 +33,11 @@ export interface SnapshotSinkParts {
   readonly backends: BackendStore;
   request(to: bigint, method: PeerMethod, body: Uint8Array, done: Done<Uint8Array>): void;
   /** Opens the machine on a complete backend and proves rows, stored digest and `root` equal. */
-  verify(backend: Backend, root: Uint8Array): Machine | Error;
+  verify(
+    fetched: { readonly backend: Backend; readonly root: Uint8Array },
+    isStopped: () => boolean,
+    done: (result: Machine | Error) => void,
+  ): void;
   log(message: string, fields: Readonly<Record<string, unknown>>): void;
 }
 
@@ -93,6 +97,13 @@ export class SnapshotSink {
     const fetched = this.#fetched;
     this.#fetched = undefined;
     fetched?.backend.close(() => this.#parts.backends.remove(fetched.name));
+  }
+
+  /** The member stops. */
+  stop(): void {
+    this.#running?.transfer.abandon();
+    this.#running = undefined;
+    this.discard();
   }
 
   /** Lets go of a fetched state that the log may count on already: the next start finds it. */
@@ -180,8 +191,9 @@ class Transfer {
   #received(next: Cursor | undefined): void {
     const { backend } = this.#target;
     if (next === undefined) {
+      const { root } = this.#manifest as Manifest;
       const prove = (): void =>
-        this.#done(this.#parts.verify(backend, (this.#manifest as Manifest).root));
+        this.#parts.verify({ backend, root }, () => this.#isOver, this.#done);
       this.#afterCommit(() => this.#commit(prove));
     } else if (this.#uncommittedBytes < commitBytes) this.#pull(next, 1);
     else {

@@ -77,6 +77,11 @@ export class SnapshotSource {
     });
   }
 
+  /** Of the frozen state, while somebody fetches it or did so a moment ago; undefined: nobody. */
+  sentIndex(): number | undefined {
+    return this.#state?.meta.index;
+  }
+
   /** When `receiver` last asked; undefined: never since it was forgotten. */
   askedMs(receiver: bigint): number | undefined {
     return this.#askedMs.get(receiver);

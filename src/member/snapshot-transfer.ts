@@ -60,13 +60,15 @@ export class SnapshotTransfer {
     });
     this.sink = new SnapshotSink({
       ...receiving,
-      verify: (backend, root) => parts.state.verify(backend, root),
+      verify: (fetched, isStopped, done) =>
+        parts.state.verify(fetched, { clock: parts.clock, isStopped }, done),
       log: (message, fields) => parts.log("info", message, fields),
     });
     this.healSink = new SnapshotSink({
       ...receiving,
       prefix: (index) => `heal-${index}-`,
-      verify: (backend, root) => parts.state.verify(backend, root),
+      verify: (fetched, isStopped, done) =>
+        parts.state.verify(fetched, { clock: parts.clock, isStopped }, done),
       log: (message, fields) => parts.log("info", message, fields),
     });
     peers.serve(PeerMethod.snapshotManifest, (from, body, done) => {
@@ -136,8 +138,8 @@ export class SnapshotTransfer {
   /** `isInstalling`: raft has taken the fetched state, and the log may say so. */
   close(isInstalling: boolean): void {
     this.source.close();
-    this.healSink.discard();
+    this.healSink.stop();
     if (isInstalling) this.sink.leave();
-    else this.sink.discard();
+    else this.sink.stop();
   }
 }

@@ -7,6 +7,7 @@ import { equalBytes } from "../base/bytes.js";
 import { DamageError } from "../base/errors.js";
 import { InvariantViolation } from "../base/invariant.js";
 import { type Backend, type BackendStore, bucketNames } from "../platform/backend.js";
+import type { Clock } from "../platform/clock.js";
 import type { Disk } from "../platform/disk.js";
 import type { Sha256 } from "../platform/hash.js";
 import type { SnapshotMeta } from "../raft/types.js";
@@ -15,6 +16,7 @@ import { createMachine } from "../state/machine.js";
 import type { ClusterReader, KvReader, Machine } from "../state/types.js";
 import { keepAside, readAside, writeSlot } from "./backend-slot.js";
 import type { StateProof } from "./committer.js";
+import { proveFetched } from "./prove-fetched.js";
 import type { FetchedState } from "./snapshot-sink.js";
 
 export class StateStore {
@@ -91,10 +93,12 @@ export class StateStore {
   }
 
   /** Proves a fetched backend: its rows, its stored digests, and these against `root`. */
-  verify(backend: Backend, root: Uint8Array): Machine | Error {
-    const machine = verifyState(backend, this.#sha256);
-    if (machine instanceof Error || equalBytes(machine.digests().root, root)) return machine;
-    return new Error("the snapshot is not the one promised");
+  verify(
+    fetched: { readonly backend: Backend; readonly root: Uint8Array },
+    parts: { readonly clock: Clock; isStopped(): boolean },
+    done: (result: Machine | Error) => void,
+  ): void {
+    proveFetched(fetched, { ...parts, sha256: this.#sha256 }, done);
   }
 
   /**

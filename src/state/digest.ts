@@ -133,6 +133,8 @@ export function scanDigests(
   return new Map(digestedBuckets.map((bucket) => [bucket, digests.digest(bucket)]));
 }
 
+const stepBytesMax = 4 * 1024 * 1024;
+
 /** The same piece by piece. */
 export class DigestScan {
   readonly digests: DigestSet;
@@ -146,20 +148,24 @@ export class DigestScan {
     this.#rows = new RowReader(backend);
   }
 
-  /** Looks at up to `rowsMax` rows; true when all were seen. @throws DamageError */
+  /** Looks at up to `rowsMax` rows, or some MiB of them; true when all were seen. @throws DamageError */
   step(rowsMax: number): boolean {
     const bucket = digestedBuckets[this.#bucket];
     if (bucket === undefined) return true;
     let left = rowsMax;
+    let bytesLeft = stepBytesMax;
+    let isOver = true;
     const last = this.#last;
     this.#rows.scan(bucket, { from: last ?? new Uint8Array(0) }, (key, value) => {
       if (last !== undefined && equalBytes(key, last)) return true;
       this.digests.add(bucket, key, value);
       this.#last = key.slice();
       left--;
-      return left > 0;
+      bytesLeft -= value.length;
+      isOver = left > 0 && bytesLeft > 0;
+      return isOver;
     });
-    if (left > 0) {
+    if (isOver) {
       this.#bucket++;
       this.#last = undefined;
     }

@@ -34,9 +34,8 @@ export const storageMutants: readonly Mutant[] = [
     patches: [
       {
         file: "member/snapshot-sink.js",
-        find: "        const { backend } = this.#target;\n        backend.commit((error) => {",
-        replace:
-          "        const { backend } = this.#target;\n        const skipped = { commit: (done) => RAN() && done(undefined) };\n        skipped.commit((error) => {",
+        find: "            this.#afterCommit(() => this.#commit(prove));",
+        replace: "            this.#afterCommit(() => RAN() && prove());",
       },
     ],
   },

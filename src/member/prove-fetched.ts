@@ -1,0 +1,52 @@
+/**
+ * The proof of a state that was fetched: its rows must give the digests stored beside them, and these
+ * the root that was promised. In pieces, so that the member goes on answering heartbeats and taking log
+ * meanwhile: one that is silent for the seconds that a large state takes falls behind, and would have to
+ * fetch the next one.
+ */
+import { equalBytes } from "../base/bytes.js";
+import { DamageError } from "../base/errors.js";
+import { type Backend, bucketNames } from "../platform/backend.js";
+import type { Clock } from "../platform/clock.js";
+import type { Sha256 } from "../platform/hash.js";
+import { DigestScan, digestedBuckets } from "../state/digest.js";
+import { createMachine } from "../state/machine.js";
+import type { Machine } from "../state/types.js";
+
+const rowsPerPiece = 1_000;
+
+/** Calls `done` once, possibly inside the call; not at all when `isStopped`. */
+export function proveFetched(
+  fetched: { readonly backend: Backend; readonly root: Uint8Array },
+  parts: { readonly clock: Clock; readonly sha256: Sha256; isStopped(): boolean },
+  done: (result: Machine | Error) => void,
+): void {
+  const { backend, root } = fetched;
+  const scan = new DigestScan(backend, parts.sha256);
+  const piece = (): void => {
+    if (parts.isStopped()) return;
+    let result: Machine | Error;
+    try {
+      if (!scan.step(rowsPerPiece)) {
+        parts.clock.defer(piece);
+        return;
+      }
+      const machine = createMachine(backend, parts.sha256);
+      const stored = machine.digests();
+      const wrong = digestedBuckets.find((bucket) => {
+        const claimed = stored.buckets.get(bucket);
+        return claimed === undefined || !equalBytes(claimed, scan.digests.digest(bucket));
+      });
+      if (wrong !== undefined) {
+        result = new DamageError(
+          `the rows of bucket "${bucketNames[wrong]}" do not match their digest`,
+        );
+      } else if (equalBytes(stored.root, root)) result = machine;
+      else result = new Error("the snapshot is not the one promised");
+    } catch (error) {
+      result = error as Error;
+    }
+    done(result);
+  };
+  piece();
+}
