@@ -273,6 +273,7 @@ export class Guardian {
       {
         ...{ clock, selfId },
         leader: () => this.#parts.raft().leader(),
+        term: () => this.#parts.raft().term(),
         voters: () => this.#parts.machine().confState.voters,
         request: (to, method, body, done) => this.#parts.request(to, method, body, done),
         appliedIndex: () => this.#parts.machine().appliedIndex,

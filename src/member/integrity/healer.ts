@@ -21,6 +21,7 @@ export interface HealerParts {
   readonly clock: Clock;
   readonly selfId: bigint;
   leader(): bigint;
+  term(): number;
   voters(): readonly bigint[];
   request(to: bigint, method: PeerMethod, body: Uint8Array, done: Done<Uint8Array>): void;
   /** Applied to the stand-in. */
@@ -41,6 +42,8 @@ export class Healer {
   #timer: Timer | undefined;
   #failures: number;
   #attempts = 0;
+  /** The leader of this term gave leave. */
+  #leaveTerm = 0;
   #isStopped = false;
 
   constructor(parts: HealerParts, failures: number) {
@@ -87,6 +90,7 @@ export class Healer {
       return;
     }
     const plea = encodePlea(Plea.mayHeal, this.#parts.appliedIndex());
+    this.#leaveTerm = this.#parts.term();
     this.#parts.request(leader, PeerMethod.integrityPlea, plea, (answer) => {
       if (this.#isStopped) return;
       if (answer instanceof KvError) this.#failed("ask the leader for leave", answer);
@@ -165,6 +169,11 @@ export class Healer {
   }
 
   #fetch(source: bigint, index: number): void {
+    if (this.#parts.term() !== this.#leaveTerm) {
+      // Who leads now may have given leave to another member.
+      this.#failed("fetch the state", new Error("another member leads since leave was given"));
+      return;
+    }
     this.#parts.log("info", "fetching a right state", {
       from: source.toString(16),
       "snapshot-index": index,

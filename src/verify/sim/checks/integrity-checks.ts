@@ -21,6 +21,8 @@ export class IntegrityChecks implements Check {
   readonly #world: CheckWorld;
   /** Members in quarantine after their last event. */
   readonly #quarantined = new Set<SimNode>();
+  /** Members that are down, and whose disk says so: they begin in quarantine, whatever healed before. */
+  readonly #noted = new Set<SimNode>();
 
   /** Since they went wrong without a doubt: indexes at which they were seen to have applied more. */
   readonly #unnoticed = new Map<SimNode, { index: number; turns: number }>();
@@ -60,7 +62,7 @@ export class IntegrityChecks implements Check {
     if (!this.#quarantined.delete(node) || node.state === "wiped") return;
     if (readQuarantine(node.disk.durableImage()) === undefined) {
       this.#world.report("G5", `${node.name} is in quarantine, and its disk does not say so`, node);
-    }
+    } else this.#noted.add(node);
   }
 
   served(node: SimNode, path: string): void {
@@ -117,7 +119,7 @@ export class IntegrityChecks implements Check {
     if (isIn && node.member?.engine.isStopping() === true) return;
     if (isIn) {
       this.#quarantined.add(node);
-      if (!node.isDamaged && !node.wasWrong) {
+      if (!node.isDamaged && !node.wasWrong && !this.#noted.has(node)) {
         const { reason } = node.member?.engine.guardian.quarantine() ?? {};
         this.#world.report("G1", `${node.name} is in quarantine without a cause: ${reason}`, node);
       }
@@ -125,6 +127,7 @@ export class IntegrityChecks implements Check {
       return;
     }
     this.#quarantined.delete(node);
+    this.#noted.delete(node);
     const machine = node.member?.machine;
     if (machine === undefined) return;
     const right = this.#world.ghost.roots.get(machine.appliedIndex);
