@@ -26,7 +26,7 @@ export const needed: Readonly<Record<string, NeededFor>> = {
   V: { mutant: "V5", seed: 3 },
   C1: { mutant: "M59", seed: 2 },
   C2: { mutant: "M48", seed: 3 },
-  C3: { mutant: "M35", seed: 7 },
+  C3: { mutant: "M35", seed: 15 },
   C4: { mutant: "R4", seed: 1 },
   "C5-atomic": { mutant: "W4", seed: 5 },
   "C5-bookmarkable": { mutant: "M55", seed: 3 },
