@@ -1,8 +1,8 @@
 import { defineConfig } from "vitest/config";
 
 /**
- * Two projects: what stands beside the code runs in parallel; what starts real servers runs one
- * file at a time, because each file already uses the whole machine.
+ * Two projects: what stands beside the code, and what starts real servers. Two files at a time, also on
+ * two cores: the latter wait for disks and elections most of their time.
  */
 export default defineConfig({
   test: {
@@ -13,6 +13,7 @@ export default defineConfig({
           include: ["src/**/*.test.ts", "test/house.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          maxWorkers: 2,
         },
       },
       {
@@ -20,10 +21,10 @@ export default defineConfig({
           name: "whole",
           include: ["test/**/*.test.ts"],
           exclude: ["test/house.test.ts"],
-          fileParallelism: false,
           maxConcurrency: 2,
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          maxWorkers: 2,
         },
       },
     ],

@@ -52,7 +52,11 @@ async function isShownBy(
 
 // As many at a time as vitest.config.ts says: each is a process of its own on one core.
 describe.concurrent("without this check a mutant goes uncaught:", () => {
-  test.each(Object.entries(needed))("%s", async (invariant, { mutant: id, seed }) => {
+  const all = Object.entries(needed);
+  // All of them take minutes: .ci/run asks for that.
+  const cases =
+    process.env["LOCKSTEP_CAMPAIGNS"] === "1" ? all : all.filter((_, at) => at % 5 === 0);
+  test.each(cases)("%s", async (invariant, { mutant: id, seed }) => {
     const mutant = mutants.find((known) => known.id === id);
     if (mutant === undefined) throw new Error(`no mutant ${id}`);
     const build = buildMutant(mutant, path.join(root, "dist"));
