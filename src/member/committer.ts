@@ -82,6 +82,8 @@ export class Committer {
   replaced(durable = this.#parts.appliedMeta()): void {
     this.#durable = durable;
     this.#sinceCommit = 0;
+    // Nothing more may be applied for long: the log knows of it from now on.
+    this.#parts.wal.note(this.#parts.witness, () => {});
   }
 
   /** No commit begins any more. */

@@ -15,9 +15,9 @@ export function createCommitter(
   const { platform, config } = world;
   const isQuarantined = (): boolean => engine.guardian.quarantine() !== undefined;
   let noted = "";
-  // Of a stand-in, or of a state that was not compared yet, there is nothing to remember.
+  // Of a stand-in there is nothing to remember.
   const witness = (): Uint8Array | undefined => {
-    if (isQuarantined()) return undefined;
+    if (state.isStandIn()) return undefined;
     const fingerprint = state.machine().fingerprint();
     const name = state.name();
     // A member that is asked for snapshots and hashes all day must not fill its log with one note.
@@ -42,11 +42,10 @@ export function createCommitter(
     catchupEntries: config.snapshotCatchupEntries,
     failed: (error) => engine.fail(error),
   });
-  if (booted.durable !== undefined) committer.replaced(booted.durable);
-  platform.clock.defer(() => {
-    const ahead = booted.machine.appliedIndex - committer.durableIndex();
-    if (ahead > 0) committer.applied(ahead);
-    else if (booted.isNoted === false) booted.wal.note(witness, () => {});
-  });
+  if (booted.durable !== undefined) {
+    const ahead = booted.machine.appliedIndex - booted.durable.index;
+    committer.replaced(booted.durable);
+    if (ahead > 0) platform.clock.defer(() => committer.applied(ahead));
+  }
   return committer;
 }

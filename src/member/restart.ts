@@ -43,8 +43,6 @@ export interface Restarted {
   readonly isUnproven?: boolean;
   /** What the backend holds for good; `machine` may have gone on from there. Undefined: all of it. */
   readonly durable?: SnapshotMeta | undefined;
-  /** False: the state was proven, and the log has no note of it. */
-  readonly isNoted?: boolean;
   /** The state on disk is not to be trusted: `machine` is a stand-in. */
   readonly quarantine?: Quarantine;
   /** Then: the backend that the slot names. */
@@ -83,14 +81,14 @@ export function restart(platform: Platform, config: MemberConfig, walDir: string
     if (!kept.includes(other)) platform.backends.remove(other);
   }
   const { hardState } = recovered;
-  const { quarantine, isUnproven, durable, isNoted } = start;
+  const { quarantine, isUnproven, durable } = start;
   return {
     ...recovered.metadata,
     ...{ wal, log: recoveredLog(recovered, machine), backendName: name, backend, machine },
     // A commit-only change is not synced, so the durable commit index may lag what was applied.
     hardState: { ...hardState, commit: Math.max(hardState.commit, machine.appliedIndex) },
     ...(quarantine === undefined
-      ? { isUnproven, durable, isNoted }
+      ? { isUnproven, durable }
       : { quarantine, aside: slot, closing: start.closing }),
   };
 }
@@ -107,7 +105,6 @@ class Restart {
   quarantine: Quarantine | undefined;
   isUnproven = false;
   durable: SnapshotMeta | undefined;
-  isNoted = true;
 
   constructor(
     world: {
@@ -154,7 +151,6 @@ class Restart {
       if (damage !== undefined) throw damage;
       this.isUnproven = !isSmall;
       this.durable = { index, term, confState };
-      this.isNoted = !isSmall || noted.some((proof) => proof.index === machine.appliedIndex);
       return { name: this.#slot, backend, machine };
     }
     for (const name of platform.backends.list()) {

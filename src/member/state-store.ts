@@ -55,6 +55,11 @@ export class StateStore {
     return this.#aside ?? this.#name;
   }
 
+  /** A state without keys is in the place of a wrong one. */
+  isStandIn(): boolean {
+    return this.#aside !== undefined;
+  }
+
   machine(): Machine {
     return this.#machine;
   }
