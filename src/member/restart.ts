@@ -147,7 +147,10 @@ class Restart {
       const damage =
         (isSmall ? proveRows(backend, machine, platform.hash.sha256) : undefined) ??
         proveLog(log, machine, noted) ??
-        hearWitness(log, machine, noted);
+        hearWitness(log, machine, {
+          witnesses: noted,
+          selfId: recovered.metadata.memberId,
+        });
       if (damage !== undefined) throw damage;
       this.isUnproven = !isSmall;
       this.durable = { index, term, confState };

@@ -4,7 +4,8 @@ import { type Entry, EntryType } from "../../raft/types.js";
 import { encodeCommand, foundMachine, JournalBackend, putOf } from "../../state/machine.fixture.js";
 import type { Machine } from "../../state/types.js";
 import { RaftLog } from "../../wal/raft-log.js";
-import { encodeWitness, hearWitness, witnessesOf } from "./witness.js";
+import type { Proof } from "./proof.js";
+import { encodeWitness, hearWitness as hear, witnessesOf } from "./witness.js";
 
 const none = { learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
 
@@ -26,6 +27,9 @@ function machineAt(index: number, change: ReadonlyMap<number, Entry> = new Map()
   for (let at = 2; at <= index; at++) machine.apply(change.get(at) ?? entryAt(at));
   return machine;
 }
+
+const hearWitness = (log: RaftLog, machine: Machine, witnesses: readonly Proof[]) =>
+  hear(log, machine, { witnesses, selfId: 0x11n });
 
 const noted = (index: number, backend = "state-0"): Uint8Array =>
   encodeWitness(machineAt(index).fingerprint(), backend);

@@ -7,7 +7,7 @@
  *
  * A power failure may take the newest notes with it. What no note covers stays unproven here.
  */
-import { DamageError } from "../../base/errors.js";
+import { DamageError, KvError } from "../../base/errors.js";
 import { InvariantViolation } from "../../base/invariant.js";
 import type { LogStorage } from "../../raft/types.js";
 import { digestVersion } from "../../state/digest.js";
@@ -54,26 +54,34 @@ export function witnessesOf(notes: readonly Uint8Array[], backend: string): read
 
 /**
  * Goes on from the machine's index to the next one that the log has a note of, by applying its
- * entries, and compares there. Undefined: equal, or nothing was noted behind the machine's index.
+ * entries, and compares there. Undefined: equal, or nothing was noted behind the machine's index. A
+ * verdict about `selfId` on the way counts, too: nobody else hears of these entries.
  * @throws DamageError when an entry cannot be applied to this state
  */
 export function hearWitness(
   log: LogStorage,
   machine: Machine,
-  witnesses: readonly Proof[],
+  heard: { readonly witnesses: readonly Proof[]; readonly selfId: bigint },
 ): DamageError | undefined {
+  const { witnesses, selfId } = heard;
   const from = machine.appliedIndex;
   const noted = witnesses.find(({ index }) => index >= from);
   if (noted === undefined) return undefined;
   const entries =
     noted.index === from ? [] : log.entries(from + 1, noted.index + 1, Number.MAX_SAFE_INTEGER);
   if (entries === undefined || entries.length < noted.index - from) return undefined;
+  let isContained = false;
   try {
-    for (const entry of entries) machine.apply(entry);
+    for (const entry of entries) {
+      const { outcome } = machine.apply(entry);
+      if (outcome instanceof KvError || outcome.kind !== "verdict") continue;
+      if (outcome.memberId === selfId) isContained = outcome.verdict === "contained";
+    }
   } catch (error) {
     if (!(error instanceof InvariantViolation)) throw error;
     return new DamageError(`the log does not lead on from the state: ${error.message}`);
   }
+  if (isContained) return new DamageError("the cluster found our state to be wrong");
   const reached = proofOf(machine.fingerprint());
   if (differenceOf(reached, noted) === "none") return undefined;
   return new DamageError(
