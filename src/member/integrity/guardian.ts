@@ -9,7 +9,7 @@ import { KvError } from "../../base/errors.js";
 import type { Clock } from "../../platform/clock.js";
 import type { Disk } from "../../platform/disk.js";
 import type { RaftNode } from "../../raft/types.js";
-import type { Applied, Machine } from "../../state/types.js";
+import type { AlarmRecord, Applied, Machine } from "../../state/types.js";
 import { PeerMethod } from "../peer-codec.js";
 import type { Peers } from "../peers.js";
 import type { Done, RequestField } from "../types.js";
@@ -201,7 +201,22 @@ export class Guardian {
     this.comparison.clear();
     this.#record(this.#parts.machine());
     this.#parts.incidents.replaced(this.#parts.machine());
+    if (this.#quarantine === undefined) this.#hearVerdict();
     if (this.#quarantine !== undefined) this.#adopted(this.#parts.machine().appliedIndex);
+  }
+
+  /** A state that came as a whole may hold a verdict about us, whose entry we never saw. */
+  #hearVerdict(): void {
+    const { selfId } = this.#parts;
+    const machine = this.#parts.machine();
+    const isOurs = (known: AlarmRecord): boolean =>
+      known.memberId === selfId && known.isContained === true;
+    const isContained = machine.alarms().some(isOurs);
+    if (!isContained) return;
+    const reason = "the cluster found our state to be wrong";
+    this.#note({ reason, index: machine.appliedIndex, evidence: [], failures: 0 });
+    this.#parts.mayLead(false);
+    this.#parts.changed();
   }
 
   leaderChanged(isLeader: boolean): void {
@@ -231,26 +246,17 @@ export class Guardian {
   /** Our state is wrong, as we or the cluster found out. Nothing of it is answered any more. */
   enter(reason: string, index: number, evidence: readonly string[] = []): void {
     const failures = this.#quarantine === undefined ? 0 : this.#quarantine.failures + 1;
-    const { disk, log } = this.#parts;
     const isBegun = this.#quarantine !== undefined && !this.#isAdopted;
     if (isBegun) return;
     this.found++;
-    const backend = this.#parts.backendName();
-    const sinceMs = this.#parts.unixMs();
-    this.#quarantine = { reason, index, sinceMs, failures, backend, evidence };
-    log(
+    this.#parts.log(
       "warn",
       "quarantine: this member's state is wrong; it serves no clients until it is healed",
-      {
-        ...{ reason, index, evidence },
-      },
+      { reason, index, evidence },
     );
-    const note = this.#quarantine;
-    const isNoted = this.#onDisk(() => {
-      writeQuarantine(disk, note);
-      this.#parts.incidents.entered(note);
-      this.#parts.standIn();
-    });
+    const isNoted =
+      this.#note({ reason, index, evidence, failures }) &&
+      this.#onDisk(() => this.#parts.standIn());
     // Without its note on the disk a crash would bring the wrong state back.
     if (!isNoted) return;
     this.#settle(new KvError("corrupt"));
@@ -259,6 +265,18 @@ export class Guardian {
     this.comparison.clear();
     this.#parts.changed();
     this.#beginHealing();
+  }
+
+  /** The quarantine begins. False: the disk failed. */
+  #note(what: Pick<Quarantine, "reason" | "index" | "evidence" | "failures">): boolean {
+    const { disk, incidents } = this.#parts;
+    const backend = this.#parts.backendName();
+    const note = { ...what, sinceMs: this.#parts.unixMs(), backend };
+    this.#quarantine = note;
+    return this.#onDisk(() => {
+      writeQuarantine(disk, note);
+      incidents.entered(note);
+    });
   }
 
   #beginHealing(): void {
@@ -467,7 +485,7 @@ export class Guardian {
       this.#parts.offer(({ manifest, index }) => {
         const proof = this.ring.at(index);
         if (proof === undefined) done(new KvError("compacted"));
-        else done(joined(manifest, encodeProof(proof)));
+        else done(Buffer.concat([manifest, encodeProof(proof)]));
       });
     });
   }
@@ -476,11 +494,4 @@ export class Guardian {
     const own = this.ring.at(indexOf(body));
     return own === undefined ? [] : [`mine: ${describeProof(own)}`];
   }
-}
-
-function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(a.length + b.length);
-  bytes.set(a);
-  bytes.set(b, a.length);
-  return bytes;
 }
