@@ -24,7 +24,9 @@ export class Atlas {
   mayDamage(node: SimNode): boolean {
     const voters = this.#voters();
     const quorum = Math.floor(voters / 2) + 1;
-    const broken = this.#cluster.nodes.filter((other) => other.isDamaged && other !== node).length;
+    const broken = this.#cluster.nodes.filter(
+      (other) => other !== node && (other.isDamaged || isEmpty(other)),
+    ).length;
     return voters > 0 && broken + 1 <= voters - quorum;
   }
 
@@ -33,10 +35,16 @@ export class Atlas {
    * in etcd, the one that stays could crash before it knows that it is alone.
    */
   mayLeave(): boolean {
-    return !this.#cluster.nodes.some((node) => node.isDamaged) && this.#voters() > 2;
+    const isMissing = this.#cluster.nodes.some((node) => node.isDamaged || isEmpty(node));
+    return !isMissing && this.#voters() > 2;
   }
 
   #voters(): number {
     return this.#ghost.configuration?.conf.voters.length ?? 0;
   }
+}
+
+/** Added, and nothing of the log or the state has come yet: of no use for a quorum. */
+function isEmpty(node: SimNode): boolean {
+  return node.life > 0 && node.state !== "wiped" && !node.hasServed;
 }

@@ -168,6 +168,9 @@ export class SimCluster {
       node.member = result;
       node.memberId = result.id;
       node.state = "up";
+      result.onReady(() => {
+        node.hasServed = true;
+      });
       node.methods = new Map(allMethods(result, simHash).map((method) => [method.path, method]));
       result.onStopped(({ error, removed }) => {
         if (isAlive()) this.#stopped(node, removed, error);

@@ -40,6 +40,8 @@ export class SimNode {
   isDamaged = false;
   /** Damaged, but only its state: the member heals by itself. */
   isStateDamaged = false;
+  /** It was ready once, in this or an earlier life. */
+  hasServed = false;
   /** The state in use was made wrong, and nothing but a comparison with others can tell. */
   isWrong = false;
   /** It was wrong, and what was wrong was deleted since: it may still be found guilty of it. */
