@@ -78,6 +78,7 @@ export class Guardian {
   /** After healing: where our state was seen to be equal to the leader's. */
   #equalAt: number[] = [];
   #isAdopted = false;
+  #clearedAt = 0;
   #nextPleaMs = 0;
   readonly #startedMs: number;
   found = 0;
@@ -328,6 +329,7 @@ export class Guardian {
     this.#healer?.stop();
     this.#healer = undefined;
     this.#isAdopted = false;
+    this.#clearedAt = this.#parts.machine().appliedIndex;
     this.healed++;
     if (!this.#onDisk(() => removeQuarantine(this.#parts.disk))) return;
     this.#parts.mayLead(true);
@@ -459,7 +461,8 @@ export class Guardian {
       else this.#parts.checkSelf((isSound) => done(Uint8Array.of(isSound ? 1 : 0)));
     });
     peers.serve(PeerMethod.integrityContain, (from, body, done) => {
-      if (from === raft().leader()) {
+      // One that was long on its way is about what has healed since.
+      if (from === raft().leader() && indexOf(body) > this.#clearedAt) {
         this.enter(
           "the leader found our state to be wrong",
           indexOf(body),
