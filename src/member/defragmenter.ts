@@ -26,17 +26,23 @@ export class Defragmenter {
     if (this.#waiting.length > 1) return;
     const { driver, committer, state } = this.#parts;
     driver.pause();
+    const end = (): void => {
+      driver.resume();
+      const told = this.#waiting;
+      this.#waiting = [];
+      for (const fn of told) fn();
+    };
     committer.flush(() => {
+      // A stand-in is not worth it, and must not be named as the state.
+      if (state.isStandIn()) {
+        end();
+        return;
+      }
       state.compactFile((error) => {
-        if (error !== undefined) {
-          this.#parts.failed(error);
-          return;
-        }
-        committer.replaced();
-        driver.resume();
-        const told = this.#waiting;
-        this.#waiting = [];
-        for (const fn of told) fn();
+        // What is damaged is given up, and the member goes on with a stand-in; else it stops.
+        if (error !== undefined) this.#parts.failed(error);
+        else committer.replaced();
+        end();
       });
     });
   }

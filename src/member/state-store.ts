@@ -182,7 +182,14 @@ export class StateStore {
     const generation = Number(/^state-(\d+)$/.exec(this.#name)?.[1] ?? 0) + 1;
     const name = `state-${generation}`;
     if (this.#backends.list().includes(name)) this.#backends.remove(name);
-    this.#backend.copyTo(name, (error) => {
+    const source = this.#backend;
+    source.copyTo(name, (error) => {
+      if (source !== this.#backend) {
+        // It was found to be wrong meanwhile.
+        if (this.#backends.list().includes(name)) this.#backends.remove(name);
+        done(undefined);
+        return;
+      }
       if (error !== undefined) {
         done(error);
         return;

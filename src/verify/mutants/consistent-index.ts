@@ -155,9 +155,8 @@ export const consistentIndexMutants: readonly Mutant[] = [
       },
       {
         file: "member/defragmenter.js",
-        find: "        committer.flush(() => {\n            state.compactFile(",
-        replace:
-          "        state.backend().commit(() => {\n            RAN();\n            state.compactFile(",
+        find: "        committer.flush(() => {",
+        replace: "        state.backend().commit(() => {\n            RAN();",
       },
     ],
   },
