@@ -54,7 +54,7 @@ export const knownSeeds: Readonly<Record<string, number>> = {
   M58: 5,
   M60: 5,
   M61: 9,
-  M62: 119,
+  M62: 167,
   F1: 308,
   F2: 634,
   F5: 67,
