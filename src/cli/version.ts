@@ -1,4 +1,5 @@
-/** `lockstep version`: the form of etcd's, whose first line tools parse. */
+/** `lockstep version`: etcd's form, whose first line tools parse, and then Lockstep's own version. */
+import { readFileSync } from "node:fs";
 import { serverVersion } from "../member/config.js";
 
 export function printVersion(): number {
@@ -8,8 +9,15 @@ export function printVersion(): number {
       "Git SHA: lockstep",
       `Go Version: none (Node.js ${process.version})`,
       `Go OS/Arch: ${process.platform}/${process.arch}`,
+      `Lockstep Version: ${ownVersion()}`,
       "",
     ].join("\n"),
   );
   return 0;
+}
+
+/** Of the package that this file belongs to. */
+function ownVersion(): string {
+  const manifest = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(manifest) as { version: string }).version;
 }

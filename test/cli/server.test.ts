@@ -36,11 +36,11 @@ function logLines(log: string): Record<string, unknown>[] {
 }
 
 describe("what ends at once", () => {
-  test("version prints etcd's four lines, under each of its names", () => {
+  test("version prints etcd's four lines and Lockstep's, under each of its names", () => {
     const { status, stdout } = run(["version"]);
     expect(status).toBe(0);
     expect(stdout).toMatch(
-      /^etcd Version: \d+\.\d+\.\d+\nGit SHA: .+\nGo Version: .+\nGo OS\/Arch/,
+      /^etcd Version: \d+\.\d+\.\d+\nGit SHA: .+\nGo Version: .+\nGo OS\/Arch: .+\nLockstep Version: \d+\.\d+\.\d+\n$/,
     );
     expect(run(["--version"]).stdout).toBe(stdout);
     expect(run(["server", "--version"]).stdout).toBe(stdout);
