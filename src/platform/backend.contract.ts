@@ -6,20 +6,19 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
-  type Backend,
-  type BackendReader,
-  type BackendStore,
-  Bucket,
-  type RowWrite,
-} from "./backend.js";
-
-/** A fresh, empty place for backends. */
-export interface BackendPlace {
-  readonly store: BackendStore;
-  /** A new store over the same place; all backends of the former are closed. */
-  reopen(): BackendStore;
-  dispose(): void;
-}
+  type BackendPlace,
+  close,
+  commit,
+  copyTo,
+  expectBytes,
+  hex,
+  put,
+  rowsOf,
+  scanAll,
+  type Within,
+} from "./backend.fixture.js";
+import { type Backend, type BackendReader, Bucket, type RowWrite } from "./backend.js";
+import { describeViews } from "./backend-views.contract.js";
 
 export function describeBackend(name: string, makePlace: () => BackendPlace): void {
   const within = async (body: (place: BackendPlace) => Promise<void>) => {
@@ -38,8 +37,6 @@ export function describeBackend(name: string, makePlace: () => BackendPlace): vo
     describeHistories(within);
   });
 }
-
-type Within = (body: (place: BackendPlace) => Promise<void>) => Promise<void>;
 
 function describeRows(within: Within): void {
   test("rows of any key and value, stored or not, are read back in byte order", () =>
@@ -272,77 +269,6 @@ function describeStore(within: Within): void {
     }));
 }
 
-/** What holds while snapshots are open: they keep their state, and their backend. */
-function describeViews(within: Within): void {
-  test("a closed backend is gone only when its last snapshot is closed; they stay readable", () =>
-    within(async ({ store }) => {
-      const backend = store.open("db");
-      const key = Uint8Array.of(1);
-      backend.write([put(Bucket.key, key, Uint8Array.of(1))]);
-      await commit(backend);
-      const views = [backend.snapshot(), backend.snapshot()];
-      backend.write([put(Bucket.key, key, Uint8Array.of(2))]);
-      await commit(backend);
-      views.push(backend.snapshot());
-      let isClosed = false;
-      const closed = close(backend).then(() => {
-        isClosed = true;
-      });
-      expect(() => backend.get(Bucket.key, key)).toThrow("closed backend");
-      expect(() => scanAll(backend, Bucket.key)).toThrow("closed backend");
-      expect(() => backend.snapshot()).toThrow("closed backend");
-      for (const view of views) {
-        await turns(5);
-        expect(isClosed).toBe(false);
-        expect(() => store.remove("db")).toThrow("open backend");
-        expect(view.get(Bucket.key, key)).toEqual(Uint8Array.of(view === views[2] ? 2 : 1));
-        view.close();
-        view.close();
-      }
-      await closed;
-      store.remove("db");
-      expect(store.list()).toEqual([]);
-    }));
-
-  test("a snapshot, and a copy of it, show the same while the backend goes on", () =>
-    within(async ({ store }) => {
-      const backend = store.open("db");
-      const row = (at: number, value: number) =>
-        put(Bucket.key, Uint8Array.of(at >> 8, at & 255), new Uint8Array(300).fill(value));
-      backend.write(Array.from({ length: 3000 }, (_, at) => row(at, 1)));
-      await commit(backend);
-      const view = backend.snapshot();
-      const before = rowsOf(view);
-      const copied = copyTo(backend, "copy");
-      for (let round = 2; round < 6; round++) {
-        backend.write(Array.from({ length: 1000 }, (_, at) => row(at * 3 + round, round)));
-        await commit(backend);
-      }
-      expect(await copied).toBeUndefined();
-      expect(rowsOf(view)).toEqual(before);
-      view.close();
-      const copy = store.open("copy");
-      expect(rowsOf(copy)).toEqual(before);
-      await close(copy);
-      await close(backend);
-    }));
-
-  test("a close while a copy runs ends both, and what is left of the copy is whole or nothing", () =>
-    within(async ({ store, reopen }) => {
-      const backend = store.open("db");
-      const rows = Array.from({ length: 3000 }, (_, at) =>
-        put(Bucket.key, Uint8Array.of(at >> 8, at & 255), new Uint8Array(300).fill(at)),
-      );
-      backend.write(rows);
-      await commit(backend);
-      const copied = copyTo(backend, "copy");
-      await close(backend);
-      const error = await copied;
-      const next = reopen();
-      expect(next.list()).toEqual(error === undefined ? ["copy", "db"] : ["db"]);
-    }));
-}
-
 function describeHistories(within: Within): void {
   test("any history of writes, commits, snapshots and reopening matches the model", () =>
     fc.assert(
@@ -486,13 +412,6 @@ function sorted(model: Model): Model {
   return new Map([...model].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** A list, so that a row shown twice or out of order is a difference. */
-function rowsOf(reader: BackendReader): [string, string][] {
-  return [Bucket.meta, Bucket.key].flatMap((bucket) =>
-    scanAll(reader, bucket).map(([key, value]): [string, string] => [bucket + key, value]),
-  );
-}
-
 interface LimitedScan {
   readonly from: Uint8Array;
   readonly to: Uint8Array | undefined;
@@ -515,62 +434,4 @@ function modelScan(model: Model, { from, to, reverse, limit }: LimitedScan): [st
     .map(([at, value]): [string, string] => [at.slice(1), value])
     .filter(([key]) => key >= hex(from) && (to === undefined || key < hex(to)));
   return (reverse ? rows.toReversed() : rows).slice(0, limit);
-}
-
-function scanAll(reader: BackendReader, bucket: Bucket, reverse = false): [string, string][] {
-  const rows: [string, string][] = [];
-  reader.scan(bucket, { from: new Uint8Array(0), reverse }, (key, value) => {
-    rows.push([hex(key), hex(value)]);
-    return true;
-  });
-  return rows;
-}
-
-function put(bucket: Bucket, key: Uint8Array, value: Uint8Array): RowWrite {
-  return { bucket, key, value };
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString("hex");
-}
-
-/** Faster than toEqual on large values. */
-function expectBytes(actual: Uint8Array | undefined, expected: Uint8Array | undefined): void {
-  expect(actual === undefined).toBe(expected === undefined);
-  if (actual === undefined || expected === undefined) return;
-  expect(actual.length).toBe(expected.length);
-  expect(Buffer.compare(actual, expected)).toBe(0);
-}
-
-function commit(backend: Backend, completed: () => void = () => {}): Promise<void> {
-  return new Promise((resolve, reject) => {
-    backend.commit((error) => {
-      if (error !== undefined) {
-        reject(error);
-        return;
-      }
-      try {
-        completed();
-        resolve();
-      } catch (failure) {
-        reject(failure);
-      }
-    });
-  });
-}
-
-async function turns(count: number): Promise<void> {
-  for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
-}
-
-function copyTo(backend: Backend, into: string): Promise<Error | undefined> {
-  return new Promise((resolve) => {
-    backend.copyTo(into, resolve);
-  });
-}
-
-function close(backend: Backend): Promise<void> {
-  return new Promise((resolve) => {
-    backend.close(resolve);
-  });
 }

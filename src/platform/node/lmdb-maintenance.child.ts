@@ -30,7 +30,7 @@ function keyOf(at: number): Uint8Array {
 }
 
 /** `size` bytes that depend on it. */
-function valueOf(size: number): Uint8Array {
+function filledValue(size: number): Uint8Array {
   return new Uint8Array(size).fill(size % 251);
 }
 
@@ -52,7 +52,7 @@ class Sequence {
     this.#count("put");
     const keys = Array.from({ length: count }, (_, place) => from + place);
     this.#backend.write(
-      keys.map((at) => ({ bucket: Bucket.key, key: keyOf(at), value: valueOf(size) })),
+      keys.map((at) => ({ bucket: Bucket.key, key: keyOf(at), value: filledValue(size) })),
     );
     for (const at of keys) this.#model.set(at, size);
     await this.#commit();
@@ -183,7 +183,7 @@ async function earlierBuild(root: string): Promise<Sequence> {
   const buckets = bucketNames.map((name) => file.openDB<Buffer, Buffer>({ name, ...binary }));
   await file.batch(() => {
     for (let at = 0; at < 2000; at++) {
-      void buckets[Bucket.key]?.put(keyOf(at) as Buffer, valueOf(1100) as Buffer);
+      void buckets[Bucket.key]?.put(keyOf(at) as Buffer, filledValue(1100) as Buffer);
     }
   });
   await file.backup(join(root, "state-0.mdb"), true);

@@ -7,7 +7,7 @@ import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } fr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type Backend, Bucket, viewedCommitsMax } from "../backend.js";
+import { type Backend, type BackendSnapshot, Bucket, viewedCommitsMax } from "../backend.js";
 import { createLmdbBackendStore } from "./lmdb-backend.js";
 import { isMadeHere } from "./lmdb-made.js";
 
@@ -108,7 +108,7 @@ test("snapshots of one commit share a reader; of too many commits, the next comm
   }
   expect(views.length).toBeGreaterThan(viewedCommitsMax);
   expect(failure?.message).toMatch(/READERS_FULL/);
-  expect(rowsOf(views[5] as Backend)).toBe(5);
+  expect(rowsOf(views[5] as BackendSnapshot)).toBe(5);
   for (const view of [...many, ...views]) view.close();
   await close(backend);
   const again = createLmdbBackendStore(root).open("db");
