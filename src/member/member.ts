@@ -16,7 +16,7 @@ import { createEtcdChecks } from "./etcd-checks/create-etcd-checks.js";
 import type { EtcdChecks } from "./etcd-checks/etcd-checks.js";
 import { checkSelf } from "./integrity/self-check.js";
 import { LeaseDriver, type TimeToLive } from "./lease-driver.js";
-import { hashAll, hashKv, runJob, streamSnapshot } from "./maintenance.js";
+import { Maintenance } from "./maintenance.js";
 import { integrityNumbersOf, statusOf } from "./member-status.js";
 import { Membership } from "./membership.js";
 import { memberMetrics } from "./metrics.js";
@@ -35,6 +35,7 @@ import {
   type MemberStatus,
   type Proposal,
   RequestField,
+  type SnapshotStream,
 } from "./types.js";
 
 type MembersOutcome = {
@@ -57,6 +58,7 @@ export class RunningMember implements Member {
   readonly #publisher: Publisher;
   readonly #etcdChecks: EtcdChecks;
   readonly #quota: Quota;
+  readonly #maintenance: Maintenance;
   readonly #onReady: (() => void)[] = [];
   #isReady = false;
   readonly #isUnproven: boolean;
@@ -87,6 +89,11 @@ export class RunningMember implements Member {
     this.#compactor = this.#createCompactor();
     this.#publisher = this.#createPublisher();
     this.#quota = this.#createQuota();
+    this.#maintenance = new Maintenance({
+      ...{ clock: platform.clock, state: this.engine.state, committer: this.engine.committer },
+      damaged: (error) => this.fail(error),
+      log: (level, message, fields) => platform.log(level, message, fields),
+    });
     this.#etcdChecks = createEtcdChecks(this, world);
     this.scrubber = createMemberScrubber({
       platform,
@@ -242,45 +249,23 @@ export class RunningMember implements Member {
   }
 
   hashKv(revision: number, done: Done<HashKv & { readonly currentRevision: number }>): void {
-    const failed = (error: Error): void => this.fail(error);
-    hashKv(this.#world.platform.clock, this.machine.kv, revision, { done, failed });
+    this.#maintenance.hashKv(revision, done);
   }
 
   hash(done: Done<number>): void {
-    this.engine.committer.flush(() => {
-      const view = this.engine.state.backend().snapshot();
-      runJob(this.#world.platform.clock, hashAll(view), {
-        done: (result) => {
-          view.close();
-          done(result);
-        },
-        failed: (error) => this.fail(error),
-      });
-    });
+    this.#maintenance.hash(done);
   }
 
   defragment(done: Done<void>): void {
-    this.engine.defragment(() => done(undefined));
+    this.engine.defragment(done);
   }
 
   moveLeader(to: bigint, done: Done<void>): void {
     this.engine.leadership.move(to, done);
   }
 
-  openSnapshot(done: Done<ReturnType<typeof streamSnapshot>>): void {
-    this.engine.committer.flush(() => {
-      const view = this.engine.state.backend().snapshot();
-      let stream: ReturnType<typeof streamSnapshot>;
-      try {
-        stream = streamSnapshot(view);
-      } catch (error) {
-        view.close();
-        this.fail(error as Error);
-        done(new KvError("corrupt"));
-        return;
-      }
-      done(stream);
-    });
+  openSnapshot(done: Done<SnapshotStream>): void {
+    this.#maintenance.openSnapshot(done);
   }
 
   metrics(): ReturnType<typeof memberMetrics> {
@@ -385,7 +370,8 @@ export class RunningMember implements Member {
     const startedMs = clock.now();
     const isStopped = (): boolean => this.engine.isStopping();
     this.#world.platform.log("info", "proving the state before it is served", {});
-    checkSelf({ clock, sha256: hash.sha256, committer, state, isStopped }, (isSound) => {
+    const failed = (error: Error): void => this.fail(error);
+    checkSelf({ clock, sha256: hash.sha256, committer, state, isStopped, failed }, (isSound) => {
       const tookMs = Math.round(clock.now() - startedMs);
       this.#world.platform.log("info", "proved the state", {
         "is-sound": isSound,
