@@ -15,25 +15,26 @@ import type { Done } from "./types.js";
 const rowsPerTurn = 5_000;
 const chunkBytes = 512 * 1024;
 
-export interface JobEnd<T> {
+/** The request that a job is for: it owns what the job throws. */
+export interface JobOwner<T> {
   readonly done: Done<T>;
-  /** What the job read is damaged: there is no answer, and the member cannot go on. */
-  failed(error: Error): void;
+  /** Why the job is to end without a result. */
+  refusal(): KvError | undefined;
+  /** What the request is answered after this error. */
+  failed(error: unknown): KvError;
 }
 
-/** Runs a job in pieces; a KvError of a piece is the answer. */
-export function runJob<T>(clock: Clock, job: Job<T>, { done, failed }: JobEnd<T>): void {
+/** Runs a job in pieces, until it ends, fails, or its owner has no use for it. */
+export function runJob<T>(clock: Clock, job: Job<T>, owner: JobOwner<T>): void {
   const step = (): void => {
-    let result: T | undefined;
+    let result: T | KvError | undefined;
     try {
-      result = job.step(rowsPerTurn);
+      result = owner.refusal() ?? job.step(rowsPerTurn);
     } catch (error) {
-      if (error instanceof KvError) done(error);
-      else failed(error as Error);
-      return;
+      result = owner.failed(error);
     }
     if (result === undefined) clock.defer(step);
-    else done(result);
+    else owner.done(result);
   };
   step();
 }
@@ -42,20 +43,21 @@ export function hashKv(
   clock: Clock,
   kv: KvReader,
   revision: number,
-  { done, failed }: JobEnd<HashKv & { readonly currentRevision: number }>,
+  owner: JobOwner<HashKv & { readonly currentRevision: number }>,
 ): void {
+  const { done } = owner;
   let job: Job<HashKv>;
   try {
     job = kv.hashKv(revision);
   } catch (error) {
-    if (!(error instanceof KvError)) throw error;
-    done(error);
+    done(owner.failed(error));
     return;
   }
   runJob(clock, job, {
+    refusal: () => owner.refusal(),
+    failed: (error) => owner.failed(error),
     done: (result) =>
       done(result instanceof KvError ? result : { ...result, currentRevision: kv.revision() }),
-    failed,
   });
 }
 

@@ -16,13 +16,15 @@ import { createEtcdChecks } from "./etcd-checks/create-etcd-checks.js";
 import type { EtcdChecks } from "./etcd-checks/etcd-checks.js";
 import { checkSelf } from "./integrity/self-check.js";
 import { LeaseDriver, type TimeToLive } from "./lease-driver.js";
-import { hashAll, hashKv, runJob, streamSnapshot } from "./maintenance.js";
+import type { streamSnapshot } from "./maintenance.js";
 import { integrityNumbersOf, statusOf } from "./member-status.js";
-import { Membership } from "./membership.js";
+import { Membership, membersOf } from "./membership.js";
 import { memberMetrics } from "./metrics.js";
+import { OperatorJobs } from "./operator-jobs.js";
 import { PeerMethod } from "./peer-codec.js";
 import { Publisher } from "./publisher.js";
 import { Quota } from "./quota.js";
+import { requestFailure } from "./request-failure.js";
 import type { Finding } from "./scrub/finding.js";
 import { createMemberScrubber } from "./scrub/member-scrubber.js";
 import { scrubMetrics } from "./scrub/scrub-metrics.js";
@@ -51,6 +53,7 @@ export class RunningMember implements Member {
   /** Of its build. */
   readonly version: string;
   readonly #world: EngineWorld;
+  readonly #jobs: OperatorJobs;
   readonly #leases: LeaseDriver;
   readonly #membership: Membership;
   readonly #compactor: Compactor;
@@ -77,11 +80,14 @@ export class RunningMember implements Member {
       leaderChanged: (isLeader) => this.#leases.leaderChanged(isLeader),
       ticked: (nowMs) => this.#ticked(nowMs),
       halting: () => {
+        this.#jobs.stop();
         this.#compactor.stop();
         this.#publisher.stop();
         this.scrubber.stop();
       },
     });
+    const { committer, state } = this.engine;
+    this.#jobs = new OperatorJobs({ clock: platform.clock, committer, state, member: this });
     this.#leases = this.#createLeases();
     this.#membership = this.#createMembership();
     this.#compactor = this.#createCompactor();
@@ -152,11 +158,31 @@ export class RunningMember implements Member {
   }
 
   whenSure(done: Done<void>): void {
-    this.engine.guardian.whenSure(done);
+    if (this.engine.isStopping()) done(new KvError("stopped"));
+    else this.engine.guardian.whenSure(done);
   }
 
   refusal(): KvError | undefined {
+    if (this.engine.isStopping()) return new KvError("stopped");
     return this.engine.guardian.refusal();
+  }
+
+  isStopping(): boolean {
+    return this.engine.isStopping();
+  }
+
+  requestFailed(error: unknown): KvError {
+    return requestFailure(error, {
+      isHalted: () => this.engine.isHalted(),
+      fail: (cause) => this.fail(cause),
+      log: this.#world.platform.log,
+    });
+  }
+
+  /** What a callback of the platform threw: nothing here is to be trusted any more. */
+  callbackFailed(error: Error): void {
+    if (this.engine.isHalted()) throw error;
+    this.fail(error);
   }
 
   compact(revision: number, physical: boolean, done: Done<number>): void {
@@ -242,21 +268,11 @@ export class RunningMember implements Member {
   }
 
   hashKv(revision: number, done: Done<HashKv & { readonly currentRevision: number }>): void {
-    const failed = (error: Error): void => this.fail(error);
-    hashKv(this.#world.platform.clock, this.machine.kv, revision, { done, failed });
+    this.#jobs.hashKv(revision, done);
   }
 
   hash(done: Done<number>): void {
-    this.engine.committer.flush(() => {
-      const view = this.engine.state.backend().snapshot();
-      runJob(this.#world.platform.clock, hashAll(view), {
-        done: (result) => {
-          view.close();
-          done(result);
-        },
-        failed: (error) => this.fail(error),
-      });
-    });
+    this.#jobs.hash(done);
   }
 
   defragment(done: Done<void>): void {
@@ -268,19 +284,7 @@ export class RunningMember implements Member {
   }
 
   openSnapshot(done: Done<ReturnType<typeof streamSnapshot>>): void {
-    this.engine.committer.flush(() => {
-      const view = this.engine.state.backend().snapshot();
-      let stream: ReturnType<typeof streamSnapshot>;
-      try {
-        stream = streamSnapshot(view);
-      } catch (error) {
-        view.close();
-        this.fail(error as Error);
-        done(new KvError("corrupt"));
-        return;
-      }
-      done(stream);
-    });
+    this.#jobs.openSnapshot(done);
   }
 
   metrics(): ReturnType<typeof memberMetrics> {
@@ -489,10 +493,4 @@ export class RunningMember implements Member {
       propose: (field, body, done) => this.#proposeInternal(field, body, done),
     });
   }
-}
-
-function membersOf(
-  result: KvError | { readonly members: readonly MemberRecord[] },
-): KvError | readonly MemberRecord[] {
-  return result instanceof KvError ? result : result.members;
 }

@@ -47,7 +47,13 @@ export class RowGenerations {
     this.#open.apply(rows);
   }
 
+  /** Reads and writes are refused from now on. */
+  get isClosed(): boolean {
+    return this.#whenIdle !== undefined;
+  }
+
   get(bucket: Bucket, key: Uint8Array): Uint8Array | undefined {
+    invariant(this.#whenIdle === undefined, "read of a closed backend");
     const flushing = this.#flushing;
     const isFlushed = flushing === undefined || flushing.isEmpty(bucket);
     if (!isFlushed || !this.#open.isEmpty(bucket)) {
@@ -59,6 +65,7 @@ export class RowGenerations {
   }
 
   scan(bucket: Bucket, range: ScanRange, visit: RowVisit): void {
+    invariant(this.#whenIdle === undefined, "read of a closed backend");
     const layers = { overlays: this.#layers, stored: this.#stored.scan };
     scanLayers(layers, bucket, { range, visit });
   }
