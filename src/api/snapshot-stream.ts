@@ -9,7 +9,7 @@
  */
 import { KvError } from "../base/errors.js";
 import type { StreamCall } from "../grpc/call.js";
-import type { Done, Member } from "../member/types.js";
+import type { Done, Member, SnapshotStream } from "../member/types.js";
 import type { Hash, Sha256Stream } from "../platform/hash.js";
 import { SnapshotResponse } from "../wire/gen/rpc.js";
 import { owned } from "./owned.js";
@@ -19,8 +19,6 @@ const pieceBytes = 32 * 1024;
 const pageBytes = 512;
 const version = "3.6.0";
 
-type Source = Exclude<Parameters<Parameters<Member["openSnapshot"]>[0]>[0], KvError>;
-
 export function sendSnapshot(member: Member, hash: Hash, call: StreamCall): void {
   let isOver = false;
   let sender: SnapshotSender | undefined;
@@ -28,13 +26,14 @@ export function sendSnapshot(member: Member, hash: Hash, call: StreamCall): void
     isOver = true;
     sender?.close();
   });
-  const opened: Done<Source> = (source) => {
+  const opened: Done<SnapshotStream> = (source) => {
     if (source instanceof KvError) {
       call.fail(statusOf(source));
     } else if (isOver) {
       source.close();
     } else {
       sender = new SnapshotSender(source, hash.createSha256(), call);
+      source.onEnd((error) => sender?.fail(error));
       call.onDrain(() => sender?.send());
       sender.send();
     }
@@ -43,7 +42,7 @@ export function sendSnapshot(member: Member, hash: Hash, call: StreamCall): void
 }
 
 class SnapshotSender {
-  readonly #source: Source;
+  readonly #source: SnapshotStream;
   readonly #sha256: Sha256Stream;
   readonly #call: StreamCall;
   #remaining: number;
@@ -53,7 +52,7 @@ class SnapshotSender {
   #chunk: Uint8Array = new Uint8Array(0);
   #isOver = false;
 
-  constructor(source: Source, sha256: Sha256Stream, call: StreamCall) {
+  constructor(source: SnapshotStream, sha256: Sha256Stream, call: StreamCall) {
     this.#source = source;
     this.#sha256 = sha256;
     this.#call = call;
@@ -63,10 +62,13 @@ class SnapshotSender {
 
   /** Until the transport is full or all is sent. */
   send(): void {
+    this.#source.touch();
     let hasRoom = true;
     while (hasRoom && !this.#isOver) {
       const piece = this.#nextPiece();
-      if (piece === undefined) {
+      if (piece instanceof KvError) {
+        this.fail(piece);
+      } else if (piece === undefined) {
         this.#sendPiece(this.#sha256.digest(), 0);
         this.close();
         this.#call.end();
@@ -78,16 +80,23 @@ class SnapshotSender {
     }
   }
 
+  /** The state cannot be read any more. */
+  fail(error: KvError): void {
+    if (this.#isOver) return;
+    this.close();
+    this.#call.fail(statusOf(error));
+  }
+
   close(): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#source.close();
   }
 
-  #nextPiece(): Uint8Array | undefined {
+  #nextPiece(): Uint8Array | KvError | undefined {
     if (this.#chunk.length === 0) {
       const chunk = this.#source.next() ?? this.#nextPadding();
-      if (chunk === undefined) return undefined;
+      if (chunk === undefined || chunk instanceof KvError) return chunk;
       this.#chunk = chunk;
     }
     const piece = this.#chunk.subarray(0, pieceBytes);

@@ -112,6 +112,26 @@ export const errorTable = {
     "etcdserver: request timed out, waiting for the applied index took too long",
   ],
   unhealthyCluster: [Code.unavailable, "etcdserver: unhealthy cluster"],
+  tooManyViews: [
+    Code.resourceExhausted,
+    "etcdserver: this member serves 32 snapshots and hashes at a time; try again when one has ended",
+  ],
+  viewTooSlow: [
+    Code.unavailable,
+    "etcdserver: the snapshot was not read for 60 s, or took more than 1 h, and has ended; start again",
+  ],
+  viewReplaced: [
+    Code.unavailable,
+    "etcdserver: the state that was read has been replaced several times, and was let go of; start again",
+  ],
+  readFailed: [
+    Code.unavailable,
+    "etcdserver: the read failed at this member, whose log tells why; ask another member",
+  ],
+  defragmentFailed: [
+    Code.unknown,
+    "etcdserver: defragmentation failed, and the state stays as it was; the member's log tells why",
+  ],
   corrupt: [Code.dataLoss, "etcdserver: corrupt cluster"],
   internal: [Code.internal, "internal error"],
   watchCanceled: [Code.canceled, "etcdserver: watch canceled"],

@@ -71,7 +71,8 @@ export class Committer {
 
   /**
    * Calls `done` when all that is applied now is durable. Then, inside `done`, the backend's
-   * snapshot is exactly the state that the proof describes (it may be newer than this call).
+   * snapshot is exactly the state that the proof describes (it may be newer than this call, or another
+   * one that took the place of that). What `done` throws stops the member.
    */
   flush(done: (proof: StateProof) => void): void {
     this.#waiting.push(done);
@@ -115,8 +116,16 @@ export class Committer {
     const waiting = this.#waiting;
     this.#waiting = [];
     const proof = waiting.length > 0 ? this.#parts.proof() : undefined;
-    this.#parts.backend().commit((error) => {
+    const backend = this.#parts.backend();
+    backend.commit((error) => {
       this.#isRunning = false;
+      if (backend !== this.#parts.backend()) {
+        // Another state has taken its place, and neither success nor failure says anything of that.
+        this.#waiting.unshift(...waiting);
+        if (this.#waiting.length > 0) this.#commit();
+        else if (this.#sinceCommit > 0) this.#arm();
+        return;
+      }
       if (error !== undefined) {
         this.#parts.failed(error);
         return;
@@ -124,10 +133,20 @@ export class Committer {
       this.commits++;
       if (meta.index > this.#durable.index) this.#durable = meta;
       this.#releaseLog();
-      if (proof !== undefined) for (const done of waiting) done(proof);
+      if (proof !== undefined) this.#tell(waiting, proof);
       if (this.#waiting.length > 0) this.#commit();
       else if (this.#sinceCommit > 0) this.#arm();
     });
+  }
+
+  #tell(waiting: readonly ((proof: StateProof) => void)[], proof: StateProof): void {
+    for (const done of waiting) {
+      try {
+        done(proof);
+      } catch (error) {
+        this.#parts.failed(error as Error);
+      }
+    }
   }
 
   /** Forgets log that neither a restart nor a slightly lagging follower needs. */

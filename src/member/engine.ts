@@ -100,7 +100,7 @@ export class Engine {
     this.id = booted.memberId;
     this.log = booted.log;
     this.state = new StateStore(
-      { disk: platform.disk, backends: platform.backends, sha256: platform.hash.sha256 },
+      { ...platform, sha256: platform.hash.sha256 },
       { name: booted.backendName, backend: booted.backend, machine: booted.machine },
       booted,
     );
@@ -152,6 +152,7 @@ export class Engine {
       committer: this.committer,
       state: this.state,
       failed: (error) => this.fail(error),
+      log: (level, message, fields) => platform.log(level, message, fields),
     });
   }
 
@@ -282,7 +283,7 @@ export class Engine {
   }
 
   /** Rewrites the backend compactly; nothing is applied meanwhile. */
-  defragment(done: () => void): void {
+  defragment(done: Done<void>): void {
     this.#defragmenter.run(done);
   }
 

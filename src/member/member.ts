@@ -16,11 +16,10 @@ import { createEtcdChecks } from "./etcd-checks/create-etcd-checks.js";
 import type { EtcdChecks } from "./etcd-checks/etcd-checks.js";
 import { checkSelf } from "./integrity/self-check.js";
 import { LeaseDriver, type TimeToLive } from "./lease-driver.js";
-import type { streamSnapshot } from "./maintenance.js";
+import { Maintenance } from "./maintenance.js";
 import { integrityNumbersOf, statusOf } from "./member-status.js";
 import { Membership, membersOf } from "./membership.js";
 import { memberMetrics } from "./metrics.js";
-import { OperatorJobs } from "./operator-jobs.js";
 import { PeerMethod } from "./peer-codec.js";
 import { Publisher } from "./publisher.js";
 import { Quota } from "./quota.js";
@@ -37,6 +36,7 @@ import {
   type MemberStatus,
   type Proposal,
   RequestField,
+  type SnapshotStream,
 } from "./types.js";
 
 type MembersOutcome = {
@@ -53,13 +53,13 @@ export class RunningMember implements Member {
   /** Of its build. */
   readonly version: string;
   readonly #world: EngineWorld;
-  readonly #jobs: OperatorJobs;
   readonly #leases: LeaseDriver;
   readonly #membership: Membership;
   readonly #compactor: Compactor;
   readonly #publisher: Publisher;
   readonly #etcdChecks: EtcdChecks;
   readonly #quota: Quota;
+  readonly #maintenance: Maintenance;
   readonly #onReady: (() => void)[] = [];
   #isReady = false;
   readonly #isUnproven: boolean;
@@ -80,19 +80,21 @@ export class RunningMember implements Member {
       leaderChanged: (isLeader) => this.#leases.leaderChanged(isLeader),
       ticked: (nowMs) => this.#ticked(nowMs),
       halting: () => {
-        this.#jobs.stop();
         this.#compactor.stop();
         this.#publisher.stop();
         this.scrubber.stop();
       },
     });
-    const { committer, state } = this.engine;
-    this.#jobs = new OperatorJobs({ clock: platform.clock, committer, state, member: this });
     this.#leases = this.#createLeases();
     this.#membership = this.#createMembership();
     this.#compactor = this.#createCompactor();
     this.#publisher = this.#createPublisher();
     this.#quota = this.#createQuota();
+    this.#maintenance = new Maintenance({
+      ...{ clock: platform.clock, state: this.engine.state, committer: this.engine.committer },
+      damaged: (error) => this.fail(error),
+      log: (level, message, fields) => platform.log(level, message, fields),
+    });
     this.#etcdChecks = createEtcdChecks(this, world);
     this.scrubber = createMemberScrubber({
       platform,
@@ -268,23 +270,23 @@ export class RunningMember implements Member {
   }
 
   hashKv(revision: number, done: Done<HashKv & { readonly currentRevision: number }>): void {
-    this.#jobs.hashKv(revision, done);
+    this.#maintenance.hashKv(revision, done);
   }
 
   hash(done: Done<number>): void {
-    this.#jobs.hash(done);
+    this.#maintenance.hash(done);
   }
 
   defragment(done: Done<void>): void {
-    this.engine.defragment(() => done(undefined));
+    this.engine.defragment(done);
   }
 
   moveLeader(to: bigint, done: Done<void>): void {
     this.engine.leadership.move(to, done);
   }
 
-  openSnapshot(done: Done<ReturnType<typeof streamSnapshot>>): void {
-    this.#jobs.openSnapshot(done);
+  openSnapshot(done: Done<SnapshotStream>): void {
+    this.#maintenance.openSnapshot(done);
   }
 
   metrics(): ReturnType<typeof memberMetrics> {
@@ -389,7 +391,8 @@ export class RunningMember implements Member {
     const startedMs = clock.now();
     const isStopped = (): boolean => this.engine.isStopping();
     this.#world.platform.log("info", "proving the state before it is served", {});
-    checkSelf({ clock, sha256: hash.sha256, committer, state, isStopped }, (isSound) => {
+    const failed = (error: Error): void => this.fail(error);
+    checkSelf({ clock, sha256: hash.sha256, committer, state, isStopped, failed }, (isSound) => {
       const tookMs = Math.round(clock.now() - startedMs);
       this.#world.platform.log("info", "proved the state", {
         "is-sound": isSound,

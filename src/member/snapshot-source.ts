@@ -41,7 +41,8 @@ export interface SnapshotSourceParts {
 export class SnapshotSource {
   readonly #parts: SnapshotSourceParts;
   #state: FrozenState | undefined;
-  #isFreezing = false;
+  /** Of the freeze that is under way; undefined: none is. */
+  #freezing: object | undefined;
   #offers: ((state: FrozenState) => void)[] = [];
   #idle: Timer | undefined;
   /** When each receiver last asked for something. */
@@ -66,10 +67,16 @@ export class SnapshotSource {
   }
 
   #freeze(): void {
-    if (this.#isFreezing) return;
-    this.#isFreezing = true;
+    if (this.#freezing !== undefined) return;
+    const freezing = {};
+    this.#freezing = freezing;
     this.#parts.freeze((state) => {
-      this.#isFreezing = false;
+      if (this.#freezing !== freezing) {
+        // Closed meanwhile: nobody waits for it any more.
+        state.view.close();
+        return;
+      }
+      this.#freezing = undefined;
       this.#drop();
       this.#state = state;
       this.#touch();
@@ -127,8 +134,11 @@ export class SnapshotSource {
     return encodeChunk(chunk);
   }
 
+  /** Lets go of what is frozen or being frozen; it may be asked again, for another state. */
   close(): void {
     this.#idle?.cancel();
+    this.#freezing = undefined;
+    this.#offers = [];
     this.#drop();
   }
 

@@ -9,6 +9,7 @@ import type { Message, SnapshotMeta } from "../raft/types.js";
 import type { Committer } from "./committer.js";
 import { PeerMethod } from "./peer-codec.js";
 import type { Peers } from "./peers.js";
+import { readRefusal } from "./read-jobs.js";
 import { SnapshotSink, type SnapshotSinkParts } from "./snapshot-sink.js";
 import { SnapshotSource } from "./snapshot-source.js";
 import type { StateStore } from "./state-store.js";
@@ -25,7 +26,7 @@ export interface SnapshotTransferParts {
   offer(message: Message): void;
   /** Raft has not yet said what becomes of what it was offered. */
   isUndecided(): boolean;
-  /** What was to be sent is damaged, or cannot be read. */
+  /** What was to be sent is damaged. */
   failed(error: Error): void;
   /** A follower says that its transfer failed. */
   failedAt(follower: bigint): void;
@@ -55,7 +56,7 @@ export class SnapshotTransfer {
       confState: () => parts.state.machine().confState,
       freeze: (done) =>
         parts.committer().flush((proof) => {
-          done({ view: parts.state.backend().snapshot(), ...proof });
+          done({ view: parts.state.view(), ...proof });
         }),
     });
     this.sink = new SnapshotSink({
@@ -84,8 +85,10 @@ export class SnapshotTransfer {
       try {
         chunk = this.source.chunk(from, body);
       } catch (error) {
-        parts.failed(error as Error);
-        chunk = new KvError("corrupt");
+        chunk = readRefusal(error, {
+          damaged: (damage) => parts.failed(damage),
+          log: (_level, text, fields) => parts.log("warn", text, fields),
+        });
       }
       done(chunk);
     });

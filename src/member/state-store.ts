@@ -4,9 +4,14 @@
  * time and never keeps them.
  */
 import { equalBytes } from "../base/bytes.js";
-import { DamageError } from "../base/errors.js";
+import { DamageError, KvError } from "../base/errors.js";
 import { InvariantViolation } from "../base/invariant.js";
-import { type Backend, type BackendStore, bucketNames } from "../platform/backend.js";
+import {
+  type Backend,
+  type BackendSnapshot,
+  type BackendStore,
+  bucketNames,
+} from "../platform/backend.js";
 import type { Clock } from "../platform/clock.js";
 import type { Disk } from "../platform/disk.js";
 import type { Sha256 } from "../platform/hash.js";
@@ -18,6 +23,7 @@ import { keepAside, readAside, writeSlot } from "./backend-slot.js";
 import type { StateProof } from "./committer.js";
 import { proveFetched } from "./prove-fetched.js";
 import type { FetchedState } from "./snapshot-sink.js";
+import { type ClientView, StateViews } from "./state-views.js";
 
 export class StateStore {
   readonly #disk: Disk;
@@ -32,13 +38,23 @@ export class StateStore {
   readonly #closing: readonly [own: Set<string>, restart: ReadonlySet<string>];
   /** Made so far: the last one may not be closed yet when the next is needed. */
   #standIns: number;
+  readonly #views: StateViews;
+  /** Backends that are being closed, by what is done when all are. */
+  #leaving = 0;
+  #whenLeft: (() => void) | undefined;
   #isClosed = false;
 
   constructor(
-    world: { readonly disk: Disk; readonly backends: BackendStore; readonly sha256: Sha256 },
+    world: {
+      readonly clock: Clock;
+      readonly disk: Disk;
+      readonly backends: BackendStore;
+      readonly sha256: Sha256;
+    },
     current: FetchedState,
     former: { readonly aside?: string; readonly closing?: ReadonlySet<string> } = {},
   ) {
+    this.#views = new StateViews(world.clock);
     this.#disk = world.disk;
     this.#backends = world.backends;
     this.#sha256 = world.sha256;
@@ -64,8 +80,27 @@ export class StateStore {
     return this.#machine;
   }
 
+  /** For reads within this turn; who goes on in another turn takes a view. */
   backend(): Backend {
     return this.#backend;
+  }
+
+  /** The member stops: nothing can be read any more. */
+  isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** The durable state, frozen, for work of the member itself: see StateViews. @throws KvError stopped */
+  view(): BackendSnapshot {
+    if (this.#isClosed) throw new KvError("stopped");
+    return this.#views.open(this.#backend);
+  }
+
+  /** The same for a client. @throws KvError corrupt, stopped, tooManyViews */
+  viewForClient(ended: (error: KvError) => void): ClientView {
+    if (this.#isClosed) throw new KvError("stopped");
+    if (this.isStandIn()) throw new KvError("corrupt");
+    return this.#views.openForClient(this.#backend, ended);
   }
 
   /** A reader that follows replacements: for those who must keep one. */
@@ -108,7 +143,7 @@ export class StateStore {
 
   /**
    * Puts a complete state, durable at some index, in the place of the current one. If that is a
-   * stand-in, the wrong backend is kept aside.
+   * stand-in, the wrong backend is kept aside. Views of the former one stay; it goes with the last.
    */
   replace(next: FetchedState): void {
     const old = { name: this.#name, backend: this.#backend };
@@ -118,12 +153,14 @@ export class StateStore {
     this.#name = next.name;
     this.#backend = next.backend;
     this.#machine = next.machine;
-    old.backend.close(() => this.#backends.remove(old.name));
+    this.#views.replaced(old.backend);
+    this.#leave(old.backend, () => this.#backends.remove(old.name));
   }
 
   /**
    * Lets go of a wrong state: one without keys takes its place, with the same members at the same
-   * index. The wrong backend stays on the disk as it is, and the slot goes on naming it.
+   * index. The wrong backend stays on the disk as it is, and the slot goes on naming it. Who reads
+   * from it is refused.
    */
   standIn(): void {
     const old = { name: this.#name, backend: this.#backend };
@@ -140,14 +177,26 @@ export class StateStore {
       this.#aside = old.name;
       this.#closing[0].add(old.name);
     }
-    const close = (): void =>
-      old.backend.close(() => {
-        this.#closing[0].delete(old.name);
-        if (isStandIn) this.#backends.remove(old.name);
-      });
+    this.#views.end(old.backend, new KvError("corrupt"));
+    const left = (): void => {
+      this.#closing[0].delete(old.name);
+      if (isStandIn) this.#backends.remove(old.name);
+    };
     // What is wrong may not be on the disk yet, and is evidence.
-    if (isStandIn) close();
-    else old.backend.commit(close);
+    this.#leave(old.backend, left, { commits: !isStandIn });
+  }
+
+  /** Closes a backend that is not in use any more; `left` is called when it is. */
+  #leave(backend: Backend, left: () => void, { commits = false } = {}): void {
+    this.#leaving++;
+    const close = (): void =>
+      backend.close(() => {
+        left();
+        this.#leaving--;
+        if (this.#leaving === 0) this.#whenLeft?.();
+      });
+    if (commits) backend.commit(close);
+    else close();
   }
 
   /** A wrong backend that is kept aside, to be looked at and closed. Calls `done` once. */
@@ -162,7 +211,7 @@ export class StateStore {
         return;
       }
       try {
-        done(this.#backends.open(name));
+        done(this.#backends.open(name, "read"));
       } catch (error) {
         if (error instanceof InvariantViolation) throw error;
         done(error as Error);
@@ -177,16 +226,22 @@ export class StateStore {
     return isKept && this.#backends.list().includes(name);
   }
 
-  /** Rewrites the durable rows into a fresh backend and changes over to it. */
-  compactFile(done: (error: Error | undefined) => void): void {
-    const generation = Number(/^state-(\d+)$/.exec(this.#name)?.[1] ?? 0) + 1;
-    const name = `state-${generation}`;
-    if (this.#backends.list().includes(name)) this.#backends.remove(name);
+  /**
+   * Rewrites the durable rows into a fresh backend and changes over to it. After an error nothing has
+   * changed, unless it is said to be fatal.
+   */
+  compactFile(done: (error: Error | undefined, isFatal?: boolean) => void): void {
+    // Former ones may still be read.
+    const numbers = this.#backends.list().map((known) => /^state-(\d+)$/.exec(known)?.[1] ?? 0);
+    const name = `state-${1 + Math.max(0, ...numbers.map(Number))}`;
+    const discard = (): void => {
+      if (this.#backends.list().includes(name)) this.#backends.remove(name);
+    };
     const source = this.#backend;
     source.copyTo(name, (error) => {
-      if (source !== this.#backend) {
-        // It was found to be wrong meanwhile.
-        if (this.#backends.list().includes(name)) this.#backends.remove(name);
+      if (source !== this.#backend || this.#isClosed) {
+        // It was found to be wrong meanwhile, or the member stops.
+        discard();
         done(undefined);
         return;
       }
@@ -194,21 +249,33 @@ export class StateStore {
         done(error);
         return;
       }
+      let backend: Backend | undefined;
+      let next: FetchedState;
       try {
-        const backend = this.#backends.open(name);
-        const machine = createMachine(backend, this.#sha256);
-        this.replace({ name, backend, machine });
+        backend = this.#backends.open(name);
+        next = { name, backend, machine: createMachine(backend, this.#sha256) };
       } catch (cause) {
+        if (backend === undefined) discard();
+        else this.#leave(backend, discard);
         done(cause as Error);
+        return;
+      }
+      try {
+        this.replace(next);
+      } catch (cause) {
+        done(cause as Error, true);
         return;
       }
       done(undefined);
     });
   }
 
+  /** Ends all views; calls `done` once, later, when all backends are closed. */
   close(done: () => void): void {
     this.#isClosed = true;
-    this.#backend.close(done);
+    this.#views.end(undefined, new KvError("stopped"));
+    this.#whenLeft = done;
+    this.#leave(this.#backend, () => {});
   }
 }
 

@@ -11,6 +11,22 @@ import type { Quarantine } from "./integrity/quarantine-file.js";
 
 export type Done<T> = (result: T | KvError) => void;
 
+/**
+ * The backend as a stream: every row of a consistent state, in the snapshot format of
+ * docs/formats.md. There is a bounded number of them, each for a bounded time.
+ */
+export interface SnapshotStream {
+  readonly totalBytes: number;
+  /** Chunks in order, undefined at the end; an error: there is no more. */
+  next(): Uint8Array | KvError | undefined;
+  /** The client has taken something. */
+  touch(): void;
+  /** `fn` is told when the member lets go of the state before the end, because the client is slow or the state wrong. */
+  onEnd(fn: (error: KvError) => void): void;
+  /** Lets go of the state; again: nothing. */
+  close(): void;
+}
+
 /** Field numbers of InternalRequest.request (proto/internal.proto). */
 export const RequestField = {
   put: 4,
@@ -172,13 +188,7 @@ export interface Member {
   hash(done: Done<number>): void;
   defragment(done: Done<void>): void;
   moveLeader(to: bigint, done: Done<void>): void;
-  /**
-   * The backend as a stream: every row of a consistent state, in the snapshot format of
-   * docs/formats.md. `next` gives chunks in order, undefined at the end; `close` releases it.
-   */
-  openSnapshot(
-    done: Done<{ readonly totalBytes: number; next(): Uint8Array | undefined; close(): void }>,
-  ): void;
+  openSnapshot(done: Done<SnapshotStream>): void;
 
   metrics(): readonly (MetricSample | HistogramSample)[];
   /** Hands leadership over, stops serving, flushes, closes. */

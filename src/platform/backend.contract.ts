@@ -6,20 +6,19 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
-  type Backend,
-  type BackendReader,
-  type BackendStore,
-  Bucket,
-  type RowWrite,
-} from "./backend.js";
-
-/** A fresh, empty place for backends. */
-export interface BackendPlace {
-  readonly store: BackendStore;
-  /** A new store over the same place; all backends of the former are closed. */
-  reopen(): BackendStore;
-  dispose(): void;
-}
+  type BackendPlace,
+  close,
+  commit,
+  copyTo,
+  expectBytes,
+  hex,
+  put,
+  rowsOf,
+  scanAll,
+  type Within,
+} from "./backend.fixture.js";
+import { type Backend, type BackendReader, Bucket, type RowWrite } from "./backend.js";
+import { describeViews } from "./backend-views.contract.js";
 
 export function describeBackend(name: string, makePlace: () => BackendPlace): void {
   const within = async (body: (place: BackendPlace) => Promise<void>) => {
@@ -34,11 +33,10 @@ export function describeBackend(name: string, makePlace: () => BackendPlace): vo
     describeRows(within);
     describeCommits(within);
     describeStore(within);
+    describeViews(within);
     describeHistories(within);
   });
 }
-
-type Within = (body: (place: BackendPlace) => Promise<void>) => Promise<void>;
 
 function describeRows(within: Within): void {
   test("rows of any key and value, stored or not, are read back in byte order", () =>
@@ -414,13 +412,6 @@ function sorted(model: Model): Model {
   return new Map([...model].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** A list, so that a row shown twice or out of order is a difference. */
-function rowsOf(reader: BackendReader): [string, string][] {
-  return [Bucket.meta, Bucket.key].flatMap((bucket) =>
-    scanAll(reader, bucket).map(([key, value]): [string, string] => [bucket + key, value]),
-  );
-}
-
 interface LimitedScan {
   readonly from: Uint8Array;
   readonly to: Uint8Array | undefined;
@@ -443,58 +434,4 @@ function modelScan(model: Model, { from, to, reverse, limit }: LimitedScan): [st
     .map(([at, value]): [string, string] => [at.slice(1), value])
     .filter(([key]) => key >= hex(from) && (to === undefined || key < hex(to)));
   return (reverse ? rows.toReversed() : rows).slice(0, limit);
-}
-
-function scanAll(reader: BackendReader, bucket: Bucket, reverse = false): [string, string][] {
-  const rows: [string, string][] = [];
-  reader.scan(bucket, { from: new Uint8Array(0), reverse }, (key, value) => {
-    rows.push([hex(key), hex(value)]);
-    return true;
-  });
-  return rows;
-}
-
-function put(bucket: Bucket, key: Uint8Array, value: Uint8Array): RowWrite {
-  return { bucket, key, value };
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString("hex");
-}
-
-/** Faster than toEqual on large values. */
-function expectBytes(actual: Uint8Array | undefined, expected: Uint8Array | undefined): void {
-  expect(actual === undefined).toBe(expected === undefined);
-  if (actual === undefined || expected === undefined) return;
-  expect(actual.length).toBe(expected.length);
-  expect(Buffer.compare(actual, expected)).toBe(0);
-}
-
-function commit(backend: Backend, completed: () => void = () => {}): Promise<void> {
-  return new Promise((resolve, reject) => {
-    backend.commit((error) => {
-      if (error !== undefined) {
-        reject(error);
-        return;
-      }
-      try {
-        completed();
-        resolve();
-      } catch (failure) {
-        reject(failure);
-      }
-    });
-  });
-}
-
-function copyTo(backend: Backend, into: string): Promise<Error | undefined> {
-  return new Promise((resolve) => {
-    backend.copyTo(into, resolve);
-  });
-}
-
-function close(backend: Backend): Promise<void> {
-  return new Promise((resolve) => {
-    backend.close(resolve);
-  });
 }

@@ -54,7 +54,10 @@ export interface BackendReader {
   ): void;
 }
 
-/** A frozen view. Holds disk pages: close it. */
+/**
+ * A frozen view. It stays readable until it is closed, also when its backend is being closed
+ * meanwhile. Holds disk pages, and keeps the backend open: close it. Closing it again does nothing.
+ */
 export interface BackendSnapshot extends BackendReader {
   close(): void;
 }
@@ -68,23 +71,38 @@ export interface Backend extends BackendReader {
    * After an error the backend refuses work: `write` throws it, commits fail with it; reads go on.
    */
   commit(done: (error: Error | undefined) => void): void;
-  /** A view of exactly the durable state of the last completed commit. */
+  /**
+   * A view of exactly the durable state of the last completed commit. Any number may be open at the
+   * same commit; views of different commits cost a reader each, of which there are `viewedCommitsMax`.
+   */
   snapshot(): BackendSnapshot;
   /** Bytes of the file(s), and of the pages in use; what Status reports as dbSize, dbSizeInUse. */
   sizes(): { readonly total: number; readonly inUse: number };
-  /** Rewrites the durable rows compactly into the new backend `into`; a crash leaves no part of it. */
+  /**
+   * Writes the rows that are durable now into the new backend `into`, densely; a crash leaves no part
+   * of it. Works in short slices. An error leaves nothing of `into`; a copy still running when the
+   * backend is closed may end with one.
+   */
   copyTo(into: string, done: (error: Error | undefined) => void): void;
   /**
-   * Waits for a running commit and running copies, closes the snapshots; unsaved writes are
-   * dropped, as in a crash, and a commit that is still queued fails.
+   * Nothing can be read, written or viewed here any more, but by the snapshots that are open. Calls
+   * `done` once, later, when the running commit and copies have ended and the last snapshot is closed.
+   * Unsaved writes are dropped, as in a crash, and a commit that is still queued fails.
    */
   close(done: () => void): void;
 }
 
+/** Commits with an open snapshot, at a time. One more fails the next commit. */
+export const viewedCommitsMax = 100;
+
 /** The backends of one member, by name; which one is in use is the member's business. */
 export interface BackendStore {
-  /** Creates it empty if absent. @throws DamageError if it exists and cannot be read. */
-  open(name: string): Backend;
+  /**
+   * Creates it empty if absent. `use` "read": it is only looked at, and not written to; nothing of it
+   * is changed or created anew.
+   * @throws DamageError if it exists and cannot be read.
+   */
+  open(name: string, use?: "read" | "write"): Backend;
   /**
    * Whether a backend that is not open can be read to its end. Calls `done` once, later. A damaged one
    * may end the process that reads it; that is not this process.

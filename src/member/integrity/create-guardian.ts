@@ -49,7 +49,8 @@ export function createGuardian(engine: Engine, world: GuardianWorld): Guardian {
       checkSelf: (done) => {
         const { committer, state } = engine;
         const isStopped = (): boolean => world.isStopped();
-        checkSelf({ clock, sha256: hash.sha256, committer, state, isStopped }, (isSound) =>
+        const failed = (error: Error): void => engine.fail(error);
+        checkSelf({ clock, sha256: hash.sha256, committer, state, isStopped, failed }, (isSound) =>
           // A stand-in is sound, but says nothing.
           done(isSound && engine.guardian.quarantine() === undefined),
         );

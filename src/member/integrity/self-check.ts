@@ -24,6 +24,8 @@ export function checkSelf(
     readonly state: StateStore;
     /** The backend is closed, or soon is. */
     isStopped(): boolean;
+    /** The check itself failed: a bug. */
+    failed(error: Error): void;
   },
   done: (isSound: boolean) => void,
 ): void {
@@ -31,16 +33,19 @@ export function checkSelf(
   committer.flush(() => {
     if (parts.isStopped()) return;
     const backend = state.backend();
-    const view = backend.snapshot();
+    const view = state.view();
     const scan = new DigestScan(view, sha256);
     const end = (isSound: boolean): void => {
       view.close();
       done(isSound);
     };
     const piece = (): void => {
-      // Closing a backend closes its views.
-      if (parts.isStopped()) return;
+      if (parts.isStopped()) {
+        view.close();
+        return;
+      }
       if (state.backend() !== backend) {
+        view.close();
         checkSelf(parts, done);
         return;
       }
@@ -48,8 +53,11 @@ export function checkSelf(
         if (!scan.step(rowsPerPiece)) clock.defer(piece);
         else end(isStored(view, scan.digests, sha256));
       } catch (error) {
-        if (!(error instanceof DamageError)) throw error;
-        end(false);
+        if (error instanceof DamageError) end(false);
+        else {
+          view.close();
+          parts.failed(error as Error);
+        }
       }
     };
     clock.defer(piece);

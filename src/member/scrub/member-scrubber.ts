@@ -44,14 +44,10 @@ export function createMemberScrubber(member: ScrubbedMember): Scrubber {
 
 /** The durable state and, of the moment when it was handed to the disk, the digests in memory. */
 function freeze(state: StateStore, committer: Committer, done: (frozen: Frozen) => void): void {
-  const backend = state.backend();
   committer.flush(({ digests }) => {
-    // A proof that was on its way when the state was replaced is of the former one.
-    if (state.backend() !== backend) freeze(state, committer, done);
-    else {
-      const isCurrent = (): boolean => state.backend() === backend;
-      done({ view: backend.snapshot(), memory: digests, machine: state.machine(), isCurrent });
-    }
+    const backend = state.backend();
+    const isCurrent = (): boolean => state.backend() === backend;
+    done({ view: state.view(), memory: digests, machine: state.machine(), isCurrent });
   });
 }
 

@@ -21,6 +21,7 @@ import type {
 import { bucketNames } from "../backend.js";
 import { RowGenerations } from "../row-generations.js";
 import type { RowOverlay, RowVisit, ScanRange } from "../row-overlay.js";
+import { copyRows } from "./lmdb-copy.js";
 import { LmdbEnv, syncDirectory, type View } from "./lmdb-env.js";
 import { markOf, tryReadingLater } from "./lmdb-trial.js";
 
@@ -40,10 +41,11 @@ export function createLmdbBackendStore(root: string): BackendStore {
   const strange = new Set(readdirSync(root));
   const pathOf = (name: string) => join(root, name + suffix);
   return {
-    open(name) {
+    open(name, use = "write") {
       invariant(/^[a-z0-9._-]+$/i.test(name), "backend name", () => ({ name }));
       invariant(!openNames.has(name), "backend is open already", () => ({ name }));
-      const env = new LmdbEnv(pathOf(name), strange.delete(name + suffix));
+      const isStrange = strange.delete(name + suffix);
+      const env = new LmdbEnv(pathOf(name), { name, isStrange, isWritten: use === "write" });
       openNames.add(name);
       return new LmdbBackend(env, { pathOf, closed: () => openNames.delete(name) });
     },
@@ -81,6 +83,8 @@ class LmdbBackend implements Backend {
   readonly #copies = new Set<Promise<void>>();
   #view: View;
   #sizes: { readonly total: number; readonly inUse: number } | undefined;
+  /** Told when the last snapshot is closed. */
+  #whenUnviewed: (() => void) | undefined;
 
   constructor(env: LmdbEnv, links: StoreLinks) {
     this.#env = env;
@@ -111,15 +115,21 @@ class LmdbBackend implements Backend {
   }
 
   snapshot(): BackendSnapshot {
+    invariant(!this.#generations.isClosed, "snapshot of a closed backend");
     this.#view.retain();
-    const closed = () => this.#snapshots.delete(snapshot);
-    const snapshot = new LmdbSnapshot(this.#env, this.#view, closed);
+    const snapshot = new LmdbSnapshot(this.#env, this.#view, () => {
+      this.#snapshots.delete(snapshot);
+      if (this.#snapshots.size === 0) this.#whenUnviewed?.();
+    });
     this.#snapshots.add(snapshot);
     return snapshot;
   }
 
   sizes(): { readonly total: number; readonly inUse: number } {
-    this.#sizes ??= this.#env.sizes();
+    if (this.#sizes === undefined) {
+      invariant(!this.#generations.isClosed, "sizes of a closed backend");
+      this.#sizes = this.#env.sizes();
+    }
     return this.#sizes;
   }
 
@@ -133,6 +143,8 @@ class LmdbBackend implements Backend {
   }
 
   close(done: () => void): void {
+    // Whoever asks for them later is told what they were.
+    this.#sizes ??= this.#env.sizes();
     this.#generations.close(() => void this.#close().then(() => setImmediate(done)));
   }
 
@@ -142,37 +154,52 @@ class LmdbBackend implements Backend {
       return;
     }
     this.#env.store(rows).then(
-      () =>
-        setImmediate(() => {
-          this.#advanceView();
-          done(undefined);
-        }),
+      () => setImmediate(() => done(this.#advanceView())),
       (error: Error) => setImmediate(done, error),
     );
   }
 
-  #advanceView(): void {
+  /** Reads see the new commit from now on. Returns the error that keeps them from it. */
+  #advanceView(): Error | undefined {
     const former = this.#view;
-    this.#view = this.#env.view();
+    try {
+      this.#view = this.#env.view();
+    } catch (error) {
+      return error as Error;
+    }
     former.release();
     this.#sizes = undefined;
+    return undefined;
   }
 
   async #copy(into: string): Promise<void> {
     const path = this.#links.pathOf(into);
     if (existsSync(path)) throw new Error(`backend ${path} exists already`);
     const partial = path + partialSuffix;
-    rmSync(partial, { force: true });
-    await this.#env.copy(partial);
-    renameSync(partial, path);
-    syncDirectory(join(path, ".."));
+    const view = this.snapshot();
+    try {
+      rmSync(partial, { force: true });
+      await copyRows(view, { path: partial, name: into }, () => !this.#generations.isClosed);
+      renameSync(partial, path);
+      syncDirectory(join(path, ".."));
+    } finally {
+      view.close();
+      rmSync(partial, { force: true });
+      rmSync(`${partial}-lock`, { force: true });
+    }
   }
 
+  /** Never rejects. */
   async #close(): Promise<void> {
     await Promise.all(this.#copies);
-    for (const snapshot of this.#snapshots) snapshot.close();
+    if (this.#snapshots.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.#whenUnviewed = resolve;
+      });
+    }
     this.#view.release();
-    await this.#env.close();
+    // What the library cannot close it has given up: nothing can be done about it here.
+    await this.#env.close().catch(() => {});
     this.#links.closed();
   }
 }

@@ -13,12 +13,12 @@
  * that fails is aborted whole. Values read are copies (lmdb-values.ts): callers may keep them.
  */
 import { closeSync, fsyncSync, openSync, statSync } from "node:fs";
-import { open as openAsync } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type Database, open, type RangeOptions, type RootDatabase, type Transaction } from "lmdb";
-import { type Bucket, bucketNames } from "../backend.js";
+import { type Bucket, bucketNames, viewedCommitsMax } from "../backend.js";
 import type { RowOverlay, RowVisit, ScanRange } from "../row-overlay.js";
 import { checkDataFile, damage } from "./lmdb-file.js";
+import { isMadeHere, markKey, markOf, rewriteRows } from "./lmdb-made.js";
 import { OpeningMark, tryReading } from "./lmdb-trial.js";
 import { ValueCopier } from "./lmdb-values.js";
 
@@ -26,8 +26,8 @@ import { ValueCopier } from "./lmdb-values.js";
 const mapBytes = 1024 ** 3;
 /** A file up to this size is read as a whole by another process before it is opened. */
 const triedBytesMax = 256 * 1024 * 1024;
-/** Readers: the current view, open snapshots, and running copies. */
-const readersMax = 126;
+/** Readers: the commits that are viewed, the current one, the next, and those of other processes. */
+const readersMax = viewedCommitsMax + 26;
 /** An option that the package's declarations leave out. */
 const permissions = { permissionsMode: 0o600 };
 const firstKey = Uint8Array.of(0);
@@ -56,48 +56,36 @@ export class LmdbEnv {
   readonly #buckets: readonly Rows[];
 
   /**
-   * Creates the file if absent; `isStrange`: an earlier process wrote it.
-   * @throws DamageError if it is not ours or cannot be read.
+   * Creates the file if absent. `isStrange`: an earlier process wrote it; `isWritten`: something will
+   * be written to it. @throws DamageError if it is not ours or cannot be read; or the system's error.
    */
-  constructor(path: string, isStrange = false) {
+  constructor(
+    path: string,
+    { name, isStrange, isWritten }: { name: string; isStrange: boolean; isWritten: boolean },
+  ) {
     this.path = path;
     const found = checkDataFile(path);
     const mark = new OpeningMark(path);
-    const isTried = (): boolean =>
-      mark.wasThere || (isStrange && statSync(path).size <= triedBytesMax);
-    if (found === "short" || (found === "whole" && isTried())) {
-      const problem = tryReading(path, bucketNames);
-      if (problem !== undefined) {
-        mark.remove();
-        throw damage(path, problem);
-      }
-    }
-    const binary = { encoder: new ValueCopier(), keyEncoding: "binary" } as const;
-    let root: RootDatabase<Uint8Array, Uint8Array> | undefined;
     try {
-      root = open<Uint8Array, Uint8Array>({
-        path,
-        ...binary,
-        noSubdir: true,
-        overlappingSync: false,
-        eventTurnBatching: false,
-        maxDbs: bucketNames.length,
-        maxReaders: readersMax,
-        mapSize: mapBytes,
-        ...permissions,
-      });
+      const isTried = mark.wasThere || (isStrange && statSync(path).size <= triedBytesMax);
+      if (found === "short" || (found === "whole" && isTried)) {
+        const problem = tryReading(path, bucketNames);
+        if (problem !== undefined) throw damage(path, problem);
+      }
+      if (found !== "absent" && isWritten && !isMadeHere(path, name)) rewriteRows(path, name);
+      const { root, buckets } = openFile(path);
       this.#root = root;
-      this.#buckets = bucketNames.map(
-        (name) => this.#root.openDB<Uint8Array, Uint8Array>({ name, ...binary }) as Rows,
-      );
+      this.#buckets = buckets;
+      if (found === "absent") {
+        root.putSync(markKey, markOf(name));
+        syncDirectory(dirname(path));
+      }
     } catch (error) {
-      void root?.close();
       mark.remove();
-      throw damage(path, messageOf(error));
+      throw error;
     }
     // Whoever opens a backend reads it in the same turn.
     setImmediate(() => mark.remove());
-    if (found === "absent") syncDirectory(dirname(path));
   }
 
   /** The last committed state, frozen. */
@@ -172,17 +160,6 @@ export class LmdbEnv {
     return { total, inUse: pages * stats.root.pageSize };
   }
 
-  /** Writes a compact copy of the last committed state to a new file, durably. */
-  async copy(path: string): Promise<void> {
-    await this.#root.backup(path, true);
-    const file = await openAsync(path, "r+");
-    try {
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-  }
-
   async close(): Promise<void> {
     await this.#root.close();
   }
@@ -193,6 +170,43 @@ export class LmdbEnv {
     } catch (error) {
       throw damage(this.path, messageOf(error));
     }
+  }
+}
+
+type Root = RootDatabase<Uint8Array, Uint8Array>;
+
+/**
+ * Opens the file with its buckets and creates what is absent. `isSynced` false: commits reach the
+ * disk when the caller syncs the file. @throws DamageError
+ */
+export function openFile(
+  path: string,
+  isSynced = true,
+): { readonly root: Root; readonly buckets: readonly Rows[] } {
+  const binary = { encoder: new ValueCopier(), keyEncoding: "binary" } as const;
+  let root: Root | undefined;
+  try {
+    const opened = open<Uint8Array, Uint8Array>({
+      path,
+      ...binary,
+      noSubdir: true,
+      noSync: !isSynced,
+      overlappingSync: false,
+      eventTurnBatching: false,
+      maxDbs: bucketNames.length,
+      maxReaders: readersMax,
+      mapSize: mapBytes,
+      ...permissions,
+    });
+    root = opened;
+    const buckets = bucketNames.map(
+      (name) => opened.openDB<Uint8Array, Uint8Array>({ name, ...binary }) as Rows,
+    );
+    return { root, buckets };
+  } catch (error) {
+    // It cannot be used; whether it can be closed tells nothing more.
+    root?.close().catch(() => {});
+    throw damage(path, messageOf(error));
   }
 }
 
@@ -213,7 +227,7 @@ export function syncDirectory(path: string): void {
 }
 
 /** The package rejects with a general error whose `commitError` is a promise of the real one. */
-async function causeOf(error: unknown): Promise<string> {
+export async function causeOf(error: unknown): Promise<string> {
   const { commitError } = error as { commitError?: Promise<never> };
   if (commitError === undefined) return messageOf(error);
   return commitError.then(() => messageOf(error), messageOf);

@@ -18,6 +18,7 @@ import {
 import { DamageError } from "../../base/errors.js";
 
 const metaMagic = 0xbeefc0de;
+const mainRootAt = 136;
 const metaFlag = 0x08;
 const metaBytes = 168;
 const at = { flags: 18, magic: 24, version: 28, pageSize: 48, lastPage: 144, txnId: 152 } as const;
@@ -47,6 +48,28 @@ export function checkDataFile(path: string): "absent" | "whole" | "short" {
       return "short";
     }
     return "whole";
+  } finally {
+    closeSync(file);
+  }
+}
+
+/**
+ * The page of the newest state with the names of its databases, of a file that `checkDataFile` found
+ * to be one; undefined: there is none yet, or no such page.
+ */
+export function readMainPage(path: string): Buffer | undefined {
+  const file = openSync(path, "r");
+  try {
+    const pageSize = readMeta(file, path, 0).getUint32(at.pageSize, true);
+    const metas = [readMeta(file, path, 0), readMeta(file, path, pageSize)];
+    const [older, newer] = metas.map((meta) => meta.getBigUint64(at.txnId, true));
+    const meta = ((newer as bigint) > (older as bigint) ? metas[1] : metas[0]) as DataView;
+    const root = meta.getBigUint64(mainRootAt, true);
+    if (root > meta.getBigUint64(at.lastPage, true)) return undefined;
+    const page = Buffer.alloc(pageSize);
+    return readSync(file, page, 0, pageSize, Number(root) * pageSize) === pageSize
+      ? page
+      : undefined;
   } finally {
     closeSync(file);
   }

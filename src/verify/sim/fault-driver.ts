@@ -301,13 +301,8 @@ export class FaultDriver {
       if (source instanceof Error) return;
       const read = (): void => {
         if (node.life !== life) return;
-        let piece: Uint8Array | undefined;
-        try {
-          piece = source.next();
-        } catch (error) {
-          node.member?.fail(error as Error);
-        }
-        if (piece === undefined) source.close();
+        const piece = source.next();
+        if (piece === undefined || piece instanceof Error) source.close();
         else this.#cluster.clock.at(5, read, node.place);
       };
       read();

@@ -131,8 +131,9 @@ class MemoryBackend implements Backend {
   readonly #file: MemoryFile;
   readonly #links: StoreLinks;
   readonly #generations: RowGenerations;
-  #copies = 0;
-  #whenCopied: (() => void) | undefined;
+  /** Running copies and open snapshots: a close waits for them. */
+  #users = 0;
+  #whenUnused: (() => void) | undefined;
 
   constructor(file: MemoryFile, links: StoreLinks) {
     this.#file = file;
@@ -162,7 +163,9 @@ class MemoryBackend implements Backend {
   }
 
   snapshot(): BackendSnapshot {
+    invariant(!this.#generations.isClosed, "snapshot of a closed backend");
     let rows: RowImage | undefined = this.#file.current;
+    this.#users += 1;
     const view = () => {
       invariant(rows !== undefined, "read of a closed snapshot");
       return rows;
@@ -171,7 +174,9 @@ class MemoryBackend implements Backend {
       get: (bucket, key) => view().get(bucket, key),
       scan: (bucket, range, visit) => view().scan(bucket, range, visit),
       close: () => {
+        if (rows === undefined) return;
         rows = undefined;
+        this.#unused();
       },
     };
   }
@@ -182,12 +187,11 @@ class MemoryBackend implements Backend {
 
   copyTo(into: string, done: Done): void {
     const finish = this.#links.copy(into, this.#file.current);
-    this.#copies += 1;
+    this.#users += 1;
     this.#links.defer(() => {
       finish?.();
-      this.#copies -= 1;
       done(finish === undefined ? new Error(`backend ${into} exists already`) : undefined);
-      if (this.#copies === 0) this.#whenCopied?.();
+      this.#unused();
     });
   }
 
@@ -198,9 +202,14 @@ class MemoryBackend implements Backend {
         done();
       });
     this.#generations.close(() => {
-      if (this.#copies === 0) closed();
-      else this.#whenCopied = closed;
+      if (this.#users === 0) closed();
+      else this.#whenUnused = closed;
     });
+  }
+
+  #unused(): void {
+    this.#users -= 1;
+    if (this.#users === 0) this.#whenUnused?.();
   }
 
   #flush(rows: RowOverlay, done: Done): void {

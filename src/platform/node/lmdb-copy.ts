@@ -1,0 +1,76 @@
+/**
+ * A copy of a frozen view into a fresh LMDB file, row by row (lmdb-made.ts says why not the package's
+ * own). In slices of a few milliseconds, each a transaction, with other events served in between. Rows
+ * come in key order and are appended, so the pages of the copy are full; it is synced once, at the end.
+ */
+import { open as openFileHandle } from "node:fs/promises";
+import { performance } from "node:perf_hooks";
+import { type BackendSnapshot, Bucket } from "../backend.js";
+import { causeOf, openFile } from "./lmdb-env.js";
+import { markKey, markOf } from "./lmdb-made.js";
+
+const sliceMs = 2;
+const sliceBytes = 1024 * 1024;
+const firstKey = new Uint8Array(0);
+const append = { append: true } as unknown as number;
+
+/** `name`: the backend's, for its mark. Gives up, with an error, when `isWanted` says no. */
+export async function copyRows(
+  view: BackendSnapshot,
+  into: { readonly path: string; readonly name: string },
+  isWanted: () => boolean,
+): Promise<void> {
+  const { root, buckets } = openFile(into.path, false);
+  try {
+    for (const bucket of Object.values(Bucket)) {
+      const rows = buckets[bucket] as (typeof buckets)[number];
+      let from: Uint8Array | undefined = firstKey;
+      while (from !== undefined) {
+        if (!isWanted()) throw new Error("the backend was closed before this copy was complete");
+        from = await slice(view, { root, rows, bucket, from });
+      }
+    }
+    await root.batch(() => void root.put(markKey, markOf(into.name)));
+  } catch (error) {
+    throw new Error(`cannot copy the backend to ${into.path}: ${await causeOf(error)}`, {
+      cause: error,
+    });
+  } finally {
+    await root.close();
+  }
+  const file = await openFileHandle(into.path, "r+");
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+type Opened = ReturnType<typeof openFile>;
+
+/** One transaction. Returns the key where the next one begins; undefined: the bucket is complete. */
+async function slice(
+  view: BackendSnapshot,
+  at: {
+    readonly root: Opened["root"];
+    readonly rows: Opened["buckets"][number];
+    readonly bucket: Bucket;
+    readonly from: Uint8Array;
+  },
+): Promise<Uint8Array | undefined> {
+  let next: Uint8Array | undefined;
+  const endMs = performance.now() + sliceMs;
+  let bytes = 0;
+  await at.root.batch(() => {
+    view.scan(at.bucket, { from: at.from }, (key, value) => {
+      if (bytes > 0 && (bytes >= sliceBytes || performance.now() >= endMs)) {
+        next = key.slice();
+        return false;
+      }
+      bytes += key.length + value.length;
+      void at.rows.put(key, value, append);
+      return true;
+    });
+  });
+  return next;
+}
