@@ -2,8 +2,7 @@
 
 import { httpHandler } from "./api/http-handler.js";
 import { allMethods } from "./api/services.js";
-import { DamageError } from "./base/errors.js";
-import { InvariantViolation } from "./base/invariant.js";
+import { statusOf } from "./api/status.js";
 import type { ServerConfig } from "./config/server-config.js";
 import type { Server } from "./grpc/call.js";
 import { CallCounters } from "./grpc/call-counters.js";
@@ -49,13 +48,23 @@ export async function serve(config: ServerConfig, log: Platform["log"]): Promise
     throw error;
   });
   let server: Server | undefined;
+  let isStopped = false;
   const stopped = new Promise<{ removed: boolean; error: Error | undefined }>((resolve) => {
     member.onStopped((cause) => {
-      void (server?.close(0) ?? Promise.resolve()).then(() => resolve(cause));
+      // The member answers nobody any more; what it answered may still be on its way.
+      isStopped = true;
+      server?.cut();
+      closeWithin(graceMs, server).then(
+        () => resolve(cause),
+        (error: Error) => resolve({ ...cause, error: cause.error ?? error }),
+      );
     });
   });
   const ready = new Promise<void>((resolve) => member.onReady(resolve)).then(async () => {
-    server = await listenForClients(config, member, log);
+    const listening = await listenForClients(config, member, log);
+    // It may have stopped while the addresses were bound.
+    if (isStopped) await listening.close(0);
+    else server = listening;
   });
   ready.catch(() => {});
   return {
@@ -64,10 +73,21 @@ export async function serve(config: ServerConfig, log: Platform["log"]): Promise
     ready,
     stopped,
     stop: async () => {
-      await new Promise<void>((resolve) => member.stop(resolve));
-      await server?.close(graceMs);
+      member.stop(() => {});
+      await stopped;
     },
   };
+}
+
+/** What clients have not taken by the end of the grace is cut off. */
+async function closeWithin(graceMs: number, server: Server | undefined): Promise<void> {
+  if (server === undefined) return;
+  const cut = nodeClock.after(graceMs, () => {
+    // It ends together with the one that waits.
+    server.close(0).catch(() => {});
+  });
+  await server.close(graceMs);
+  cut.cancel();
 }
 
 /** gRPC and HTTP on the client addresses, HTTP alone on those for metrics; all of them or none. */
@@ -82,7 +102,7 @@ async function listenForClients(
       member,
       moreMetrics: () => [...rpcMetrics(counters.all()), ...processMetrics()],
     }),
-    onError: (error: unknown) => requestFailed(error, member, log),
+    onError: (error: unknown) => statusOf(member.requestFailed(error)),
     maxReceiveBytes: member.limits.requestBytesMax + receiveOverheadBytes,
     log,
   };
@@ -97,6 +117,7 @@ async function listenForClients(
     });
     return {
       addresses: clients.addresses,
+      cut: () => clients.cut(),
       close: async (graceMs) => {
         await Promise.all([clients.close(graceMs), metrics.close(graceMs)]);
       },
@@ -105,10 +126,4 @@ async function listenForClients(
     await metrics.close(0);
     throw error;
   }
-}
-
-/** A bug costs one call; on damage or a broken invariant nothing here is to be trusted any more. */
-function requestFailed(error: unknown, member: RunningMember, log: Platform["log"]): void {
-  if (error instanceof DamageError || error instanceof InvariantViolation) member.fail(error);
-  else log("error", "a request failed on an internal error", { error: String(error) });
 }

@@ -2,7 +2,7 @@
  * Who may call now: the checks that etcd makes before a request reaches its service.
  */
 import { KvError } from "../base/errors.js";
-import type { Call, Method, UnaryCall } from "../grpc/call.js";
+import type { Call, Method, StreamCall, UnaryCall } from "../grpc/call.js";
 import type { Member } from "../member/types.js";
 import { statusOf } from "./status.js";
 
@@ -23,6 +23,31 @@ export function learnerRefusalOf(member: Member, call: Call): KvError | undefine
   if (refusal !== undefined) return refusal;
   // In this order, because metadata is dear to read.
   return member.leader() === 0n && needsLeader(call) ? new KvError("noLeader") : undefined;
+}
+
+/** Nothing at all is answered by a member that stops; every method goes through here. */
+export function stoppable(member: Member, method: Method): Method {
+  const isRefused = (call: Call): boolean => {
+    if (!member.isStopping()) return false;
+    call.fail(statusOf(new KvError("stopped")));
+    return true;
+  };
+  if (method.kind === "unary") {
+    const { handle } = method;
+    return {
+      ...method,
+      handle: (request, call) => {
+        if (!isRefused(call)) handle(request, call);
+      },
+    };
+  }
+  const { handle } = method;
+  return {
+    ...method,
+    handle: (call: StreamCall) => {
+      if (!isRefused(call)) handle(call);
+    },
+  };
 }
 
 /** A unary method that learners do not offer. */

@@ -18,6 +18,7 @@ import {
   type Member as WireMember,
 } from "../wire/gen/rpc.js";
 import { admittedMethod } from "./admission.js";
+import { owned } from "./owned.js";
 import { normalPeerUrls } from "./peer-urls.js";
 import { clusterHeaderOf, decodeFor, statusOf } from "./status.js";
 
@@ -56,16 +57,17 @@ function add(member: Member, message: Uint8Array, call: UnaryCall): void {
     call.fail(statusOf(new KvError("badMemberUrls")));
     return;
   }
-  member.memberAdd(urls, request.isLearner, (result) => {
+  const added: Parameters<Member["memberAdd"]>[2] = (result) => {
     if (result instanceof KvError) {
       call.fail(statusOf(result));
       return;
     }
     const header = clusterHeaderOf(member);
     const members = result.members.map(toWire);
-    const added = { header, member: toWire(result.member), members };
-    call.respond(MemberAddResponse.encode(added).finish());
-  });
+    const response = { header, member: toWire(result.member), members };
+    call.respond(MemberAddResponse.encode(response).finish());
+  };
+  member.memberAdd(urls, request.isLearner, owned(member, call, added));
 }
 
 function update(member: Member, message: Uint8Array, call: UnaryCall): void {
@@ -94,14 +96,14 @@ function answer(
   call: UnaryCall,
   type: MembersResponse,
 ): Done<readonly MemberRecord[]> {
-  return (result) => {
+  return owned(member, call, (result) => {
     if (result instanceof KvError) {
       call.fail(statusOf(result));
       return;
     }
     const message = { header: clusterHeaderOf(member), members: result.map(toWire) };
     call.respond(type.encode(message).finish());
-  };
+  });
 }
 
 function toWire(record: MemberRecord): WireMember {

@@ -60,6 +60,7 @@ function loneMember() {
     term: () => 2,
     leader: () => firstMember,
     isLearner: () => false,
+    isStopping: () => false,
     refusal: () => undefined,
     whenSure: (done: (refusal: undefined) => void) => done(undefined),
     readBarrier: (done: Done<void>) => done(undefined),

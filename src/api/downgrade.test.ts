@@ -28,6 +28,7 @@ function setUp(version: string) {
     term: () => 4,
     leader: () => firstMember,
     isLearner: () => false,
+    isStopping: () => false,
     refusal: () => undefined,
     whenSure: (done: (refusal: undefined) => void) => done(undefined),
     readBarrier: (done: (error: undefined) => void) => done(undefined),

@@ -5,14 +5,16 @@
  */
 import { Code, KvError } from "../base/errors.js";
 import type { UnaryCall } from "../grpc/call.js";
-import { type Member, RequestField } from "../member/types.js";
+import { type Done, type Member, RequestField } from "../member/types.js";
 import { parseVersion, versionText } from "../state/cluster/version.js";
+import type { Applied } from "../state/types.js";
 import { DowngradeInfoSetRequest } from "../wire/gen/internal.js";
 import {
   DowngradeRequest_DowngradeAction as Action,
   DowngradeRequest,
   DowngradeResponse,
 } from "../wire/gen/rpc.js";
+import { owned } from "./owned.js";
 import { decodeFor, headerOf, statusOf } from "./status.js";
 
 export function downgrade(member: Member, message: Uint8Array, call: UnaryCall): void {
@@ -25,14 +27,14 @@ export function downgrade(member: Member, message: Uint8Array, call: UnaryCall):
     case Action.ENABLE:
       validate(member, request.version, call, (target) => {
         const before = versionOf(member);
-        propose(member, { enabled: true, ver: target }, (error) => {
+        propose(member, call, { enabled: true, ver: target }, (error) => {
           if (error !== undefined) call.fail(statusOf(error));
           else answer(member, call, before);
         });
       });
       return;
     case Action.CANCEL:
-      propose(member, { enabled: false, ver: "" }, (error) => {
+      propose(member, call, { enabled: false, ver: "" }, (error) => {
         // As etcd: that there is nothing to cancel is no error.
         if (error === undefined || error.reason === "noInflightDowngrade") {
           answer(member, call, versionOf(member));
@@ -56,24 +58,27 @@ function validate(
     return;
   }
   const target = versionText(parsed);
-  member.readBarrier((error) => {
+  const read: Done<void> = (error) => {
     const refusal = error ?? member.machine.cluster.downgradeRefusal(target);
     if (refusal !== undefined) call.fail(statusOf(refusal));
     else done(target);
-  });
+  };
+  member.readBarrier(owned(member, call, read));
 }
 
 function propose(
   member: Member,
+  call: UnaryCall,
   info: DowngradeInfoSetRequest,
   done: (error: KvError | undefined) => void,
 ): void {
   const body = DowngradeInfoSetRequest.encode(info).finish();
   const request = { field: RequestField.downgradeInfoSet, body, growthBytes: 0 };
-  member.propose(request, (applied) => {
+  const decided: Done<Applied> = (applied) => {
     const outcome = applied instanceof KvError ? applied : applied.outcome;
     done(outcome instanceof KvError ? outcome : undefined);
-  });
+  };
+  member.propose(request, owned(member, call, decided));
 }
 
 /** Of the cluster, in the form "3.6" that etcd answers with. */

@@ -7,8 +7,14 @@ export function httpHandler(subject: HttpSubject): RequestListener {
     request.resume();
     const { method = "GET", url = "/" } = request;
     answerHttp({ method, url }, subject, ({ status, headers, body }) => {
-      response.writeHead(status, { ...headers, "Content-Length": Buffer.byteLength(body) });
-      response.end(method === "HEAD" ? undefined : body);
+      // The answer may come in a turn of the member, which must not end by it.
+      try {
+        response.writeHead(status, { ...headers, "Content-Length": Buffer.byteLength(body) });
+        response.end(method === "HEAD" ? undefined : body);
+      } catch (error) {
+        response.destroy();
+        subject.member.requestFailed(error);
+      }
     });
   };
 }

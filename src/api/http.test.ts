@@ -18,6 +18,7 @@ function setUp() {
   const member = {
     leader: () => state.leader,
     isLearner: () => state.isLearner,
+    isStopping: () => false,
     refusal: () => undefined,
     whenSure: (done: (refusal: undefined) => void) => done(undefined),
     isReady: () => state.isReady,

@@ -2,6 +2,7 @@
  * The plain HTTP side: version, health and metrics. Pure: a request's method and URL go in, the
  * answer comes by callback, once, possibly inside the call. Every answer carries etcd's CORS headers.
  */
+import { KvError } from "../base/errors.js";
 import type { HistogramSample, Member, MetricSample } from "../member/types.js";
 import { prometheusContentType, prometheusText } from "../metrics/prometheus-text.js";
 import { type Check, liveChecks, readyChecks, runChecks, serverHealth } from "./health-checks.js";
@@ -42,13 +43,24 @@ export function answerHttp(request: HttpRequest, subject: HttpSubject, done: Ans
   const path = queryAt < 0 ? request.url : request.url.slice(0, queryAt);
   const query = new URLSearchParams(queryAt < 0 ? "" : request.url.slice(queryAt + 1));
   const answer = endpointOf(path);
+  const { member } = subject;
   if (answer === undefined) {
     done(answerOf(404, text, "404 page not found\n"));
+  } else if (member.isStopping()) {
+    done(failedAnswer(path, new KvError("stopped")));
   } else if (request.method !== "GET" && !(request.method === "HEAD" && path === "/metrics")) {
     done(answerOf(405, text, "Method Not Allowed\n", { Allow: "GET" }));
   } else {
-    answer(subject, query, done);
+    try {
+      answer(subject, query, done);
+    } catch (error) {
+      done(failedAnswer(path, member.requestFailed(error)));
+    }
   }
+}
+
+function failedAnswer(path: string, { message }: KvError): HttpAnswer {
+  return path === "/health" ? healthAnswer(message) : answerOf(503, text, `${message}\n`);
 }
 
 type Endpoint = (subject: HttpSubject, query: URLSearchParams, done: Answer) => void;
@@ -75,11 +87,13 @@ const health: Endpoint = ({ member }, query, done) => {
     excluded: query.getAll("exclude"),
     isSerializable: query.get("serializable") === "true",
   };
-  serverHealth(member, options, (reason) => {
-    const body = { health: reason === undefined ? "true" : "false", reason: reason ?? "" };
-    done(answerOf(reason === undefined ? 200 : 503, json, JSON.stringify(body)));
-  });
+  serverHealth(member, options, (reason) => done(healthAnswer(reason)));
 };
+
+function healthAnswer(reason: string | undefined): HttpAnswer {
+  const body = { health: reason === undefined ? "true" : "false", reason: reason ?? "" };
+  return answerOf(reason === undefined ? 200 : 503, json, JSON.stringify(body));
+}
 
 const metrics: Endpoint = ({ member, moreMetrics }, _query, done) => {
   const samples = [...member.metrics(), ...moreMetrics()];

@@ -47,6 +47,7 @@ function ask(view: MemberIntegrity, request = noBytes): ReportResponse {
     term: () => 4,
     leader: () => 3n,
     isLearner: () => true,
+    isStopping: () => false,
     refusal: () => (view.quarantine === undefined ? undefined : new KvError("corrupt")),
     integrity: () => view,
     machine: {

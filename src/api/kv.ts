@@ -19,6 +19,7 @@ import {
 import { openPut } from "../wire/internal-request.js";
 import { KvResponseEncoder } from "../wire/kv-response.js";
 import { learnerRefusalOf, refusalOf } from "./admission.js";
+import { owned } from "./owned.js";
 import {
   deleteFault,
   isReadOnly,
@@ -127,17 +128,18 @@ class KvService {
     const member = this.#member;
     const request = decodeFor(call, CompactionRequest, message);
     if (request === undefined) return;
-    member.compact(toSafe(request.revision), request.physical, (result) => {
+    const answer: Done<number> = (result) => {
       if (result instanceof KvError) call.fail(statusOf(result));
       else call.respond(CompactionResponse.encode({ header: headerOf(member, result) }).finish());
-    });
+    };
+    member.compact(toSafe(request.revision), request.physical, owned(member, call, answer));
   }
 
   #read(isLocal: boolean, call: UnaryCall, read: () => OpOutcome): void {
-    const answer: Done<void> = (refusal) => {
+    const answer: Done<void> = owned(this.#member, call, (refusal) => {
       if (refusal instanceof KvError) call.fail(statusOf(refusal));
       else this.#answerRead(call, read);
-    };
+    });
     if (isLocal) this.#member.whenSure(answer);
     else this.#member.readBarrier(answer);
   }
@@ -153,13 +155,13 @@ class KvService {
   }
 
   #answer(call: UnaryCall): Done<Applied> {
-    return (applied) => {
+    return owned(this.#member, call, (applied) => {
       const outcome = applied instanceof KvError ? applied : applied.outcome;
       if (outcome instanceof KvError) call.fail(statusOf(outcome));
       else if (!(applied instanceof KvError)) {
         call.respond(this.#encode(outcome as OpOutcome, applied.revision));
       }
-    };
+    });
   }
 
   #encode(outcome: OpOutcome, revision: number): Uint8Array {

@@ -26,6 +26,7 @@ function setUp(more: Partial<Record<keyof Member, unknown>> = {}) {
     term: () => 4,
     leader: () => 2n,
     isLearner: () => false,
+    isStopping: () => false,
     refusal: () => undefined,
     whenSure: (done: (refusal: undefined) => void) => done(undefined),
     machine: { kv: { revision: () => 9 }, leases: { all: () => [{ id: 7n }, { id: -3n }] } },

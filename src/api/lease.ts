@@ -19,6 +19,7 @@ import {
   LeaseTimeToLiveResponse,
 } from "../wire/gen/rpc.js";
 import { admittedMethod, refusalOf } from "./admission.js";
+import { owned } from "./owned.js";
 import { decodeFor, decodeOnStream, headerOf, statusOf } from "./status.js";
 
 const service = "/etcdserverpb.Lease/";
@@ -50,7 +51,7 @@ function grant(member: Member, message: Uint8Array, call: UnaryCall): void {
   if (request === undefined) return;
   // Beyond a safe integer it is too large anyway, and below zero too small.
   const ttl = Math.min(Math.max(Number(request.TTL), 0), Number.MAX_SAFE_INTEGER);
-  member.leaseGrant(request.ID, ttl, (result) => {
+  const granted: Parameters<Member["leaseGrant"]>[2] = (result) => {
     if (result instanceof KvError) {
       call.fail(statusOf(result));
       return;
@@ -58,14 +59,15 @@ function grant(member: Member, message: Uint8Array, call: UnaryCall): void {
     const header = headerOf(member, result.revision);
     const answer = { header, ID: result.id, TTL: BigInt(result.ttl), error: "" };
     call.respond(LeaseGrantResponse.encode(answer).finish());
-  });
+  };
+  member.leaseGrant(request.ID, ttl, owned(member, call, granted));
 }
 
 function revoke(member: Member, message: Uint8Array, call: UnaryCall): void {
   const request = decodeFor(call, LeaseRevokeRequest, message);
   if (request === undefined) return;
   const body = LeaseRevokeRequest.encode(request).finish();
-  member.propose({ field: RequestField.leaseRevoke, body, growthBytes: 0 }, (applied) => {
+  const revoked: Parameters<Member["propose"]>[1] = (applied) => {
     const failure = applied instanceof KvError ? applied : applied.outcome;
     if (failure instanceof KvError) {
       call.fail(statusOf(failure));
@@ -73,13 +75,15 @@ function revoke(member: Member, message: Uint8Array, call: UnaryCall): void {
       const header = headerOf(member, applied.revision);
       call.respond(LeaseRevokeResponse.encode({ header }).finish());
     }
-  });
+  };
+  const proposal = { field: RequestField.leaseRevoke, body, growthBytes: 0 };
+  member.propose(proposal, owned(member, call, revoked));
 }
 
 function timeToLive(member: Member, message: Uint8Array, call: UnaryCall): void {
   const request = decodeFor(call, LeaseTimeToLiveRequest, message);
   if (request === undefined) return;
-  member.leaseTimeToLive(request.ID, request.keys, (result) => {
+  const told: Parameters<Member["leaseTimeToLive"]>[2] = (result) => {
     if (result instanceof KvError) {
       call.fail(statusOf(result));
       return;
@@ -92,7 +96,8 @@ function timeToLive(member: Member, message: Uint8Array, call: UnaryCall): void 
       keys: result.keys.map((key) => Buffer.from(key)),
     };
     call.respond(LeaseTimeToLiveResponse.encode(answer).finish());
-  });
+  };
+  member.leaseTimeToLive(request.ID, request.keys, owned(member, call, told));
 }
 
 /**
@@ -178,7 +183,7 @@ class KeepAliveSession {
       return;
     }
     this.#isBusy = true;
-    this.#member.leaseKeepAlive(request.ID, (result) => {
+    const renewed: Parameters<Member["leaseKeepAlive"]>[1] = (result) => {
       this.#isBusy = false;
       if (this.#isOver) return;
       if (result instanceof KvError) {
@@ -189,7 +194,8 @@ class KeepAliveSession {
       const answer = { header, ID: request.ID, TTL: BigInt(result.ttl) };
       this.#isFull = !this.#call.send(LeaseKeepAliveResponse.encode(answer).finish());
       this.#run();
-    });
+    };
+    this.#member.leaseKeepAlive(request.ID, owned(this.#member, this.#call, renewed));
   }
 
   #fail(error: KvError): void {

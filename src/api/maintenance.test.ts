@@ -49,6 +49,7 @@ function setUp(more: Partial<Record<keyof Member, unknown>> = {}) {
     term: () => 4,
     leader: () => 2n,
     isLearner: () => false,
+    isStopping: () => false,
     refusal: () => undefined,
     whenSure: (done: (refusal: undefined) => void) => done(undefined),
     machine: {

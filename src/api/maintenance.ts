@@ -2,8 +2,9 @@
 import { KvError } from "../base/errors.js";
 import { toSafe } from "../base/int64.js";
 import type { Method, StreamCall, UnaryCall } from "../grpc/call.js";
-import { type Member, RequestField } from "../member/types.js";
+import { type Done, type Member, RequestField } from "../member/types.js";
 import type { Hash } from "../platform/hash.js";
+import type { Applied } from "../state/types.js";
 import {
   AlarmRequest,
   AlarmResponse,
@@ -22,6 +23,7 @@ import {
 } from "../wire/gen/rpc.js";
 import { admittedMethod, learnerRefusalOf } from "./admission.js";
 import { downgrade } from "./downgrade.js";
+import { owned } from "./owned.js";
 import { sendSnapshot } from "./snapshot-stream.js";
 import { decodeFor, decodeOnStream, headerOf, statusOf } from "./status.js";
 
@@ -41,21 +43,23 @@ export function maintenanceMethods(member: Member, hash: Hash): Method[] {
     method("HashKV", (message, call) => hashKv(member, message, call)),
     method("Hash", (message, call) => {
       if (decodeFor(call, HashRequest, message) === undefined) return;
-      member.hash((result) => {
+      const hashed: Done<number> = (result) => {
         if (result instanceof KvError) call.fail(statusOf(result));
         else call.respond(HashResponse.encode({ header: headerOf(member), hash: result }).finish());
-      });
+      };
+      member.hash(owned(member, call, hashed));
     }),
     method("MoveLeader", (message, call) => {
       const request = decodeFor(call, MoveLeaderRequest, message);
       if (request === undefined) return;
       const answer = () => MoveLeaderResponse.encode(headless).finish();
-      member.moveLeader(request.targetID, (result) => finish(call, result, answer));
+      const moved = (result: unknown) => finish(call, result, answer);
+      member.moveLeader(request.targetID, owned(member, call, moved));
     }),
     method("Defragment", (message, call) => {
       if (decodeFor(call, DefragmentRequest, message) === undefined) return;
       const answer = () => DefragmentResponse.encode(headless).finish();
-      member.defragment((result) => finish(call, result, answer));
+      member.defragment(owned(member, call, (result: unknown) => finish(call, result, answer)));
     }),
     method("Downgrade", (message, call) => downgrade(member, message, call)),
     { path: `${service}Snapshot`, kind: "serverStream", handle: (c) => snapshot(member, hash, c) },
@@ -71,7 +75,7 @@ function finish(call: UnaryCall, result: unknown, answer: () => Uint8Array): voi
 function alarm(member: Member, message: Uint8Array, call: UnaryCall): void {
   if (decodeFor(call, AlarmRequest, message) === undefined) return;
   const request = { field: RequestField.alarm, body: message, growthBytes: 0 };
-  member.propose(request, (applied) => {
+  const raised: Done<Applied> = (applied) => {
     const outcome = applied instanceof KvError ? applied : applied.outcome;
     if (outcome instanceof KvError) {
       call.fail(statusOf(outcome));
@@ -83,7 +87,8 @@ function alarm(member: Member, message: Uint8Array, call: UnaryCall): void {
       alarm: AlarmType[record.alarm],
     }));
     call.respond(AlarmResponse.encode({ header: headerOf(member), alarms }).finish());
-  });
+  };
+  member.propose(request, owned(member, call, raised));
 }
 
 /** Any member answers, learners too, from what it knows itself. */
@@ -120,7 +125,7 @@ function status(member: Member, message: Uint8Array, call: UnaryCall): void {
 function hashKv(member: Member, message: Uint8Array, call: UnaryCall): void {
   const request = decodeFor(call, HashKVRequest, message);
   if (request === undefined) return;
-  member.hashKv(toSafe(request.revision), (result) => {
+  const hashed: Parameters<Member["hashKv"]>[1] = (result) => {
     if (result instanceof KvError) {
       call.fail(statusOf(result));
       return;
@@ -132,7 +137,8 @@ function hashKv(member: Member, message: Uint8Array, call: UnaryCall): void {
       hash_revision: BigInt(result.hashRevision),
     };
     call.respond(HashKVResponse.encode(answer).finish());
-  });
+  };
+  member.hashKv(toSafe(request.revision), owned(member, call, hashed));
 }
 
 function snapshot(member: Member, hash: Hash, call: StreamCall): void {

@@ -2,6 +2,7 @@
 import type { Method } from "../grpc/call.js";
 import type { Member } from "../member/types.js";
 import type { Hash } from "../platform/hash.js";
+import { stoppable } from "./admission.js";
 import { authMethods } from "./auth.js";
 import { clusterMethods } from "./cluster.js";
 import { healthMethods } from "./health.js";
@@ -12,7 +13,7 @@ import { maintenanceMethods } from "./maintenance.js";
 import { watchMethods } from "./watch.js";
 
 export function allMethods(member: Member, hash: Hash): Method[] {
-  return [
+  const methods = [
     ...kvMethods(member),
     ...watchMethods(member),
     ...leaseMethods(member),
@@ -22,4 +23,5 @@ export function allMethods(member: Member, hash: Hash): Method[] {
     ...healthMethods(),
     ...integrityMethods(member),
   ];
+  return methods.map((method) => stoppable(member, method));
 }

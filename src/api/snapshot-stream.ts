@@ -12,6 +12,7 @@ import type { StreamCall } from "../grpc/call.js";
 import type { Done, Member, SnapshotStream } from "../member/types.js";
 import type { Hash, Sha256Stream } from "../platform/hash.js";
 import { SnapshotResponse } from "../wire/gen/rpc.js";
+import { owned } from "./owned.js";
 import { statusOf } from "./status.js";
 
 const pieceBytes = 32 * 1024;
@@ -37,7 +38,7 @@ export function sendSnapshot(member: Member, hash: Hash, call: StreamCall): void
       sender.send();
     }
   };
-  member.openSnapshot(opened);
+  member.openSnapshot(owned(member, call, opened));
 }
 
 class SnapshotSender {

@@ -18,6 +18,7 @@ function setUp(options: { leader?: bigint; isLearner?: boolean; requestBytesMax?
     term: () => 3,
     leader: () => options.leader ?? 1n,
     isLearner: () => options.isLearner ?? false,
+    isStopping: () => false,
     refusal: () => undefined,
     whenSure: (done: (refusal: undefined) => void) => done(undefined),
   } as unknown as Member;

@@ -20,6 +20,7 @@ import {
   type WatchResponseHead,
 } from "../wire/watch-response.js";
 import { needsLeader, refusalOf } from "./admission.js";
+import { statusOf } from "./status.js";
 
 /** What etcd's transport allows above the largest request. */
 const transportOverheadBytes = 512 * 1024;
@@ -80,7 +81,7 @@ class WatchSession {
     this.#member = member;
     this.#encoder = encoder;
     this.#call = call;
-    this.stream = member.watch.open((notice) => this.#deliver(notice), needsLeader(call));
+    this.stream = member.watch.open((notice) => this.#owned(notice), needsLeader(call));
   }
 
   receive(message: Uint8Array): void {
@@ -119,6 +120,17 @@ class WatchSession {
       noDelete: request.filters.includes(Filter.NODELETE),
       prevKv: request.prev_kv,
     });
+  }
+
+  /** Notices come in turns of consensus: what fails here ends this stream, and not that turn. */
+  #owned(notice: WatchNotice): boolean {
+    try {
+      return this.#deliver(notice);
+    } catch (error) {
+      this.stream.close();
+      this.#call.fail(statusOf(this.#member.requestFailed(error)));
+      return false;
+    }
   }
 
   #deliver(notice: WatchNotice): boolean {

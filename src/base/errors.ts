@@ -133,6 +133,7 @@ export const errorTable = {
     "etcdserver: defragmentation failed, and the state stays as it was; the member's log tells why",
   ],
   corrupt: [Code.dataLoss, "etcdserver: corrupt cluster"],
+  internal: [Code.internal, "internal error"],
   watchCanceled: [Code.canceled, "etcdserver: watch canceled"],
 } as const satisfies Record<string, readonly [Code, string]>;
 
@@ -140,7 +141,8 @@ export type ErrorReason = keyof typeof errorTable;
 
 /**
  * Data on disk that cannot be what this member wrote. Names the file and the place, and tells the
- * operator what to do. Reaches the process entry point, which prints it and exits 1.
+ * operator what to do. Whoever owns the work gives it to the member (`requestFailed`, `fail`), which
+ * gives up that state or stops; what nobody owns reaches the process entry point, which exits 1.
  */
 export class DamageError extends Error {
   override readonly name = "DamageError";

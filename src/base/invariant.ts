@@ -3,7 +3,10 @@
  * rather than continue with a state that nobody has reasoned about.
  */
 
-/** Our own bug. Never caught below the process entry point. */
+/**
+ * Our own bug. The owner of the work (a request, a job, a callback of the platform) gives it to the
+ * member, which stops with it; it is never taken for anything else.
+ */
 export class InvariantViolation extends Error {
   override readonly name = "InvariantViolation";
   readonly details: Readonly<Record<string, unknown>>;

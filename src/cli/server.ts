@@ -66,6 +66,29 @@ function gather(
   return new Map([...environment.values, ...given]);
 }
 
+/** How long a member that stops on an error of nobody's may take. */
+const lastWordsMs = 2_000;
+
+/**
+ * The last resort: an error that no request, job or callback of the member has taken. It leaves one line
+ * of the log and ends the process with code 1, by a stop of the member if that can still be done.
+ */
+function ownTheRest(log: Log, member: () => RunningServer["member"] | undefined): void {
+  let isFirst = true;
+  const take = (cause: unknown): void => {
+    const error = cause instanceof Error ? cause : new Error(String(cause));
+    if (!isFirst) process.exit(exitFailed);
+    isFirst = false;
+    setTimeout(() => process.exit(exitFailed), lastWordsMs);
+    log("fatal", "an error that nothing has handled", { error: error.message, stack: error.stack });
+    const running = member();
+    if (running === undefined || running.engine.isHalted()) process.exit(exitFailed);
+    running.fail(error);
+  };
+  process.on("uncaughtException", take);
+  process.on("unhandledRejection", take);
+}
+
 async function run(config: ServerConfig, log: Log): Promise<number> {
   // A launcher that dies without a word must not leave its members behind.
   let launcherGone = (): void => process.exit(exitFailed);
@@ -74,7 +97,8 @@ async function run(config: ServerConfig, log: Log): Promise<number> {
     // It may have died before this process could listen.
     if (!process.connected) return exitFailed;
   }
-  let server: RunningServer;
+  let server: RunningServer | undefined;
+  ownTheRest(log, () => server?.member);
   try {
     server = await serve(config, log);
   } catch (error) {
@@ -87,7 +111,9 @@ async function run(config: ServerConfig, log: Log): Promise<number> {
     if (isStopping) return;
     isStopping = true;
     log("info", "received signal; shutting down", { signal });
-    void server.stop();
+    server
+      ?.stop()
+      .catch((error: Error) => log("error", "stopping failed", { error: error.message }));
   };
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);

@@ -56,6 +56,8 @@ export type Method =
 export interface Server {
   /** The bound addresses, host and port. */
   readonly addresses: readonly { readonly host: string; readonly port: number }[];
-  /** Refuses new calls, lets running unary calls finish for `graceMs`, then closes everything. */
+  /** Ends all calls that are not answered yet: nobody will answer them. */
+  cut(): void;
+  /** Refuses new calls, ends streams, lets running unary calls finish for `graceMs`, then closes everything. */
   close(graceMs: number): Promise<void>;
 }

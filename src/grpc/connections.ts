@@ -1,7 +1,8 @@
 /**
  * Every open connection of a server, whoever speaks on it. Closing waits only for requests that are
  * being answered: what is silent, half sent or kept alive between requests is cut at once. HTTP/2
- * sessions are not closed here but by their own server.
+ * sessions end by their own server, but without a grace their connections are cut here: clients take
+ * that for an unavailable server, and the reset of a stream for a cancelled call.
  */
 import type { RequestListener } from "node:http";
 import type { Socket } from "node:net";
@@ -58,7 +59,7 @@ export class Connections {
   close(graceMs: number): Promise<void> {
     this.#isClosing = true;
     for (const socket of this.#open) {
-      if (this.#http2.has(socket)) continue;
+      if (this.#http2.has(socket) && graceMs > 0) continue;
       if (graceMs === 0 || this.#runningOn(socket) === 0) socket.destroy();
       // Of a client that does not read its answer.
       else socket.setTimeout(graceMs, () => socket.destroy());

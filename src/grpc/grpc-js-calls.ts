@@ -17,17 +17,16 @@ export type WallMs = () => number;
 export interface CallSurroundings {
   readonly counters: MethodCounters;
   readonly wallMs: WallMs | undefined;
-  /** Told what a service threw, after the call was ended. */
-  readonly onError: (error: unknown) => void;
-  /** Every stream that has not ended. */
-  readonly streams: Set<OpenStream>;
+  /** Told what a service threw; returns what that call is answered. */
+  readonly onError: (error: unknown) => Status;
+  /** Every call that has not ended. */
+  readonly open: Set<OpenCall>;
 }
-export interface OpenStream {
+export interface OpenCall {
+  readonly isStream: boolean;
   /** Ends it from the server's side: for its service as if the client had gone. */
   cut(status: Status): void;
 }
-
-const internalError: Status = { code: Code.internal, message: "internal error" };
 
 export function unaryHandler(
   method: Method & { kind: "unary" },
@@ -40,18 +39,15 @@ export function unaryHandler(
     counters.received++;
     counters.receivedBytes += request.length;
     const unary = new GrpcJsUnary(call, callback, surroundings);
-    try {
-      method.handle(request, unary);
-    } catch (error) {
-      unary.fail(internalError);
-      surroundings.onError(error);
-    }
+    unary.guard(() => method.handle(request, unary));
   };
 }
 
-class GrpcJsUnary implements UnaryCall {
+class GrpcJsUnary implements UnaryCall, OpenCall {
+  readonly isStream = false;
   readonly #call: GrpcUnaryCall;
   readonly #surroundings: CallSurroundings;
+  readonly #onCancel: (() => void)[] = [];
   #callback: grpc.sendUnaryData<Uint8Array> | undefined;
 
   constructor(
@@ -62,6 +58,26 @@ class GrpcJsUnary implements UnaryCall {
     this.#call = call;
     this.#callback = callback;
     this.#surroundings = surroundings;
+    surroundings.open.add(this);
+    call.once("cancelled", () => {
+      surroundings.open.delete(this);
+      if (this.#callback !== undefined) this.#tellCancel();
+    });
+  }
+
+  /** Runs what the service does; what it throws ends the call. */
+  guard(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.fail(this.#surroundings.onError(error));
+    }
+  }
+
+  cut(status: Status): void {
+    if (this.#callback === undefined) return;
+    this.fail(status);
+    this.#tellCancel();
   }
 
   get timeoutMs(): number | undefined {
@@ -73,9 +89,8 @@ class GrpcJsUnary implements UnaryCall {
   }
 
   respond(message: Uint8Array): void {
-    const callback = this.#callback;
+    const callback = this.#over();
     if (callback === undefined) return;
-    this.#callback = undefined;
     const { counters } = this.#surroundings;
     counters.sent++;
     counters.sentBytes += message.length;
@@ -84,17 +99,26 @@ class GrpcJsUnary implements UnaryCall {
   }
 
   fail(status: Status): void {
-    const callback = this.#callback;
+    const callback = this.#over();
     if (callback === undefined) return;
-    this.#callback = undefined;
     countEnd(this.#surroundings.counters, status.code);
     callback({ code: status.code, details: status.message });
   }
 
   onCancel(fn: () => void): void {
-    this.#call.once("cancelled", () => {
-      if (this.#callback !== undefined) fn();
-    });
+    this.#onCancel.push(fn);
+  }
+
+  /** Undefined: it was over before. */
+  #over(): grpc.sendUnaryData<Uint8Array> | undefined {
+    const callback = this.#callback;
+    this.#callback = undefined;
+    if (callback !== undefined) this.#surroundings.open.delete(this);
+    return callback;
+  }
+
+  #tellCancel(): void {
+    for (const fn of this.#onCancel.splice(0)) this.guard(fn);
   }
 }
 
@@ -118,7 +142,8 @@ export function serverStreamHandler(
   };
 }
 
-class GrpcJsStream implements StreamCall, OpenStream {
+class GrpcJsStream implements StreamCall, OpenCall {
+  readonly isStream = true;
   readonly #call: GrpcStreamCall | GrpcServerStreamCall;
   readonly #surroundings: CallSurroundings;
   /** The only message of a server stream. */
@@ -135,20 +160,19 @@ class GrpcJsStream implements StreamCall, OpenStream {
     this.#surroundings = surroundings;
     this.#request = request;
     surroundings.counters.started++;
-    surroundings.streams.add(this);
+    surroundings.open.add(this);
     // grpc-js says so after every end, too.
     call.once("cancelled", () => {
       if (this.#over(Code.canceled)) this.#tellCancel();
     });
   }
 
-  /** Runs what the service does; what it throws ends the call and is told. */
+  /** Runs what the service does; what it throws ends the call, for the service as if the client had gone. */
   guard(run: () => void): void {
     try {
       run();
     } catch (error) {
-      this.fail(internalError);
-      this.#surroundings.onError(error);
+      this.cut(this.#surroundings.onError(error));
     }
   }
 
@@ -205,7 +229,7 @@ class GrpcJsStream implements StreamCall, OpenStream {
   }
 
   onHalfClose(fn: () => void): void {
-    if (this.#request !== undefined) fn();
+    if (this.#request !== undefined) this.guard(fn);
     else {
       (this.#call as GrpcStreamCall).on("end", () => {
         if (!this.#isOver) this.guard(fn);
@@ -217,8 +241,8 @@ class GrpcJsStream implements StreamCall, OpenStream {
   #over(code: number): boolean {
     if (this.#isOver) return false;
     this.#isOver = true;
-    const { counters, streams } = this.#surroundings;
-    streams.delete(this);
+    const { counters, open } = this.#surroundings;
+    open.delete(this);
     countEnd(counters, code);
     return true;
   }

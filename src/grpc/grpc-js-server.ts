@@ -13,15 +13,14 @@ import {
   type Server as NetServer,
 } from "node:net";
 import * as grpc from "@grpc/grpc-js";
-import { Code, DamageError, errorTable } from "../base/errors.js";
-import { InvariantViolation } from "../base/invariant.js";
+import { Code, errorTable } from "../base/errors.js";
 import type { Method, Server, Status } from "./call.js";
 import { CallCounters } from "./call-counters.js";
 import { Connections } from "./connections.js";
 import {
   bidiHandler,
   type CallSurroundings,
-  type OpenStream,
+  type OpenCall,
   serverStreamHandler,
   unaryHandler,
   type WallMs,
@@ -29,6 +28,8 @@ import {
 
 const [stoppedCode, stoppedText] = errorTable.stopped;
 const statusOfStopped: Status = { code: stoppedCode, message: stoppedText };
+const [internalCode, internalText] = errorTable.internal;
+const statusOfInternal: Status = { code: internalCode, message: internalText };
 
 export interface ServerOptions {
   /** Port 0: any free one. */
@@ -36,10 +37,10 @@ export interface ServerOptions {
   readonly methods: readonly Method[];
   readonly http: RequestListener;
   /**
-   * Told what a service or `http` threw; that call was answered with an internal error. Without it
-   * the error is logged, and a DamageError or InvariantViolation is an unhandled rejection.
+   * Told what a service or `http` threw; returns what that call is answered. Without it the error is
+   * logged and the call is answered with an internal error.
    */
-  readonly onError?: (error: unknown) => void;
+  readonly onError?: (error: unknown) => Status;
   /** Largest request message; a larger one is refused with ResourceExhausted. */
   readonly maxReceiveBytes: number;
   readonly log: (
@@ -54,9 +55,9 @@ export interface ServerOptions {
 
 /** @throws the system's error if an address cannot be bound: then none is. */
 export async function startServer(options: ServerOptions): Promise<Server> {
-  const onError = options.onError ?? escalating(options.log);
-  const streams = new Set<OpenStream>();
-  const rpc = createGrpcServer(options, { onError, streams });
+  const onError = options.onError ?? logging(options.log);
+  const open = new Set<OpenCall>();
+  const rpc = createGrpcServer(options, { onError, open });
   const injector = rpc.createConnectionInjector(grpc.ServerCredentials.createInsecure());
   const connections = new Connections({
     http2: (socket) => {
@@ -82,12 +83,18 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   });
   return {
     addresses,
+    // Clients try elsewhere on this code, and give up on others.
+    cut: () => {
+      for (const call of [...open]) call.cut(statusOfStopped);
+    },
     close: async (graceMs) => {
       for (const listener of listeners) listener.close();
-      // They would outlast any grace. Clients try elsewhere on this code, and give up on others.
-      for (const stream of [...streams]) stream.cut(statusOfStopped);
-      injector.drain(graceMs);
-      await connections.close(graceMs);
+      // They would outlast any grace.
+      for (const call of [...open]) if (call.isStream) call.cut(statusOfStopped);
+      const closed = connections.close(graceMs);
+      // A close without grace comes before the end of this one.
+      injector.drain(2 * graceMs);
+      await closed;
       rpc.forceShutdown();
       web.close();
     },
@@ -106,7 +113,7 @@ function createWebServer(listener: RequestListener): HttpServer {
   return web;
 }
 
-function guarded(listener: RequestListener, onError: (error: unknown) => void): RequestListener {
+function guarded(listener: RequestListener, onError: (error: unknown) => unknown): RequestListener {
   return (request, response) => {
     try {
       listener(request, response);
@@ -118,14 +125,10 @@ function guarded(listener: RequestListener, onError: (error: unknown) => void): 
   };
 }
 
-/** Without anyone to tell: a bug costs one call, but damage must reach the process entry point. */
-function escalating(log: ServerOptions["log"]): (error: unknown) => void {
+function logging(log: ServerOptions["log"]): (error: unknown) => Status {
   return (error) => {
     log("error", "a request failed on an internal error", { error: String(error) });
-    if (error instanceof DamageError || error instanceof InvariantViolation) {
-      // Thrown here, it would end in a catch of the transport.
-      void Promise.reject(error);
-    }
+    return statusOfInternal;
   };
 }
 
@@ -151,7 +154,7 @@ function listen(
 
 function createGrpcServer(
   options: ServerOptions,
-  shared: Pick<CallSurroundings, "onError" | "streams">,
+  shared: Pick<CallSurroundings, "onError" | "open">,
 ): grpc.Server {
   const server = new grpc.Server({
     "grpc.max_receive_message_length": options.maxReceiveBytes,

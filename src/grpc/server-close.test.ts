@@ -3,7 +3,7 @@ import { Agent, get } from "node:http";
 import { createConnection, type Socket } from "node:net";
 import * as grpc from "@grpc/grpc-js";
 import { afterEach, expect, test } from "vitest";
-import { DamageError } from "../base/errors.js";
+import { Code, DamageError } from "../base/errors.js";
 import type { Method, Server } from "./call.js";
 import { CallCounters } from "./call-counters.js";
 import { startServer } from "./grpc-js-server.js";
@@ -25,7 +25,10 @@ async function open(methods: readonly Method[], throwOn = "/nowhere") {
       response.end("answered");
     },
     maxReceiveBytes: 1_000,
-    onError: (error) => errors.push(error),
+    onError: (error) => {
+      errors.push(error);
+      return { code: Code.internal, message: "internal error" };
+    },
     log: () => {},
     counters,
   });

@@ -225,8 +225,14 @@ export class Engine {
     return this.#driver.isInstalling();
   }
 
+  /** From the moment when a stop is asked for, or an error makes it stop. */
   isStopping(): boolean {
     return this.#isStopping;
+  }
+
+  /** It takes part no more, and an error changes nothing of that. */
+  isHalted(): boolean {
+    return this.#stopCause !== undefined;
   }
 
   /** Why a client's request of this size cannot be taken now. */

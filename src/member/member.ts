@@ -18,11 +18,12 @@ import { checkSelf } from "./integrity/self-check.js";
 import { LeaseDriver, type TimeToLive } from "./lease-driver.js";
 import { Maintenance } from "./maintenance.js";
 import { integrityNumbersOf, statusOf } from "./member-status.js";
-import { Membership } from "./membership.js";
+import { Membership, membersOf } from "./membership.js";
 import { memberMetrics } from "./metrics.js";
 import { PeerMethod } from "./peer-codec.js";
 import { Publisher } from "./publisher.js";
 import { Quota } from "./quota.js";
+import { requestFailure } from "./request-failure.js";
 import type { Finding } from "./scrub/finding.js";
 import { createMemberScrubber } from "./scrub/member-scrubber.js";
 import { scrubMetrics } from "./scrub/scrub-metrics.js";
@@ -159,11 +160,31 @@ export class RunningMember implements Member {
   }
 
   whenSure(done: Done<void>): void {
-    this.engine.guardian.whenSure(done);
+    if (this.engine.isStopping()) done(new KvError("stopped"));
+    else this.engine.guardian.whenSure(done);
   }
 
   refusal(): KvError | undefined {
+    if (this.engine.isStopping()) return new KvError("stopped");
     return this.engine.guardian.refusal();
+  }
+
+  isStopping(): boolean {
+    return this.engine.isStopping();
+  }
+
+  requestFailed(error: unknown): KvError {
+    return requestFailure(error, {
+      isHalted: () => this.engine.isHalted(),
+      fail: (cause) => this.fail(cause),
+      log: this.#world.platform.log,
+    });
+  }
+
+  /** What a callback of the platform threw: nothing here is to be trusted any more. */
+  callbackFailed(error: Error): void {
+    if (this.engine.isHalted()) throw error;
+    this.fail(error);
   }
 
   compact(revision: number, physical: boolean, done: Done<number>): void {
@@ -475,10 +496,4 @@ export class RunningMember implements Member {
       propose: (field, body, done) => this.#proposeInternal(field, body, done),
     });
   }
-}
-
-function membersOf(
-  result: KvError | { readonly members: readonly MemberRecord[] },
-): KvError | readonly MemberRecord[] {
-  return result instanceof KvError ? result : result.members;
 }

@@ -5,6 +5,7 @@ import { bootMember } from "./boot.js";
 import type { MemberConfig } from "./config.js";
 import { answerPage } from "./etcd-checks/peer-pages.js";
 import { RunningMember } from "./member.js";
+import { ownedPlatform } from "./owned-platform.js";
 
 /**
  * Starts a member; it takes part at once and serves when `onReady` says so. `done` is called once,
@@ -12,32 +13,32 @@ import { RunningMember } from "./member.js";
  * is let go of again.
  */
 export function startMember(
-  platform: Platform,
+  world: Platform,
   config: MemberConfig,
   done: (result: RunningMember | Error) => void,
 ): void {
   let member: RunningMember | undefined;
-  const handler: NetworkHandler = {
-    clusterId: () => member?.clusterId ?? 0n,
-    memberId: () => member?.id ?? 0n,
-    received: (from, message) => member?.engine.received(from, message),
-    unreachable: (to) => member?.engine.unreachable(to),
-    clusterInfo: () => (member === undefined ? undefined : clusterInfo(member)),
-    page: (request, answer) => {
-      if (member !== undefined) answerPage(request, member, answer);
-      else answer({ status: 503, headers: {}, body: "the member is not ready\n" });
-    },
-    removedFromCluster: () => member?.engine.removedFromCluster(),
-    isRemoved: (id) => member?.machine.cluster.isRemoved(id) ?? false,
+  /** A start ends once: by `done`, or by the first error that nobody else took. */
+  let isOver = false;
+  const refused = (error: Error): void => {
+    isOver = true;
+    network.close();
+    world.disk.close();
+    done(error);
   };
-  const network: Network = platform.connect(handler);
+  const platform = ownedPlatform(world, (error) => {
+    if (member !== undefined) member.callbackFailed(error);
+    else if (isOver) throw error;
+    else refused(error);
+  });
+  const network: Network = platform.connect(handlerOf(() => member));
   bootMember({ platform, network, config }, (booted) => {
+    if (isOver) return;
     if (booted instanceof Error) {
-      network.close();
-      platform.disk.close();
-      done(booted);
+      refused(booted);
       return;
     }
+    isOver = true;
     member = new RunningMember({ platform, network, config }, booted);
     platform.log("info", "starting a member", {
       "local-member-id": member.id.toString(16),
@@ -47,6 +48,42 @@ export function startMember(
     member.engine.start();
     done(member);
   });
+}
+
+/** What arrives from other members. A message or a request that fails costs itself, not the member. */
+function handlerOf(running: () => RunningMember | undefined): NetworkHandler {
+  return {
+    clusterId: () => running()?.clusterId ?? 0n,
+    memberId: () => running()?.id ?? 0n,
+    received: (from, message) => {
+      const member = running();
+      try {
+        member?.engine.received(from, message);
+      } catch (error) {
+        member?.requestFailed(error);
+      }
+    },
+    unreachable: (to) => running()?.engine.unreachable(to),
+    clusterInfo: () => {
+      const member = running();
+      return member === undefined ? undefined : clusterInfo(member);
+    },
+    page: (request, answer) => {
+      const member = running();
+      if (member === undefined) {
+        answer({ status: 503, headers: {}, body: "the member is not ready\n" });
+        return;
+      }
+      try {
+        answerPage(request, member, answer);
+      } catch (error) {
+        const { message } = member.requestFailed(error);
+        answer({ status: 503, headers: {}, body: `${message}\n` });
+      }
+    },
+    removedFromCluster: () => running()?.engine.removedFromCluster(),
+    isRemoved: (id) => running()?.machine.cluster.isRemoved(id) ?? false,
+  };
 }
 
 /** What a member that wants to join must know; only members that know the cluster answer. */

@@ -141,8 +141,15 @@ export interface Member {
   readBarrier(done: Done<void>): void;
   /** For reads of applied state without a barrier: waits while our state is in doubt. */
   whenSure(done: Done<void>): void;
-  /** Why this member answers no clients at all: its state is wrong, or was. Undefined: it does. */
+  /** Why this member answers no clients at all: it stops, or its state is wrong. Undefined: it does. */
   refusal(): KvError | undefined;
+  /** It answers nothing any more, and what it answered from is closed soon or already. */
+  isStopping(): boolean;
+  /**
+   * Takes what the handling of one request threw, and returns what that request is answered. Damage and
+   * a broken invariant stop the member, any other error costs this request and is logged.
+   */
+  requestFailed(error: unknown): KvError;
 
   /** Ends after the physical compaction when `physical`. */
   compact(revision: number, physical: boolean, done: Done<number>): void;

@@ -1,0 +1,21 @@
+/**
+ * What runs later on behalf of a call. If it throws, the call ends with an error, and the member is
+ * told; whoever called it (a turn of consensus, a timer, a job) goes on.
+ */
+import type { Call } from "../grpc/call.js";
+import type { Member } from "../member/types.js";
+import { statusOf } from "./status.js";
+
+export function owned<Told extends unknown[]>(
+  member: Member,
+  call: Call,
+  fn: (...told: Told) => void,
+): (...told: Told) => void {
+  return (...told) => {
+    try {
+      fn(...told);
+    } catch (error) {
+      call.fail(statusOf(member.requestFailed(error)));
+    }
+  };
+}

@@ -1,0 +1,194 @@
+/**
+ * What happens to a member in the fuzz test, one thing at a time: it is stopped or killed and started
+ * again, it falls behind until only a whole state can help it, or a byte of its state rots.
+ */
+import { backendFile, flipByte, loseRow } from "../integrity/damage.js";
+import { eventually, health, noteOf } from "../integrity/incident.js";
+import type { Seed } from "../integrity/seed.js";
+import { bytes } from "../support/client.js";
+import type { Cluster, ClusterMember } from "../support/cluster.js";
+import type { SeededRng } from "../support/seeded-rng.js";
+import type { Overlaps } from "./overlaps.js";
+
+/** More entries than a follower is given from the log. */
+const lagEntries = 700;
+const patienceMs = 120_000;
+
+export interface FaultWorld {
+  readonly cluster: Cluster;
+  readonly seed: Seed;
+  readonly overlaps: Overlaps;
+  /** The member may be down, refuse, or answer that it is damaged, until `over`. */
+  troubled(member: ClusterMember, kind: "down" | "damaged"): { over(): void };
+  start(member: ClusterMember): Promise<void>;
+  /** It ends because it was told to. */
+  end(member: ClusterMember, how: "stop" | "kill"): Promise<void>;
+}
+
+type Fault = (world: FaultWorld, member: ClusterMember, rng: SeededRng) => Promise<void>;
+
+export const faultNames = ["restart", "kill", "pause", "install", "heal"] as const;
+
+const faults: readonly Fault[] = [restart, kill, pause, lag, lag, rotStopped, rotRunning];
+
+export async function runFault(world: FaultWorld, rng: SeededRng): Promise<void> {
+  const fault = rng.pick(faults);
+  const member = rng.pick(world.cluster.members);
+  await fault(world, member, rng);
+}
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function during(
+  world: FaultWorld,
+  name: (typeof faultNames)[number],
+  work: () => Promise<void>,
+): Promise<void> {
+  const end = world.overlaps.begin(name);
+  try {
+    await work();
+  } finally {
+    end();
+  }
+}
+
+async function down(
+  world: FaultWorld,
+  member: ClusterMember,
+  how: "stop" | "kill",
+  meanwhile: () => Promise<void>,
+): Promise<void> {
+  await world.end(member, how);
+  await meanwhile();
+  await world.start(member);
+}
+
+function restart(world: FaultWorld, member: ClusterMember, rng: SeededRng): Promise<void> {
+  return during(world, "restart", () => downAndUp(world, member, "stop", rng.int(1_500)));
+}
+
+function kill(world: FaultWorld, member: ClusterMember, rng: SeededRng): Promise<void> {
+  return during(world, "kill", () => downAndUp(world, member, "kill", rng.int(1_500)));
+}
+
+async function downAndUp(
+  world: FaultWorld,
+  member: ClusterMember,
+  how: "stop" | "kill",
+  downMs: number,
+): Promise<void> {
+  const trouble = world.troubled(member, "down");
+  await down(world, member, how, () => sleep(downMs));
+  await served(member);
+  trouble.over();
+}
+
+async function pause(world: FaultWorld, member: ClusterMember, rng: SeededRng): Promise<void> {
+  await during(world, "pause", async () => {
+    const trouble = world.troubled(member, "down");
+    member.process.pause();
+    await sleep(500 + rng.int(2_500));
+    member.process.resume();
+    await served(member);
+    trouble.over();
+  });
+}
+
+/** Counts as an install from its start on until it has what the others had then. */
+async function lag(world: FaultWorld, member: ClusterMember, rng: SeededRng): Promise<void> {
+  const trouble = world.troubled(member, "down");
+  await world.end(member, rng.chance(50) ? "kill" : "stop");
+  const other = world.cluster.members.find((one) => one !== member) as ClusterMember;
+  await eventually(
+    "the others go on without it",
+    async () => {
+      const from = await applied(other);
+      for (let batch = 0; batch < lagEntries / 50; batch++) {
+        const key = bytes(`b/${batch}`);
+        await Promise.all(
+          Array.from({ length: 50 }, () => other.client.put({ key, value: bytes("behind") })),
+        );
+      }
+      return (await applied(other)) >= from + BigInt(lagEntries);
+    },
+    patienceMs,
+  );
+  await during(world, "install", async () => {
+    await world.start(member);
+    const reached = await applied(other);
+    await eventually(
+      `${member.name} has caught up`,
+      async () => (await applied(member)) >= reached,
+      patienceMs,
+    );
+  });
+  await served(member);
+  trouble.over();
+}
+
+async function applied(member: ClusterMember): Promise<bigint> {
+  return (await member.client.status({}, { timeoutMs: 5_000 })).raftAppliedIndex;
+}
+
+/** A byte or a whole row is wrong when the member starts. */
+async function rotStopped(world: FaultWorld, member: ClusterMember, rng: SeededRng): Promise<void> {
+  const { seed } = world;
+  const mark = seed.mark(rng.int(seed.count));
+  await during(world, "heal", async () => {
+    const trouble = world.troubled(member, "damaged");
+    await world.end(member, "stop");
+    if (rng.chance(50)) flipByte(backendFile(member.dataDir), mark);
+    else await loseRow(member.dataDir, mark);
+    await world.start(member);
+    await healed(world, member);
+    trouble.over();
+  });
+}
+
+/** A byte changes below a running member; reading it, whoever does, finds it. */
+async function rotRunning(world: FaultWorld, member: ClusterMember, rng: SeededRng): Promise<void> {
+  const { seed } = world;
+  const place = rng.int(seed.count);
+  await during(world, "heal", async () => {
+    const trouble = world.troubled(member, "damaged");
+    let isDone = false;
+    try {
+      flipByte(backendFile(member.dataDir), seed.mark(place));
+      isDone = true;
+    } catch {
+      // The file was replaced at this moment.
+    }
+    if (isDone) {
+      // It may be replaced by one without the damage, too.
+      for (let read = 0; read < 20 && noteOf(member) === undefined; read++) {
+        const request = { key: seed.key(place), serializable: read % 2 === 0 };
+        await member.client.range(request, { timeoutMs: 5_000 }).catch(() => {});
+      }
+      await healed(world, member);
+    }
+    trouble.over();
+  });
+}
+
+async function healed(world: FaultWorld, member: ClusterMember): Promise<void> {
+  await eventually(
+    `${member.name} has healed`,
+    async () => noteOf(member) === undefined && (await isWhole(world, member)),
+    patienceMs,
+  );
+  await served(member);
+}
+
+async function isWhole({ seed }: FaultWorld, member: ClusterMember): Promise<boolean> {
+  const range = { key: seed.key(0), range_end: bytes("s0"), count_only: true };
+  const { count } = await member.client.range(range, { timeoutMs: 20_000 });
+  return count === BigInt(seed.count);
+}
+
+export function served(member: ClusterMember): Promise<void> {
+  return eventually(
+    `${member.name} is healthy`,
+    async () => (await health(member, "/health")).status === 200,
+    patienceMs,
+  );
+}
