@@ -33,6 +33,7 @@ export interface MemberNumbers {
   readonly kv: KvReader;
   readonly watch: ReturnType<WatchHub["stats"]>;
   readonly integrity: IntegrityNumbers;
+  readonly peers: { readonly lost: number; counts(): ReadonlyMap<string, number> };
 }
 
 export function memberMetrics(numbers: MemberNumbers): MetricSample[] {
@@ -79,6 +80,18 @@ export function memberMetrics(numbers: MemberNumbers): MetricSample[] {
     gauge("etcd_debugging_mvcc_slow_watcher_total", "Watchers that catch up.", watch.slow),
     gauge("etcd_debugging_mvcc_pending_events_total", "Events held back.", watch.pendingEvents),
     ...integrityMetrics(numbers.integrity),
+    ...peerMetrics(numbers.peers),
+  ];
+}
+
+function peerMetrics(peers: MemberNumbers["peers"]): MetricSample[] {
+  const help = "Connections and messages on the peer address that were refused.";
+  return [
+    counter("lockstep_peer_lost_total", "How often the connection to a peer was lost.", peers.lost),
+    ...[...peers.counts()].map(([reason, value]) => ({
+      ...counter("lockstep_peer_rejected_total", help, value),
+      labels: { reason },
+    })),
   ];
 }
 

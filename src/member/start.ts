@@ -5,6 +5,7 @@ import { bootMember } from "./boot.js";
 import type { MemberConfig } from "./config.js";
 import { answerPage } from "./etcd-checks/peer-pages.js";
 import { RunningMember } from "./member.js";
+import { messageBytesMax } from "./peer-codec.js";
 
 /**
  * Starts a member; it takes part at once and serves when `onReady` says so. `done` is called once,
@@ -20,8 +21,17 @@ export function startMember(
   const handler: NetworkHandler = {
     clusterId: () => member?.clusterId ?? 0n,
     memberId: () => member?.id ?? 0n,
+    peerUrls: (id) => member?.engine.links.urlsOf(id),
+    locate: (id, answer) => {
+      if (member === undefined) answer(undefined);
+      else member.engine.links.locate(id, answer);
+    },
+    located: (id, urls) => member?.engine.links.located(id, urls),
+    messageBytesMax,
     received: (from, message) => member?.engine.received(from, message),
     unreachable: (to) => member?.engine.unreachable(to),
+    rejected: (rejection) => member?.engine.guard.rejected(rejection),
+    linkChanged: (id, isUp) => member?.engine.guard.linkChanged(id, isUp),
     clusterInfo: () => (member === undefined ? undefined : clusterInfo(member)),
     page: (request, answer) => {
       if (member !== undefined) answerPage(request, member, answer);

@@ -14,6 +14,12 @@ function handlerOf(id: bigint, more: Partial<NetworkHandler>): NetworkHandler {
   return {
     clusterId: () => 7n,
     memberId: () => id,
+    peerUrls: () => undefined,
+    locate: (_id, done) => done(undefined),
+    located: () => {},
+    messageBytesMax: () => 1024,
+    rejected: () => {},
+    linkChanged: () => {},
     received: () => {},
     unreachable: () => {},
     clusterInfo: () => undefined,
@@ -43,12 +49,15 @@ test("a member that is connected when it is removed hears of it", async () => {
   const removed = new Set<bigint>();
   const hears = event();
   const arrives = event();
-  const ofA = a.connect(
-    handlerOf(idA, { isRemoved: (id) => removed.has(id), received: () => arrives.resolve() }),
-  );
+  const urlOf = (listener: PeerListener): string =>
+    `http://127.0.0.1:${listener.addresses()[0]?.port}`;
+  const peerUrls = (id: bigint): string[] => [urlOf(id === idA ? a : b)];
+  const isRemoved = (id: bigint): boolean => removed.has(id);
+  const ofA = a.connect(handlerOf(idA, { peerUrls, isRemoved, received: () => arrives.resolve() }));
   let unreachable = 0;
   const ofB = b.connect(
     handlerOf(idB, {
+      peerUrls,
       removedFromCluster: () => hears.resolve(),
       unreachable: () => unreachable++,
     }),
@@ -57,8 +66,8 @@ test("a member that is connected when it is removed hears of it", async () => {
     () => ofA.close(),
     () => ofB.close(),
   );
-  ofB.setPeer(idA, [`http://127.0.0.1:${a.addresses()[0]?.port}`]);
-  ofA.setPeer(idB, [`http://127.0.0.1:${b.addresses()[0]?.port}`]);
+  ofB.setPeer(idA, [urlOf(a)]);
+  ofA.setPeer(idB, [urlOf(b)]);
   const sending = setInterval(() => ofB.send(idA, Uint8Array.of(1)), 10);
   ends.push(() => clearInterval(sending));
   await arrives.promise;
