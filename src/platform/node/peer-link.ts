@@ -20,7 +20,9 @@ import {
 
 /** A peer that cannot take this much is treated as unreachable. */
 const queueBytesMax = 64 * 1024 * 1024;
-const redialMs = 100;
+/** After a connection that had served. */
+const redialAtOnceMs = 10;
+const redialSoonMs = 100;
 /** After several refusals in a row. */
 const redialSlowMs = 1_000;
 const refusalsMax = 10;
@@ -172,9 +174,12 @@ export class PeerLink {
     this.#token = undefined;
     this.#silentTicks = 0;
     this.#flushedBytes = 0;
-    if (wasActive) this.#handler.linkChanged(this.target.id, false);
     if (this.#isClosed) return;
-    if (wasActive) this.#handler.unreachable(this.target.id);
+    if (wasActive) {
+      this.#handler.linkChanged(this.target.id, false);
+      this.#handler.unreachable(this.target.id);
+    }
+    const redialMs = wasActive ? redialAtOnceMs : redialSoonMs;
     const delayMs = this.#refusals > refusalsMax ? redialSlowMs : redialMs;
     this.#redial = setTimeout(() => this.#dial(), delayMs);
   }
