@@ -123,7 +123,7 @@ export class Engine {
     this.#encoder = new EntryEncoder(this.id);
     this.peers = new Peers(platform.clock);
     this.links = new PeerLinks(world, booted, () => this.machine().cluster);
-    this.guard = new PeerGuard(platform, (id) => this.links.knows(id));
+    this.guard = new PeerGuard(platform, this.links);
     this.raft = createMemberRaft(world, booted, () =>
       this.guardian.mayHandOn() ? this.transfer.source.latest() : undefined,
     );

@@ -3,6 +3,7 @@ import type { RaftStatus } from "../raft/types.js";
 import type { WatchHub } from "../state/mvcc/watch-hub.js";
 import type { KvReader } from "../state/types.js";
 import type { PeerView } from "./integrity/comparison.js";
+import type { PeerGuard } from "./peer-guard.js";
 import type { MetricSample } from "./types.js";
 
 export interface IntegrityNumbers {
@@ -33,7 +34,7 @@ export interface MemberNumbers {
   readonly kv: KvReader;
   readonly watch: ReturnType<WatchHub["stats"]>;
   readonly integrity: IntegrityNumbers;
-  readonly peers: { readonly lost: number; counts(): ReadonlyMap<string, number> };
+  readonly peers: Pick<PeerGuard, "lost" | "counts" | "peers">;
 }
 
 export function memberMetrics(numbers: MemberNumbers): MetricSample[] {
@@ -87,6 +88,10 @@ export function memberMetrics(numbers: MemberNumbers): MetricSample[] {
 function peerMetrics(peers: MemberNumbers["peers"]): MetricSample[] {
   const help = "Connections and messages on the peer address that were refused.";
   return [
+    ...peers.peers().map(({ id, isUp }) => ({
+      ...gauge("lockstep_peer_connected", "Whether this peer is reached: 1 or 0.", +isUp),
+      labels: { peer: id.toString(16) },
+    })),
     counter("lockstep_peer_lost_total", "How often the connection to a peer was lost.", peers.lost),
     ...[...peers.counts()].map(([reason, value]) => ({
       ...counter("lockstep_peer_rejected_total", help, value),

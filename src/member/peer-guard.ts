@@ -4,6 +4,7 @@
  */
 import type { Rejection, RejectionReason } from "../platform/network.js";
 import type { Platform } from "../platform/platform.js";
+import type { PeerLinks } from "./peer-links.js";
 
 /** Of one member and reason; all strangers together count as one member. */
 const tellEveryMs = 60_000;
@@ -32,15 +33,16 @@ const quiet: ReadonlySet<RejectionReason> = new Set(["removed_member", "other_cl
 
 export class PeerGuard {
   readonly #platform: Pick<Platform, "clock" | "log">;
-  readonly #isKnown: (id: bigint) => boolean;
+  readonly #links: Pick<PeerLinks, "ids" | "knows">;
   readonly #counts = new Map<RejectionReason, number>();
   readonly #told = new Map<string, { atMs: number; held: number }>();
+  readonly #connected = new Set<bigint>();
   /** How often the way to a peer broke. */
   lost = 0;
 
-  constructor(platform: Pick<Platform, "clock" | "log">, isKnown: (id: bigint) => boolean) {
+  constructor(platform: Pick<Platform, "clock" | "log">, links: Pick<PeerLinks, "ids" | "knows">) {
     this.#platform = platform;
-    this.#isKnown = isKnown;
+    this.#links = links;
   }
 
   /** By reason; only those that occurred. */
@@ -48,10 +50,15 @@ export class PeerGuard {
     return this.#counts;
   }
 
+  /** All peers, and whether they are reached now. */
+  peers(): readonly { readonly id: bigint; readonly isUp: boolean }[] {
+    return this.#links.ids().map((id) => ({ id, isUp: this.#connected.has(id) }));
+  }
+
   rejected({ reason, from, fields }: Rejection): void {
     this.#counts.set(reason, (this.#counts.get(reason) ?? 0) + 1);
     const nowMs = this.#platform.clock.now();
-    const key = `${reason} ${this.#isKnown(from) ? from : ""}`;
+    const key = `${reason} ${this.#links.knows(from) ? from : ""}`;
     const told = this.#told.get(key);
     if (told !== undefined && nowMs - told.atMs < tellEveryMs) {
       told.held++;
@@ -66,7 +73,11 @@ export class PeerGuard {
   }
 
   linkChanged(id: bigint, isUp: boolean): void {
-    if (!isUp) this.lost++;
+    if (isUp) this.#connected.add(id);
+    else {
+      this.#connected.delete(id);
+      this.lost++;
+    }
     const message = isUp ? "connected to a peer" : "lost the connection to a peer";
     this.#platform.log(isUp ? "info" : "warn", message, { "remote-peer-id": id.toString(16) });
   }

@@ -57,6 +57,10 @@ export class PeerLinks {
     return this.#urls.has(id);
   }
 
+  ids(): readonly bigint[] {
+    return [...this.#urls.keys()];
+  }
+
   urlsOf(id: bigint): readonly string[] | undefined {
     return this.#urls.get(id)?.split(",");
   }

@@ -5,13 +5,16 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { EntryEncoder } from "../../src/member/request-codec.js";
 import { RequestField } from "../../src/member/types.js";
+import { createNodeDisk } from "../../src/platform/node/disk.js";
 import type { MessageFields } from "../../src/raft/message.js";
 import { EntryType } from "../../src/raft/types.js";
+import { openWal } from "../../src/wal/wal.js";
 import { PutRequest } from "../../src/wire/gen/rpc.js";
 import { serves } from "../crash/torture.js";
 import { bytes, complete } from "../support/client.js";
 import { Cluster, type ClusterMember } from "../support/cluster.js";
 import { runSeed, SeededRng } from "../support/seeded-rng.js";
+import { refusedStart } from "./refusal.js";
 import { type Claim, hellos, Recorder, raftFrame, speak } from "./stranger.js";
 
 const MEBIBYTE = 1 << 20;
@@ -124,6 +127,25 @@ test(
     });
     const metrics = await (await fetch(`http://${cluster.first.endpoint}/metrics`)).text();
     expect(metrics).not.toContain("lockstep_peer_rejected_total{");
+  },
+  testMs,
+);
+
+test(
+  "a term that an older build took from a stranger is told at the start",
+  async () => {
+    const [, , poisoned] = cluster.members as [ClusterMember, ClusterMember, ClusterMember];
+    await poisoned.stop();
+    const disk = createNodeDisk(poisoned.dataDir);
+    const { wal } = openWal(disk, { dir: "wal", segmentBytes: 1 << 24 });
+    const hardState = { term: Number.MAX_SAFE_INTEGER, vote: 0n, commit: 1 };
+    const batch = { hardState, entries: [], snapshot: undefined, mustSync: true };
+    await new Promise<void>((resolve) => wal.append(batch, resolve));
+    wal.close();
+    disk.close();
+    const { log } = await refusedStart(poisoned);
+    expect(log).toContain("which no election leads to");
+    await works();
   },
   testMs,
 );

@@ -67,6 +67,8 @@ export class PeerLink {
     const socket = this.#socket;
     if (socket === undefined || this.activeSince === undefined) return false;
     if (socket.writableLength > queueBytesMax) return false;
+    // The other side would close the connection, and lose what follows.
+    if (message.length > this.#handler.messageBytesMax(message[0] as number)) return false;
     // All messages of one turn leave in one write.
     if (!this.#isCorked) {
       this.#isCorked = true;
