@@ -5,10 +5,12 @@
 import net from "node:net";
 import { crc32c } from "../../src/base/crc32c.js";
 import {
+  decodeGreeting,
   frameHeader,
   frameHeaderBytes,
-  helloBytes,
-  queryMagic,
+  helloMagic,
+  magicBytes,
+  nonceBytes,
 } from "../../src/platform/node/peer-framing.js";
 
 /**
@@ -79,17 +81,22 @@ export class PeerProxy {
   /** Takes what the dialling side sends; frames are sent on when they are whole. */
   #passer(to: net.Socket): (chunk: Buffer) => void {
     let held: Buffer = Buffer.alloc(0);
-    let isGreeted = false;
+    /** Bytes to pass on before the first frame: the greeting, then the nonce. Undefined: not known. */
+    let before: number | undefined;
     return (chunk) => {
       held = Buffer.concat([held, chunk]);
-      if (!isGreeted) {
-        const isQuery = held.toString("latin1", 0, queryMagic.length) === queryMagic;
-        const length = isQuery ? queryMagic.length : helloBytes;
-        if (held.length < length) return;
-        isGreeted = true;
-        to.write(held.subarray(0, length));
-        held = held.subarray(length);
+      if (before === undefined) {
+        if (held.length < magicBytes) return;
+        const isHello = held.toString("latin1", 0, magicBytes) === helloMagic;
+        const decoded = isHello ? decodeGreeting(held) : undefined;
+        if (decoded === "cut") return;
+        // Of anything but a hello nothing is a frame.
+        before = decoded === undefined ? Number.POSITIVE_INFINITY : decoded.bytes + nonceBytes;
       }
+      const passed = held.subarray(0, Math.min(before, held.length));
+      before -= passed.length;
+      if (passed.length > 0) to.write(passed);
+      held = held.subarray(passed.length);
       while (held.length >= frameHeaderBytes) {
         const length = frameHeaderBytes + held.readUInt32LE(0);
         if (held.length < length) return;

@@ -7,7 +7,7 @@ import { invariant } from "../base/invariant.js";
 import type { Timer } from "../platform/clock.js";
 import type { Network } from "../platform/network.js";
 import type { Platform } from "../platform/platform.js";
-import { decodeMessage, encodeMessage } from "../raft/message-codec.js";
+import { encodeMessage } from "../raft/message-codec.js";
 import { EntryType, type Message, type RaftNode, type Ready } from "../raft/types.js";
 import { createWatchHub, type WatchHub } from "../state/mvcc/watch-hub.js";
 import type { Applied, Machine } from "../state/types.js";
@@ -28,12 +28,14 @@ import { findingOf } from "./integrity/quarantine-file.js";
 import { Leadership } from "./leadership.js";
 import { encodeChange } from "./membership.js";
 import { type PeerMethod, raftEnvelope } from "./peer-codec.js";
+import { PeerGuard } from "./peer-guard.js";
 import { PeerLinks } from "./peer-links.js";
 import { Peers } from "./peers.js";
 import { Proposals } from "./proposals.js";
 import { ReadBarrier } from "./read-barrier.js";
 import { EntryEncoder } from "./request-codec.js";
 import type { SnapshotTransfer } from "./snapshot-transfer.js";
+import { soundMessage } from "./sound-message.js";
 import { StateStore } from "./state-store.js";
 import type { Done, RequestField } from "./types.js";
 import { versionRefusal } from "./version-check.js";
@@ -75,6 +77,8 @@ export class Engine {
   readonly reads: ReadBarrier;
   readonly guardian: Guardian;
   readonly peers: Peers;
+  readonly links: PeerLinks;
+  readonly guard: PeerGuard;
   readonly transfer: SnapshotTransfer;
   readonly leadership: Leadership;
   readonly #world: EngineWorld;
@@ -82,7 +86,6 @@ export class Engine {
   readonly #hooks: EngineHooks;
   readonly #driver: Driver;
   readonly #encoder: EntryEncoder;
-  readonly #links: PeerLinks;
   readonly #watchPacer: WatchPacer;
   readonly #defragmenter: Defragmenter;
   readonly #onStopped: ((cause: StopCause) => void)[] = [];
@@ -119,10 +122,8 @@ export class Engine {
     this.reads = new ReadBarrier(firstId);
     this.#encoder = new EntryEncoder(this.id);
     this.peers = new Peers(platform.clock);
-    this.#links = new PeerLinks(world, this.id, {
-      cluster: () => this.machine().cluster,
-      peers: this.peers,
-    });
+    this.links = new PeerLinks(world, booted, () => this.machine().cluster);
+    this.guard = new PeerGuard(platform, this.links);
     this.raft = createMemberRaft(world, booted, () =>
       this.guardian.mayHandOn() ? this.transfer.source.latest() : undefined,
     );
@@ -163,7 +164,7 @@ export class Engine {
   /** Begins to take part. Call once, after the network was told to deliver here. */
   start(): void {
     this.#booted.wal.onFailure((error) => this.fail(error));
-    this.#links.sync();
+    this.links.sync();
     this.guardian.start();
     this.#tick();
     this.#driver.schedule();
@@ -174,19 +175,18 @@ export class Engine {
   }
 
   received(from: bigint, bytes: Uint8Array): void {
-    if (this.#stopCause !== undefined) return;
-    const envelope = this.peers.received(this.#world.network, from, bytes);
-    if (envelope === undefined) return;
-    let message: Message;
-    try {
-      message = decodeMessage(envelope.message);
-    } catch {
-      this.#world.platform.log("warn", "dropped an unreadable raft message", {
-        from: from.toString(16),
-      });
+    if (this.#stopCause !== undefined || this.machine().cluster.isRemoved(from)) return;
+    if (!this.links.knows(from)) {
+      this.guard.rejected({ reason: "not_a_member", from, fields: {} });
       return;
     }
-    if (message.from !== from || this.machine().cluster.isRemoved(from)) return;
+    const envelope = this.peers.received(this.#world.network, from, bytes);
+    if (envelope === undefined) return;
+    const message = soundMessage(envelope.message, from, this.raft);
+    if ("reason" in message) {
+      this.guard.rejected(message);
+      return;
+    }
     if (envelope.proof !== undefined) this.guardian.received(from, envelope.proof);
     if (message.type === "MsgSnap") this.transfer.offered(message);
     else this.#driver.post({ kind: "received", message });
@@ -326,7 +326,7 @@ export class Engine {
     const { outcome } = applied;
     if (!(outcome instanceof KvError) && outcome.kind === "clusterVersion") this.#checkVersion();
     if (applied.conf === undefined) return;
-    this.#links.sync();
+    this.links.sync();
     if (this.machine().cluster.isRemoved(this.id)) {
       // The others must hear of the commit before the one that leaves is silent.
       const { platform, config } = this.#world;
@@ -367,7 +367,6 @@ export class Engine {
     this.#watchPacer.tick(nowMs);
     if (this.raft.isLeader()) this.#watchReceivers(nowMs);
     this.guardian.tick(nowMs);
-    if (this.raft.isLeader() || this.raft.leader() === 0n) this.#links.introduce(nowMs);
     this.#hooks.ticked(nowMs);
   };
 
@@ -410,7 +409,7 @@ export class Engine {
     this.reads.failAll(stopped);
     this.peers.failAll(stopped);
     this.transfer.close(this.#driver.isInstalling());
-    this.#links.close();
+    this.links.close();
     this.#world.network.close();
     this.#close = () => {
       this.#close = undefined;
@@ -439,7 +438,7 @@ export class Engine {
       this.committer.replaced();
       this.guardian.replaced();
       this.watch.closeAll();
-      this.#links.sync();
+      this.links.sync();
       this.#world.platform.log("info", "applied snapshot", { "snapshot-index": index });
       this.#checkVersion();
     } catch (refusal) {

@@ -310,6 +310,7 @@ export class RunningMember implements Member {
       kv: this.machine.kv,
       watch: this.watch.stats(),
       integrity: integrityNumbersOf(this),
+      peers: this.engine.guard,
     });
     return [...numbers, ...scrubMetrics(this.scrubber.stats())];
   }

@@ -3,6 +3,7 @@ import type { RaftStatus } from "../raft/types.js";
 import type { WatchHub } from "../state/mvcc/watch-hub.js";
 import type { KvReader } from "../state/types.js";
 import type { PeerView } from "./integrity/comparison.js";
+import type { PeerGuard } from "./peer-guard.js";
 import type { MetricSample } from "./types.js";
 
 export interface IntegrityNumbers {
@@ -33,6 +34,7 @@ export interface MemberNumbers {
   readonly kv: KvReader;
   readonly watch: ReturnType<WatchHub["stats"]>;
   readonly integrity: IntegrityNumbers;
+  readonly peers: Pick<PeerGuard, "lost" | "counts" | "peers">;
 }
 
 export function memberMetrics(numbers: MemberNumbers): MetricSample[] {
@@ -79,6 +81,22 @@ export function memberMetrics(numbers: MemberNumbers): MetricSample[] {
     gauge("etcd_debugging_mvcc_slow_watcher_total", "Watchers that catch up.", watch.slow),
     gauge("etcd_debugging_mvcc_pending_events_total", "Events held back.", watch.pendingEvents),
     ...integrityMetrics(numbers.integrity),
+    ...peerMetrics(numbers.peers),
+  ];
+}
+
+function peerMetrics(peers: MemberNumbers["peers"]): MetricSample[] {
+  const help = "Connections and messages on the peer address that were refused.";
+  return [
+    ...peers.peers().map(({ id, isUp }) => ({
+      ...gauge("lockstep_peer_connected", "Whether this peer is reached: 1 or 0.", +isUp),
+      labels: { peer: id.toString(16) },
+    })),
+    counter("lockstep_peer_lost_total", "How often the connection to a peer was lost.", peers.lost),
+    ...[...peers.counts()].map(([reason, value]) => ({
+      ...counter("lockstep_peer_rejected_total", help, value),
+      labels: { reason },
+    })),
   ];
 }
 

@@ -16,7 +16,6 @@ export const PeerMethod = {
   integrityContain: 9,
   integrityPlea: 12,
   healOffer: 13,
-  introduce: 14,
   etcdHash: 15,
 } as const;
 export type PeerMethod = (typeof PeerMethod)[keyof typeof PeerMethod];
@@ -48,6 +47,28 @@ const failureKind = 4;
 /** A proof, then the message. */
 const provenRaftKind = 5;
 const headBytes = 9;
+
+const mebibyte = 1024 * 1024;
+/** Entries of one turn, and pieces of a state: one row of them may be as large as a request. */
+const largeMessageBytesMax = 64 * mebibyte;
+const requestMessageBytesMax = 16 * mebibyte;
+const failureMessageBytesMax = 1024;
+
+/** The most bytes of an envelope that begins with this byte; 0: there is none. */
+export function messageBytesMax(kind: number): number {
+  switch (kind) {
+    case raftKind:
+    case provenRaftKind:
+    case responseKind:
+      return largeMessageBytesMax;
+    case requestKind:
+      return requestMessageBytesMax;
+    case failureKind:
+      return failureMessageBytesMax;
+    default:
+      return 0;
+  }
+}
 
 export function raftEnvelope(message: Uint8Array, proof: Proof | undefined): Uint8Array {
   if (proof !== undefined) {

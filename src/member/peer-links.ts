@@ -1,19 +1,16 @@
 /**
  * Connections follow the replicated member list. A member that has just joined holds no state that
- * would name its peers: it asks them, at the addresses it was started with. And one that lags may
- * hear from a member whose addition it has not applied, perhaps its leader or a candidate by now,
- * and could not answer: who leads, or has no leader, tells all others its own addresses.
+ * would name its peers: it asks them, at the addresses it was started with. And one that lags may be
+ * dialled by a member whose addition or move it has not applied, perhaps its leader or a candidate by
+ * now: it asks the members that it knows where that one is reached, and answers it there.
  */
 import type { Network } from "../platform/network.js";
 import type { Platform } from "../platform/platform.js";
 import type { ClusterReader, MemberRecord } from "../state/types.js";
 import type { MemberConfig } from "./config.js";
-import { PeerMethod } from "./peer-codec.js";
-import type { Peers } from "./peers.js";
+import { PeerDirectory } from "./peer-directory.js";
 
 const learnRetryMs = 500;
-/** Far more than any member's addresses. */
-const introductionBytesMax = 4_096;
 
 export class PeerLinks {
   readonly #world: {
@@ -23,11 +20,10 @@ export class PeerLinks {
   };
   readonly #selfId: bigint;
   readonly #cluster: () => ClusterReader;
-  readonly #peers: Peers;
+  readonly #directory: PeerDirectory;
   #urls = new Map<bigint, string>();
-  /** Members that told us their addresses before we knew them. */
-  readonly #strangers = new Map<bigint, string>();
-  #tellMs = 0;
+  /** What members that we know say of others, in place of what our own state says. */
+  readonly #located = new Map<bigint, { readonly urls: string; readonly insteadOf: string }>();
   #isClosed = false;
 
   constructor(
@@ -36,20 +32,13 @@ export class PeerLinks {
       readonly network: Network;
       readonly config: MemberConfig;
     },
-    selfId: bigint,
-    parts: {
-      cluster(): ClusterReader;
-      readonly peers: Peers;
-    },
+    self: { readonly memberId: bigint; readonly clusterId: bigint },
+    cluster: () => ClusterReader,
   ) {
     this.#world = world;
-    this.#selfId = selfId;
-    this.#cluster = () => parts.cluster();
-    this.#peers = parts.peers;
-    this.#peers.serve(PeerMethod.introduce, (from, body, done) => {
-      this.#introduced(from, body);
-      done(new Uint8Array(0));
-    });
+    this.#selfId = self.memberId;
+    this.#cluster = cluster;
+    this.#directory = new PeerDirectory(world, self.clusterId);
   }
 
   /** The member list may have changed. */
@@ -63,27 +52,47 @@ export class PeerLinks {
     this.#isClosed = true;
   }
 
-  /** Once in an election timeout, at a member that leads or has no leader. */
-  introduce(nowMs: number): void {
-    if (nowMs < this.#tellMs) return;
-    const { network, config } = this.#world;
-    const timeoutMs = config.electionMs;
-    this.#tellMs = nowMs + timeoutMs;
-    const urls = new TextEncoder().encode(config.advertisePeerUrls.join(","));
-    for (const to of this.#urls.keys()) {
-      const target = { to, method: PeerMethod.introduce, timeoutMs };
-      this.#peers.request(network, target, urls, () => {});
-    }
+  /** Whether this is a member, as far as we know, or was confirmed by one that is. */
+  knows(id: bigint): boolean {
+    return this.#urls.has(id);
   }
 
-  /** A member of our cluster says where it can be answered. */
-  #introduced(from: bigint, body: Uint8Array): void {
-    if (this.#urls.has(from) || this.#isClosed || this.#cluster().isRemoved(from)) return;
-    const urls = new TextDecoder().decode(body);
-    if (body.length > introductionBytesMax || !urls.split(",").every((url) => URL.canParse(url)))
+  ids(): readonly bigint[] {
+    return [...this.#urls.keys()];
+  }
+
+  urlsOf(id: bigint): readonly string[] | undefined {
+    return this.#urls.get(id)?.split(",");
+  }
+
+  /** See NetworkHandler. */
+  locate(id: bigint, done: (urls: readonly string[] | undefined) => void): void {
+    if (this.#isClosed || this.#cluster().isRemoved(id)) {
+      done(undefined);
       return;
-    this.#strangers.set(from, urls);
-    this.sync();
+    }
+    const { config } = this.#world;
+    // Those that we were started with are asked, too: all that we know may be gone by now.
+    const started = config.initialCluster
+      .filter((member) => member.name !== config.name)
+      .map((member) => member.peerUrls.join(","));
+    const known = [...this.#urls].filter(([other]) => other !== id).map(([, urls]) => urls);
+    this.#directory.find(id, [...new Set([...known, ...started])], done);
+  }
+
+  /** See NetworkHandler. */
+  located(id: bigint, urls: readonly string[]): void {
+    if (this.#isClosed || id === this.#selfId || this.#cluster().isRemoved(id)) return;
+    this.#located.set(id, { urls: urls.join(","), insteadOf: this.#recorded(id) });
+    if (this.#cluster().members().length > 0) this.sync();
+    else
+      this.#connect(
+        [...this.#urls].map(([other, text]) => ({ id: other, peerUrls: text.split(",") })),
+      );
+  }
+
+  #recorded(id: bigint): string {
+    return this.#cluster().member(id)?.peerUrls.join(",") ?? "";
   }
 
   #learn(): void {
@@ -95,7 +104,7 @@ export class PeerLinks {
       (info) => {
         if (this.#isClosed || this.#cluster().members().length > 0) return;
         if (info instanceof Error) platform.clock.after(learnRetryMs, () => this.#learn());
-        else this.#connect(info.members);
+        else this.#connect(info.members.filter(({ peerUrls }) => peerUrls.length > 0));
       },
     );
   }
@@ -104,13 +113,14 @@ export class PeerLinks {
     const { network } = this.#world;
     const wanted = new Map<bigint, string>();
     const cluster = this.#cluster();
-    for (const [id, urls] of this.#strangers) {
-      if (cluster.isRemoved(id)) this.#strangers.delete(id);
-      else wanted.set(id, urls);
-    }
     for (const { id, peerUrls } of members) {
-      this.#strangers.delete(id);
       if (id !== this.#selfId) wanted.set(id, peerUrls.join(","));
+    }
+    for (const [id, { urls, insteadOf }] of this.#located) {
+      // Our own state has something newer to say.
+      const isOver = cluster.isRemoved(id) || this.#recorded(id) !== insteadOf;
+      if (isOver) this.#located.delete(id);
+      else wanted.set(id, urls);
     }
     for (const id of this.#urls.keys()) if (!wanted.has(id)) network.removePeer(id);
     for (const [id, urls] of wanted) {

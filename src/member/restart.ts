@@ -4,9 +4,10 @@
  * log. One that fails is set aside; the member starts in quarantine with a stand-in and heals from its
  * peers. A log that lost entries is refused: its member may have forgotten what it promised.
  */
-import { DamageError } from "../base/errors.js";
+import { DamageError, StartError } from "../base/errors.js";
 import type { Backend } from "../platform/backend.js";
 import type { Platform } from "../platform/platform.js";
+import { termMax } from "../raft/message-check.js";
 import type { HardState, SnapshotMeta } from "../raft/types.js";
 import { createMachine } from "../state/machine.js";
 import type { Machine } from "../state/types.js";
@@ -63,6 +64,7 @@ export function restart(platform: Platform, config: MemberConfig, walDir: string
     dir: walDir,
     segmentBytes: config.walSegmentBytes,
   });
+  refuseLastTerm(recovered.hardState.term, () => wal.close());
   const slot = readSlot(platform.disk);
   if (slot === undefined) {
     throw new DamageError(
@@ -91,6 +93,17 @@ export function restart(platform: Platform, config: MemberConfig, walDir: string
       ? { isUnproven, durable }
       : { quarantine, aside: slot, closing: start.closing }),
   };
+}
+
+/**
+ * Earlier builds took any term that somebody sent to the peer port, and kept it. @throws StartError
+ */
+function refuseLastTerm(term: number, close: () => void): void {
+  if (term <= termMax) return;
+  close();
+  throw new StartError(
+    `the log is in term ${term}, which no election leads to: somebody who is no member sent it to the peer port of an older build. No later term can follow. If more than half of the members start, remove this one from the cluster and add it anew with an empty data directory; if none does, start from copies of the data directories that were made before`,
+  );
 }
 
 class Restart {

@@ -6,6 +6,7 @@ import type { MemberConfig } from "./config.js";
 import { answerPage } from "./etcd-checks/peer-pages.js";
 import { RunningMember } from "./member.js";
 import { ownedPlatform } from "./owned-platform.js";
+import { messageBytesMax } from "./peer-codec.js";
 
 /**
  * Starts a member; it takes part at once and serves when `onReady` says so. `done` is called once,
@@ -55,6 +56,14 @@ function handlerOf(running: () => RunningMember | undefined): NetworkHandler {
   return {
     clusterId: () => running()?.clusterId ?? 0n,
     memberId: () => running()?.id ?? 0n,
+    peerUrls: (id) => running()?.engine.links.urlsOf(id),
+    locate: (id, answer) => {
+      const member = running();
+      if (member === undefined) answer(undefined);
+      else member.engine.links.locate(id, answer);
+    },
+    located: (id, urls) => running()?.engine.links.located(id, urls),
+    messageBytesMax,
     received: (from, message) => {
       const member = running();
       try {
@@ -64,6 +73,8 @@ function handlerOf(running: () => RunningMember | undefined): NetworkHandler {
       }
     },
     unreachable: (to) => running()?.engine.unreachable(to),
+    rejected: (rejection) => running()?.engine.guard.rejected(rejection),
+    linkChanged: (id, isUp) => running()?.engine.guard.linkChanged(id, isUp),
     clusterInfo: () => {
       const member = running();
       return member === undefined ? undefined : clusterInfo(member);

@@ -18,12 +18,31 @@ export interface Network {
 
 /** What the owner of a Network gives it: who we are, and where arrivals go. */
 export interface NetworkHandler {
-  /** Sent in the hello of each connection; a peer of another cluster or for another id is refused. */
+  /**
+   * Sent in the hello of each connection; a peer of another cluster or for another id is refused. 0n:
+   * not known yet, ask again.
+   */
   readonly clusterId: () => bigint;
   readonly memberId: () => bigint;
+  /** Where this member is reached, as known here; undefined: nobody that we know. */
+  peerUrls(id: bigint): readonly string[] | undefined;
+  /**
+   * Asks the members that we know where this one is reached: we may lag behind its addition or its
+   * move. `done` is called once; undefined: nobody who answered knows it.
+   */
+  locate(id: bigint, done: (peerUrls: readonly string[] | undefined) => void): void;
+  /** The member proved itself at an address that `locate` had given. */
+  located(id: bigint, peerUrls: readonly string[]): void;
+  /** The most bytes that a message may have which begins with this byte. */
+  messageBytesMax(kind: number): number;
+  /** `from` has proven itself. */
   received(from: bigint, message: Uint8Array): void;
   /** A connection to the peer broke or a message to it was dropped; at most once per burst. */
   unreachable(to: bigint): void;
+  /** Something on the peer port was refused: to be counted, and told at a bounded rate. */
+  rejected(rejection: Rejection): void;
+  /** Whether what we send reaches this peer; told at each change. */
+  linkChanged(id: bigint, isUp: boolean): void;
   /** Answer to `fetchCluster` of others; undefined while not known. */
   clusterInfo(): ClusterInfo | undefined;
   /** The peer told us that we were removed from the cluster. */
@@ -32,6 +51,33 @@ export interface NetworkHandler {
   page(request: PageRequest, done: (answer: PageAnswer) => void): void;
   /** True for the id of a member that was removed: its connections are refused with that reason. */
   isRemoved(id: bigint): boolean;
+}
+
+export type RejectionReason =
+  /** Connections: not ours, or whose sender is not who it says. */
+  | "not_peer_protocol"
+  | "other_cluster"
+  | "other_member"
+  | "removed_member"
+  | "unknown_member"
+  | "unproven_member"
+  | "too_many_connections"
+  /** Connections of members that sent what no member sends. */
+  | "frame_too_large"
+  | "frame_stalled"
+  | "frame_damaged"
+  /** Messages. */
+  | "unreadable"
+  | "not_a_member"
+  | "malformed"
+  | "term_out_of_range"
+  | "index_beyond_log";
+
+export interface Rejection {
+  readonly reason: RejectionReason;
+  /** Who it says it is; 0n: nobody. */
+  readonly from: bigint;
+  readonly fields: Readonly<Record<string, unknown>>;
 }
 
 export interface ClusterInfo {

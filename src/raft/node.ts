@@ -65,6 +65,14 @@ class Node implements RaftNode {
     return statusOf(this.#state);
   }
 
+  id(): bigint {
+    return this.#state.id;
+  }
+
+  lastIndex(): number {
+    return this.#state.log.lastIndex();
+  }
+
   leader(): bigint {
     return this.#state.leader;
   }

@@ -27,6 +27,8 @@ export class ReadRounds {
   }
 
   acknowledge(from: bigint, round: number): void {
+    // A number that we never sent answers nothing, now or later.
+    if (round > this.#confirmed + this.#waiting.length) return;
     this.#acked.set(from, Math.max(round, this.#acked.get(from) ?? 0));
   }
 

@@ -283,6 +283,8 @@ export interface RaftNode {
   applyConfChange(change: ConfChange | undefined): ConfState;
   status(): RaftStatus;
   /** Cheap parts of status, for the hot path. */
+  id(): bigint;
+  lastIndex(): number;
   leader(): bigint;
   term(): number;
   isLeader(): boolean;

@@ -4,6 +4,7 @@
  */
 import net from "node:net";
 import type { ClusterInfo } from "../network.js";
+import { addressOf } from "./peer-address.js";
 import { queryMagic } from "./peer-framing.js";
 
 const answerBytesMax = 1024 * 1024;
@@ -51,9 +52,7 @@ export function fetchClusterInfo(
 }
 
 function askOne(peerUrl: string, done: (result: ClusterInfo | Error) => void): void {
-  const url = new URL(peerUrl);
-  const host = url.hostname.replace(/^\[|\]$/g, "");
-  const socket = net.connect({ host, port: Number(url.port || 80) });
+  const socket = net.connect(addressOf(peerUrl));
   const chunks: Buffer[] = [];
   let bytes = 0;
   let failure: Error | undefined;
@@ -76,7 +75,11 @@ function parseInfo(bytes: Buffer, peerUrl: string): ClusterInfo | Error {
     return {
       clusterId: BigInt(wire.clusterId),
       clusterVersion: wire.clusterVersion ?? "",
-      members: wire.members.map((member) => ({ ...member, id: BigInt(member.id) })),
+      members: wire.members.map((member) => ({
+        ...member,
+        id: BigInt(member.id),
+        peerUrls: member.peerUrls.filter((url) => URL.canParse(url)),
+      })),
     };
   } catch (cause) {
     return new Error(`${peerUrl}: not a member of a lockstep cluster`, { cause });

@@ -1,27 +1,15 @@
 /**
  * The Network port on TCP: one outgoing connection to each peer carries what we send, its incoming
  * one what we receive. Best effort: what does not fit a peer's queue is dropped and reported as
- * unreachable; raft repeats. Bytes that are not our protocol close that connection and nothing else.
+ * unreachable; raft repeats. Bytes that are not our protocol close that connection and nothing else,
+ * and nobody is heard before it has proven who it is (peer-admission.ts).
  */
 import net from "node:net";
 import type { ClusterInfo, Network, NetworkHandler } from "../network.js";
-import { fetchClusterInfo, serveClusterInfo } from "./cluster-query.js";
-import {
-  decodeHello,
-  encodeHello,
-  FrameReader,
-  frameHeader,
-  HelloStatus,
-  helloBytes,
-  helloMagic,
-  queryMagic,
-} from "./peer-framing.js";
-import { isHttp, PeerHttp } from "./peer-http.js";
-
-/** A peer that cannot take this much is treated as unreachable. */
-const queueBytesMax = 64 * 1024 * 1024;
-const redialMs = 100;
-const helloTimeoutMs = 5_000;
+import { fetchClusterInfo } from "./cluster-query.js";
+import { PeerAdmission } from "./peer-admission.js";
+import { PeerLink } from "./peer-link.js";
+import { PeerSource } from "./peer-source.js";
 
 export interface NodeNetworkOptions {
   readonly listen: readonly { readonly host: string; readonly port: number }[];
@@ -83,210 +71,70 @@ export class PeerListener {
 
 class TcpNetwork implements Network {
   readonly #handler: NetworkHandler;
-  readonly #options: NodeNetworkOptions;
+  readonly #now: () => number;
   readonly #onClose: () => void;
-  readonly #peers = new Map<bigint, PeerLink>();
-  /** By the member that greeted on it; undefined: none yet. */
-  readonly #incoming = new Map<net.Socket, bigint | undefined>();
-  readonly #http: PeerHttp;
+  readonly #links = new Map<bigint, PeerLink>();
+  /** One of each member: the newest. */
+  readonly #sources = new Map<bigint, PeerSource>();
+  readonly #admission: PeerAdmission;
 
   constructor(handler: NetworkHandler, options: NodeNetworkOptions, onClose: () => void) {
     this.#handler = handler;
-    this.#options = options;
+    this.#now = options.now;
     this.#onClose = onClose;
-    this.#http = new PeerHttp(handler);
+    this.#admission = new PeerAdmission({
+      handler,
+      proven: (socket, id) => this.#proven(socket, id),
+      challenged: (greeting) => this.#links.get(greeting.from)?.prove(greeting) === true,
+    });
   }
 
   send(to: bigint, message: Uint8Array): void {
-    const peer = this.#peers.get(to);
-    if (peer === undefined || !peer.send(message)) this.#handler.unreachable(to);
+    const link = this.#links.get(to);
+    if (link === undefined || !link.send(message)) this.#handler.unreachable(to);
   }
 
   setPeer(id: bigint, peerUrls: readonly string[]): void {
-    this.#peers.get(id)?.close();
-    this.#peers.set(id, new PeerLink({ id, urls: peerUrls }, this.#handler, this.#options));
+    this.#links.get(id)?.close();
+    this.#links.set(id, new PeerLink({ id, urls: peerUrls }, this.#handler, this.#now));
   }
 
   removePeer(id: bigint): void {
-    this.#peers.get(id)?.close();
-    this.#peers.delete(id);
+    this.#links.get(id)?.close();
+    this.#links.delete(id);
     // It may not have heard that it was removed: when it dials anew it is told.
-    for (const [socket, from] of this.#incoming) if (from === id) socket.destroy();
+    this.#sources.get(id)?.close();
+    this.#sources.delete(id);
   }
 
   activeSince(id: bigint): number | undefined {
-    return this.#peers.get(id)?.activeSince;
+    return this.#links.get(id)?.activeSince;
   }
 
   fetchCluster(peerUrls: readonly string[], done: (result: ClusterInfo | Error) => void): void {
     fetchClusterInfo(peerUrls, done);
   }
 
+  accept(socket: net.Socket): void {
+    this.#admission.accept(socket);
+  }
+
   close(): void {
-    for (const peer of this.#peers.values()) peer.close();
-    this.#peers.clear();
-    for (const socket of this.#incoming.keys()) socket.destroy();
+    for (const link of this.#links.values()) link.close();
+    this.#links.clear();
+    for (const source of this.#sources.values()) source.close();
+    this.#sources.clear();
+    this.#admission.close();
     this.#onClose();
   }
 
-  /** One incoming connection: hello or query first, then frames. */
-  accept(socket: net.Socket): void {
-    this.#incoming.set(socket, undefined);
-    socket.on("close", () => this.#incoming.delete(socket));
-    socket.on("error", () => socket.destroy());
-    socket.setTimeout(helloTimeoutMs, () => socket.destroy());
-    let head: Buffer = Buffer.alloc(0);
-    const onData = (chunk: Buffer): void => {
-      head = Buffer.concat([head, chunk]);
-      const start = head.toString("latin1", 0, helloMagic.length);
-      const isPage = isHttp(start);
-      if (isPage === true) {
-        socket.off("data", onData);
-        this.#http.accept(socket, head);
-      } else if (start === queryMagic) {
-        socket.off("data", onData);
-        serveClusterInfo(socket, this.#handler.clusterInfo());
-      } else if (isPage === false && !helloMagic.startsWith(start)) {
-        this.#options.log("rejected connection on peer endpoint", {
-          "remote-addr": `${socket.remoteAddress}:${socket.remotePort}`,
-          error: "not the peer protocol",
-        });
-        socket.destroy();
-      } else if (head.length >= helloBytes) {
-        socket.off("data", onData);
-        this.#greet(socket, head);
-      }
-    };
-    socket.on("data", onData);
-  }
-
-  #greet(socket: net.Socket, head: Buffer): void {
-    const hello = decodeHello(head);
-    const status = this.#judge(hello);
-    if (status !== HelloStatus.ok) {
-      this.#options.log("rejected connection on peer endpoint", {
-        "remote-peer-id": hello.from.toString(16),
-        "remote-cluster-id": hello.clusterId.toString(16),
-        "local-cluster-id": this.#handler.clusterId().toString(16),
-        error: ["", "cluster ID mismatch", "member ID mismatch", "member was removed"][status],
-      });
-      socket.end(Buffer.of(status));
-      return;
-    }
-    this.#incoming.set(socket, hello.from);
-    socket.setTimeout(0);
-    socket.setKeepAlive(true, 10_000);
-    socket.write(Buffer.of(HelloStatus.ok));
-    const reader = new FrameReader();
-    const onFrames = (chunk: Buffer): void => {
-      const sound = reader.push(chunk, (message) => this.#handler.received(hello.from, message));
-      if (sound) return;
-      this.#options.log("closed a damaged peer connection", {
-        "remote-peer-id": hello.from.toString(16),
-      });
-      socket.destroy();
-    };
-    socket.on("data", onFrames);
-    if (head.length > helloBytes) onFrames(head.subarray(helloBytes));
-  }
-
-  #judge(hello: { clusterId: bigint; from: bigint; to: bigint }): HelloStatus {
-    if (hello.clusterId !== this.#handler.clusterId()) return HelloStatus.wrongCluster;
-    if (hello.to !== this.#handler.memberId()) return HelloStatus.wrongMember;
-    if (this.#handler.isRemoved(hello.from)) return HelloStatus.removed;
-    return HelloStatus.ok;
-  }
-}
-
-/** The outgoing connection to one peer; redials for ever, through its addresses in turn. */
-class PeerLink {
-  activeSince: number | undefined;
-  readonly #target: { readonly id: bigint; readonly urls: readonly string[] };
-  readonly #handler: NetworkHandler;
-  readonly #options: NodeNetworkOptions;
-  #socket: net.Socket | undefined;
-  #redial: NodeJS.Timeout | undefined;
-  #dials = 0;
-  #closed = false;
-  #corked = false;
-
-  constructor(
-    target: { readonly id: bigint; readonly urls: readonly string[] },
-    handler: NetworkHandler,
-    options: NodeNetworkOptions,
-  ) {
-    this.#target = target;
-    this.#handler = handler;
-    this.#options = options;
-    this.#dial();
-  }
-
-  send(message: Uint8Array): boolean {
-    const socket = this.#socket;
-    if (socket === undefined || this.activeSince === undefined) return false;
-    if (socket.writableLength > queueBytesMax) return false;
-    // All messages of one turn leave in one write.
-    if (!this.#corked) {
-      this.#corked = true;
-      socket.cork();
-      process.nextTick(() => {
-        this.#corked = false;
-        socket.uncork();
-      });
-    }
-    socket.write(frameHeader(message));
-    socket.write(message);
-    return true;
-  }
-
-  close(): void {
-    this.#closed = true;
-    clearTimeout(this.#redial);
-    this.#socket?.destroy();
-  }
-
-  #dial(): void {
-    const text = this.#target.urls[this.#dials++ % this.#target.urls.length];
-    if (text === undefined) return;
-    const url = new URL(text);
-    const socket = net.connect({
-      host: url.hostname.replace(/^\[|\]$/g, ""),
-      port: Number(url.port || 80),
-      noDelay: true,
+  #proven(socket: net.Socket, id: bigint): void {
+    this.#sources.get(id)?.close();
+    const source = new PeerSource(socket, id, this.#handler);
+    this.#sources.set(id, source);
+    socket.on("close", () => {
+      if (this.#sources.get(id) === source) this.#sources.delete(id);
     });
-    this.#socket = socket;
-    socket.setTimeout(helloTimeoutMs, () => socket.destroy());
-    socket.on("connect", () => {
-      socket.write(
-        encodeHello({
-          clusterId: this.#handler.clusterId(),
-          from: this.#handler.memberId(),
-          to: this.#target.id,
-        }),
-      );
-    });
-    socket.once("data", (answer: Buffer) => this.#greeted(socket, answer[0] as HelloStatus));
-    socket.on("error", () => socket.destroy());
-    socket.on("close", () => this.#lost());
-  }
-
-  #greeted(socket: net.Socket, status: HelloStatus): void {
-    if (status === HelloStatus.ok) {
-      socket.setTimeout(0);
-      socket.setKeepAlive(true, 10_000);
-      this.activeSince = this.#options.now();
-      return;
-    }
-    socket.destroy();
-    if (status === HelloStatus.removed) this.#handler.removedFromCluster();
-  }
-
-  #lost(): void {
-    const wasActive = this.activeSince !== undefined;
-    this.activeSince = undefined;
-    this.#socket = undefined;
-    if (this.#closed) return;
-    if (wasActive) this.#handler.unreachable(this.#target.id);
-    this.#redial = setTimeout(() => this.#dial(), redialMs);
+    this.#links.get(id)?.hurry();
   }
 }

@@ -1,44 +1,110 @@
 /**
- * Bytes between members on TCP (docs/formats.md, "Peer connections"). A connection starts with a
- * 32-byte hello of the dialling side, answered by one status byte; then frames flow from the
- * dialling side only: length and CRC-32C, 4 bytes little-endian each, then the message. A frame
- * that fails its check closes the connection: nothing of it is delivered.
+ * Bytes between members on TCP (docs/formats.md, "Peer connections"). A connection begins with a
+ * greeting: a magic that says what it is for, the length of a record, the record. Then frames flow:
+ * length and CRC-32C, 4 bytes little-endian each, then the message. A frame without a message asks
+ * whether the other side is there; it answers with the same. A frame that fails its check closes the
+ * connection: nothing of it is delivered.
  */
 import { crc32c } from "../../base/crc32c.js";
 
-export const helloMagic = "LKSTEP1\n";
-/** Instead of a hello: asks for the cluster's members as JSON, then the server closes. */
+/** Every magic has this length. */
+export const magicBytes = 8;
+/** A connection that will carry messages of the dialling side. */
+export const helloMagic = "LKSTEP2\n";
+/** Asks whether the member that is reached here has dialled us; brings what it has to say then. */
+export const challengeMagic = "LKSTEP!\n";
+/** Without a record: asks for the cluster's members as JSON, then the server closes. */
 export const queryMagic = "LKSTEP?\n";
-export const helloBytes = 32;
+export const nonceBytes = 16;
 export const frameHeaderBytes = 8;
-/** Above any raft message: the largest append and the largest request fit several times. */
-const frameBytesMax = 64 * 1024 * 1024;
+const recordLengthBytes = 2;
+/** Room for what later versions add. */
+export const recordBytesMax = 1024;
 
-export const HelloStatus = { ok: 0, wrongCluster: 1, wrongMember: 2, removed: 3 } as const;
+/** The answer to a hello; `ok` comes after the proof. */
+export const HelloStatus = {
+  ok: 0,
+  wrongCluster: 1,
+  wrongMember: 2,
+  removed: 3,
+  /** The member that was reached is still starting, or has too much to do: dial again. */
+  notReady: 4,
+  /** It could not be confirmed that the dialling side is the member that it says it is. */
+  unproven: 5,
+} as const;
 export type HelloStatus = (typeof HelloStatus)[keyof typeof HelloStatus];
 
-export interface Hello {
+/** The answer to a challenge. */
+export const ChallengeAnswer = { ours: 0, notOurs: 1 } as const;
+
+export interface Greeting {
   readonly clusterId: bigint;
   readonly from: bigint;
   readonly to: bigint;
+  /** Drawn by the dialling side of a hello; a challenge repeats it. */
+  readonly token: Buffer;
+  /** Of a challenge; empty in a hello. */
+  readonly nonce: Buffer;
 }
 
-export function encodeHello(hello: Hello): Buffer {
-  const bytes = Buffer.alloc(helloBytes);
-  bytes.write(helloMagic, 0, "latin1");
-  bytes.writeBigUInt64LE(hello.clusterId, 8);
-  bytes.writeBigUInt64LE(hello.from, 16);
-  bytes.writeBigUInt64LE(hello.to, 24);
-  return bytes;
+const Field = { clusterId: 1, from: 2, to: 3, token: 4, nonce: 5 } as const;
+const nothing = Buffer.alloc(0);
+
+export function encodeGreeting(magic: string, greeting: Greeting): Buffer {
+  const { clusterId, from, to, token, nonce } = greeting;
+  const record = Buffer.concat([
+    field(Field.clusterId, u64(clusterId)),
+    field(Field.from, u64(from)),
+    field(Field.to, u64(to)),
+    field(Field.token, token),
+    ...(nonce.length === 0 ? [] : [field(Field.nonce, nonce)]),
+  ]);
+  const length = Buffer.alloc(recordLengthBytes);
+  length.writeUInt16LE(record.length);
+  return Buffer.concat([Buffer.from(magic, "latin1"), length, record]);
 }
 
-/** Of `helloBytes` bytes that start with the magic. */
-export function decodeHello(bytes: Buffer): Hello {
-  return {
-    clusterId: bytes.readBigUInt64LE(8),
-    from: bytes.readBigUInt64LE(16),
-    to: bytes.readBigUInt64LE(24),
+/**
+ * Of bytes that start with a magic. "cut": more of them are needed; undefined: no greeting. `bytes`
+ * says how many it took. Fields that we do not know are skipped.
+ */
+export function decodeGreeting(
+  bytes: Buffer,
+): { readonly greeting: Greeting; readonly bytes: number } | "cut" | undefined {
+  const start = magicBytes + recordLengthBytes;
+  if (bytes.length < start) return "cut";
+  const length = bytes.readUInt16LE(magicBytes);
+  if (length > recordBytesMax) return undefined;
+  if (bytes.length < start + length) return "cut";
+  const fields = new Map<number, Buffer>();
+  for (let at = start; at < start + length; ) {
+    const end = at + 2 + (bytes[at + 1] ?? 0);
+    if (at + 2 > start + length || end > start + length) return undefined;
+    fields.set(bytes[at] as number, bytes.subarray(at + 2, end));
+    at = end;
+  }
+  const id = (tag: number): bigint | undefined => {
+    const value = fields.get(tag);
+    return value?.length === 8 ? value.readBigUInt64LE(0) : undefined;
   };
+  const [clusterId, from, to] = [id(Field.clusterId), id(Field.from), id(Field.to)];
+  const token = fields.get(Field.token);
+  if (clusterId === undefined || from === undefined || to === undefined) return undefined;
+  if (token?.length !== nonceBytes) return undefined;
+  const nonce = fields.get(Field.nonce) ?? nothing;
+  // Copies: the rest of the connection must not hang on the first bytes of it.
+  const greeting = { clusterId, from, to, token: Buffer.from(token), nonce: Buffer.from(nonce) };
+  return { greeting, bytes: start + length };
+}
+
+function field(tag: number, value: Buffer): Buffer {
+  return Buffer.concat([Buffer.of(tag, value.length), value]);
+}
+
+function u64(value: bigint): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64LE(value);
+  return bytes;
 }
 
 export function frameHeader(message: Uint8Array): Buffer {
@@ -48,27 +114,48 @@ export function frameHeader(message: Uint8Array): Buffer {
   return header;
 }
 
+/** Asks, or answers, that we are there. */
+export const emptyFrame: Buffer = frameHeader(nothing);
+
+export type FrameFlaw = "frame_too_large" | "frame_damaged";
+
 /** Cuts a byte stream into frames. Memory grows with bytes received, never with a claimed length. */
 export class FrameReader {
+  readonly #bytesMax: (kind: number) => number;
   #chunks: Buffer[] = [];
   #bytes = 0;
 
-  /** Delivers each whole frame; returns false when the stream is damaged. */
-  push(chunk: Buffer, deliver: (message: Buffer) => void): boolean {
+  /** `bytesMax`: of a message that begins with this byte. */
+  constructor(bytesMax: (kind: number) => number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  /** How long the frame is of which a part has come; 0: none has. */
+  pending(): number {
+    if (this.#bytes === 0) return 0;
+    return this.#bytes < frameHeaderBytes
+      ? frameHeaderBytes
+      : frameHeaderBytes + this.#peek(frameHeaderBytes).readUInt32LE(0);
+  }
+
+  /** Delivers each whole frame, also empty ones; says what is wrong with the stream, if anything. */
+  push(chunk: Buffer, deliver: (message: Buffer) => void): FrameFlaw | undefined {
     this.#chunks.push(chunk);
     this.#bytes += chunk.length;
     while (this.#bytes >= frameHeaderBytes) {
-      const header = this.#peek(frameHeaderBytes);
-      const length = header.readUInt32LE(0);
-      if (length > frameBytesMax) return false;
-      if (this.#bytes < frameHeaderBytes + length) return true;
+      const length = this.#peek(frameHeaderBytes).readUInt32LE(0);
+      if (length > 0 && this.#bytes > frameHeaderBytes) {
+        const kind = this.#peek(frameHeaderBytes + 1)[frameHeaderBytes] as number;
+        if (length > this.#bytesMax(kind)) return "frame_too_large";
+      }
+      if (this.#bytes < frameHeaderBytes + length) return undefined;
       const frame = this.#peek(frameHeaderBytes + length);
       const message = frame.subarray(frameHeaderBytes, frameHeaderBytes + length);
-      if (crc32c(message) !== frame.readUInt32LE(4)) return false;
+      if (crc32c(message) !== frame.readUInt32LE(4)) return "frame_damaged";
       this.#drop(frameHeaderBytes + length);
       deliver(message);
     }
-    return true;
+    return undefined;
   }
 
   /** The first `length` bytes in one piece; joins chunks only when they are split. */

@@ -6,6 +6,7 @@ import { integrityMutants } from "./integrity.js";
 import { leaseMutants } from "./lease.js";
 import { membershipMutants } from "./membership.js";
 import { mvccMutants } from "./mvcc.js";
+import { peerMutants } from "./peers.js";
 import { readMutants } from "./reads.js";
 import { replicationMutants } from "./replication.js";
 import { storageMutants } from "./storage.js";
@@ -28,6 +29,7 @@ export const mutants: readonly Mutant[] = sortById([
   ...versionMutants,
   ...integrityMutants,
   ...foundMutants,
+  ...peerMutants,
 ]);
 
 /** @throws Error if two have the same id */

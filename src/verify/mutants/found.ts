@@ -16,8 +16,8 @@ export const foundMutants: readonly Mutant[] = [
     patches: [
       {
         file: "member/peer-links.js",
-        find: "this.#introduced(from, body);",
-        replace: "RAN();",
+        find: "this.#located.set(id, {",
+        replace: "if (!RAN())\n            this.#located.set(id, {",
       },
     ],
   },

@@ -94,4 +94,7 @@ export const knownSeeds: Readonly<Record<string, number>> = {
   W9: 1,
   M29: 60,
   G17: 46,
+  P1: 10,
+  P2: 3,
+  P3: 3,
 };

@@ -79,9 +79,15 @@ export const replicationMutants: readonly Mutant[] = [
     id: "M31",
     title: "a heartbeat's commit index is trusted beyond what is shared",
     origin: "class of etcd #8935 and raft #25: a commit index beyond the log",
-    conditions: "a follower with a tail of its own hears a heartbeat",
+    conditions:
+      "a follower with a tail of its own hears a heartbeat; the patch also takes away the check that would drop it",
     caughtBy: ["I11", "I7", "S1", "I9"],
     patches: [
+      {
+        file: "raft/message-check.js",
+        find: 'return message.commit > node.lastIndex() ? "index_beyond_log" : withTerm(message);',
+        replace: "return withTerm(message);",
+      },
       {
         file: "raft/replication.js",
         find: "        const commit = Math.min(peer.match, state.log.committed);",

@@ -55,8 +55,8 @@ export const watchMutants: readonly Mutant[] = [
     patches: [
       {
         file: "member/engine.js",
-        find: "this.watch.closeAll();\n            this.#links.sync();",
-        replace: "this.watch.restored();\n            this.#links.sync();",
+        find: "this.watch.closeAll();\n            this.links.sync();",
+        replace: "this.watch.restored();\n            this.links.sync();",
       },
       {
         file: hub,

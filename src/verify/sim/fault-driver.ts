@@ -5,6 +5,7 @@ import { Bucket } from "../../platform/backend.js";
 import { digestedBuckets } from "../../state/digest.js";
 import type { Atlas } from "./atlas.js";
 import { recoveredLog } from "./checks/durable-log.js";
+import { forge } from "./forgery.js";
 import { misapplyNext } from "./misapply.js";
 import type { Operator } from "./operator.js";
 import type { Fault, Plan, Target } from "./plan.js";
@@ -156,7 +157,8 @@ export class FaultDriver {
           | "replaceMember"
           | "version"
           | "misapply"
-          | "rotLive";
+          | "rotLive"
+          | "stranger";
       }
     >,
   ): void {
@@ -186,6 +188,9 @@ export class FaultDriver {
         break;
       case "rotLive":
         this.#rotLive(node, fault);
+        break;
+      case "stranger":
+        this.#forge(node, fault);
         break;
       default:
         this.#damage(node, fault);
@@ -222,6 +227,13 @@ export class FaultDriver {
     this.#tell(fault, node);
     node.isHiddenDamage = true;
     this.#stateDamaged(node);
+  }
+
+  #forge(node: SimNode, fault: Extract<Fault, { readonly kind: "stranger" }>): void {
+    const forged = forge(node, fault.shape);
+    if (forged === undefined) return;
+    this.#tell(fault, node);
+    node.member?.engine.received(forged.from, forged.bytes);
   }
 
   /** A member that runs and was not touched yet, among enough others. */

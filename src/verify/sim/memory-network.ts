@@ -179,6 +179,12 @@ export class MemoryNetwork {
     return undefined;
   }
 
+  /** Who listens at a peer URL. */
+  idAt(peerUrl: string): bigint | undefined {
+    const port = this.#byUrl.get(peerUrl);
+    return port?.isOpen ? port.handler.memberId() : undefined;
+  }
+
   later(fn: () => void, owner: number): void {
     this.#clock.afterUs(2 * this.#weather.delayMinUs, fn, owner);
   }
@@ -194,7 +200,8 @@ export class MemoryNetwork {
     // As a connection's greeting would say.
     if (port.handler.isRemoved(sender)) {
       this.#clock.afterUs(this.#weather.delayMinUs, () => from.removed(), from.owner);
-    } else port.handler.received(sender, bytes);
+    } else if (port.handler.peerUrls(sender) === undefined) port.find(sender);
+    else port.handler.received(sender, bytes);
   }
 
   #fate(from: number, to: number): { lossPerMille: number; extraUs: number } {
@@ -226,6 +233,7 @@ class Port implements Network {
   readonly #network: MemoryNetwork;
   readonly #options: PortOptions;
   readonly #peers = new Map<bigint, number>();
+  readonly #finding = new Set<bigint>();
 
   constructor(network: MemoryNetwork, handler: NetworkHandler, options: PortOptions) {
     this.#network = network;
@@ -246,6 +254,17 @@ class Port implements Network {
 
   removed(): void {
     if (this.isOpen && this.#options.isAlive()) this.handler.removedFromCluster();
+  }
+
+  /** Of somebody whom the member does not know it takes nothing before it knows where that one is. */
+  find(id: bigint): void {
+    if (this.#finding.has(id)) return;
+    this.#finding.add(id);
+    this.handler.locate(id, (urls) => {
+      this.#finding.delete(id);
+      const isAt = urls?.some((url) => this.#network.idAt(url) === id) === true;
+      if (urls !== undefined && isAt && this.isOpen) this.handler.located(id, urls);
+    });
   }
 
   setPeer(id: bigint): void {

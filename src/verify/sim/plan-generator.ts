@@ -8,6 +8,7 @@
  * beyond the atlas lift this; there the cluster may stop, but never lie.
  */
 import { Dice } from "./dice.js";
+import { forgeries } from "./forgery.js";
 import type { ClientAction, ClientOp, Fault, FaultKind, Plan, Swarm, Target } from "./plan.js";
 import {
   type ActionKind,
@@ -22,6 +23,7 @@ import {
 const quietMs = 1_000;
 const firstFaultMs = 2_000;
 const firstStateFault = 20_000;
+const firstStranger = 40_000;
 /** The one that clusters begin with, the next, and one that may only follow that. */
 const versions = ["3.6.0", "3.7.0", "3.7.0", "3.8.0"] as const;
 
@@ -62,7 +64,21 @@ class FaultGenerator {
   }
 
   all(): Fault[] {
-    return [...this.#common(), ...this.#ofStates()];
+    return [...this.#common(), ...this.#ofStates(), ...this.#ofStrangers()];
+  }
+
+  /** Under numbers of their own, too. */
+  #ofStrangers(): Fault[] {
+    const { strangerEveryMs: everyMs } = this.#mix;
+    const faults: Fault[] = [];
+    if (everyMs === undefined) return faults;
+    let atMs = firstFaultMs;
+    for (let id = firstStranger; ; id++) {
+      atMs += 1 + this.#dice.int(2 * everyMs, id, 1);
+      if (atMs > this.#swarm.durationMs - quietMs) return faults;
+      const fault = this.#fault("stranger", id, atMs);
+      if (fault !== undefined) faults.push(fault);
+    }
   }
 
   /** Under numbers of their own, so that a seed without them is what it was before they existed. */
@@ -179,6 +195,8 @@ class FaultGenerator {
         return { ...at, kind, asLearner: int(2, 15) === 0 };
       case "version":
         return { ...at, kind, target, version: versions[int(versions.length, 15)] as string };
+      case "stranger":
+        return { ...at, kind, target, shape: int(forgeries, 15) };
       default:
         return damaged === undefined ? undefined : this.#stateFault(kind, at, { damaged, downMs });
     }

@@ -125,6 +125,8 @@ export type Fault = At &
         readonly by: number;
         readonly downMs: number;
       }
+    /** A message of somebody who is no member, or that no member sends (forgery.ts). */
+    | { readonly kind: "stranger"; readonly target: Target; readonly shape: number }
     /** One bit of a stored row flips while the node runs: found when it is read. */
     | {
         readonly kind: "rotLive";

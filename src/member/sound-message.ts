@@ -1,0 +1,19 @@
+/** From bytes of another member to a raft message that may be acted on, or why there is none. */
+import type { Rejection } from "../platform/network.js";
+import { flawOf } from "../raft/message-check.js";
+import { decodeMessage } from "../raft/message-codec.js";
+import type { Message, RaftNode } from "../raft/types.js";
+
+export function soundMessage(bytes: Uint8Array, from: bigint, raft: RaftNode): Message | Rejection {
+  let message: Message;
+  try {
+    message = decodeMessage(bytes);
+  } catch (error) {
+    return { reason: "unreadable", from, fields: { error: String(error) } };
+  }
+  const { type, term, index, commit } = message;
+  const fields = { type, term, index, commit, "local-term": raft.term() };
+  if (message.from !== from) return { reason: "malformed", from, fields };
+  const flaw = flawOf(message, raft);
+  return flaw === undefined ? message : { reason: flaw, from, fields };
+}
