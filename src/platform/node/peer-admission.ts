@@ -153,6 +153,11 @@ export class PeerAdmission {
   /** Welcomes the other side when it has brought what only the member that it says it is can know. */
   #prove(socket: net.Socket, hello: Greeting, rest: Buffer): void {
     const { from } = hello;
+    if (rest.length > 0) {
+      // It cannot know the nonce yet.
+      this.#refuse(socket, "unproven_member", from, HelloStatus.unproven);
+      return;
+    }
     const running = this.#challenges.get(from) ?? 0;
     if (running >= challengesMax) {
       socket.end(Buffer.of(HelloStatus.notReady));
@@ -161,7 +166,7 @@ export class PeerAdmission {
     this.#challenges.set(from, running + 1);
     const nonce = randomBytes(nonceBytes);
     let located: readonly string[] | undefined;
-    let brought = rest;
+    let brought: Buffer = Buffer.alloc(0);
     const onData = (chunk: Buffer): void => {
       brought = Buffer.concat([brought, chunk]);
       if (brought.length < nonceBytes) return;
@@ -171,7 +176,6 @@ export class PeerAdmission {
       } else this.#refuse(socket, "unproven_member", from, HelloStatus.unproven);
     };
     socket.on("data", onData);
-    if (rest.length > 0) onData(Buffer.alloc(0));
     this.#ask(
       { ...hello, nonce },
       {

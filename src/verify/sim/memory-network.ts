@@ -179,6 +179,15 @@ export class MemoryNetwork {
     return undefined;
   }
 
+  /** Since when the node's log has told that it refuses a peer because no member knows it. */
+  refusesForMs(owner: number): number {
+    let forMs = 0;
+    for (const port of this.#byUrl.values()) {
+      if (port.owner === owner && port.isOpen) forMs = Math.max(forMs, port.refusesForMs());
+    }
+    return forMs;
+  }
+
   /** Who listens at a peer URL. */
   idAt(peerUrl: string): bigint | undefined {
     const port = this.#byUrl.get(peerUrl);
@@ -226,10 +235,14 @@ function mayRepeat(bytes: Uint8Array): boolean {
   return decodeMessage(envelope.message).type !== "MsgProp";
 }
 
+/** Without a refusal for so long, nobody is refused any more. */
+const refusalGapMs = 2_000;
+
 class Port implements Network {
   readonly handler: NetworkHandler;
   readonly owner: number;
   isOpen = true;
+  refusing: { readonly sinceMs: number; readonly lastMs: number } | undefined;
   readonly #network: MemoryNetwork;
   readonly #options: PortOptions;
   readonly #peers = new Map<bigint, number>();
@@ -264,7 +277,20 @@ class Port implements Network {
       this.#finding.delete(id);
       const isAt = urls?.some((url) => this.#network.idAt(url) === id) === true;
       if (urls !== undefined && isAt && this.isOpen) this.handler.located(id, urls);
+      else this.#refused();
     });
+  }
+
+  #refused(): void {
+    const nowMs = this.#options.nowMs();
+    const isNew = this.refusing === undefined || nowMs - this.refusing.lastMs > refusalGapMs;
+    this.refusing = { sinceMs: isNew ? nowMs : (this.refusing?.sinceMs ?? nowMs), lastMs: nowMs };
+  }
+
+  refusesForMs(): number {
+    const nowMs = this.#options.nowMs();
+    if (this.refusing === undefined || nowMs - this.refusing.lastMs > refusalGapMs) return 0;
+    return nowMs - this.refusing.sinceMs;
   }
 
   setPeer(id: bigint): void {

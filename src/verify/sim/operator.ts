@@ -15,6 +15,8 @@ const service = "/etcdserverpb.Cluster/";
 /** After so long, a change that was not answered has happened or never will. */
 const settledMs = 20_000;
 const nodesMax = 14;
+/** A member that refuses a peer for so long, and has no leader, needs to be told whom to ask. */
+const refusingMs = 5_000;
 
 /** What comes of a question: an answer, a promise that nothing happens, or neither. */
 type Told = Uint8Array | "refused" | "unknown";
@@ -134,8 +136,25 @@ export class Operator {
       this.#startAtMs.delete(node);
       if (node.state === "down") this.#cluster.start(node);
     }
+    for (const node of this.#cluster.nodes) this.#helpRefusing(node);
     for (const job of [...this.#jobs]) if (job.step()) this.#jobs.delete(job);
     clock.at(lookEveryMs, () => this.#look());
+  }
+
+  /**
+   * All that it knows are gone, and those that were added meanwhile it does not know: it is started
+   * again with their addresses (docs/formats.md, "Peer connections").
+   */
+  #helpRefusing(node: SimNode): void {
+    const { nodes, network } = this.#cluster;
+    if (node.state !== "up" || node.member?.leader() !== 0n) return;
+    if (network.refusesForMs(node.place) < refusingMs) return;
+    const initialCluster = nodes
+      .filter(({ state }) => state !== "wiped")
+      .map(({ name, peerUrl }) => ({ name, peerUrls: [peerUrl] }));
+    node.config = { ...node.config, initialCluster };
+    this.#cluster.stop(node);
+    this.startLater(node, 500);
   }
 
   /** Asks for the addition until it stands, starts the node, promotes it. */
