@@ -20,6 +20,9 @@ export function startMember(
   const handler: NetworkHandler = {
     clusterId: () => member?.clusterId ?? 0n,
     memberId: () => member?.id ?? 0n,
+    incarnation: () => member?.engine.incarnations.own ?? 0n,
+    greeted: (from, incarnation) => member?.engine.incarnations.greeted(from, incarnation) ?? true,
+    refusedIncarnation: () => member?.fail(member.engine.incarnations.lostData()),
     received: (from, message) => member?.engine.received(from, message),
     unreachable: (to) => member?.engine.unreachable(to),
     clusterInfo: () => (member === undefined ? undefined : clusterInfo(member)),
@@ -54,5 +57,13 @@ function clusterInfo(member: RunningMember): ClusterInfo | undefined {
   const { cluster } = member.machine;
   const members = cluster.members();
   if (members.length === 0) return undefined;
-  return { clusterId: member.clusterId, clusterVersion: cluster.clusterVersion(), members };
+  const { incarnations } = member.engine;
+  return {
+    clusterId: member.clusterId,
+    clusterVersion: cluster.clusterVersion(),
+    members: members.map((known) => ({
+      ...known,
+      incarnation: incarnations.incarnationOf(known.id),
+    })),
+  };
 }

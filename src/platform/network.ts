@@ -21,6 +21,15 @@ export interface NetworkHandler {
   /** Sent in the hello of each connection; a peer of another cluster or for another id is refused. */
   readonly clusterId: () => bigint;
   readonly memberId: () => bigint;
+  /** Of our log, in the hello too. */
+  readonly incarnation: () => bigint;
+  /**
+   * A peer greets with the incarnation of its log. False: it is known with another one, and its
+   * connection is refused with that reason. Nothing of a peer is delivered before this said true.
+   */
+  greeted(from: bigint, incarnation: bigint): boolean;
+  /** The peer knows our id with another incarnation than ours. */
+  refusedIncarnation(): void;
   received(from: bigint, message: Uint8Array): void;
   /** A connection to the peer broke or a message to it was dropped; at most once per burst. */
   unreachable(to: bigint): void;
@@ -44,6 +53,8 @@ export interface ClusterInfo {
     readonly peerUrls: readonly string[];
     readonly clientUrls: readonly string[];
     readonly isLearner: boolean;
+    /** Of its log, as far as the answering member knows; 0n: it does not. */
+    readonly incarnation: bigint;
   }[];
 }
 

@@ -1,10 +1,15 @@
 /** What the tests of the log share: small segments on a disk whose syncs the test completes. */
 import type { Entry, HardState } from "../raft/types.js";
 import { MemoryDisk } from "../verify/sim/memory-disk.js";
-import { createWal, type Wal } from "./wal.js";
+import { createWal, type LogIdentity, type Wal } from "./wal.js";
 
 export const options = { dir: "wal", segmentBytes: 2_048 };
-export const metadata = { clusterId: 7n, memberId: 0xffff_ffff_ffff_fff1n };
+export const metadata: LogIdentity = {
+  clusterId: 7n,
+  memberId: 0xffff_ffff_ffff_fff1n,
+  incarnation: 0xfeed_0000_0000_0001n,
+  isJoiner: true,
+};
 export const founding = {
   metadata,
   salt: 0x5a17_ab1e,

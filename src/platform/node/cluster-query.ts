@@ -18,6 +18,8 @@ interface WireInfo {
     peerUrls: string[];
     clientUrls: string[];
     isLearner: boolean;
+    /** Absent from older builds. */
+    incarnation?: string;
   }[];
 }
 
@@ -29,7 +31,11 @@ export function serveClusterInfo(socket: net.Socket, info: ClusterInfo | undefin
   const wire = {
     clusterId: info.clusterId.toString(),
     clusterVersion: info.clusterVersion,
-    members: info.members.map((member) => ({ ...member, id: member.id.toString() })),
+    members: info.members.map((member) => ({
+      ...member,
+      id: member.id.toString(),
+      incarnation: member.incarnation.toString(),
+    })),
   };
   socket.end(JSON.stringify(wire));
 }
@@ -76,7 +82,11 @@ function parseInfo(bytes: Buffer, peerUrl: string): ClusterInfo | Error {
     return {
       clusterId: BigInt(wire.clusterId),
       clusterVersion: wire.clusterVersion ?? "",
-      members: wire.members.map((member) => ({ ...member, id: BigInt(member.id) })),
+      members: wire.members.map((member) => ({
+        ...member,
+        id: BigInt(member.id),
+        incarnation: BigInt(member.incarnation ?? 0),
+      })),
     };
   } catch (cause) {
     return new Error(`${peerUrl}: not a member of a lockstep cluster`, { cause });

@@ -14,6 +14,9 @@ function handlerOf(id: bigint, more: Partial<NetworkHandler>): NetworkHandler {
   return {
     clusterId: () => 7n,
     memberId: () => id,
+    incarnation: () => id,
+    greeted: () => true,
+    refusedIncarnation: () => {},
     received: () => {},
     unreachable: () => {},
     clusterInfo: () => undefined,

@@ -11,6 +11,7 @@ import {
   encodeHello,
   FrameReader,
   frameHeader,
+  type Hello,
   HelloStatus,
   helloBytes,
   helloMagic,
@@ -22,6 +23,13 @@ import { isHttp, PeerHttp } from "./peer-http.js";
 const queueBytesMax = 64 * 1024 * 1024;
 const redialMs = 100;
 const helloTimeoutMs = 5_000;
+const refusals: Readonly<Record<HelloStatus, string>> = {
+  [HelloStatus.ok]: "",
+  [HelloStatus.wrongCluster]: "cluster ID mismatch",
+  [HelloStatus.wrongMember]: "member ID mismatch",
+  [HelloStatus.removed]: "member was removed",
+  [HelloStatus.wrongIncarnation]: "member lost its data",
+};
 
 export interface NodeNetworkOptions {
   readonly listen: readonly { readonly host: string; readonly port: number }[];
@@ -168,7 +176,7 @@ class TcpNetwork implements Network {
         "remote-peer-id": hello.from.toString(16),
         "remote-cluster-id": hello.clusterId.toString(16),
         "local-cluster-id": this.#handler.clusterId().toString(16),
-        error: ["", "cluster ID mismatch", "member ID mismatch", "member was removed"][status],
+        error: refusals[status],
       });
       socket.end(Buffer.of(status));
       return;
@@ -190,10 +198,12 @@ class TcpNetwork implements Network {
     if (head.length > helloBytes) onFrames(head.subarray(helloBytes));
   }
 
-  #judge(hello: { clusterId: bigint; from: bigint; to: bigint }): HelloStatus {
+  #judge(hello: Hello): HelloStatus {
     if (hello.clusterId !== this.#handler.clusterId()) return HelloStatus.wrongCluster;
     if (hello.to !== this.#handler.memberId()) return HelloStatus.wrongMember;
     if (this.#handler.isRemoved(hello.from)) return HelloStatus.removed;
+    const isKnown = this.#handler.greeted(hello.from, hello.incarnation);
+    if (!isKnown) return HelloStatus.wrongIncarnation;
     return HelloStatus.ok;
   }
 }
@@ -262,6 +272,7 @@ class PeerLink {
           clusterId: this.#handler.clusterId(),
           from: this.#handler.memberId(),
           to: this.#target.id,
+          incarnation: this.#handler.incarnation(),
         }),
       );
     });
@@ -279,6 +290,7 @@ class PeerLink {
     }
     socket.destroy();
     if (status === HelloStatus.removed) this.#handler.removedFromCluster();
+    if (status === HelloStatus.wrongIncarnation) this.#handler.refusedIncarnation();
   }
 
   #lost(): void {

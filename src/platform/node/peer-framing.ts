@@ -1,26 +1,34 @@
 /**
  * Bytes between members on TCP (docs/formats.md, "Peer connections"). A connection starts with a
- * 32-byte hello of the dialling side, answered by one status byte; then frames flow from the
+ * 40-byte hello of the dialling side, answered by one status byte; then frames flow from the
  * dialling side only: length and CRC-32C, 4 bytes little-endian each, then the message. A frame
  * that fails its check closes the connection: nothing of it is delivered.
  */
 import { crc32c } from "../../base/crc32c.js";
 
-export const helloMagic = "LKSTEP1\n";
+export const helloMagic = "LKSTEP2\n";
 /** Instead of a hello: asks for the cluster's members as JSON, then the server closes. */
 export const queryMagic = "LKSTEP?\n";
-export const helloBytes = 32;
+export const helloBytes = 40;
 export const frameHeaderBytes = 8;
 /** Above any raft message: the largest append and the largest request fit several times. */
 const frameBytesMax = 64 * 1024 * 1024;
 
-export const HelloStatus = { ok: 0, wrongCluster: 1, wrongMember: 2, removed: 3 } as const;
+export const HelloStatus = {
+  ok: 0,
+  wrongCluster: 1,
+  wrongMember: 2,
+  removed: 3,
+  wrongIncarnation: 4,
+} as const;
 export type HelloStatus = (typeof HelloStatus)[keyof typeof HelloStatus];
 
 export interface Hello {
   readonly clusterId: bigint;
   readonly from: bigint;
   readonly to: bigint;
+  /** Of the sender's log. */
+  readonly incarnation: bigint;
 }
 
 export function encodeHello(hello: Hello): Buffer {
@@ -29,6 +37,7 @@ export function encodeHello(hello: Hello): Buffer {
   bytes.writeBigUInt64LE(hello.clusterId, 8);
   bytes.writeBigUInt64LE(hello.from, 16);
   bytes.writeBigUInt64LE(hello.to, 24);
+  bytes.writeBigUInt64LE(hello.incarnation, 32);
   return bytes;
 }
 
@@ -38,6 +47,7 @@ export function decodeHello(bytes: Buffer): Hello {
     clusterId: bytes.readBigUInt64LE(8),
     from: bytes.readBigUInt64LE(16),
     to: bytes.readBigUInt64LE(24),
+    incarnation: bytes.readBigUInt64LE(32),
   };
 }
 

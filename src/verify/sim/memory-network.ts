@@ -194,6 +194,8 @@ export class MemoryNetwork {
     // As a connection's greeting would say.
     if (port.handler.isRemoved(sender)) {
       this.#clock.afterUs(this.#weather.delayMinUs, () => from.removed(), from.owner);
+    } else if (!port.handler.greeted(sender, from.handler.incarnation())) {
+      this.#clock.afterUs(this.#weather.delayMinUs, () => from.refusedIncarnation(), from.owner);
     } else port.handler.received(sender, bytes);
   }
 
@@ -246,6 +248,10 @@ class Port implements Network {
 
   removed(): void {
     if (this.isOpen && this.#options.isAlive()) this.handler.removedFromCluster();
+  }
+
+  refusedIncarnation(): void {
+    if (this.isOpen && this.#options.isAlive()) this.handler.refusedIncarnation();
   }
 
   setPeer(id: bigint): void {
