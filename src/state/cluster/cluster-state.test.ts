@@ -94,6 +94,7 @@ describe("cluster state", () => {
       peerUrls: ["http://p"],
       isLearner: false,
       serverVersion: "3.6.4",
+      incarnation: 22n,
     });
     expect(cluster.members()).toHaveLength(2);
   });

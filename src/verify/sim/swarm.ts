@@ -14,6 +14,8 @@ export interface Mix {
   /** Of faults of the state, which are drawn apart: most seeds have none. */
   readonly stateFaultEveryMs: number | undefined;
   readonly stateFaults: readonly StateFaultKind[];
+  /** Of lost disks, drawn apart too: most seeds have none. */
+  readonly wipeEveryMs: number | undefined;
   readonly opEveryMs: number;
   readonly actions: ReadonlyMap<ActionKind, number>;
 }
@@ -130,10 +132,12 @@ export function drawMix(dice: Dice, swarm: Swarm): Mix {
     const often = dice.fork("often").fork(kind).int(4) === 0 ? 5 : 1;
     if (isAlways || dice.fork("action").fork(kind).int(3) > 0) actions.set(kind, weight * often);
   }
+  const wipeEveryMs = [undefined, undefined, undefined, 8_000] as const;
   const stateEveryMs = [undefined, undefined, 3_000, 8_000] as const;
   return {
     stateFaultEveryMs: stateEveryMs[dice.fork("stateEvery").int(stateEveryMs.length)],
     stateFaults,
+    wipeEveryMs: wipeEveryMs[dice.fork("wipeEvery").int(wipeEveryMs.length)],
     faultEveryMs: everyMs[dice.fork("every").int(everyMs.length)],
     faults: faults.size === 0 ? new Map([["crash", 1]]) : faults,
     opEveryMs: [20, 50, 100, 300][dice.fork("opEvery").int(4)] as number,
