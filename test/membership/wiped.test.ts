@@ -5,6 +5,7 @@
  */
 import { rmSync } from "node:fs";
 import { afterEach, describe, expect, test } from "vitest";
+import { refusedStart } from "../bad-input/refusal.js";
 import { bytes } from "../support/client.js";
 import { Cluster, type ClusterMember } from "../support/cluster.js";
 import { isMissing } from "../support/server-kind.js";
@@ -84,4 +85,46 @@ describe.skipIf(isMissing("lockstep"))("a member whose data directory was wiped"
       await eventually("all writes are there", () => readAll(laggard));
     });
   }
+
+  test("a second member has a vote at once, and a new id on its old address is another member", async () => {
+    cluster = await Cluster.start({ kind: "lockstep" });
+    const { first } = cluster;
+    const second = await cluster.plan();
+    const join = async (): Promise<bigint> => {
+      const { member } = await eventually("add", () =>
+        first.client.memberAdd({ peerURLs: [second.peerUrl] }),
+      );
+      return member?.ID ?? 0n;
+    };
+    await first.client.put({ key: key(0), value: bytes("alone") });
+    const id = await join();
+    second.plan.initialState = "existing";
+    second.plan.initialCluster = [first, second].map((m) => `${m.name}=${m.peerUrl}`).join(",");
+    // Before the second one has ever run, the first one needs its vote.
+    await first.kill();
+    await first.spawn().waitForLine(/starting a member/, 30_000);
+    await second.start();
+    await first.client.put({ key: key(1), value: bytes("two of two") });
+    await first.restart();
+    await first.client.put({ key: key(2), value: bytes("elected by two") });
+
+    // A third one, so that the second can be removed after it lost its data.
+    const third = await cluster.plan();
+    third.plan.initialState = "existing";
+    third.plan.initialCluster = cluster.members.map((m) => `${m.name}=${m.peerUrl}`).join(",");
+    await eventually("add", () => first.client.memberAdd({ peerURLs: [third.peerUrl] }));
+    await third.start();
+    await second.kill();
+    rmSync(second.dataDir, { recursive: true });
+    expect((await refusedStart(second)).log).toMatch(/lost its data/);
+    await eventually("remove", () => first.client.memberRemove({ ID: id }));
+    rmSync(second.dataDir, { recursive: true, force: true });
+    second.plan.initialCluster = third.plan.initialCluster;
+    expect(await join()).not.toBe(id);
+    await second.start();
+    await eventually("the new one follows", async () => {
+      const { kvs } = await second.client.range({ key: key(2) });
+      expect(kvs[0]?.value.toString()).toBe("elected by two");
+    });
+  });
 });
