@@ -484,8 +484,8 @@ export class Engine {
       appending: (entries) => this.incarnations.appending(entries),
       apply: (entries) => {
         applier.apply(entries);
-        this.incarnations.applied();
         this.committer.applied(entries.length);
+        this.incarnations.applied();
         this.#hooks.progressed();
       },
       appliedIndex: () => this.machine().appliedIndex,

@@ -1,5 +1,5 @@
 /**
- * Which log each member id belongs to, and whether ours may vote (docs/decisions/0016). Every log has a
+ * Which log each member id belongs to, and whether ours may vote (docs/decisions/0017). Every log has a
  * random incarnation. A member says in the log which one it has; the first that the state hears of
  * counts for ever. So a member that comes back without its log, under its old id, is found out: by
  * itself, as soon as its new log or state names the old incarnation, and by every member that knows it.
