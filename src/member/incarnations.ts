@@ -45,6 +45,7 @@ export class Incarnations {
   #isNovice: boolean;
   /** The replicated state names our incarnation: nothing about it can change any more. */
   #isSettled = false;
+  #isRefusalTold = false;
   /** Whether anything else forbids us to lead. */
   #mayLead = true;
 
@@ -151,11 +152,24 @@ export class Incarnations {
     return this.#isNovice ? { kind: "mayLead", isAllowed: false } : event;
   }
 
-  lostData(): LostDataError {
+  /**
+   * A peer knows our id with another log. Whom the state names does not stop at the word of one: that
+   * one may come from before a majority lost all it had.
+   */
+  refused(): void {
+    if (!this.#isSettled) this.#parts.failed(this.#lostData());
+    else if (!this.#isRefusalTold) {
+      this.#isRefusalTold = true;
+      const text = "a peer refuses this member: it knows it with another log";
+      this.#parts.log("warn", text, {});
+    }
+  }
+
+  #lostData(): LostDataError {
     return new LostDataError(this.#parts.selfId, this.#parts.name);
   }
 
   #compare(incarnation: bigint): void {
-    if (incarnation !== 0n && incarnation !== this.#parts.own) throw this.lostData();
+    if (incarnation !== 0n && incarnation !== this.#parts.own) throw this.#lostData();
   }
 }

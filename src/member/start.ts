@@ -22,7 +22,7 @@ export function startMember(
     memberId: () => member?.id ?? 0n,
     incarnation: () => member?.engine.incarnations.own ?? 0n,
     greeted: (from, incarnation) => member?.engine.incarnations.greeted(from, incarnation) ?? true,
-    refusedIncarnation: () => member?.fail(member.engine.incarnations.lostData()),
+    refusedIncarnation: () => member?.engine.incarnations.refused(),
     received: (from, message) => member?.engine.received(from, message),
     unreachable: (to) => member?.engine.unreachable(to),
     clusterInfo: () => (member === undefined ? undefined : clusterInfo(member)),

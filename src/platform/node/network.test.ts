@@ -70,3 +70,32 @@ test("a member that is connected when it is removed hears of it", async () => {
   await hears.promise;
   expect(unreachable).toBeGreaterThan(0);
 });
+
+test("a member that is known with another log is refused before anything of it is delivered", async () => {
+  const [a, b] = [await listen(), await listen()];
+  const hears = event();
+  const greetings: [bigint, bigint][] = [];
+  const received: bigint[] = [];
+  const ofA = a.connect(
+    handlerOf(idA, {
+      greeted: (from, incarnation) => {
+        greetings.push([from, incarnation]);
+        return false;
+      },
+      received: (from) => received.push(from),
+    }),
+  );
+  const incarnation = 0xfedc_ba98_7654_3210n;
+  const ofB = b.connect(
+    handlerOf(idB, { incarnation: () => incarnation, refusedIncarnation: () => hears.resolve() }),
+  );
+  ends.push(
+    () => ofA.close(),
+    () => ofB.close(),
+  );
+  ofB.setPeer(idA, [`http://127.0.0.1:${a.addresses()[0]?.port}`]);
+  await hears.promise;
+  expect(ofB.send(idA, Uint8Array.of(1))).toBeFalsy();
+  expect(greetings[0]).toEqual([idB, incarnation]);
+  expect(received).toEqual([]);
+});
