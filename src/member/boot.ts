@@ -12,9 +12,11 @@ import { clusterId as computeClusterId, memberId } from "../state/cluster/ids.js
 import { createMachine } from "../state/machine.js";
 import type { Machine, MemberRecord } from "../state/types.js";
 import { RaftLog } from "../wal/raft-log.js";
-import { createWal, type Wal } from "../wal/wal.js";
+import { createWal, type LogIdentity, type Wal } from "../wal/wal.js";
 import { readSlot, writeSlot } from "./backend-slot.js";
 import type { MemberConfig } from "./config.js";
+import { drawIncarnation, KnownIncarnations } from "./known-incarnations.js";
+import { LostDataError } from "./lost-data.js";
 import { type Restarted, restart } from "./restart.js";
 import { versionRefusal } from "./version-check.js";
 
@@ -25,11 +27,6 @@ const firstBackend = "state-0";
 /** The founding state stands for the first log entry of term 1. */
 const foundingIndex = 1;
 const foundingTerm = 1;
-
-interface Identity {
-  readonly clusterId: bigint;
-  readonly memberId: bigint;
-}
 
 /** Calls `done` once, possibly inside the call. Throws nothing. */
 export function bootMember(
@@ -81,10 +78,18 @@ function firstStart(
     else {
       attempt(() => {
         refuseVersion(config, found.info.clusterVersion);
-        join(platform, config, { clusterId: found.info.clusterId, memberId: found.id }, done);
+        if (hasTakenPart(found.self)) throw new LostDataError(found.self.id, config.name);
+        join(platform, config, { clusterId: found.info.clusterId, memberId: found.self.id }, done);
       });
     }
   });
+}
+
+type Told = ClusterInfo["members"][number];
+
+/** Under this id somebody took part who had a log: nobody may begin anew under it. */
+function hasTakenPart(self: Told): boolean {
+  return self.name !== "" || self.incarnation !== 0n;
 }
 
 /**
@@ -94,7 +99,7 @@ function firstStart(
 function askForSelf(
   world: { readonly network: Network; readonly config: MemberConfig },
   others: MemberConfig["initialCluster"],
-  done: (found: { readonly info: ClusterInfo; readonly id: bigint } | StartError) => void,
+  done: (found: { readonly info: ClusterInfo; readonly self: Told } | StartError) => void,
 ): void {
   const { network, config } = world;
   const urls = config.advertisePeerUrls;
@@ -111,7 +116,7 @@ function askForSelf(
           ? undefined
           : info.members.find((member) => member.peerUrls.some((url) => urls.includes(url)));
       if (!(info instanceof Error) && self !== undefined) {
-        done({ info, id: self.id });
+        done({ info, self });
         return;
       }
       // An answer that does not name us says more than none.
@@ -145,15 +150,8 @@ function refuseSecondBirth(
       info instanceof Error
         ? undefined
         : info.members.find((member) => member.peerUrls.some((url) => urls.includes(url)));
-    if (self === undefined || self.name === "") {
-      done(undefined);
-      return;
-    }
-    done(
-      new StartError(
-        `member ${self.id.toString(16)} has already been bootstrapped: its data directory is gone. Remove it from the cluster, add it anew and start it with --initial-cluster-state existing`,
-      ),
-    );
+    const isSecond = self !== undefined && hasTakenPart(self);
+    done(isSecond ? new LostDataError(self.id, world.config.name) : undefined);
   });
 }
 
@@ -217,14 +215,23 @@ function found(platform: Platform, config: MemberConfig, done: BootDone): void {
   const machine = createMachine(backend, platform.hash.sha256);
   machine.bootstrap({ clusterId, members, index: foundingIndex, term: foundingTerm });
   const start = {
-    identity: { clusterId, memberId: self.id },
+    identity: {
+      ...{ clusterId, memberId: self.id },
+      ...{ incarnation: drawIncarnation(platform.rng), isJoiner: false },
+    },
     hardState: { term: foundingTerm, vote: 0n, commit: foundingIndex },
     meta: { index: foundingIndex, term: foundingTerm, confState },
   };
   assemble({ platform, config, backend, machine }, start, done);
 }
 
-function join(platform: Platform, config: MemberConfig, identity: Identity, done: BootDone): void {
+function join(
+  platform: Platform,
+  config: MemberConfig,
+  ids: Pick<LogIdentity, "clusterId" | "memberId">,
+  done: BootDone,
+): void {
+  const identity = { ...ids, incarnation: drawIncarnation(platform.rng), isJoiner: true };
   const backend = freshBackend(platform);
   const machine = createMachine(backend, platform.hash.sha256);
   const hardState = { term: 0, vote: 0n, commit: 0 };
@@ -248,7 +255,7 @@ function assemble(
     readonly machine: Machine;
   },
   start: {
-    readonly identity: Identity;
+    readonly identity: LogIdentity;
     readonly hardState: HardState;
     readonly meta: SnapshotMeta | undefined;
   },
@@ -277,6 +284,7 @@ function assemble(
     const log = new RaftLog();
     if (start.meta !== undefined) log.restore(start.meta);
     const { identity, hardState } = start;
-    done({ ...identity, wal, log, hardState, backendName: firstBackend, backend, machine });
+    const known = new KnownIncarnations(platform.disk);
+    done({ ...identity, known, wal, log, hardState, backendName: firstBackend, backend, machine });
   });
 }

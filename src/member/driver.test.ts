@@ -35,6 +35,7 @@ function driver(work: Ready[], parts: Partial<DriverParts> & { readonly isLeader
     reads: new ReadBarrier(1),
     apply: () => seen.push("apply"),
     appliedIndex: () => 4,
+    appending: () => {},
     send: () => {},
     canReachLeader: () => true,
     softStateChanged: () => {},

@@ -28,6 +28,8 @@ export interface DriverParts {
   readonly wal: Wal;
   readonly proposals: Proposals;
   readonly reads: ReadBarrier;
+  /** Entries come to the log; those who hear of it next count on them. @throws to stop the member */
+  appending(entries: readonly Entry[]): void;
   /** Applies to the state machine and answers those who wait. */
   apply(entries: readonly Entry[]): void;
   /** The last index that `apply` reached. */
@@ -167,6 +169,7 @@ export class Driver {
 
   #append(work: NonNullable<Ready["append"]>): void {
     const { log, wal } = this.#parts;
+    this.#parts.appending(work.entries);
     if (work.snapshot !== undefined) {
       this.#install(work);
       return;

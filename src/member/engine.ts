@@ -8,7 +8,13 @@ import type { Timer } from "../platform/clock.js";
 import type { Network } from "../platform/network.js";
 import type { Platform } from "../platform/platform.js";
 import { encodeMessage } from "../raft/message-codec.js";
-import { EntryType, type Message, type RaftNode, type Ready } from "../raft/types.js";
+import {
+  EntryType,
+  type Message,
+  type RaftEvent,
+  type RaftNode,
+  type Ready,
+} from "../raft/types.js";
 import { createWatchHub, type WatchHub } from "../state/mvcc/watch-hub.js";
 import type { Applied, Machine } from "../state/types.js";
 import type { RaftLog } from "../wal/raft-log.js";
@@ -18,10 +24,12 @@ import type { Booted } from "./boot.js";
 import type { Committer } from "./committer.js";
 import { type MemberConfig, requestTimeoutMs } from "./config.js";
 import { createCommitter } from "./create-committer.js";
+import { createIncarnations } from "./create-incarnations.js";
 import { createMemberRaft } from "./create-raft.js";
 import { createTransfer } from "./create-transfer.js";
 import { Defragmenter } from "./defragmenter.js";
 import { Driver } from "./driver.js";
+import type { Incarnations } from "./incarnations.js";
 import { createGuardian } from "./integrity/create-guardian.js";
 import type { Guardian } from "./integrity/guardian.js";
 import { findingOf } from "./integrity/quarantine-file.js";
@@ -81,6 +89,7 @@ export class Engine {
   readonly guard: PeerGuard;
   readonly transfer: SnapshotTransfer;
   readonly leadership: Leadership;
+  readonly incarnations: Incarnations;
   readonly #world: EngineWorld;
   readonly #booted: Booted;
   readonly #hooks: EngineHooks;
@@ -122,6 +131,8 @@ export class Engine {
     this.reads = new ReadBarrier(firstId);
     this.#encoder = new EntryEncoder(this.id);
     this.peers = new Peers(platform.clock);
+    const postLater = (event: RaftEvent): void => this.#driver.post(event);
+    this.incarnations = createIncarnations(this, { ...world, booted, post: postLater });
     this.links = new PeerLinks(world, booted, () => this.machine().cluster);
     this.guard = new PeerGuard(platform, this.links);
     this.raft = createMemberRaft(world, booted, () =>
@@ -143,7 +154,7 @@ export class Engine {
     });
     this.guardian = createGuardian(this, {
       ...{ platform, config, quarantine: booted.quarantine },
-      post: (event) => this.#driver.post(event),
+      post: (event) => this.#driver.post(this.incarnations.filtered(event)),
       handOver: (to, done) => this.#handOver(to, platform.clock.now() + handOverMs, done),
       changed: () => this.#hooks.progressed(),
       isStopped: () => this.#stopCause !== undefined,
@@ -165,6 +176,7 @@ export class Engine {
   start(): void {
     this.#booted.wal.onFailure((error) => this.fail(error));
     this.links.sync();
+    this.incarnations.start();
     this.guardian.start();
     this.#tick();
     this.#driver.schedule();
@@ -187,6 +199,7 @@ export class Engine {
       this.guard.rejected(message);
       return;
     }
+    if (!this.incarnations.admits(message)) return;
     if (envelope.proof !== undefined) this.guardian.received(from, envelope.proof);
     if (message.type === "MsgSnap") this.transfer.offered(message);
     else this.#driver.post({ kind: "received", message });
@@ -441,6 +454,7 @@ export class Engine {
       this.links.sync();
       this.#world.platform.log("info", "applied snapshot", { "snapshot-index": index });
       this.#checkVersion();
+      this.incarnations.applied();
     } catch (refusal) {
       this.fail(refusal as Error);
       return;
@@ -451,7 +465,8 @@ export class Engine {
   }
 
   #send(message: Message): void {
-    const bytes = raftEnvelope(encodeMessage(message), this.guardian.outgoing());
+    const encoded = encodeMessage(this.incarnations.outgoing(message));
+    const bytes = raftEnvelope(encoded, this.guardian.outgoing());
     this.#world.network.send(message.to, bytes);
   }
 
@@ -472,9 +487,11 @@ export class Engine {
       wal: this.#booted.wal,
       proposals: this.proposals,
       reads: this.reads,
+      appending: (entries) => this.incarnations.appending(entries),
       apply: (entries) => {
         applier.apply(entries);
         this.committer.applied(entries.length);
+        this.incarnations.applied();
         this.#hooks.progressed();
       },
       appliedIndex: () => this.machine().appliedIndex,

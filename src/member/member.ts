@@ -480,6 +480,7 @@ export class RunningMember implements Member {
       name: config.name,
       clientUrls: config.advertiseClientUrls,
       serverVersion: config.serverVersion,
+      incarnation: this.engine.incarnations.own,
       cluster: () => this.machine.cluster,
       isLeader: () => this.engine.raft.isLeader(),
       hasLeader: () => this.engine.raft.leader() !== 0n,

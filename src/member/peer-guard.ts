@@ -14,6 +14,7 @@ const texts: Readonly<Record<RejectionReason, string>> = {
   other_cluster: "refused a member of another cluster",
   other_member: "refused a peer that looked for another member at our address",
   removed_member: "refused a member that was removed from the cluster",
+  lost_data: "refused a member that lost its data directory and came back under its old id",
   unknown_member: "refused a peer that no member of the cluster knows",
   unproven_member:
     "refused a peer that could not be confirmed at the peer URL of the member it claims to be",

@@ -1,6 +1,6 @@
 /**
- * Makes a started member known: its name, client URLs and version go through the log, again until
- * they stand in the replicated state. When they do, the member is ready to serve. The leader also
+ * Makes a started member known: its name, client URLs, version and which log it has go through the
+ * log, again until they stand in the replicated state. When they do, the member is ready to serve. The leader also
  * keeps the cluster's version: the first one, a higher one once all members run it, and the end of
  * a downgrade once all members run its target. What is valid the state machine decides.
  */
@@ -22,6 +22,7 @@ export interface PublisherParts {
   readonly name: string;
   readonly clientUrls: readonly string[];
   readonly serverVersion: string;
+  readonly incarnation: bigint;
   cluster(): ClusterReader;
   isLeader(): boolean;
   hasLeader(): boolean;
@@ -68,9 +69,10 @@ export class Publisher {
   }
 
   #isCurrent(self: MemberRecord): boolean {
-    const { name, clientUrls, serverVersion } = this.#parts;
+    const { name, clientUrls, serverVersion, incarnation } = this.#parts;
     return (
       self.name === name &&
+      self.incarnation === incarnation &&
       self.serverVersion === serverVersion &&
       sameList(self.clientUrls, clientUrls)
     );
@@ -83,6 +85,7 @@ export class Publisher {
       member_ID: this.#parts.selfId,
       member_attributes: { name: this.#parts.name, client_urls: [...this.#parts.clientUrls] },
       server_version: this.#parts.serverVersion,
+      incarnation: this.#parts.incarnation,
     }).finish();
     this.#parts.propose(RequestField.clusterMemberAttrSet, body, () => {
       this.#parts.clock.after(retryMs, () => {

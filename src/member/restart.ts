@@ -12,7 +12,7 @@ import type { HardState, SnapshotMeta } from "../raft/types.js";
 import { createMachine } from "../state/machine.js";
 import type { Machine } from "../state/types.js";
 import { RaftLog } from "../wal/raft-log.js";
-import { openWal, type Recovered, type Wal } from "../wal/wal.js";
+import { type LogIdentity, openWal, type Recovered, type Wal } from "../wal/wal.js";
 import { readAside, readSlot, writeSlot } from "./backend-slot.js";
 import type { MemberConfig } from "./config.js";
 import { proveLog } from "./integrity/log-proof.js";
@@ -24,6 +24,7 @@ import {
 } from "./integrity/quarantine-file.js";
 import { salvage } from "./integrity/salvage.js";
 import { hearWitness, witnessesOf } from "./integrity/witness.js";
+import { drawIncarnation, KnownIncarnations } from "./known-incarnations.js";
 import { fetchedPrefix } from "./snapshot-sink.js";
 import { openStandIn, proveRows, verifyState } from "./state-store.js";
 import { versionRefusal } from "./version-check.js";
@@ -34,6 +35,10 @@ const fullScanBytesMax = 256 * 1024 * 1024;
 export interface Restarted {
   readonly memberId: bigint;
   readonly clusterId: bigint;
+  /** Of the log. */
+  readonly incarnation: bigint;
+  readonly isJoiner: boolean;
+  readonly known: KnownIncarnations;
   readonly wal: Wal;
   readonly log: RaftLog;
   readonly hardState: HardState;
@@ -82,10 +87,11 @@ export function restart(platform: Platform, config: MemberConfig, walDir: string
   for (const other of platform.backends.list()) {
     if (!kept.includes(other)) platform.backends.remove(other);
   }
-  const { hardState } = recovered;
+  const { hardState, metadata } = recovered;
+  const known = new KnownIncarnations(platform.disk);
   const { quarantine, isUnproven, durable } = start;
   return {
-    ...recovered.metadata,
+    ...{ ...metadata, known, incarnation: incarnationOf(metadata, known, { platform, machine }) },
     ...{ wal, log: recoveredLog(recovered, machine), backendName: name, backend, machine },
     // A commit-only change is not synced, so the durable commit index may lag what was applied.
     hardState: { ...hardState, commit: Math.max(hardState.commit, machine.appliedIndex) },
@@ -104,6 +110,21 @@ function refuseLastTerm(term: number, close: () => void): void {
   throw new StartError(
     `the log is in term ${term}, which no election leads to: somebody who is no member sent it to the peer port of an older build. No later term can follow. If more than half of the members start, remove this one from the cluster and add it anew with an empty data directory; if none does, start from copies of the data directories that were made before`,
   );
+}
+
+/** A log of an older build has none: its member keeps one beside it from now on. */
+function incarnationOf(
+  { incarnation, memberId }: LogIdentity,
+  known: KnownIncarnations,
+  from: { readonly platform: Platform; readonly machine: Machine },
+): bigint {
+  if (incarnation !== 0n) return incarnation;
+  const kept = known.get(memberId);
+  if (kept !== undefined) return kept;
+  const named = from.machine.cluster.member(memberId)?.incarnation;
+  const own = named ?? drawIncarnation(from.platform.rng);
+  known.set(memberId, own);
+  return own;
 }
 
 class Restart {

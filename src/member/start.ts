@@ -64,6 +64,10 @@ function handlerOf(running: () => RunningMember | undefined): NetworkHandler {
     },
     located: (id, urls) => running()?.engine.links.located(id, urls),
     messageBytesMax,
+    incarnation: () => running()?.engine.incarnations.own ?? 0n,
+    greeted: (from, incarnation) =>
+      running()?.engine.incarnations.greeted(from, incarnation) ?? true,
+    refusedIncarnation: () => running()?.engine.incarnations.refused(),
     received: (from, message) => {
       const member = running();
       try {
@@ -102,5 +106,13 @@ function clusterInfo(member: RunningMember): ClusterInfo | undefined {
   const { cluster } = member.machine;
   const members = cluster.members();
   if (members.length === 0) return undefined;
-  return { clusterId: member.clusterId, clusterVersion: cluster.clusterVersion(), members };
+  const { incarnations } = member.engine;
+  return {
+    clusterId: member.clusterId,
+    clusterVersion: cluster.clusterVersion(),
+    members: members.map((known) => ({
+      ...known,
+      incarnation: incarnations.incarnationOf(known.id),
+    })),
+  };
 }

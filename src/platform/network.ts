@@ -35,6 +35,15 @@ export interface NetworkHandler {
   located(id: bigint, peerUrls: readonly string[]): void;
   /** The most bytes that a message may have which begins with this byte. */
   messageBytesMax(kind: number): number;
+  /** Of our log, in the hello too. */
+  readonly incarnation: () => bigint;
+  /**
+   * A peer greets with the incarnation of its log. False: it is known with another one, and its
+   * connection is refused with that reason. Nothing of a peer is delivered before this said true.
+   */
+  greeted(from: bigint, incarnation: bigint): boolean;
+  /** The peer knows our id with another incarnation than ours. */
+  refusedIncarnation(): void;
   /** `from` has proven itself. */
   received(from: bigint, message: Uint8Array): void;
   /** A connection to the peer broke or a message to it was dropped; at most once per burst. */
@@ -59,6 +68,7 @@ export type RejectionReason =
   | "other_cluster"
   | "other_member"
   | "removed_member"
+  | "lost_data"
   | "unknown_member"
   | "unproven_member"
   | "too_many_connections"
@@ -90,6 +100,8 @@ export interface ClusterInfo {
     readonly peerUrls: readonly string[];
     readonly clientUrls: readonly string[];
     readonly isLearner: boolean;
+    /** Of its log, as far as the answering member knows; 0n: it does not. */
+    readonly incarnation: bigint;
   }[];
 }
 

@@ -212,21 +212,27 @@ function clusterText(cluster: ClusterState): string {
     .flatMap(({ id, serverVersion }) =>
       serverVersion === undefined ? [] : [`${id} ${serverVersion}`],
     );
+  const incarnations = cluster
+    .members()
+    .flatMap(({ id, incarnation }) => (incarnation === undefined ? [] : [`${id} ${incarnation}`]));
   return [
     cluster.clusterId,
     cluster.clusterVersion(),
     cluster.downgradeTarget(),
     ...versions,
+    ...incarnations,
   ].join();
 }
 
 /** How many rows make up what it says. */
 function clusterRows(cluster: ClusterState): number {
-  const said = cluster.members().filter(({ serverVersion }) => serverVersion !== undefined);
+  const members = cluster.members();
+  const versions = members.filter(({ serverVersion }) => serverVersion !== undefined);
+  const incarnations = members.filter(({ incarnation }) => incarnation !== undefined);
   const own = [
     cluster.clusterId !== 0n,
     cluster.clusterVersion() !== "",
     cluster.downgradeTarget() !== undefined,
   ];
-  return own.filter((isThere) => isThere).length + said.length;
+  return own.filter((isThere) => isThere).length + versions.length + incarnations.length;
 }

@@ -254,6 +254,7 @@ describe("versions", () => {
       member_ID: firstMember,
       member_attributes: { name: "a", client_urls: [] },
       server_version: serverVersion,
+      incarnation: 0n,
     },
   });
   const set = (ver: string): Command => ({ $case: "cluster_version_set", value: { ver } });
@@ -316,6 +317,7 @@ describe("membership", () => {
         member_ID: second,
         member_attributes: { name: "b", client_urls: ["http://c"] },
         server_version: "3.6.0",
+        incarnation: 3n,
       },
     });
     expect(machine.cluster.member(second)).toMatchObject({ name: "b", clientUrls: ["http://c"] });

@@ -259,6 +259,7 @@ class ReplicatedMachine implements Machine {
           name: request.member_attributes?.name ?? "",
           clientUrls: request.member_attributes?.client_urls ?? [],
           serverVersion: request.server_version,
+          incarnation: request.incarnation,
         });
       }
       case Field.downgradeInfoSet: {

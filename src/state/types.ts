@@ -58,6 +58,8 @@ export interface MemberRecord {
   readonly isLearner: boolean;
   /** Of the build that it runs, "3.6.0"; undefined until it has said so. */
   readonly serverVersion?: string | undefined;
+  /** Of the log with which it first took part; undefined until it has said so. */
+  readonly incarnation?: bigint | undefined;
 }
 
 export type Outcome =

@@ -81,10 +81,18 @@ export function decodeMeta(payload: Uint8Array): SnapshotMeta {
   return { index: getSafe(view, 0), term: getSafe(view, 8), confState };
 }
 
-/** What each segment begins with: enough to do without all segments before it. */
-export interface SegmentStart {
+/** Whose log it is: decided when it is created, the same in all its segments. */
+export interface LogIdentity {
   readonly clusterId: bigint;
   readonly memberId: bigint;
+  /** Random 64 bits that tell this log from another one of the same member; 0n: of an older build. */
+  readonly incarnation: bigint;
+  /** Begun by a member that joined a running cluster, not by one that founded it. */
+  readonly isJoiner: boolean;
+}
+
+/** What each segment begins with: enough to do without all segments before it. */
+export interface SegmentStart extends LogIdentity {
   /** Seeds the checks of all other records. Random, the same in all segments of a log. */
   readonly salt: number;
   /** Chain value that the first record after this one continues. */
@@ -94,10 +102,17 @@ export interface SegmentStart {
 }
 
 const magic = Uint8Array.from("LSTPWAL", (char) => char.charCodeAt(0));
-const version = 1;
-const startHeadBytes = 32 + hardStateBytes;
+const version = 2;
+/** Without incarnation and origin. */
+const firstVersion = 1;
+const incarnationAt = 32 + hardStateBytes;
+const joinerAt = incarnationAt + 8;
+const startHeadBytes = joinerAt + 1;
 
-/** magic 7 bytes, version u8, cluster u64, member u64, salt u32, chain u32, hard state, marker. */
+/**
+ * magic 7 bytes, version u8, cluster u64, member u64, salt u32, chain u32, hard state, incarnation u64,
+ * joiner u8, marker.
+ */
 export function encodeStart(start: SegmentStart): Uint8Array {
   const meta = start.marker === undefined ? new Uint8Array(0) : encodeMeta(start.marker);
   const bytes = new Uint8Array(startHeadBytes + meta.length);
@@ -109,22 +124,29 @@ export function encodeStart(start: SegmentStart): Uint8Array {
   view.setUint32(24, start.salt, true);
   view.setUint32(28, start.chain, true);
   writeHardState(view, 32, start.hardState);
+  view.setBigUint64(incarnationAt, start.incarnation, true);
+  bytes[joinerAt] = start.isJoiner ? 1 : 0;
   bytes.set(meta, startHeadBytes);
   return bytes;
 }
 
 /** Undefined: not a start that this program can read. */
 export function decodeStart(payload: Uint8Array): SegmentStart | undefined {
-  if (payload.length < startHeadBytes || payload[7] !== version) return undefined;
   if (magic.some((byte, at) => payload[at] !== byte)) return undefined;
+  const isFirst = payload[7] === firstVersion;
+  if (!isFirst && payload[7] !== version) return undefined;
+  const headBytes = isFirst ? incarnationAt : startHeadBytes;
+  if (payload.length < headBytes) return undefined;
   const view = viewOf(payload);
-  const meta = payload.subarray(startHeadBytes);
+  const meta = payload.subarray(headBytes);
   return {
     clusterId: view.getBigUint64(8, true),
     memberId: view.getBigUint64(16, true),
     salt: view.getUint32(24, true),
     chain: view.getUint32(28, true),
     hardState: readHardState(payload, 32),
+    incarnation: isFirst ? 0n : view.getBigUint64(incarnationAt, true),
+    isJoiner: !isFirst && payload[joinerAt] === 1,
     marker: meta.length === 0 ? undefined : decodeMeta(meta),
   };
 }

@@ -14,11 +14,11 @@ import { DamageError, StartError } from "../base/errors.js";
 import type { Disk } from "../platform/disk.js";
 import { alignment, FrameReader, RecordType } from "./frame.js";
 import { type LogContent, LogFold } from "./log-fold.js";
-import { decodeStart, type SegmentStart } from "./payload.js";
+import { decodeStart, type LogIdentity, type SegmentStart } from "./payload.js";
 import { listSegments, type SegmentName } from "./segments.js";
 
 export interface Recovered extends LogContent {
-  readonly metadata: { readonly clusterId: bigint; readonly memberId: bigint };
+  readonly metadata: LogIdentity;
 }
 
 /** Where the log goes on. */
@@ -60,9 +60,9 @@ export function recover(
   if (oldest.firstIndex > needed) {
     throw damage(dir, `the log begins at ${oldest.firstIndex}, but is needed from ${needed} on`);
   }
-  const { clusterId, memberId } = start;
+  const { clusterId, memberId, incarnation, isJoiner } = start;
   return {
-    recovered: { metadata: { clusterId, memberId }, ...log.content() },
+    recovered: { metadata: { clusterId, memberId, incarnation, isJoiner }, ...log.content() },
     tail: { segments, start, ...end },
   };
 }
@@ -127,9 +127,12 @@ export function readStart(source: {
     );
   }
   if (before !== undefined) {
-    const { clusterId, memberId, salt } = before.start;
+    const { clusterId, memberId, salt, incarnation } = before.start;
     const isSame =
-      start.clusterId === clusterId && start.memberId === memberId && start.salt === salt;
+      start.clusterId === clusterId &&
+      start.memberId === memberId &&
+      start.salt === salt &&
+      start.incarnation === incarnation;
     if (!isSame) throw damage(place, "it belongs to another log than the segment before it");
     if (start.chain !== before.chain) {
       throw damage(place, "it does not continue the segment before it");

@@ -1,10 +1,17 @@
 /** What the tests of the log share: small segments on a disk whose syncs the test completes. */
 import type { Entry, HardState } from "../raft/types.js";
 import { MemoryDisk } from "../verify/sim/memory-disk.js";
-import { createWal, type Wal } from "./wal.js";
+import { FrameReader, RecordType } from "./frame.js";
+import { FrameBuffer } from "./frame-buffer.js";
+import { createWal, type LogIdentity, type Wal } from "./wal.js";
 
 export const options = { dir: "wal", segmentBytes: 2_048 };
-export const metadata = { clusterId: 7n, memberId: 0xffff_ffff_ffff_fff1n };
+export const metadata: LogIdentity = {
+  clusterId: 7n,
+  memberId: 0xffff_ffff_ffff_fff1n,
+  incarnation: 0xfeed_0000_0000_0001n,
+  isJoiner: true,
+};
 export const founding = {
   metadata,
   salt: 0x5a17_ab1e,
@@ -110,4 +117,27 @@ export function overwrite(disk: MemoryDisk, path: string, at: number, bytes: Uin
   const file = disk.open(path, "existing");
   file.write(at, bytes);
   file.syncNow();
+}
+
+/** The log as builds wrote it before logs had incarnations: the start of each segment is shorter. */
+export function asFirstVersion(disk: MemoryDisk): void {
+  const hardStateEnd = 56;
+  for (const path of segmentsOf(disk)) {
+    const content = contentOf(disk, path);
+    const start = new FrameReader(content, 0).read(0);
+    if (start === undefined) throw new Error(`${path} has no start`);
+    const { payload, frameBytes } = start;
+    const shorter = [...payload.subarray(0, hardStateEnd), ...payload.subarray(hardStateEnd + 9)];
+    shorter[7] = 1;
+    const head = new FrameBuffer(0);
+    head.begin(0);
+    head.addRecord(RecordType.start, Uint8Array.from(shorter), false);
+    const moved = new Uint8Array(content.length);
+    moved.set(head.bytes());
+    moved.set(content.subarray(frameBytes), head.bytes().length);
+    const file = disk.open(path, "existing");
+    file.write(0, moved);
+    file.syncNow();
+    file.close();
+  }
 }

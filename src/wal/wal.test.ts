@@ -5,6 +5,7 @@ import { Dice } from "../verify/sim/dice.js";
 import {
   append,
   appendCommit,
+  asFirstVersion,
   confState,
   entries,
   entry,
@@ -38,6 +39,24 @@ describe("what was written is read back", () => {
     expect(recovered.hardState).toEqual({ ...hardState, commit: 60 });
     expect(recovered.snapshot).toEqual(meta);
     expect(recovered.entries).toEqual(entries(21, 60, 3));
+  });
+
+  test("a log of a build without incarnations goes on as it is", () => {
+    const disk = writtenLog(5);
+    asFirstVersion(disk);
+    const without = { ...metadata, incarnation: 0n, isJoiner: false };
+    const { wal, recovered } = openWal(disk, options);
+    expect(recovered.metadata).toEqual(without);
+    expect(recovered.entries).toEqual(entries(1, 5));
+    const segments = segmentsOf(disk).length;
+    // In segments of this build behind those of the older one, too.
+    for (let index = 6; segmentsOf(disk).length < segments + 2; index++) {
+      append(wal, [entry(index, 1)]);
+    }
+    wal.close();
+    const again = openWal(disk, options).recovered;
+    expect(again.metadata).toEqual(without);
+    expect(again.entries.slice(0, 5)).toEqual(entries(1, 5));
   });
 
   test("numbers up to the largest safe integer and all kinds of entries", () => {

@@ -12,7 +12,7 @@ import type { Disk, DiskFile } from "../platform/disk.js";
 import type { Entry, HardState, SnapshotMeta } from "../raft/types.js";
 import { frameBytesOf, RecordType } from "./frame.js";
 import { FrameBuffer } from "./frame-buffer.js";
-import { encodeMeta, encodeStart, type SegmentStart } from "./payload.js";
+import { encodeMeta, encodeStart, type LogIdentity, type SegmentStart } from "./payload.js";
 import { type Recovered, type RecoveredTail, recover } from "./recovery.js";
 import {
   listSegments,
@@ -22,6 +22,7 @@ import {
   segmentAfter,
 } from "./segments.js";
 
+export type { LogIdentity } from "./payload.js";
 export type { Recovered } from "./recovery.js";
 
 export interface WalOptions {
@@ -29,11 +30,6 @@ export interface WalOptions {
   readonly dir: string;
   /** Preallocated size of a segment; a larger flush makes a larger segment. */
   readonly segmentBytes: number;
-}
-
-export interface WalMetadata {
-  readonly clusterId: bigint;
-  readonly memberId: bigint;
 }
 
 export interface WalBatch {
@@ -91,7 +87,7 @@ export interface Wal {
 export function createWal(
   disk: Disk,
   founding: {
-    readonly metadata: WalMetadata;
+    readonly metadata: LogIdentity;
     /** Random 32 bits. */
     readonly salt: number;
     readonly hardState: HardState;

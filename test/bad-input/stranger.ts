@@ -24,7 +24,14 @@ export function hellos({ clusterId, from, to }: Claim): readonly Buffer[] {
   first.writeBigUInt64LE(from, 16);
   first.writeBigUInt64LE(to, 24);
   return [
-    encodeGreeting(helloMagic, { clusterId, from, to, token, nonce: Buffer.alloc(0) }),
+    encodeGreeting(helloMagic, {
+      clusterId,
+      from,
+      to,
+      token,
+      nonce: Buffer.alloc(0),
+      incarnation: 0n,
+    }),
     first,
   ];
 }

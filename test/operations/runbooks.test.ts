@@ -249,6 +249,42 @@ describe.skipIf(isMissing("lockstep"))("runbooks", () => {
   );
 
   test(
+    "a member without its data directory is refused while the leader is down, and replaced after",
+    async () => {
+      const cluster = await start(3);
+      const leader = await cluster.leader();
+      const [lost, laggard] = cluster.members.filter((member) => member !== leader) as [
+        ClusterMember,
+        ClusterMember,
+      ];
+      const runbook = await open("lost-data-directory.md", cluster, lost);
+      laggard.process.pause();
+      await write(leader, 20);
+      await leader.kill();
+      await lost.kill();
+      rmSync(lost.dataDir, { recursive: true });
+      laggard.process.resume();
+      lost.plan.initialState = "existing";
+      expect((await refusedStart(lost)).log).toContain(
+        `member ${runbook.env.MEMBER} has already been bootstrapped and lost its data`,
+      );
+      expect((await runbook.run("look")).code).toBe(1);
+      await leader.start();
+      await runbook.until("writes");
+      expect((await runbook.run("remove")).text).toMatch(/removed from cluster/);
+      expect((await runbook.run("aside")).code).toBe(0);
+      const added = await runbook.run("add");
+      lost.plan.initialCluster = /ETCD_INITIAL_CLUSTER="(.*)"/.exec(added.text)?.[1] ?? "";
+      await lost.start();
+      await runbook.until("joined");
+      const read = { key: bytes("key-19"), serializable: true };
+      expect((await lost.client.range(read)).count).toBe(1n);
+      finished(runbook);
+    },
+    timeoutMs,
+  );
+
+  test(
     "a single member with a damaged state answers nothing, and starts from its copy",
     async () => {
       const cluster = await start(1);

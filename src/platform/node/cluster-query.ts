@@ -19,6 +19,8 @@ interface WireInfo {
     peerUrls: string[];
     clientUrls: string[];
     isLearner: boolean;
+    /** Absent from older builds. */
+    incarnation?: string;
   }[];
 }
 
@@ -30,7 +32,11 @@ export function serveClusterInfo(socket: net.Socket, info: ClusterInfo | undefin
   const wire = {
     clusterId: info.clusterId.toString(),
     clusterVersion: info.clusterVersion,
-    members: info.members.map((member) => ({ ...member, id: member.id.toString() })),
+    members: info.members.map((member) => ({
+      ...member,
+      id: member.id.toString(),
+      incarnation: member.incarnation.toString(),
+    })),
   };
   socket.end(JSON.stringify(wire));
 }
@@ -79,6 +85,7 @@ function parseInfo(bytes: Buffer, peerUrl: string): ClusterInfo | Error {
         ...member,
         id: BigInt(member.id),
         peerUrls: member.peerUrls.filter((url) => URL.canParse(url)),
+        incarnation: BigInt(member.incarnation ?? 0),
       })),
     };
   } catch (cause) {

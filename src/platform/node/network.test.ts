@@ -32,6 +32,9 @@ function handlerOf(id: bigint, more: Partial<NetworkHandler>): NetworkHandler {
     messageBytesMax: () => 1024,
     rejected: () => {},
     linkChanged: () => {},
+    incarnation: () => id,
+    greeted: () => true,
+    refusedIncarnation: () => {},
     received: () => {},
     unreachable: () => {},
     clusterInfo: () => undefined,
@@ -103,7 +106,7 @@ function answerTo(port: number, pieces: readonly Buffer[]): Promise<Buffer> {
 const token = Buffer.alloc(16, 9);
 const nothing = Buffer.alloc(0);
 const helloOf = (from: bigint, to = idA, clusterId = 7n): Buffer =>
-  encodeGreeting(helloMagic, { clusterId, from, to, token, nonce: nothing });
+  encodeGreeting(helloMagic, { clusterId, from, to, token, nonce: nothing, incarnation: 0n });
 
 test("a member that is connected when it is removed hears of it", async () => {
   const removed = new Set<bigint>();
@@ -121,6 +124,29 @@ test("a member that is connected when it is removed hears of it", async () => {
   networkA.removePeer(idB);
   await hears.promise;
   expect(unreachable).toBeGreaterThan(0);
+});
+
+test("a member that is known with another log is refused before anything of it is delivered", async () => {
+  const hears = event();
+  const greetings: [bigint, bigint][] = [];
+  const received: bigint[] = [];
+  const incarnation = 0xfedc_ba98_7654_3210n;
+  const { a, networkB, refused } = await twoMembers(
+    {
+      greeted: (from, told) => {
+        greetings.push([from, told]);
+        return false;
+      },
+      received: (from) => received.push(from),
+    },
+    { incarnation: () => incarnation, refusedIncarnation: () => hears.resolve() },
+  );
+  networkB.setPeer(idA, [urlOf(portOf(a))]);
+  await hears.promise;
+  expect(networkB.send(idA, Uint8Array.of(1))).toBeFalsy();
+  expect(greetings[0]).toEqual([idB, incarnation]);
+  expect(received).toEqual([]);
+  expect(refused[0]).toMatchObject({ reason: "lost_data", from: idB });
 });
 
 describe("a stranger", () => {
@@ -164,7 +190,7 @@ describe("a stranger", () => {
       "other_member",
       "removed_member",
     ]);
-    const greeting = { clusterId: 7n, from: idB, to: idA, token, nonce: token };
+    const greeting = { clusterId: 7n, from: idB, to: idA, token, nonce: token, incarnation: 0n };
     const challenge = encodeGreeting(challengeMagic, greeting);
     expect([...(await answerTo(portOf(a), [challenge]))]).toEqual([1]);
   });

@@ -172,7 +172,7 @@ export class PeerAdmission {
       if (brought.length < nonceBytes) return;
       socket.off("data", onData);
       if (brought.length === nonceBytes && timingSafeEqual(brought, nonce)) {
-        this.#welcome(socket, from, located);
+        this.#welcome(socket, hello, located);
       } else this.#refuse(socket, "unproven_member", from, HelloStatus.unproven);
     };
     socket.on("data", onData);
@@ -207,7 +207,7 @@ export class PeerAdmission {
     const { handler } = this.#parts;
     const { from, to } = hello;
     const known = handler.peerUrls(from);
-    const question = { ...hello, from: to, to: from };
+    const question = { ...hello, from: to, to: from, incarnation: 0n };
     const askOthers = (): void => {
       if (!of.isOpen()) {
         of.ended();
@@ -236,10 +236,15 @@ export class PeerAdmission {
     }
   }
 
-  #welcome(socket: net.Socket, from: bigint, located: readonly string[] | undefined): void {
+  #welcome(socket: net.Socket, hello: Greeting, located: readonly string[] | undefined): void {
     const { handler } = this.#parts;
+    const { from, incarnation } = hello;
     if (handler.isRemoved(from)) {
       this.#refuse(socket, "removed_member", from, HelloStatus.removed);
+      return;
+    }
+    if (!handler.greeted(from, incarnation)) {
+      this.#refuse(socket, "lost_data", from, HelloStatus.wrongIncarnation);
       return;
     }
     this.#forget(socket);

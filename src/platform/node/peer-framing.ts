@@ -31,6 +31,8 @@ export const HelloStatus = {
   notReady: 4,
   /** It could not be confirmed that the dialling side is the member that it says it is. */
   unproven: 5,
+  /** The member that was reached knows the dialling side's id with another log. */
+  wrongIncarnation: 6,
 } as const;
 export type HelloStatus = (typeof HelloStatus)[keyof typeof HelloStatus];
 
@@ -45,19 +47,22 @@ export interface Greeting {
   readonly token: Buffer;
   /** Of a challenge; empty in a hello. */
   readonly nonce: Buffer;
+  /** Of the log of the side that says hello; 0n: not told. */
+  readonly incarnation: bigint;
 }
 
-const Field = { clusterId: 1, from: 2, to: 3, token: 4, nonce: 5 } as const;
+const Field = { clusterId: 1, from: 2, to: 3, token: 4, nonce: 5, incarnation: 6 } as const;
 const nothing = Buffer.alloc(0);
 
 export function encodeGreeting(magic: string, greeting: Greeting): Buffer {
-  const { clusterId, from, to, token, nonce } = greeting;
+  const { clusterId, from, to, token, nonce, incarnation } = greeting;
   const record = Buffer.concat([
     field(Field.clusterId, u64(clusterId)),
     field(Field.from, u64(from)),
     field(Field.to, u64(to)),
     field(Field.token, token),
     ...(nonce.length === 0 ? [] : [field(Field.nonce, nonce)]),
+    ...(incarnation === 0n ? [] : [field(Field.incarnation, u64(incarnation))]),
   ]);
   const length = Buffer.alloc(recordLengthBytes);
   length.writeUInt16LE(record.length);
@@ -93,7 +98,9 @@ export function decodeGreeting(
   if (token?.length !== nonceBytes) return undefined;
   const nonce = fields.get(Field.nonce) ?? nothing;
   // Copies: the rest of the connection must not hang on the first bytes of it.
-  const greeting = { clusterId, from, to, token: Buffer.from(token), nonce: Buffer.from(nonce) };
+  const incarnation = id(Field.incarnation) ?? 0n;
+  const copies = { token: Buffer.from(token), nonce: Buffer.from(nonce) };
+  const greeting = { clusterId, from, to, incarnation, ...copies };
   return { greeting, bytes: start + length };
 }
 

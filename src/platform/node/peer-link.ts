@@ -121,8 +121,9 @@ export class PeerLink {
       deadline = setTimeout(() => socket.destroy(), helloTimeoutMs);
       this.#token = token;
       const [clusterId, from] = [this.#handler.clusterId(), this.#handler.memberId()];
-      const nonce = Buffer.alloc(0);
-      socket.write(encodeGreeting(helloMagic, { clusterId, from, to: id, token, nonce }));
+      const [nonce, incarnation] = [Buffer.alloc(0), this.#handler.incarnation()];
+      const hello = { clusterId, from, to: id, token, nonce, incarnation };
+      socket.write(encodeGreeting(helloMagic, hello));
     });
     const reader = new FrameReader(() => 0);
     socket.on("data", (chunk: Buffer) => {
@@ -154,6 +155,7 @@ export class PeerLink {
     if (status !== HelloStatus.notReady) this.#refusals++;
     socket.destroy();
     if (status === HelloStatus.removed) this.#handler.removedFromCluster();
+    if (status === HelloStatus.wrongIncarnation) this.#handler.refusedIncarnation();
     return false;
   }
 

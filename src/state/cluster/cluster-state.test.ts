@@ -81,8 +81,10 @@ describe("cluster state", () => {
       name: "two",
       clientUrls: ["http://c2"],
       serverVersion: "3.6.4",
+      incarnation: 22n,
     });
-    cluster.setAttributes(rows, 9n, { name: "nine", clientUrls: [], serverVersion: "3.6.0" });
+    const nine = { name: "nine", clientUrls: [], serverVersion: "3.6.0", incarnation: 99n };
+    cluster.setAttributes(rows, 9n, nine);
     change(Type.UPDATE, 2n, { urls: ["http://p"] });
     change(Type.ADD_VOTER, 2n, { promote: true });
     expect(cluster.member(2n)).toEqual({
@@ -92,6 +94,7 @@ describe("cluster state", () => {
       peerUrls: ["http://p"],
       isLearner: false,
       serverVersion: "3.6.4",
+      incarnation: 22n,
     });
     expect(cluster.members()).toHaveLength(2);
   });
@@ -119,9 +122,43 @@ describe("cluster state", () => {
   });
 });
 
+describe("incarnations", () => {
+  const says = (incarnation: bigint, name = "two") => ({
+    ...{ name, clientUrls: [], serverVersion: "3.6.0", incarnation },
+  });
+
+  test("the first one counts; who comes with another one changes nothing", () => {
+    const { cluster, rows } = setUp([record(1n), record(2n)]);
+    cluster.setAttributes(rows, 2n, says(0n));
+    expect(cluster.member(2n)?.incarnation).toBeUndefined();
+    cluster.setAttributes(rows, 2n, says(0xffff_0000_0000_0001n));
+    const { writes } = rows;
+    cluster.setAttributes(rows, 2n, says(7n, "an impostor"));
+    expect(rows.writes).toBe(writes);
+    // A build that does not say goes on under the one that is known.
+    cluster.setAttributes(rows, 2n, says(0n, "new name"));
+    const member = { name: "new name", incarnation: 0xffff_0000_0000_0001n };
+    expect(cluster.member(2n)).toMatchObject(member);
+    const again = new ClusterState();
+    again.restore(rows);
+    expect(again.member(2n)).toMatchObject(member);
+  });
+
+  test("it goes with its member", () => {
+    const { cluster, change, rows } = setUp([record(1n), record(2n)]);
+    const before = rows.dump(Bucket.cluster);
+    cluster.setAttributes(rows, 2n, says(5n));
+    expect(rows.dump(Bucket.cluster)).not.toEqual(before);
+    change(Type.REMOVE, 2n);
+    expect(rows.dump(Bucket.cluster)).toEqual(before);
+  });
+});
+
 describe("versions", () => {
   const says = (cluster: ClusterState, rows: Rows, id: bigint, serverVersion: string) =>
-    cluster.setAttributes(rows, id, { name: `m${id}`, clientUrls: [], serverVersion });
+    cluster.setAttributes(rows, id, {
+      ...{ name: `m${id}`, clientUrls: [], serverVersion, incarnation: id },
+    });
   const set = (cluster: ClusterState, rows: Rows, version: string): boolean => {
     const { writes } = rows;
     const { kind } = cluster.setVersion(rows, version);

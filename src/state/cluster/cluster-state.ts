@@ -5,7 +5,8 @@
  * Rows: Bucket.members and Bucket.membersRemoved keyed by the id in hexadecimal (etcd's text form),
  * values an encoded etcdserverpb.Member and the word "removed"; Bucket.cluster with the keys
  * "clusterId" (8 bytes, big-endian), and as text "clusterVersion", "downgrade" (the target of one in
- * progress) and "version/<id>" (what a member said that it runs). Every command checks first, so a
+ * progress), "version/<id>" (what a member said that it runs) and "incarnation/<id>" (8 bytes,
+ * big-endian: which log the member has). Every command checks first, so a
  * KvError means that nothing happened. Limits that configuration sets (learners, quorum health)
  * are the proposer's to check: they must not decide here, where all members must agree.
  */
@@ -37,6 +38,7 @@ const clusterIdKey = bytesOf("clusterId");
 const clusterVersionKey = bytesOf("clusterVersion");
 const downgradeKey = bytesOf("downgrade");
 const versionPrefix = "version/";
+const incarnationPrefix = "incarnation/";
 const removedMark = bytesOf("removed");
 
 export class ClusterState implements ClusterReader {
@@ -57,7 +59,9 @@ export class ClusterState implements ClusterReader {
     reader.scan(Bucket.members, { from: firstKey }, (_key, value) => {
       const member = decodeMember(value);
       const serverVersion = textOf(reader.get(Bucket.cluster, versionKey(member.id)));
-      members.push({ ...member, serverVersion });
+      const incarnationRow = reader.get(Bucket.cluster, incarnationKey(member.id));
+      const incarnation = incarnationRow && viewOf(incarnationRow).getBigUint64(0);
+      members.push({ ...member, serverVersion, incarnation });
       return true;
     });
     this.#setMembers(members.sort(byId));
@@ -109,7 +113,10 @@ export class ClusterState implements ClusterReader {
     }
   }
 
-  /** What a member says about itself when it starts. A member removed meanwhile is skipped. */
+  /**
+   * What a member says about itself when it starts. A member removed meanwhile is skipped, and so is
+   * one with another log than the id has had since it first took part: it lost its data.
+   */
   setAttributes(
     w: WriteHandle,
     id: bigint,
@@ -118,17 +125,27 @@ export class ClusterState implements ClusterReader {
       readonly clientUrls: readonly string[];
       /** Empty from builds that did not say. */
       readonly serverVersion: string;
+      /** 0n from builds that did not say. */
+      readonly incarnation: bigint;
     },
   ): Outcome {
     const member = this.member(id);
-    if (member !== undefined) {
+    const told = attributes.incarnation === 0n ? member?.incarnation : attributes.incarnation;
+    const incarnation = member?.incarnation ?? told;
+    if (member !== undefined && incarnation === told) {
       const { name, clientUrls } = attributes;
       const isKnown = parseVersion(attributes.serverVersion) !== undefined;
       const serverVersion = isKnown ? attributes.serverVersion : undefined;
       if (serverVersion !== undefined) {
         w.put(Bucket.cluster, versionKey(id), bytesOf(serverVersion));
       } else if (member.serverVersion !== undefined) w.delete(Bucket.cluster, versionKey(id));
-      this.#save(w, { ...member, name, clientUrls: [...clientUrls], serverVersion });
+      if (incarnation !== undefined && incarnation !== member.incarnation) {
+        const row = new Uint8Array(8);
+        viewOf(row).setBigUint64(0, incarnation);
+        w.put(Bucket.cluster, incarnationKey(id), row);
+      }
+      const said = { name, clientUrls: [...clientUrls], serverVersion, incarnation };
+      this.#save(w, { ...member, ...said });
     }
     return { kind: "none" };
   }
@@ -260,6 +277,7 @@ export class ClusterState implements ClusterReader {
     w.delete(Bucket.members, hexKey(id));
     w.put(Bucket.membersRemoved, hexKey(id), removedMark);
     if (member.serverVersion !== undefined) w.delete(Bucket.cluster, versionKey(id));
+    if (member.incarnation !== undefined) w.delete(Bucket.cluster, incarnationKey(id));
     this.#setMembers(this.#members.filter((known) => known.id !== id));
     this.#removed.add(id);
     return this.#accepted("remove", member);
@@ -318,6 +336,10 @@ function textOf(row: Uint8Array | undefined): string | undefined {
 
 function versionKey(id: bigint): Uint8Array {
   return bytesOf(versionPrefix + id.toString(16));
+}
+
+function incarnationKey(id: bigint): Uint8Array {
+  return bytesOf(incarnationPrefix + id.toString(16));
 }
 
 function refused(

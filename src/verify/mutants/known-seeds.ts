@@ -78,6 +78,8 @@ export const knownSeeds: Readonly<Record<string, number>> = {
   R2: 32,
   R3: 7,
   R4: 1,
+  R7: 6,
+  R8: 19,
   V1: 24,
   V2: 3,
   V3: 20,

@@ -1,7 +1,7 @@
 /**
  * Mutants of configuration changes (M16, M17, M19, R2): one at a time, counted by voters alone, and known to
- * whoever stands for election. Joint configurations are not entered by this store's requests, so
- * their bug (M18) has no place to be.
+ * whoever stands for election; and of members that come back without their disk (R7, R8). Joint
+ * configurations are not entered by this store's requests, so their bug (M18) has no place to be.
  */
 import type { Mutant } from "./types.js";
 
@@ -63,6 +63,49 @@ export const membershipMutants: readonly Mutant[] = [
             const all = this.#peers.map((peer) => peer.match).sort((a, b) => b - a);
             return all[Math.floor(this.#incoming.length / 2)];
         }`,
+      },
+    ],
+  },
+  {
+    id: "R7",
+    title: "a member that lost its disk takes part again under its id",
+    origin: "class: a data directory is removed, and the member started as before",
+    conditions: "the leader is down, a third member lags, and the one that lost its disk had more",
+    caughtBy: ["I1", "I6", "I7", "C1", "C2", "C3", "liveness"],
+    patches: [
+      {
+        file: "member/incarnations.js",
+        find: "            return first === incarnation;",
+        replace: "            return first === incarnation || RAN();",
+      },
+      {
+        file: "member/incarnations.js",
+        find: "        if (!isVote || message.context !== fromNovice)",
+        replace: "        if (!isVote || message.context !== fromNovice || RAN())",
+      },
+      {
+        file: "member/incarnations.js",
+        find: "        if (incarnation !== 0n && incarnation !== this.#parts.own)",
+        replace: "        if (incarnation !== 0n && incarnation !== this.#parts.own && !RAN())",
+      },
+      {
+        file: "member/boot.js",
+        find: '    return self.name !== "" || self.incarnation !== 0n;',
+        replace: '    return (self.name !== "" || self.incarnation !== 0n) && !RAN();',
+      },
+    ],
+  },
+  {
+    id: "R8",
+    title: "a founder that lost its disk is heard by those who know better",
+    origin: "class: what a peer said of itself is not kept",
+    conditions: "as R7, and nobody answers the member while it starts",
+    caughtBy: ["I1", "I6", "I7", "C1", "C2", "C3", "liveness"],
+    patches: [
+      {
+        file: "member/incarnations.js",
+        find: "            return first === incarnation;",
+        replace: "            return first === incarnation || RAN();",
       },
     ],
   },

@@ -158,7 +158,8 @@ export class FaultDriver {
           | "version"
           | "misapply"
           | "rotLive"
-          | "stranger";
+          | "stranger"
+          | "wipe";
       }
     >,
   ): void {
@@ -183,6 +184,9 @@ export class FaultDriver {
         this.#cluster.stop(node);
         operator.startLater(node, 500);
         break;
+      case "wipe":
+        this.#wipe(node, fault);
+        break;
       case "misapply":
         this.#misapply(node, fault);
         break;
@@ -195,6 +199,17 @@ export class FaultDriver {
       default:
         this.#damage(node, fault);
     }
+  }
+
+  /** Only of a member that has taken part: before, its id has nothing to forget. */
+  #wipe(node: SimNode, fault: Extract<Fault, { readonly kind: "wipe" }>): void {
+    if (!node.hasServed || node.state === "starting" || !this.#mayDamage(node)) return;
+    this.#tell(fault, node);
+    this.#cluster.loseDisk(node);
+    node.config = { ...node.config, initialClusterState: fault.state };
+    node.isDamaged = true;
+    node.isStateDamaged = false;
+    this.#parts.operator.startLater(node, fault.downMs);
   }
 
   /** The member counts as damaged from now on: who goes wrong next is decided now. */

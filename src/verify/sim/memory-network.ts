@@ -210,7 +210,9 @@ export class MemoryNetwork {
     if (port.handler.isRemoved(sender)) {
       this.#clock.afterUs(this.#weather.delayMinUs, () => from.removed(), from.owner);
     } else if (port.handler.peerUrls(sender) === undefined) port.find(sender);
-    else port.handler.received(sender, bytes);
+    else if (!port.handler.greeted(sender, from.handler.incarnation())) {
+      this.#clock.afterUs(this.#weather.delayMinUs, () => from.refusedIncarnation(), from.owner);
+    } else port.handler.received(sender, bytes);
   }
 
   #fate(from: number, to: number): { lossPerMille: number; extraUs: number } {
@@ -267,6 +269,10 @@ class Port implements Network {
 
   removed(): void {
     if (this.isOpen && this.#options.isAlive()) this.handler.removedFromCluster();
+  }
+
+  refusedIncarnation(): void {
+    if (this.isOpen && this.#options.isAlive()) this.handler.refusedIncarnation();
   }
 
   /** Of somebody whom the member does not know it takes nothing before it knows where that one is. */

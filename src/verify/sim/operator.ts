@@ -78,6 +78,7 @@ export class Operator {
   failed(node: SimNode, error: Error): void {
     if (node.state === "wiped") return;
     if (error instanceof DamageError && node.isDamaged) this.replace(node);
+    else if (/lost its data/.test(error.message)) this.replace(node);
     else if (error instanceof StartError && /permanently removed/.test(error.message)) return;
     else if (/add it first/.test(error.message)) this.#unknown(node);
     else {

@@ -113,6 +113,7 @@ const faultShapes: Readonly<Record<Fault["kind"], readonly string[]>> = {
   wrongIndex: ["target", "by", "downMs"],
   stranger: ["target", "shape"],
   rotLive: ["target", "row", "bit"],
+  wipe: ["target", "state", "downMs"],
 };
 
 const actionKinds: ReadonlySet<string> = new Set([

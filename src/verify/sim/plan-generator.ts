@@ -24,6 +24,7 @@ const quietMs = 1_000;
 const firstFaultMs = 2_000;
 const firstStateFault = 20_000;
 const firstStranger = 40_000;
+const firstWipe = 30_000;
 /** The one that clusters begin with, the next, and one that may only follow that. */
 const versions = ["3.6.0", "3.7.0", "3.7.0", "3.8.0"] as const;
 
@@ -64,7 +65,7 @@ class FaultGenerator {
   }
 
   all(): Fault[] {
-    return [...this.#common(), ...this.#ofStates(), ...this.#ofStrangers()];
+    return [...this.#common(), ...this.#ofStates(), ...this.#ofDisks(), ...this.#ofStrangers()];
   }
 
   /** Under numbers of their own, too. */
@@ -94,6 +95,38 @@ class FaultGenerator {
       const fault = this.#fault(kind, id, atMs);
       if (fault !== undefined) faults.push(fault);
     }
+  }
+
+  /** Under numbers of their own, too. */
+  #ofDisks(): Fault[] {
+    const { wipeEveryMs: everyMs } = this.#mix;
+    const faults: Fault[] = [];
+    const [target] = this.#damaged;
+    if (everyMs === undefined || target === undefined) return faults;
+    let atMs = firstFaultMs;
+    for (let id = firstWipe; ; id += 10) {
+      atMs += 1 + this.#dice.int(2 * everyMs, id, 1);
+      if (atMs > this.#swarm.durationMs - quietMs) return faults;
+      const int = (below: number, draw: number): number => this.#dice.int(below, id, draw);
+      const state = int(2, 2) === 0 ? "new" : "existing";
+      const downMs = [10, 300, 1_500][int(3, 3)] as number;
+      if (int(4, 4) > 0) faults.push(...this.#beforeWipe(id, { atMs, target }));
+      faults.push({ id, atMs, kind: "wipe", target, state, downMs });
+    }
+  }
+
+  /** What makes it matter that the node forgot: others lag, and the leader, which does not, is down. */
+  #beforeWipe(id: number, wipe: { readonly atMs: number; readonly target: number }): Fault[] {
+    const { atMs, target } = wipe;
+    const { members } = this.#swarm;
+    const lagMs = Math.min(atMs, 200 + this.#dice.int(2_000, id, 5));
+    const lagging = Math.max(1, Math.floor((members - 1) / 2));
+    const side = Array.from({ length: lagging }, (_, place) => (target + 1 + place) % members);
+    const forMs = lagMs + 1 + this.#dice.int(200, id, 6);
+    return [
+      { id: id + 1, atMs: atMs - lagMs, kind: "partition", side, direction: "both", forMs },
+      { id: id + 2, atMs, kind: "crash", target: "leader", mode: "power", downMs: 6_000 },
+    ];
   }
 
   #common(): Fault[] {
@@ -197,6 +230,9 @@ class FaultGenerator {
         return { ...at, kind, target, version: versions[int(versions.length, 15)] as string };
       case "stranger":
         return { ...at, kind, target, shape: int(forgeries, 15) };
+      case "wipe":
+        // Drawn by #ofDisks.
+        return undefined;
       default:
         return damaged === undefined ? undefined : this.#stateFault(kind, at, { damaged, downMs });
     }

@@ -127,6 +127,16 @@ export type Fault = At &
       }
     /** A message of somebody who is no member, or that no member sends (forgery.ts). */
     | { readonly kind: "stranger"; readonly target: Target; readonly shape: number }
+    /**
+     * The whole disk is lost, and whoever started the node does not know: it starts again under its
+     * old name and addresses, as a member of a new cluster or of the existing one.
+     */
+    | {
+        readonly kind: "wipe";
+        readonly target: Target;
+        readonly state: "new" | "existing";
+        readonly downMs: number;
+      }
     /** One bit of a stored row flips while the node runs: found when it is read. */
     | {
         readonly kind: "rotLive";

@@ -202,6 +202,14 @@ export class SimCluster {
     if (node.state === "up" || node.state === "stopping") this.#failed(node, error);
   }
 
+  /** Everything that the node had on its disk is gone; it can be started again. */
+  loseDisk(node: SimNode): void {
+    this.crash(node);
+    const io = this.#io(node);
+    node.disk = new MemoryDisk(io("wal"));
+    node.backends = createMemoryBackendStore({ defer: io("backend") });
+  }
+
   /** The node is gone for good. */
   wipe(node: SimNode): void {
     this.crash(node);

@@ -16,6 +16,8 @@ export interface Mix {
   readonly stateFaults: readonly StateFaultKind[];
   /** Mean milliseconds between two messages of strangers; undefined: none at all. */
   readonly strangerEveryMs: number | undefined;
+  /** Of lost disks, drawn apart too: most seeds have none. */
+  readonly wipeEveryMs: number | undefined;
   readonly opEveryMs: number;
   readonly actions: ReadonlyMap<ActionKind, number>;
 }
@@ -133,11 +135,13 @@ export function drawMix(dice: Dice, swarm: Swarm): Mix {
     if (isAlways || dice.fork("action").fork(kind).int(3) > 0) actions.set(kind, weight * often);
   }
   const strangerEveryMs = [undefined, undefined, 500, 3_000] as const;
+  const wipeEveryMs = [undefined, undefined, undefined, 8_000] as const;
   const stateEveryMs = [undefined, undefined, 3_000, 8_000] as const;
   return {
     stateFaultEveryMs: stateEveryMs[dice.fork("stateEvery").int(stateEveryMs.length)],
     stateFaults,
     strangerEveryMs: strangerEveryMs[dice.fork("strangers").int(strangerEveryMs.length)],
+    wipeEveryMs: wipeEveryMs[dice.fork("wipeEvery").int(wipeEveryMs.length)],
     faultEveryMs: everyMs[dice.fork("every").int(everyMs.length)],
     faults: faults.size === 0 ? new Map([["crash", 1]]) : faults,
     opEveryMs: [20, 50, 100, 300][dice.fork("opEvery").int(4)] as number,

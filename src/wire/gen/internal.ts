@@ -67,6 +67,11 @@ export interface ClusterMemberAttrSetRequest {
     | undefined;
   /** Of the build that the member runs; empty from builds that did not say. */
   server_version: string;
+  /**
+   * Of the log that the member has; the first one that the state hears of counts. 0 from builds that
+   * did not say.
+   */
+  incarnation: bigint;
 }
 
 /** `enabled` begins a downgrade of the cluster to `ver`; else the one in progress ends. */
@@ -444,7 +449,7 @@ export const ClusterVersionSetRequest: MessageFns<ClusterVersionSetRequest> = {
 };
 
 function createBaseClusterMemberAttrSetRequest(): ClusterMemberAttrSetRequest {
-  return { member_ID: 0n, member_attributes: undefined, server_version: "" };
+  return { member_ID: 0n, member_attributes: undefined, server_version: "", incarnation: 0n };
 }
 
 export const ClusterMemberAttrSetRequest: MessageFns<ClusterMemberAttrSetRequest> = {
@@ -460,6 +465,12 @@ export const ClusterMemberAttrSetRequest: MessageFns<ClusterMemberAttrSetRequest
     }
     if (message.server_version !== "") {
       writer.uint32(16002).string(message.server_version);
+    }
+    if (message.incarnation !== 0n) {
+      if (BigInt.asUintN(64, message.incarnation) !== message.incarnation) {
+        throw new globalThis.Error("value provided for field message.incarnation of type fixed64 too large");
+      }
+      writer.uint32(16009).fixed64(message.incarnation);
     }
     return writer;
   },
@@ -499,6 +510,14 @@ export const ClusterMemberAttrSetRequest: MessageFns<ClusterMemberAttrSetRequest
             }
 
             message.server_version = reader.string();
+            continue;
+          }
+          case 2001: {
+            if (tag !== 16009) {
+              break;
+            }
+
+            message.incarnation = reader.fixed64() as bigint;
             continue;
           }
         }
