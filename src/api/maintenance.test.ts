@@ -229,14 +229,20 @@ describe("maintenance service", () => {
 describe("snapshot", () => {
   function source(sizes: readonly number[]) {
     const chunks = sizes.map((size, place) => new Uint8Array(size).fill(place + 1));
-    const state = { given: 0, closed: 0 };
+    const state = { given: 0, closed: 0, touched: 0 };
+    let ended: (error: KvError) => void = () => {};
     return {
       state,
+      endWith: (error: KvError) => ended(error),
       bytes: Buffer.concat(chunks),
       openSnapshot: (done: (of: unknown) => void) =>
         done({
           totalBytes: sizes.reduce((sum, size) => sum + size, 0),
           next: () => chunks[state.given++],
+          touch: () => state.touched++,
+          onEnd: (fn: (error: KvError) => void) => {
+            ended = fn;
+          },
           close: () => state.closed++,
         }),
     };
@@ -274,10 +280,36 @@ describe("snapshot", () => {
     expect(call.sent).toHaveLength(2);
     call.drain();
     expect(call.sent).toHaveLength(4);
+    // Whoever takes something is not late.
+    expect(state.touched).toBe(2);
     call.cancel();
     expect(state.closed).toBe(1);
     call.drain();
     expect(call.sent).toHaveLength(4);
+  });
+
+  test("a state that the member lets go of ends the stream with the reason, once", () => {
+    const { openSnapshot, state, endWith } = source([200_000]);
+    const call = setUp({ openSnapshot }).stream(path, 2);
+    endWith(new KvError("viewTooSlow"));
+    expect(call.status).toMatchObject({ code: 14 });
+    expect(call.status?.message).toContain("was not read for 60 s");
+    endWith(new KvError("stopped"));
+    call.drain();
+    expect(call.status?.message).toContain("was not read for 60 s");
+    expect(call.sent).toHaveLength(2);
+    expect(state.closed).toBe(1);
+  });
+
+  test("an error of a read ends the stream", () => {
+    const opened = (done: (of: unknown) => void) =>
+      done({
+        ...{ totalBytes: 10, next: () => new KvError("corrupt"), touch: () => {}, onEnd: () => {} },
+        close: () => {},
+      });
+    const call = setUp({ openSnapshot: opened }).stream(path, 2);
+    expect(call.status).toMatchObject({ code: 15 });
+    expect(call.isEnded).toBe(false);
   });
 });
 

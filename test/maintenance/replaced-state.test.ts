@@ -120,14 +120,17 @@ test.skipIf(isMissing(subject))(
         : ["--corrupt-check-time=100ms"];
     const { first, members } = await start(3, flags);
     await fill(first, 12_000);
+    let isOver = false;
+    const readers = members.map(async ({ client }) => {
+      while (!isOver) await client.hashKv({ revision: 0n }, { timeoutMs: 60_000 });
+    });
     for (let round = 0; round < 5; round++) {
-      await Promise.all(
-        members.flatMap(({ client }) => [
-          client.defragment({}, { timeoutMs: 60_000 }),
-          client.hashKv({ revision: 0n }, { timeoutMs: 60_000 }),
-        ]),
-      );
+      await Promise.all(members.map(({ client }) => client.defragment({}, { timeoutMs: 60_000 })));
     }
+    isOver = true;
+    expect((await Promise.allSettled(readers)).map(({ status }) => status)).toEqual(
+      members.map(() => "fulfilled"),
+    );
     expect(members.map(({ isRunning }) => isRunning)).toEqual([true, true, true]);
     expect((await first.client.alarm({})).alarms).toEqual([]);
     expect(new Set(await sameHashes(members)).size).toBe(1);
@@ -140,28 +143,12 @@ test.skipIf(isMissing(subject))(
   async () => {
     const { first } = await start(1);
     await fill(first, 10_000);
-    const stream = first.client.snapshotStream();
-    const pieces: SnapshotResponse[] = [];
-    const opened = new Promise<void>((resolve, reject) => {
-      stream.once("data", (piece: SnapshotResponse) => {
-        pieces.push(piece);
-        stream.pause();
-        resolve();
-      });
-      stream.once("error", reject);
-    });
-    await opened;
+    const stream = await openStream(first);
     for (let round = 0; round < 2; round++) {
       await first.client.put({ key: bytes("later"), value: bytes(`${round}`) });
       await first.client.defragment({}, { timeoutMs: 60_000 });
     }
-    const ended = new Promise<void>((resolve, reject) => {
-      stream.on("data", (piece: SnapshotResponse) => pieces.push(piece));
-      stream.once("end", resolve);
-      stream.once("error", reject);
-    });
-    stream.resume();
-    await ended;
+    const pieces = await stream.rest();
     expect(isWhole(pieces)).toBe(true);
     expect(Buffer.concat(pieces.map(({ blob }) => blob)).includes("later")).toBe(false);
     await expect.poll(() => backendsOf(first), { timeout: 20_000 }).toHaveLength(1);
@@ -169,17 +156,96 @@ test.skipIf(isMissing(subject))(
   timeoutMs,
 );
 
+test.skipIf(isMissing(subject))(
+  "a follower that gets its state by snapshot while it is read, and the leader defragments",
+  async () => {
+    const flags = ["--snapshot-count=1000"];
+    if (subject === "etcd35") flags.push("--experimental-snapshot-catchup-entries=500");
+    const { members, leader } = await start(3, flags).then(async (of) => ({
+      members: of.members,
+      leader: await of.leader(),
+    }));
+    await fill(leader, 4_000);
+    const follower = members.find((member) => member !== leader) as ClusterMember;
+    await follower.client.range({ key: bytes("fill-0") });
+    const open = await openStream(follower);
+    const paused = follower.process.child;
+    paused.kill("SIGSTOP");
+    // What is asked while it is paused is answered while it installs.
+    const hashes = Array.from({ length: 20 }, () =>
+      follower.client.hashKv({ revision: 0n }, { timeoutMs: 60_000 }),
+    );
+    await fill(leader, 12_000, 6_000);
+    const installed =
+      subject === "lockstep" ? follower.process.waitForLine(/applied snapshot/, 60_000) : undefined;
+    paused.kill("SIGCONT");
+    let isCaughtUp = false;
+    const reading = (async () => {
+      while (!isCaughtUp) {
+        await Promise.allSettled([
+          follower.client.hashKv({ revision: 0n }, { timeoutMs: 60_000 }),
+          follower.client.hash({}, { timeoutMs: 60_000 }),
+        ]);
+      }
+    })();
+    // The transfer runs meanwhile; each one holds up the leader for a moment.
+    for (let round = 0; round < 2; round++) {
+      await leader.client.defragment({}, { timeoutMs: 60_000 });
+    }
+    await installed;
+    isCaughtUp = true;
+    await reading;
+    expect((await Promise.allSettled(hashes)).map(({ status }) => status)).toEqual(
+      hashes.map(() => "fulfilled"),
+    );
+    expect(isWhole(await open.rest())).toBe(true);
+    expect(new Set(await sameHashes(members)).size).toBe(1);
+    expect(members.map(({ isRunning }) => isRunning)).toEqual([true, true, true]);
+  },
+  timeoutMs,
+);
+
+/** A Snapshot stream of which one piece was read; `rest` gives all pieces. */
+async function openStream(
+  member: ClusterMember,
+): Promise<{ rest(): Promise<readonly SnapshotResponse[]> }> {
+  const stream = member.client.snapshotStream();
+  const pieces: SnapshotResponse[] = [];
+  await new Promise<void>((resolve, reject) => {
+    stream.once("data", (piece: SnapshotResponse) => {
+      pieces.push(piece);
+      stream.pause();
+      resolve();
+    });
+    stream.once("error", reject);
+  });
+  const rest = new Promise<readonly SnapshotResponse[]>((resolve, reject) => {
+    stream.on("data", (piece: SnapshotResponse) => pieces.push(piece));
+    stream.once("end", () => resolve(pieces));
+    stream.once("error", reject);
+  });
+  stream.pause();
+  // Told when it is asked for.
+  rest.catch(() => {});
+  return {
+    rest: () => {
+      stream.resume();
+      return rest;
+    },
+  };
+}
+
 /** Names of data files that are there. */
 function backendsOf(member: ClusterMember): readonly string[] {
   if (subject !== "lockstep") return ["-"];
   return readdirSync(join(member.dataDir, "backends")).filter((name) => name.endsWith(".mdb"));
 }
 
-async function fill(member: ClusterMember, keys: number): Promise<void> {
+async function fill(member: ClusterMember, keys: number, valueBytes = 500): Promise<void> {
   for (let from = 0; from < keys; from += 500) {
     await Promise.all(
       Array.from({ length: 500 }, (_, at) =>
-        member.client.put({ key: bytes(`fill-${from + at}`), value: Buffer.alloc(500, at) }),
+        member.client.put({ key: bytes(`fill-${from + at}`), value: Buffer.alloc(valueBytes, at) }),
       ),
     );
   }

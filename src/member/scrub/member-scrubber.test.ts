@@ -2,20 +2,13 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Bucket } from "../../platform/backend.js";
-import type { Platform } from "../../platform/platform.js";
-import { applyCommand, bytes, putOf, sha256 } from "../../state/machine.fixture.js";
-import { createMemoryBackendStore } from "../../verify/sim/memory-backend.js";
+import { bytes, putOf } from "../../state/machine.fixture.js";
 import { SimCluster } from "../../verify/sim/sim-cluster.js";
 import type { SimNode } from "../../verify/sim/sim-node.js";
 import { DeleteRangeRequest, PutRequest } from "../../wire/gen/rpc.js";
-import type { Committer } from "../committer.js";
-import type { MemberConfig } from "../config.js";
 import type { RunningMember } from "../member.js";
-import type { StateStore } from "../state-store.js";
 import { RequestField } from "../types.js";
 import type { Finding } from "./finding.js";
-import { createMemberScrubber } from "./member-scrubber.js";
-import { Scene } from "./scrub.fixture.js";
 
 const config = {
   scrubIntervalMs: 3_000,
@@ -130,46 +123,6 @@ test("whatever a member does meanwhile, a healthy one has no finding", () => {
   );
   expect(cycles).toBeGreaterThan(25);
   expect(restarts).toBeGreaterThan(0);
-});
-
-test("a proof of a state that was replaced meanwhile is not held against the new one", () => {
-  const scene = (value: string): Scene => {
-    const made = new Scene({
-      backend: (clock) => createMemoryBackendStore({ defer: (fn) => clock.defer(fn) }).open("db"),
-    });
-    applyCommand(made.machine, { $case: "put", value: putOf("a", value) });
-    made.backend.commit(() => {});
-    made.clock.runTo(1);
-    return made;
-  };
-  const old = scene("old");
-  const fetched = scene("fetched");
-  let current = old;
-  let flushes = 0;
-  const { clock, disk, wal } = old;
-  const findings: Finding[] = [];
-  const scrubber = createMemberScrubber({
-    platform: { clock, disk, hash: { sha256 }, log: () => {} } as unknown as Platform,
-    config: { scrubIntervalMs: 0, scrubBytesPerSecond: 1e6 } as MemberConfig,
-    wal,
-    state: { backend: () => current.backend, machine: () => current.machine } as StateStore,
-    committer: {
-      flush(done: (proof: object) => void) {
-        const digests = current.machine.digests();
-        if (++flushes === 1) current = fetched;
-        done({ digests });
-      },
-    } as unknown as Committer,
-    onFinding: (finding) => findings.push(finding),
-    failed: (error) => {
-      throw error;
-    },
-  });
-  scrubber.scrubNow(() => {});
-  while (clock.step());
-  expect(scrubber.stats()).toMatchObject({ cycles: 1, findings: nothing });
-  expect(flushes).toBe(2);
-  expect(findings).toEqual([]);
 });
 
 describe("three members", () => {
