@@ -104,6 +104,7 @@ export const fuzzCalls: readonly FuzzCall[] = [
     run: ({ client, rng }) => (rng.chance(50) ? client.status({}) : client.alarm({})),
   },
   { name: "range", weight: 5, codes: [Code.OUT_OF_RANGE], run: bigRange },
+  { name: "gets", weight: 3, codes: [], run: manyGets },
   { name: "txn", weight: 4, codes: [], run: bigTxn },
   { name: "watch", weight: 3, codes: [], run: watchHistory },
   { name: "lease", weight: 3, codes: [Code.NOT_FOUND], run: leaseWithKeys },
@@ -113,8 +114,12 @@ export const fuzzCalls: readonly FuzzCall[] = [
     // Not the leader, or the other one could not take over in time.
     codes: [Code.FAILED_PRECONDITION, Code.UNKNOWN],
     run: async ({ client, members, rng }) => {
-      const { header } = await rng.pick(members).client.status({});
-      return client.moveLeader({ targetID: header?.member_id ?? 0n }, slow);
+      // The other one may be down, or in quarantine.
+      const known = await rng
+        .pick(members)
+        .client.status({})
+        .catch(() => undefined);
+      return client.moveLeader({ targetID: known?.header?.member_id ?? 1n }, slow);
     },
   },
 ];
@@ -173,9 +178,8 @@ function unreadSnapshots(asked: Asked): Promise<void> {
       });
       stream.pause();
       streams.push(stream);
-      if (count % 4 === 0) {
-        await asked.client.put({ key: bytes(`u/${rng.int(20)}`), value: bytes(`${count}`) });
-      }
+      // So that the next one is of another commit.
+      await asked.client.put({ key: bytes(`u/${rng.int(20)}`), value: bytes(`${count}`) });
     }
     await sleep(rng.int(1_500));
     const told = refusal;
@@ -215,6 +219,19 @@ async function bigRange(asked: Asked): Promise<void> {
       }
     }
   }
+}
+
+/** So many that some are under way whatever happens. */
+function manyGets({ member, rng, seed }: Asked): Promise<void> {
+  const untilMs = Date.now() + 200 + rng.int(1_000);
+  return apart(member, async (client) => {
+    const loop = async (at: number): Promise<void> => {
+      for (let place = at % seed.count; Date.now() < untilMs; place = (place + 7) % seed.count) {
+        await client.range({ key: seed.key(place), serializable: true });
+      }
+    };
+    await Promise.all(Array.from({ length: 40 }, (_, at) => loop(at)));
+  });
 }
 
 async function bigTxn({ client, rng }: Asked): Promise<void> {
@@ -273,10 +290,10 @@ async function leaseWithKeys({ client, rng }: Asked): Promise<void> {
   if (rng.chance(70)) await client.leaseRevoke({ ID }, slow);
 }
 
-export function drawCall(rng: SeededRng): FuzzCall {
-  const total = fuzzCalls.reduce((sum, { weight }) => sum + weight, 0);
+export function drawCall(rng: SeededRng, calls: readonly FuzzCall[]): FuzzCall {
+  const total = calls.reduce((sum, { weight }) => sum + weight, 0);
   let left = rng.int(total);
-  for (const call of fuzzCalls) {
+  for (const call of calls) {
     left -= call.weight;
     if (left < 0) return call;
   }

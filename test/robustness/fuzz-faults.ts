@@ -15,6 +15,8 @@ const lagEntries = 700;
 const patienceMs = 120_000;
 
 export interface FaultWorld {
+  /** Something was found: nothing is waited for any more. */
+  isOver(): boolean;
   readonly cluster: Cluster;
   readonly seed: Seed;
   readonly overlaps: Overlaps;
@@ -27,21 +29,37 @@ export interface FaultWorld {
 
 type Fault = (world: FaultWorld, member: ClusterMember, rng: SeededRng) => Promise<void>;
 
+/** As the table of overlaps names them. */
 export const faultNames = ["restart", "kill", "pause", "install", "heal"] as const;
+export type FaultName = (typeof faultNames)[number];
 
-const faults: readonly Fault[] = [restart, kill, pause, lag, lag, rotStopped, rotRunning];
+const faults: Readonly<Record<FaultName, readonly Fault[]>> = {
+  restart: [restart],
+  kill: [kill],
+  pause: [pause],
+  install: [lag],
+  heal: [rotStopped, rotRunning],
+};
 
-export async function runFault(world: FaultWorld, rng: SeededRng): Promise<void> {
-  const fault = rng.pick(faults);
+export async function runFault(
+  world: FaultWorld,
+  names: readonly FaultName[],
+  rng: SeededRng,
+): Promise<void> {
+  const fault = rng.pick(faults[rng.pick(names)]);
   const member = rng.pick(world.cluster.members);
   await fault(world, member, rng);
+}
+
+function patiently(world: FaultWorld, what: string, isSo: () => Promise<boolean>): Promise<void> {
+  return eventually(what, async () => world.isOver() || (await isSo()), patienceMs);
 }
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function during(
   world: FaultWorld,
-  name: (typeof faultNames)[number],
+  name: FaultName,
   work: () => Promise<void>,
 ): Promise<void> {
   const end = world.overlaps.begin(name);
@@ -79,7 +97,7 @@ async function downAndUp(
 ): Promise<void> {
   const trouble = world.troubled(member, "down");
   await down(world, member, how, () => sleep(downMs));
-  await served(member);
+  await served(world, member);
   trouble.over();
 }
 
@@ -89,7 +107,7 @@ async function pause(world: FaultWorld, member: ClusterMember, rng: SeededRng): 
     member.process.pause();
     await sleep(500 + rng.int(2_500));
     member.process.resume();
-    await served(member);
+    await served(world, member);
     trouble.over();
   });
 }
@@ -99,30 +117,26 @@ async function lag(world: FaultWorld, member: ClusterMember, rng: SeededRng): Pr
   const trouble = world.troubled(member, "down");
   await world.end(member, rng.chance(50) ? "kill" : "stop");
   const other = world.cluster.members.find((one) => one !== member) as ClusterMember;
-  await eventually(
-    "the others go on without it",
-    async () => {
-      const from = await applied(other);
-      for (let batch = 0; batch < lagEntries / 50; batch++) {
-        const key = bytes(`b/${batch}`);
-        await Promise.all(
-          Array.from({ length: 50 }, () => other.client.put({ key, value: bytes("behind") })),
-        );
-      }
-      return (await applied(other)) >= from + BigInt(lagEntries);
-    },
-    patienceMs,
-  );
+  await patiently(world, "the others go on without it", async () => {
+    const from = await applied(other);
+    for (let batch = 0; batch < lagEntries / 50; batch++) {
+      const key = bytes(`b/${batch}`);
+      await Promise.all(
+        Array.from({ length: 50 }, () => other.client.put({ key, value: bytes("behind") })),
+      );
+    }
+    return (await applied(other)) >= from + BigInt(lagEntries);
+  });
   await during(world, "install", async () => {
     await world.start(member);
     const reached = await applied(other);
-    await eventually(
+    await patiently(
+      world,
       `${member.name} has caught up`,
       async () => (await applied(member)) >= reached,
-      patienceMs,
     );
   });
-  await served(member);
+  await served(world, member);
   trouble.over();
 }
 
@@ -159,11 +173,15 @@ async function rotRunning(world: FaultWorld, member: ClusterMember, rng: SeededR
       // The file was replaced at this moment.
     }
     if (isDone) {
-      // It may be replaced by one without the damage, too.
-      for (let read = 0; read < 20 && noteOf(member) === undefined; read++) {
-        const request = { key: seed.key(place), serializable: read % 2 === 0 };
-        await member.client.range(request, { timeoutMs: 5_000 }).catch(() => {});
-      }
+      let right = 0;
+      // The file may have been replaced by one without the damage: then reads go on to be right.
+      await patiently(world, `${member.name} finds the damage, or has none`, async () => {
+        if (noteOf(member) !== undefined) return true;
+        const request = { key: seed.key(place), serializable: right % 2 === 0 };
+        const { kvs } = await member.client.range(request, { timeoutMs: 20_000 });
+        if (kvs[0]?.value.equals(seed.value(place)) === true) right++;
+        return right >= 4;
+      });
       await healed(world, member);
     }
     trouble.over();
@@ -171,12 +189,12 @@ async function rotRunning(world: FaultWorld, member: ClusterMember, rng: SeededR
 }
 
 async function healed(world: FaultWorld, member: ClusterMember): Promise<void> {
-  await eventually(
+  await patiently(
+    world,
     `${member.name} has healed`,
     async () => noteOf(member) === undefined && (await isWhole(world, member)),
-    patienceMs,
   );
-  await served(member);
+  await served(world, member);
 }
 
 async function isWhole({ seed }: FaultWorld, member: ClusterMember): Promise<boolean> {
@@ -185,10 +203,10 @@ async function isWhole({ seed }: FaultWorld, member: ClusterMember): Promise<boo
   return count === BigInt(seed.count);
 }
 
-export function served(member: ClusterMember): Promise<void> {
-  return eventually(
+export function served(world: FaultWorld, member: ClusterMember): Promise<void> {
+  return patiently(
+    world,
     `${member.name} is healthy`,
     async () => (await health(member, "/health")).status === 200,
-    patienceMs,
   );
 }

@@ -27,6 +27,9 @@ export interface FuzzOptions {
   readonly keys: number;
   /** Megabytes for JavaScript objects of each member; undefined: Node's own limit. */
   readonly heapMb: number | undefined;
+  /** Names of those that are drawn; undefined: all. */
+  readonly calls?: readonly string[] | undefined;
+  readonly faults?: readonly string[] | undefined;
   /** Calls at a time. */
   readonly width: number;
   /** Mean time between the end of a fault and the next. */
@@ -65,6 +68,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzResult> {
     return await run.go();
   } finally {
     if (run.violations.length > 0) run.keepLogs();
+    run.isJudging = false;
     await cluster.dispose();
   }
 }
@@ -74,6 +78,8 @@ class Fuzz implements FaultWorld {
   readonly seed: Seed;
   readonly overlaps = new Overlaps();
   readonly violations: string[] = [];
+  /** Members may end by themselves when it is over. */
+  isJudging = true;
   readonly #options: FuzzOptions;
   readonly #rng: SeededRng;
   /** Members that may be down, or may say that they are damaged. */
@@ -128,6 +134,10 @@ class Fuzz implements FaultWorld {
 
   // What faults do to the cluster.
 
+  isOver(): boolean {
+    return this.violations.length > 0;
+  }
+
   troubled(member: ClusterMember, kind: "down" | "damaged"): { over(): void } {
     this.#down.add(member);
     if (kind === "damaged") this.#damagedUntil.set(member, Number.POSITIVE_INFINITY);
@@ -143,7 +153,7 @@ class Fuzz implements FaultWorld {
     await member.start();
     const process = member.process;
     void process.exited.then(({ code, signal }) => {
-      if (this.#ending.has(member)) return;
+      if (this.#ending.has(member) || !this.isJudging) return;
       this.#found(`${member.name} ended by itself: ${signal ?? `code ${code}`}`);
       this.#untilMs = 0;
     });
@@ -190,9 +200,11 @@ class Fuzz implements FaultWorld {
 
   async #drawCalls(): Promise<void> {
     const { members } = this.cluster;
+    const { calls = fuzzCalls.map(({ name }) => name) } = this.#options;
+    const drawn = fuzzCalls.filter(({ name }) => calls.includes(name));
     while (this.#isOn()) {
       while (this.#calls.size < this.#options.width) {
-        const call = drawCall(this.#rng);
+        const call = drawCall(this.#rng, drawn);
         const member = this.#rng.pick(members);
         const rng = new SeededRng(this.#rng.int(2 ** 31));
         const asked = {
@@ -254,10 +266,13 @@ class Fuzz implements FaultWorld {
 
   async #drawFaults(): Promise<void> {
     const rng = new SeededRng(this.#options.seed + 1);
+    const { faults = faultNames } = this.#options;
+    const names = faultNames.filter((name) => faults.includes(name));
+    if (names.length === 0) return;
     while (this.#isOn()) {
       await sleep(rng.int(2 * this.#options.faultEveryMs));
       if (!this.#isOn()) return;
-      await runFault(this, new SeededRng(rng.int(2 ** 31)));
+      await runFault(this, names, new SeededRng(rng.int(2 ** 31)));
     }
   }
 
@@ -283,7 +298,7 @@ class Fuzz implements FaultWorld {
     await this.#load?.end();
     const { members } = this.cluster;
     if (members.some((member) => !member.isRunning)) return;
-    for (const member of members) await served(member);
+    for (const member of members) await served(this, member);
     for (const member of members) {
       const note = noteOf(member);
       if (note !== undefined) this.#found(`${member.name} is in quarantine: ${note.reason}`);

@@ -1,7 +1,7 @@
 /**
  * `npm run fuzz -- [--minutes 30] [--seed n] [--keys 5000] [--heap MB] [--width 8] [--report folder]`:
  * the long form of fuzz.test.ts. Prints how often each pair of calls overlapped. Exits 1 on a violation,
- * and keeps logs and data then.
+ * and keeps logs and data then. `--calls a,b` and `--faults a,b` draw these alone ("none": none).
  */
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -17,6 +17,8 @@ const { values } = parseArgs({
     keys: { type: "string", default: "5000" },
     heap: { type: "string" },
     width: { type: "string", default: "8" },
+    calls: { type: "string" },
+    faults: { type: "string" },
     report: { type: "string" },
   },
 });
@@ -29,6 +31,8 @@ const result = await fuzz({
   keys: Number(values.keys),
   heapMb: values.heap === undefined ? undefined : Number(values.heap),
   width: Number(values.width),
+  calls: values.calls?.split(","),
+  faults: values.faults?.split(","),
   faultEveryMs: 500,
   folder,
   report: (line) => console.log(line),
