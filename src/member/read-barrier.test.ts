@@ -35,6 +35,22 @@ describe("read rounds", () => {
     expect(log).toEqual(["a", "b", "late"]);
   });
 
+  test("an answer below what was applied when it was asked for serves nobody", () => {
+    const { reads, log, add } = barrier();
+    add("a", 0);
+    const first = reads.nextAsk(0, 25) as number;
+    reads.confirm(first, 13);
+    reads.applied(25);
+    expect(log).toEqual(["a corrupt"]);
+    // What was applied since says nothing: the answer was on its way.
+    add("b", 1);
+    const second = reads.nextAsk(1, 25) as number;
+    reads.confirm(second, 25);
+    reads.applied(30);
+    expect(log).toEqual(["a corrupt", "b"]);
+    expect(reads.failedRounds).toBe(1);
+  });
+
   test("a retry asks with a fresh id; an answer to either serves the round, once", () => {
     const { reads, log, add } = barrier();
     add("a", 0);
