@@ -111,6 +111,7 @@ const faultShapes: Readonly<Record<Fault["kind"], readonly string[]>> = {
   lostRow: ["target", "bucket", "row", "downMs"],
   forgedRow: ["target", "row", "downMs"],
   wrongIndex: ["target", "by", "downMs"],
+  rollBack: ["afterMs", "downMs", "leaderLaterMs"],
   rotLive: ["target", "row", "bit"],
 };
 

@@ -22,6 +22,7 @@ import {
 const quietMs = 1_000;
 const firstFaultMs = 2_000;
 const firstStateFault = 20_000;
+const rollBackFault = 40_000;
 /** The one that clusters begin with, the next, and one that may only follow that. */
 const versions = ["3.6.0", "3.7.0", "3.7.0", "3.8.0"] as const;
 
@@ -62,7 +63,19 @@ class FaultGenerator {
   }
 
   all(): Fault[] {
-    return [...this.#common(), ...this.#ofStates()];
+    return [...this.#common(), ...this.#ofStates(), ...this.#rollBack()];
+  }
+
+  /** In a third of the plans beyond the atlas: after it little is left to judge. */
+  #rollBack(): Fault[] {
+    const { isBeyondAtlas, members, durationMs } = this.#swarm;
+    const id = rollBackFault;
+    const int = (below: number, draw: number): number => this.#dice.int(below, id, draw);
+    if (!isBeyondAtlas || members < 3 || int(3, 1) > 0) return [];
+    const atMs = firstFaultMs + int(durationMs / 2, 2);
+    const leaderLaterMs = int(4, 5) === 0 ? 0 : 1_000 + int(5_000, 6);
+    const times = { afterMs: 200 + int(6_000, 3), downMs: 10 + int(500, 4), leaderLaterMs };
+    return [{ id, atMs, kind: "rollBack", ...times }];
   }
 
   /** Under numbers of their own, so that a seed without them is what it was before they existed. */
@@ -179,6 +192,9 @@ class FaultGenerator {
         return { ...at, kind, asLearner: int(2, 15) === 0 };
       case "version":
         return { ...at, kind, target, version: versions[int(versions.length, 15)] as string };
+      case "rollBack":
+        // Drawn apart.
+        return undefined;
       default:
         return damaged === undefined ? undefined : this.#stateFault(kind, at, { damaged, downMs });
     }
