@@ -54,7 +54,7 @@ function start(folder: string): Promise<RunningMember> {
     clock: nodeClock,
     rng: nodeRng,
     hash: nodeHash,
-    disk: createNodeDisk(folder),
+    disk: createNodeDisk(folder, () => undefined),
     backends: createLmdbBackendStore(join(folder, "member", "snap")),
     connect: () => noNetwork,
     log: () => undefined,

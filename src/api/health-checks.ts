@@ -81,8 +81,11 @@ export function serverHealth(
   const alarm = member.machine
     .alarms()
     .find((record) => isOurs(record) && !options.excluded.includes(record.alarm));
+  const isRefusing = member.refusal() !== undefined && !options.excluded.includes("CORRUPT");
   if (alarm !== undefined) {
     done(`ALARM ${alarm.alarm}`);
+  } else if (isRefusing) {
+    done("ALARM CORRUPT");
   } else if (options.isSerializable) {
     done(undefined);
   } else if (member.leader() === 0n) {

@@ -22,7 +22,7 @@ const rows = {
   rows: [{ bucket: "key", key: "00ff", text: "a", revision: 7, fault: "damaged" }],
 } as const;
 const sound: MemberIntegrity = {
-  ...{ digestVersion: 1, verifiedIndex: 28, quarantine: undefined },
+  ...{ digestVersion: 1, verifiedIndex: 28, quarantine: undefined, divergence: undefined },
   incidents: [
     {
       number: 7,

@@ -7,6 +7,7 @@ import type { Method, UnaryCall } from "../grpc/call.js";
 import type { Incident, IncidentStep, RowFindings } from "../member/integrity/incident.js";
 import type { Member, MemberIntegrity as View } from "../member/types.js";
 import {
+  type Divergence,
   type MemberIntegrity,
   ReportRequest,
   ReportResponse,
@@ -40,10 +41,11 @@ function report(member: Member, message: Uint8Array, call: UnaryCall): void {
   if (request === undefined) return;
   const view = member.integrity();
   const { machine } = member;
-  const { quarantine } = view;
+  const { quarantine, divergence } = view;
+  const isRefusing = quarantine !== undefined || divergence !== undefined;
   const answer: ReportResponse = {
-    // A stand-in's revision says nothing.
-    header: quarantine === undefined ? headerOf(member) : clusterHeaderOf(member),
+    // A stand-in's revision says nothing, and one of another history nothing either.
+    header: isRefusing ? clusterHeaderOf(member) : headerOf(member),
     digest_version: view.digestVersion,
     applied_index: BigInt(machine.appliedIndex),
     verified_index: BigInt(view.verifiedIndex),
@@ -66,6 +68,7 @@ function report(member: Member, message: Uint8Array, call: UnaryCall): void {
             backend: quarantine.backend,
             evidence: [...quarantine.evidence],
           },
+    divergence: divergence && wireDivergence(divergence),
     incidents: request.present_only ? [] : view.incidents.map(wireIncident),
     alarms: machine.alarms().map((one) => ({
       member_ID: one.memberId,
@@ -74,6 +77,20 @@ function report(member: Member, message: Uint8Array, call: UnaryCall): void {
     })),
   };
   call.respond(ReportResponse.encode(answer).finish());
+}
+
+function wireDivergence(divergence: NonNullable<View["divergence"]>): Divergence {
+  const { committed, leaderEnd, sinceMs, kept } = divergence;
+  return {
+    committed_index: whole(committed.index),
+    committed_term: whole(committed.term),
+    leader_last_index: whole(leaderEnd.index),
+    leader_last_term: whole(leaderEnd.term),
+    since_ms: whole(sinceMs),
+    kept_file: kept?.file ?? "",
+    first_kept: whole(kept?.first ?? 0),
+    last_kept: whole(kept?.last ?? 0),
+  };
 }
 
 function memberView(

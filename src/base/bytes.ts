@@ -13,3 +13,13 @@ export function compareBytes(a: Uint8Array, b: Uint8Array): number {
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && compareBytes(a, b) === 0;
 }
+
+/** As text: what is not printable ASCII, and the backslash, as \xNN. */
+export function printable(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) {
+    const isPrintable = byte >= 0x20 && byte < 0x7f && byte !== 0x5c;
+    text += isPrintable ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, "0")}`;
+  }
+  return text;
+}

@@ -8,8 +8,8 @@ import { ReadBarrier } from "./read-barrier.js";
 const entry: Entry = { term: 2, index: 5, type: EntryType.normal, data: new Uint8Array(0) };
 
 function ready(part: Partial<Ready>): Ready {
-  const none = { softState: undefined, readStates: [], send: [], append: undefined, apply: [] };
-  return { ...none, ...part };
+  const nothing = { softState: undefined, append: undefined };
+  return { ...nothing, readStates: [], contradictions: [], send: [], apply: [], ...part };
 }
 
 /** A driver whose raft hands out `work`; `turn` runs what it has scheduled. */
@@ -39,6 +39,7 @@ function driver(work: Ready[], parts: Partial<DriverParts> & { readonly isLeader
     send: () => {},
     canReachLeader: () => true,
     softStateChanged: () => {},
+    contradicted: () => {},
     installSnapshot: () => {},
     failed: (error) => seen.push(error.message),
     ...parts,

@@ -6,6 +6,7 @@
  */
 import type { Clock } from "../platform/clock.js";
 import {
+  type Contradiction,
   type Entry,
   type Message,
   ProposalDropped,
@@ -38,6 +39,8 @@ export interface DriverParts {
   /** False while nothing sent to the leader would arrive: better to wait than to lose it. */
   canReachLeader(): boolean;
   softStateChanged(state: NonNullable<Ready["softState"]>): void;
+  /** A leader's log lacks what is committed, here or at a follower. */
+  contradicted(found: Contradiction): void;
   /** A snapshot whose content was fetched and verified before raft was told of it. */
   installSnapshot(index: number, done: () => void): void;
   /** Our own bug or a failed disk: the member must stop. */
@@ -142,7 +145,7 @@ export class Driver {
   #askReads(): void {
     const { reads, raft, clock } = this.#parts;
     if (!this.#parts.canReachLeader()) return;
-    const id = reads.nextAsk(clock.now());
+    const id = reads.nextAsk(clock.now(), this.#parts.appliedIndex());
     if (id !== undefined) raft.step({ kind: "readIndex", id });
   }
 
@@ -151,6 +154,7 @@ export class Driver {
     let applied = 0;
     for (let ready = raft.takeReady(); ready !== undefined; ready = raft.takeReady()) {
       if (ready.softState !== undefined) this.#parts.softStateChanged(ready.softState);
+      for (const found of ready.contradictions) this.#parts.contradicted(found);
       for (const state of ready.readStates) this.#parts.reads.confirm(state.id, state.index);
       for (const message of ready.send) this.#route(message);
       if (ready.append !== undefined) this.#append(ready.append);

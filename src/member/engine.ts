@@ -498,6 +498,7 @@ export class Engine {
       send: (message) => this.#send(message),
       canReachLeader: () => this.#canReachLeader(),
       softStateChanged: (state) => this.#softStateChanged(state),
+      contradicted: (found) => this.guardian.divergence.found(found),
       installSnapshot: (index, done) => this.#installSnapshot(index, done),
       failed: (error) => this.fail(error),
     });

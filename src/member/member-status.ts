@@ -12,6 +12,8 @@ export function statusOf(member: RunningMember): MemberStatus {
     .map((record) => `memberID:${record.memberId} alarm:${record.alarm} `);
   if (raft.leader === 0n) errors.unshift("etcdserver: no leader");
   const quarantine = engine.guardian.quarantine();
+  if (engine.guardian.divergence.own() !== undefined)
+    errors.unshift("entries that are committed here are not in the leader's log");
   if (quarantine !== undefined) errors.unshift(`in quarantine: ${quarantine.reason}`);
   return {
     version,
@@ -43,6 +45,7 @@ export function integrityNumbersOf({
   return {
     peers: peers.map(({ id }) => ({ id, ...guardian.comparison.view(id) })),
     isInQuarantine: guardian.quarantine() !== undefined,
+    isDiverged: guardian.divergence.own() !== undefined,
     incidents: guardian.incidents.begun,
     healed: guardian.healed,
   };

@@ -259,11 +259,12 @@ export class RunningMember implements Member {
   }
 
   integrity(): MemberIntegrity {
-    const { comparison, incidents } = this.engine.guardian;
+    const { comparison, divergence, incidents } = this.engine.guardian;
     return {
       digestVersion,
       verifiedIndex: comparison.verifiedIndex(),
       quarantine: this.engine.guardian.quarantine(),
+      divergence: divergence.own(),
       incidents: incidents.all(),
       peer: (id) => comparison.view(id),
     };

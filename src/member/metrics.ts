@@ -10,6 +10,7 @@ export interface IntegrityNumbers {
   /** Those that this member compares its state with. */
   readonly peers: readonly ({ readonly id: bigint } & PeerView)[];
   readonly isInQuarantine: boolean;
+  readonly isDiverged: boolean;
   readonly incidents: number;
   readonly healed: number;
 }
@@ -102,7 +103,7 @@ function peerMetrics(peers: MemberNumbers["peers"]): MetricSample[] {
 
 /** A member whose state cannot be compared shows as 0: never silently as fine. */
 function integrityMetrics(numbers: IntegrityNumbers): MetricSample[] {
-  const { peers, isInQuarantine, incidents, healed } = numbers;
+  const { peers, isInQuarantine, isDiverged, incidents, healed } = numbers;
   const perPeer = (name: string, help: string, value: (peer: PeerView) => number): MetricSample[] =>
     peers.map((peer) => ({
       ...{ name, type: "gauge", help, labels: { peer: peer.id.toString(16) } },
@@ -120,6 +121,11 @@ function integrityMetrics(numbers: IntegrityNumbers): MetricSample[] {
       ({ state }) => (state === "equal" || state === "differs" ? 1 : 0),
     ),
     gauge("lockstep_quarantine", "Whether this member's state is wrong: 1 or 0.", +isInQuarantine),
+    gauge(
+      "lockstep_diverged",
+      "Whether entries that are committed here are not in the leader's log: 1 or 0.",
+      +isDiverged,
+    ),
     counter("lockstep_incidents_total", "Differences between states that were seen.", incidents),
     counter("lockstep_healed_total", "How often this member healed.", healed),
   ];

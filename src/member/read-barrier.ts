@@ -17,8 +17,8 @@ interface Reader {
 interface Round {
   readonly readers: readonly Reader[];
   askedMs: number;
-  /** Every id asked for this batch: an answer to any of them serves it. */
-  readonly ids: number[];
+  /** Every id asked for this batch, with what was applied then: an answer to any of them serves it. */
+  readonly asked: Map<number, number>;
 }
 
 export class ReadBarrier {
@@ -38,27 +38,42 @@ export class ReadBarrier {
     this.#arriving.push({ sinceMs: nowMs, done });
   }
 
-  /** The id to ask raft for now, if a round should begin or be repeated; else undefined. */
-  nextAsk(nowMs: number): number | undefined {
+  /**
+   * The id to ask raft for now, if a round should begin or be repeated; else undefined.
+   *
+   * @param appliedIndex what is applied here now: no right answer lies below it
+   */
+  nextAsk(nowMs: number, appliedIndex: number): number | undefined {
     const round = this.#round;
     if (round !== undefined) {
       if (nowMs - round.askedMs < retryMs) return undefined;
       this.slowRounds++;
       round.askedMs = nowMs;
-      round.ids.push(this.#nextId);
+      round.asked.set(this.#nextId, appliedIndex);
       return this.#nextId++;
     }
     if (this.#arriving.length === 0) return undefined;
-    this.#round = { readers: this.#arriving, askedMs: nowMs, ids: [this.#nextId] };
+    const asked = new Map([[this.#nextId, appliedIndex]]);
+    this.#round = { readers: this.#arriving, askedMs: nowMs, asked };
     this.#arriving = [];
     return this.#nextId++;
   }
 
-  /** Raft's answer to the id of some round. */
+  /**
+   * Raft's answer to the id of some round. What was applied here when it was asked for is committed in
+   * the log of every leader that may answer: one that has not come so far has lost it, and its readers
+   * must not be told what we have instead (see raft/contradiction.ts).
+   */
   confirm(id: number, index: number): void {
     const round = this.#round;
-    if (round === undefined || !round.ids.includes(id)) return;
+    const appliedThen = round?.asked.get(id);
+    if (round === undefined || appliedThen === undefined) return;
     this.#round = undefined;
+    if (index < appliedThen) {
+      this.failedRounds++;
+      for (const reader of round.readers) reader.done(new KvError("corrupt"));
+      return;
+    }
     this.#confirmed.push({ index, readers: round.readers });
   }
 

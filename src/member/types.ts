@@ -6,6 +6,7 @@ import type { KvError } from "../base/errors.js";
 import type { WatchHub } from "../state/mvcc/watch-hub.js";
 import type { Applied, HashKv, Machine, MemberRecord } from "../state/types.js";
 import type { PeerView } from "./integrity/comparison.js";
+import type { OwnDivergence } from "./integrity/divergence.js";
 import type { Incident } from "./integrity/incident.js";
 import type { Quarantine } from "./integrity/quarantine-file.js";
 
@@ -80,6 +81,8 @@ export interface MemberIntegrity {
   readonly verifiedIndex: number;
   /** Undefined: this member serves. */
   readonly quarantine: Quarantine | undefined;
+  /** Undefined: the leader's log has what is committed here, as far as is known. */
+  readonly divergence: OwnDivergence | undefined;
   /** Oldest first. */
   readonly incidents: readonly Incident[];
   /** How another member's state compares with ours, as last seen. */

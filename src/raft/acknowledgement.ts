@@ -3,6 +3,7 @@
  * a follower (Raft paper, section 5.3; the search for the point where two logs agree follows
  * etcd-io/raft: at most one probe per term).
  */
+import { weighCommitted } from "./contradiction.js";
 import { releaseReadsBeforeCommit, stepReadAcknowledged } from "./read-index.js";
 import { advanceCommit, broadcastAppend, sendAppend } from "./replication.js";
 import type { RaftState } from "./state.js";
@@ -11,8 +12,13 @@ import type { Message } from "./types.js";
 
 export function stepAppendResponse(state: RaftState, peer: PeerProgress, message: Message): void {
   peer.recentActive = true;
-  if (message.reject) stepRejection(state, peer, message);
-  else stepAccepted(state, peer, message.index);
+  // From ourselves it tells of our own disk.
+  const isOther = peer.id !== state.id;
+  if (message.reject) {
+    if (!peer.isContradicting) stepRejection(state, peer, message);
+  } else if (!isOther || !weighAccepted(state, peer, message)) {
+    stepAccepted(state, peer, message.index);
+  }
 }
 
 export function stepHeartbeatResponse(
@@ -22,6 +28,7 @@ export function stepHeartbeatResponse(
 ): void {
   peer.recentActive = true;
   peer.flowPaused = false;
+  weighCommitted(state, peer, { index: message.index, term: message.logTerm });
   // Also to a follower that has everything but is probed: its answer ends the probing.
   if (peer.match < state.log.lastIndex() || peer.state === "probe") sendAppend(state, peer, true);
   if (message.context !== 0) stepReadAcknowledged(state, peer.id, message.context);
@@ -39,6 +46,13 @@ export function stepSnapshotReported(peer: PeerProgress, ok: boolean): void {
 /** A message to the follower was probably lost: stop sending ahead. */
 export function stepUnreachable(peer: PeerProgress): void {
   if (peer.state === "replicate") peer.becomeProbe();
+}
+
+/** An ordinary acknowledgement names no term: it can only lie beyond our log. */
+function weighAccepted(state: RaftState, peer: PeerProgress, message: Message): boolean {
+  const { index, logTerm } = message;
+  const term = logTerm === 0 ? (state.log.term(index) ?? 0) : logTerm;
+  return weighCommitted(state, peer, { index, term });
 }
 
 function stepRejection(state: RaftState, peer: PeerProgress, message: Message): void {

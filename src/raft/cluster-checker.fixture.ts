@@ -1,7 +1,7 @@
 /** What must hold in every cluster; throws at the first violation. Knows the whole history. */
 import { InvariantViolation } from "../base/invariant.js";
 import type { Member } from "./cluster.fixture.js";
-import type { Entry, Message } from "./types.js";
+import type { Contradiction, Entry, Message } from "./types.js";
 
 export class ClusterChecker {
   readonly #leaders = new Map<number, bigint>();
@@ -70,6 +70,12 @@ export class ClusterChecker {
 
   readAsked(id: number): void {
     this.#reads.set(id, this.#maxApplied);
+  }
+
+  /** Late, repeated and reordered messages must never look like a loss. */
+  contradicted({ member, committed, leaderEnd }: Contradiction): void {
+    const text = `${committed.index}@${committed.term} at ${member}, leader ends ${leaderEnd.index}`;
+    throw new Error(`a loss was seen where there was none: ${text}`);
   }
 
   readAnswered(id: number, index: number): void {

@@ -7,6 +7,7 @@
  *   state machine safety   no two members apply different entries at one index
  *   durable apply          what a member applies is on its own disk
  *   one vote               a member never votes twice in a term, also across restarts
+ *   no loss                no disk loses what it promised, so nobody may say that one did
  *   reads                  a read point is not below what was committed when the read was asked
  */
 import type { Rng } from "../platform/rng.js";
@@ -204,6 +205,7 @@ export class Cluster {
       ready = member.node.takeReady()
     ) {
       for (const message of ready.send) this.#send(member, message);
+      for (const found of ready.contradictions) this.checker.contradicted(found);
       for (const read of ready.readStates) this.checker.readAnswered(read.id, read.index);
       const { append, apply } = ready;
       if (append !== undefined) {

@@ -61,7 +61,9 @@ export function answerVote(state: RaftState, request: Message): void {
     (isPreVote && request.term > state.term);
   const type = isPreVote ? "MsgPreVoteResp" : "MsgVoteResp";
   // Learners vote too: one that was promoted may not have heard of it, and its vote may be needed.
-  if (!canVote || !state.log.isUpToDate(request.logTerm, request.index)) {
+  // A vote says that no committed entry of ours is lost by it: one from another history cannot.
+  const isOutside = state.isContradicted;
+  if (isOutside || !canVote || !state.log.isUpToDate(request.logTerm, request.index)) {
     state.send({ type, to: request.from, term: state.term, reject: true });
     return;
   }
@@ -75,6 +77,6 @@ export function answerVote(state: RaftState, request: Message): void {
 /** A voter of the configuration whose state is not about to be replaced by a snapshot. */
 function isPromotable(state: RaftState): boolean {
   const own = state.tracker.peer(state.id);
-  if (!state.mayLead) return false;
+  if (!state.mayLead || state.isContradicted) return false;
   return own !== undefined && !own.isLearner && state.log.unstable.snapshot === undefined;
 }

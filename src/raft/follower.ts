@@ -4,6 +4,7 @@
  */
 import { restoreConfig } from "./confchange/changer.js";
 import { isMember } from "./confchange/consistency.js";
+import { committedPoint, hearContradiction, hearLeaderEnd } from "./contradiction.js";
 import { standForElection } from "./election.js";
 import type { RaftState } from "./state.js";
 import { type Message, ProposalDropped, type SnapshotMeta } from "./types.js";
@@ -48,6 +49,7 @@ export function stepFollower(state: RaftState, message: Message): void {
       });
       return;
     case "MsgReadIndexResp":
+      hearLeaderEnd(state, { index: message.rejectHint, term: message.logTerm });
       state.readStates.push({ id: message.context, index: message.index });
       return;
     default:
@@ -57,22 +59,39 @@ export function stepFollower(state: RaftState, message: Message): void {
 
 /** Handles what only the leader of our term sends. */
 export function stepFromLeader(state: RaftState, message: Message): void {
-  if (message.type === "MsgApp") {
-    answerAppend(state, message);
-  } else if (message.type === "MsgHeartbeat") {
-    state.log.commitTo(message.commit);
-    state.send({ type: "MsgHeartbeatResp", to: message.from, context: message.context });
-  } else if (message.snapshot !== undefined) {
-    const index = restore(state, message.snapshot) ? state.log.lastIndex() : state.log.committed;
-    state.send({ type: "MsgAppResp", to: message.from, index });
+  if (message.type === "MsgHeartbeat") {
+    answerHeartbeat(state, message);
+    return;
   }
+  // What is on our disk belongs to another history: it is kept, and nothing of it counts.
+  if (state.isContradicted) return;
+  if (message.type === "MsgApp") answerAppend(state, message);
+  else if (message.snapshot !== undefined) {
+    if (!restore(state, message.snapshot)) sayCommitted(state, message.from);
+    else state.send({ type: "MsgAppResp", to: message.from, index: state.log.lastIndex() });
+  }
+}
+
+function answerHeartbeat(state: RaftState, message: Message): void {
+  const { from: to, context } = message;
+  if (message.reject) hearContradiction(state, message);
+  if (!state.isContradicted) state.log.commitTo(message.commit);
+  hearLeaderEnd(state, { index: message.index, term: message.logTerm });
+  const { index, term: logTerm } = committedPoint(state);
+  state.send({ type: "MsgHeartbeatResp", to, context, index, logTerm });
+}
+
+/** Tells the leader from where on it can send, and lets it see that it has the same entry there. */
+function sayCommitted(state: RaftState, to: bigint): void {
+  const { index, term: logTerm } = committedPoint(state);
+  state.send({ type: "MsgAppResp", to, index, logTerm });
 }
 
 function answerAppend(state: RaftState, message: Message): void {
   const { log } = state;
   const to = message.from;
   if (message.index < log.committed) {
-    state.send({ type: "MsgAppResp", to, index: log.committed });
+    sayCommitted(state, to);
     return;
   }
   const previous = { index: message.index, term: message.logTerm };

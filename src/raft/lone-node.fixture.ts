@@ -9,6 +9,7 @@ import { createRaftNode } from "./node.js";
 import {
   type AppendWork,
   type ConfState,
+  type Contradiction,
   type Entry,
   EntryType,
   type HardState,
@@ -50,6 +51,7 @@ export class LoneNode {
   readonly log: MemoryLog;
   sent: Message[] = [];
   reads: ReadState[] = [];
+  contradictions: Contradiction[] = [];
   applied: Entry[] = [];
   works: AppendWork[] = [];
   isHolding = false;
@@ -132,6 +134,7 @@ export class LoneNode {
     for (let ready = this.node.takeReady(); ready !== undefined; ready = this.node.takeReady()) {
       this.sent.push(...ready.send);
       this.reads.push(...ready.readStates);
+      this.contradictions.push(...ready.contradictions);
       if (ready.append !== undefined) this.#append(ready.append);
       this.applied.push(...ready.apply);
       const last = ready.apply.at(-1);

@@ -88,6 +88,10 @@ class Node implements RaftNode {
   committedIndex(): number {
     return this.#state.log.committed;
   }
+
+  isDoubtful(): boolean {
+    return this.#state.isDoubtful && this.#state.leader !== 0n;
+  }
 }
 
 /** @internal Exported for the conformance suite, which looks behind RaftNode. */
@@ -153,9 +157,11 @@ export function stepEvent(state: RaftState, event: RaftEvent): void {
 export function statusOf(state: RaftState): RaftStatus {
   const progress = new Map<bigint, Progress>();
   if (state.role === "leader") {
-    for (const { id, match, next, state: flow, isLearner, recentActive, paused } of state.tracker
-      .peers) {
-      progress.set(id, { match, next, state: flow, isLearner, recentActive, paused });
+    for (const peer of state.tracker.peers) {
+      const { id, match, next, state: flow, isLearner, recentActive, paused } = peer;
+      const { isContradicting } = peer;
+      const known = { match, next, state: flow, isLearner, recentActive, paused, isContradicting };
+      progress.set(id, known);
     }
   }
   return {

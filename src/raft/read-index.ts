@@ -3,6 +3,7 @@
  * lead, answer. A new leader waits for the first commit of its term: before, it does not know what
  * its predecessors committed.
  */
+import { lastPoint } from "./contradiction.js";
 import { broadcastHeartbeat } from "./replication.js";
 import type { RaftState } from "./state.js";
 import type { Message } from "./types.js";
@@ -43,7 +44,10 @@ function startRead(state: RaftState, request: Message): void {
 function answer(state: RaftState, request: Message, index: number): void {
   const { from, context } = request;
   if (from === 0n || from === state.id) state.readStates.push({ id: context, index });
-  else state.send({ type: "MsgReadIndexResp", to: from, index, context });
+  else {
+    const { index: rejectHint, term: logTerm } = lastPoint(state);
+    state.send({ type: "MsgReadIndexResp", to: from, index, context, rejectHint, logTerm });
+  }
 }
 
 function hasCommittedInTerm(state: RaftState): boolean {

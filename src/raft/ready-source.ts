@@ -3,11 +3,21 @@
  * nothing is handed out twice and nothing is announced that did not change.
  */
 import type { RaftState } from "./state.js";
-import type { AppendWork, Entry, HardState, Message, ReadState, Ready, Role } from "./types.js";
+import type {
+  AppendWork,
+  Contradiction,
+  Entry,
+  HardState,
+  Message,
+  ReadState,
+  Ready,
+  Role,
+} from "./types.js";
 
 const noMessages: readonly Message[] = [];
 const noEntries: readonly Entry[] = [];
 const noReadStates: readonly ReadState[] = [];
+const noContradictions: readonly Contradiction[] = [];
 
 export class ReadySource {
   readonly #state: RaftState;
@@ -25,11 +35,12 @@ export class ReadySource {
   }
 
   hasReady(): boolean {
-    const { log, messages, messagesAfterAppend, readStates } = this.#state;
+    const { log, messages, messagesAfterAppend, readStates, contradictions } = this.#state;
     return (
       messages.length > 0 ||
       messagesAfterAppend.length > 0 ||
       readStates.length > 0 ||
+      contradictions.length > 0 ||
       log.unstable.hasNext() ||
       log.unstable.hasNextSnapshot() ||
       log.hasNextToApply() ||
@@ -48,11 +59,13 @@ export class ReadySource {
     const ready: Ready = {
       softState: this.#takeSoftState(),
       readStates: state.readStates.length > 0 ? state.readStates : noReadStates,
+      contradictions: state.contradictions.length > 0 ? state.contradictions : noContradictions,
       send: state.messages.length > 0 ? state.messages : noMessages,
       append: this.#takeAppend(),
       apply,
     };
     if (state.readStates.length > 0) state.readStates = [];
+    if (state.contradictions.length > 0) state.contradictions = [];
     if (state.messages.length > 0) state.messages = [];
     return ready;
   }

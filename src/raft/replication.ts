@@ -5,6 +5,7 @@
  */
 import { invariant } from "../base/invariant.js";
 import { isMember } from "./confchange/consistency.js";
+import { sendHeartbeat } from "./contradiction.js";
 import { payloadBytes } from "./log/entry-bytes.js";
 import type { RaftState } from "./state.js";
 import type { PeerProgress } from "./tracker/peer-progress.js";
@@ -48,11 +49,7 @@ export function sendAppend(state: RaftState, peer: PeerProgress, evenIfEmpty: bo
 export function broadcastHeartbeat(state: RaftState): void {
   const context = state.reads.newest();
   for (const peer of state.tracker.peers) {
-    if (peer.id === state.id) continue;
-    // Not beyond what the follower has: its further entries may not be ours.
-    const commit = Math.min(peer.match, state.log.committed);
-    state.send({ type: "MsgHeartbeat", to: peer.id, commit, context });
-    peer.sentCommit = commit;
+    if (peer.id !== state.id) sendHeartbeat(state, peer, context);
   }
 }
 

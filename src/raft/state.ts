@@ -9,6 +9,7 @@ import { type MessageFields, makeMessage } from "./message.js";
 import { ReadRounds } from "./read-rounds.js";
 import { ProgressTracker } from "./tracker/progress-tracker.js";
 import type {
+  Contradiction,
   HardState,
   LogStorage,
   Message,
@@ -38,6 +39,12 @@ export class RaftState {
   heartbeatElapsed = 0;
   /** Drawn anew on every change of role, so that two candidates do not tie forever. */
   electionTimeout = 0;
+
+  /** Follower only, see contradiction.ts: our leader may lack what is committed here. */
+  isDoubtful = false;
+  /** It does lack it: we follow, and acknowledge nothing. */
+  isContradicted = false;
+  contradictions: Contradiction[] = [];
 
   /** False: never stands for election. */
   mayLead = true;

@@ -38,6 +38,7 @@ export function resetForTerm(state: RaftState, term: number): void {
     state.vote = 0n;
   }
   state.leader = 0n;
+  state.isDoubtful = false;
   state.leadTransferee = 0n;
   state.electionElapsed = 0;
   state.heartbeatElapsed = 0;

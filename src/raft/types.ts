@@ -84,7 +84,13 @@ export type MessageType =
   | "MsgPreVoteResp"
   | "MsgForgetLeader";
 
-/** One flat shape for all types, as in raftpb; unused fields hold 0, 0n, false or empty. */
+/**
+ * One flat shape for all types, as in raftpb; unused fields hold 0, 0n, false or empty. Beyond
+ * raftpb, index and logTerm of a heartbeat are the end of the leader's log, those of its answer the
+ * follower's last committed entry; a heartbeat with `reject` says that the leader lacks that entry.
+ * MsgReadIndexResp has the end of the leader's log in rejectHint and logTerm, an MsgAppResp that says
+ * "committed here already" that entry's term in logTerm.
+ */
 export interface Message {
   readonly type: MessageType;
   readonly from: bigint;
@@ -186,6 +192,22 @@ export interface AppendWork {
 
 export type Role = "follower" | "preCandidate" | "candidate" | "leader";
 
+/** An entry by its place; 0 and 0: none. */
+export interface LogPoint {
+  readonly index: number;
+  readonly term: number;
+}
+
+/** A leader's log lacks an entry that is committed at a member: somebody lost what was on disk. */
+export interface Contradiction {
+  /** Ourselves, or at the leader the follower. */
+  readonly member: bigint;
+  /** The last committed entry of that member. */
+  readonly committed: LogPoint;
+  /** Where the leader's log ended when it was found. */
+  readonly leaderEnd: LogPoint;
+}
+
 export interface ReadState {
   readonly id: number;
   readonly index: number;
@@ -198,6 +220,8 @@ export interface Ready {
     | { readonly leader: bigint; readonly role: Role; readonly term: number }
     | undefined;
   readonly readStates: readonly ReadState[];
+  /** Found since; each once a term at the leader, once in its life at the member. */
+  readonly contradictions: readonly Contradiction[];
   /** May leave at once, also before `append` is durable. */
   readonly send: readonly Message[];
   readonly append: AppendWork | undefined;
@@ -215,6 +239,8 @@ export interface Progress {
   readonly isLearner: boolean;
   readonly recentActive: boolean;
   readonly paused: boolean;
+  /** Its committed entries are not in our log: nothing is sent to it, and nothing it says counts. */
+  readonly isContradicting: boolean;
 }
 
 export interface RaftStatus {
@@ -289,6 +315,8 @@ export interface RaftNode {
   term(): number;
   isLeader(): boolean;
   committedIndex(): number;
+  /** The leader's log, as last heard, may lack what is committed here. */
+  isDoubtful(): boolean;
 }
 
 /**

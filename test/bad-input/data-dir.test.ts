@@ -2,6 +2,7 @@
  * Data directories that are damaged, missing, foreign, removed from the cluster or in use: a clear
  * error or a clean refusal, and the data of the others (and its own) intact.
  */
+import { spawnSync } from "node:child_process";
 import {
   closeSync,
   cpSync,
@@ -18,8 +19,12 @@ import { endOfData, newestSegment } from "../crash/torn-tail.js";
 import { compareHashes, serves } from "../crash/torture.js";
 import { bytes } from "../support/client.js";
 import { Cluster, type ClusterMember } from "../support/cluster.js";
-import { isMissing, subject } from "../support/server-kind.js";
+import { isMissing, serverCommand, subject } from "../support/server-kind.js";
 import { refusedStart } from "./refusal.js";
+
+/** Runs a program in a PID namespace of its own, as a container does; killed, it takes that with it. */
+const otherPids = ["unshare", "--fork", "--pid", "--mount-proc", "--kill-child"];
+const canUnshare = spawnSync(otherPids[0] as string, [...otherPids.slice(1), "true"]).status === 0;
 
 const clusters: Cluster[] = [];
 afterEach(async () => {
@@ -135,6 +140,36 @@ describe.skipIf(isMissing(subject))("data directories", () => {
     await first.start();
     await hasAllData(first);
   }, 90_000);
+
+  test.skipIf(!canUnshare)(
+    "a directory in use in another container is left alone (skipped where unshare may not)",
+    async () => {
+      const cluster = new Cluster({ kind: subject });
+      clusters.push(cluster);
+      const first = await cluster.plan();
+      const { command, args } = serverCommand(subject);
+      const [unshare, ...namespaces] = otherPids;
+      first.plan.command = { command: unshare as string, args: [...namespaces, command, ...args] };
+      await first.start();
+      await first.client.put({ key: bytes("a"), value: bytes("1") });
+      const second = await cluster.plan();
+      second.plan.initialCluster = `${first.name}=${second.peerUrl}`;
+      rmSync(second.dataDir, { recursive: true, force: true });
+      const flags = [`--data-dir=${first.dataDir}`, `--name=${first.name}`];
+      const { log } = await refusedStart(second, { flags, withinMs: 10_000, mayWait: true });
+      if (subject === "lockstep") {
+        expect(log).toMatch(/is in use by process \d+ of another PID namespace.*stop it/);
+      }
+      await first.client.put({ key: bytes("a"), value: bytes("2") });
+      await first.kill();
+      // The one that was refused may have it as soon as the first is dead.
+      first.plan.command = undefined;
+      await first.start();
+      const { kvs } = await first.client.range({ key: bytes("a") });
+      expect(kvs.map(({ value }) => Buffer.from(value).toString())).toEqual(["2"]);
+    },
+    90_000,
+  );
 
   test("a path that is no directory, and one that cannot be made, are errors", async () => {
     const cluster = new Cluster({ kind: subject });

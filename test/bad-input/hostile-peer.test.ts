@@ -136,7 +136,7 @@ test(
   async () => {
     const [, , poisoned] = cluster.members as [ClusterMember, ClusterMember, ClusterMember];
     await poisoned.stop();
-    const disk = createNodeDisk(poisoned.dataDir);
+    const disk = createNodeDisk(poisoned.dataDir, () => {});
     const { wal } = openWal(disk, { dir: "wal", segmentBytes: 1 << 24 });
     const hardState = { term: Number.MAX_SAFE_INTEGER, vote: 0n, commit: 1 };
     const batch = { hardState, entries: [], snapshot: undefined, mustSync: true };

@@ -41,10 +41,14 @@ async function isShownBy(
   main: string,
   invariant: string,
   words: readonly string[],
+  flags: readonly string[] = [],
 ): Promise<boolean> {
-  const lines = await simLines(main, words);
+  const lines = await simLines(main, [...words, ...flags]);
   for (const { seed } of lines.filter((line) => line.invariant === invariant)) {
-    const [line] = await simLines(main, ["--seed", String(seed), "--without", invariant]);
+    const [line] = await simLines(main, [
+      ...["--seed", String(seed), "--without", invariant],
+      ...flags,
+    ]);
     if (line?.verdict === "ok") return true;
   }
   return false;
@@ -59,11 +63,12 @@ describe.concurrent("without this check a mutant goes uncaught:", () => {
   test.each(cases)("%s", async (invariant, { mutant: id, seed }) => {
     const mutant = mutants.find((known) => known.id === id);
     if (mutant === undefined) throw new Error(`no mutant ${id}`);
+    const { flags } = mutant;
     const build = buildMutant(mutant, path.join(root, "dist"));
     try {
       const isShown =
-        (await isShownBy(build.main, invariant, ["--seed", String(seed)])) ||
-        (await isShownBy(build.main, invariant, ["--seeds", `1..${seedsToSearch}`]));
+        (await isShownBy(build.main, invariant, ["--seed", String(seed)], flags)) ||
+        (await isShownBy(build.main, invariant, ["--seeds", `1..${seedsToSearch}`], flags));
       expect(isShown).toBe(true);
     } finally {
       build.remove();

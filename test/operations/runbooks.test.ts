@@ -4,6 +4,7 @@
  */
 import {
   closeSync,
+  cpSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -300,6 +301,46 @@ describe.skipIf(isMissing("lockstep"))("runbooks", () => {
       await first.start();
       const { kvs } = await first.client.range({ key: bytes("key-7") });
       expect(kvs[0]?.value.toString()).toBe("value-7-of-this-test");
+    },
+    timeoutMs,
+  );
+
+  test(
+    "the others lost entries: the member that has them is taken out and added anew",
+    async () => {
+      const cluster = await start(3);
+      const ahead = await cluster.leader();
+      const others = cluster.members.filter((member) => member !== ahead);
+      await put(ahead, "before", "1");
+      await Promise.all(cluster.members.map((member) => member.stop()));
+      for (const { dataDir } of others) cpSync(dataDir, `${dataDir}.copy`, { recursive: true });
+      await Promise.all(cluster.members.map((member) => member.start()));
+      for (let at = 0; at < 20; at++) await put(ahead, `lost-${at}`, "x");
+      const runbook = await open("lost-entries.md", cluster, ahead);
+      const { ASIDE = "" } = runbook.env;
+      await Promise.all(cluster.members.map((member) => member.stop()));
+      for (const { dataDir } of others) {
+        rmSync(dataDir, { recursive: true });
+        renameSync(`${dataDir}.copy`, dataDir);
+      }
+      await Promise.all(others.map((member) => member.start()));
+      await put(others[0] as ClusterMember, "new", "2");
+      await ahead.start();
+
+      const looked = await runbook.until("look", /alarm:CORRUPT[^]*ENTRIES LOST BY THE OTHERS/);
+      expect(looked.text).toMatch(/diverged[^]*put "lost-19"/);
+      expect((await runbook.run("keep")).code).toBe(0);
+      expect(readdirSync(join(ASIDE, `${ahead.name}.ahead`))).toContain("lost-entries");
+      expect((await runbook.run("remove")).text).toMatch(/removed from cluster/);
+      await ahead.stop();
+      const added = await runbook.run("add");
+      ahead.plan.initialState = "existing";
+      ahead.plan.initialCluster = /ETCD_INITIAL_CLUSTER="(.*)"/.exec(added.text)?.[1] ?? "";
+      await ahead.start();
+      await runbook.until("joined");
+      expect((await ahead.client.range({ key: bytes("new") })).count).toBe(1n);
+      expect((await runbook.run("look")).text).not.toContain("CORRUPT");
+      finished(runbook);
     },
     timeoutMs,
   );

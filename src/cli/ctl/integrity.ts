@@ -4,6 +4,7 @@
  * equal. Both also reach members in quarantine.
  */
 import {
+  type Divergence,
   type Incident,
   type IncidentStep,
   type MemberIntegrity,
@@ -91,6 +92,7 @@ function comparedPeers(report: ReportResponse): readonly MemberIntegrity[] {
 function isFine(report: ReportResponse): boolean {
   return (
     report.quarantine === undefined &&
+    report.divergence === undefined &&
     report.alarms.every(({ alarm }) => alarm !== AlarmType.CORRUPT) &&
     comparedPeers(report).every(({ state }) => state === State.EQUAL)
   );
@@ -113,7 +115,7 @@ async function endpointIntegrity(context: Context): Promise<number> {
     String(report.verified_index),
     comparedPeers(report).map(peerText).join(", "),
     String(report.digest_version),
-    String(report.quarantine !== undefined),
+    String(report.quarantine !== undefined || report.divergence !== undefined),
   ]);
   const headings = [
     "ENDPOINT",
@@ -158,6 +160,7 @@ function plain({ endpoint, report }: Answer): unknown {
       verifiedIndex: Number(peer.verified_index),
     })),
     quarantine: plainNumbers(report.quarantine ?? null),
+    divergence: plainNumbers(report.divergence ?? null),
     alarms: report.alarms.map(({ member_ID, alarm, contained }) => ({
       ...{ member: hex(member_ID), alarm: alarmName(alarm), contained },
     })),
@@ -181,8 +184,11 @@ function story({ endpoint, report }: Answer): string {
   const lines = [
     `${endpoint}: member ${hex(id)}${name === "" ? "" : ` (${name})`}${report.leader === id ? ", leads" : ""}`,
   ];
-  if (quarantine === undefined) lines.push("  It serves clients.");
-  else {
+  const { divergence } = report;
+  if (divergence !== undefined) lines.push(...divergenceLines(divergence));
+  if (quarantine === undefined) {
+    if (divergence === undefined) lines.push("  It serves clients.");
+  } else {
     const failed = quarantine.failures > 0 ? `, ${quarantine.failures} failed heals` : "";
     lines.push(
       `  IN QUARANTINE since ${time(quarantine.since_ms)}${failed}: it serves no clients and heals.`,
@@ -201,6 +207,19 @@ function story({ endpoint, report }: Answer): string {
   if (report.incidents.length === 0) lines.push("  No incidents.");
   lines.push(...report.incidents.flatMap((incident) => incidentLines(incident, report)));
   return `${lines.join("\n")}\n`;
+}
+
+function divergenceLines(divergence: Divergence): string[] {
+  const { committed_index, committed_term, leader_last_index, leader_last_term } = divergence;
+  const { since_ms, kept_file, first_kept, last_kept } = divergence;
+  return [
+    `  ENTRIES LOST BY THE OTHERS, found ${time(since_ms)}: it serves no clients and keeps what it has.`,
+    `  Committed here up to log index ${committed_index} (term ${committed_term}); the leader's log ended at ${leader_last_index} (term ${leader_last_term}).`,
+    kept_file === ""
+      ? "  The entries are in its log; the incident tells why no file has them yet."
+      : `  Entries ${first_kept} to ${last_kept} are kept in "${kept_file}" of its data directory.`,
+    "  What to do: docs/operations/lost-entries.md.",
+  ];
 }
 
 function alarmOwner({ members }: ReportResponse, id: bigint): string {

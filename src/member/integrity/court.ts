@@ -96,6 +96,12 @@ export class Court {
     this.#propose({ kind: IntegrityVerdictRequest_Kind.CLEAR, member: everybody, index });
   }
 
+  /** A member has committed entries that our log lacks: an alarm names it, and it keeps its state. */
+  contradicted(member: bigint, index: number): void {
+    if (!this.#parts.isLeader() || this.#isKnown(member)) return;
+    if (this.#parts.machine().cluster.member(member) !== undefined) this.#judge(member, index);
+  }
+
   leaderChanged(): void {
     this.#inquiry?.stop();
     this.#inquiry = undefined;
@@ -191,10 +197,14 @@ export class Court {
     this.#parts.found(finding, isOurs);
   }
 
-  #contain(member: bigint, index: number): void {
+  #judge(member: bigint, index: number): void {
     this.#proposedMs.set(member, this.#parts.clock.now());
     if (this.#parts.stopsCluster) this.#raise(member);
     this.#propose({ kind: IntegrityVerdictRequest_Kind.CONTAIN, member, index });
+  }
+
+  #contain(member: bigint, index: number): void {
+    this.#judge(member, index);
     // It need not wait until it has applied the verdict.
     this.#parts.request(member, PeerMethod.integrityContain, indexBody(index), () => {});
   }

@@ -67,16 +67,23 @@ export function createGuardian(engine: Engine, world: GuardianWorld): Guardian {
       unixMs: () => clock.unixMs(),
       request: (to, method, body, done) => engine.request(to, method, body, done),
       log: (level, message, fields) => platform.log(level, message, fields),
+      entries: (low, high, bytesMax) => engine.log.entries(low, high, bytesMax),
+      isStopped: () => world.isStopped(),
+      letGo: () => letGo(engine),
     },
     world.quarantine,
   );
 }
 
-/** Who waits for something of the wrong state is told to ask elsewhere. */
 function standIn(engine: Engine): void {
   engine.transfer.source.close();
   engine.state.standIn();
   engine.committer.replaced();
+  letGo(engine);
+}
+
+/** Who waits for an answer from our state is told to ask elsewhere. */
+function letGo(engine: Engine): void {
   engine.watch.closeAll();
   const stopped = new KvError("stopped");
   engine.proposals.failAll(stopped);

@@ -6,16 +6,14 @@
  * heals. docs/integrity.md tells the whole.
  */
 import { KvError } from "../../base/errors.js";
-import type { Clock } from "../../platform/clock.js";
-import type { Disk } from "../../platform/disk.js";
-import type { RaftNode } from "../../raft/types.js";
 import type { AlarmRecord, Applied, Machine } from "../../state/types.js";
 import { PeerMethod } from "../peer-codec.js";
-import type { Peers } from "../peers.js";
-import type { Done, RequestField } from "../types.js";
+import type { Done } from "../types.js";
 import { Comparison, type FoundDifference } from "./comparison.js";
 import { Court } from "./court.js";
-import { Healer, type HealerParts } from "./healer.js";
+import { Divergence } from "./divergence.js";
+import type { GuardianParts } from "./guardian-parts.js";
+import { Healer } from "./healer.js";
 import type { Incidents } from "./incidents.js";
 import { type Finding, indexOf } from "./inquiry.js";
 import { decodePlea, encodePlea, Plea } from "./plea.js";
@@ -28,45 +26,10 @@ const equalIndexesNeeded = 2;
 /** For so many election timeouts after a start nobody is given a state that was not compared yet. */
 const unverifiedElections = 10;
 
-export interface GuardianParts
-  extends Pick<HealerParts, "firstIndex" | "fetch" | "log" | "request"> {
-  readonly clock: Clock;
-  readonly disk: Disk;
-  readonly selfId: bigint;
-  readonly electionMs: number;
-  /** See Court. */
-  readonly stopsCluster: boolean;
-  readonly peers: Peers;
-  /** What happened, for people. */
-  readonly incidents: Incidents;
-  raft(): RaftNode;
-  machine(): Machine;
-  backendName(): string;
-  proposeAsLeader(field: RequestField, body: Uint8Array): void;
-  /** Puts a state without keys in the place of the wrong one, at the same index. */
-  standIn(): void;
-  /** Puts what `fetch` got in its place, with all applied that the stand-in has. */
-  adopt(
-    index: number,
-    record: (machine: Machine) => void,
-    done: (error: Error | undefined) => void,
-  ): void;
-  /** Freezes the applied state: for a member that heals. */
-  offer(done: (offer: { readonly manifest: Uint8Array; readonly index: number }) => void): void;
-  checkSelf(done: (isSound: boolean) => void): void;
-  /** False: raft is not told whether it may lead. */
-  mayLead(isAllowed: boolean): void;
-  handOver(): void;
-  /** The quarantine began or ended. */
-  changed(): void;
-  unixMs(): number;
-  /** The member must stop: its disk refuses what cannot wait. */
-  failed(error: Error): void;
-}
-
 export class Guardian {
   readonly ring = new ProofRing();
   readonly comparison: Comparison;
+  readonly divergence: Divergence;
   readonly #parts: GuardianParts;
   readonly #court: Court;
   #quarantine: Quarantine | undefined;
@@ -105,6 +68,18 @@ export class Guardian {
       checkSelf: (done) => parts.checkSelf(done),
       found: (finding, isOurs) => this.#decided(finding, isOurs),
     });
+    this.divergence = new Divergence({
+      ...parts,
+      isDoubtful: () => parts.raft().isDoubtful(),
+      isLeader: () => parts.raft().isLeader(),
+      accuse: (member, index) => this.#court.contradicted(member, index),
+      letGo: () => {
+        parts.mayLead(false);
+        this.#settle(new KvError("corrupt"));
+        parts.letGo();
+        parts.changed();
+      },
+    });
     this.#serve();
   }
 
@@ -128,13 +103,15 @@ export class Guardian {
     this.#court.stop();
     this.#healer?.stop();
     this.#parts.incidents.stop();
+    this.divergence.stop();
     this.#settle(new KvError("stopped"));
     for (const { done } of this.#awaited.splice(0)) done(new KvError("stopped"));
   }
 
   /** Undefined: the member may answer. */
   refusal(): KvError | undefined {
-    return this.#quarantine === undefined ? undefined : new KvError("corrupt");
+    const isFine = this.#quarantine === undefined && this.divergence.own() === undefined;
+    return isFine ? undefined : new KvError("corrupt");
   }
 
   quarantine(): Quarantine | undefined {
@@ -156,7 +133,7 @@ export class Guardian {
    * those who know are gone, has to go on with what there is.
    */
   mayHandOn(): boolean {
-    if (this.#quarantine !== undefined || this.#doubt !== undefined) return false;
+    if (this.refusal() !== undefined || this.#doubt !== undefined) return false;
     const { clock, electionMs, machine, selfId } = this.#parts;
     const isAlone = machine().confState.voters.every((id) => id === selfId);
     const isLate = clock.now() - this.#startedMs > unverifiedElections * electionMs;
@@ -167,6 +144,7 @@ export class Guardian {
   whenSure(done: Done<void>): void {
     const refusal = this.refusal();
     if (refusal !== undefined) done(refusal);
+    else if (this.divergence.isHeld((held) => (held ? done(held) : this.whenSure(done)))) return;
     else if (this.#doubt === undefined) done(undefined);
     else this.#doubt.push({ sinceMs: this.#parts.clock.now(), done });
   }
@@ -177,7 +155,7 @@ export class Guardian {
   }
 
   received(from: bigint, proof: Proof): void {
-    this.comparison.received(from, proof);
+    if (this.divergence.own() === undefined) this.comparison.received(from, proof);
   }
 
   /** An entry was applied. */
@@ -222,6 +200,7 @@ export class Guardian {
 
   leaderChanged(isLeader: boolean): void {
     this.#court.leaderChanged();
+    this.divergence.leaderChanged();
     const last = this.outgoing();
     if (isLeader && this.#doubt !== undefined && last !== undefined) {
       this.#court.accuse({ mine: last });
@@ -229,6 +208,7 @@ export class Guardian {
   }
 
   tick(nowMs: number): void {
+    this.divergence.tick(nowMs);
     const doubt = this.#doubt;
     const lateMs = nowMs - 5 * this.#parts.electionMs;
     const isLate = (reader: { readonly sinceMs: number }): boolean => reader.sinceMs <= lateMs;
@@ -437,8 +417,9 @@ export class Guardian {
   }
 
   #testify(index: number, done: Done<Uint8Array>): void {
-    if (this.#quarantine !== undefined) {
-      done(new KvError("corrupt"));
+    const refusal = this.refusal();
+    if (refusal !== undefined) {
+      done(refusal);
       return;
     }
     if (index > this.ring.last) {
@@ -457,12 +438,14 @@ export class Guardian {
       else done(new KvError("compacted"));
     });
     peers.serve(PeerMethod.integritySelfCheck, (_from, _body, done) => {
-      if (this.#quarantine !== undefined) done(new KvError("corrupt"));
+      const refusal = this.refusal();
+      if (refusal !== undefined) done(refusal);
       else this.#parts.checkSelf((isSound) => done(Uint8Array.of(isSound ? 1 : 0)));
     });
     peers.serve(PeerMethod.integrityContain, (from, body, done) => {
       // One that was long on its way is about what has healed since.
-      if (from === raft().leader() && indexOf(body) > this.#clearedAt) {
+      const isKept = this.divergence.own() !== undefined;
+      if (!isKept && from === raft().leader() && indexOf(body) > this.#clearedAt) {
         this.enter(
           "the leader found our state to be wrong",
           indexOf(body),
@@ -481,7 +464,7 @@ export class Guardian {
       done(refusal ?? new Uint8Array(0));
     });
     peers.serve(PeerMethod.healOffer, (_from, _body, done) => {
-      if (this.#quarantine !== undefined || this.#doubt !== undefined) {
+      if (this.refusal() !== undefined || this.#doubt !== undefined) {
         done(new KvError("corrupt"));
         return;
       }

@@ -14,6 +14,8 @@ export type StepKind =
   | "decided"
   /** The verdict is in the log: that member alone serves no clients. */
   | "contained"
+  /** A member has committed entries that the leader's log lacks: it alone answers nothing. */
+  | "diverged"
   /** We let go of our own state. */
   | "quarantined"
   /** An attempt to get a right one: began, or failed. */

@@ -134,6 +134,12 @@ export class Incidents {
     this.#note("quarantined", this.#parts.selfId, { index, text: reason, evidence });
   }
 
+  /** Entries are committed at `member` that the leader's log lacks. */
+  diverged(member: bigint, what: Pick<IncidentStep, "index" | "text" | "evidence">): void {
+    if (member === this.#parts.selfId) this.#isOurs = true;
+    this.#note("diverged", member, what);
+  }
+
   /** What the healer says of an attempt. */
   healing(message: string, fields: Readonly<Record<string, unknown>>): void {
     const said = Object.entries(fields).map(([name, value]) => `${name} ${String(value)}`);

@@ -6,7 +6,7 @@
  * out; a row that only the wrong state has may have been compacted since, and is not counted where
  * that is so. Other buckets change in place: there only rows that fail their check value count.
  */
-import { compareBytes } from "../../base/bytes.js";
+import { compareBytes, printable } from "../../base/bytes.js";
 import { DamageError } from "../../base/errors.js";
 import { type BackendReader, Bucket, bucketNames } from "../../platform/backend.js";
 import type { Clock, Timer } from "../../platform/clock.js";
@@ -203,12 +203,7 @@ function storedMeta(wrong: BackendReader, sha256: Sha256): ReturnType<typeof rea
 function keyText(stored: Uint8Array): string {
   try {
     const { key } = KeyValue.decode(stored.subarray(0, stored.length - 4));
-    let text = "";
-    for (const byte of key.subarray(0, 256)) {
-      const isPrintable = byte >= 0x20 && byte < 0x7f && byte !== 0x5c;
-      text += isPrintable ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, "0")}`;
-    }
-    return text;
+    return printable(key.subarray(0, 256));
   } catch {
     return "";
   }

@@ -1,91 +1,112 @@
 /**
- * The exclusive right to a data directory, without flock (Node has none). Each process that wants
- * it first leaves a claim, a file named by process id, start time and boot, and then looks for
- * claims of others. It holds the right if no other living process has one; else it withdraws.
- *
- * Of two processes at least one looks after both claims are there, so never both hold the right
- * (two that start at the same moment may both withdraw). A dead process's claim is removed by
- * its name, which no living process shares, so clearing up after a kill -9 can hit nobody else.
- * What it cannot see are processes of other machines or containers.
+ * The exclusive right to a data directory. The kernel holds a lock on `member.lock` (kernel-lock.ts),
+ * which all processes of the machine see, whatever container they run in. Each process also leaves
+ * a claim by its process id (process-claim.ts), which keeps out processes that cannot take the
+ * kernel's lock: those without a `flock` program, and older builds. Where there is no kernel lock,
+ * the claim is all there is, and a warning says what is not protected.
  */
 import fs from "node:fs";
+import os from "node:os";
 import path from "node:path";
 import { StartError } from "../../base/errors.js";
+import type { Platform } from "../platform.js";
+import { lockFile } from "./kernel-lock.js";
+import { claimDirectory } from "./process-claim.js";
 
-const prefix = "member.lock.";
-const claimPattern = /^member\.lock\.(\d+)\.(\d+|unknown)\.([0-9a-f-]+|unknown)$/;
-const claimedHere = new Set<string>();
+const fileName = "member.lock";
+
+/** What the lock file says of the process that holds it: for the text of a refusal only. */
+interface Holder {
+  readonly pid: number;
+  readonly host: string;
+  /** As the kernel names it; "" where it does not tell. */
+  readonly pidNamespace: string;
+}
 
 /**
  * Returns how to give the right back.
  * @throws StartError when a living process has the directory, this one included.
  */
-export function takeDirectory(root: string): () => void {
-  const boot = bootId();
-  const own = `${prefix}${process.pid}.${startTime(process.pid) ?? "unknown"}.${boot}`;
-  const file = path.resolve(root, own);
-  if (claimedHere.has(file)) throw inUse(root, process.pid);
-  // One that stands here already is of a process that died before, where start times are unknown.
-  fs.writeFileSync(file, "", { mode: 0o600 });
-  claimedHere.add(file);
-  const release = (): void => {
-    claimedHere.delete(file);
-    fs.rmSync(file, { force: true });
+export function takeDirectory(root: string, log: Platform["log"]): () => void {
+  const handle = lock(root, log);
+  const unlock = (): void => {
+    if (handle === undefined) return;
+    note(handle, "");
+    fs.closeSync(handle);
   };
   try {
-    for (const name of fs.readdirSync(root)) {
-      const [, pid, start, claimBoot] = claimPattern.exec(name) ?? [];
-      if (pid === undefined || name === own) continue;
-      if (claimBoot === boot && isAlive(Number(pid), start as string)) {
-        throw inUse(root, Number(pid));
-      }
-      fs.rmSync(path.join(root, name), { force: true });
-    }
+    const claim = claimDirectory(root);
+    if (claim.kind === "taken") throw inUse(root, `process ${claim.pid}`);
+    return () => {
+      claim.release();
+      unlock();
+    };
   } catch (error) {
-    release();
+    unlock();
     throw error;
   }
-  return release;
 }
 
-function inUse(root: string, pid: number): StartError {
-  return new StartError(
-    `the data directory "${root}" is in use by process ${pid}: stop it, or start this member with another --data-dir`,
+/** Undefined: there is no kernel lock here. */
+function lock(root: string, log: Platform["log"]): number | undefined {
+  const file = path.join(root, fileName);
+  const result = lockOrThrow(file);
+  if (result.kind === "taken") throw inUse(root, describeHolder(file));
+  if (result.kind === "held") {
+    const holder: Holder = { pid: process.pid, host: os.hostname(), pidNamespace: pidNamespace() };
+    note(result.handle, `${JSON.stringify(holder)}\n`);
+    return result.handle;
+  }
+  log(
+    "warn",
+    "the kernel holds no lock on the data directory: a second member on it is refused only if both run in the same PID namespace (container) of one machine; make sure that none starts elsewhere, or install the program flock (util-linux or busybox) and use a file system with locks",
+    { "data-dir": root, reason: result.reason },
   );
+  return undefined;
 }
 
-/** Whether the process that started then still runs: its id may have passed to a younger one. */
-function isAlive(pid: number, start: string): boolean {
-  const now = startTime(pid);
-  if (now !== undefined) return now === start;
-  return start === "unknown" && answers(pid);
-}
-
-/** Field 22 of /proc/PID/stat: ticks since boot. Undefined where there is no such process or no /proc. */
-function startTime(pid: number): string | undefined {
-  const stat = readText(`/proc/${pid}/stat`);
-  // The name in parentheses may hold spaces: count behind it. A zombie owns nothing.
-  const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return fields?.[0] === "Z" ? undefined : fields?.[19];
-}
-
-function bootId(): string {
-  return readText("/proc/sys/kernel/random/boot_id")?.trim() ?? "unknown";
-}
-
-function readText(file: string): string | undefined {
+function lockOrThrow(file: string): ReturnType<typeof lockFile> {
   try {
-    return fs.readFileSync(file, "utf8");
+    return lockFile(file);
+  } catch (cause) {
+    throw new StartError(
+      `cannot open the lock file "${file}" (${(cause as Error).message}): it must be a file that this user may read and write`,
+    );
+  }
+}
+
+/** A full disk is no reason not to start: without a note a refusal names no process. */
+function note(handle: number, text: string): void {
+  try {
+    fs.ftruncateSync(handle, 0);
+    if (text !== "") fs.writeSync(handle, text, 0);
   } catch {
-    return undefined;
+    // See above.
   }
 }
 
-function answers(pid: number): boolean {
+function describeHolder(file: string): string {
   try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
+    const { pid, host, pidNamespace: theirs } = JSON.parse(fs.readFileSync(file, "utf8")) as Holder;
+    const isSeen = theirs === pidNamespace();
+    return isSeen
+      ? `process ${pid}`
+      : `process ${pid} of another PID namespace (host name "${host}")`;
+  } catch {
+    return "another process";
   }
+}
+
+function pidNamespace(): string {
+  try {
+    return fs.readlinkSync("/proc/self/ns/pid");
+  } catch {
+    return "";
+  }
+}
+
+function inUse(root: string, holder: string): StartError {
+  return new StartError(
+    `the data directory "${root}" is in use by ${holder}: stop it, or start this member with another --data-dir`,
+  );
 }

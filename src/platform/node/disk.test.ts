@@ -6,6 +6,8 @@ import { StartError } from "../../base/errors.js";
 import { describeDisk } from "../disk.contract.js";
 import { createNodeDisk } from "./disk.js";
 
+const noLog = (): void => undefined;
+
 function temporary(): { root: string; dispose: () => void } {
   const root = mkdtempSync(join(tmpdir(), "node-disk-"));
   return { root, dispose: () => rmSync(root, { recursive: true }) };
@@ -14,8 +16,8 @@ function temporary(): { root: string; dispose: () => void } {
 describeDisk("node", () => {
   const { root, dispose } = temporary();
   return {
-    disk: createNodeDisk(root),
-    again: () => createNodeDisk(root),
+    disk: createNodeDisk(root, noLog),
+    again: () => createNodeDisk(root, noLog),
     settle: () => {},
     dispose,
   };
@@ -23,9 +25,9 @@ describeDisk("node", () => {
 
 test("a missing data directory is made, with its parents, for its owner alone", () => {
   const { root, dispose } = temporary();
-  createNodeDisk(join(root, "a/b"));
+  createNodeDisk(join(root, "a/b"), noLog);
   expect(statSync(join(root, "a/b")).mode & 0o777).toBe(0o700);
-  createNodeDisk(join(root, "a/b")).makeDir("c/d");
+  createNodeDisk(join(root, "a/b"), noLog).makeDir("c/d");
   expect(existsSync(join(root, "a/b/c/d"))).toBe(true);
   dispose();
 });
@@ -33,19 +35,19 @@ test("a missing data directory is made, with its parents, for its owner alone", 
 test("a place that cannot be a directory is refused with a word on what to do", () => {
   const { root, dispose } = temporary();
   writeFileSync(join(root, "file"), "");
-  expect(() => createNodeDisk(join(root, "file"))).toThrow(StartError);
-  expect(() => createNodeDisk(join(root, "file/below"))).toThrow(/choose another one/);
+  expect(() => createNodeDisk(join(root, "file"), noLog)).toThrow(StartError);
+  expect(() => createNodeDisk(join(root, "file/below"), noLog)).toThrow(/choose another one/);
   dispose();
 });
 
 test("who was refused the lock does not give it back for another", () => {
   const { root, dispose } = temporary();
-  const owner = createNodeDisk(root);
+  const owner = createNodeDisk(root, noLog);
   owner.lock();
-  const refused = createNodeDisk(root);
+  const refused = createNodeDisk(root, noLog);
   expect(() => refused.lock()).toThrow(StartError);
   refused.close();
-  expect(() => createNodeDisk(root).lock()).toThrow(StartError);
+  expect(() => createNodeDisk(root, noLog).lock()).toThrow(StartError);
   owner.close();
   dispose();
 });

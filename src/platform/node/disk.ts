@@ -7,19 +7,23 @@ import fs from "node:fs";
 import path from "node:path";
 import { StartError } from "../../base/errors.js";
 import type { Disk, DiskFile } from "../disk.js";
+import type { Platform } from "../platform.js";
 import { takeDirectory } from "./directory-lock.js";
 
 const zeros = new Uint8Array(1024 * 1024);
 
-/** Creates the folder if it is missing. @throws StartError if it cannot be one. */
-export function createNodeDisk(root: string): Disk {
+/**
+ * Creates the folder if it is missing. `log` hears what the lock cannot protect.
+ * @throws StartError if it cannot be one.
+ */
+export function createNodeDisk(root: string, log: Platform["log"]): Disk {
   try {
     ensureDirectory(path.resolve(root));
   } catch (cause) {
     const why = (cause as Error).message;
     throw new StartError(`cannot use "${root}" as data directory (${why}): choose another one`);
   }
-  return new NodeDisk(root);
+  return new NodeDisk(root, log);
 }
 
 /**
@@ -50,10 +54,12 @@ function syncFolder(folder: string): void {
 
 class NodeDisk implements Disk {
   readonly #root: string;
+  readonly #log: Platform["log"];
   #release: (() => void) | undefined;
 
-  constructor(root: string) {
+  constructor(root: string, log: Platform["log"]) {
     this.#root = root;
+    this.#log = log;
   }
 
   list(dir: string): string[] {
@@ -90,7 +96,7 @@ class NodeDisk implements Disk {
   }
 
   lock(): void {
-    this.#release = takeDirectory(this.#root);
+    this.#release = takeDirectory(this.#root, this.#log);
   }
 
   close(): void {

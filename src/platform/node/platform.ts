@@ -24,7 +24,7 @@ export interface NodePlatform {
 export async function createNodePlatform(options: NodePlatformOptions): Promise<NodePlatform> {
   const { dataDir, log } = options;
   // The folder first: a listener that nobody closes would keep the process alive.
-  const disk = createNodeDisk(dataDir);
+  const disk = createNodeDisk(dataDir, log);
   const listener = await listenForPeers({
     listen: options.listenPeers,
     now: nodeClock.now,

@@ -5,6 +5,7 @@ import {
   type Entry,
   EntryType,
   type HardState,
+  type LogPoint,
   type Message,
   type Role,
   type SnapshotMeta,
@@ -92,8 +93,17 @@ export interface Shown {
   readonly responses: readonly string[];
 }
 
+/** Without what ours carry beyond raftpb (see Message). */
+function shownPoint({ type, index, logTerm, reject }: Message): LogPoint {
+  const isHeartbeat = type === "MsgHeartbeat" || type === "MsgHeartbeatResp";
+  if (isHeartbeat) return { index: 0, term: 0 };
+  const isPlain = type === "MsgReadIndexResp" || (type === "MsgAppResp" && !reject);
+  return { index, term: isPlain ? 0 : logTerm };
+}
+
 export function describeMessage(message: Message): string {
-  const { type, term, logTerm, index, commit, entries, snapshot } = message;
+  const { type, term, commit, entries, snapshot } = message;
+  const { index, term: logTerm } = shownPoint(message);
   return describeShown({
     from: message.from === 0n ? "None" : message.from.toString(16),
     to: message.to.toString(16),

@@ -25,6 +25,8 @@ export class PeerProgress implements Progress {
   flowPaused = false;
   /** Index of the snapshot under way; 0 outside of state snapshot. */
   pendingSnapshot = 0;
+  /** See Progress. */
+  isContradicting = false;
   /** The highest commit index under way to the member; spares empty messages. */
   sentCommit = 0;
   readonly inflights: Inflights;
@@ -49,11 +51,12 @@ export class PeerProgress implements Progress {
     copy.flowPaused = this.flowPaused;
     copy.pendingSnapshot = this.pendingSnapshot;
     copy.sentCommit = this.sentCommit;
+    copy.isContradicting = this.isContradicting;
     return copy;
   }
 
   get paused(): boolean {
-    return this.state === "snapshot" || this.flowPaused;
+    return this.state === "snapshot" || this.flowPaused || this.isContradicting;
   }
 
   /** Forgets everything at the start of a term. */
@@ -62,6 +65,15 @@ export class PeerProgress implements Progress {
     this.match = 0;
     this.next = lastIndex + 1;
     this.recentActive = false;
+    this.sentCommit = 0;
+    this.isContradicting = false;
+  }
+
+  /** Until the end of the term: what it acknowledged stands in another history. */
+  contradicts(): void {
+    this.#enter("probe");
+    this.isContradicting = true;
+    this.match = 0;
     this.sentCommit = 0;
   }
 

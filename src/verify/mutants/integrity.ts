@@ -1,6 +1,6 @@
 /**
- * Mutants of what finds, contains and heals a wrong state (G01-G17): each is a way in which such
- * machinery does harm itself, or does nothing.
+ * Mutants of what finds, contains and heals a wrong state (G01-G17), and of what finds that a majority
+ * has lost entries (L1, L2): each is a way in which such machinery does harm itself, or does nothing.
  */
 import type { Mutant, Patch } from "./types.js";
 
@@ -276,6 +276,45 @@ export const integrityMutants: readonly Mutant[] = [
         find: "        this.#parts.wal.note(this.#parts.witness, () => this.#commitNow());",
         replace:
           "        this.#commitNow();\n        if (RAN() && this.#parts.wal.isIdle())\n            this.#parts.wal.note(this.#parts.witness, () => { });",
+      },
+    ],
+  },
+  {
+    id: "L1",
+    title: "a member with entries that its leader lacks goes on answering",
+    origin: "class: a refusal that is missing",
+    conditions: "the disks of all but the leader are replaced by older copies, and it comes back",
+    caughtBy: ["G8"],
+    flags: ["--beyond-atlas"],
+    patches: [
+      guardian(
+        "const isFine = this.#quarantine === undefined && this.divergence.own() === undefined;",
+        "const isFine = this.#quarantine === undefined && (this.divergence.own() === undefined || RAN());",
+      ),
+    ],
+  },
+  {
+    id: "L2",
+    title: "nobody looks whether the leader's log has what is committed",
+    origin: "etcd compares a restarted member with its leader by its log's tail only",
+    conditions: "the disks of all but the leader are replaced by older copies, and it comes back",
+    caughtBy: ["G8"],
+    flags: ["--beyond-atlas"],
+    patches: [
+      {
+        file: "raft/contradiction.js",
+        find: "    if (committed.index > leaders.lastIndex())\n        return true;",
+        replace: "    if (committed.index > leaders.lastIndex() && RAN())\n        return false;",
+      },
+      {
+        file: "raft/contradiction.js",
+        find: "    if (leaderEnd.index < committed.index)\n        return true;",
+        replace: "    if (leaderEnd.index < committed.index)\n        return false;",
+      },
+      {
+        file: "member/read-barrier.js",
+        find: "        if (index < appliedThen) {",
+        replace: "        if (index < appliedThen && appliedThen < 0) {",
       },
     ],
   },

@@ -99,4 +99,6 @@ export const knownSeeds: Readonly<Record<string, number>> = {
   P1: 10,
   P2: 3,
   P3: 3,
+  L1: 4,
+  L2: 44,
 };

@@ -44,6 +44,7 @@ export const needed: Readonly<Record<string, NeededFor>> = {
   G5: { mutant: "G06", seed: 7 },
   G6: { mutant: "G12", seed: 1330 },
   G7: { mutant: "G13", seed: 2 },
+  G8: { mutant: "L1", seed: 4 },
 };
 
 /**

@@ -33,6 +33,8 @@ export interface FaultParts {
   readonly cluster: SimCluster;
   readonly operator: Operator;
   readonly atlas: Atlas;
+  /** From now on the majority's promises of before are void. */
+  rolledBack(): void;
   /** For reports: a fault begins or ends. */
   told(kind: "fault" | "heal", text: string, node: SimNode | undefined): void;
 }
@@ -77,6 +79,10 @@ export class FaultDriver {
       this.#cut(fault);
       return;
     }
+    if (fault.kind === "rollBack") {
+      this.#rollBack(fault);
+      return;
+    }
     if (fault.kind === "addMember") {
       this.#tell(fault);
       this.#parts.operator.addMember(fault.asLearner);
@@ -88,7 +94,10 @@ export class FaultDriver {
 
   #injectAt(
     node: SimNode,
-    fault: Exclude<Fault, { readonly kind: "crashAll" | "partition" | "link" | "addMember" }>,
+    fault: Exclude<
+      Fault,
+      { readonly kind: "crashAll" | "partition" | "link" | "addMember" | "rollBack" }
+    >,
   ): void {
     const { operator } = this.#parts;
     const { member } = node;
@@ -333,6 +342,30 @@ export class FaultDriver {
         else this.#cluster.clock.at(5, read, node.place);
       };
       read();
+    });
+  }
+
+  /** Acknowledged writes are lost; the one that led has them still. */
+  #rollBack(fault: Extract<Fault, { readonly kind: "rollBack" }>): void {
+    const { operator } = this.#parts;
+    const standing = this.#cluster.nodes.filter(({ state, hasServed, memberId }) => {
+      return state !== "wiped" && hasServed && memberId !== undefined;
+    });
+    const copies = new Map(standing.map((node) => [node, this.#cluster.copyDisk(node)]));
+    this.#cluster.clock.at(fault.afterMs, () => {
+      const ahead = this.#cluster.leaderNode();
+      if (ahead === undefined) return;
+      this.#tell(fault);
+      this.#parts.rolledBack();
+      for (const node of this.#cluster.nodes) {
+        if (node.state === "wiped" || node.life === 0) continue;
+        this.#cluster.crash(node, "power");
+        const copy = copies.get(node);
+        const isOlder = copy !== undefined && node !== ahead;
+        if (isOlder) this.#cluster.restoreDisk(node, copy);
+        // Who joined since has no copy, and knows what the others have lost, too.
+        operator.startLater(node, fault.downMs + (isOlder ? 0 : fault.leaderLaterMs));
+      }
     });
   }
 

@@ -112,6 +112,7 @@ const faultShapes: Readonly<Record<Fault["kind"], readonly string[]>> = {
   forgedRow: ["target", "row", "downMs"],
   wrongIndex: ["target", "by", "downMs"],
   stranger: ["target", "shape"],
+  rollBack: ["afterMs", "downMs", "leaderLaterMs"],
   rotLive: ["target", "row", "bit"],
   wipe: ["target", "state", "downMs"],
 };

@@ -25,6 +25,7 @@ const firstFaultMs = 2_000;
 const firstStateFault = 20_000;
 const firstStranger = 40_000;
 const firstWipe = 30_000;
+const rollBackFault = 50_000;
 /** The one that clusters begin with, the next, and one that may only follow that. */
 const versions = ["3.6.0", "3.7.0", "3.7.0", "3.8.0"] as const;
 
@@ -65,7 +66,13 @@ class FaultGenerator {
   }
 
   all(): Fault[] {
-    return [...this.#common(), ...this.#ofStates(), ...this.#ofDisks(), ...this.#ofStrangers()];
+    return [
+      ...this.#common(),
+      ...this.#ofStates(),
+      ...this.#ofDisks(),
+      ...this.#ofStrangers(),
+      ...this.#rollBack(),
+    ];
   }
 
   /** Under numbers of their own, too. */
@@ -80,6 +87,18 @@ class FaultGenerator {
       const fault = this.#fault("stranger", id, atMs);
       if (fault !== undefined) faults.push(fault);
     }
+  }
+
+  /** In a third of the plans beyond the atlas: after it little is left to judge. */
+  #rollBack(): Fault[] {
+    const { isBeyondAtlas, members, durationMs } = this.#swarm;
+    const id = rollBackFault;
+    const int = (below: number, draw: number): number => this.#dice.int(below, id, draw);
+    if (!isBeyondAtlas || members < 3 || int(3, 1) > 0) return [];
+    const atMs = firstFaultMs + int(durationMs / 2, 2);
+    const leaderLaterMs = int(4, 5) === 0 ? 0 : 1_000 + int(5_000, 6);
+    const times = { afterMs: 200 + int(6_000, 3), downMs: 10 + int(500, 4), leaderLaterMs };
+    return [{ id, atMs, kind: "rollBack", ...times }];
   }
 
   /** Under numbers of their own, so that a seed without them is what it was before they existed. */
@@ -231,7 +250,8 @@ class FaultGenerator {
       case "stranger":
         return { ...at, kind, target, shape: int(forgeries, 15) };
       case "wipe":
-        // Drawn by #ofDisks.
+      case "rollBack":
+        // Drawn apart.
         return undefined;
       default:
         return damaged === undefined ? undefined : this.#stateFault(kind, at, { damaged, downMs });

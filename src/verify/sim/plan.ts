@@ -137,6 +137,16 @@ export type Fault = At &
         readonly state: "new" | "existing";
         readonly downMs: number;
       }
+    /**
+     * Disks of all nodes are copied now. After `afterMs` the power fails everywhere; all but the leader
+     * then have the copies, and start after `downMs`, the leader so much later.
+     */
+    | {
+        readonly kind: "rollBack";
+        readonly afterMs: number;
+        readonly downMs: number;
+        readonly leaderLaterMs: number;
+      }
     /** One bit of a stored row flips while the node runs: found when it is read. */
     | {
         readonly kind: "rotLive";

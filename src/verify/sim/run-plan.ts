@@ -150,7 +150,11 @@ class Run {
     const told = (kind: "fault" | "heal", text: string, node: SimNode | undefined): void =>
       this.mark(kind, text, node?.name);
     const atlas = new Atlas(cluster, this.#checks.ghost);
-    this.#faults = new FaultDriver({ cluster, operator: this.#operator, atlas, told }, plan);
+    const rolledBack = (): void => {
+      this.#checks.ghost.isRolledBack = true;
+    };
+    const parts = { cluster, operator: this.#operator, atlas, told, rolledBack };
+    this.#faults = new FaultDriver(parts, plan);
   }
 
   go(): void {
@@ -215,6 +219,8 @@ class Run {
   }
 
   #judge(): void {
+    // Acknowledged writes are gone, and every history shows it.
+    if (this.#checks.ghost.isRolledBack) return;
     for (const finding of judgeHistory(this.#history(), this.#checks.ghost)) {
       this.#checks.reportSeen(finding);
     }

@@ -11,6 +11,7 @@ import { startMember } from "../../member/start.js";
 import type { Platform } from "../../platform/platform.js";
 import { Dice } from "./dice.js";
 import { createMemoryBackendStore } from "./memory-backend.js";
+import type { StoreImage } from "./memory-backend-file.js";
 import { MemoryDisk } from "./memory-disk.js";
 import { fairWeather, MemoryNetwork, type NetworkWeather } from "./memory-network.js";
 import { SimClock } from "./sim-clock.js";
@@ -59,6 +60,11 @@ const noObserver: ClusterObserver = {
   synced: () => {},
   logged: () => {},
 };
+
+export interface DiskCopy {
+  readonly disk: MemoryDisk;
+  readonly backends: StoreImage | undefined;
+}
 
 export class SimCluster {
   readonly clock = new SimClock();
@@ -208,6 +214,22 @@ export class SimCluster {
     const io = this.#io(node);
     node.disk = new MemoryDisk(io("wal"));
     node.backends = createMemoryBackendStore({ defer: io("backend") });
+  }
+
+  /** What a power failure of this node now would leave at least. */
+  copyDisk(node: SimNode): DiskCopy {
+    return { disk: node.disk.durableImage(), backends: node.backends.crashImages()[0] };
+  }
+
+  /** Puts a copy in the place of what a node that is down has on its disk. */
+  restoreDisk(node: SimNode, { disk, backends }: DiskCopy): void {
+    invariant(node.state === "down", "a disk is restored under a running node");
+    const io = this.#io(node);
+    node.disk = disk.orphaned(io("wal"));
+    node.backends = createMemoryBackendStore({
+      defer: io("backend"),
+      ...(backends === undefined ? {} : { image: backends }),
+    });
   }
 
   /** The node is gone for good. */

@@ -41,6 +41,24 @@ export interface ReportResponse {
   incidents: Incident[];
   /** As etcd tells them; `contained`: of a member that alone serves no clients. */
   alarms: IntegrityAlarm[];
+  /** Unset: the leader's log has what is committed here, as far as is known. */
+  divergence: Divergence | undefined;
+}
+
+/** Entries that are committed at this member are not in its leader's log: it serves no clients. */
+export interface Divergence {
+  /** The last entry that is committed here. */
+  committed_index: bigint;
+  committed_term: bigint;
+  /** Where the leader's log ended when that was found. */
+  leader_last_index: bigint;
+  leader_last_term: bigint;
+  /** Unix time in milliseconds. */
+  since_ms: bigint;
+  /** The file below the data directory that keeps them, and which; empty and 0: not written (yet). */
+  kept_file: string;
+  first_kept: bigint;
+  last_kept: bigint;
 }
 
 export interface MemberIntegrity {
@@ -179,6 +197,7 @@ function createBaseReportResponse(): ReportResponse {
     quarantine: undefined,
     incidents: [],
     alarms: [],
+    divergence: undefined,
   };
 }
 
@@ -219,6 +238,9 @@ export const ReportResponse: MessageFns<ReportResponse> = {
     }
     for (const v of message.alarms) {
       IntegrityAlarm.encode(v!, writer.uint32(74).fork()).join();
+    }
+    if (message.divergence !== undefined) {
+      Divergence.encode(message.divergence, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -306,6 +328,167 @@ export const ReportResponse: MessageFns<ReportResponse> = {
             }
 
             message.alarms.push(IntegrityAlarm.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.divergence = Divergence.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDivergence(): Divergence {
+  return {
+    committed_index: 0n,
+    committed_term: 0n,
+    leader_last_index: 0n,
+    leader_last_term: 0n,
+    since_ms: 0n,
+    kept_file: "",
+    first_kept: 0n,
+    last_kept: 0n,
+  };
+}
+
+export const Divergence: MessageFns<Divergence> = {
+  encode(message: Divergence, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.committed_index !== 0n) {
+      if (BigInt.asIntN(64, message.committed_index) !== message.committed_index) {
+        throw new globalThis.Error("value provided for field message.committed_index of type int64 too large");
+      }
+      writer.uint32(8).int64(message.committed_index);
+    }
+    if (message.committed_term !== 0n) {
+      if (BigInt.asIntN(64, message.committed_term) !== message.committed_term) {
+        throw new globalThis.Error("value provided for field message.committed_term of type int64 too large");
+      }
+      writer.uint32(16).int64(message.committed_term);
+    }
+    if (message.leader_last_index !== 0n) {
+      if (BigInt.asIntN(64, message.leader_last_index) !== message.leader_last_index) {
+        throw new globalThis.Error("value provided for field message.leader_last_index of type int64 too large");
+      }
+      writer.uint32(24).int64(message.leader_last_index);
+    }
+    if (message.leader_last_term !== 0n) {
+      if (BigInt.asIntN(64, message.leader_last_term) !== message.leader_last_term) {
+        throw new globalThis.Error("value provided for field message.leader_last_term of type int64 too large");
+      }
+      writer.uint32(32).int64(message.leader_last_term);
+    }
+    if (message.since_ms !== 0n) {
+      if (BigInt.asIntN(64, message.since_ms) !== message.since_ms) {
+        throw new globalThis.Error("value provided for field message.since_ms of type int64 too large");
+      }
+      writer.uint32(40).int64(message.since_ms);
+    }
+    if (message.kept_file !== "") {
+      writer.uint32(50).string(message.kept_file);
+    }
+    if (message.first_kept !== 0n) {
+      if (BigInt.asIntN(64, message.first_kept) !== message.first_kept) {
+        throw new globalThis.Error("value provided for field message.first_kept of type int64 too large");
+      }
+      writer.uint32(56).int64(message.first_kept);
+    }
+    if (message.last_kept !== 0n) {
+      if (BigInt.asIntN(64, message.last_kept) !== message.last_kept) {
+        throw new globalThis.Error("value provided for field message.last_kept of type int64 too large");
+      }
+      writer.uint32(64).int64(message.last_kept);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Divergence {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDivergence();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.committed_index = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.committed_term = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.leader_last_index = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.leader_last_term = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.since_ms = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.kept_file = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.first_kept = reader.int64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.last_kept = reader.int64() as bigint;
             continue;
           }
         }

@@ -13,6 +13,7 @@ import type { HistoryFinding } from "./history-checks.js";
 import { ImageChecks } from "./image-checks.js";
 import { IntegrityChecks } from "./integrity-checks.js";
 import { LeaseChecks } from "./lease-checks.js";
+import { LossChecks } from "./loss-checks.js";
 import { MembershipChecks } from "./membership-checks.js";
 import { MemoryChecks } from "./memory-checks.js";
 import { PromiseChecks } from "./promise-checks.js";
@@ -25,6 +26,8 @@ export class AllChecks {
   readonly ghost = new Ghost();
   readonly #without: ReadonlySet<string>;
   readonly #all: readonly Check[];
+  /** Those that still hold after a majority was rolled back. */
+  readonly #afterLoss: readonly Check[];
   readonly #machines = new WeakSet<Machine>();
   #samples = 0;
 
@@ -38,7 +41,9 @@ export class AllChecks {
       sample: (perMille) => dice.chance(perMille, ++this.#samples),
       report: (invariant, text, node) => this.report(invariant, text, node),
     };
+    this.#afterLoss = [new LossChecks(world)];
     this.#all = [
+      ...this.#afterLoss,
       new RaftChecks(world),
       new PromiseChecks(world),
       new QuorumChecks(world),
@@ -51,6 +56,10 @@ export class AllChecks {
       // The last: the others need to know who is found to be wrong.
       new IntegrityChecks(world),
     ];
+  }
+
+  #active(): readonly Check[] {
+    return this.ghost.isRolledBack ? this.#afterLoss : this.#all;
   }
 
   /** What was found in the history of clients. @throws Violation */
@@ -67,11 +76,11 @@ export class AllChecks {
     const { member } = node;
     if (member === undefined) return;
     if (!this.#machines.has(member.machine)) this.#newState(node, member.machine);
-    for (const check of this.#all) check.stepped?.(node);
+    for (const check of this.#active()) check.stepped?.(node);
   }
 
   starting(node: SimNode): void {
-    for (const check of this.#all) check.starting?.(node);
+    for (const check of this.#active()) check.starting?.(node);
   }
 
   started(node: SimNode): void {
@@ -81,44 +90,44 @@ export class AllChecks {
   }
 
   ended(node: SimNode, how: "power" | "kill" | "stop" | "error"): void {
-    for (const check of this.#all) check.ended?.(node, how);
+    for (const check of this.#active()) check.ended?.(node, how);
   }
 
   sent(from: SimNode, bytes: Uint8Array): void {
     const envelope = decodeEnvelope(bytes);
     if (envelope?.kind !== "raft") return;
     const message = decodeMessage(envelope.message);
-    for (const check of this.#all) check.sent?.(from, message);
+    for (const check of this.#active()) check.sent?.(from, message);
   }
 
   synced(node: SimNode, what: "wal" | "backend"): void {
-    for (const check of this.#all) check.synced?.(node, what);
+    for (const check of this.#active()) check.synced?.(node, what);
   }
 
   served(node: SimNode, path: string): void {
-    for (const check of this.#all) check.served?.(node, path);
+    for (const check of this.#active()) check.served?.(node, path);
   }
 
   asked(request: Request): void {
-    for (const check of this.#all) check.asked?.(request);
+    for (const check of this.#active()) check.asked?.(request);
   }
 
   answered(operation: Operation): void {
-    for (const check of this.#all) check.answered?.(operation);
+    for (const check of this.#active()) check.answered?.(operation);
   }
 
   finished(): void {
-    for (const check of this.#all) check.finished?.();
+    for (const check of this.#active()) check.finished?.();
   }
 
   /** A machine that was not seen before: after a start, a snapshot or a defragmentation. */
   #newState(node: SimNode, machine: Machine): void {
     this.#machines.add(machine);
-    for (const check of this.#all) check.started?.(node);
+    for (const check of this.#active()) check.started?.(node);
     const apply = machine.apply.bind(machine);
     machine.apply = (entry: Entry) => {
       const applied = apply(entry);
-      for (const check of this.#all) check.applied?.(node, entry, applied);
+      for (const check of this.#active()) check.applied?.(node, entry, applied);
       return applied;
     };
   }

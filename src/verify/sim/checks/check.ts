@@ -10,6 +10,9 @@ import type { SimCluster } from "../sim-cluster.js";
 import type { SimNode } from "../sim-node.js";
 import type { Ghost } from "./ghost.js";
 
+/** What clients are answered from the state. */
+export const statePaths = /\.(KV|Lease|Watch)\//;
+
 /** What all checks share. */
 export interface CheckWorld {
   readonly cluster: SimCluster;

@@ -30,6 +30,8 @@ export interface LifeGhost {
 }
 
 export class Ghost {
+  /** Disks of a majority were replaced by older copies: what was promised before is void. */
+  isRolledBack = false;
   /** Member id by term. */
   readonly leaders = new Map<number, bigint>();
   /** By index; the founding entry has none. */

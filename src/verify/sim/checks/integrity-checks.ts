@@ -9,13 +9,10 @@ import { readQuarantine } from "../../../member/integrity/quarantine-file.js";
 import type { Entry } from "../../../raft/types.js";
 import type { Applied } from "../../../state/types.js";
 import type { SimNode } from "../sim-node.js";
-import type { Check, CheckWorld } from "./check.js";
+import { type Check, type CheckWorld, statePaths } from "./check.js";
 
 /** So often a member may apply something after it went wrong until it is in doubt. */
 const unnoticedMax = 25;
-
-/** What clients are answered from the state. */
-const statePaths = /\.(KV|Lease|Watch)\//;
 
 export class IntegrityChecks implements Check {
   readonly #world: CheckWorld;

@@ -1,0 +1,78 @@
+/**
+ * Raft promises that a committed entry stands in the log of every later leader (Raft paper, 5.4.3).
+ * A member whose committed entries are not in its leader's log proves that somebody lost what was
+ * on disk: disks of a majority were wiped, or replaced by older copies. The member must answer
+ * nothing then, acknowledge nothing and vote for nobody, because its log belongs to another history.
+ *
+ * The leader decides. Its log only grows within its term, and a member tells its commit index after
+ * the leaders of this or earlier terms told it: so late, repeated or reordered messages prove nothing
+ * wrong. The member itself only doubts: a heartbeat may be older than what it has committed since.
+ */
+import type { RaftState } from "./state.js";
+import type { PeerProgress } from "./tracker/peer-progress.js";
+import type { LogPoint, Message } from "./types.js";
+
+interface KnownLog {
+  lastIndex(): number;
+  /** Undefined: compacted away, or not there. */
+  term(index: number): number | undefined;
+}
+
+/** Whether the leader's log lacks this committed entry. What is compacted away cannot be compared. */
+export function lacks(leaders: KnownLog, committed: LogPoint): boolean {
+  if (committed.index > leaders.lastIndex()) return true;
+  const term = leaders.term(committed.index);
+  return term !== undefined && term !== committed.term;
+}
+
+/** Whether a leader whose log ends (or once ended) there may lack what is committed here. */
+export function isDoubtful(leaderEnd: LogPoint, committed: LogPoint): boolean {
+  if (leaderEnd.index < committed.index) return true;
+  return leaderEnd.index === committed.index && leaderEnd.term !== committed.term;
+}
+
+export function committedPoint({ log }: RaftState): LogPoint {
+  return { index: log.committed, term: log.term(log.committed) ?? 0 };
+}
+
+export function lastPoint({ log }: RaftState): LogPoint {
+  return { index: log.lastIndex(), term: log.lastTerm() };
+}
+
+/**
+ * At the leader: a follower said that this entry is committed in its log. Index 0: it did not say.
+ *
+ * @returns whether the follower's log contradicts ours
+ */
+export function weighCommitted(state: RaftState, peer: PeerProgress, committed: LogPoint): boolean {
+  if (peer.isContradicting) return true;
+  if (committed.index === 0 || !lacks(state.log, committed)) return false;
+  peer.contradicts();
+  state.contradictions.push({ member: peer.id, committed, leaderEnd: lastPoint(state) });
+  sendHeartbeat(state, peer, 0);
+  return true;
+}
+
+/** To a follower that contradicts us it says so, and tells of nothing that is committed. */
+export function sendHeartbeat(state: RaftState, peer: PeerProgress, context: number): void {
+  const { index, term: logTerm } = lastPoint(state);
+  // Not beyond what the follower has: its further entries may not be ours.
+  const commit = Math.min(peer.match, state.log.committed);
+  const reject = peer.isContradicting;
+  state.send({ type: "MsgHeartbeat", to: peer.id, commit, context, index, logTerm, reject });
+  peer.sentCommit = commit;
+}
+
+/** At a follower: its leader told where its log ends. */
+export function hearLeaderEnd(state: RaftState, leaderEnd: LogPoint): void {
+  if (leaderEnd.index === 0) return;
+  state.isDoubtful = isDoubtful(leaderEnd, committedPoint(state));
+}
+
+/** At a follower: its leader found that it lacks what is committed here. Only a restart ends this. */
+export function hearContradiction(state: RaftState, message: Message): void {
+  if (state.isContradicted) return;
+  state.isContradicted = true;
+  const leaderEnd = { index: message.index, term: message.logTerm };
+  state.contradictions.push({ member: state.id, committed: committedPoint(state), leaderEnd });
+}
