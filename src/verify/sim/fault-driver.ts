@@ -11,6 +11,7 @@ import type { Fault, Plan, Target } from "./plan.js";
 import type { SimCluster } from "./sim-cluster.js";
 import { simHash } from "./sim-hash.js";
 import type { SimNode } from "./sim-node.js";
+import { Upkeep } from "./upkeep.js";
 
 /** A member that is to apply an entry wrongly gets one within this time, or nothing happens. */
 const misapplyWithinMs = 5_000;
@@ -41,11 +42,13 @@ export class FaultDriver {
   readonly #cluster: SimCluster;
   readonly #plan: Plan;
   readonly #undo = new Set<() => void>();
+  readonly #upkeep: Upkeep;
 
   constructor(parts: FaultParts, plan: Plan) {
     this.#parts = parts;
     this.#cluster = parts.cluster;
     this.#plan = plan;
+    this.#upkeep = new Upkeep(parts.cluster);
   }
 
   schedule(): void {
@@ -81,13 +84,21 @@ export class FaultDriver {
       this.#parts.operator.addMember(fault.asLearner);
       return;
     }
+    if (fault.kind === "upkeep") {
+      const at = this.#upkeep.at(fault, this.#find(fault.target));
+      if (at !== undefined) this.#upkeep.do(fault, at);
+      return;
+    }
     const node = this.#find(fault.kind === "moveLeader" ? fault.to : fault.target);
     if (node !== undefined) this.#injectAt(node, fault);
   }
 
   #injectAt(
     node: SimNode,
-    fault: Exclude<Fault, { readonly kind: "crashAll" | "partition" | "link" | "addMember" }>,
+    fault: Exclude<
+      Fault,
+      { readonly kind: "crashAll" | "partition" | "link" | "addMember" | "upkeep" }
+    >,
   ): void {
     const { operator } = this.#parts;
     const { member } = node;

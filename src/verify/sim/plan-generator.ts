@@ -22,6 +22,8 @@ import {
 const quietMs = 1_000;
 const firstFaultMs = 2_000;
 const firstStateFault = 20_000;
+const firstUpkeep = 40_000;
+const upkeepKinds = ["hashKv", "hash", "copy", "copy", "defragment"] as const;
 /** The one that clusters begin with, the next, and one that may only follow that. */
 const versions = ["3.6.0", "3.7.0", "3.7.0", "3.8.0"] as const;
 
@@ -62,7 +64,27 @@ class FaultGenerator {
   }
 
   all(): Fault[] {
-    return [...this.#common(), ...this.#ofStates()];
+    return [...this.#common(), ...this.#ofStates(), ...this.#upkeep()];
+  }
+
+  /** Under numbers of their own, too. */
+  #upkeep(): Fault[] {
+    const { upkeepEveryMs: everyMs } = this.#mix;
+    const faults: Fault[] = [];
+    if (everyMs === undefined) return faults;
+    let atMs = firstFaultMs;
+    for (let id = firstUpkeep; ; id++) {
+      const int = (below: number, draw: number): number => this.#dice.int(below, id, draw);
+      atMs += 1 + int(2 * everyMs, 1);
+      if (atMs > this.#swarm.durationMs - quietMs) return faults;
+      faults.push({
+        ...{ id, atMs, kind: "upkeep", target: this.#target(id, 10) },
+        what: upkeepKinds[int(upkeepKinds.length, 2)] ?? "hash",
+        seeksTrouble: int(2, 3) === 0,
+        back: int(3, 4) === 0 ? 0 : int(40, 5),
+        holdMs: [50, 500, 5_000][int(3, 6)] ?? 0,
+      });
+    }
   }
 
   /** Under numbers of their own, so that a seed without them is what it was before they existed. */
@@ -179,6 +201,9 @@ class FaultGenerator {
         return { ...at, kind, asLearner: int(2, 15) === 0 };
       case "version":
         return { ...at, kind, target, version: versions[int(versions.length, 15)] as string };
+      case "upkeep":
+        // Drawn apart: see #upkeep.
+        return undefined;
       default:
         return damaged === undefined ? undefined : this.#stateFault(kind, at, { damaged, downMs });
     }

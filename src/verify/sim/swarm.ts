@@ -14,6 +14,8 @@ export interface Mix {
   /** Of faults of the state, which are drawn apart: most seeds have none. */
   readonly stateFaultEveryMs: number | undefined;
   readonly stateFaults: readonly StateFaultKind[];
+  /** Of what operators ask besides; drawn apart, too. */
+  readonly upkeepEveryMs: number | undefined;
   readonly opEveryMs: number;
   readonly actions: ReadonlyMap<ActionKind, number>;
 }
@@ -131,7 +133,9 @@ export function drawMix(dice: Dice, swarm: Swarm): Mix {
     if (isAlways || dice.fork("action").fork(kind).int(3) > 0) actions.set(kind, weight * often);
   }
   const stateEveryMs = [undefined, undefined, 3_000, 8_000] as const;
+  const upkeepEveryMs = [undefined, 300, 1_200] as const;
   return {
+    upkeepEveryMs: upkeepEveryMs[dice.fork("upkeepEvery").int(upkeepEveryMs.length)],
     stateFaultEveryMs: stateEveryMs[dice.fork("stateEvery").int(stateEveryMs.length)],
     stateFaults,
     faultEveryMs: everyMs[dice.fork("every").int(everyMs.length)],
