@@ -86,9 +86,10 @@ function list(member: Member, message: Uint8Array, call: UnaryCall): void {
     respond(member.machine.cluster.members());
     return;
   }
-  member.readBarrier((refusal) => {
+  const read: Done<void> = (refusal) => {
     respond(refusal instanceof KvError ? refusal : member.machine.cluster.members());
-  });
+  };
+  member.readBarrier(owned(member, call, read));
 }
 
 function answer(

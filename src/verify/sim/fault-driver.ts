@@ -12,6 +12,7 @@ import type { Fault, Plan, Target } from "./plan.js";
 import type { SimCluster } from "./sim-cluster.js";
 import { simHash } from "./sim-hash.js";
 import type { SimNode } from "./sim-node.js";
+import { Upkeep } from "./upkeep.js";
 
 /** A member that is to apply an entry wrongly gets one within this time, or nothing happens. */
 const misapplyWithinMs = 5_000;
@@ -44,11 +45,13 @@ export class FaultDriver {
   readonly #cluster: SimCluster;
   readonly #plan: Plan;
   readonly #undo = new Set<() => void>();
+  readonly #upkeep: Upkeep;
 
   constructor(parts: FaultParts, plan: Plan) {
     this.#parts = parts;
     this.#cluster = parts.cluster;
     this.#plan = plan;
+    this.#upkeep = new Upkeep(parts.cluster);
   }
 
   schedule(): void {
@@ -88,6 +91,11 @@ export class FaultDriver {
       this.#parts.operator.addMember(fault.asLearner);
       return;
     }
+    if (fault.kind === "upkeep") {
+      const at = this.#upkeep.at(fault, this.#find(fault.target));
+      if (at !== undefined) this.#upkeep.do(fault, at);
+      return;
+    }
     const node = this.#find(fault.kind === "moveLeader" ? fault.to : fault.target);
     if (node !== undefined) this.#injectAt(node, fault);
   }
@@ -96,7 +104,7 @@ export class FaultDriver {
     node: SimNode,
     fault: Exclude<
       Fault,
-      { readonly kind: "crashAll" | "partition" | "link" | "addMember" | "rollBack" }
+      { readonly kind: "crashAll" | "partition" | "link" | "addMember" | "rollBack" | "upkeep" }
     >,
   ): void {
     const { operator } = this.#parts;

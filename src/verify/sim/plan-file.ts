@@ -102,6 +102,7 @@ const faultShapes: Readonly<Record<Fault["kind"], readonly string[]>> = {
   moveLeader: ["to"],
   defragment: ["target"],
   backup: ["target"],
+  upkeep: ["target", "what", "seeksTrouble", "back", "holdMs"],
   addMember: ["asLearner"],
   removeMember: ["target"],
   replaceMember: ["target"],

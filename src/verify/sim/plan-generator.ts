@@ -26,6 +26,8 @@ const firstStateFault = 20_000;
 const firstStranger = 40_000;
 const firstWipe = 30_000;
 const rollBackFault = 50_000;
+const firstUpkeep = 70_000;
+const upkeepKinds = ["hashKv", "hash", "copy", "copy", "defragment"] as const;
 /** The one that clusters begin with, the next, and one that may only follow that. */
 const versions = ["3.6.0", "3.7.0", "3.7.0", "3.8.0"] as const;
 
@@ -72,6 +74,7 @@ class FaultGenerator {
       ...this.#ofDisks(),
       ...this.#ofStrangers(),
       ...this.#rollBack(),
+      ...this.#upkeep(),
     ];
   }
 
@@ -99,6 +102,26 @@ class FaultGenerator {
     const leaderLaterMs = int(4, 5) === 0 ? 0 : 1_000 + int(5_000, 6);
     const times = { afterMs: 200 + int(6_000, 3), downMs: 10 + int(500, 4), leaderLaterMs };
     return [{ id, atMs, kind: "rollBack", ...times }];
+  }
+
+  /** Under numbers of their own, too. */
+  #upkeep(): Fault[] {
+    const { upkeepEveryMs: everyMs } = this.#mix;
+    const faults: Fault[] = [];
+    if (everyMs === undefined) return faults;
+    let atMs = firstFaultMs;
+    for (let id = firstUpkeep; ; id++) {
+      const int = (below: number, draw: number): number => this.#dice.int(below, id, draw);
+      atMs += 1 + int(2 * everyMs, 1);
+      if (atMs > this.#swarm.durationMs - quietMs) return faults;
+      faults.push({
+        ...{ id, atMs, kind: "upkeep", target: this.#target(id, 10) },
+        what: upkeepKinds[int(upkeepKinds.length, 2)] ?? "hash",
+        seeksTrouble: int(2, 3) === 0,
+        back: int(3, 4) === 0 ? 0 : int(40, 5),
+        holdMs: [50, 500, 5_000][int(3, 6)] ?? 0,
+      });
+    }
   }
 
   /** Under numbers of their own, so that a seed without them is what it was before they existed. */
@@ -251,6 +274,7 @@ class FaultGenerator {
         return { ...at, kind, target, shape: int(forgeries, 15) };
       case "wipe":
       case "rollBack":
+      case "upkeep":
         // Drawn apart.
         return undefined;
       default:

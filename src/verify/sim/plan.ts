@@ -86,6 +86,18 @@ export type Fault = At &
     | { readonly kind: "moveLeader"; readonly to: Target }
     | { readonly kind: "defragment"; readonly target: Target }
     | { readonly kind: "backup"; readonly target: Target }
+    /** A hash, a copy of the state, a defragmentation, at whatever moment: see upkeep.ts. */
+    | {
+        readonly kind: "upkeep";
+        readonly target: Target;
+        readonly what: "hashKv" | "hash" | "copy" | "defragment";
+        /** Rather at a member that is being given another state. */
+        readonly seeksTrouble: boolean;
+        /** Revisions ago; 0: of now. */
+        readonly back: number;
+        /** How long a copy is held, at most. */
+        readonly holdMs: number;
+      }
     /** The operator adds a member: a learner first, promoted when it has caught up. */
     | { readonly kind: "addMember"; readonly asLearner: boolean }
     | { readonly kind: "removeMember"; readonly target: Target }

@@ -66,6 +66,12 @@ function asCrash(error: Error): Violation {
   return new Violation("crash", `${error.name}: ${error.message}`);
 }
 
+/** What a member writes when the handling of a request has failed on an error that is no answer. */
+const bugs: ReadonlySet<string> = new Set([
+  "a request failed on an internal error",
+  "a read failed",
+]);
+
 class Run {
   readonly #plan: Plan;
   readonly #log: ((line: string) => void) | undefined;
@@ -115,6 +121,7 @@ class Run {
           this.#checks.synced(node, what);
         },
         logged: (node, level, message, fields = {}) => {
+          if (bugs.has(message)) this.#checks.report("U2", `${message}: ${fields.error}`, node);
           if (options.log === undefined) return;
           const told = Object.entries(fields).map(([name, value]) => ` ${name}=${String(value)}`);
           options.log(`${this.#stamp()} ${node.name} ${level} ${message}${told.join("")}`);

@@ -18,6 +18,8 @@ export interface Mix {
   readonly strangerEveryMs: number | undefined;
   /** Of lost disks, drawn apart too: most seeds have none. */
   readonly wipeEveryMs: number | undefined;
+  /** Of what operators ask besides; drawn apart, too. */
+  readonly upkeepEveryMs: number | undefined;
   readonly opEveryMs: number;
   readonly actions: ReadonlyMap<ActionKind, number>;
 }
@@ -137,7 +139,9 @@ export function drawMix(dice: Dice, swarm: Swarm): Mix {
   const strangerEveryMs = [undefined, undefined, 500, 3_000] as const;
   const wipeEveryMs = [undefined, undefined, undefined, 8_000] as const;
   const stateEveryMs = [undefined, undefined, 3_000, 8_000] as const;
+  const upkeepEveryMs = [undefined, 300, 1_200] as const;
   return {
+    upkeepEveryMs: upkeepEveryMs[dice.fork("upkeepEvery").int(upkeepEveryMs.length)],
     stateFaultEveryMs: stateEveryMs[dice.fork("stateEvery").int(stateEveryMs.length)],
     stateFaults,
     strangerEveryMs: strangerEveryMs[dice.fork("strangers").int(strangerEveryMs.length)],

@@ -1,0 +1,48 @@
+/** Whatever calls back, an error in it reaches the owner and not who called. */
+import { expect, test } from "vitest";
+import type { Backend } from "../platform/backend.js";
+import type { Platform } from "../platform/platform.js";
+import { ownedPlatform } from "./owned-platform.js";
+
+type Callback = (...told: unknown[]) => void;
+
+/** A platform that keeps what it is to call. */
+function platformOf(kept: Callback[]): Platform {
+  const keep = (fn: Callback): void => void kept.push(fn);
+  const backend = {
+    commit: keep,
+    copyTo: (_into: string, done: Callback) => keep(done),
+    close: keep,
+  } as unknown as Backend;
+  return {
+    clock: { after: (_ms: number, fn: Callback) => keep(fn), defer: keep },
+    disk: { open: () => ({ sync: keep }) },
+    backends: { open: () => backend, probe: (_name: string, done: Callback) => keep(done) },
+  } as unknown as Platform;
+}
+
+const uses: Readonly<Record<string, (platform: Platform, fn: () => void) => void>> = {
+  "a timer": ({ clock }, fn) => void clock.after(1, fn),
+  "deferred work": ({ clock }, fn) => clock.defer(fn),
+  "a sync of a file": ({ disk }, fn) => disk.open("a", "create").sync(fn),
+  "a commit": ({ backends }, fn) => backends.open("a").commit(fn),
+  "a copy": ({ backends }, fn) => backends.open("a").copyTo("b", fn),
+  "the end of a backend": ({ backends }, fn) => backends.open("a").close(fn),
+  "a look at a backend": ({ backends }, fn) => backends.probe("a", fn),
+};
+
+test.each(Object.entries(uses))("%s", (_name, use) => {
+  const kept: Callback[] = [];
+  const told: Error[] = [];
+  let calls = 0;
+  use(
+    ownedPlatform(platformOf(kept), (error) => told.push(error)),
+    () => {
+      calls++;
+      throw calls === 1 ? new TypeError("a bug") : "not even an error";
+    },
+  );
+  expect(kept).toHaveLength(1);
+  for (const fn of [...kept, ...kept]) expect(() => fn()).not.toThrow();
+  expect(told.map(({ message }) => message)).toEqual(["a bug", "not even an error"]);
+});

@@ -1,0 +1,125 @@
+/**
+ * What operators ask of a member besides, whatever happens to it meanwhile: hashes, copies of its state
+ * that are read slowly or not at all, defragmentations. Preferably at a member that is being given another
+ * state, or heals. Hashes of one revision must be equal, and no answer may be one that it must not be.
+ */
+import { KvError } from "../../base/errors.js";
+import type { RunningMember } from "../../member/member.js";
+import type { Fault } from "./plan.js";
+import type { SimCluster } from "./sim-cluster.js";
+import type { SimNode } from "./sim-node.js";
+import { Violation } from "./violation.js";
+
+export type UpkeepFault = Extract<Fault, { readonly kind: "upkeep" }>;
+
+/** Of a piece of a copy to the next. */
+const pieceMs = 20;
+
+/** What any of these may be answered; "corrupt" by a member whose state is or was wrong. */
+const usual: ReadonlySet<string> = new Set([
+  "stopped",
+  "compacted",
+  "futureRevision",
+  "tooManyViews",
+  "viewTooSlow",
+  "viewReplaced",
+  "defragmentFailed",
+]);
+
+export class Upkeep {
+  readonly #cluster: SimCluster;
+  /** By revision and compact revision. */
+  readonly #hashes = new Map<string, { readonly hash: number; readonly node: SimNode }>();
+
+  constructor(cluster: SimCluster) {
+    this.#cluster = cluster;
+  }
+
+  /** A member that is being given another state, if there is one and that is wanted. */
+  at(fault: UpkeepFault, drawn: SimNode | undefined): SimNode | undefined {
+    const inTrouble = this.#cluster.nodes.find(
+      (node) => node.member?.engine.isInstalling() === true || node.isInQuarantine(),
+    );
+    return fault.seeksTrouble ? (inTrouble ?? drawn) : drawn;
+  }
+
+  do(fault: UpkeepFault, node: SimNode): void {
+    const { member } = node;
+    if (member === undefined || node.state !== "up") return;
+    switch (fault.what) {
+      case "hashKv": {
+        const revision = Math.max(0, member.machine.kv.revision() - fault.back);
+        member.hashKv(fault.back === 0 ? 0 : revision, (result) => {
+          if (result instanceof KvError) this.#judge(node, fault.what, result);
+          else this.#compare(node, result);
+        });
+        break;
+      }
+      case "hash":
+        member.hash((result) => {
+          if (result instanceof KvError) this.#judge(node, fault.what, result);
+        });
+        break;
+      case "copy":
+        this.#copy(node, member, fault);
+        break;
+      case "defragment":
+        member.defragment((result) => {
+          if (result instanceof KvError) this.#judge(node, fault.what, result);
+        });
+    }
+  }
+
+  /** Reads one piece after the other, or none, and gives up at the end of its time. */
+  #copy(node: SimNode, member: RunningMember, fault: UpkeepFault): void {
+    const { clock } = this.#cluster;
+    const { life } = node;
+    const untilMs = clock.now() + fault.holdMs;
+    member.openSnapshot((source) => {
+      if (source instanceof KvError) {
+        this.#judge(node, fault.what, source);
+        return;
+      }
+      let isOver = false;
+      source.onEnd((error) => {
+        isOver = true;
+        this.#judge(node, fault.what, error);
+      });
+      const read = (): void => {
+        if (node.life !== life || isOver) return;
+        const piece = fault.back % 3 === 0 ? new Uint8Array(0) : source.next();
+        source.touch();
+        if (piece instanceof KvError) this.#judge(node, fault.what, piece);
+        if (!(piece instanceof Uint8Array) || clock.now() >= untilMs) source.close();
+        else clock.at(pieceMs, read, node.place);
+      };
+      read();
+    });
+  }
+
+  #compare(
+    node: SimNode,
+    result: {
+      readonly hash: number;
+      readonly hashRevision: number;
+      readonly compactRevision: number;
+    },
+  ): void {
+    // It may be wrong without anybody's knowing yet.
+    if (node.isDamaged || node.isWrong || node.wasWrong) return;
+    const { hash, hashRevision, compactRevision } = result;
+    const place = `${hashRevision} above ${compactRevision}`;
+    const known = this.#hashes.get(place);
+    if (known === undefined) this.#hashes.set(place, { hash, node });
+    else if (known.hash !== hash) {
+      const text = `HashKV of ${place} is ${hash} at ${node.name}, ${known.hash} at ${known.node.name}`;
+      throw new Violation("U1", text, { node: node.name });
+    }
+  }
+
+  #judge(node: SimNode, what: string, { reason }: KvError): void {
+    if (usual.has(reason)) return;
+    if (reason === "corrupt" && (node.isDamaged || node.isInQuarantine())) return;
+    throw new Violation("U2", `${what} at ${node.name}: ${reason}`, { node: node.name });
+  }
+}
