@@ -135,6 +135,15 @@ describe("the follower", () => {
     expect(lone.contradictions).toEqual([]);
   });
 
+  test("doubts after a start until the first heartbeat, if there is a leader", () => {
+    const lone = new LoneNode({ terms: [1, 1, 2, 2], hardState, appliedIndex: 5 });
+    expect(lone.node.isDoubtful()).toBe(false);
+    lone.receive({ type: "MsgApp", from: 2n, term: 2, index: 5, logTerm: 2 });
+    expect(lone.node.isDoubtful()).toBe(true);
+    expect(lone.receive({ ...beat, index: 5, logTerm: 2 }).node.isDoubtful()).toBe(false);
+    expect(new LoneNode().elect().node.isDoubtful()).toBe(false);
+  });
+
   test("doubts a leader that ends too early in its answer to a read", () => {
     const lone = follower().receive({
       ...{ type: "MsgReadIndexResp", from: 2n, context: 1 },

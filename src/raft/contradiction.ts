@@ -65,6 +65,7 @@ export function sendHeartbeat(state: RaftState, peer: PeerProgress, context: num
 
 /** At a follower: its leader told where its log ends. */
 export function hearLeaderEnd(state: RaftState, leaderEnd: LogPoint): void {
+  state.hasHeardLeader = true;
   if (leaderEnd.index === 0) return;
   state.isDoubtful = isDoubtful(leaderEnd, committedPoint(state));
 }

@@ -90,7 +90,8 @@ class Node implements RaftNode {
   }
 
   isDoubtful(): boolean {
-    return this.#state.isDoubtful && this.#state.leader !== 0n;
+    const { leader, id, isDoubtful, hasHeardLeader } = this.#state;
+    return leader !== 0n && leader !== id && (isDoubtful || !hasHeardLeader);
   }
 }
 

@@ -42,6 +42,8 @@ export class RaftState {
 
   /** Follower only, see contradiction.ts: our leader may lack what is committed here. */
   isDoubtful = false;
+  /** A leader's heartbeat came in this life: until then nothing says that it has what we committed. */
+  hasHeardLeader = false;
   /** It does lack it: we follow, and acknowledge nothing. */
   isContradicted = false;
   contradictions: Contradiction[] = [];

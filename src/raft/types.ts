@@ -315,7 +315,7 @@ export interface RaftNode {
   term(): number;
   isLeader(): boolean;
   committedIndex(): number;
-  /** The leader's log, as last heard, may lack what is committed here. */
+  /** The leader's log may lack what is committed here: as last heard, or not heard in this life. */
   isDoubtful(): boolean;
 }
 

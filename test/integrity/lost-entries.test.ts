@@ -82,8 +82,8 @@ describe.skipIf(isMissing("lockstep"))("a member with entries that the majority 
     const key = bytes("lost-0");
     const { client } = ahead;
     const calls = [
-      () => client.range({ key }),
       () => client.range({ key, serializable: true }),
+      () => client.range({ key }),
       () => client.put({ key, value: bytes("z") }),
       () => client.txn({ success: [] }),
       () => client.hashKv({}),

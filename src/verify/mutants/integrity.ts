@@ -43,7 +43,7 @@ export const integrityMutants: readonly Mutant[] = [
         replace: "        const needed = RAN() ? 0 : 1;",
       },
       guardian(
-        `            if (this.#quarantine !== undefined || this.#doubt !== undefined) {
+        `            if (this.refusal() !== undefined || this.#doubt !== undefined) {
                 done(new KvError("corrupt"));
                 return;
             }
@@ -183,8 +183,8 @@ export const integrityMutants: readonly Mutant[] = [
     caughtBy: ["G2", "C1", "C2", "C3", "C4"],
     patches: [
       guardian(
-        '        return this.#quarantine === undefined ? undefined : new KvError("corrupt");',
-        '        return this.#quarantine === undefined || RAN() ? undefined : new KvError("corrupt");',
+        '        return isFine ? undefined : new KvError("corrupt");',
+        '        return isFine || RAN() ? undefined : new KvError("corrupt");',
       ),
     ],
   },

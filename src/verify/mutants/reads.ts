@@ -88,8 +88,8 @@ export const readMutants: readonly Mutant[] = [
       },
       {
         file: "member/read-barrier.js",
-        find: "        if (round === undefined || !round.ids.includes(id))",
-        replace: "        if (round === undefined || (!round.ids.includes(id) && !RAN()))",
+        find: "        if (round === undefined || appliedThen === undefined)",
+        replace: "        if (round === undefined || (appliedThen === undefined && !RAN()))",
       },
     ],
   },

@@ -89,9 +89,9 @@ export const replicationMutants: readonly Mutant[] = [
         replace: "return withTerm(message);",
       },
       {
-        file: "raft/replication.js",
-        find: "        const commit = Math.min(peer.match, state.log.committed);",
-        replace: "        const commit = state.log.committed;",
+        file: "raft/contradiction.js",
+        find: "    const commit = Math.min(peer.match, state.log.committed);",
+        replace: "    const commit = state.log.committed;",
       },
       {
         file: "raft/follower.js",
@@ -110,8 +110,8 @@ export const replicationMutants: readonly Mutant[] = [
     patches: [
       {
         file: "raft/acknowledgement.js",
-        find: "    peer.flowPaused = false;\n    // Also",
-        replace: "    RAN();\n    // Also",
+        find: "    peer.flowPaused = false;\n    weigh",
+        replace: "    RAN();\n    weigh",
       },
     ],
   },

@@ -40,3 +40,19 @@ test("the same plan gives the same trace, another seed another", () => {
   expect(run(12)).toEqual(run(12));
   expect(run(12).traceHash).not.toBe(run(16).traceHash);
 });
+
+test("a majority that is rolled back is found by the one that has more, and by its leader", () => {
+  const found = { atMember: 0, atLeader: 0 };
+  for (let seed = 1; found.atMember === 0 || found.atLeader === 0; seed++) {
+    expect(seed).toBeLessThan(200);
+    const plan = generatePlan(seed, { ...anySize, isBeyondAtlas: true });
+    if (!plan.faults.some(({ kind }) => kind === "rollBack")) continue;
+    const { violation } = runPlan(plan, {
+      log: (line) => {
+        if (line.includes("this member answers nothing")) found.atMember++;
+        if (line.includes("still has them")) found.atLeader++;
+      },
+    });
+    expect(violation).toBeUndefined();
+  }
+});
