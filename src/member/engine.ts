@@ -451,6 +451,8 @@ export class Engine {
 
   #createDriver(): Driver {
     const applier = new Applier({
+      clock: this.#world.platform.clock,
+      limits: this.#world.config.apply,
       selfId: this.id,
       proposals: this.proposals,
       machine: () => this.machine(),
@@ -466,11 +468,16 @@ export class Engine {
       wal: this.#booted.wal,
       proposals: this.proposals,
       reads: this.reads,
-      apply: (entries) => {
-        applier.apply(entries);
-        this.committer.applied(entries.length);
-        this.#hooks.progressed();
+      apply: (entries) => applier.add(entries),
+      applySome: () => {
+        const some = applier.run();
+        if (some.entries > 0) {
+          this.committer.applied(some.entries);
+          this.#hooks.progressed();
+        }
+        return some;
       },
+      isApplying: () => applier.isBusy(),
       appliedIndex: () => this.machine().appliedIndex,
       send: (message) => this.#send(message),
       canReachLeader: () => this.#canReachLeader(),

@@ -18,11 +18,12 @@ import { checkSelf } from "./integrity/self-check.js";
 import { LeaseDriver, type TimeToLive } from "./lease-driver.js";
 import { hashAll, hashKv, runJob, streamSnapshot } from "./maintenance.js";
 import { integrityNumbersOf, statusOf } from "./member-status.js";
-import { Membership } from "./membership.js";
+import { Membership, membersOf } from "./membership.js";
 import { memberMetrics } from "./metrics.js";
 import { PeerMethod } from "./peer-codec.js";
 import { Publisher } from "./publisher.js";
 import { Quota } from "./quota.js";
+import { readTxn } from "./read-txn.js";
 import type { Finding } from "./scrub/finding.js";
 import { createMemberScrubber } from "./scrub/member-scrubber.js";
 import { scrubMetrics } from "./scrub/scrub-metrics.js";
@@ -239,6 +240,13 @@ export class RunningMember implements Member {
       incidents: incidents.all(),
       peer: (id) => comparison.view(id),
     };
+  }
+
+  readTxn(...[request, done]: Parameters<Member["readTxn"]>): void {
+    const { clock } = this.#world.platform;
+    const isStopped = (): boolean => this.engine.isStopping();
+    const failed = (error: Error): void => this.fail(error);
+    readTxn({ clock, machine: () => this.machine, isStopped, failed }, request, done);
   }
 
   hashKv(revision: number, done: Done<HashKv & { readonly currentRevision: number }>): void {
@@ -489,10 +497,4 @@ export class RunningMember implements Member {
       propose: (field, body, done) => this.#proposeInternal(field, body, done),
     });
   }
-}
-
-function membersOf(
-  result: KvError | { readonly members: readonly MemberRecord[] },
-): KvError | readonly MemberRecord[] {
-  return result instanceof KvError ? result : result.members;
 }
