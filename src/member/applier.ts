@@ -111,18 +111,16 @@ export class Applier {
 
   #goOn(entry: Entry, untilMs: number): Applied | undefined {
     const machine = this.#parts.machine();
-    let open = this.#open;
+    let steps = this.#open?.machine === machine ? this.#open.entry : undefined;
     this.#open = undefined;
-    if (open?.machine !== machine) {
-      const begun = machine.begin(entry, this.#way);
-      if (!("step" in begun)) return begun;
-      open = { machine, entry: begun };
-    }
-    while (this.#parts.clock.now() < untilMs) {
-      const applied = open.entry.step(this.#way.units);
-      if (applied !== undefined) return applied;
-    }
-    this.#open = open;
+    // At least one slice in each turn, so that it comes to an end.
+    do {
+      const next =
+        steps === undefined ? machine.begin(entry, this.#way) : steps.step(this.#way.units);
+      if (next !== undefined && !("step" in next)) return next;
+      steps = next ?? steps;
+    } while (this.#parts.clock.now() < untilMs);
+    if (steps !== undefined) this.#open = { machine, entry: steps };
     return undefined;
   }
 }
