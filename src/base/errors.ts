@@ -68,7 +68,7 @@ export const errorTable = {
   ],
   answerTooLargeApplied: [
     Code.resourceExhausted,
-    "lockstep: the request was applied, but its answer is larger than 512 MiB and cannot be sent: read with ranges of their own, in pages, before or after it",
+    "lockstep: the request was applied, but its answer is larger than 128 MiB and was not gathered: read with requests of their own, in pages",
   ],
   tooManyRequests: [Code.unknown, "etcdserver: too many requests"],
   leaseNotFound: [Code.notFound, "etcdserver: requested lease not found"],

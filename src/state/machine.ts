@@ -234,7 +234,7 @@ class ReplicatedMachine implements Machine {
     this.kv.beginChange();
     this.leases.beginChange();
     const work = new Work(way.units);
-    const room = way.isAnswerWanted(request) ? new AnswerRoom() : undefined;
+    const room = way.isAnswerWanted(request) ? AnswerRoom.ofEntry() : undefined;
     const w = new EntryWrite(this.#backend, this.#nextDigests, packedFrom);
     const tables = { index: this.kv.index, leases: this.leases };
     const writer = new KvWriter(w, tables, this.#meta, way.eventsMax);

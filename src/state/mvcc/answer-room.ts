@@ -2,12 +2,22 @@
  * How much an answer may still hold. An answer is not state: only the member that has to give it
  * gathers it, and one that becomes too large is dropped as soon as that is known.
  */
-export const answerBytesMax: number = 512 * 1024 * 1024;
+const readBytesMax = 512 * 1024 * 1024;
+/** Of an entry: what is committed behind it waits while its answer is gathered. */
+const entryBytesMax = 128 * 1024 * 1024;
 
 export class AnswerRoom {
   #left: number;
 
-  constructor(bytes: number = answerBytesMax) {
+  static ofRead(): AnswerRoom {
+    return new AnswerRoom(readBytesMax);
+  }
+
+  static ofEntry(): AnswerRoom {
+    return new AnswerRoom(entryBytesMax);
+  }
+
+  private constructor(bytes: number) {
     this.#left = bytes;
   }
 

@@ -99,7 +99,7 @@ export class KvStore implements KvReader {
   }
 
   range(request: RangeRequest): RangeOutcome {
-    const room = new AnswerRoom();
+    const room = AnswerRoom.ofRead();
     const way = { work: new Work(Number.POSITIVE_INFINITY), room };
     const outcome = runThrough(evaluateRange(this.#view(), request, way));
     if (room.isExceeded) throw new KvError("answerTooLarge");

@@ -14,7 +14,7 @@ export class ReadTxnJob implements Job<TxnOutcome & { readonly revision: number 
   readonly #view: KvView;
   readonly #compactRevision: () => number;
   readonly #work = new Work(0);
-  readonly #room = new AnswerRoom();
+  readonly #room = AnswerRoom.ofRead();
   readonly #steps: Generator<undefined, TxnOutcome>;
 
   constructor(view: KvView, request: TxnRequest, compactRevision: () => number) {
