@@ -6,8 +6,10 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { KvError } from "../base/errors.js";
+import { readTxn } from "../member/read-txn.js";
 import { EntryEncoder } from "../member/request-codec.js";
 import { type Done, type Member, RequestField } from "../member/types.js";
+import type { Clock } from "../platform/clock.js";
 import { nodeHash } from "../platform/node/hash.js";
 import {
   applyData,
@@ -22,7 +24,7 @@ import {
   txnOf,
 } from "../state/machine.fixture.js";
 import { command, type Drawn, range } from "../state/operations.fixture.js";
-import type { Applied } from "../state/types.js";
+import type { Applied, TxnOutcome } from "../state/types.js";
 import {
   CompactionRequest,
   CompactionResponse,
@@ -47,6 +49,9 @@ function loneMember() {
   const machine = foundMachine(new JournalBackend());
   const encoder = new EntryEncoder(firstMember);
   const log: Uint8Array[] = [];
+  const failures: Error[] = [];
+  // Nothing here is so large that it would pause.
+  const lateClock = { defer: () => failures.push(new Error("paused")) } as unknown as Clock;
   const apply = (field: RequestField, body: Uint8Array, done: Done<Applied>): void => {
     const data = encoder.encode(log.length + 1, field, body);
     log.push(data);
@@ -64,6 +69,10 @@ function loneMember() {
     refusal: () => undefined,
     whenSure: (done: (refusal: undefined) => void) => done(undefined),
     readBarrier: (done: Done<void>) => done(undefined),
+    readTxn: (request: TxnRequest, done: Done<TxnOutcome & { readonly revision: number }>) => {
+      const parts = { clock: lateClock, machine: () => machine, isStopped: () => false };
+      readTxn({ ...parts, failed: (error) => failures.push(error) }, request, done);
+    },
     propose: (request: { field: RequestField; body: Uint8Array }, done: Done<Applied>) =>
       apply(request.field, request.body, done),
     compact: (revision: number, physical: boolean, done: Done<number>) => {

@@ -56,12 +56,13 @@ function setUp(more: Partial<Record<keyof Member, unknown>> = {}) {
           if (request.revision > 9n) throw new KvError("futureRevision");
           return { kind: "range", kvs: [storedKv], more: true, count: 7 };
         },
-        readTxn: () => {
-          steps.push("read");
-          const outcome = { kind: "range", kvs: [storedKv], more: false, count: 1 };
-          return { kind: "txn", succeeded: true, responses: [{ revision: 9, outcome }] };
-        },
       },
+    },
+    readTxn: (_request: TxnRequest, done: (of: unknown) => void) => {
+      steps.push("read");
+      const outcome = { kind: "range", kvs: [storedKv], more: false, count: 1 };
+      const responses = [{ revision: 9, outcome }];
+      done({ kind: "txn", succeeded: true, responses, revision: 9 });
     },
     readBarrier: (done: () => void) => {
       steps.push("barrier");

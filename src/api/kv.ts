@@ -118,7 +118,7 @@ class KvService {
     if (fault !== undefined) {
       call.fail(statusOf(fault));
     } else if (isReadOnly(request)) {
-      this.#read(isSerializable(request), call, () => member.machine.kv.readTxn(request));
+      this.#readTxn(request, call);
     } else {
       this.#write(RequestField.txn, message, txnGrowth(request), call);
     }
@@ -144,6 +144,23 @@ class KvService {
     else this.#member.readBarrier(answer);
   }
 
+  /** In slices, beside everything else; begins anew if another state takes the place of this one. */
+  #readTxn(request: TxnRequest, call: UnaryCall): void {
+    const member = this.#member;
+    const answer: Done<void> = (refusal) => {
+      if (refusal instanceof KvError) {
+        call.fail(statusOf(refusal));
+        return;
+      }
+      member.readTxn(request, (result) => {
+        if (result instanceof KvError) call.fail(statusOf(result));
+        else call.respond(this.#encode(result, result.revision));
+      });
+    };
+    if (isSerializable(request)) member.whenSure(answer);
+    else member.readBarrier(answer);
+  }
+
   #answerRead(call: UnaryCall, read: () => OpOutcome): void {
     const outcome = valueFor(call, read);
     if (outcome === undefined) return;
@@ -158,7 +175,9 @@ class KvService {
     return owned(this.#member, call, (applied) => {
       const outcome = applied instanceof KvError ? applied : applied.outcome;
       if (outcome instanceof KvError) call.fail(statusOf(outcome));
-      else if (!(applied instanceof KvError)) {
+      else if ((applied as Applied).isAnswerTooLarge === true) {
+        call.fail(statusOf(new KvError("answerTooLargeApplied")));
+      } else if (!(applied instanceof KvError)) {
         call.respond(this.#encode(outcome as OpOutcome, applied.revision));
       }
     });

@@ -62,6 +62,14 @@ export const errorTable = {
   futureRevision: [Code.outOfRange, "etcdserver: mvcc: required revision is a future revision"],
   leaseTtlTooLarge: [Code.outOfRange, "etcdserver: too large lease TTL"],
   noSpace: [Code.resourceExhausted, "etcdserver: mvcc: database space exceeded"],
+  answerTooLarge: [
+    Code.resourceExhausted,
+    "lockstep: the answer is larger than 512 MiB: ask in pages (a limit, then from behind the last key), or with keys_only or count_only",
+  ],
+  answerTooLargeApplied: [
+    Code.resourceExhausted,
+    "lockstep: the request was applied, but its answer is larger than 128 MiB and was not gathered: read with requests of their own, in pages",
+  ],
   tooManyRequests: [Code.unknown, "etcdserver: too many requests"],
   leaseNotFound: [Code.notFound, "etcdserver: requested lease not found"],
   leaseExists: [Code.failedPrecondition, "etcdserver: lease already exists"],

@@ -5,6 +5,16 @@ import type { MemberLimits } from "./types.js";
 /** etcd's version whose behaviour this build implements. */
 export const serverVersion = "3.6.0";
 
+/** How the work of large entries is divided; nothing of it changes what an entry does. */
+export interface ApplyLimits {
+  /** Work (see state/work.ts) between two looks at the clock. */
+  readonly sliceUnits: number;
+  /** A turn goes on with an entry for so long; 0: one slice. */
+  readonly turnMs: number;
+  /** Changes of one entry whose events are handed to watchers; more are read from the store. */
+  readonly eventsMax: number;
+}
+
 export interface MemberConfig {
   readonly name: string;
   /** Every founding member, ourselves included; order does not matter. */
@@ -44,6 +54,7 @@ export interface MemberConfig {
   /** The version that this member says it runs; only the simulator has members of several. */
   readonly serverVersion: string;
   readonly limits: MemberLimits;
+  readonly apply: ApplyLimits;
 }
 
 /** etcd's defaults, where etcd has the setting. */
@@ -73,6 +84,7 @@ export const defaultMemberConfig = {
     quotaBytes: 2 * 1024 * 1024 * 1024,
     progressNotifyMs: 600_000,
   },
+  apply: { sliceUnits: 256, turnMs: 4, eventsMax: 10_000 },
 } as const;
 
 /** etcd's ReqTimeout: how long a proposal, a read or a forwarded request may take. */

@@ -18,6 +18,7 @@ function driver(work: Ready[], parts: Partial<DriverParts> & { readonly isLeader
   const seen: string[] = [];
   const proposed: number[] = [];
   const proposals = new Proposals(1);
+  let waiting = 0;
   const raft = {
     step: (event: { kind: string; entries?: readonly { data: Uint8Array }[] }) => {
       seen.push(event.kind);
@@ -33,7 +34,15 @@ function driver(work: Ready[], parts: Partial<DriverParts> & { readonly isLeader
     wal: { append: () => {}, isIdle: () => true } as unknown as Wal,
     proposals,
     reads: new ReadBarrier(1),
-    apply: () => seen.push("apply"),
+    apply: () => {
+      waiting = 1;
+    },
+    applySome: () => {
+      waiting = 0;
+      seen.push("apply");
+      return { entries: 1, last: 5 };
+    },
+    isApplying: () => waiting > 0,
     appliedIndex: () => 4,
     appending: () => {},
     send: () => {},

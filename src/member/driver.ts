@@ -2,7 +2,8 @@
  * The one place where consensus meets I/O. Events gather in an inbox; a turn, run when the events
  * already due have been handled, steps them all, and hands out what raft made of them: one WAL
  * batch, one message per destination and kind, one pass of apply. Batching is by turn, no timer
- * waits to fill one. Nothing here awaits, so the simulator decides every order.
+ * waits to fill one. A pass of apply that is not done goes on in the next turn, beside everything
+ * else. Nothing here awaits, so the simulator decides every order.
  */
 import type { Clock } from "../platform/clock.js";
 import {
@@ -16,11 +17,9 @@ import {
 } from "../raft/types.js";
 import type { RaftLog } from "../wal/raft-log.js";
 import type { Wal } from "../wal/wal.js";
+import type { AppliedSome } from "./applier.js";
 import type { Proposals, QueuedEntry } from "./proposals.js";
 import type { ReadBarrier } from "./read-barrier.js";
-
-/** Applying more than this in one turn would starve timers and sockets. */
-const applyPerTurnMax = 2_000;
 
 export interface DriverParts {
   readonly clock: Clock;
@@ -31,9 +30,13 @@ export interface DriverParts {
   readonly reads: ReadBarrier;
   /** Entries come to the log; those who hear of it next count on them. @throws to stop the member */
   appending(entries: readonly Entry[]): void;
-  /** Applies to the state machine and answers those who wait. */
+  /** To be applied behind what waits already. */
   apply(entries: readonly Entry[]): void;
-  /** The last index that `apply` reached. */
+  /** Some of it, for one turn: into the state machine, and answers for those who wait. */
+  applySome(): AppliedSome;
+  /** Something waits to be applied. */
+  isApplying(): boolean;
+  /** The last index that was applied. */
   appliedIndex(): number;
   send(message: Message): void;
   /** False while nothing sent to the leader would arrive: better to wait than to lose it. */
@@ -151,8 +154,14 @@ export class Driver {
 
   #handOut(): void {
     const { raft } = this.#parts;
-    let applied = 0;
-    for (let ready = raft.takeReady(); ready !== undefined; ready = raft.takeReady()) {
+    let isTurnOver = false;
+    for (;;) {
+      const ready = raft.takeReady();
+      if (ready === undefined) {
+        if (isTurnOver || !this.#parts.isApplying()) break;
+        isTurnOver = this.#applySome();
+        continue;
+      }
       if (ready.softState !== undefined) this.#parts.softStateChanged(ready.softState);
       for (const found of ready.contradictions) this.#parts.contradicted(found);
       for (const state of ready.readStates) this.#parts.reads.confirm(state.id, state.index);
@@ -160,13 +169,11 @@ export class Driver {
       if (ready.append !== undefined) this.#append(ready.append);
       // A log that fails at once has ended the member, and closed what would be applied to.
       if (this.#isStopped) return;
-      if (ready.apply.length > 0) applied += this.#apply(ready.apply);
+      if (ready.apply.length > 0) this.#parts.apply(ready.apply);
       if (this.#isInstalling) return;
-      if (applied >= applyPerTurnMax) {
-        this.schedule();
-        break;
-      }
+      if (ready.apply.length > 0 && !isTurnOver) isTurnOver = this.#applySome();
     }
+    if (this.#parts.isApplying()) this.schedule();
     this.#parts.reads.applied(this.#parts.appliedIndex());
     if (this.#parts.canReachLeader() && this.#parts.reads.isRoundOver()) this.schedule();
   }
@@ -211,11 +218,11 @@ export class Driver {
     });
   }
 
-  #apply(entries: readonly Entry[]): number {
-    this.#parts.apply(entries);
-    const last = entries.at(-1) as Entry;
-    this.#parts.raft.step({ kind: "applied", index: last.index });
-    return entries.length;
+  /** True: enough for this turn. */
+  #applySome(): boolean {
+    const { last } = this.#parts.applySome();
+    if (last > 0) this.#parts.raft.step({ kind: "applied", index: last });
+    return this.#parts.isApplying();
   }
 
   #route(message: Message): void {

@@ -472,6 +472,8 @@ export class Engine {
 
   #createDriver(): Driver {
     const applier = new Applier({
+      clock: this.#world.platform.clock,
+      limits: this.#world.config.apply,
       selfId: this.id,
       proposals: this.proposals,
       machine: () => this.machine(),
@@ -488,12 +490,17 @@ export class Engine {
       proposals: this.proposals,
       reads: this.reads,
       appending: (entries) => this.incarnations.appending(entries),
-      apply: (entries) => {
-        applier.apply(entries);
-        this.committer.applied(entries.length);
-        this.incarnations.applied();
-        this.#hooks.progressed();
+      apply: (entries) => applier.add(entries),
+      applySome: () => {
+        const some = applier.run();
+        if (some.entries > 0) {
+          this.committer.applied(some.entries);
+          this.incarnations.applied();
+          this.#hooks.progressed();
+        }
+        return some;
       },
+      isApplying: () => applier.isBusy(),
       appliedIndex: () => this.machine().appliedIndex,
       send: (message) => this.#send(message),
       canReachLeader: () => this.#canReachLeader(),

@@ -23,6 +23,7 @@ import { memberMetrics } from "./metrics.js";
 import { PeerMethod } from "./peer-codec.js";
 import { Publisher } from "./publisher.js";
 import { Quota } from "./quota.js";
+import { readTxn } from "./read-txn.js";
 import { requestFailure } from "./request-failure.js";
 import type { Finding } from "./scrub/finding.js";
 import { createMemberScrubber } from "./scrub/member-scrubber.js";
@@ -268,6 +269,13 @@ export class RunningMember implements Member {
       incidents: incidents.all(),
       peer: (id) => comparison.view(id),
     };
+  }
+
+  readTxn(...[request, done]: Parameters<Member["readTxn"]>): void {
+    const { clock } = this.#world.platform;
+    const isStopped = (): boolean => this.engine.isStopping();
+    const failed = (error: Error): void => this.fail(error);
+    readTxn({ clock, machine: () => this.machine, isStopped, failed }, request, done);
   }
 
   hashKv(revision: number, done: Done<HashKv & { readonly currentRevision: number }>): void {

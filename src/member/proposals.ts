@@ -49,6 +49,11 @@ export class Proposals {
     return this.#waiting.size;
   }
 
+  /** Somebody waits for the answer of this request. */
+  isWaiting(id: number): boolean {
+    return this.#waiting.has(id);
+  }
+
   /** False: too much is waiting already; `done` was not taken. */
   add(id: number, nowMs: number, done: Done<Applied>): boolean {
     if (this.#waiting.size >= waitingMax || this.#queuedBytes >= queuedBytesMax) return false;

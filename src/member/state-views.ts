@@ -8,7 +8,7 @@
 import { KvError } from "../base/errors.js";
 import type { Backend, BackendSnapshot, Bucket } from "../platform/backend.js";
 import type { Clock, Timer } from "../platform/clock.js";
-import type { RowVisit, ScanRange } from "../platform/row-overlay.js";
+import type { RowVisit, ScanRange } from "../platform/row-layer.js";
 
 /** Views of clients at a time: Snapshot streams and Hash. */
 export const clientViewsMax = 32;

@@ -4,7 +4,8 @@
  */
 import type { KvError } from "../base/errors.js";
 import type { WatchHub } from "../state/mvcc/watch-hub.js";
-import type { Applied, HashKv, Machine, MemberRecord } from "../state/types.js";
+import type { Applied, HashKv, Machine, MemberRecord, TxnOutcome } from "../state/types.js";
+import type { TxnRequest } from "../wire/gen/rpc.js";
 import type { PeerView } from "./integrity/comparison.js";
 import type { OwnDivergence } from "./integrity/divergence.js";
 import type { Incident } from "./integrity/incident.js";
@@ -142,6 +143,8 @@ export interface Member {
   propose(request: Proposal, done: Done<Applied>): void;
   /** After it, reads of `machine` are linearizable. */
   readBarrier(done: Done<void>): void;
+  /** A transaction of ranges only, at the revision of this moment, which it tells. */
+  readTxn(request: TxnRequest, done: Done<TxnOutcome & { readonly revision: number }>): void;
   /** For reads of applied state without a barrier: waits while our state is in doubt. */
   whenSure(done: Done<void>): void;
   /** Why this member answers no clients at all: it stops, or its state is wrong. Undefined: it does. */

@@ -6,6 +6,10 @@
  * up to the last durable `commit`, and never a part of one. (The state machine passes one `write`
  * per log entry, with the applied index and the digests in it: the law of this store.)
  */
+import type { RowRun } from "./row-run.js";
+
+export { RowRun } from "./row-run.js";
+
 export const Bucket = {
   meta: 0,
   key: 1,
@@ -63,8 +67,11 @@ export interface BackendSnapshot extends BackendReader {
 }
 
 export interface Backend extends BackendReader {
-  /** All rows or none. Visible to reads at once; durable after a later `commit`. */
-  write(rows: readonly RowWrite[]): void;
+  /**
+   * All rows or none. Visible to reads at once; durable after a later `commit`. `run`: the many rows
+   * of a large write, taken over by reference; `rows` are written after them.
+   */
+  write(rows: readonly RowWrite[], run?: RowRun): void;
   /**
    * Starts to make all earlier writes durable, then calls `done` once, never inside this call.
    * A second commit while one runs is queued behind it, and may save later writes with its own.

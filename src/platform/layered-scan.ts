@@ -5,18 +5,18 @@
 import type { Bucket, RowWrite } from "./backend.js";
 import {
   keyText,
-  type OverlayCursor,
-  type RowOverlay,
+  type RowCursor,
+  type RowLayer,
   type RowVisit,
   type ScanRange,
-} from "./row-overlay.js";
+} from "./row-layer.js";
 
 /** The stored rows: calls `visit` in the order of the range until it returns false. */
 export type StoredScan = (bucket: Bucket, range: ScanRange, visit: RowVisit) => void;
 
 /** `overlays`: newest first. */
 export interface Layers {
-  readonly overlays: readonly RowOverlay[];
+  readonly overlays: readonly RowLayer[];
   readonly stored: StoredScan;
 }
 
@@ -58,12 +58,12 @@ function show(row: RowWrite, visit: RowVisit): boolean {
 
 /** Overlay cursors as one, the newest write of each key. */
 class OverlayMerge {
-  readonly #cursors: readonly OverlayCursor[];
+  readonly #cursors: readonly RowCursor[];
   readonly #isReverse: boolean;
   /** Key of the next row, or undefined at the end. */
   text: string | undefined;
 
-  constructor(cursors: readonly OverlayCursor[], isReverse: boolean) {
+  constructor(cursors: readonly RowCursor[], isReverse: boolean) {
     this.#cursors = cursors;
     this.#isReverse = isReverse;
     this.#choose();

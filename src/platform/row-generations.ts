@@ -2,7 +2,8 @@
  * The part of a backend that is the same everywhere: unsaved writes in two generations above the
  * stored rows. Writes go to the open generation; a commit closes it and hands it to the store
  * whole, so that a `write` is never split, while new writes go to the next one. A generation stays
- * readable here until the store reports that its rows are durable.
+ * readable here until the store reports that its rows are durable. It has layers: small writes are
+ * gathered in one, each large write is one of its own, because to copy it would take long.
  *
  * Must never drop a generation earlier, and never flush again after a failure: what a failed write
  * left behind is unknown.
@@ -10,9 +11,19 @@
 import { invariant } from "../base/invariant.js";
 import type { Bucket, RowWrite } from "./backend.js";
 import { type StoredScan, scanLayers } from "./layered-scan.js";
-import { keyText, RowOverlay, type RowVisit, type ScanRange } from "./row-overlay.js";
+import { keyText, type RowLayer, type RowVisit, type ScanRange } from "./row-layer.js";
+import { RowOverlay } from "./row-overlay.js";
+import type { RowRun } from "./row-run.js";
 
 type Done = (error: Error | undefined) => void;
+
+/** All rows of one commit. */
+export interface RowBatch {
+  /** An overwritten row is counted again. */
+  readonly count: number;
+  /** In the order in which they take effect: a key may come again, and the last one counts. */
+  rows(): Iterable<RowWrite>;
+}
 
 /** The rows below the generations. */
 export interface StoredRows {
@@ -22,16 +33,21 @@ export interface StoredRows {
    * Stores all rows or none, then calls `done` once, later, when they are durable and `get` and
    * `scan` show them. May be called with no rows. Called again only after `done`.
    */
-  flush(rows: RowOverlay, done: Done): void;
+  flush(rows: RowBatch, done: Done): void;
   /** Calls `fn` once, later. */
   defer(fn: () => void): void;
 }
 
 export class RowGenerations {
   readonly #stored: StoredRows;
+  /** Takes the small writes; newer than all of `#sealed`. */
   #open = new RowOverlay();
-  #flushing: RowOverlay | undefined;
-  #layers: readonly RowOverlay[];
+  /** The other layers of the open generation, newest first. */
+  #sealed: readonly RowLayer[] = [];
+  /** The generation that is being stored, newest layer first. */
+  #flushing: readonly RowLayer[] | undefined;
+  /** All layers, newest first. */
+  #layers: readonly RowLayer[];
   #waiting: Done[] = [];
   #failure: Error | undefined;
   #whenIdle: (() => void) | undefined;
@@ -42,8 +58,13 @@ export class RowGenerations {
     this.#layers = [this.#open];
   }
 
-  write(rows: readonly RowWrite[]): void {
+  write(rows: readonly RowWrite[], run?: RowRun): void {
     this.#checkUsable();
+    if (run !== undefined && run.count > 0) {
+      this.#sealed = [run, this.#open, ...this.#sealed];
+      this.#open = new RowOverlay();
+      this.#layers = [this.#open, ...this.#sealed, ...(this.#flushing ?? [])];
+    }
     this.#open.apply(rows);
   }
 
@@ -54,11 +75,11 @@ export class RowGenerations {
 
   get(bucket: Bucket, key: Uint8Array): Uint8Array | undefined {
     invariant(this.#whenIdle === undefined, "read of a closed backend");
-    const flushing = this.#flushing;
-    const isFlushed = flushing === undefined || flushing.isEmpty(bucket);
-    if (!isFlushed || !this.#open.isEmpty(bucket)) {
-      const text = keyText(key);
-      const row = this.#open.find(bucket, text) ?? flushing?.find(bucket, text);
+    let text: string | undefined;
+    for (const layer of this.#layers) {
+      if (layer.isEmpty(bucket)) continue;
+      text ??= keyText(key);
+      const row = layer.find(bucket, text);
       if (row !== undefined) return row.value;
     }
     return this.#stored.get(bucket, key);
@@ -98,18 +119,19 @@ export class RowGenerations {
   #flush(): void {
     const batch = this.#waiting;
     this.#waiting = [];
-    const rows = this.#open;
-    this.#flushing = rows;
+    const layers = [this.#open, ...this.#sealed];
+    this.#flushing = layers;
     this.#open = new RowOverlay();
-    this.#layers = [this.#open, rows];
-    this.#stored.flush(rows, (error) => this.#flushed(batch, error));
+    this.#sealed = [];
+    this.#layers = [this.#open, ...layers];
+    this.#stored.flush(new Generation(layers), (error) => this.#flushed(batch, error));
   }
 
   #flushed(batch: readonly Done[], error: Error | undefined): void {
     if (error !== undefined) this.#fail(batch, error);
     else {
       this.#flushing = undefined;
-      this.#layers = [this.#open];
+      this.#layers = [this.#open, ...this.#sealed];
       for (const done of batch) done(undefined);
       const isNextDue = this.#waiting.length > 0 && this.#flushing === undefined;
       if (isNextDue && this.#whenIdle === undefined) this.#flush();
@@ -136,5 +158,21 @@ export class RowGenerations {
   #checkUsable(): void {
     if (this.#failure !== undefined) throw this.#failure;
     invariant(this.#whenIdle === undefined, "write to a closed backend");
+  }
+}
+
+class Generation implements RowBatch {
+  readonly #layers: readonly RowLayer[];
+  readonly count: number;
+
+  /** Newest layer first. */
+  constructor(layers: readonly RowLayer[]) {
+    this.#layers = layers;
+    this.count = layers.reduce((sum, layer) => sum + layer.count, 0);
+  }
+
+  *rows(): Iterable<RowWrite> {
+    for (let at = this.#layers.length - 1; at >= 0; at--)
+      yield* (this.#layers[at] as RowLayer).rows();
   }
 }

@@ -1,37 +1,19 @@
 /**
- * The writes that a backend holds in memory until they are durable: for each bucket a map of rows
- * that can also be walked in byte order. Pure; shared by every backend, so that all of them merge
- * unsaved rows with stored ones in the same way. Rows are kept by reference, never copied.
+ * The small writes that a backend holds in memory until they are durable: for each bucket a map of
+ * rows that can also be walked in byte order. Pure; shared by every backend, so that all of them
+ * merge unsaved rows with stored ones in the same way. Rows are kept by reference, never copied.
  *
  * A key is indexed by its latin-1 text: one character for a byte, so texts compare as bytes do.
  * The order is sorted when a scan first needs it; rows that arrive in ascending order (the key
  * bucket: a revision only grows) never need sorting.
  */
-import { invariant } from "../base/invariant.js";
 import { type Bucket, bucketNames, type RowWrite } from "./backend.js";
+import { checkKey, keyText, type RowCursor, type RowLayer, type ScanRange } from "./row-layer.js";
 
-/** LMDB's limit at its default page size, kept by all backends. */
-const keyBytesMax = 511;
-
-export interface ScanRange {
-  readonly from: Uint8Array;
-  readonly to?: Uint8Array | undefined;
-  readonly reverse?: boolean;
-}
-export type RowVisit = (key: Uint8Array, value: Uint8Array) => boolean;
-
-const latin1Slice = Buffer.prototype.latin1Slice;
-
-/** Compares with `<` as the bytes compare. */
-export function keyText(key: Uint8Array): string {
-  return latin1Slice.call(key as Buffer, 0, key.length);
-}
-
-export class RowOverlay {
+export class RowOverlay implements RowLayer {
   readonly #buckets: readonly OverlayBucket[] = bucketNames.map(() => new OverlayBucket());
   #count = 0;
 
-  /** Rows that were written, an overwritten one counted again. */
   get count(): number {
     return this.#count;
   }
@@ -42,7 +24,6 @@ export class RowOverlay {
     this.#count += rows.length;
   }
 
-  /** The latest write of this key; its value is undefined if it was deleted here. */
   find(bucket: Bucket, text: string): RowWrite | undefined {
     return this.#bucket(bucket).rows.get(text);
   }
@@ -51,12 +32,11 @@ export class RowOverlay {
     return this.#bucket(bucket).rows.size === 0;
   }
 
-  /** The last write of each key, in no particular order. */
   *rows(): Iterable<RowWrite> {
     for (const bucket of this.#buckets) yield* bucket.rows.values();
   }
 
-  cursor(bucket: Bucket, range: ScanRange): OverlayCursor {
+  cursor(bucket: Bucket, range: ScanRange): RowCursor {
     return this.#bucket(bucket).cursor(range);
   }
 
@@ -93,8 +73,7 @@ class OverlayBucket {
   }
 }
 
-/** Walks one overlay's rows of one range, deletions included. Invalid after the next write. */
-export class OverlayCursor {
+class OverlayCursor implements RowCursor {
   readonly #rows: ReadonlyMap<string, RowWrite>;
   readonly #order: readonly string[];
   readonly #end: number;
@@ -114,7 +93,6 @@ export class OverlayCursor {
     this.#step = end < start ? -1 : 1;
   }
 
-  /** The current row's key, or undefined at the end. */
   get text(): string | undefined {
     return this.#at === this.#end ? undefined : this.#order[this.#at];
   }
@@ -137,11 +115,4 @@ function lowerBound(order: readonly string[], text: string): number {
     else high = middle;
   }
   return low;
-}
-
-/** Every write passes here, so that a bad key is refused before it can spoil a commit. */
-function checkKey(key: Uint8Array): void {
-  invariant(key.length >= 1 && key.length <= keyBytesMax, "row key out of bounds", () => ({
-    length: key.length,
-  }));
 }

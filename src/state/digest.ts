@@ -41,6 +41,12 @@ export class DigestSet {
     this.#sha256 = sha256;
   }
 
+  /** Becomes equal to another one. */
+  copyFrom(other: DigestSet): void {
+    this.#sums.set(other.#sums);
+    this.#total.set(other.#total);
+  }
+
   /** Nothing happens for a bucket that is not digested. */
   add(bucket: Bucket, key: Uint8Array, value: Uint8Array): void {
     const start = digestedBuckets.indexOf(bucket) * digestBytes;

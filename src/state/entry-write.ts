@@ -1,9 +1,13 @@
 /**
  * The write handle of one entry: gathers its rows, keeps the digests in step, and hands everything
  * to the backend in one write. Reads see the entry's own writes. A handle that is not committed
- * leaves no trace but the digests, and then the member stops: see machine.ts.
+ * leaves no trace but in the digests that it was given.
+ *
+ * The first rows lie in a list. From `packedFrom` rows on, those of the key space are packed into a
+ * run (row-run.ts), which the backend takes over as it is: to close the handle costs the same however
+ * many rows there are.
  */
-import { type Backend, Bucket, type RowWrite } from "../platform/backend.js";
+import { type Backend, Bucket, RowRun, type RowWrite } from "../platform/backend.js";
 import type { DigestSet } from "./digest.js";
 import { openRow, sealRow } from "./rows.js";
 import type { WriteHandle } from "./types.js";
@@ -16,12 +20,16 @@ export class EntryWrite implements WriteHandle {
   readonly #backend: Backend;
   readonly #digests: DigestSet;
   readonly #rows: RowWrite[] = [];
+  readonly #packedFrom: number;
   /** Where in #rows a row was written last, by bucket and key. */
   #places: Map<string, number> | undefined;
+  /** Later rows of the key space, none of whose keys is in #rows too. */
+  #run: RowRun | undefined;
 
-  constructor(backend: Backend, digests: DigestSet) {
+  constructor(backend: Backend, digests: DigestSet, packedFrom = Number.MAX_SAFE_INTEGER) {
     this.#backend = backend;
     this.#digests = digests;
+    this.#packedFrom = packedFrom;
   }
 
   /** True while nothing was written. */
@@ -31,7 +39,7 @@ export class EntryWrite implements WriteHandle {
 
   get(bucket: Bucket, key: Uint8Array): Uint8Array | undefined {
     const place = this.#place(bucket, key);
-    const own = place < 0 ? undefined : this.#rows[place];
+    const own = place < 0 ? this.#run?.get(bucket, key) : this.#rows[place];
     const stored = own === undefined ? this.#backend.get(bucket, key) : own.value;
     return stored === undefined ? undefined : openRow(bucket, key, stored);
   }
@@ -63,15 +71,24 @@ export class EntryWrite implements WriteHandle {
   commit(metaKey: Uint8Array, meta: Uint8Array): void {
     const value = sealRow(Bucket.meta, metaKey, meta);
     this.#rows.push({ bucket: Bucket.meta, key: metaKey, value });
-    this.#backend.write(this.#rows);
+    this.#backend.write(this.#rows, this.#run);
   }
 
   #push(row: RowWrite): void {
+    if (this.#rows.length >= this.#packedFrom && row.bucket === Bucket.key && this.#pack(row))
+      return;
     this.#places?.set(placeKey(row.bucket, row.key), this.#rows.length);
     this.#rows.push(row);
   }
 
-  /** -1: this entry did not write the row. */
+  /** False: it belongs into the list, because its key is there, or is not above those of the run. */
+  #pack({ bucket, key, value }: RowWrite): boolean {
+    if (this.#place(bucket, key) >= 0) return false;
+    this.#run ??= new RowRun(Bucket.key);
+    return this.#run.add(key, value);
+  }
+
+  /** -1: this entry did not write the row into the list. */
   #place(bucket: Bucket, key: Uint8Array): number {
     const rows = this.#rows;
     if (rows.length > listMax) {

@@ -6,7 +6,8 @@
 import type { Backend, BackendSnapshot, Bucket, RowWrite } from "../platform/backend.js";
 import { nodeHash } from "../platform/node/hash.js";
 import { RowGenerations } from "../platform/row-generations.js";
-import type { RowVisit, ScanRange } from "../platform/row-overlay.js";
+import type { RowVisit, ScanRange } from "../platform/row-layer.js";
+import type { RowRun } from "../platform/row-run.js";
 import { type Entry, EntryType } from "../raft/types.js";
 import { InternalRequest } from "../wire/gen/internal.js";
 import type {
@@ -36,9 +37,9 @@ export class JournalBackend implements Backend {
     return image;
   }
 
-  write(rows: readonly RowWrite[]): void {
-    this.writes.push(rows);
-    this.#rows.write(rows);
+  write(rows: readonly RowWrite[], run?: RowRun): void {
+    this.writes.push([...(run?.rows() ?? []), ...rows]);
+    this.#rows.write(rows, run);
   }
 
   get(bucket: Bucket, key: Uint8Array): Uint8Array | undefined {

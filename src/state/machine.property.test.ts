@@ -161,8 +161,8 @@ test("history tells every change from the compact revision on, in portions", () 
           told.push(shownEvents(events));
         });
         expect(visited).toBeLessThanOrEqual(revisionsMax);
-        expect(next).toBeGreaterThan(from);
-        from = next;
+        expect(next.revision).toBeGreaterThan(from);
+        from = next.revision;
       }
       const since = model.keptVersions().filter(({ main }) => main >= model.compactRevision);
       expect(told).toEqual(eventsOf(since));

@@ -5,6 +5,10 @@
  *
  * Every check comes before the first change, so an entry is applied whole or refused whole. A throw
  * out of `apply` is a bug or a damaged backend; the machine is then useless and the member stops.
+ *
+ * An entry that changes many rows may be applied in slices (`begin`): rows and digests are gathered
+ * beside those in force, the key index takes changes of a revision that no reader asks for, the lease
+ * table tells attachments from before. The last slice ends with the same one write as any entry.
  */
 import { DamageError, KvError } from "../base/errors.js";
 import { toSafe } from "../base/int64.js";
@@ -25,11 +29,8 @@ import {
 import {
   AlarmRequest,
   CompactionRequest,
-  DeleteRangeRequest,
   LeaseCheckpointRequest,
   LeaseGrantRequest,
-  LeaseRevokeRequest,
-  TxnRequest,
 } from "../wire/gen/rpc.js";
 import { type OpenedRequest, openPut, openRequest } from "../wire/internal-request.js";
 import { AlarmSet } from "./alarm/alarm-set.js";
@@ -43,46 +44,43 @@ import {
   rootDigest,
 } from "./digest.js";
 import { EntryWrite } from "./entry-write.js";
+import { type LargeRequest, largeRequest } from "./large-request.js";
 import { LeaseTable } from "./lease/lease-table.js";
 import { chainOf } from "./log-chain.js";
 import { emptyMeta, encodeMeta, type Meta, metaKey, readMeta } from "./meta.js";
+import { AnswerRoom } from "./mvcc/answer-room.js";
 import { compactStep, keepsAny } from "./mvcc/compaction.js";
 import { KvStore } from "./mvcc/kv-store.js";
 import { KvWriter } from "./mvcc/kv-writer.js";
-import { applyDelete, applyPut, applyTxn, checkPut, mayPut } from "./mvcc/txn.js";
+import { applyPut, checkPut } from "./mvcc/txn.js";
+import { decode, Field } from "./request-fields.js";
 import type {
   AlarmRecord,
   Applied,
+  ApplyWay,
   Digests,
   Fingerprint,
   Job,
   Machine,
   MemberRecord,
+  OpenEntry,
   Outcome,
   RevisionEvents,
 } from "./types.js";
-
-/** Field numbers of proto/internal.proto, as etcd's where etcd has the request too. */
-const Field = {
-  put: 4,
-  deleteRange: 5,
-  txn: 6,
-  compaction: 7,
-  leaseGrant: 8,
-  leaseRevoke: 9,
-  alarm: 10,
-  leaseCheckpoint: 11,
-  clusterVersionSet: 1300,
-  clusterMemberAttrSet: 1301,
-  downgradeInfoSet: 1302,
-  compactStep: 2000,
-  integrityVerdict: 2001,
-} as const;
+import { Work } from "./work.js";
 
 /** Rows that a compaction's own entry looks at; further steps are entries of their own. */
 const firstStepRows = 1_000;
 
 const nobody = { requestId: 0, proposer: 0n };
+
+/** Rows of the key space beyond this many are packed. */
+const packedFrom = 64;
+const wholeEntry: ApplyWay = {
+  units: Number.POSITIVE_INFINITY,
+  isAnswerWanted: () => true,
+  eventsMax: Number.MAX_SAFE_INTEGER,
+};
 
 /** Reads what the backend holds. @throws DamageError */
 export function createMachine(backend: Backend, sha256: Sha256): Machine {
@@ -103,14 +101,20 @@ class ReplicatedMachine implements Machine {
   readonly cluster = new ClusterState();
   readonly #backend: Backend;
   readonly #sha256: Sha256;
+  /** Of the applied state. */
   readonly #digests: DigestSet;
+  /** Of the entry that is being applied in slices. */
+  readonly #nextDigests: DigestSet;
   readonly #alarms = new AlarmSet();
   readonly #meta: Meta;
+  /** An entry is being applied in slices. */
+  #isOpen = false;
 
   constructor(backend: Backend, sha256: Sha256) {
     this.#backend = backend;
     this.#sha256 = sha256;
     this.#digests = new DigestSet(sha256);
+    this.#nextDigests = new DigestSet(sha256);
     this.#meta = readMeta(backend, this.#digests) ?? emptyMeta();
     this.kv = new KvStore(backend, this.#meta);
     this.leases.restore(this.kv.rows);
@@ -156,13 +160,10 @@ class ReplicatedMachine implements Machine {
 
   audit(): Job<ReadonlySet<Bucket>> {
     const { rows, index } = this.kv;
-    return auditRows({
-      rows,
-      index,
-      leases: this.leases,
-      alarms: this.#alarms,
-      cluster: this.cluster,
-    });
+    const { leases, cluster } = this;
+    const job = auditRows({ rows, index, leases, alarms: this.#alarms, cluster });
+    // In the middle of an entry the tables are ahead of the rows.
+    return { step: (rowsMax) => (this.#isOpen ? undefined : job.step(rowsMax)) };
   }
 
   bootstrap(state: {
@@ -181,17 +182,32 @@ class ReplicatedMachine implements Machine {
   }
 
   apply(entry: Entry): Applied {
+    const begun = this.begin(entry, wholeEntry);
+    if (!("step" in begun)) return begun;
+    throw new InvariantViolation("an entry paused that was to be applied at once");
+  }
+
+  begin(entry: Entry, way: ApplyWay): Applied | OpenEntry {
+    invariant(!this.#isOpen, "an entry is applied before the one before it was done");
     invariant(entry.index === this.#meta.index + 1, "entries are applied out of order", () => ({
       entry: entry.index,
       applied: this.#meta.index,
     }));
-    const w = new EntryWrite(this.#backend, this.#digests);
-    if (entry.type !== EntryType.normal) return this.#applyConfChange(w, entry);
+    if (entry.type !== EntryType.normal) {
+      return this.#applyConfChange(new EntryWrite(this.#backend, this.#digests), entry);
+    }
     if (entry.data.length === 0) {
-      this.#close(w, entry);
+      this.#close(new EntryWrite(this.#backend, this.#digests), entry);
       return this.#applied(nobody, { kind: "none" }, undefined);
     }
     const request = openRequest(entry.data);
+    const execute = largeRequest(request, { leases: this.leases, alarms: this.#alarms });
+    if (execute === undefined) return this.#applyAtOnce(entry, request);
+    return this.#open(entry, request, { execute, way });
+  }
+
+  #applyAtOnce(entry: Entry, request: OpenedRequest): Applied {
+    const w = new EntryWrite(this.#backend, this.#digests);
     const writer = new KvWriter(w, { index: this.kv.index, leases: this.leases }, this.#meta);
     let outcome: Outcome | KvError;
     try {
@@ -207,6 +223,54 @@ class ReplicatedMachine implements Machine {
     return this.#applied(request, outcome, events);
   }
 
+  /** Does the first slice, and most entries are done with it. */
+  #open(
+    entry: Entry,
+    request: OpenedRequest,
+    { execute, way }: { readonly execute: LargeRequest; readonly way: ApplyWay },
+  ): Applied | OpenEntry {
+    this.#isOpen = true;
+    this.#nextDigests.copyFrom(this.#digests);
+    this.kv.beginChange();
+    this.leases.beginChange();
+    const work = new Work(way.units);
+    const room = way.isAnswerWanted(request) ? AnswerRoom.ofEntry() : undefined;
+    const w = new EntryWrite(this.#backend, this.#nextDigests, packedFrom);
+    const tables = { index: this.kv.index, leases: this.leases };
+    const writer = new KvWriter(w, tables, this.#meta, way.eventsMax);
+    const steps = execute({ w, writer, way: { work, room } });
+    const step = (): Applied | undefined => {
+      let outcome: Outcome | KvError;
+      try {
+        const result = steps.next();
+        if (result.done !== true) return undefined;
+        outcome = result.value;
+      } catch (error) {
+        if (!(error instanceof KvError)) throw error;
+        outcome = error;
+      }
+      invariant(w.isEmpty || !(outcome instanceof KvError), "a refused entry changed something");
+      const events = writer.events();
+      this.#digests.copyFrom(this.#nextDigests);
+      this.kv.endChange();
+      this.leases.endChange();
+      this.#isOpen = false;
+      if (events !== undefined) this.#meta.revision = events.revision;
+      this.#close(w, entry);
+      const applied = this.#applied(request, outcome, events);
+      return room?.isExceeded === true ? { ...applied, isAnswerTooLarge: true } : applied;
+    };
+    return (
+      step() ?? {
+        index: entry.index,
+        step: (units) => {
+          work.refill(units);
+          return step();
+        },
+      }
+    );
+  }
+
   #execute(request: OpenedRequest, w: EntryWrite, writer: KvWriter): Outcome | KvError {
     const { field, body } = request;
     // Alarms are replicated state, so all members refuse the same entries.
@@ -219,13 +283,6 @@ class ReplicatedMachine implements Machine {
         checkPut(writer, this.leases, put);
         return applyPut(writer, put);
       }
-      case Field.deleteRange:
-        return applyDelete(writer, decode(DeleteRangeRequest, body));
-      case Field.txn: {
-        const txn = decode(TxnRequest, body);
-        if (this.#isOutOfSpace() && mayPut(txn)) return new KvError("noSpace");
-        return applyTxn(writer, this.leases, txn);
-      }
       case Field.compaction:
         return this.#compact(w, toSafe(decode(CompactionRequest, body).revision));
       case Field.leaseGrant: {
@@ -233,8 +290,6 @@ class ReplicatedMachine implements Machine {
         const { ID, TTL } = decode(LeaseGrantRequest, body);
         return this.leases.grant(w, ID, toSafe(TTL));
       }
-      case Field.leaseRevoke:
-        return this.#revoke(w, writer, decode(LeaseRevokeRequest, body).ID);
       case Field.alarm:
         return this.#alarms.apply(w, decode(AlarmRequest, body));
       case Field.leaseCheckpoint: {
@@ -327,14 +382,6 @@ class ReplicatedMachine implements Machine {
     compactStep(w, { rows, index, meta: this.#meta, hashes }, rowsMax);
   }
 
-  #revoke(w: EntryWrite, writer: KvWriter, id: bigint): Outcome | KvError {
-    const keys = this.leases.revoke(w, id);
-    if (keys instanceof KvError) return keys;
-    const single = new Uint8Array(0);
-    for (const key of keys) writer.deleteRange(key, single);
-    return { kind: "leaseRevoke" };
-  }
-
   #applyConfChange(w: EntryWrite, entry: Entry): Applied {
     // Empty data leaves a joint configuration, which this machine never enters.
     if (entry.data.length === 0) {
@@ -373,14 +420,5 @@ class ReplicatedMachine implements Machine {
     const { index, revision } = this.#meta;
     const { requestId, proposer } = proposal;
     return { index, proposer, requestId, revision, outcome, events, conf: undefined };
-  }
-}
-
-/** @throws InvariantViolation: a committed entry that cannot be read must not be skipped. */
-function decode<T>(message: { decode(bytes: Uint8Array): T }, bytes: Uint8Array): T {
-  try {
-    return message.decode(bytes);
-  } catch (error) {
-    throw new InvariantViolation("a committed entry cannot be decoded", { error });
   }
 }

@@ -85,7 +85,13 @@ export type Outcome =
 /** All changes of one revision, in the order of their sub-revisions. */
 export interface RevisionEvents {
   readonly revision: number;
+  /** Empty if there is a `span`. */
   readonly events: readonly KvEvent[];
+  /**
+   * The changes were too many to be handed out, and are read from the store (`history`): all lie in
+   * this span of keys. Latin-1 texts, `to` exclusive.
+   */
+  readonly span?: { readonly from: string; readonly to: string };
 }
 export interface KvEvent {
   readonly type: "put" | "delete";
@@ -105,6 +111,8 @@ export interface Applied {
   readonly revision: number;
   /** A KvError is an outcome too: the entry changed nothing but the applied index. */
   readonly outcome: Outcome | KvError;
+  /** The entry changed what it had to, but the rows of its answer were too many to be gathered. */
+  readonly isAnswerTooLarge?: boolean;
   /** Undefined when the key space did not change. */
   readonly events: RevisionEvents | undefined;
   /** For a configuration-change entry: what to tell raft; `change` undefined: void, skip it. */
@@ -145,6 +153,38 @@ export interface Job<T> {
   step(rowsMax: number): T | undefined;
 }
 
+/** How an entry is to be applied: nothing of this changes what it does to the state. */
+export interface ApplyWay {
+  /** Of work before the first pause, see work.ts. */
+  readonly units: number;
+  /** False: nobody waits for its answer here, and the rows that it would show are not gathered. */
+  isAnswerWanted(request: Pick<Applied, "proposer" | "requestId">): boolean;
+  /** An entry with more changes tells only their span of keys, not each event. */
+  readonly eventsMax: number;
+}
+
+/** An entry that is being applied: nothing of it can be read before its last step. */
+export interface OpenEntry {
+  readonly index: number;
+  /** Goes on for that much work; the result of the entry after the last step. Throws as `apply`. */
+  step(units: number): Applied | undefined;
+}
+
+/** A change: `sub` counts those of one revision from 0. */
+export interface HistoryPlace {
+  readonly revision: number;
+  readonly sub: number;
+}
+export interface HistoryOptions {
+  readonly from: number;
+  /** The first change wanted of `from`; absent: 0. */
+  readonly fromSub?: number;
+  readonly to: number;
+  readonly revisionsMax: number;
+  /** Absent: no limit. */
+  readonly eventsMax?: number;
+}
+
 /** Reads of the key space; all at the state after the last applied entry. */
 export interface KvReader {
   /** 1 when nothing was ever written. */
@@ -153,21 +193,21 @@ export interface KvReader {
   compactRevision(): number;
   /** Physical compaction is complete up to here. */
   finishedCompactRevision(): number;
-  /** Limits, filters, sort as etcd. @throws KvError compacted, futureRevision */
+  /** Limits, filters, sort as etcd. @throws KvError compacted, futureRevision, answerTooLarge */
   range(request: RangeRequest): RangeOutcome;
-  /** A transaction of ranges only. @throws KvError compacted, futureRevision */
-  readTxn(request: TxnRequest): TxnOutcome;
+  /**
+   * A transaction of ranges only, all at the revision of this moment, which it tells.
+   * @throws KvError compacted, futureRevision, answerTooLarge, each from step
+   */
+  readTxn(request: TxnRequest): Job<TxnOutcome & { readonly revision: number }>;
   /** The value of `key` as of `revision` (its newest version <= revision), undefined: none or deleted. */
   kvAt(key: Uint8Array, revision: number): KvBytes | undefined;
   /**
-   * All changes with from <= revision < to in order, whole revisions, for watch catch-up; stops
-   * after `revisionsMax` revisions. Returns the first revision not visited.
+   * All changes with from <= revision < to in order, for watch catch-up; stops after `revisionsMax`
+   * revisions, or in the middle of one after `eventsMax` changes. Returns the first place not visited.
    * @throws KvError compacted when `from` is below the compact revision.
    */
-  history(
-    options: { from: number; to: number; revisionsMax: number },
-    visit: (events: RevisionEvents) => void,
-  ): number;
+  history(options: HistoryOptions, visit: (events: RevisionEvents) => void): HistoryPlace;
   /** etcd's HashKV at `revision` (0: current). @throws KvError compacted, futureRevision, also from step. */
   hashKv(revision: number): Job<HashKv>;
   /** Hashes of the last compactions, newest first: see mvcc/compaction-hash.ts. */
@@ -220,6 +260,13 @@ export interface Machine {
   alarms(): readonly AlarmRecord[];
   /** Applies the entry after `appliedIndex`. Only an InvariantViolation or DamageError is thrown. */
   apply(entry: Entry): Applied;
+  /**
+   * The same in slices: does the first, and if that was not all, gives the entry to go on with. Until
+   * its last step everything here shows the state before it. Nothing else may be applied meanwhile;
+   * an entry that is not taken to its end leaves a machine that is of no more use for `apply` (its
+   * reads and its backend are those of the state before).
+   */
+  begin(entry: Entry, way: ApplyWay): Applied | OpenEntry;
   digests(): Digests;
   fingerprint(): Fingerprint;
   /** Holds the rows against the tables in memory: the buckets that disagree. See audit.ts. */

@@ -5,7 +5,7 @@
  */
 import type { Clock } from "../../platform/clock.js";
 import type { SnapshotMeta } from "../../raft/types.js";
-import type { Machine } from "../../state/types.js";
+import type { ApplyWay, Machine, OpenEntry } from "../../state/types.js";
 import type { RaftLog } from "../../wal/raft-log.js";
 import type { Committer } from "../committer.js";
 import type { FetchedState } from "../snapshot-sink.js";
@@ -13,6 +13,8 @@ import type { StateStore } from "../state-store.js";
 
 const entriesPerPiece = 500;
 const pieceBytesMax = 1024 * 1024;
+/** Nobody waits for an answer or an event of these entries. */
+const way: ApplyWay = { units: 1_000, isAnswerWanted: () => false, eventsMax: 0 };
 
 export interface AdoptionParts {
   readonly clock: Clock;
@@ -41,12 +43,25 @@ export function adoptState(
     confState: machine.confState,
   };
   const fail = (error: Error): void => fetched.backend.close(() => done(error));
+  /** An entry that takes more than one piece. */
+  let open: OpenEntry | undefined;
+  const isPaused = (): boolean => {
+    if (open !== undefined && open.step(way.units) !== undefined) {
+      open = undefined;
+      parts.record(machine);
+    }
+    return open !== undefined;
+  };
   const piece = (): void => {
     if (parts.isStopped()) {
       fail(new Error("the member stops"));
       return;
     }
     try {
+      if (isPaused()) {
+        clock.defer(piece);
+        return;
+      }
       const target = state.machine().appliedIndex;
       const from = machine.appliedIndex + 1;
       const to = Math.min(target, from + entriesPerPiece - 1);
@@ -56,7 +71,11 @@ export function adoptState(
         return;
       }
       for (const entry of entries) {
-        machine.apply(entry);
+        const begun = machine.begin(entry, way);
+        if ("step" in begun) {
+          open = begun;
+          break;
+        }
         parts.record(machine);
       }
     } catch (error) {

@@ -19,8 +19,9 @@ import type {
   RowWrite,
 } from "../backend.js";
 import { bucketNames } from "../backend.js";
-import { RowGenerations } from "../row-generations.js";
-import type { RowOverlay, RowVisit, ScanRange } from "../row-overlay.js";
+import { type RowBatch, RowGenerations } from "../row-generations.js";
+import type { RowVisit, ScanRange } from "../row-layer.js";
+import type { RowRun } from "../row-run.js";
 import { copyRows } from "./lmdb-copy.js";
 import { LmdbEnv, syncDirectory, type View } from "./lmdb-env.js";
 import { markOf, tryReadingLater } from "./lmdb-trial.js";
@@ -106,8 +107,8 @@ class LmdbBackend implements Backend {
     this.#generations.scan(bucket, range, visit);
   }
 
-  write(rows: readonly RowWrite[]): void {
-    this.#generations.write(rows);
+  write(rows: readonly RowWrite[], run?: RowRun): void {
+    this.#generations.write(rows, run);
   }
 
   commit(done: Done): void {
@@ -148,7 +149,7 @@ class LmdbBackend implements Backend {
     this.#generations.close(() => void this.#close().then(() => setImmediate(done)));
   }
 
-  #flush(rows: RowOverlay, done: Done): void {
+  #flush(rows: RowBatch, done: Done): void {
     if (rows.count === 0) {
       setImmediate(done, undefined);
       return;

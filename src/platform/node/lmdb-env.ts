@@ -10,13 +10,17 @@
  * durable. A crash before the meta page is written leaves the former state whole.
  *
  * A batch is one transaction because the package's writer never commits inside a batch block; one
- * that fails is aborted whole. Values read are copies (lmdb-values.ts): callers may keep them.
+ * that fails is aborted whole. A large commit must not hold the event loop, and a batch block cannot
+ * stay open over turns: it uses the package's asynchronous transaction, whose promise resolves on the
+ * same mark. While that is open the package would let every read see its rows; `env.writeTxn` is
+ * what makes it so, and it is taken away before each pause. Values read are copies (lmdb-values.ts): callers may keep them.
  */
 import { closeSync, fsyncSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { type Database, open, type RangeOptions, type RootDatabase, type Transaction } from "lmdb";
-import { type Bucket, bucketNames, viewedCommitsMax } from "../backend.js";
-import type { RowOverlay, RowVisit, ScanRange } from "../row-overlay.js";
+import { type Bucket, bucketNames, type RowWrite, viewedCommitsMax } from "../backend.js";
+import type { RowBatch } from "../row-generations.js";
+import type { RowVisit, ScanRange } from "../row-layer.js";
 import { checkDataFile, damage } from "./lmdb-file.js";
 import { isMadeHere, markKey, markOf, rewriteRows } from "./lmdb-made.js";
 import { OpeningMark, tryReading } from "./lmdb-trial.js";
@@ -31,6 +35,10 @@ const readersMax = viewedCommitsMax + 26;
 /** An option that the package's declarations leave out. */
 const permissions = { permissionsMode: 0o600 };
 const firstKey = Uint8Array.of(0);
+/** A commit of more rows is given to LMDB in slices of about `sliceMs`. */
+const rowsAtOnce = 2_000;
+const rowsBetweenLooks = 128;
+const sliceMs = 3;
 
 /** Includes a member that the package's declarations leave out. */
 interface Rows extends Database<Uint8Array, Uint8Array> {
@@ -54,6 +62,8 @@ export class LmdbEnv {
   readonly path: string;
   readonly #root: RootDatabase<Uint8Array, Uint8Array>;
   readonly #buckets: readonly Rows[];
+  /** A transaction is open that must not end. */
+  #isStuck = false;
 
   /**
    * Creates the file if absent. `isStrange`: an earlier process wrote it; `isWritten`: something will
@@ -134,14 +144,14 @@ export class LmdbEnv {
   }
 
   /** Resolves when the rows are durable; rejects when none of them is. */
-  async store(rows: RowOverlay): Promise<void> {
+  async store(batch: RowBatch): Promise<void> {
     try {
-      await writeAll(this.#root, (written) => {
-        for (const { bucket, key, value } of rows.rows()) {
-          const target = this.#buckets[bucket] as Rows;
-          written(value === undefined ? target.remove(key) : target.put(key, value));
-        }
-      });
+      if (batch.count > rowsAtOnce) await this.#storeInSlices(batch);
+      else {
+        await writeAll(this.#root, (written) => {
+          for (const row of batch.rows()) written(this.#put(row));
+        });
+      }
     } catch (error) {
       throw new Error(`commit of backend ${this.path} failed: ${await causeOf(error)}`, {
         cause: error,
@@ -160,7 +170,45 @@ export class LmdbEnv {
   }
 
   async close(): Promise<void> {
-    await this.#root.close();
+    if (!this.#isStuck) await this.#root.close();
+  }
+
+  #put({ bucket, key, value }: RowWrite): Promise<boolean> {
+    const target = this.#buckets[bucket] as Rows;
+    return value === undefined ? target.remove(key) : target.put(key, value);
+  }
+
+  /**
+   * The same for many rows: one transaction that stays open over several turns. LMDB itself marks a
+   * transaction in which a write failed, and refuses to commit it.
+   */
+  #storeInSlices(batch: RowBatch): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const fill = async (): Promise<void> => {
+        try {
+          await this.#putInSlices(batch);
+        } catch (error) {
+          // The package would commit what is there: so this transaction never ends.
+          this.#isStuck = true;
+          reject(error);
+          await new Promise(() => {});
+        }
+      };
+      this.#root.transaction(fill).then(() => resolve(), reject);
+    });
+  }
+
+  async #putInSlices(batch: RowBatch): Promise<void> {
+    let untilMs = performance.now() + sliceMs;
+    let count = 0;
+    for (const row of batch.rows()) {
+      void this.#put(row);
+      if (++count % rowsBetweenLooks !== 0 || performance.now() < untilMs) continue;
+      // Meanwhile everybody reads what is committed, not what this transaction holds.
+      (this.#root as RootDatabase & { env: { writeTxn: unknown } }).env.writeTxn = null;
+      await new Promise((resume) => setImmediate(resume));
+      untilMs = performance.now() + sliceMs;
+    }
   }
 
   #next(iterator: Iterator<{ key: Uint8Array; value: Uint8Array }>) {

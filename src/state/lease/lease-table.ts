@@ -6,11 +6,16 @@
  * feeds them back through `attach`. Each command checks first and changes afterwards, so that a
  * KvError means that nothing happened. No clock and no configuration here: expiry is a proposal
  * of the leader, and a TTL below the minimum is raised by the proposer.
+ *
+ * An entry may change attachments over several turns (`beginChange` to `endChange`). Until it ends
+ * readers see the attachments from before it.
  */
 import { KvError } from "../../base/errors.js";
 import { invariant } from "../../base/invariant.js";
 import { type BackendReader, Bucket } from "../../platform/backend.js";
+import { sortInSlices } from "../sort-in-slices.js";
 import type { LeaseReader, Outcome, WriteHandle } from "../types.js";
+import type { Work } from "../work.js";
 import { decodeLeaseRow, encodeLeaseRow, type LeaseRow, leaseRowKey } from "./lease-row.js";
 
 /** Seconds; etcd's limit, about 285 years. */
@@ -22,11 +27,19 @@ interface Lease extends LeaseRow {
   readonly keys: Set<string>;
 }
 
+interface Changed {
+  readonly attached: Set<string>;
+  readonly detached: Set<string>;
+}
+
 const noKeys: readonly Uint8Array[] = [];
 
 export class LeaseTable implements LeaseReader {
   readonly #leases = new Map<bigint, Lease>();
+  /** Of no concern to readers. */
   readonly #leaseByKey = new Map<string, Lease>();
+  /** What the entry that is being applied has changed of each lease's keys; undefined: none is. */
+  #changed: Map<Lease, Changed> | undefined;
 
   /** Forgets everything and reads the rows; follow with `attach` for every live key with a lease. */
   restore(reader: BackendReader): void {
@@ -51,17 +64,33 @@ export class LeaseTable implements LeaseReader {
   }
 
   /**
-   * Removes the lease and its attachments; returns the keys, sorted bytewise, that the caller must
-   * now delete in that order in one revision. Or leaseNotFound.
+   * The keys that a revocation must now delete, in this order (sorted bytewise) in one revision, then
+   * `revoke`. Or leaseNotFound. A key is Latin-1 text.
    */
-  revoke(w: WriteHandle, id: bigint): readonly Uint8Array[] | KvError {
+  *doomedKeys(id: bigint, work: Work): Generator<undefined, readonly string[] | KvError> {
     const lease = this.#leases.get(id);
     if (lease === undefined) return new KvError("leaseNotFound");
-    const keys = sortedKeys(lease);
+    return yield* sortInSlices([...lease.keys], work);
+  }
+
+  /** A key was deleted whose lease ends with the same entry, and with it all that it knows of keys. */
+  forget(text: string): void {
+    this.#leaseByKey.delete(text);
+  }
+
+  /** Removes the lease, whose keys were deleted. */
+  revoke(w: WriteHandle, id: bigint): void {
     w.delete(Bucket.lease, leaseRowKey(id));
-    for (const text of lease.keys) this.#leaseByKey.delete(text);
     this.#leases.delete(id);
-    return keys;
+  }
+
+  /** Readers see the attachments of this moment until `endChange`. */
+  beginChange(): void {
+    this.#changed = new Map();
+  }
+
+  endChange(): void {
+    this.#changed = undefined;
   }
 
   /** Moves `key` to lease `id`, which must exist: puts are checked before they change anything. */
@@ -71,7 +100,8 @@ export class LeaseTable implements LeaseReader {
     const text = keyText(key);
     const before = this.#leaseByKey.get(text);
     if (before === lease) return;
-    before?.keys.delete(text);
+    if (before !== undefined) this.#take(before, text);
+    this.#note(lease, text, "attached");
     lease.keys.add(text);
     this.#leaseByKey.set(text, lease);
   }
@@ -83,8 +113,26 @@ export class LeaseTable implements LeaseReader {
     const text = keyText(key);
     const lease = this.#leaseByKey.get(text);
     if (lease === undefined) return;
-    lease.keys.delete(text);
+    this.#take(lease, text);
     this.#leaseByKey.delete(text);
+  }
+
+  #take(lease: Lease, text: string): void {
+    this.#note(lease, text, "detached");
+    lease.keys.delete(text);
+  }
+
+  /** What comes back is as it was. */
+  #note(lease: Lease, text: string, what: keyof Changed): void {
+    if (this.#changed === undefined) return;
+    let changed = this.#changed.get(lease);
+    if (changed === undefined) {
+      changed = { attached: new Set(), detached: new Set() };
+      this.#changed.set(lease, changed);
+    }
+    const { attached, detached } = changed;
+    const [same, other] = what === "attached" ? [attached, detached] : [detached, attached];
+    if (!other.delete(text)) same.add(text);
   }
 
   /** 0n: none. */
@@ -119,7 +167,11 @@ export class LeaseTable implements LeaseReader {
 
   keys(id: bigint): readonly Uint8Array[] {
     const lease = this.#leases.get(id);
-    return lease === undefined ? noKeys : sortedKeys(lease);
+    if (lease === undefined) return noKeys;
+    const changed = this.#changed?.get(lease);
+    if (changed === undefined) return sortedKeys(lease.keys);
+    const kept = [...lease.keys].filter((text) => !changed.attached.has(text));
+    return sortedKeys(new Set([...kept, ...changed.detached]));
   }
 
   /** In the order of their grants (after a restore: of their ids as unsigned numbers). */
@@ -132,9 +184,9 @@ export class LeaseTable implements LeaseReader {
   }
 }
 
-function sortedKeys(lease: Lease): readonly Uint8Array[] {
-  if (lease.keys.size === 0) return noKeys;
-  return [...lease.keys].sort(byText).map((text) => Uint8Array.from(Buffer.from(text, "latin1")));
+function sortedKeys(keys: ReadonlySet<string>): readonly Uint8Array[] {
+  if (keys.size === 0) return noKeys;
+  return [...keys].sort(byText).map((text) => Uint8Array.from(Buffer.from(text, "latin1")));
 }
 
 function byText(a: string, b: string): number {

@@ -42,6 +42,19 @@ export class KeyIndex {
     return this.#tree.get(key);
   }
 
+  /**
+   * An entry changes the index from here on, maybe over several turns: what it writes has a higher
+   * revision than `revision`, the newest. Readers go on reading at that one, and count with
+   * `formerlyAlive`.
+   */
+  beginChange(revision: number): void {
+    this.#tree.beginChange(revision);
+  }
+
+  endChange(): void {
+    this.#tree.endChange();
+  }
+
   /** Keys alive now. */
   aliveCount(): number {
     return this.#tree.alive;
@@ -51,6 +64,17 @@ export class KeyIndex {
   aliveIn(range: KeyRange): number {
     const end = range.to === undefined ? this.#tree.alive : this.#tree.aliveBefore(range.to);
     return Math.max(0, end - this.#tree.aliveBefore(range.from));
+  }
+
+  /** The same before the change that is going on, if one is. */
+  formerlyAliveIn(range: KeyRange): number {
+    const tree = this.#tree;
+    const end = range.to === undefined ? tree.formerlyAlive : tree.aliveBefore(range.to, true);
+    return Math.max(0, end - tree.aliveBefore(range.from, true));
+  }
+
+  formerlyAlive(): number {
+    return this.#tree.formerlyAlive;
   }
 
   put(key: KeyText, main: number, sub: number): KeyHistory {

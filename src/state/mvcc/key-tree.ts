@@ -3,7 +3,11 @@
  * keys of a range can be counted without visiting them. Entries lie in the leaves; an inner node
  * knows the lower bound of each child. Nodes hold at most `nodeMax` entries; a node that gets small
  * is joined to a neighbour when both fit into half a node.
+ *
+ * Between `beginChange` and `endChange` each node that a change touches keeps its former count, too:
+ * so it can be counted as of before the change, however far that has come.
  */
+import { invariant } from "../../base/invariant.js";
 import type { KeyHistory } from "./key-history.js";
 
 /** Latin1 text of a key's bytes: compares as the bytes do. */
@@ -17,6 +21,10 @@ class Node {
   readonly histories: KeyHistory[] | undefined;
   readonly children: Node[] | undefined;
   alive = 0;
+  /** The change that noted `former`; 0: none did. */
+  change = 0;
+  /** What `alive` was before that change. */
+  former = 0;
 
   constructor(keys: KeyText[], content: { histories?: KeyHistory[]; children?: Node[] }) {
     this.keys = keys;
@@ -29,6 +37,11 @@ class Node {
 
 export class KeyTree {
   #root = new Node([], { histories: [] });
+  /** Of the change that is going on; 0: none is. */
+  #change = 0;
+  #changes = 0;
+  /** The newest revision before it. */
+  #revision = 0;
 
   /** A tree of these entries, which must be sorted by key. */
   static of(entries: readonly (readonly [KeyText, KeyHistory])[]): KeyTree {
@@ -67,6 +80,21 @@ export class KeyTree {
     return this.#root.alive;
   }
 
+  /** Keys alive before the change that is going on, if one is. */
+  get formerlyAlive(): number {
+    return this.#formerOf(this.#root);
+  }
+
+  /** Former counts are kept from now on: of what is alive at `revision`, which is the newest. */
+  beginChange(revision: number): void {
+    this.#change = ++this.#changes;
+    this.#revision = revision;
+  }
+
+  endChange(): void {
+    this.#change = 0;
+  }
+
   get(key: KeyText): KeyHistory | undefined {
     let node = this.#root;
     while (node.children !== undefined) node = node.children[childAt(node, key)] as Node;
@@ -81,35 +109,45 @@ export class KeyTree {
     const left = this.#root;
     const keys = [left.keys[0] as KeyText, right.keys[0] as KeyText];
     this.#root = new Node(keys, { children: [left, right] });
+    if (this.#change === 0) return;
+    this.#root.change = this.#change;
+    this.#root.former = this.#formerOf(left) + this.#formerOf(right);
   }
 
   /** The history of `key` began (1) or ended (-1) a life. */
-  addAlive(key: KeyText, change: 1 | -1): void {
+  addAlive(key: KeyText, difference: 1 | -1): void {
     let node = this.#root;
-    node.alive += change;
+    this.#add(node, difference);
     while (node.children !== undefined) {
       node = node.children[childAt(node, key)] as Node;
-      node.alive += change;
+      this.#add(node, difference);
     }
   }
 
   /** `key` must be present and not alive. */
   remove(key: KeyText): void {
+    invariant(this.#change === 0, "a key is removed while former counts are kept");
     this.#remove(this.#root, key);
     while (this.#root.children?.length === 1) this.#root = this.#root.children[0] as Node;
   }
 
-  /** Keys alive before `key`. */
-  aliveBefore(key: KeyText): number {
+  /** Keys before `key` that are alive, or were so before the change that is going on. */
+  aliveBefore(key: KeyText, isFormer = false): number {
     let node = this.#root;
     let before = 0;
     while (node.children !== undefined) {
       const at = childAt(node, key);
-      for (let left = 0; left < at; left++) before += (node.children[left] as Node).alive;
+      for (let left = 0; left < at; left++) {
+        const child = node.children[left] as Node;
+        before += isFormer ? this.#formerOf(child) : child.alive;
+      }
       node = node.children[at] as Node;
     }
     const end = lowerBound(node.keys, key);
-    for (let at = 0; at < end; at++) if (node.histories?.[at]?.isAlive()) before++;
+    for (let at = 0; at < end; at++) {
+      const history = node.histories?.[at] as KeyHistory;
+      if (isFormer ? this.#wasAlive(history) : history.isAlive()) before++;
+    }
     return before;
   }
 
@@ -123,7 +161,7 @@ export class KeyTree {
 
   /** Returns the new right neighbour if `node` had to be split. */
   #insert(node: Node, key: KeyText, history: KeyHistory): Node | undefined {
-    if (history.isAlive()) node.alive++;
+    if (history.isAlive()) this.#add(node, 1);
     if (node.children === undefined) {
       const at = lowerBound(node.keys, key);
       node.keys.splice(at, 0, key);
@@ -135,7 +173,42 @@ export class KeyTree {
       node.keys.splice(at + 1, 0, right.keys[0] as KeyText);
       node.children.splice(at + 1, 0, right);
     }
-    return node.keys.length > nodeMax ? split(node, key) : undefined;
+    return node.keys.length > nodeMax ? this.#split(node, key) : undefined;
+  }
+
+  #split(node: Node, inserted: KeyText): Node {
+    const right = split(node, inserted);
+    // `node` was touched on the way down; the right half has what it no longer has.
+    if (this.#change === 0 || node.change !== this.#change) return right;
+    const left = this.#formerCount(node);
+    right.change = this.#change;
+    right.former = node.former - left;
+    node.former = left;
+    return right;
+  }
+
+  #add(node: Node, difference: number): void {
+    if (this.#change !== 0 && node.change !== this.#change) {
+      node.change = this.#change;
+      node.former = node.alive;
+    }
+    node.alive += difference;
+  }
+
+  /** By what lies in it. */
+  #formerCount(node: Node): number {
+    let count = 0;
+    for (const child of node.children ?? []) count += this.#formerOf(child);
+    for (const history of node.histories ?? []) if (this.#wasAlive(history)) count++;
+    return count;
+  }
+
+  #wasAlive(history: KeyHistory): boolean {
+    return this.#change === 0 ? history.isAlive() : history.liveAt(this.#revision) >= 0;
+  }
+
+  #formerOf(node: Node): number {
+    return this.#change !== 0 && node.change === this.#change ? node.former : node.alive;
   }
 
   #remove(node: Node, key: KeyText): void {

@@ -10,6 +10,8 @@ import type { Meta } from "../meta.js";
 import { RowReader } from "../rows.js";
 import type {
   HashKv,
+  HistoryOptions,
+  HistoryPlace,
   Job,
   KvBytes,
   KvEvent,
@@ -18,13 +20,15 @@ import type {
   RevisionEvents,
   TxnOutcome,
 } from "../types.js";
+import { runThrough, Work } from "../work.js";
+import { AnswerRoom } from "./answer-room.js";
 import { CompactionHashes } from "./compaction-hash.js";
 import { HashKvJob } from "./hash-kv.js";
 import { KeyHistory, KeyIndex, type KeyText, keyText } from "./key-index.js";
 import { missingRow, tombstone } from "./kv-writer.js";
 import { evaluateRange, type KvView } from "./range.js";
+import { ReadTxnJob } from "./read-txn-job.js";
 import { decodeRevision, encodeRevision, revisionStart } from "./revision-key.js";
-import { evaluateReadTxn } from "./txn.js";
 
 const empty = new Uint8Array(0);
 
@@ -33,6 +37,9 @@ export class KvStore implements KvReader {
   readonly rows: RowReader;
   readonly compactionHashes = new CompactionHashes();
   readonly #meta: Meta;
+
+  /** An entry changes the index: it has got further than `meta` says. */
+  #isChanging = false;
 
   /** `meta` is the machine's and changes as entries are applied. */
   constructor(backend: BackendReader, meta: Meta) {
@@ -80,12 +87,27 @@ export class KvStore implements KvReader {
     return Math.max(0, this.#meta.finishedCompactRevision);
   }
 
-  range(request: RangeRequest): RangeOutcome {
-    return evaluateRange(this.#view(), request);
+  /** From here to `endChange` an entry changes index and rows; readers see none of that. */
+  beginChange(): void {
+    this.#isChanging = true;
+    this.index.beginChange(this.#meta.revision);
   }
 
-  readTxn(request: TxnRequest): TxnOutcome {
-    return evaluateReadTxn(this.#view(), request);
+  endChange(): void {
+    this.#isChanging = false;
+    this.index.endChange();
+  }
+
+  range(request: RangeRequest): RangeOutcome {
+    const room = AnswerRoom.ofRead();
+    const way = { work: new Work(Number.POSITIVE_INFINITY), room };
+    const outcome = runThrough(evaluateRange(this.#view(), request, way));
+    if (room.isExceeded) throw new KvError("answerTooLarge");
+    return outcome;
+  }
+
+  readTxn(request: TxnRequest): Job<TxnOutcome & { readonly revision: number }> {
+    return new ReadTxnJob(this.#view(), request, () => this.#meta.compactRevision);
   }
 
   kvAt(key: Uint8Array, revision: number): KvBytes | undefined {
@@ -94,14 +116,12 @@ export class KvStore implements KvReader {
     return history === undefined || place < 0 ? undefined : this.#row(history, place);
   }
 
-  history(
-    options: { from: number; to: number; revisionsMax: number },
-    visit: (events: RevisionEvents) => void,
-  ): number {
-    const { from, to, revisionsMax } = options;
+  history(options: HistoryOptions, visit: (events: RevisionEvents) => void): HistoryPlace {
+    const { from, fromSub = 0, to, revisionsMax, eventsMax = Number.MAX_SAFE_INTEGER } = options;
     if (from < this.#meta.compactRevision) throw new KvError("compacted");
-    let next = to;
+    let next: HistoryPlace = { revision: to, sub: 0 };
     let visited = 0;
+    let left = eventsMax;
     let events: KvEvent[] = [];
     let revision = 0;
     const hand = (): void => {
@@ -109,17 +129,16 @@ export class KvStore implements KvReader {
       visited++;
       events = [];
     };
-    const range = { from: revisionStart(from), to: revisionStart(to) };
+    const range = { from: encodeRevision(from, fromSub, false), to: revisionStart(to) };
     this.rows.scan(Bucket.key, range, (rowKey, value) => {
       const row = decodeRevision(rowKey);
-      if (row.main !== revision) {
-        if (revision !== 0) hand();
-        if (visited >= revisionsMax) {
-          next = row.main;
-          return false;
-        }
-        revision = row.main;
+      const isNew = row.main !== revision;
+      if (isNew && revision !== 0) hand();
+      if ((isNew && visited >= revisionsMax) || left-- <= 0) {
+        next = { revision: row.main, sub: isNew ? 0 : row.sub };
+        return false;
       }
+      revision = row.main;
       events.push(eventOf(row.main, row.isTombstone, value));
       return true;
     });
@@ -141,15 +160,21 @@ export class KvStore implements KvReader {
   }
 
   keyCount(): number {
-    return this.index.aliveCount();
+    return this.#isChanging ? this.index.formerlyAlive() : this.index.aliveCount();
   }
 
+  /** Of the revision of this moment, also later. */
   #view(): KvView {
+    const { revision, compactRevision } = this.#meta;
     return {
       index: this.index,
-      revision: this.#meta.revision,
-      compactRevision: this.#meta.compactRevision,
+      revision,
+      compactRevision,
       row: (history, place) => this.#row(history, place),
+      countAlive: (range) => {
+        if (this.#meta.revision !== revision) return undefined;
+        return this.#isChanging ? this.index.formerlyAliveIn(range) : this.index.aliveIn(range);
+      },
     };
   }
 

@@ -9,11 +9,28 @@ import { encodeKeyValue } from "../../wire/key-value.js";
 import type { EntryWrite } from "../entry-write.js";
 import type { LeaseTable } from "../lease/lease-table.js";
 import type { KvBytes, KvEvent, RevisionEvents } from "../types.js";
-import { type KeyHistory, type KeyIndex, type KeyText, keyBytes, keyText } from "./key-index.js";
-import { type KvView, keyRange } from "./range.js";
+import type { Work } from "../work.js";
+import type { AnswerRoom } from "./answer-room.js";
+import {
+  type KeyHistory,
+  type KeyIndex,
+  type KeyRange,
+  type KeyText,
+  keyBytes,
+  keyText,
+} from "./key-index.js";
+import { type KvView, keyRange, nextKey } from "./range.js";
 import { encodeRevision } from "./revision-key.js";
 
 const empty = new Uint8Array(0);
+/** Keys looked at in one walk of the index. */
+const keysPerWalk = 256;
+
+/** Whoever shows the values from before a deletion gathers them here. */
+export interface PrevKvs {
+  readonly kvs: KvBytes[];
+  readonly room: AnswerRoom;
+}
 
 export interface PutFields {
   readonly key: Uint8Array;
@@ -27,23 +44,31 @@ export class KvWriter implements KvView {
   readonly #w: EntryWrite;
   readonly #leases: LeaseTable;
   readonly #base: number;
-  readonly #events: KvEvent[] = [];
+  readonly #eventsMax: number;
+  /** The first `eventsMax` changes. */
+  #events: KvEvent[] = [];
+  #changes = 0;
+  /** Of all changed keys. */
+  #first = "";
+  #last = "";
 
   constructor(
     w: EntryWrite,
     parts: { readonly index: KeyIndex; readonly leases: LeaseTable },
     base: { readonly revision: number; readonly compactRevision: number },
+    eventsMax: number = Number.MAX_SAFE_INTEGER,
   ) {
     this.#w = w;
     this.index = parts.index;
     this.#leases = parts.leases;
     this.#base = base.revision;
     this.compactRevision = base.compactRevision;
+    this.#eventsMax = eventsMax;
   }
 
   /** The revision before this entry, or its own once it changed something. */
   get revision(): number {
-    return this.#events.length > 0 ? this.#base + 1 : this.#base;
+    return this.#changes > 0 ? this.#base + 1 : this.#base;
   }
 
   /** The revision that a write of this entry has. */
@@ -65,7 +90,7 @@ export class KvWriter implements KvView {
 
   put(fields: PutFields): void {
     const main = this.writeRevision;
-    const sub = this.#events.length;
+    const sub = this.#changes;
     const { key, value, lease } = fields;
     const history = this.index.put(keyText(key), main, sub);
     const { createRevision, version } = history;
@@ -73,44 +98,109 @@ export class KvWriter implements KvView {
     this.#w.putNew(Bucket.key, encodeRevision(main, sub, false), kv);
     if (lease === 0n) this.#leases.detach(key);
     else this.#leases.attach(key, lease);
-    this.#events.push({ type: "put", key, kv, isCreate: version === 1 });
+    this.#changed({ type: "put", key, kv, isCreate: version === 1 });
   }
 
-  /** Deletes the live keys of a range; returns how many. `prevKvs`, if given, gets their values. */
-  deleteRange(key: Uint8Array, rangeEnd: Uint8Array, prevKvs?: KvBytes[]): number {
-    const doomed: { readonly text: KeyText; readonly history: KeyHistory }[] = [];
-    const range = keyRange(key, rangeEnd);
-    if (range === undefined) {
-      const text = keyText(key);
-      const history = this.index.get(text);
-      if (history?.isAlive()) doomed.push({ text, history });
-    } else {
-      this.index.scan(range, (text, history) => {
-        if (history.isAlive()) doomed.push({ text, history });
-        return true;
-      });
+  countAlive(range: KeyRange): number {
+    return this.index.aliveIn(range);
+  }
+
+  /** Deletes the live keys of a range; returns how many. `prev` gets the values they had. */
+  *deleteRange(
+    target: { readonly key: Uint8Array; readonly rangeEnd: Uint8Array },
+    work: Work,
+    prev?: PrevKvs,
+  ): Generator<undefined, number> {
+    const range = keyRange(target.key, target.rangeEnd);
+    if (range === undefined) return this.#deleteLive(keyText(target.key), prev) ? 1 : 0;
+    let deleted = 0;
+    for (let from: KeyText | undefined = range.from; from !== undefined; ) {
+      const walk = this.#walk({ from, to: range.to });
+      for (const text of walk.alive) {
+        this.#deleteLive(text, prev);
+        deleted++;
+        if (work.spend(1)) yield;
+      }
+      if (work.spend((walk.looked - walk.alive.length) / 4)) yield;
+      from = walk.next;
     }
-    for (const { text, history } of doomed) {
-      prevKvs?.push(this.row(history, history.count - 1));
-      this.#deleteKey(text);
+    return deleted;
+  }
+
+  /** Deletes keys of a lease that ends, if they are alive: Latin-1 texts. */
+  *deleteOfLease(texts: readonly KeyText[], work: Work): Generator<undefined, void> {
+    for (const text of texts) {
+      this.#deleteLive(text, undefined, "whole lease ends");
+      if (work.spend(1)) yield;
     }
-    return doomed.length;
   }
 
   /** Undefined when nothing changed. */
   events(): RevisionEvents | undefined {
-    if (this.#events.length === 0) return undefined;
-    return { revision: this.writeRevision, events: this.#events };
+    if (this.#changes === 0) return undefined;
+    const revision = this.writeRevision;
+    if (this.#changes === this.#events.length) return { revision, events: this.#events };
+    return { revision, events: [], span: { from: this.#first, to: nextKey(this.#last) } };
   }
 
-  #deleteKey(text: KeyText): void {
+  #walk(range: KeyRange): {
+    readonly alive: readonly KeyText[];
+    readonly looked: number;
+    readonly next: KeyText | undefined;
+  } {
+    const alive: KeyText[] = [];
+    let looked = 0;
+    let next: KeyText | undefined;
+    this.index.scan(range, (text, history) => {
+      if (history.isAlive()) alive.push(text);
+      looked++;
+      if (looked < keysPerWalk) return true;
+      next = nextKey(text);
+      return false;
+    });
+    return { alive, looked, next };
+  }
+
+  #deleteLive(text: KeyText, prev: PrevKvs | undefined, lease?: "whole lease ends"): boolean {
+    const history = this.index.get(text);
+    if (history === undefined || !history.isAlive()) return false;
+    if (prev !== undefined && !prev.room.isExceeded) {
+      const kv = this.row(history, history.count - 1);
+      if (prev.room.take(kv.length)) prev.kvs.push(kv);
+      else prev.kvs.length = 0;
+    }
     const main = this.writeRevision;
-    const sub = this.#events.length;
+    const sub = this.#changes;
     const key = keyBytes(text);
     this.index.delete(text, main, sub);
     this.#w.putNew(Bucket.key, encodeRevision(main, sub, true), tombstone(key, 0));
-    this.#leases.detach(key);
-    this.#events.push({ type: "delete", key, kv: tombstone(key, main), isCreate: false });
+    if (lease === undefined) this.#leases.detach(key);
+    else this.#leases.forget(text);
+    this.#changed(
+      this.#changes < this.#eventsMax
+        ? { type: "delete", key, kv: tombstone(key, main), isCreate: false }
+        : { type: "delete", key, kv: empty, isCreate: false },
+    );
+    return true;
+  }
+
+  /** Beyond `eventsMax` only their number and the span of their keys are kept. */
+  #changed(event: KvEvent): void {
+    this.#changes++;
+    if (this.#changes <= this.#eventsMax) {
+      this.#events.push(event);
+      return;
+    }
+    if (this.#events.length > 0) {
+      for (const { key } of this.#events) this.#widen(keyText(key));
+      this.#events = [];
+    }
+    this.#widen(keyText(event.key));
+  }
+
+  #widen(text: KeyText): void {
+    if (this.#last === "" || text < this.#first) this.#first = text;
+    if (text > this.#last) this.#last = text;
   }
 }
 

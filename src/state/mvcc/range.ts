@@ -1,6 +1,7 @@
 /**
  * Range as etcd does it: which keys, at which revision, then filters, order and limit. Works on any
  * view of the store: the applied state, or the inside of a transaction that has written already.
+ * Ranges of many keys pause in between (see work.ts); the view must not change its revision meanwhile.
  */
 import { compareBytes } from "../../base/bytes.js";
 import { KvError } from "../../base/errors.js";
@@ -12,6 +13,8 @@ import {
 } from "../../wire/gen/rpc.js";
 import { decodeKeyValue, type KeyValueFields, withoutValue } from "../../wire/key-value.js";
 import type { KvBytes, RangeOutcome } from "../types.js";
+import type { Work } from "../work.js";
+import type { AnswerRoom } from "./answer-room.js";
 import { type KeyHistory, type KeyIndex, type KeyRange, keyText } from "./key-index.js";
 
 /** What a range reads. */
@@ -23,9 +26,13 @@ export interface KvView {
   readonly compactRevision: number;
   /** The KeyValue at a place of a key's history. */
   row(history: KeyHistory, place: number): KvBytes;
+  /** Keys of a range alive at `revision`, if that is known without visiting them. */
+  countAlive(range: KeyRange): number | undefined;
 }
 
 const fromKey = 0;
+/** Of a large row: so much is as much work as a small row. */
+const bytesPerUnit = 1024;
 
 /** Undefined: the one key. `rangeEnd` of a single 0 byte: everything from `key` on. */
 export function keyRange(key: Uint8Array, rangeEnd: Uint8Array): KeyRange | undefined {
@@ -42,12 +49,21 @@ export function readRevision(view: KvView, wanted: number): number {
   return revision;
 }
 
-/** Visits the live keys of a range at `revision`, in key order, until `visit` returns false. */
-export function scanLive(
+interface LiveTarget {
+  readonly key: Uint8Array;
+  readonly rangeEnd: Uint8Array;
+  readonly revision: number;
+}
+
+/**
+ * Visits the live keys of a range at `revision`, in key order, until `visit` returns less than 0; it
+ * returns the units of its work.
+ */
+export function* scanLive(
   view: KvView,
-  target: { readonly key: Uint8Array; readonly rangeEnd: Uint8Array; readonly revision: number },
-  visit: (history: KeyHistory, place: number) => boolean,
-): void {
+  target: LiveTarget,
+  { work, visit }: { readonly work: Work; visit(history: KeyHistory, place: number): number },
+): Generator<undefined, void> {
   const range = keyRange(target.key, target.rangeEnd);
   if (range === undefined) {
     const history = view.index.get(keyText(target.key));
@@ -55,47 +71,72 @@ export function scanLive(
     if (history !== undefined && place >= 0) visit(history, place);
     return;
   }
-  view.index.scan(range, (_key, history) => {
-    const place = history.liveAt(target.revision);
-    return place < 0 || visit(history, place);
-  });
+  for (let from: string | undefined = range.from; from !== undefined; ) {
+    const start: string = from;
+    from = undefined;
+    view.index.scan({ from: start, to: range.to }, (key, history) => {
+      const place = history.liveAt(target.revision);
+      const units = place < 0 ? 1 : visit(history, place);
+      if (units >= 0 && !work.spend(units)) return true;
+      if (units >= 0) from = nextKey(key);
+      return false;
+    });
+    if (from !== undefined) yield;
+  }
 }
 
-/** @throws KvError futureRevision, compacted */
-export function evaluateRange(view: KvView, request: RangeRequest): RangeOutcome {
+/** The first key behind this one. */
+export function nextKey(key: string): string {
+  return `${key}\0`;
+}
+
+/**
+ * With more than there is `room` for, the outcome has no rows, and whoever gave the room sees it.
+ * @throws KvError futureRevision, compacted
+ */
+export function* evaluateRange(
+  view: KvView,
+  request: RangeRequest,
+  { work, room }: { readonly work: Work; readonly room: AnswerRoom },
+): Generator<undefined, RangeOutcome> {
   const revision = readRevision(view, toSafe(request.revision));
   const limit = toSafe(request.limit);
-  const isWhole = request.sort_order !== Order.NONE || hasFilter(request);
+  const isFiltered = hasFilter(request);
+  const isWhole = request.sort_order !== Order.NONE || isFiltered;
   const takeMax = isWhole || limit <= 0 ? Number.MAX_SAFE_INTEGER : limit + 1;
   const target = { key: request.key, rangeEnd: request.range_end, revision };
-  let count = countNow(view, target);
+  const known = countNow(view, target);
   let kvs: KvBytes[] = [];
-  if (count === undefined || !request.count_only) {
-    const isCounting = count === undefined;
-    let seen = 0;
-    scanLive(view, target, (history, place) => {
+  let seen = 0;
+  if (known === undefined || !request.count_only) {
+    const isShort = request.keys_only && !needsSort(request);
+    const visit = (history: KeyHistory, place: number): number => {
       seen++;
-      if (!request.count_only && kvs.length < takeMax) kvs.push(view.row(history, place));
-      return isCounting || kvs.length < takeMax;
-    });
-    count ??= seen;
+      if (request.count_only || kvs.length >= takeMax) return known === undefined ? 1 : -1;
+      const row = view.row(history, place);
+      if (!isFiltered || passes(row, request)) {
+        const kv = isShort ? withoutValue(row) : row;
+        if (!room.take(kv.length)) return -1;
+        kvs.push(kv);
+      }
+      if (known !== undefined && kvs.length >= takeMax) return -1;
+      return 1 + Math.floor(row.length / bytesPerUnit);
+    };
+    yield* scanLive(view, target, { work, visit });
   }
-  if (hasFilter(request)) kvs = filter(kvs, request);
+  if (room.isExceeded) return { kind: "range", kvs: [], more: false, count: 0 };
   if (needsSort(request)) kvs = sort(kvs, request);
   const more = limit > 0 && kvs.length > limit;
   if (more) kvs = kvs.slice(0, limit);
-  if (request.keys_only) kvs = kvs.map(withoutValue);
-  return { kind: "range", kvs, more, count };
+  if (request.keys_only && needsSort(request)) kvs = kvs.map(withoutValue);
+  return { kind: "range", kvs, more, count: known ?? seen };
 }
 
 /** How many keys a range has, if the index can tell without visiting them: only for the present. */
-function countNow(
-  view: KvView,
-  target: { readonly key: Uint8Array; readonly rangeEnd: Uint8Array; readonly revision: number },
-): number | undefined {
+function countNow(view: KvView, target: LiveTarget): number | undefined {
   if (target.revision !== view.revision) return undefined;
   const range = keyRange(target.key, target.rangeEnd);
-  return range === undefined ? undefined : view.index.aliveIn(range);
+  return range === undefined ? undefined : view.countAlive(range);
 }
 
 function hasFilter(request: RangeRequest): boolean {
@@ -107,15 +148,14 @@ function hasFilter(request: RangeRequest): boolean {
   );
 }
 
-function filter(kvs: readonly KvBytes[], request: RangeRequest): KvBytes[] {
-  const minMod = toSafe(request.min_mod_revision);
-  const maxMod = toSafe(request.max_mod_revision) || Number.MAX_SAFE_INTEGER;
-  const minCreate = toSafe(request.min_create_revision);
-  const maxCreate = toSafe(request.max_create_revision) || Number.MAX_SAFE_INTEGER;
-  return kvs.filter((bytes) => {
-    const { modRevision: mod, createRevision: create } = decodeKeyValue(bytes);
-    return mod >= minMod && mod <= maxMod && create >= minCreate && create <= maxCreate;
-  });
+function passes(bytes: KvBytes, request: RangeRequest): boolean {
+  const { modRevision: mod, createRevision: create } = decodeKeyValue(bytes);
+  const isIn = (revision: number, min: bigint, max: bigint): boolean =>
+    revision >= toSafe(min) && revision <= (toSafe(max) || Number.MAX_SAFE_INTEGER);
+  return (
+    isIn(mod, request.min_mod_revision, request.max_mod_revision) &&
+    isIn(create, request.min_create_revision, request.max_create_revision)
+  );
 }
 
 /** Keys come in ascending order anyway; a target other than the key without an order ascends. */

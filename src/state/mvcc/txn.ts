@@ -2,7 +2,7 @@
  * Put, delete and transactions, as etcd applies them. A transaction first decides every branch,
  * nested ones included, on the state before it; then all checks that depend on the state are made;
  * only then it writes. So a refused one changes nothing, and nested compares do not see the writes
- * before them.
+ * before them. Work on ranges of keys pauses in between (see work.ts).
  */
 import { compareBytes } from "../../base/bytes.js";
 import { KvError } from "../../base/errors.js";
@@ -17,7 +17,9 @@ import {
 } from "../../wire/gen/rpc.js";
 import { decodeKeyValue, type KeyValueFields } from "../../wire/key-value.js";
 import type { LeaseTable } from "../lease/lease-table.js";
-import type { DeleteRangeOutcome, KvBytes, PutOutcome, TxnOutcome } from "../types.js";
+import type { DeleteRangeOutcome, OpOutcome, PutOutcome, TxnOutcome } from "../types.js";
+import type { Work } from "../work.js";
+import type { AnswerRoom } from "./answer-room.js";
 import { type KeyHistory, keyText } from "./key-index.js";
 import type { KvWriter } from "./kv-writer.js";
 import { evaluateRange, type KvView, readRevision, scanLive } from "./range.js";
@@ -31,6 +33,12 @@ interface Decision {
   readonly succeeded: boolean;
   readonly ops: readonly RequestOp[];
   readonly nested: readonly Decision[];
+}
+
+/** How the entry's work is divided, and what its answer may hold; no room: nobody waits for it here. */
+export interface Way {
+  readonly work: Work;
+  readonly room: AnswerRoom | undefined;
 }
 
 const empty = new Uint8Array(0);
@@ -73,17 +81,15 @@ export function applyPut(writer: KvWriter, put: PutFields): PutOutcome {
   return { kind: "put", prevKv: put.prev_kv ? prevKv : undefined };
 }
 
-export function applyDelete(
+export function* applyDelete(
   writer: KvWriter,
   request: { readonly key: Uint8Array; readonly range_end: Uint8Array; readonly prev_kv: boolean },
-): DeleteRangeOutcome {
-  const prevKvs: KvBytes[] = [];
-  const deleted = writer.deleteRange(
-    request.key,
-    request.range_end,
-    request.prev_kv ? prevKvs : undefined,
-  );
-  return { kind: "deleteRange", deleted, prevKvs };
+  { work, room }: Way,
+): Generator<undefined, DeleteRangeOutcome> {
+  const target = { key: request.key, rangeEnd: request.range_end };
+  const prev = request.prev_kv && room !== undefined ? { kvs: [], room } : undefined;
+  const deleted = yield* writer.deleteRange(target, work, prev);
+  return { kind: "deleteRange", deleted, prevKvs: prev?.kvs ?? [] };
 }
 
 /** Whether either branch, nested ones included, has a put: then it may need space. */
@@ -95,26 +101,44 @@ export function mayPut(request: TxnRequest): boolean {
 }
 
 /** @throws KvError before anything is written */
-export function applyTxn(writer: KvWriter, leases: LeaseTable, request: TxnRequest): TxnOutcome {
-  const decision = decide(writer, request);
+export function* applyTxn(
+  writer: KvWriter,
+  leases: LeaseTable,
+  request: TxnRequest,
+  way: Way,
+): Generator<undefined, TxnOutcome> {
+  const decision = yield* decide(writer, request, way.work);
   checkPuts(writer, leases, decision);
   checkRanges(writer, decision);
-  return execute(writer, decision);
+  return yield* execute(writer, decision, way);
 }
 
 /** A transaction of ranges only, on any view. @throws KvError */
-export function evaluateReadTxn(view: KvView, request: TxnRequest): TxnOutcome {
-  const decision = decide(view, request);
+export function* evaluateReadTxn(
+  view: KvView,
+  request: TxnRequest,
+  way: Way,
+): Generator<undefined, TxnOutcome> {
+  const decision = yield* decide(view, request, way.work);
   checkRanges(view, decision);
-  return execute(view, decision);
+  return yield* execute(view, decision, way);
 }
 
-function decide(view: KvView, request: TxnRequest): Decision {
-  const succeeded = request.compare.every((compare) => holds(view, compare));
+function* decide(view: KvView, request: TxnRequest, work: Work): Generator<undefined, Decision> {
+  let succeeded = true;
+  for (const compare of request.compare) {
+    succeeded =
+      compare.range_end.length === 0
+        ? holdsForKey(view, compare)
+        : yield* holdsForAll(view, compare, work);
+    if (!succeeded) break;
+  }
   const ops = succeeded ? request.success : request.failure;
   const nested: Decision[] = [];
   for (const op of ops) {
-    if (op.request?.$case === "request_txn") nested.push(decide(view, op.request.value));
+    if (op.request?.$case === "request_txn") {
+      nested.push(yield* decide(view, op.request.value, work));
+    }
   }
   return { succeeded, ops, nested };
 }
@@ -149,50 +173,69 @@ function checkRevision(view: KvView, revision: number): void {
   readRevision(view, revision);
 }
 
-function execute(view: KvView | KvWriter, decision: Decision): TxnOutcome {
+function* execute(
+  view: KvView | KvWriter,
+  decision: Decision,
+  way: Way,
+): Generator<undefined, TxnOutcome> {
   const responses: TxnOutcome["responses"][number][] = [];
   let nested = 0;
   for (const { request } of decision.ops) {
+    let outcome: OpOutcome;
     switch (request?.$case) {
       case "request_range": {
+        const { work, room } = way;
+        // Its revision was checked. What it finds changes nothing, so only who answers looks.
+        if (room === undefined || room.isExceeded) continue;
         const { revision } = view;
-        responses.push({ revision, outcome: evaluateRange(view, request.value) });
-        break;
+        outcome = yield* evaluateRange(view, request.value, { work, room });
+        responses.push({ revision, outcome });
+        continue;
       }
-      case "request_put": {
-        const outcome = applyPut(view as KvWriter, request.value);
-        responses.push({ revision: view.revision, outcome });
+      case "request_put":
+        outcome = applyPut(view as KvWriter, request.value);
         break;
-      }
-      case "request_delete_range": {
-        const outcome = applyDelete(view as KvWriter, request.value);
-        responses.push({ revision: view.revision, outcome });
+      case "request_delete_range":
+        outcome = yield* applyDelete(view as KvWriter, request.value, way);
         break;
-      }
-      case "request_txn": {
+      case "request_txn":
         // etcd leaves the header of a nested transaction empty.
-        const outcome = execute(view, decision.nested[nested++] as Decision);
+        outcome = yield* execute(view, decision.nested[nested++] as Decision, way);
         responses.push({ revision: 0, outcome });
-        break;
-      }
+        continue;
       default:
-        break;
+        continue;
     }
+    responses.push({ revision: view.revision, outcome });
   }
   return { kind: "txn", succeeded: decision.succeeded, responses };
 }
 
-/** Every key of the range must compare; no key compares like zeros, but has no value. */
-function holds(view: KvView, compare: Compare): boolean {
+/** No key compares like zeros, but has no value. */
+function holdsForKey(view: KvView, compare: Compare): boolean {
+  const history = view.index.get(keyText(compare.key));
+  const place = history?.liveAt(view.revision) ?? -1;
+  if (history === undefined || place < 0) return holdsForNone(compare);
+  return matches(compare, comparedFields(view, compare, { history, place }));
+}
+
+/** Every key of the range must compare. */
+function* holdsForAll(view: KvView, compare: Compare, work: Work): Generator<undefined, boolean> {
   let found = false;
   let all = true;
   const target = { key: compare.key, rangeEnd: compare.range_end, revision: view.revision };
-  scanLive(view, target, (history, place) => {
-    found = true;
-    all = matches(compare, comparedFields(view, compare, { history, place }));
-    return all;
+  yield* scanLive(view, target, {
+    work,
+    visit: (history, place) => {
+      found = true;
+      all = matches(compare, comparedFields(view, compare, { history, place }));
+      return all ? 1 : -1;
+    },
   });
-  if (found) return all;
+  return found ? all : holdsForNone(compare);
+}
+
+function holdsForNone(compare: Compare): boolean {
   return compare.target !== Target.VALUE && matches(compare, absent);
 }
 
@@ -202,7 +245,8 @@ function comparedFields(
   compare: Compare,
   { history, place }: { readonly history: KeyHistory; readonly place: number },
 ): KeyValueFields {
-  if (compare.target === Target.VALUE || compare.target === Target.LEASE) {
+  const isNewest = place === history.count - 1;
+  if (compare.target === Target.VALUE || compare.target === Target.LEASE || !isNewest) {
     return decodeKeyValue(view.row(history, place));
   }
   const { createRevision, version } = history;

@@ -6,8 +6,11 @@
  * so history is read at most twice per 512 watchers, wherever they stand. A pass reads at most
  * `revisionsMax` revisions, fewer when they are big, and hands events over whenever it has
  * collected `bytesMax` bytes or `collectedMax` references; only one revision may exceed that.
+ *
+ * One run reads at most `eventsMax` changes: a pass with a larger revision in it takes several, and
+ * what it has collected stays with its watchers until that revision is whole.
  */
-import type { KvReader, RevisionEvents } from "../types.js";
+import type { HistoryPlace, KvReader, RevisionEvents } from "../types.js";
 import { EventView, isWanted } from "./watch-event.js";
 import { keyText, WatchIndex } from "./watch-index.js";
 import type { Watcher } from "./watch-stream.js";
@@ -21,24 +24,35 @@ export interface CatchUpLimits {
   readonly bytesMax: number;
   /** Collected events over all watchers of the pass. */
   readonly collectedMax: number;
+  /** Changes read in one run. */
+  readonly eventsMax: number;
 }
 
-/** etcd's batch sizes; the last two are this project's. */
+/** etcd's batch sizes; the last three are this project's. */
 export const defaultCatchUpLimits: CatchUpLimits = {
   watchersMax: 512,
   revisionsMax: 1000,
   bytesMax: 1024 * 1024,
   collectedMax: 16_384,
+  eventsMax: 1_000,
 };
+
+const noWatchers: ReadonlySet<Watcher> = new Set();
 
 /** Takes a watcher's `pending` to its stream; false ends its part in the pass. */
 type HandOver = (watcher: Watcher) => boolean;
 
-/** One run's watchers: those that its events still go to. */
+/** One pass: its watchers are those that its events still go to. */
 interface Pass {
   readonly watchers: Set<Watcher>;
   readonly index: WatchIndex<Watcher>;
   touched: Watcher[];
+  /** Where it goes on. */
+  next: HistoryPlace;
+  /** Revisions that it may still read. */
+  left: number;
+  /** The revision that was read last, maybe not to its end. */
+  revision: number;
   /** Of all events seen in the pass. */
   bytes: number;
   /** Since the last hand-over. */
@@ -53,6 +67,8 @@ export class CatchUp {
   readonly #hits: Watcher[] = [];
   #window: number;
   #isSweep = false;
+  /** The pass that ended in the middle of a revision. */
+  #open: Pass | undefined;
 
   constructor(kv: KvReader, limits: CatchUpLimits, handOver: HandOver) {
     this.#kv = kv;
@@ -62,22 +78,54 @@ export class CatchUp {
   }
 
   /**
-   * One pass for some of the queued watchers, none of which may want compacted history. Returns
-   * those that were told all that the pass found for them, their `next` moved past it; about the
-   * others `handOver` has decided.
+   * One pass for some of the queued watchers, or a part of one; none of them may want compacted
+   * history. Returns those that were told all that it found for them, their `next` moved past it;
+   * about the others `handOver` has decided.
    */
   run(queue: ReadonlySet<Watcher>): ReadonlySet<Watcher> {
+    const pass = this.#goOn() ?? this.#begin(queue);
+    const to = this.#kv.revision() + 1;
+    const { revision: from, sub: fromSub } = pass.next;
+    const { eventsMax } = this.#limits;
+    // One that was begun was counted then.
+    const revisionsMax = pass.left + (fromSub > 0 ? 1 : 0);
+    const options = { from, fromSub, to, revisionsMax, eventsMax };
+    if (from < to) pass.next = this.#kv.history(options, (events) => this.#visit(pass, events));
+    else pass.next = { revision: to, sub: 0 };
+    if (pass.next.sub > 0) {
+      this.#open = pass;
+      // This revision, and those behind the last hand-over, are still to be told.
+      for (const watcher of pass.watchers) {
+        const told = watcher.pending.length > 0 ? watcher.pendingFrom : pass.next.revision;
+        watcher.next = Math.max(watcher.next, told);
+      }
+      return noWatchers;
+    }
+    this.#handOverAll(pass);
+    for (const watcher of pass.watchers) {
+      watcher.next = Math.max(watcher.next, pass.next.revision);
+    }
+    this.#adapt(pass.bytes);
+    return pass.watchers;
+  }
+
+  /** The open pass, if anybody still waits for it. */
+  #goOn(): Pass | undefined {
+    const pass = this.#open;
+    this.#open = undefined;
+    if (pass === undefined) return undefined;
+    for (const watcher of pass.watchers) if (watcher.state !== "queued") leave(pass, watcher);
+    return pass.watchers.size > 0 ? pass : undefined;
+  }
+
+  #begin(queue: ReadonlySet<Watcher>): Pass {
     const { from, watchers } = this.#choose(queue);
     const index = new WatchIndex<Watcher>();
     for (const watcher of watchers) index.add(watcher);
-    const pass = { watchers, index, touched: [], bytes: 0, collectedBytes: 0, collectedCount: 0 };
-    const to = this.#kv.revision() + 1;
-    const range = { from, to, revisionsMax: this.#window };
-    const reached = from < to ? this.#kv.history(range, (events) => this.#visit(pass, events)) : to;
-    this.#handOverAll(pass);
-    for (const watcher of watchers) watcher.next = Math.max(watcher.next, reached);
-    this.#adapt(pass.bytes);
-    return watchers;
+    return {
+      ...{ watchers, index, touched: [], next: { revision: from, sub: 0 }, left: this.#window },
+      ...{ revision: 0, bytes: 0, collectedBytes: 0, collectedCount: 0 },
+    };
   }
 
   /** The furthest behind or the nearest, and all whose next revision lies in the same window. */
@@ -95,7 +143,15 @@ export class CatchUp {
     return { from, watchers };
   }
 
+  /** Some or all events of one revision, behind those of it that came before. */
   #visit(pass: Pass, { revision, events }: RevisionEvents): void {
+    if (revision !== pass.revision) {
+      const { bytesMax, collectedMax } = this.#limits;
+      const isMuch = pass.collectedBytes >= bytesMax || pass.collectedCount >= collectedMax;
+      if (isMuch) this.#handOverAll(pass);
+      pass.revision = revision;
+      pass.left--;
+    }
     for (const event of events) {
       pass.bytes += event.kv.length;
       const hits = this.#hits;
@@ -114,17 +170,13 @@ export class CatchUp {
         pass.collectedCount += 1;
       }
     }
-    const { bytesMax, collectedMax } = this.#limits;
-    const isMuch = pass.collectedBytes >= bytesMax || pass.collectedCount >= collectedMax;
-    if (isMuch) this.#handOverAll(pass);
   }
 
   #handOverAll(pass: Pass): void {
     for (const watcher of pass.touched) {
       if (this.#handOver(watcher)) continue;
       // Its stream may take more again before this pass ends: that must not leave a gap.
-      pass.watchers.delete(watcher);
-      pass.index.remove(watcher);
+      leave(pass, watcher);
     }
     pass.touched = [];
     pass.collectedBytes = 0;
@@ -138,4 +190,9 @@ export class CatchUp {
       passBytes > bytesMax ? Math.floor((this.#window * bytesMax) / passBytes) : this.#window * 2;
     this.#window = Math.min(revisionsMax, Math.max(1, window));
   }
+}
+
+function leave(pass: Pass, watcher: Watcher): void {
+  pass.watchers.delete(watcher);
+  pass.index.remove(watcher);
 }

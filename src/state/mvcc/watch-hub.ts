@@ -4,8 +4,9 @@
  * A watcher is either in step ("synced": it gets new events in the turn that applied them) or it
  * catches up from the store. A stream whose transport is full is left alone: each of its watchers
  * that misses an event keeps only its next revision, so a slow client costs no memory per event
- * and delays nobody. Between calls the hub holds no event at all; what one call holds is bounded
- * (see watch-catch-up.ts). Each watcher gets whole revisions, ascending, without gap or duplicate.
+ * and delays nobody. Between calls the hub holds no event, but those of one large revision that is
+ * being collected for catch-up; what one call holds is bounded (see watch-catch-up.ts). The watchers
+ * of a revision whose events were not handed out at all read it from the store, too. Each watcher gets whole revisions, ascending, without gap or duplicate.
  *
  * It must never be asked anything between an apply and the `notify` of its events.
  */
@@ -68,13 +69,17 @@ class Hub implements WatchHub {
     };
   }
 
-  notify({ revision, events }: RevisionEvents): void {
+  notify({ revision, events, span }: RevisionEvents): void {
     invariant(revision > this.#notified, "events are notified out of order", () => ({
       revision,
       notified: this.#notified,
     }));
     this.#notified = revision;
     if (this.#synced.size === 0) return;
+    if (span !== undefined) {
+      this.#readLater(span, revision);
+      return;
+    }
     const touched: Watcher[] = [];
     const hits: Watcher[] = [];
     for (const event of events) {
@@ -266,6 +271,16 @@ class Hub implements WatchHub {
     this.#wait(watcher);
   }
 
+  /** All that may want one of these events. */
+  #readLater(span: NonNullable<RevisionEvents["span"]>, revision: number): void {
+    for (const { watchers } of this.#streams) {
+      for (const watcher of watchers.values()) {
+        if (watcher.state !== "synced" || revision < watcher.next) continue;
+        if (mayLieIn(span, watcher)) this.#fallBehind(watcher, revision);
+      }
+    }
+  }
+
   /** Into the queue, or aside while its stream is full. */
   #wait(watcher: Watcher): void {
     if (watcher.stream.isFull) {
@@ -293,6 +308,12 @@ function intervalOf({ key, rangeEnd }: WatchSpec): Watching {
   const isToTheEnd = rangeEnd.length === 1 && rangeEnd[0] === 0;
   const end = rangeEnd.length === 0 || isToTheEnd ? undefined : keyText(rangeEnd);
   return { start, end, isSingleKey: rangeEnd.length === 0 };
+}
+
+function mayLieIn({ from, to }: NonNullable<RevisionEvents["span"]>, watched: Watching): boolean {
+  const { start, end, isSingleKey } = watched;
+  if (isSingleKey) return start >= from && start < to;
+  return start < to && (end === undefined || end > from);
 }
 
 function refusalOf(

@@ -4,7 +4,7 @@
  */
 import { KvError } from "../../base/errors.js";
 import { KeyValue } from "../../wire/gen/kv.js";
-import type { KvEvent, KvReader, RevisionEvents } from "../types.js";
+import type { HistoryOptions, HistoryPlace, KvEvent, KvReader, RevisionEvents } from "../types.js";
 import type { WatchHub, WatchNotice, WatchSpec, WatchStream } from "./watch-types.js";
 
 export const bytes = (text: string) => new Uint8Array(Buffer.from(text, "latin1"));
@@ -66,18 +66,22 @@ export class NaiveStore implements Partial<KvReader> {
     return undefined;
   }
 
-  history(
-    { from, to, revisionsMax }: { from: number; to: number; revisionsMax: number },
-    visit: (events: RevisionEvents) => void,
-  ): number {
+  history(options: HistoryOptions, visit: (events: RevisionEvents) => void): HistoryPlace {
+    const { from, fromSub = 0, to, revisionsMax, eventsMax = Number.MAX_SAFE_INTEGER } = options;
     this.historyCalls += 1;
     if (from < this.#compacted) throw new KvError("compacted");
     const end = Math.min(to, from + revisionsMax);
-    for (const events of this.log.slice(Math.max(0, from - 2), end - 2)) {
+    let left = eventsMax;
+    for (const { revision, events } of this.log.slice(Math.max(0, from - 2), end - 2)) {
+      const first = revision === from ? fromSub : 0;
+      if (left === 0) return { revision, sub: first };
+      const part = events.slice(first, first + left);
+      left -= part.length;
       this.revisionsRead += 1;
-      visit(events);
+      if (part.length > 0) visit({ revision, events: part });
+      if (first + part.length < events.length) return { revision, sub: first + part.length };
     }
-    return end;
+    return { revision: end, sub: 0 };
   }
 
   reader(): KvReader {

@@ -10,12 +10,12 @@ import type { Mutant } from "./types.js";
 /** A row of its own that says which entry the state stands at. */
 const announce = {
   file: "state/machine.js",
-  find: "    apply(entry) {\n        invariant(",
+  find: "    begin(entry, way) {\n        invariant(",
   replace: `    announce(entry) {
         const meta = { ...this.#meta, index: entry.index, term: entry.term };
         new EntryWrite(this.#backend, this.#digests).commit(metaKey, encodeMeta(meta, this.#digests));
     }
-    apply(entry) {
+    begin(entry, way) {
         invariant(`,
 } as const;
 
@@ -55,20 +55,26 @@ export const consistentIndexMutants: readonly Mutant[] = [
     title: "the index of an entry is saved before its content (#13766)",
     origin: "etcd 3.5.0-3.5.2, PR #12855, issue #13766",
     conditions:
-      "a commit forced by the batch limit falls between the index and the content, then a crash; this store applies without a pause, so the limit counts an entry when it begins",
+      "a commit forced by the batch limit falls between the index and the content, then a crash; the limit counts an entry when it begins",
     caughtBy: ["S2", "S5", "S6"],
     patches: [
       announce,
       {
         file: "member/engine.js",
-        find: "                applier.apply(entries);\n                this.committer.applied(entries.length);",
-        replace: `                for (const entry of entries) {
-                    if (entry.index > this.machine().appliedIndex && RAN()) {
-                        this.machine().announce(entry);
-                        this.committer.applied(1);
-                    }
-                    applier.apply([entry]);
-                }`,
+        find: "            applyConfChange: (change) => this.raft.applyConfChange(change),",
+        replace: `            announced: (entry) => {
+                if (!RAN())
+                    return;
+                this.machine().announce(entry);
+                this.committer.applied(1);
+            },
+            applyConfChange: (change) => this.raft.applyConfChange(change),`,
+      },
+      {
+        file: "member/applier.js",
+        find: "                const applied = this.#applyOne(",
+        replace:
+          "                this.#parts.announced(entry);\n                const applied = this.#applyOne(",
       },
     ],
   },
@@ -82,9 +88,9 @@ export const consistentIndexMutants: readonly Mutant[] = [
     patches: [
       {
         file: "state/entry-write.js",
-        find: "        this.#rows.push({ bucket: Bucket.meta, key: metaKey, value });\n        this.#backend.write(this.#rows);",
+        find: "        this.#rows.push({ bucket: Bucket.meta, key: metaKey, value });\n        this.#backend.write(this.#rows, this.#run);",
         replace:
-          "        if (RAN())\n            this.#backend.write([{ bucket: Bucket.meta, key: metaKey, value }, ...this.#rows]);",
+          "        if (RAN())\n            this.#backend.write([{ bucket: Bucket.meta, key: metaKey, value }, ...this.#rows], this.#run);",
       },
     ],
   },
@@ -178,9 +184,9 @@ export const consistentIndexMutants: readonly Mutant[] = [
       },
       {
         file: "state/machine.js",
-        find: "    apply(entry) {\n        invariant(",
+        find: "    begin(entry, way) {\n        invariant(",
         replace:
-          "    apply(entry) {\n        this.late?.();\n        this.late = undefined;\n        invariant(",
+          "    begin(entry, way) {\n        this.late?.();\n        this.late = undefined;\n        invariant(",
       },
       {
         file: "state/entry-write.js",

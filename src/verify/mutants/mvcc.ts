@@ -61,9 +61,9 @@ export const mvccMutants: readonly Mutant[] = [
     patches: [
       {
         file: "state/lease/lease-table.js",
-        find: "    return [...lease.keys].sort(byText).map((text) =>",
+        find: "        return yield* sortInSlices([...lease.keys], work);",
         replace:
-          "    if (lease.keys.size > 1)\n        RAN();\n    return [...lease.keys].map((text) =>",
+          "        if (lease.keys.size > 1)\n            RAN();\n        return [...lease.keys];",
       },
       {
         file: "state/lease/lease-table.js",
@@ -171,31 +171,19 @@ export const mvccMutants: readonly Mutant[] = [
     caughtBy: ["S6", "S2"],
     patches: [
       {
-        file: "member/applier.js",
-        find: "        try {\n            return this.#parts.machine().apply(entry);",
+        file: "state/large-request.js",
+        find: "            return ({ writer, way }) => applyTxn(writer, leases, txn, way);",
         replace:
-          "        try {\n            this.#parts.machine().selfId = this.#parts.selfId;\n            return this.#parts.machine().apply(entry);",
+          "            return ({ writer, way }) => applyTxn(writer, leases, way.room === undefined ? withoutReads(txn) : txn, way);",
       },
       {
-        file: "state/machine.js",
-        find: "        const request = openRequest(entry.data);",
-        replace:
-          "        const request = openRequest(entry.data);\n        this.isWaitedFor = request.proposer === this.selfId;",
-      },
-      {
-        file: "state/machine.js",
-        find: "                return applyTxn(writer, this.leases, txn);",
-        replace:
-          "                return applyTxn(writer, this.leases, this.isWaitedFor ? txn : withoutReads(txn));",
-      },
-      {
-        file: "state/machine.js",
-        find: "function decode(message, bytes) {",
+        file: "state/large-request.js",
+        find: "function* revoke(",
         replace: `function withoutReads(txn) {
     const isKept = ({ request }) => request?.$case !== "request_range" || !RAN();
     return { ...txn, success: txn.success.filter(isKept), failure: txn.failure.filter(isKept) };
 }
-function decode(message, bytes) {`,
+function* revoke(`,
       },
     ],
   },
@@ -208,11 +196,13 @@ function decode(message, bytes) {`,
     patches: [
       {
         file: "state/mvcc/kv-writer.js",
-        find: "        return { revision: this.writeRevision, events: this.#events };",
-        replace: `        const events = this.#events;
-        if (events.length > 1 && RAN())
-            return { revision: this.writeRevision, events: [...events, events[0]] };
-        return { revision: this.writeRevision, events };`,
+        find: "            return { revision, events: this.#events };",
+        replace: `{
+            const events = this.#events;
+            if (events.length > 1 && RAN())
+                return { revision, events: [...events, events[0]] };
+            return { revision, events };
+        }`,
       },
     ],
   },

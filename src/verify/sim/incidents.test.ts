@@ -4,7 +4,6 @@ import { KvError } from "../../base/errors.js";
 import type { Incident } from "../../member/integrity/incident.js";
 import { RequestField } from "../../member/types.js";
 import { Bucket } from "../../platform/backend.js";
-import type { Entry } from "../../raft/types.js";
 import { PutRequest, RangeRequest } from "../../wire/gen/rpc.js";
 import { SimCluster } from "./sim-cluster.js";
 import type { SimNode } from "./sim-node.js";
@@ -44,14 +43,14 @@ function follower(cluster: SimCluster): SimNode {
 function misapplyOnce(node: SimNode): void {
   const machine = node.member?.machine;
   if (machine === undefined) throw new Error("not up");
-  const apply = machine.apply.bind(machine);
+  const begin = machine.begin.bind(machine);
   let isDone = false;
-  machine.apply = (entry: Entry) => {
-    if (isDone || entry.data.length < 10) return apply(entry);
+  machine.begin = (entry, way) => {
+    if (isDone || entry.data.length < 10) return begin(entry, way);
     isDone = true;
     const data = entry.data.slice();
     data[data.length - 1] = (data[data.length - 1] as number) ^ 1;
-    return apply({ ...entry, data });
+    return begin({ ...entry, data }, way);
   };
 }
 

@@ -15,8 +15,9 @@ import type {
   Bucket,
   RowWrite,
 } from "../../platform/backend.js";
-import { RowGenerations } from "../../platform/row-generations.js";
-import type { RowOverlay, RowVisit, ScanRange } from "../../platform/row-overlay.js";
+import { type RowBatch, RowGenerations } from "../../platform/row-generations.js";
+import type { RowVisit, ScanRange } from "../../platform/row-layer.js";
+import type { RowRun } from "../../platform/row-run.js";
 import { MemoryFaults } from "./memory-backend-faults.js";
 import { type MemoryFile, newFile, type StoreImage, withCommit } from "./memory-backend-file.js";
 import { emptyRows, type RowImage } from "./row-image.js";
@@ -154,8 +155,8 @@ class MemoryBackend implements Backend {
     this.#generations.scan(bucket, range, visit);
   }
 
-  write(rows: readonly RowWrite[]): void {
-    this.#generations.write(rows);
+  write(rows: readonly RowWrite[], run?: RowRun): void {
+    this.#generations.write(rows, run);
   }
 
   commit(done: Done): void {
@@ -212,7 +213,7 @@ class MemoryBackend implements Backend {
     if (this.#users === 0) this.#whenUnused?.();
   }
 
-  #flush(rows: RowOverlay, done: Done): void {
+  #flush(rows: RowBatch, done: Done): void {
     const file = this.#file;
     const failure = file.nextFailure;
     if (failure !== undefined) {

@@ -9,14 +9,14 @@ import { openPut, openRequest } from "../../wire/internal-request.js";
 
 /** `happening` is called right before it; returns what takes the bug out again. */
 export function misapplyNext(machine: Machine, happening: (entry: Entry) => void): () => void {
-  const apply = machine.apply.bind(machine);
+  const begin = machine.begin.bind(machine);
   let isOver = false;
-  machine.apply = (entry: Entry) => {
+  machine.begin = (entry, way) => {
     const data = isOver ? undefined : changedPut(entry);
-    if (data === undefined) return apply(entry);
+    if (data === undefined) return begin(entry, way);
     isOver = true;
     happening(entry);
-    return apply(readAs(data, entry));
+    return begin(readAs(data, entry), way);
   };
   return () => {
     isOver = true;

@@ -78,6 +78,8 @@ const swarmShape: Swarm = {
   backendBatchMs: 0,
   backendBatchLimit: 0,
   compactionBatchLimit: 0,
+  applySliceUnits: 0,
+  applyEventsMax: 0,
   walSegmentBytes: 0,
   progressNotifyMs: 0,
   quotaBytes: 0,

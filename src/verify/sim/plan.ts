@@ -231,6 +231,9 @@ export interface Swarm {
   readonly backendBatchMs: number;
   readonly backendBatchLimit: number;
   readonly compactionBatchLimit: number;
+  /** Of a large entry: see MemberConfig.apply. */
+  readonly applySliceUnits: number;
+  readonly applyEventsMax: number;
   readonly walSegmentBytes: number;
   readonly progressNotifyMs: number;
   readonly quotaBytes: number;

@@ -4,7 +4,7 @@
  */
 import sortedBtree from "sorted-btree";
 import { type Bucket, bucketNames, type RowWrite } from "../../platform/backend.js";
-import { keyText, type RowVisit, type ScanRange } from "../../platform/row-overlay.js";
+import { keyText, type RowVisit, type ScanRange } from "../../platform/row-layer.js";
 
 /** Present under Node's view of the package, whose CommonJS export holds the class as `default`. */
 const Tree = sortedBtree.default ?? sortedBtree;

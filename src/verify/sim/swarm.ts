@@ -63,6 +63,8 @@ export function drawSwarm(dice: Dice, options: SwarmOptions): Swarm {
     backendBatchMs: pick("batchMs", [5, 50, 100, 400]),
     backendBatchLimit: pick("batchLimit", [1, 3, 20, 1_000]),
     compactionBatchLimit: pick("compactionBatch", [1, 3, 20]),
+    applySliceUnits: pick("applySlice", [1, 2, 5, 1_000]),
+    applyEventsMax: pick("applyEvents", [1, 3, 1_000]),
     walSegmentBytes: pick("segment", [2_048, 8_192, 65_536]),
     progressNotifyMs: pick("progress", [200, 1_000, 10_000]),
     quotaBytes: 0,

@@ -1,9 +1,9 @@
 /** All checks of a run, fed from one place; and the one way in which they report. */
 import { decodeEnvelope } from "../../../member/peer-codec.js";
 import { decodeMessage } from "../../../raft/message-codec.js";
-import type { Entry } from "../../../raft/types.js";
 import type { Machine } from "../../../state/types.js";
 import type { Operation, Request } from "../../history/types.js";
+import { onApplied } from "../on-applied.js";
 import type { SimCluster } from "../sim-cluster.js";
 import type { SimNode } from "../sim-node.js";
 import { Violation } from "../violation.js";
@@ -124,11 +124,8 @@ export class AllChecks {
   #newState(node: SimNode, machine: Machine): void {
     this.#machines.add(machine);
     for (const check of this.#active()) check.started?.(node);
-    const apply = machine.apply.bind(machine);
-    machine.apply = (entry: Entry) => {
-      const applied = apply(entry);
+    onApplied(machine, (entry, applied) => {
       for (const check of this.#active()) check.applied?.(node, entry, applied);
-      return applied;
-    };
+    });
   }
 }

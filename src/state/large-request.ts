@@ -1,0 +1,69 @@
+/**
+ * The requests that may change or read many rows: a deletion of a range, a transaction, the end of a
+ * lease. They are executed with pauses (work.ts); machine.ts makes one entry of it all the same.
+ */
+import { type ErrorReason, KvError } from "../base/errors.js";
+import { DeleteRangeRequest, LeaseRevokeRequest, TxnRequest } from "../wire/gen/rpc.js";
+import type { OpenedRequest } from "../wire/internal-request.js";
+import type { AlarmSet } from "./alarm/alarm-set.js";
+import type { EntryWrite } from "./entry-write.js";
+import type { LeaseTable } from "./lease/lease-table.js";
+import type { KvWriter } from "./mvcc/kv-writer.js";
+import { applyDelete, applyTxn, mayPut, type Way } from "./mvcc/txn.js";
+import { decode, Field } from "./request-fields.js";
+import type { Outcome } from "./types.js";
+
+interface EntryParts {
+  readonly w: EntryWrite;
+  readonly writer: KvWriter;
+  readonly way: Way;
+}
+export type LargeRequest = (parts: EntryParts) => Generator<undefined, Outcome | KvError>;
+
+/** Undefined: any other request. */
+export function largeRequest(
+  { field, body }: OpenedRequest,
+  tables: { readonly leases: LeaseTable; readonly alarms: AlarmSet },
+): LargeRequest | undefined {
+  const { leases, alarms } = tables;
+  switch (field) {
+    case Field.deleteRange: {
+      const request = decode(DeleteRangeRequest, body);
+      if (alarms.isClusterCorrupt()) return refused("corrupt");
+      return ({ writer, way }) => applyDelete(writer, request, way);
+    }
+    case Field.txn: {
+      const txn = decode(TxnRequest, body);
+      if (alarms.isClusterCorrupt()) return refused("corrupt");
+      // As etcd: while any member is out of space, only what can free space is applied.
+      if (alarms.has("NOSPACE") && mayPut(txn)) return refused("noSpace");
+      return ({ writer, way }) => applyTxn(writer, leases, txn, way);
+    }
+    case Field.leaseRevoke: {
+      const id = decode(LeaseRevokeRequest, body).ID;
+      if (alarms.isClusterCorrupt()) return refused("corrupt");
+      return (parts) => revoke(leases, id, parts);
+    }
+    default:
+      return undefined;
+  }
+}
+
+function* revoke(
+  leases: LeaseTable,
+  id: bigint,
+  { w, writer, way: { work } }: EntryParts,
+): Generator<undefined, Outcome | KvError> {
+  const keys = yield* leases.doomedKeys(id, work);
+  if (keys instanceof KvError) return keys;
+  yield* writer.deleteOfLease(keys, work);
+  leases.revoke(w, id);
+  return { kind: "leaseRevoke" };
+}
+
+function refused(reason: ErrorReason): LargeRequest {
+  // biome-ignore lint/correctness/useYield: it has nothing to do
+  return function* () {
+    return new KvError(reason);
+  };
+}

@@ -1,0 +1,32 @@
+/**
+ * The work of an entry in slices. Whoever works through many rows counts them here, and pauses (a
+ * `yield`) when its slice is used up; so where an entry pauses depends on the entry, the state and
+ * the size of a slice, never on a clock. A unit is about one row, or one KiB of a large one.
+ */
+export class Work {
+  #left: number;
+
+  /** Units of the first slice. */
+  constructor(units: number) {
+    this.#left = units;
+  }
+
+  /** True: the slice is used up, so pause now. */
+  spend(units: number): boolean {
+    this.#left -= units;
+    return this.#left <= 0;
+  }
+
+  /** The next slice begins. */
+  refill(units: number): void {
+    this.#left = units;
+  }
+}
+
+/** Runs it to its end at once. */
+export function runThrough<T>(steps: Generator<undefined, T>): T {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
