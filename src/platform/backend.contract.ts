@@ -270,17 +270,21 @@ function describeStore(within: Within): void {
 }
 
 function describeHistories(within: Within): void {
-  test("any history of writes, commits, snapshots and reopening matches the model", () =>
-    fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 40 }), (steps) =>
-        within(async (place) => {
-          const history = new History(place);
-          for (const each of steps) await history.run(each);
-          await history.end();
-        }),
+  test(
+    "any history of writes, commits, snapshots and reopening matches the model",
+    () =>
+      fc.assert(
+        fc.asyncProperty(fc.array(step, { maxLength: 40 }), (steps) =>
+          within(async (place) => {
+            const history = new History(place);
+            for (const each of steps) await history.run(each);
+            await history.end();
+          }),
+        ),
+        { numRuns: 60 },
       ),
-      { numRuns: 60 },
-    ));
+    180_000,
+  );
 }
 
 const modelKey = fc

@@ -4,7 +4,7 @@
  * required in CI.
  */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmdirSync } from "node:fs";
+import { mkdtempSync, rmdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -76,4 +76,37 @@ describe.skipIf(isMissing(subject) || !mayMount())("full disk", () => {
       await cluster.dispose();
     }
   }, 120_000);
+
+  test.runIf(subject === "lockstep")(
+    "a defragmentation that finds no space changes nothing, and the member goes on",
+    async () => {
+      const parentFolder = folder as string;
+      const cluster = await Cluster.start({ kind: subject, parentFolder });
+      const { first } = cluster;
+      try {
+        for (let i = 0; i < 200; i++) {
+          const value = Buffer.alloc(VALUE_BYTES, `${i}.`);
+          await first.client.put({ key: bytes(`k${i}`), value }, { timeoutMs: 15_000 });
+        }
+        const { hash } = await first.client.hashKv({ revision: 0n });
+        const { bavail, bsize } = statfsSync(parentFolder);
+        const ballast = join(parentFolder, "ballast");
+        writeFileSync(ballast, Buffer.alloc(bavail * bsize - 20 * 1024 * 1024));
+        const refusal = await first.client.defragment({}, { timeoutMs: 60_000 }).catch((e) => e);
+        expect(refusal.code).toBe(2);
+        expect(refusal.details).toContain("defragmentation failed, and the state stays as it was");
+        expect(first.process.log()).toMatch(/defragmentation failed/);
+        expect((await first.client.hashKv({ revision: 0n })).hash).toBe(hash);
+        await first.client.put({ key: bytes("after"), value: bytes("1") });
+        rmSync(ballast);
+        await first.client.defragment({}, { timeoutMs: 60_000 });
+        await first.restart();
+        const after = await first.client.range({ key: bytes("after") });
+        expect(after.kvs[0]?.value).toEqual(bytes("1"));
+      } finally {
+        await cluster.dispose();
+      }
+    },
+    120_000,
+  );
 });

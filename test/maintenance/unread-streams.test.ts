@@ -65,3 +65,46 @@ test("200 streams that nobody reads, a put between: 32 are served, the others to
     .toBe(true);
   expect(first.isRunning).toBe(true);
 }, 120_000);
+
+test("a member with unread streams and hashes under way stops at once, and cleanly", async () => {
+  cluster = await Cluster.start({ kind: "lockstep" });
+  const { first } = cluster;
+  for (let from = 0; from < 20_000; from += 500) {
+    await Promise.all(
+      Array.from({ length: 500 }, (_, at) =>
+        first.client.put({ key: bytes(`fill-${from + at}`), value: Buffer.alloc(300, at) }),
+      ),
+    );
+  }
+  reader = new EtcdClient(first.endpoint);
+  const client = reader;
+  const codes: number[] = [];
+  const told = (error: grpc.ServiceError): void => void codes.push(error.code);
+  for (let at = 0; at < 10; at++) {
+    const stream = client.snapshotStream();
+    stream.on("error", told);
+    await new Promise<void>((resolve) => {
+      stream.once("data", () => {
+        stream.pause();
+        resolve();
+      });
+    });
+  }
+  const asked = [
+    ...[1, 2, 3].map(() => client.hashKv({ revision: 0n })),
+    ...[1, 2, 3].map(() => client.hash({})),
+    client.defragment({}),
+  ];
+  const ends = asked.map((call) =>
+    call.then(
+      () => 0,
+      (error: grpc.ServiceError) => error.code,
+    ),
+  );
+  expect((await first.stop()).code).toBe(0);
+  // Answered, or Unavailable: never damage, never an internal error.
+  for (const code of await Promise.all(ends)) expect([0, 1, 14]).toContain(code);
+  expect(first.process.log()).not.toMatch(/"level":"error"|damaged/);
+  await first.start();
+  expect((await first.client.range({ key: bytes("fill-1") })).count).toBe(1n);
+}, 120_000);

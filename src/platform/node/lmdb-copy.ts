@@ -5,8 +5,9 @@
  */
 import { open as openFileHandle } from "node:fs/promises";
 import { performance } from "node:perf_hooks";
+import { DamageError } from "../../base/errors.js";
 import { type BackendSnapshot, Bucket } from "../backend.js";
-import { causeOf, openFile } from "./lmdb-env.js";
+import { causeOf, openFile, writeAll } from "./lmdb-env.js";
 import { markKey, markOf } from "./lmdb-made.js";
 
 const sliceMs = 2;
@@ -30,8 +31,9 @@ export async function copyRows(
         from = await slice(view, { root, rows, bucket, from });
       }
     }
-    await root.batch(() => void root.put(markKey, markOf(into.name)));
+    await writeAll(root, (written) => written(root.put(markKey, markOf(into.name))));
   } catch (error) {
+    if (error instanceof DamageError) throw error;
     throw new Error(`cannot copy the backend to ${into.path}: ${await causeOf(error)}`, {
       cause: error,
     });
@@ -59,18 +61,25 @@ async function slice(
   },
 ): Promise<Uint8Array | undefined> {
   let next: Uint8Array | undefined;
+  const results: Promise<boolean>[] = [];
   const endMs = performance.now() + sliceMs;
   let bytes = 0;
-  await at.root.batch(() => {
+  await writeAll(at.root, (written) => {
     view.scan(at.bucket, { from: at.from }, (key, value) => {
       if (bytes > 0 && (bytes >= sliceBytes || performance.now() >= endMs)) {
         next = key.slice();
         return false;
       }
       bytes += key.length + value.length;
-      void at.rows.put(key, value, append);
+      const result = at.rows.put(key, value, append);
+      written(result);
+      results.push(result);
       return true;
     });
   });
+  // A key that is not behind the one before it is not appended.
+  if ((await Promise.all(results)).includes(false)) {
+    throw new DamageError("the rows of the backend are not in the order of their keys");
+  }
   return next;
 }

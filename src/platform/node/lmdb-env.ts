@@ -136,11 +136,10 @@ export class LmdbEnv {
   /** Resolves when the rows are durable; rejects when none of them is. */
   async store(rows: RowOverlay): Promise<void> {
     try {
-      await this.#root.batch(() => {
+      await writeAll(this.#root, (written) => {
         for (const { bucket, key, value } of rows.rows()) {
           const target = this.#buckets[bucket] as Rows;
-          if (value === undefined) target.remove(key);
-          else target.put(key, value);
+          written(value === undefined ? target.remove(key) : target.put(key, value));
         }
       });
     } catch (error) {
@@ -208,6 +207,24 @@ export function openFile(
     root?.close().catch(() => {});
     throw damage(path, messageOf(error));
   }
+}
+
+/**
+ * One transaction of all that `work` puts and removes, each told to `written`: the package gives a
+ * promise for each, or one for many, and one that fails with the transaction must have been heard.
+ */
+export async function writeAll(
+  root: Root,
+  work: (written: (result: Promise<boolean>) => void) => void,
+): Promise<void> {
+  let last: Promise<boolean> | undefined;
+  await root.batch(() => {
+    work((result) => {
+      if (result === last) return;
+      last = result;
+      result.catch(() => {});
+    });
+  });
 }
 
 const metaPages = 2;
