@@ -23,7 +23,6 @@ import { memberMetrics } from "./metrics.js";
 import { PeerMethod } from "./peer-codec.js";
 import { Publisher } from "./publisher.js";
 import { Quota } from "./quota.js";
-import { requestFailure } from "./request-failure.js";
 import type { Finding } from "./scrub/finding.js";
 import { createMemberScrubber } from "./scrub/member-scrubber.js";
 import { scrubMetrics } from "./scrub/scrub-metrics.js";
@@ -174,11 +173,7 @@ export class RunningMember implements Member {
   }
 
   requestFailed(error: unknown): KvError {
-    return requestFailure(error, {
-      isHalted: () => this.engine.isHalted(),
-      fail: (cause) => this.fail(cause),
-      log: this.#world.platform.log,
-    });
+    return this.engine.requestFailed(error);
   }
 
   /** What a callback of the platform threw: nothing here is to be trusted any more. */

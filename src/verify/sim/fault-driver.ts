@@ -35,6 +35,8 @@ export interface FaultParts {
   readonly atlas: Atlas;
   /** For reports: a fault begins or ends. */
   told(kind: "fault" | "heal", text: string, node: SimNode | undefined): void;
+  /** An invariant is broken. @throws Violation */
+  report(invariant: string, text: string, node: SimNode): void;
 }
 
 export class FaultDriver {
@@ -48,7 +50,7 @@ export class FaultDriver {
     this.#parts = parts;
     this.#cluster = parts.cluster;
     this.#plan = plan;
-    this.#upkeep = new Upkeep(parts.cluster);
+    this.#upkeep = new Upkeep(parts);
   }
 
   schedule(): void {

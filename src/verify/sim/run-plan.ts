@@ -102,7 +102,10 @@ class Run {
           this.#recorder?.turned();
           this.#checks.stepped(node);
         },
-        worldStepped: () => this.#recorder?.turned(),
+        worldStepped: () => {
+          this.#recorder?.turned();
+          this.#checks.seen();
+        },
         starting: (node) => this.#checks.starting(node),
         started: (node) => {
           this.#recorder?.record("start", "started", node);
@@ -157,7 +160,12 @@ class Run {
     const told = (kind: "fault" | "heal", text: string, node: SimNode | undefined): void =>
       this.mark(kind, text, node?.name);
     const atlas = new Atlas(cluster, this.#checks.ghost);
-    this.#faults = new FaultDriver({ cluster, operator: this.#operator, atlas, told }, plan);
+    const report = (invariant: string, text: string, node: SimNode): void =>
+      this.#checks.report(invariant, text, node);
+    this.#faults = new FaultDriver(
+      { cluster, operator: this.#operator, atlas, told, report },
+      plan,
+    );
   }
 
   go(): void {
