@@ -14,7 +14,7 @@ test("what is written is read back, for plans of all kinds", () => {
     for (const { action } of plan.ops) kinds.add(action.kind);
   }
   // Every kind of fault and of request occurs.
-  expect(kinds.size).toBe(27 + 12);
+  expect(kinds.size).toBe(28 + 12);
 });
 
 describe("what is not a plan is refused with its place", () => {
