@@ -36,6 +36,7 @@ const endReasons = {
   stopped: "stopped",
   overloaded: "tooManyRequests",
   noLeader: "noLeader",
+  failed: "readFailed",
 } as const;
 
 export function watchMethods(member: Member): Method[] {

@@ -42,6 +42,7 @@ import { Peers } from "./peers.js";
 import { Proposals } from "./proposals.js";
 import { ReadBarrier } from "./read-barrier.js";
 import { EntryEncoder } from "./request-codec.js";
+import { requestFailure } from "./request-failure.js";
 import type { SnapshotTransfer } from "./snapshot-transfer.js";
 import { soundMessage } from "./sound-message.js";
 import { StateStore } from "./state-store.js";
@@ -122,7 +123,7 @@ export class Engine {
       watch: () => this.watch,
       hasLeader: () => this.raft.leader() !== 0n,
       isStopped: () => this.#stopCause !== undefined,
-      failed: (error) => this.fail(error),
+      failed: (error) => void this.requestFailed(error),
     });
     this.watch = createWatchHub(this.state.kv(), { onBehind: () => this.#watchPacer.catchUp() });
     // Ids of earlier lives are below: a member takes less than 1024 requests a millisecond.
@@ -231,6 +232,15 @@ export class Engine {
       this.#stopCause = { removed: false, error };
       this.#close();
     } else this.#halt({ removed: false, error });
+  }
+
+  /** What the handling of a request threw: see requestFailure. */
+  requestFailed(error: unknown): KvError {
+    return requestFailure(error, {
+      isHalted: () => this.isHalted(),
+      fail: (cause) => this.fail(cause),
+      log: this.#world.platform.log,
+    });
   }
 
   /** A snapshot is taking the place of log and state. */

@@ -24,7 +24,6 @@ import { PeerMethod } from "./peer-codec.js";
 import { Publisher } from "./publisher.js";
 import { Quota } from "./quota.js";
 import { readTxn } from "./read-txn.js";
-import { requestFailure } from "./request-failure.js";
 import type { Finding } from "./scrub/finding.js";
 import { createMemberScrubber } from "./scrub/member-scrubber.js";
 import { scrubMetrics } from "./scrub/scrub-metrics.js";
@@ -175,11 +174,7 @@ export class RunningMember implements Member {
   }
 
   requestFailed(error: unknown): KvError {
-    return requestFailure(error, {
-      isHalted: () => this.engine.isHalted(),
-      fail: (cause) => this.fail(cause),
-      log: this.#world.platform.log,
-    });
+    return this.engine.requestFailed(error);
   }
 
   /** What a callback of the platform threw: nothing here is to be trusted any more. */

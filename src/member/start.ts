@@ -39,15 +39,21 @@ export function startMember(
       refused(booted);
       return;
     }
+    const running = new RunningMember({ platform, network, config }, booted);
+    member = running;
     isOver = true;
-    member = new RunningMember({ platform, network, config }, booted);
     platform.log("info", "starting a member", {
-      "local-member-id": member.id.toString(16),
-      "cluster-id": member.clusterId.toString(16),
-      "applied-index": member.machine.appliedIndex,
+      "local-member-id": running.id.toString(16),
+      "cluster-id": running.clusterId.toString(16),
+      "applied-index": running.machine.appliedIndex,
     });
-    member.engine.start();
-    done(member);
+    try {
+      running.engine.start();
+    } catch (error) {
+      // `onStopped` tells.
+      running.fail(error as Error);
+    }
+    done(running);
   });
 }
 

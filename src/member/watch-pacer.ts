@@ -11,8 +11,8 @@ export interface WatchPacerParts {
   watch(): WatchHub;
   hasLeader(): boolean;
   isStopped(): boolean;
-  /** The history cannot be read: the member must stop. */
-  failed(error: Error): void;
+  /** The history cannot be read. */
+  failed(error: unknown): void;
 }
 
 export class WatchPacer {
@@ -35,7 +35,9 @@ export class WatchPacer {
       try {
         if (this.#parts.watch().catchUp()) clock.after(0, this.catchUp);
       } catch (error) {
-        this.#parts.failed(error as Error);
+        this.#parts.failed(error);
+        // Damage and a broken invariant have stopped the member or its state, and the streams with it.
+        this.#parts.watch().endBehind();
       }
     });
   };

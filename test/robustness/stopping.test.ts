@@ -47,8 +47,8 @@ async function stopUnderLoad(member: ClusterMember): Promise<string[]> {
 
 describe.skipIf(isMissing(subject))("a member that stops under load", () => {
   test.each([
-    [1, 4],
-    [3, 6],
+    [1, 3],
+    [3, 3],
   ])(
     "of %i members: clients hear of nothing but that it is unavailable",
     async (size, rounds) => {

@@ -150,6 +150,11 @@ class Hub implements WatchHub {
     }
   }
 
+  endBehind(): void {
+    const streams = new Set([...this.#queue].map(({ stream }) => stream));
+    for (const stream of streams) this.#end(stream, "failed");
+  }
+
   closeAll(): void {
     for (const stream of [...this.#streams]) this.#end(stream, "stopped");
     // The next store may be another one, whose revisions start where it likes.

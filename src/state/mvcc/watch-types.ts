@@ -53,7 +53,7 @@ export type WatchNotice =
   | { readonly kind: "ended"; readonly cause: EndCause };
 
 export type RefusalReason = "emptyRange" | "duplicateId" | "badRevision";
-export type EndCause = "stopped" | "overloaded" | "noLeader";
+export type EndCause = "stopped" | "overloaded" | "noLeader" | "failed";
 
 export interface WatchStream {
   /** Undefined when accepted, otherwise why not; a "created" or "refused" notice says it as well. */
@@ -94,6 +94,8 @@ export interface WatchHub {
   };
   /** There was no leader for three election timeouts: ends the streams that need one. */
   leaderLost(): void;
+  /** Their history cannot be read: ends the streams of all watchers that are behind the state. */
+  endBehind(): void;
   /** Ends all streams (the member stops, or the store was replaced by a snapshot). */
   closeAll(): void;
 }

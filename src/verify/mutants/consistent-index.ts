@@ -144,14 +144,14 @@ export const consistentIndexMutants: readonly Mutant[] = [
       },
       {
         file: "member/committer.js",
-        find: "        this.#parts.backend().commit((error) => {",
+        find: "        backend.commit((error) => {",
         replace: `        try {
             this.#parts.saveIndex();
         }
         catch {
             // The commit below fails too.
         }
-        this.#parts.backend().commit((error) => {`,
+        backend.commit((error) => {`,
       },
       {
         file: "member/create-committer.js",

@@ -40,9 +40,9 @@ export const mvccMutants: readonly Mutant[] = [
       },
       {
         file: "member/snapshot-transfer.js",
-        find: "                done({ view: parts.state.backend().snapshot(), ...proof });",
+        find: "                done({ view: parts.state.view(), ...proof });",
         replace:
-          "                if (chosen.index < proof.meta.index)\n                    RAN();\n                done({ view: parts.state.backend().snapshot(), ...proof, meta: chosen });",
+          "                if (chosen.index < proof.meta.index)\n                    RAN();\n                done({ view: parts.state.view(), ...proof, meta: chosen });",
       },
       {
         file: "member/snapshot-sink.js",

@@ -64,5 +64,7 @@ export const sooner: Readonly<Record<string, string>> = {
   M2: "voters that change two at a time can have two quorums (I1, I9)",
   M5: "a cluster without voters elects nobody (liveness)",
   S1: "an entry applied twice or never gives another state (S6)",
+  U1: "a hash of other rows is one of another state (S6); a hash that a job computes wrongly, no other check sees",
+  U2: "no known bug answers an operator so; those that did, on real processes, are what it was made for",
   S5: "a revision that jumps is in the answers of clients (C1, C2)",
 };

@@ -38,6 +38,8 @@ export interface FaultParts {
   rolledBack(): void;
   /** For reports: a fault begins or ends. */
   told(kind: "fault" | "heal", text: string, node: SimNode | undefined): void;
+  /** An invariant is broken. @throws Violation */
+  report(invariant: string, text: string, node: SimNode): void;
 }
 
 export class FaultDriver {
@@ -51,7 +53,7 @@ export class FaultDriver {
     this.#parts = parts;
     this.#cluster = parts.cluster;
     this.#plan = plan;
-    this.#upkeep = new Upkeep(parts.cluster);
+    this.#upkeep = new Upkeep(parts);
   }
 
   schedule(): void {

@@ -102,7 +102,10 @@ class Run {
           this.#recorder?.turned();
           this.#checks.stepped(node);
         },
-        worldStepped: () => this.#recorder?.turned(),
+        worldStepped: () => {
+          this.#recorder?.turned();
+          this.#checks.seen();
+        },
         starting: (node) => this.#checks.starting(node),
         started: (node) => {
           this.#recorder?.record("start", "started", node);
@@ -160,7 +163,9 @@ class Run {
     const rolledBack = (): void => {
       this.#checks.ghost.isRolledBack = true;
     };
-    const parts = { cluster, operator: this.#operator, atlas, told, rolledBack };
+    const report = (invariant: string, text: string, node: SimNode): void =>
+      this.#checks.report(invariant, text, node);
+    const parts = { cluster, operator: this.#operator, atlas, told, rolledBack, report };
     this.#faults = new FaultDriver(parts, plan);
   }
 

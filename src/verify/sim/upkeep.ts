@@ -8,7 +8,6 @@ import type { RunningMember } from "../../member/member.js";
 import type { Fault } from "./plan.js";
 import type { SimCluster } from "./sim-cluster.js";
 import type { SimNode } from "./sim-node.js";
-import { Violation } from "./violation.js";
 
 export type UpkeepFault = Extract<Fault, { readonly kind: "upkeep" }>;
 
@@ -26,13 +25,21 @@ const usual: ReadonlySet<string> = new Set([
   "defragmentFailed",
 ]);
 
+export interface UpkeepParts {
+  readonly cluster: SimCluster;
+  /** An invariant is broken. @throws Violation */
+  report(invariant: string, text: string, node: SimNode): void;
+}
+
 export class Upkeep {
   readonly #cluster: SimCluster;
+  readonly #report: UpkeepParts["report"];
   /** By revision and compact revision. */
   readonly #hashes = new Map<string, { readonly hash: number; readonly node: SimNode }>();
 
-  constructor(cluster: SimCluster) {
-    this.#cluster = cluster;
+  constructor(parts: UpkeepParts) {
+    this.#cluster = parts.cluster;
+    this.#report = (invariant, text, node) => parts.report(invariant, text, node);
   }
 
   /** A member that is being given another state, if there is one and that is wanted. */
@@ -113,13 +120,13 @@ export class Upkeep {
     if (known === undefined) this.#hashes.set(place, { hash, node });
     else if (known.hash !== hash) {
       const text = `HashKV of ${place} is ${hash} at ${node.name}, ${known.hash} at ${known.node.name}`;
-      throw new Violation("U1", text, { node: node.name });
+      this.#report("U1", text, node);
     }
   }
 
   #judge(node: SimNode, what: string, { reason }: KvError): void {
     if (usual.has(reason)) return;
     if (reason === "corrupt" && (node.isDamaged || node.isInQuarantine())) return;
-    throw new Violation("U2", `${what} at ${node.name}: ${reason}`, { node: node.name });
+    this.#report("U2", `${what} at ${node.name}: ${reason}`, node);
   }
 }
