@@ -3,6 +3,7 @@ import { consistentIndexMutants } from "./consistent-index.js";
 import { electionMutants } from "./election.js";
 import { foundMutants } from "./found.js";
 import { integrityMutants } from "./integrity.js";
+import { largeEntryMutants } from "./large-entries.js";
 import { leaseMutants } from "./lease.js";
 import { membershipMutants } from "./membership.js";
 import { mvccMutants } from "./mvcc.js";
@@ -28,6 +29,7 @@ export const mutants: readonly Mutant[] = sortById([
   ...versionMutants,
   ...integrityMutants,
   ...foundMutants,
+  ...largeEntryMutants,
 ]);
 
 /** @throws Error if two have the same id */

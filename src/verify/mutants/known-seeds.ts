@@ -94,4 +94,6 @@ export const knownSeeds: Readonly<Record<string, number>> = {
   W9: 1,
   M29: 60,
   G17: 46,
+  M80: 10,
+  M81: 7,
 };
