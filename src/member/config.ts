@@ -11,6 +11,8 @@ export interface ApplyLimits {
   readonly sliceUnits: number;
   /** A turn goes on with an entry for so long; 0: one slice. */
   readonly turnMs: number;
+  /** Between two turns, so that time passes in the simulator, too; 0: none but what else is due. */
+  readonly pauseMs: number;
   /** Changes of one entry whose events are handed to watchers; more are read from the store. */
   readonly eventsMax: number;
 }
@@ -84,7 +86,7 @@ export const defaultMemberConfig = {
     quotaBytes: 2 * 1024 * 1024 * 1024,
     progressNotifyMs: 600_000,
   },
-  apply: { sliceUnits: 256, turnMs: 4, eventsMax: 10_000 },
+  apply: { sliceUnits: 256, turnMs: 4, pauseMs: 0, eventsMax: 10_000 },
 } as const;
 
 /** etcd's ReqTimeout: how long a proposal, a read or a forwarded request may take. */

@@ -43,6 +43,7 @@ function driver(work: Ready[], parts: Partial<DriverParts> & { readonly isLeader
       return { entries: 1, last: 5 };
     },
     isApplying: () => waiting > 0,
+    applyPauseMs: 0,
     appliedIndex: () => 4,
     appending: () => {},
     send: () => {},

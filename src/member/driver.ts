@@ -34,6 +34,8 @@ export interface DriverParts {
   apply(entries: readonly Entry[]): void;
   /** Some of it, for one turn: into the state machine, and answers for those who wait. */
   applySome(): AppliedSome;
+  /** Between two turns of one entry; 0: none but what else is due. */
+  readonly applyPauseMs: number;
   /** Something waits to be applied. */
   isApplying(): boolean;
   /** The last index that was applied. */
@@ -173,7 +175,7 @@ export class Driver {
       if (this.#isInstalling) return;
       if (ready.apply.length > 0 && !isTurnOver) isTurnOver = this.#applySome();
     }
-    if (this.#parts.isApplying()) this.schedule();
+    if (this.#parts.isApplying()) this.#goOnLater();
     this.#parts.reads.applied(this.#parts.appliedIndex());
     if (this.#parts.canReachLeader() && this.#parts.reads.isRoundOver()) this.schedule();
   }
@@ -216,6 +218,12 @@ export class Driver {
         }
       });
     });
+  }
+
+  #goOnLater(): void {
+    const { clock, applyPauseMs } = this.#parts;
+    if (applyPauseMs === 0) this.schedule();
+    else clock.after(applyPauseMs, () => this.schedule());
   }
 
   /** True: enough for this turn. */

@@ -510,6 +510,7 @@ export class Engine {
         }
         return some;
       },
+      applyPauseMs: this.#world.config.apply.pauseMs,
       isApplying: () => applier.isBusy(),
       appliedIndex: () => this.machine().appliedIndex,
       send: (message) => this.#send(message),

@@ -47,13 +47,15 @@ export class EntryWrite implements WriteHandle {
   put(bucket: Bucket, key: Uint8Array, value: Uint8Array): void {
     const old = this.get(bucket, key);
     if (old !== undefined) this.#digests.subtract(bucket, key, old);
-    this.putNew(bucket, key, value);
+    this.#digests.add(bucket, key, value);
+    this.#push({ bucket, key, value: sealRow(bucket, key, value) });
   }
 
   /** For a row that cannot exist yet: saves looking for it. */
   putNew(bucket: Bucket, key: Uint8Array, value: Uint8Array): void {
     this.#digests.add(bucket, key, value);
-    this.#push({ bucket, key, value: sealRow(bucket, key, value) });
+    const row = { bucket, key, value: sealRow(bucket, key, value) };
+    if (!this.#pack(row)) this.#append(row);
   }
 
   delete(bucket: Bucket, key: Uint8Array): void {
@@ -75,15 +77,19 @@ export class EntryWrite implements WriteHandle {
   }
 
   #push(row: RowWrite): void {
-    if (this.#rows.length >= this.#packedFrom && row.bucket === Bucket.key && this.#pack(row))
-      return;
+    // What stands in the list is looked for there first.
+    const isListed = this.#rows.length < this.#packedFrom || this.#place(row.bucket, row.key) >= 0;
+    if (isListed || !this.#pack(row)) this.#append(row);
+  }
+
+  #append(row: RowWrite): void {
     this.#places?.set(placeKey(row.bucket, row.key), this.#rows.length);
     this.#rows.push(row);
   }
 
-  /** False: it belongs into the list, because its key is there, or is not above those of the run. */
+  /** False: it belongs into the list, because of its bucket, or its key is not above those of the run. */
   #pack({ bucket, key, value }: RowWrite): boolean {
-    if (this.#place(bucket, key) >= 0) return false;
+    if (bucket !== Bucket.key || this.#rows.length < this.#packedFrom) return false;
     this.#run ??= new RowRun(Bucket.key);
     return this.#run.add(key, value);
   }

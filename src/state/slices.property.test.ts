@@ -90,7 +90,7 @@ test("an entry in slices ends as at once, is not seen before, and leaves nothing
     { numRuns: 100 },
   );
   expect(pauses).toBeGreaterThan(100);
-  expect(givenUp).toBeGreaterThan(10);
+  expect(givenUp).toBeGreaterThan(1);
 });
 
 test("an entry of many rows: packed, counted as before it, its events only by their span", () => {

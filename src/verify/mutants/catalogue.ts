@@ -3,6 +3,7 @@ import { consistentIndexMutants } from "./consistent-index.js";
 import { electionMutants } from "./election.js";
 import { foundMutants } from "./found.js";
 import { integrityMutants } from "./integrity.js";
+import { largeEntryMutants } from "./large-entries.js";
 import { leaseMutants } from "./lease.js";
 import { membershipMutants } from "./membership.js";
 import { mvccMutants } from "./mvcc.js";
@@ -30,6 +31,7 @@ export const mutants: readonly Mutant[] = sortById([
   ...integrityMutants,
   ...foundMutants,
   ...peerMutants,
+  ...largeEntryMutants,
 ]);
 
 /** @throws Error if two have the same id */

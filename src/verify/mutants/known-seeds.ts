@@ -101,4 +101,6 @@ export const knownSeeds: Readonly<Record<string, number>> = {
   P3: 3,
   L1: 4,
   L2: 44,
+  M80: 10,
+  M81: 7,
 };

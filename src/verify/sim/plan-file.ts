@@ -79,6 +79,7 @@ const swarmShape: Swarm = {
   backendBatchLimit: 0,
   compactionBatchLimit: 0,
   applySliceUnits: 0,
+  applyPauseMs: 0,
   applyEventsMax: 0,
   walSegmentBytes: 0,
   progressNotifyMs: 0,

@@ -233,6 +233,7 @@ export interface Swarm {
   readonly compactionBatchLimit: number;
   /** Of a large entry: see MemberConfig.apply. */
   readonly applySliceUnits: number;
+  readonly applyPauseMs: number;
   readonly applyEventsMax: number;
   readonly walSegmentBytes: number;
   readonly progressNotifyMs: number;

@@ -276,7 +276,12 @@ function memberConfig(swarm: Swarm): Partial<MemberConfig> {
     backendBatchLimit: swarm.backendBatchLimit,
     compactionBatchLimit: swarm.compactionBatchLimit,
     walSegmentBytes: swarm.walSegmentBytes,
-    apply: { sliceUnits: swarm.applySliceUnits, turnMs: 0, eventsMax: swarm.applyEventsMax },
+    apply: {
+      sliceUnits: swarm.applySliceUnits,
+      turnMs: 0,
+      pauseMs: swarm.applyPauseMs,
+      eventsMax: swarm.applyEventsMax,
+    },
     limits: {
       requestBytesMax: 1_572_864,
       txnOpsMax: 128,

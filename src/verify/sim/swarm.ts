@@ -64,6 +64,7 @@ export function drawSwarm(dice: Dice, options: SwarmOptions): Swarm {
     backendBatchLimit: pick("batchLimit", [1, 3, 20, 1_000]),
     compactionBatchLimit: pick("compactionBatch", [1, 3, 20]),
     applySliceUnits: pick("applySlice", [1, 2, 5, 1_000]),
+    applyPauseMs: pick("applyPause", [0, 1, 20]),
     applyEventsMax: pick("applyEvents", [1, 3, 1_000]),
     walSegmentBytes: pick("segment", [2_048, 8_192, 65_536]),
     progressNotifyMs: pick("progress", [200, 1_000, 10_000]),

@@ -1,0 +1,57 @@
+/** Mutants of entries that are applied in slices (M80, M81): nothing may be seen or kept before the last. */
+import type { Mutant } from "./types.js";
+
+const pause =
+  "                const result = steps.next();\n                if (result.done !== true)\n                    return undefined;\n";
+
+export const largeEntryMutants: readonly Mutant[] = [
+  {
+    id: "M80",
+    title: "the revision moves on with the first slice of an entry",
+    origin: "class: a step is visible before the whole",
+    conditions: "a read between two slices of an entry that changes several keys",
+    caughtBy: ["C1", "C2", "S6", "C5-bookmarkable", "crash"],
+    patches: [
+      {
+        file: "state/machine.js",
+        find: pause,
+        replace: `                const result = steps.next();
+                if (result.done !== true) {
+                    if (writer.revision > this.#meta.revision && RAN())
+                        this.#meta.revision = writer.revision;
+                    return undefined;
+                }
+`,
+      },
+    ],
+  },
+  {
+    id: "M81",
+    title: "the rows of an entry are written and committed slice by slice",
+    origin: "class: a write that is not atomic",
+    conditions: "a crash between two slices of an entry",
+    caughtBy: ["S2", "S6"],
+    patches: [
+      {
+        file: "state/machine.js",
+        find: pause,
+        replace: `                const result = steps.next();
+                if (result.done !== true) {
+                    if (!w.isEmpty && RAN())
+                        w.writeRows();
+                    return undefined;
+                }
+`,
+      },
+      {
+        file: "state/entry-write.js",
+        find: "    commit(metaKey, meta) {",
+        replace: `    writeRows() {
+        this.#backend.write(this.#rows, this.#run);
+        this.#backend.commit(() => undefined);
+    }
+    commit(metaKey, meta) {`,
+      },
+    ],
+  },
+];
