@@ -4,6 +4,7 @@ import { decodeMessage } from "../../../raft/message-codec.js";
 import type { Entry } from "../../../raft/types.js";
 import type { Machine } from "../../../state/types.js";
 import type { Operation, Request } from "../../history/types.js";
+import type { Invariant } from "../invariants.js";
 import type { SimCluster } from "../sim-cluster.js";
 import type { SimNode } from "../sim-node.js";
 import { Violation } from "../violation.js";
@@ -59,7 +60,7 @@ export class AllChecks {
   }
 
   /** @throws Violation */
-  report(invariant: string, text: string, node?: SimNode): void {
+  report(invariant: Invariant, text: string, node?: SimNode): void {
     if (!this.#without.has(invariant)) throw new Violation(invariant, text, { node: node?.name });
   }
 
