@@ -14,7 +14,7 @@ import { ClientTransport } from "./client-transport.js";
 import { FaultDriver } from "./fault-driver.js";
 import { heal } from "./liveness.js";
 import { Operator } from "./operator.js";
-import type { Plan, Swarm } from "./plan.js";
+import type { FaultKind, Plan, Swarm } from "./plan.js";
 import { SimClients } from "./sim-clients.js";
 import { SimCluster } from "./sim-cluster.js";
 import type { SimNode } from "./sim-node.js";
@@ -39,6 +39,8 @@ export interface RunResult {
   readonly messages: number;
   readonly simulatedMs: number;
   readonly acknowledged: number;
+  /** The kinds of faults that did something. */
+  readonly faults: readonly FaultKind[];
   readonly committed: number;
   /** When it was violated, or the end. */
   readonly atMs: number;
@@ -202,6 +204,7 @@ class Run {
       messages: network.messages,
       simulatedMs: clock.now(),
       acknowledged: this.#clients.acknowledged,
+      faults: [...this.#faults.occurred].sort(),
       committed: this.#checks.ghost.committedMax,
       atMs: clock.now(),
       trace: this.#recorder?.events ?? [],
