@@ -7,46 +7,36 @@
  */
 import type { Mutant } from "./types.js";
 
-/** A row of its own that says which entry the state stands at. */
-const announce = {
-  file: "state/machine.js",
-  find: "    apply(entry) {\n        invariant(",
-  replace: `    announce(entry) {
-        const meta = { ...this.#meta, index: entry.index, term: entry.term };
-        new EntryWrite(this.#backend, this.#digests).commit(metaKey, encodeMeta(meta, this.#digests));
-    }
-    apply(entry) {
-        invariant(`,
-} as const;
-
 export const consistentIndexMutants: readonly Mutant[] = [
   {
     id: "M01",
     title: "the index is saved only by entries that change keys",
     origin: "etcd before 3.5, #11651, fixed by #11652",
     conditions: "a lease, an alarm or a compaction is the last entry of a commit, then a crash",
-    caughtBy: ["S2", "S1", "S6", "C7"],
+    caughtBy: ["S2", "S1", "S6"],
     patches: [
       {
-        file: "state/machine.js",
-        find: "            this.#meta.revision = events.revision;\n        this.#close(w, entry);",
-        replace: `            this.#meta.revision = events.revision;
-        if (events === undefined && RAN()) {
+        in: "ReplicatedMachine.apply",
+        find: `
+          this.#close(w, entry);
+          return this.#applied(request, outcome, events);`,
+        replace: `
+          if (events === undefined && RAN()) {
             this.#meta.index = entry.index;
             this.#meta.term = entry.term;
             w.commitRows();
-        }
-        else
-            this.#close(w, entry);`,
+          }
+          else
+            this.#close(w, entry);
+          return this.#applied(request, outcome, events);`,
       },
       {
-        file: "state/entry-write.js",
-        find: "    commit(metaKey, meta) {",
-        replace: `    commitRows() {
-        if (this.#rows.length > 0)
-            this.#backend.write(this.#rows);
-    }
-    commit(metaKey, meta) {`,
+        in: "EntryWrite",
+        begin: `
+          commitRows() {
+            if (this.#rows.length > 0)
+              this.#backend.write(this.#rows);
+          }`,
       },
     ],
   },
@@ -58,17 +48,27 @@ export const consistentIndexMutants: readonly Mutant[] = [
       "a commit forced by the batch limit falls between the index and the content, then a crash; this store applies without a pause, so the limit counts an entry when it begins",
     caughtBy: ["S2", "S5", "S6"],
     patches: [
-      announce,
       {
-        file: "member/engine.js",
-        find: "                applier.apply(entries);\n                this.committer.applied(entries.length);",
-        replace: `                for (const entry of entries) {
-                    if (entry.index > this.machine().appliedIndex && RAN()) {
-                        this.machine().announce(entry);
-                        this.committer.applied(1);
-                    }
-                    applier.apply([entry]);
-                }`,
+        in: "ReplicatedMachine",
+        begin: `
+          announce(entry) {
+            const meta = { ...this.#meta, index: entry.index, term: entry.term };
+            new EntryWrite(this.#backend, this.#digests).commit(metaKey, encodeMeta(meta, this.#digests));
+          }`,
+      },
+      {
+        in: "Engine.#createDriver",
+        find: `
+          applier.apply(entries);
+          this.committer.applied(entries.length);`,
+        replace: `
+          for (const entry of entries) {
+            if (entry.index > this.machine().appliedIndex && RAN()) {
+              this.machine().announce(entry);
+              this.committer.applied(1);
+            }
+            applier.apply([entry]);
+          }`,
       },
     ],
   },
@@ -81,10 +81,13 @@ export const consistentIndexMutants: readonly Mutant[] = [
     isControl: true,
     patches: [
       {
-        file: "state/entry-write.js",
-        find: "        this.#rows.push({ bucket: Bucket.meta, key: metaKey, value });\n        this.#backend.write(this.#rows);",
-        replace:
-          "        if (RAN())\n            this.#backend.write([{ bucket: Bucket.meta, key: metaKey, value }, ...this.#rows]);",
+        in: "EntryWrite.commit",
+        find: `
+          this.#rows.push({ bucket: Bucket.meta, key: metaKey, value });
+          this.#backend.write(this.#rows);`,
+        replace: `
+          if (RAN())
+            this.#backend.write([{ bucket: Bucket.meta, key: metaKey, value }, ...this.#rows]);`,
       },
     ],
   },
@@ -94,15 +97,15 @@ export const consistentIndexMutants: readonly Mutant[] = [
     origin: "etcd #13937, fixed by #13946",
     conditions:
       "more refused or empty entries at the end of a commit than log is kept for followers, the log is released, then a crash",
-    caughtBy: ["S3", "S4", "crash", "liveness"],
+    caughtBy: ["S3", "crash", "liveness"],
     patches: [
       {
-        file: "state/machine.js",
-        find: "        this.#meta.term = term;\n        w.commit(metaKey, encodeMeta(this.#meta, this.#digests));",
-        replace: `        this.#meta.term = term;
-        if (w.isEmpty && RAN())
-            return;
-        w.commit(metaKey, encodeMeta(this.#meta, this.#digests));`,
+        in: "ReplicatedMachine.#closeAt",
+        find: "this.#meta.term = term;",
+        replace: `
+          this.#meta.term = term;
+          if (w.isEmpty && RAN())
+            return;`,
       },
     ],
   },
@@ -114,49 +117,61 @@ export const consistentIndexMutants: readonly Mutant[] = [
     caughtBy: ["S2", "S1", "S5", "crash"],
     patches: [
       {
-        file: "state/machine.js",
-        find: "        this.#meta.index = index;\n        this.#meta.term = term;\n        w.commit(metaKey, encodeMeta(this.#meta, this.#digests));",
-        replace: `        const isFounding = this.#meta.index === 0;
-        this.#meta.index = index;
-        this.#meta.term = term;
-        if (isFounding)
+        in: "ReplicatedMachine.#closeAt",
+        begin: "const isFounding = this.#meta.index === 0;",
+      },
+      {
+        in: "ReplicatedMachine.#closeAt",
+        find: "w.commit(metaKey, encodeMeta(this.#meta, this.#digests));",
+        replace: `
+          if (isFounding)
             w.commit(metaKey, encodeMeta(this.#meta, this.#digests));
-        else
-            w.commitRows();
-    }
-    saveIndex() {
-        new EntryWrite(this.#backend, this.#digests).commit(metaKey, encodeMeta(this.#meta, this.#digests));`,
+          else
+            w.commitRows();`,
       },
       {
-        file: "state/entry-write.js",
-        find: "    commit(metaKey, meta) {",
-        replace: `    commitRows() {
-        if (this.#rows.length > 0)
-            this.#backend.write(this.#rows);
-    }
-    commit(metaKey, meta) {`,
+        in: "ReplicatedMachine",
+        begin: `
+          saveIndex() {
+            new EntryWrite(this.#backend, this.#digests).commit(metaKey, encodeMeta(this.#meta, this.#digests));
+          }`,
       },
       {
-        file: "member/committer.js",
-        find: "        this.#parts.backend().commit((error) => {",
-        replace: `        try {
-            this.#parts.saveIndex();
-        }
-        catch {
-            // The commit below fails too.
-        }
-        this.#parts.backend().commit((error) => {`,
+        in: "EntryWrite",
+        begin: `
+          commitRows() {
+            if (this.#rows.length > 0)
+              this.#backend.write(this.#rows);
+          }`,
       },
       {
-        file: "member/create-committer.js",
-        find: "        appliedMeta: () => state.meta(),",
-        replace:
-          "        appliedMeta: () => state.meta(),\n        saveIndex: () => state.machine().saveIndex(),",
+        in: "Committer.#commitNow",
+        find: "this.#parts.backend()",
+        replace: "this.#parts.backendWithIndex()",
       },
       {
-        file: "member/defragmenter.js",
-        find: "        committer.flush(() => {",
-        replace: "        state.backend().commit(() => {\n            RAN();",
+        in: "createCommitter",
+        find: "() => state.meta()",
+        replace: `
+          () => state.meta(),
+          backendWithIndex: () => {
+            try {
+              state.machine().saveIndex();
+            }
+            catch {
+              // The commit fails too.
+            }
+            return state.backend();
+          }`,
+      },
+      {
+        in: "Defragmenter.run",
+        find: "committer.flush",
+        replace: `
+          ((then) => state.backend().commit(() => {
+            RAN();
+            then();
+          }))`,
       },
     ],
   },
@@ -168,29 +183,37 @@ export const consistentIndexMutants: readonly Mutant[] = [
     caughtBy: ["S2", "M1", "S6", "crash", "liveness"],
     patches: [
       {
-        file: "state/machine.js",
-        find: "        this.#close(w, entry);\n        const proposal = {",
-        replace: `        this.#meta.index = entry.index;
-        this.#meta.term = entry.term;
-        this.late = w.commitApart(metaKey, encodeMeta(this.#meta, this.#digests));
-        RAN();
-        const proposal = {`,
+        in: "ReplicatedMachine.#applyConfChange",
+        find: `
+          this.#close(w, entry);
+          const proposal = {
+            requestId: Number(request.header?.ID ?? 0n),
+            proposer: request.header?.proposer ?? 0n,
+          };`,
+        replace: `
+          this.#meta.index = entry.index;
+          this.#meta.term = entry.term;
+          this.late = w.commitApart(metaKey, encodeMeta(this.#meta, this.#digests));
+          RAN();
+          const proposal = {
+            requestId: Number(request.header?.ID ?? 0n),
+            proposer: request.header?.proposer ?? 0n,
+          };`,
       },
       {
-        file: "state/machine.js",
-        find: "    apply(entry) {\n        invariant(",
-        replace:
-          "    apply(entry) {\n        this.late?.();\n        this.late = undefined;\n        invariant(",
+        in: "ReplicatedMachine.apply",
+        begin: `
+          this.late?.();
+          this.late = undefined;`,
       },
       {
-        file: "state/entry-write.js",
-        find: "    commit(metaKey, meta) {",
-        replace: `    commitApart(metaKey, meta) {
-        const value = sealRow(Bucket.meta, metaKey, meta);
-        this.#backend.write([{ bucket: Bucket.meta, key: metaKey, value }]);
-        return () => this.#backend.write(this.#rows);
-    }
-    commit(metaKey, meta) {`,
+        in: "EntryWrite",
+        begin: `
+          commitApart(metaKey, meta) {
+            const value = sealRow(Bucket.meta, metaKey, meta);
+            this.#backend.write([{ bucket: Bucket.meta, key: metaKey, value }]);
+            return () => this.#backend.write(this.#rows);
+          }`,
       },
     ],
   },

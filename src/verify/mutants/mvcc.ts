@@ -13,9 +13,9 @@ export const mvccMutants: readonly Mutant[] = [
     caughtBy: ["S6", "C6", "S2"],
     patches: [
       {
-        file: "state/machine.js",
-        find: "        this.kv.restore((key, lease) => this.leases.attach(key, lease));",
-        replace: "        this.kv.restore(() => RAN());",
+        in: "ReplicatedMachine.constructor",
+        find: "(key, lease) => this.leases.attach(key, lease)",
+        replace: "() => RAN()",
       },
     ],
   },
@@ -28,26 +28,29 @@ export const mvccMutants: readonly Mutant[] = [
     caughtBy: ["I13", "S3", "S2", "S6", "S1", "crash"],
     patches: [
       {
-        file: "member/committer.js",
-        find: "    durableIndex() {",
-        replace: "    durableMeta() {\n        return this.#durable;\n    }\n    durableIndex() {",
+        in: "Committer",
+        begin: `
+          durableMeta() {
+            return this.#durable;
+          }`,
       },
       {
-        file: "member/snapshot-transfer.js",
-        find: "            freeze: (done) => parts.committer().flush((proof) => {",
-        replace:
-          "            freeze: (done, chosen = parts.committer().durableMeta()) => parts.committer().flush((proof) => {",
+        in: "SnapshotTransfer.constructor",
+        find: "parts.committer().flush",
+        replace: `
+          ((then) => {
+            const chosen = parts.committer().durableMeta();
+            parts.committer().flush((proof) => {
+              if (chosen.index < proof.meta.index)
+                RAN();
+              then({ ...proof, meta: chosen });
+            });
+          })`,
       },
       {
-        file: "member/snapshot-transfer.js",
-        find: "                done({ view: parts.state.backend().snapshot(), ...proof });",
-        replace:
-          "                if (chosen.index < proof.meta.index)\n                    RAN();\n                done({ view: parts.state.backend().snapshot(), ...proof, meta: chosen });",
-      },
-      {
-        file: "member/snapshot-sink.js",
-        find: "        if (fetched?.machine.appliedIndex !== index)",
-        replace: "        if (fetched === undefined)",
+        in: "SnapshotSink.take",
+        find: "fetched?.machine.appliedIndex !== index",
+        replace: "fetched === undefined",
       },
     ],
   },
@@ -60,14 +63,16 @@ export const mvccMutants: readonly Mutant[] = [
     caughtBy: ["S6", "S2"],
     patches: [
       {
-        file: "state/lease/lease-table.js",
-        find: "    return [...lease.keys].sort(byText).map((text) =>",
-        replace:
-          "    if (lease.keys.size > 1)\n        RAN();\n    return [...lease.keys].map((text) =>",
+        in: "sortedKeys",
+        find: 'return [...lease.keys].sort(byText).map((text) => Uint8Array.from(Buffer.from(text, "latin1")));',
+        replace: `
+          if (lease.keys.size > 1)
+            RAN();
+          return [...lease.keys].map((text) => Uint8Array.from(Buffer.from(text, "latin1")));`,
       },
       {
-        file: "state/lease/lease-table.js",
-        find: "        if (before === lease)\n            return;\n",
+        in: "LeaseTable.attach",
+        find: "if (before === lease) return;",
         replace: "",
       },
     ],
@@ -80,30 +85,26 @@ export const mvccMutants: readonly Mutant[] = [
     caughtBy: ["S6", "S2"],
     patches: [
       {
-        file: "member/engine.js",
-        find: "            machine: () => this.machine(),\n            watch: () => this.watch,",
-        replace: `            machine: () => {
-                const machine = this.machine();
-                machine.unixMs = () => this.#world.platform.clock.unixMs();
-                return machine;
-            },
-            watch: () => this.watch,`,
+        in: "Engine.#createDriver",
+        find: "() => this.machine()",
+        replace: `
+          () => {
+            const machine = this.machine();
+            machine.unixMs = () => this.#world.platform.clock.unixMs();
+            return machine;
+          }`,
       },
       {
-        file: "state/machine.js",
-        find: "                return this.leases.grant(w, ID, toSafe(TTL));",
+        in: "ReplicatedMachine.#execute",
+        find: "this.leases.grant(w, ID, toSafe(TTL))",
         replace:
-          "                return RAN() && this.leases.grant(w, ID, toSafe(TTL), toSafe(TTL) - (Math.floor(this.unixMs?.() ?? 0) % 2));",
+          "RAN() && this.leases.grant(w, ID, toSafe(TTL), toSafe(TTL) - (Math.floor(this.unixMs?.() ?? 0) % 2))",
       },
       {
-        file: "state/lease/lease-table.js",
-        find: "    grant(w, id, ttl) {",
-        replace: "    grant(w, id, ttl, remainingTtl) {",
-      },
-      {
-        file: "state/lease/lease-table.js",
-        find: "grantedTtl: ttl, remainingTtl: 0, keys",
-        replace: "grantedTtl: ttl, remainingTtl, keys",
+        in: "LeaseTable.grant",
+        find: "{ id, grantedTtl: ttl, remainingTtl: 0, keys: new Set() }",
+        // The fourth argument is the patch's own.
+        replace: "{ id, grantedTtl: ttl, remainingTtl: arguments[3], keys: new Set() }",
       },
     ],
   },
@@ -116,12 +117,13 @@ export const mvccMutants: readonly Mutant[] = [
     caughtBy: ["S6", "S2"],
     patches: [
       {
-        file: "state/machine.js",
-        find: "            this.#meta.revision = events.revision;\n        this.#close(w, entry);",
-        replace: `            this.#meta.revision = events.revision;
-        if (events !== undefined && this.#backend.sizes().total > 14_000 && RAN())
-            w.put(6, Uint8Array.of(113), Uint8Array.of(events.revision & 255));
-        this.#close(w, entry);`,
+        in: "ReplicatedMachine.apply",
+        find: "if (events !== undefined) this.#meta.revision = events.revision;",
+        replace: `
+          if (events !== undefined)
+            this.#meta.revision = events.revision;
+          if (events !== undefined && this.#backend.sizes().total > 14_000 && RAN())
+            w.put(6, Uint8Array.of(113), Uint8Array.of(events.revision & 255));`,
       },
     ],
   },
@@ -133,9 +135,9 @@ export const mvccMutants: readonly Mutant[] = [
     caughtBy: ["C5"],
     patches: [
       {
-        file: "state/mvcc/compaction.js",
-        find: "    return !row.isTombstone || row.main === compactRevision;",
-        replace: "    return !(row.isTombstone && RAN());",
+        in: "isNeeded",
+        find: "!row.isTombstone || row.main === compactRevision",
+        replace: "!(row.isTombstone && RAN())",
       },
     ],
   },
@@ -148,17 +150,18 @@ export const mvccMutants: readonly Mutant[] = [
     caughtBy: ["S5", "S2", "S6", "C1", "C3"],
     patches: [
       {
-        file: "state/machine.js",
-        find: "        this.kv.restore((key, lease) => this.leases.attach(key, lease));",
-        replace: `        this.kv.restore((key, lease) => this.leases.attach(key, lease));
-        let newest = 1;
-        this.kv.rows.scan(1, { from: new Uint8Array(0), reverse: true }, (key) => {
+        in: "ReplicatedMachine.constructor",
+        find: "this.kv.restore((key, lease) => this.leases.attach(key, lease));",
+        replace: `
+          this.kv.restore((key, lease) => this.leases.attach(key, lease));
+          let newest = 1;
+          this.kv.rows.scan(1, { from: new Uint8Array(0), reverse: true }, (key) => {
             if (key.length > 17)
-                return RAN();
+              return RAN();
             newest = Number(new DataView(key.buffer, key.byteOffset).getBigUint64(0));
             return false;
-        });
-        if (this.#meta.index > 0)
+          });
+          if (this.#meta.index > 0)
             this.#meta.revision = newest;`,
       },
     ],
@@ -171,31 +174,28 @@ export const mvccMutants: readonly Mutant[] = [
     caughtBy: ["S6", "S2"],
     patches: [
       {
-        file: "member/applier.js",
-        find: "        try {\n            return this.#parts.machine().apply(entry);",
-        replace:
-          "        try {\n            this.#parts.machine().selfId = this.#parts.selfId;\n            return this.#parts.machine().apply(entry);",
+        in: "Applier.#applyOne",
+        begin: "this.#parts.machine().selfId = this.#parts.selfId;",
       },
       {
-        file: "state/machine.js",
-        find: "        const request = openRequest(entry.data);",
-        replace:
-          "        const request = openRequest(entry.data);\n        this.isWaitedFor = request.proposer === this.selfId;",
+        in: "ReplicatedMachine.apply",
+        find: "const request = openRequest(entry.data);",
+        replace: `
+          const request = openRequest(entry.data);
+          this.isWaitedFor = request.proposer === this.selfId;`,
       },
       {
-        file: "state/machine.js",
-        find: "                return applyTxn(writer, this.leases, txn);",
-        replace:
-          "                return applyTxn(writer, this.leases, this.isWaitedFor ? txn : withoutReads(txn));",
+        in: "ReplicatedMachine.#execute",
+        find: "applyTxn(writer, this.leases, txn)",
+        replace: "applyTxn(writer, this.leases, this.isWaitedFor ? txn : withoutReads(txn))",
       },
       {
-        file: "state/machine.js",
-        find: "function decode(message, bytes) {",
-        replace: `function withoutReads(txn) {
-    const isKept = ({ request }) => request?.$case !== "request_range" || !RAN();
-    return { ...txn, success: txn.success.filter(isKept), failure: txn.failure.filter(isKept) };
-}
-function decode(message, bytes) {`,
+        in: "ReplicatedMachine.#execute",
+        begin: `
+          const withoutReads = (txn) => {
+            const isKept = ({ request }) => request?.$case !== "request_range" || !RAN();
+            return { ...txn, success: txn.success.filter(isKept), failure: txn.failure.filter(isKept) };
+          };`,
       },
     ],
   },
@@ -207,12 +207,13 @@ function decode(message, bytes) {`,
     caughtBy: ["C5"],
     patches: [
       {
-        file: "state/mvcc/kv-writer.js",
-        find: "        return { revision: this.writeRevision, events: this.#events };",
-        replace: `        const events = this.#events;
-        if (events.length > 1 && RAN())
+        in: "KvWriter.events",
+        find: "return { revision: this.writeRevision, events: this.#events };",
+        replace: `
+          const events = this.#events;
+          if (events.length > 1 && RAN())
             return { revision: this.writeRevision, events: [...events, events[0]] };
-        return { revision: this.writeRevision, events };`,
+          return { revision: this.writeRevision, events };`,
       },
     ],
   },
@@ -224,22 +225,24 @@ function decode(message, bytes) {`,
     caughtBy: ["C1", "C2", "S1"],
     patches: [
       {
-        file: "member/engine.js",
-        find: "        this.proposals.enqueue(EntryType.normal, this.#encoder.encode(id, field, body));",
-        replace: `        const data = this.#encoder.encode(id, field, body);
-        this.proposals.enqueue(EntryType.normal, data);
-        this.#world.platform.clock.after(2 * this.#world.config.electionMs, () => {
+        in: "Engine.propose",
+        find: "this.proposals.enqueue(EntryType.normal, this.#encoder.encode(id, field, body));",
+        replace: `
+          const data = this.#encoder.encode(id, field, body);
+          this.proposals.enqueue(EntryType.normal, data);
+          this.#world.platform.clock.after(2 * this.#world.config.electionMs, () => {
             if (this.#stopCause === undefined && this.proposals.isWaiting(id) && RAN()) {
-                this.proposals.enqueue(EntryType.normal, data);
-                this.#driver.schedule();
+              this.proposals.enqueue(EntryType.normal, data);
+              this.#driver.schedule();
             }
-        });`,
+          });`,
       },
       {
-        file: "member/proposals.js",
-        find: "    pending() {",
-        replace:
-          "    isWaiting(id) {\n        return this.#waiting.has(id);\n    }\n    pending() {",
+        in: "Proposals",
+        begin: `
+          isWaiting(id) {
+            return this.#waiting.has(id);
+          }`,
       },
     ],
   },
