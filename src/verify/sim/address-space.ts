@@ -16,7 +16,7 @@ export interface OwnDraws {
 }
 
 export interface Rhythm {
-  /** On average. */
+  /** On average; infinite: exactly once. */
   readonly everyMs: number;
   readonly fromMs: number;
   /** The end is part of it. */
@@ -30,6 +30,11 @@ const leadTimes = 4;
 export function* occurrences(dice: Dice, rhythm: Rhythm): IterableIterator<OwnDraws> {
   const { everyMs, fromMs, toMs } = rhythm;
   invariant(everyMs >= 1, "something happens without end", () => ({ everyMs }));
+  if (everyMs === Number.POSITIVE_INFINITY) {
+    const atMs = fromMs + dice.int(toMs - fromMs, 1, 1);
+    yield { number: 1, atMs, int: (below, draw) => dice.int(below, 1, draw) };
+    return;
+  }
   let atMs = Math.floor(fromMs - leadTimes * everyMs);
   for (let number = 1; ; number++) {
     atMs += 1 + dice.int(Math.round(2 * everyMs), number, 1);

@@ -22,10 +22,13 @@ export interface FaultContext extends OwnDraws {
 }
 
 export interface FaultSpec<Fields> {
-  /** How often, relative to other kinds of its group. */
+  /** How often, relative to other kinds of its group; of "once": in so many of a thousand plans. */
   readonly weight: number;
-  /** "state" is apart: most seeds have none, the others have all of them. */
-  readonly group: "common" | "state";
+  /**
+   * "state" is apart: most seeds have none, the others have all of them. "once": at most once in a
+   * plan, for what leaves little to judge after it.
+   */
+  readonly group: "common" | "state" | "once";
   /** Always there in plans beyond the atlas. */
   readonly isDamage?: boolean;
   /** What a plan must say of it. */

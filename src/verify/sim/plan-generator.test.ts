@@ -11,6 +11,11 @@ const meteor: FaultSpec<{ readonly size: number }> = {
   ...{ weight: 40, group: "common", fields: ["size"] },
   draw: (at) => ({ size: at.int(100, 10) }),
 };
+/** In half of the plans, once. */
+const flood: FaultSpec<{ readonly depth: number }> = {
+  ...{ weight: 500, group: "once", fields: ["depth"] },
+  draw: (at) => ({ depth: at.int(100, 10) }),
+};
 const gossip: ActionSpec<{ readonly key: number }> = {
   ...{ number: 99, weight: 20, isAlways: true },
   draw: ({ key }) => ({ key }),
@@ -18,29 +23,39 @@ const gossip: ActionSpec<{ readonly key: number }> = {
 
 const known: Kinds = { faults: faultKinds, actions: actionKinds };
 const more: readonly (readonly [string, Kinds])[] = [
-  ["first", { faults: { meteor, ...faultKinds }, actions: { gossip, ...actionKinds } } as Kinds],
-  ["last", { faults: { ...faultKinds, meteor }, actions: { ...actionKinds, gossip } } as Kinds],
+  [
+    "first",
+    { faults: { meteor, flood, ...faultKinds }, actions: { gossip, ...actionKinds } } as Kinds,
+  ],
+  [
+    "last",
+    { faults: { ...faultKinds, meteor, flood }, actions: { ...actionKinds, gossip } } as Kinds,
+  ],
 ];
 
 function isKnown({ kind }: { readonly kind: string }): boolean {
-  return kind !== "meteor" && kind !== "gossip";
+  return !["meteor", "flood", "gossip"].includes(kind);
 }
 
 describe.each(more)("a fault and a request that are new, and come %s,", (_, kinds) => {
   test("leave all others as they were: when, what, and under which id", () => {
-    let [faults, ops] = [0, 0];
+    let [faults, ops, floods] = [0, 0, 0];
     for (const seed of seeds) {
       const before = generatePlan(seed, options, known);
       const after = generatePlan(seed, options, kinds);
       expect(after.swarm).toEqual(before.swarm);
       expect(after.faults.filter(isKnown)).toEqual(before.faults);
       expect(after.ops.filter(({ action }) => isKnown(action))).toEqual(before.ops);
+      const drowned = after.faults.filter(({ kind }) => (kind as string) === "flood").length;
+      expect(drowned).toBeLessThan(2);
+      floods += drowned;
       faults += after.faults.length - before.faults.length;
       ops += after.ops.length - before.ops.length;
     }
     // They did happen, and often.
     expect(faults).toBeGreaterThan(seeds.length);
     expect(ops).toBeGreaterThan(10 * seeds.length);
+    expect(Math.abs(floods - seeds.length / 2)).toBeLessThan(seeds.length / 4);
   });
 });
 

@@ -9,7 +9,7 @@ import type { FaultSpec, FaultSpecs } from "./fault-kinds.js";
 import type { FaultKind, Swarm } from "./plan.js";
 
 export interface Mix {
-  /** Mean milliseconds between two faults of a kind; absent: never. */
+  /** Mean milliseconds between two faults of a kind; absent: never, infinite: once. */
   readonly faultEveryMs: ReadonlyMap<FaultKind, number>;
   readonly opEveryMs: ReadonlyMap<ActionKind, number>;
 }
@@ -76,6 +76,11 @@ export function drawMix(
 ): Mix {
   const faultEveryMs = new Map<FaultKind, number>();
   for (const [kind, spec] of Object.entries(kinds.faults)) {
+    if (spec.group === "once") {
+      const isThere = dice.fork("fault").fork(kind).chance(spec.weight);
+      if (isThere) faultEveryMs.set(kind as FaultKind, Number.POSITIVE_INFINITY);
+      continue;
+    }
     const { everyMs, weights } = groups[spec.group];
     const groupEveryMs = everyMs[dice.fork("every").fork(spec.group).int(everyMs.length)];
     const weight = faultWeight(dice.fork("fault").fork(kind), spec, swarm.isBeyondAtlas);
