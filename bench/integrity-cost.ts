@@ -21,7 +21,7 @@ const { values } = parseArgs({
 const runs = Number(values.runs);
 
 const dist = join(projectRoot, "dist");
-const without = buildMutant(
+const without = await buildMutant(
   {
     id: "no-integrity",
     title: "nothing is recorded, told, compared or checked",
@@ -30,14 +30,12 @@ const without = buildMutant(
     caughtBy: [],
     patches: [
       {
-        file: "member/integrity/guardian.js",
-        find: "    #record(machine) {\n",
-        replace: "    #record(machine) {\n        RAN(); return;\n",
+        in: "Guardian.#record",
+        begin: "RAN(); return;",
       },
       {
-        file: "state/rows.js",
-        find: "    return crc32c(value, crc32c(key, crc32c(head)));",
-        replace: "    return 0;",
+        in: "checkValue",
+        begin: "return 0;",
       },
     ],
   },

@@ -16,14 +16,12 @@ import { projectRoot } from "../../test/support/server-kind.js";
 export function misapplying(condition: string): readonly Patch[] {
   return [
     {
-      file: "state/machine.js",
-      find: "        const writer = new KvWriter(w, {",
-      replace:
-        "        globalThis.__entryIndex = entry.index;\n        const writer = new KvWriter(w, {",
+      in: "ReplicatedMachine.apply",
+      begin: "globalThis.__entryIndex = entry.index;",
     },
     {
-      file: "state/mvcc/kv-writer.js",
-      find: "        const { key, value, lease } = fields;",
+      in: "KvWriter.put",
+      find: "const { key, value, lease } = fields;",
       replace: `        const { key, lease } = fields;
         let { value } = fields;
         if (value.length > 0 && (${condition}) && RAN()) {
@@ -38,14 +36,14 @@ export function misapplying(condition: string): readonly Patch[] {
 /** Says another version with its fingerprints, and knows no other. */
 export const otherDigestVersion: readonly Patch[] = [
   {
-    file: "member/integrity/proof.js",
-    find: "    return { ...fingerprint, version: digestVersion };",
-    replace: "    return { ...fingerprint, version: RAN() ? digestVersion + 1 : 0 };",
+    in: "proofOf",
+    find: "{ ...fingerprint, version: digestVersion }",
+    replace: "{ ...fingerprint, version: RAN() ? digestVersion + 1 : 0 }",
   },
   {
-    file: "member/integrity/comparison.js",
-    find: "        if (proof.version !== digestVersion) {",
-    replace: "        if (proof.version !== digestVersion + 1) {",
+    in: "Comparison.received",
+    find: "proof.version !== digestVersion",
+    replace: "proof.version !== digestVersion + 1",
   },
 ];
 
@@ -53,9 +51,9 @@ export const otherDigestVersion: readonly Patch[] = [
 export function otherServerVersion(own: string, other: string): readonly Patch[] {
   return [
     {
-      file: "member/config.js",
-      find: `export const serverVersion = "${own}";`,
-      replace: `export const serverVersion = RAN() ? "${other}" : "";`,
+      in: "serverVersion",
+      find: JSON.stringify(own),
+      replace: `RAN() ? "${other}" : ""`,
     },
   ];
 }
@@ -66,7 +64,7 @@ export async function withBuild(
   patches: readonly Patch[],
   during: () => Promise<void>,
 ): Promise<void> {
-  const build = buildMutant(
+  const build = await buildMutant(
     {
       ...{ id: "matrix", title: "", origin: "", conditions: "", caughtBy: [] },
       patches,

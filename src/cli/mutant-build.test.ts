@@ -7,19 +7,22 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { mutants } from "../verify/mutants/catalogue.js";
 import { applyMutant } from "../verify/mutants/patch.js";
-import { buildMutant } from "./mutant-build.js";
+import type { ProductionCode } from "../verify/mutants/production-code.js";
+import { buildMutant, notApplying, productionCode } from "./mutant-build.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "lockstep-mutants-test-"));
 const dist = path.join(folder, "dist");
+let code: ProductionCode;
 
-beforeAll(() => {
+beforeAll(async () => {
   fs.symlinkSync(path.join(root, "node_modules"), path.join(folder, "node_modules"));
   const tsc = path.join(root, "node_modules/.bin/tsc");
   const words = ["-p", "tsconfig.build.json", "--outDir", dist, "--noCheck"];
   const { status, stdout } = spawnSync(tsc, words, { cwd: root, encoding: "utf8" });
   expect(stdout).toBe("");
   expect(status).toBe(0);
+  code = await productionCode(dist);
 });
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
 
@@ -28,7 +31,7 @@ function read(file: string): string {
 }
 
 test.each(mutants.map((mutant) => [mutant.id, mutant] as const))("%s applies", (_, mutant) => {
-  expect(applyMutant(mutant, read).size).toBeGreaterThan(0);
+  expect(applyMutant(mutant, code).size).toBeGreaterThan(0);
 });
 
 /** One process for all, which is what `node --check` does for one file. */
@@ -40,7 +43,7 @@ const checkSyntax = `
 
 test("what comes out is JavaScript", () => {
   const texts = mutants.flatMap((mutant) =>
-    [...applyMutant(mutant, read)].map(([file, text]) => [`${mutant.id} ${file}`, text]),
+    [...applyMutant(mutant, code)].map(([file, text]) => [`${mutant.id} ${file}`, text]),
   );
   const node = spawnSync(process.execPath, ["--experimental-vm-modules", "-e", checkSyntax], {
     input: JSON.stringify([...texts, ["broken", "const = 1"]]),
@@ -50,12 +53,12 @@ test("what comes out is JavaScript", () => {
   expect(node.stdout).toBe("broken: SyntaxError: Unexpected token '='\n");
 });
 
-test("a build runs, has the bug, and is gone afterwards", () => {
+test("a build runs, has the bug, and is gone afterwards", async () => {
   const [mutant] = mutants;
   if (mutant === undefined) throw new Error("no mutants");
-  const build = buildMutant(mutant, dist);
+  const build = await buildMutant(mutant, dist);
   const home = path.resolve(build.main, "../../..");
-  const { file } = mutant.patches[0] ?? { file: "" };
+  const [file = ""] = applyMutant(mutant, code).keys();
   expect(fs.readFileSync(path.join(home, "dist", file), "utf8")).toContain("RAN()");
   expect(read(file)).not.toContain("RAN()");
   const { status, stdout } = spawnSync(process.execPath, [build.main, "version"]);
@@ -64,19 +67,40 @@ test("a build runs, has the bug, and is gone afterwards", () => {
   expect(fs.existsSync(home)).toBe(false);
 });
 
-test("a patch that does not apply leaves no folder", () => {
+test("a patch that does not apply is told, and leaves no folder", async () => {
   const old = process.env.TMPDIR;
   const own = fs.mkdtempSync(path.join(folder, "tmp-"));
   process.env.TMPDIR = own;
   try {
-    const patches = [{ file: "state/machine.js", find: "nowhere to be found", replace: "RAN()" }];
+    const patches = [{ in: "Committer.applied", find: "nowhere()", replace: "RAN()" }];
     const mutant = { id: "T1", title: "", origin: "", conditions: "", caughtBy: [], patches };
-    expect(() => buildMutant(mutant, dist)).toThrow("T1: state/machine.js");
+    await expect(buildMutant(mutant, dist)).rejects.toThrow("T1: Committer.applied: the place is");
+    expect([...(await notApplying([mutant, ...mutants], dist)).keys()]).toEqual(["T1"]);
     expect(fs.readdirSync(own)).toEqual([]);
   } finally {
     if (old === undefined) delete process.env.TMPDIR;
     else process.env.TMPDIR = old;
   }
+});
+
+test("an installation without the parser says what to do", () => {
+  // Apart: what is below `folder` finds its node_modules.
+  const bare = fs.mkdtempSync(path.join(os.tmpdir(), "lockstep-bare-test-"));
+  const modules = path.join(bare, "node_modules");
+  fs.mkdirSync(modules, { recursive: true });
+  for (const name of fs.readdirSync(path.join(root, "node_modules"))) {
+    if (name === "oxc-parser") continue;
+    fs.symlinkSync(path.join(root, "node_modules", name), path.join(modules, name));
+  }
+  fs.cpSync(dist, path.join(bare, "dist"), { recursive: true });
+  fs.writeFileSync(path.join(bare, "package.json"), '{"type":"module"}');
+  const words = [path.join(bare, "dist/cli/main.js"), "sim", "--mutants"];
+  const { status, stderr } = spawnSync(process.execPath, words, {
+    ...{ encoding: "utf8", timeout: 20_000 },
+  });
+  fs.rmSync(bare, { recursive: true });
+  expect(stderr).toMatch(/need the package oxc-parser, which is not installed: run "npm install/);
+  expect(status).toBe(1);
 });
 
 test.each(["SIGINT", "SIGTERM"])("%s leaves no folder", (signal) => {
@@ -85,7 +109,7 @@ test.each(["SIGINT", "SIGTERM"])("%s leaves no folder", (signal) => {
     import fs from "node:fs";
     import { buildMutant } from "${dist}/cli/mutant-build.js";
     import { mutants } from "${dist}/verify/mutants/catalogue.js";
-    buildMutant(mutants[0]);
+    await buildMutant(mutants[0]);
     console.log(fs.readdirSync("${own}").length);
     process.kill(process.pid, "${signal}");
     setInterval(() => {}, 1000);`;

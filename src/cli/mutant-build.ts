@@ -8,7 +8,9 @@ import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { applyMutant } from "../verify/mutants/patch.js";
+import { ProductionCode } from "../verify/mutants/production-code.js";
 import type { Mutant } from "../verify/mutants/types.js";
+import { loadParser } from "./mutant-parser.js";
 
 export interface MutantBuild {
   /** What to run: the copy's `lockstep`. */
@@ -22,18 +24,55 @@ export const ownDist = fileURLToPath(new URL("..", import.meta.url));
 const folders = new Set<string>();
 let isWatchingEnd = false;
 
+/** What has been read of each folder of compiled code: the parser sees each file once. */
+const known = new Map<string, Promise<ProductionCode>>();
+
+/** The compiled code of a folder as it was when it was first asked for. */
+export function productionCode(dist = ownDist): Promise<ProductionCode> {
+  const before = known.get(dist);
+  if (before !== undefined) return before;
+  const code = loadParser().then((parse) => {
+    const names = fs
+      .readdirSync(dist, { recursive: true, encoding: "utf8" })
+      .map((name) => name.replaceAll(path.sep, "/"));
+    const read = (name: string): string => fs.readFileSync(path.join(dist, name), "utf8");
+    return new ProductionCode({ names, read }, parse);
+  });
+  known.set(dist, code);
+  return code;
+}
+
+/**
+ * Why patches do not apply to the compiled code, by the ids of their mutants; empty: all apply.
+ *
+ * @throws Error if the parser is not installed
+ */
+export async function notApplying(
+  mutants: readonly Mutant[],
+  dist = ownDist,
+): Promise<ReadonlyMap<string, string>> {
+  const code = await productionCode(dist);
+  const reasons = new Map<string, string>();
+  for (const mutant of mutants) {
+    try {
+      applyMutant(mutant, code);
+    } catch (error) {
+      reasons.set(mutant.id, (error as Error).message);
+    }
+  }
+  return reasons;
+}
+
 /** @throws Error if a patch does not apply, or the folder cannot be written */
-export function buildMutant(mutant: Mutant, dist = ownDist): MutantBuild {
+export async function buildMutant(mutant: Mutant, dist = ownDist): Promise<MutantBuild> {
+  const texts = applyMutant(mutant, await productionCode(dist));
   const folder = makeFolder();
   try {
     const copy = path.join(folder, "dist");
     fs.cpSync(dist, copy, { recursive: true, filter: (file) => !/\.(map|d\.ts)$/.test(file) });
     fs.writeFileSync(path.join(folder, "package.json"), '{"type":"module"}\n');
     fs.symlinkSync(findModules(dist), path.join(folder, "node_modules"));
-    const read = (file: string) => fs.readFileSync(path.join(copy, file), "utf8");
-    for (const [file, text] of applyMutant(mutant, read)) {
-      fs.writeFileSync(path.join(copy, file), text);
-    }
+    for (const [file, text] of texts) fs.writeFileSync(path.join(copy, file), text);
     return { main: path.join(copy, "cli", "main.js"), remove: () => removeFolder(folder) };
   } catch (error) {
     removeFolder(folder);

@@ -9,7 +9,7 @@ import type { SeedLine } from "./sim-run.js";
 
 export type MutantVerdict =
   | "caught"
-  /** By an invariant that the catalogue does not name for it. */
+  /** In all seeds that failed, by an invariant that the catalogue does not name for it. */
   | "caught by another"
   | "missed"
   /** No seed came to the place of the bug. */
@@ -53,16 +53,27 @@ export interface MutantRunParts {
   run(main: string, words: readonly string[]): Promise<SimOutput>;
   /** The unchanged code. */
   readonly ownMain: string;
-  readonly range: SeedRange;
+  /** One after the other, until a seed catches. */
+  readonly ranges: readonly SeedRange[];
   /** Leave out the seeds that are known to catch. */
   readonly isFresh: boolean;
   /** Failing plans are shrunk, to tell their size. */
   readonly shrink: boolean;
 }
 
-/** Whether this is how the mutant must end: found, or for a control not flagged. */
+/**
+ * Whether this is how the mutant must end: found where the catalogue says, or for a control not
+ * flagged. What another invariant sees is not what the mutant was made to show.
+ */
 export function isGood({ verdict }: MutantResult): boolean {
-  return verdict === "caught" || verdict === "caught by another" || verdict === "clean";
+  return verdict === "caught" || verdict === "clean";
+}
+
+/** What to try next, in words; empty: nothing. */
+export function adviceOn({ id, verdict }: MutantResult, ranges: readonly SeedRange[]): string {
+  if (!["missed", "not covered", "caught by another"].includes(verdict)) return "";
+  const to = ranges.at(-1)?.to ?? 0;
+  return `next: lockstep sim --mutants --only ${id} --fresh --seeds ${to + 1}..${4 * to + 1}`;
 }
 
 /** A mutant that was not built. */
@@ -76,9 +87,12 @@ export function notApplied(mutant: Mutant, text: string): MutantResult {
 }
 
 /** Whether the catalogue names this invariant: "C5" also means its rules, such as "C5-ordered". */
-function isExpected({ caughtBy }: Mutant, invariant: string): boolean {
+export function isExpected({ caughtBy }: Mutant, invariant: string): boolean {
   return caughtBy.some((name) => invariant === name || invariant.startsWith(`${name}-`));
 }
+
+/** After so many seeds that another invariant caught, it is no accident. */
+const othersMax = 20;
 
 export class MutantRun {
   readonly #parts: MutantRunParts;
@@ -89,6 +103,9 @@ export class MutantRun {
   #ms = 0;
   #ran = 0;
   #skipped = 0;
+  /** Caught, but not by what the catalogue names. */
+  #another: SeedLine | undefined;
+  #others = 0;
 
   /** @param unchanged what is known of the unchanged code; shared by all runs */
   constructor(
@@ -103,15 +120,19 @@ export class MutantRun {
   }
 
   async find(): Promise<MutantResult> {
-    const { isFresh, range } = this.#parts;
+    const { isFresh, ranges } = this.#parts;
     const known = isFresh ? undefined : knownSeeds[this.#mutant.id];
     const isControl = this.#mutant.isControl === true;
     if (known !== undefined && !isControl) {
       const result = await this.#search({ from: known, to: known });
       if (result !== undefined) return result;
     }
-    const result = await this.#search(range);
-    if (result !== undefined) return result;
+    for (const range of ranges) {
+      if (this.#others >= othersMax) break;
+      const result = await this.#search(range);
+      if (result !== undefined) return result;
+    }
+    if (this.#another !== undefined) return this.#result("caught by another", this.#another);
     if (this.#ran === 0) return this.#result("not covered");
     return this.#result(isControl ? "clean" : "missed");
   }
@@ -123,18 +144,17 @@ export class MutantRun {
       if (error !== undefined) return this.#result("broken", undefined, error);
       const failure = lines.at(-1);
       if (failure === undefined || failure.verdict === "ok") return undefined;
-      if (failure.mutantRan > 0 && (await this.#passesUnchanged(failure.seed))) {
-        return this.#result(this.#verdictOn(failure), failure);
-      }
-      this.#skipped++;
       next = failure.seed + 1;
+      if (failure.mutantRan === 0 || !(await this.#passesUnchanged(failure.seed))) {
+        this.#skipped++;
+        continue;
+      }
+      if (this.#mutant.isControl === true) return this.#result("flagged", failure);
+      if (isExpected(this.#mutant, failure.invariant)) return this.#result("caught", failure);
+      this.#another ??= failure;
+      if (++this.#others >= othersMax) return undefined;
     }
     return undefined;
-  }
-
-  #verdictOn({ invariant }: SeedLine): MutantVerdict {
-    if (this.#mutant.isControl === true) return "flagged";
-    return isExpected(this.#mutant, invariant) ? "caught" : "caught by another";
   }
 
   #count(lines: readonly SeedLine[]): void {

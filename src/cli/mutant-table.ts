@@ -1,11 +1,12 @@
 /** The results of mutants for people: a row each, and how many were caught. */
-import { isGood, type MutantResult, type MutantVerdict } from "./mutant-run.js";
+import { adviceOn, isGood, type MutantResult, type MutantVerdict } from "./mutant-run.js";
+import type { SeedRange } from "./sim-flags.js";
 
 export interface MutantScore {
   /** Without the controls. */
   readonly mutants: number;
   readonly caught: number;
-  /** Of those caught. */
+  /** Not among those caught. */
   readonly byAnother: number;
   readonly controls: number;
   readonly clean: number;
@@ -19,7 +20,7 @@ export function scoreOf(results: readonly MutantResult[]): MutantScore {
   const controls = results.filter(({ isControl }) => isControl).length;
   const mutants = results.length - controls;
   const byAnother = count("caught by another");
-  const caught = count("caught") + byAnother;
+  const caught = count("caught");
   const percent = mutants === 0 ? 100 : Math.floor((1000 * caught) / mutants) / 10;
   return { mutants, caught, byAnother, controls, clean: count("clean"), percent };
 }
@@ -43,14 +44,22 @@ export function tableRow(result: MutantResult): string {
 }
 
 /** The last lines of a table: the score, and what is not as it must be. */
-export function totals(results: readonly MutantResult[], ms: number): string {
+export function totals(
+  results: readonly MutantResult[],
+  ms: number,
+  ranges: readonly SeedRange[],
+): string {
   const { mutants, caught, byAnother, controls, clean, percent } = scoreOf(results);
   const bad = results.filter((result) => !isGood(result));
   return [
     "",
-    `Mutation score ${percent} %: ${caught} of ${mutants} caught, ${byAnother} of them by another invariant than the catalogue names.`,
+    `Mutation score ${percent} %: ${caught} of ${mutants} caught, ${byAnother} only by another invariant than the catalogue names.`,
     `Controls: ${clean} of ${controls} clean. ${(ms / 1000).toFixed(1)} s.`,
-    ...bad.map(({ id, verdict, text }) => `${id}: ${verdict}${text === "" ? "" : `: ${text}`}`),
+    ...bad.map((result) => {
+      const { id, verdict, text, invariant } = result;
+      const why = [invariant, text, adviceOn(result, ranges)].filter((part) => part !== "");
+      return `${[`${id}: ${verdict}`, ...why].join(": ")}`;
+    }),
     "",
   ].join("\n");
 }

@@ -1,5 +1,6 @@
 /** The flags of `lockstep sim`. */
 import { parseArgs } from "node:util";
+import { type Invariant, isInvariant } from "../verify/sim/invariants.js";
 
 /** Both ends belong to it. */
 export interface SeedRange {
@@ -17,7 +18,7 @@ export interface SimFlags extends SeedRange {
   /** Each seed is run twice, and must give the same trace. */
   readonly isTwice: boolean;
   readonly jobs: number;
-  readonly without: ReadonlySet<string>;
+  readonly without: ReadonlySet<Invariant>;
   readonly plan: string | undefined;
   readonly out: string | undefined;
   readonly shrink: boolean;
@@ -85,7 +86,7 @@ export function parseSimFlags(words: readonly string[], jobsDefault: number): Si
     isJson: values.json ?? false,
     isTwice: values.twice ?? false,
     jobs: isSingle ? 1 : whole("--jobs", values.jobs ?? `${jobsDefault}`, 1, 64),
-    without: new Set((values.without ?? "").split(",").filter((name) => name !== "")),
+    without: invariantsOf("--without", values.without ?? ""),
     plan: values.plan,
     out: values.out,
     shrink: values["no-shrink"] !== true,
@@ -108,6 +109,18 @@ export function seedsOf(text: string): SeedRange {
     throw new Error(`--seeds ${text}: give a range such as 1..100`);
   }
   return { from, to };
+}
+
+/** Names with commas between them. @throws Error with a text for people */
+export function invariantsOf(flag: string, text: string): ReadonlySet<Invariant> {
+  const found = new Set<Invariant>();
+  for (const name of text.split(",").filter((part) => part !== "")) {
+    if (!isInvariant(name)) {
+      throw new Error(`${flag}: no check reports ${name}; docs/simulation.md lists the invariants`);
+    }
+    found.add(name);
+  }
+  return found;
 }
 
 function shardOf(text: string): { readonly at: number; readonly of: number } {

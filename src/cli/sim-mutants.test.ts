@@ -1,6 +1,7 @@
 /** When a mutant counts as caught, and what `lockstep sim --mutants` says and answers. */
 import { describe, expect, test } from "vitest";
 import type { Mutant } from "../verify/mutants/types.js";
+import { findNeededSeed } from "./mutant-needed.js";
 import { isGood, MutantRun, type SimOutput } from "./mutant-run.js";
 import { scoreOf, tableRow, totals } from "./mutant-table.js";
 import { parseMutantFlags } from "./sim-mutants.js";
@@ -34,7 +35,7 @@ async function find(
     return { lines, error: undefined };
   };
   const result = await new MutantRun(mutant, "mutated", {
-    ...{ run, ownMain: "unchanged", range: { from: 1, to: 5 }, isFresh: false, shrink: false },
+    ...{ run, ownMain: "unchanged", ranges: [{ from: 1, to: 5 }], isFresh: false, shrink: false },
     unchanged: new Map(),
   }).find();
   return { result, calls };
@@ -43,7 +44,7 @@ async function find(
 function lineOf(seed: number, answer: Partial<SeedLine>): SeedLine {
   const invariant = answer.invariant ?? "";
   const verdict: Verdict = invariant === "" ? "ok" : "violation";
-  const rest = { simulatedMs: 1, events: 1, traceHash: 1, text: "" };
+  const rest = { simulatedMs: 1, events: 1, traceHash: 1, text: "", faults: [] };
   return { seed, verdict, invariant, ms: 10, mutantRan: 1, ...rest, ...answer };
 }
 
@@ -54,10 +55,15 @@ describe("a bug", () => {
     expect(tableRow(result)).toMatch(/^T1 +caught +C5-ordered, seed 3 +3 +30 ms +a bug\n$/);
   });
 
-  test.each(["C50", "I1"])("that %s catches is caught by another", async (invariant) => {
-    const { result } = await find(bug, { 1: { invariant } });
-    expect(result).toMatchObject({ verdict: "caught by another", invariant });
-    expect(isGood(result)).toBe(true);
+  test.each(["C50", "I1"])("that only %s catches is caught by another: not good", async (name) => {
+    const { result } = await find(bug, { 1: { invariant: name }, 4: { invariant: name } });
+    expect(result).toMatchObject({ verdict: "caught by another", invariant: name, seed: 1 });
+    expect(isGood(result)).toBe(false);
+  });
+
+  test("that another catches first is caught by a later seed, where its own does", async () => {
+    const { result } = await find(bug, { 1: { invariant: "I1" }, 3: { invariant: "C5-unique" } });
+    expect(result).toMatchObject({ verdict: "caught", seed: 3, seeds: 3, skipped: 0 });
   });
 
   test("is not caught by a seed that the unchanged code fails as well", async () => {
@@ -97,6 +103,43 @@ describe("a bug", () => {
   });
 });
 
+describe("the seed that shows that a check is needed", () => {
+  const ranges = [
+    { from: 1, to: 4 },
+    { from: 5, to: 70 },
+  ];
+
+  /** `failing`: what fails each seed; without it, what fails then. */
+  async function findNeeded(failing: Readonly<Record<number, readonly string[]>>) {
+    const calls: string[] = [];
+    const run = async (_main: string, words: readonly string[]): Promise<SimOutput> => {
+      const [from = 0, to = 0] = (words[1] ?? "").split("..").map(Number);
+      const without = words.includes("--without") ? words.at(-1) : undefined;
+      calls.push(without === undefined ? `${from}..${to}` : `${from} without ${without}`);
+      const seeds = Array.from({ length: to - from + 1 }, (_, at) => from + at);
+      const lines = seeds.map((seed) =>
+        lineOf(seed, { invariant: failing[seed]?.find((name) => name !== without) ?? "" }),
+      );
+      return { lines, error: undefined };
+    };
+    const search = { main: "mutated", flags: [], invariant: "I10" } as const;
+    return { seed: await findNeededSeed(run, search, ranges), calls };
+  }
+
+  test("is one that passes without the check; ranges are tried in turn", async () => {
+    const failing = { 2: ["I10", "C1"], 3: ["I9"], 40: ["I10"], 50: ["I10"] };
+    const { seed, calls } = await findNeeded(failing);
+    expect(seed).toBe(40);
+    expect(calls).toEqual(["1..4", "2 without I10", "5..34", "35..64", "40 without I10"]);
+  });
+
+  test("is not there if another check always sees it too", async () => {
+    const { seed, calls } = await findNeeded({ 2: ["I10", "C1"] });
+    expect(seed).toBeUndefined();
+    expect(calls.at(-1)).toBe("65..70");
+  });
+});
+
 describe("a control", () => {
   test("is clean when no seed fails that the unchanged code passes", async () => {
     const failure = { invariant: "I9" };
@@ -119,10 +162,13 @@ test("the score counts bugs, not controls, and names what is not as it must be",
   const clean = (await find(control, {})).result;
   const results = [caught, another, missed, clean];
   expect(scoreOf(results)).toEqual({
-    ...{ mutants: 3, caught: 2, byAnother: 1, controls: 1, clean: 1, percent: 66.6 },
+    ...{ mutants: 3, caught: 1, byAnother: 1, controls: 1, clean: 1, percent: 33.3 },
   });
-  expect(totals(results, 1500)).toContain("Mutation score 66.6 %: 2 of 3 caught, 1 of them");
-  expect(totals(results, 1500)).toMatch(/\nT2: missed\n$/);
+  const text = totals(results, 1500, [{ from: 1, to: 60 }]);
+  expect(text).toContain("Mutation score 33.3 %: 1 of 3 caught, 1 only by another");
+  const next = "next: lockstep sim --mutants --only T2 --fresh --seeds 61..241";
+  expect(text.endsWith(`\nT2: missed: ${next}\n`)).toBe(true);
+  expect(text).toContain("\nT1: caught by another: C1: next: ");
 });
 
 describe("the command line", () => {
@@ -131,15 +177,15 @@ describe("the command line", () => {
       "--mutants --only m01,M03 --seeds 7..9 --jobs 3".split(" "),
     );
     expect(chosen.map(({ id }) => id)).toEqual(["M01", "M03"]);
-    expect(parts).toMatchObject({ range: { from: 7, to: 9 }, isFresh: false });
+    expect(parts).toMatchObject({ ranges: [{ from: 7, to: 9 }], isFresh: false });
     expect(jobs).toBe(3);
   });
 
   test("has defaults", () => {
     const { chosen, jobs, parts, isJson } = parseMutantFlags(["--mutants"]);
     expect(chosen.length).toBeGreaterThan(50);
-    expect({ jobs, isJson, range: parts.range }).toEqual({
-      ...{ jobs: 2, isJson: false, range: { from: 1, to: 60 } },
+    expect({ jobs, isJson, ranges: parts.ranges }).toEqual({
+      ...{ jobs: 2, isJson: false, ranges: [{ from: 1, to: 60 }] },
     });
   });
 
@@ -148,6 +194,8 @@ describe("the command line", () => {
     [["--seeds", "9..7"], "--seeds 9..7"],
     [["--jobs", "0"], "--jobs 0"],
     [["--sedes", "1"], "--sedes"],
+    [["--without", "X1"], "no check reports X1"],
+    [["--check", "--reseed"], "one of --check, --reseed"],
   ])("%j is refused", (words, error) => {
     expect(() => parseMutantFlags(words)).toThrow(error);
   });

@@ -6,9 +6,19 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import { mutants } from "../verify/mutants/catalogue.js";
 import type { Mutant } from "../verify/mutants/types.js";
-import { buildMutant, type MutantBuild, ownDist } from "./mutant-build.js";
-import { runSimProcess } from "./mutant-process.js";
+import type { Invariant } from "../verify/sim/invariants.js";
 import {
+  buildMutant,
+  type MutantBuild,
+  notApplying,
+  ownDist,
+  productionCode,
+} from "./mutant-build.js";
+import { findNeededSeed } from "./mutant-needed.js";
+import { runSimProcess } from "./mutant-process.js";
+import { Reseeding, reseedRanges, seedsFiles } from "./mutant-reseed.js";
+import {
+  isExpected,
   isGood,
   type MutantResult,
   MutantRun,
@@ -16,7 +26,7 @@ import {
   notApplied,
 } from "./mutant-run.js";
 import { scoreOf, tableHead, tableRow, totals } from "./mutant-table.js";
-import { seedsOf, whole } from "./sim-flags.js";
+import { invariantsOf, seedsOf, whole } from "./sim-flags.js";
 
 const usage = `Usage: lockstep sim --mutants [flags]
 
@@ -30,17 +40,27 @@ docs/mutants.md lists the bugs.
   --shrink         shrink each failing plan and print its size
   --json           one line of JSON for each mutant
 
+  --check          only say which mutants do not apply any more; seconds
+  --without I14    find the seed where I14 alone catches a mutant that names it
+  --reseed         find the seeds of all mutants and of needed.ts, and write known-seeds.ts
+
 A seed that fails counts only if the changed code ran and the unchanged code passes that seed.
 
-Exit: 0 every bug was caught and no control was, 1 not so, 2 wrong usage.
+Exit: 0 every bug was caught where the catalogue says and no control was, 1 not so, 2 wrong usage.
 `;
 
+type Command = "run" | "check" | "without" | "reseed";
+
 interface Flags {
+  readonly command: Command;
   readonly chosen: readonly Mutant[];
   readonly jobs: number;
   readonly isJson: boolean;
+  readonly without: readonly Invariant[];
   readonly parts: MutantRunParts;
 }
+
+type Context = MutantRunParts & { readonly unchanged: Map<string, Promise<boolean>> };
 
 export async function runMutants(words: readonly string[]): Promise<number> {
   if (words.includes("--help") || words.includes("-h")) {
@@ -54,16 +74,17 @@ export async function runMutants(words: readonly string[]): Promise<number> {
     process.stderr.write(`${(error as Error).message}\n\n${usage}`);
     return 2;
   }
-  const { isJson } = flags;
-  const startedMs = performance.now();
-  if (!isJson) process.stdout.write(tableHead);
-  const results = await runAll(flags, (result) => {
-    process.stdout.write(isJson ? `${JSON.stringify(result)}\n` : tableRow(result));
-  });
-  const ms = Math.round(performance.now() - startedMs);
-  const summary = { summary: true, ...scoreOf(results), ms };
-  process.stdout.write(isJson ? `${JSON.stringify(summary)}\n` : totals(results, ms));
-  return results.every(isGood) ? 0 : 1;
+  const commands: Readonly<Record<Command, (flags: Flags) => Promise<number>>> = {
+    ...{ run: runCatalogue, check: runCheck, without: runWithout, reseed: runReseed },
+  };
+  try {
+    // Without the parser no mutant can be built: that is told once.
+    await productionCode();
+    return await commands[flags.command](flags);
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n`);
+    return 1;
+  }
 }
 
 /** @throws Error with a text for people */
@@ -77,51 +98,121 @@ export function parseMutantFlags(words: readonly string[]): Flags {
       jobs: { type: "string" },
       shrink: { type: "boolean" },
       json: { type: "boolean" },
+      check: { type: "boolean" },
+      without: { type: "string" },
+      reseed: { type: "boolean" },
     },
   });
   const ids = values.only?.toUpperCase().split(",");
   const unknown = ids?.find((id) => !mutants.some((mutant) => mutant.id === id));
   if (unknown !== undefined) throw new Error(`--only: there is no mutant ${unknown}`);
+  const commands = (["check", "without", "reseed"] as const).filter(
+    (name) => values[name] !== undefined,
+  );
+  if (commands.length > 1) throw new Error(`give one of --${commands.join(", --")}`);
+  const [command = "run"] = commands;
+  const own = values.seeds === undefined ? undefined : [seedsOf(values.seeds)];
   return {
+    command,
     chosen: mutants.filter((mutant) => ids === undefined || ids.includes(mutant.id)),
     jobs: whole("--jobs", values.jobs ?? "2", 1, 64),
     isJson: values.json ?? false,
+    without: [...invariantsOf("--without", values.without ?? "")],
     parts: {
       run: runSimProcess,
       ownMain: path.join(ownDist, "cli", "main.js"),
-      range: seedsOf(values.seeds ?? "1..60"),
+      ranges: own ?? (command === "reseed" ? reseedRanges : [{ from: 1, to: 60 }]),
       isFresh: values.fresh ?? false,
       shrink: values.shrink ?? false,
     },
   };
 }
 
-/** Several at a time; each result is told as soon as it is there. */
-async function runAll(
-  { chosen, jobs, parts }: Flags,
-  tell: (result: MutantResult) => void,
-): Promise<readonly MutantResult[]> {
+async function runCatalogue(flags: Flags): Promise<number> {
+  const { isJson, parts } = flags;
+  const startedMs = performance.now();
+  if (!isJson) process.stdout.write(tableHead);
   const results: MutantResult[] = [];
-  const waiting = [...chosen];
+  await forEach(flags, flags.chosen, async (mutant, context) => {
+    const result = await tryMutant(mutant, context);
+    results.push(result);
+    process.stdout.write(isJson ? `${JSON.stringify(result)}\n` : tableRow(result));
+  });
+  const ms = Math.round(performance.now() - startedMs);
+  const summary = { summary: true, ...scoreOf(results), ms };
+  process.stdout.write(isJson ? `${JSON.stringify(summary)}\n` : totals(results, ms, parts.ranges));
+  return results.every(isGood) ? 0 : 1;
+}
+
+/** Whether all patches still find their places. */
+async function runCheck({ chosen }: Flags): Promise<number> {
+  const reasons = await notApplying(chosen);
+  for (const reason of reasons.values()) process.stdout.write(`${reason}\n`);
+  process.stdout.write(`${chosen.length - reasons.size} of ${chosen.length} mutants apply\n`);
+  return reasons.size === 0 ? 0 : 1;
+}
+
+/** For needed.ts: where a check is the only one to see a mutant. */
+async function runWithout(flags: Flags): Promise<number> {
+  let isFound = false;
+  for (const invariant of flags.without) {
+    const named = flags.chosen.filter((mutant) => isExpected(mutant, invariant));
+    await forEach(flags, named, async (mutant, { run, ranges }) => {
+      const build = await buildMutant(mutant);
+      try {
+        const search = { main: build.main, invariant, flags: mutant.flags ?? [] };
+        const seed = await findNeededSeed(run, search, ranges);
+        isFound ||= seed !== undefined;
+        const told = seed === undefined ? "not alone in these seeds" : `seed ${seed}`;
+        process.stdout.write(`${invariant}: "${mutant.id}", ${told}\n`);
+      } finally {
+        build.remove();
+      }
+    });
+    if (named.length === 0) process.stdout.write(`${invariant}: no mutant names it\n`);
+  }
+  process.stdout.write(
+    isFound
+      ? "The pair goes into needed.ts; --reseed writes its seed.\n"
+      : `Try further seeds: --seeds ${(flags.parts.ranges.at(-1)?.to ?? 0) + 1}..N\n`,
+  );
+  return isFound ? 0 : 1;
+}
+
+async function runReseed(flags: Flags): Promise<number> {
+  seedsFiles();
+  const context = { ...flags.parts, unchanged: new Map<string, Promise<boolean>>() };
+  const reseeding = new Reseeding(context, (line) => process.stdout.write(`${line}\n`));
+  await forEach(flags, flags.chosen, (mutant) => reseeding.find(mutant));
+  const [source] = reseeding.write();
+  const { kept, moved, missing } = reseeding;
+  process.stdout.write(`${kept} seeds kept, ${moved} moved, in ${source}\n`);
+  if (missing.length === 0) return 0;
+  const tried = flags.parts.ranges.map(({ from, to }) => `${from}..${to}`).join(", ");
+  process.stdout.write(`Not found in ${tried}: ${missing.join(", ")}\n`);
+  return 1;
+}
+
+/** Several at a time. */
+async function forEach(
+  { jobs, parts }: Flags,
+  list: readonly Mutant[],
+  act: (mutant: Mutant, context: Context) => Promise<void>,
+): Promise<void> {
+  const waiting = [...list];
   const context = { ...parts, unchanged: new Map<string, Promise<boolean>>() };
   const work = async (): Promise<void> => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-      const result = await tryMutant(next, context);
-      results.push(result);
-      tell(result);
+      await act(next, context);
     }
   };
   await Promise.all(Array.from({ length: jobs }, work));
-  return results;
 }
 
-async function tryMutant(
-  mutant: Mutant,
-  context: MutantRunParts & { readonly unchanged: Map<string, Promise<boolean>> },
-): Promise<MutantResult> {
+async function tryMutant(mutant: Mutant, context: Context): Promise<MutantResult> {
   let build: MutantBuild;
   try {
-    build = buildMutant(mutant);
+    build = await buildMutant(mutant);
   } catch (error) {
     return notApplied(mutant, (error as Error).message);
   }

@@ -6,6 +6,7 @@
 import { spawn } from "node:child_process";
 import os from "node:os";
 import { createInterface } from "node:readline";
+import { faultKinds } from "../verify/sim/fault-kinds.js";
 import { generatePlan } from "../verify/sim/plan-generator.js";
 import { type RunResult, runPlan } from "../verify/sim/run-plan.js";
 import { sizeOf } from "../verify/sim/shrink.js";
@@ -28,6 +29,8 @@ export interface SeedLine {
   readonly mutantRan: number;
   /** Of the shrunk plan, if asked for: faults and requests. */
   readonly size?: number;
+  /** The kinds of faults that did something. */
+  readonly faults: readonly string[];
 }
 
 const exitCodes: Readonly<Record<Verdict, number>> = { ok: 0, violation: 1, liveness: 3, crash: 4 };
@@ -39,11 +42,23 @@ export class SimTally {
   seeds = 0;
   simulatedMs = 0;
   readonly failures: SeedLine[] = [];
+  /** In how many seeds each kind of fault did something. */
+  readonly #faults = new Map<string, number>(
+    Object.keys(faultKinds).map((kind) => [kind, 0] as const),
+  );
 
   add(line: SeedLine): void {
     this.seeds++;
     this.simulatedMs += line.simulatedMs;
     if (line.verdict !== "ok") this.failures.push(line);
+    for (const kind of line.faults) this.#faults.set(kind, (this.#faults.get(kind) ?? 0) + 1);
+  }
+
+  /** For people: in how many seeds each fault occurred, the most frequent first. */
+  faultsText(): string {
+    const counts = [...this.#faults].sort(([, a], [, b]) => b - a);
+    const told = counts.map(([kind, seeds]) => `${kind} ${seeds}`);
+    return `Faults, in so many of ${this.seeds} seeds: ${told.join(", ")}`;
   }
 
   elapsedMs(): number {
@@ -85,6 +100,7 @@ export function lineOf(seed: number, result: RunResult, ms: number): SeedLine {
     events: result.events,
     traceHash: result.traceHash,
     mutantRan: ran,
+    faults: result.faults,
   };
 }
 

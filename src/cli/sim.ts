@@ -53,6 +53,7 @@ async function runCampaign(flags: SimFlags): Promise<number> {
   else {
     const [first] = tally.failures;
     if (first !== undefined) report(planOf(first.seed, flags), first.invariant, flags);
+    print(tally.faultsText());
     print(tally.text());
   }
   return tally.exitCode();

@@ -1,91 +1,37 @@
 /**
- * Every check earns its place: with it a mutant is caught, without it the same run passes. A check
- * that is named nowhere fails here, so nobody adds one without a bug that needs it.
+ * Every check earns its place: with it a mutant is caught, without it the same run passes. That each
+ * check is named in needed.ts is a matter of types.
  */
-import { execFile } from "node:child_process";
-import fs from "node:fs";
 import path from "node:path";
-import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { buildMutant } from "../../src/cli/mutant-build.js";
+import { findNeededSeed } from "../../src/cli/mutant-needed.js";
+import { runSimProcess } from "../../src/cli/mutant-process.js";
 import { mutants } from "../../src/verify/mutants/catalogue.js";
-import { needed, sooner } from "../../src/verify/mutants/needed.js";
-import { watchRules } from "../../src/verify/validators/validate-watches.js";
+import { neededSeeds } from "../../src/verify/mutants/known-seeds.js";
+import { neededPairs } from "../../src/verify/mutants/needed.js";
 
-const run = promisify(execFile);
 const root = path.resolve(import.meta.dirname, "../..");
-/** Only if the seed in the list has ceased to show it. */
-const seedsToSearch = 60;
-
-interface Line {
-  readonly seed?: number;
-  readonly verdict?: string;
-  readonly invariant?: string;
-}
-
-async function simLines(main: string, words: readonly string[]): Promise<readonly Line[]> {
-  const flags = ["sim", "--json", "--no-shrink", "--jobs", "1", ...words];
-  const { stdout } = await run(process.execPath, [main, ...flags], { maxBuffer: 2 ** 28 }).catch(
-    // A caught mutant ends with another code than 0.
-    (error: { readonly stdout: string }) => error,
-  );
-  return stdout
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line) as Line)
-    .filter((line) => line.seed !== undefined);
-}
-
-/** True if some of these seeds fails by the invariant, and passes when nobody looks at it. */
-async function isShownBy(
-  main: string,
-  invariant: string,
-  words: readonly string[],
-  flags: readonly string[] = [],
-): Promise<boolean> {
-  const lines = await simLines(main, [...words, ...flags]);
-  for (const { seed } of lines.filter((line) => line.invariant === invariant)) {
-    const [line] = await simLines(main, [
-      ...["--seed", String(seed), "--without", invariant],
-      ...flags,
-    ]);
-    if (line?.verdict === "ok") return true;
-  }
-  return false;
-}
+/** Only if the known seed has ceased to show it: `lockstep sim --mutants --reseed` finds the next. */
+const otherSeeds = { from: 1, to: 60 };
 
 // As many at a time as vitest.config.ts says: each is a process of its own on one core.
 describe.concurrent("without this check a mutant goes uncaught:", () => {
-  const all = Object.entries(needed);
   // All of them take minutes: .ci/run asks for that.
-  const cases =
-    process.env["LOCKSTEP_CAMPAIGNS"] === "1" ? all : all.filter((_, at) => at % 5 === 0);
-  test.each(cases)("%s", async (invariant, { mutant: id, seed }) => {
+  const isAll = process.env.LOCKSTEP_CAMPAIGNS === "1";
+  const cases = isAll ? neededPairs : neededPairs.filter((_, at) => at % 5 === 0);
+  test.each(cases)("$invariant", async ({ invariant, mutant: id }) => {
     const mutant = mutants.find((known) => known.id === id);
     if (mutant === undefined) throw new Error(`no mutant ${id}`);
-    const { flags } = mutant;
-    const build = buildMutant(mutant, path.join(root, "dist"));
+    const build = await buildMutant(mutant, path.join(root, "dist"));
+    const search = { main: build.main, flags: mutant.flags ?? [], invariant };
+    const known = neededSeeds[invariant];
+    const first = known === undefined ? [] : [{ from: known, to: known }];
     try {
-      const isShown =
-        (await isShownBy(build.main, invariant, ["--seed", String(seed)], flags)) ||
-        (await isShownBy(build.main, invariant, ["--seeds", `1..${seedsToSearch}`], flags));
-      expect(isShown).toBe(true);
+      const seed = await findNeededSeed(runSimProcess, search, [...first, otherSeeds]);
+      expect(seed).toBeDefined();
     } finally {
       build.remove();
     }
   });
-});
-
-test("every check of the simulator and every rule of watches is in one of the lists", () => {
-  const folder = path.join(root, "src/verify/sim/checks");
-  const names = new Set(watchRules.map(({ id }) => `C5-${id}`));
-  for (const file of fs.readdirSync(folder)) {
-    const text = fs.readFileSync(path.join(folder, file), "utf8");
-    for (const [, name] of text.matchAll(/(?:report|Report)\(\s*"([IMSCVG]\d*)"/g)) {
-      names.add(name as string);
-    }
-  }
-  expect(names.size).toBeGreaterThan(30);
-  const listed = [...Object.keys(needed), ...Object.keys(sooner)];
-  expect([...names].filter((name) => !listed.includes(name))).toEqual([]);
 });

@@ -26,6 +26,7 @@ function sim(words: readonly string[], program = main) {
 
 test("clean seeds: exit 0, the rate and the simulated time are told", () => {
   const { status, stdout } = sim(["--seeds", "1..4", "--jobs", "2"]);
+  expect(stdout).toMatch(/^Faults, in so many of 4 seeds: .*\b[1-4], .*\b0(, \w+ 0)*$/m);
   expect(stdout).toMatch(/4 passed, 0 failed: [\d.]+ seeds\/s, \d+ s simulated in [\d.]+ s/);
   expect(status).toBe(0);
   expect(fs.readdirSync(folder)).toEqual([]);
@@ -50,6 +51,7 @@ test.each([
   [["--speed"], /--speed/],
   [["--plan", "not-there.json"], /not-there\.json/],
   [["--mutants", "--only", "M99"], /M99/],
+  [["--without", "X1"], /no check reports X1/],
 ])("%j is refused with exit 2", (words, message) => {
   const { status, stderr } = sim(words);
   expect(stderr).toMatch(message);
@@ -58,10 +60,10 @@ test.each([
 
 describe("a store with the bug of etcd #13766", () => {
   let build: MutantBuild;
-  beforeAll(() => {
+  beforeAll(async () => {
     const mutant = mutants.find(({ id }) => id === "M02");
     if (mutant === undefined) throw new Error("no M02");
-    build = buildMutant(mutant, path.join(root, "dist"));
+    build = await buildMutant(mutant, path.join(root, "dist"));
   });
   afterAll(() => build.remove());
 

@@ -24,6 +24,8 @@ const rangeFields = {
   limit: whole,
   keysOnly: flag,
   countOnly: flag,
+  sortBy: oneOf("key", "version", "create", "mod", "value"),
+  descending: flag,
   ...keyRangeEnd,
 };
 const putRequired = { kind, key: bytesText, value: bytesText };

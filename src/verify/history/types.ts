@@ -12,6 +12,8 @@ export interface KeyRange {
   readonly end?: string;
 }
 
+export type SortField = "key" | "version" | "create" | "mod" | "value";
+
 export type Op =
   | ({
       readonly kind: "range";
@@ -20,6 +22,12 @@ export type Op =
       readonly limit?: number;
       readonly keysOnly?: boolean;
       readonly countOnly?: boolean;
+      /**
+       * Before the limit. Without it by key, ascending. What is equal stands in the order of keys; etcd
+       * promises no order there.
+       */
+      readonly sortBy?: SortField;
+      readonly descending?: boolean;
     } & KeyRange)
   | { readonly kind: "put"; readonly key: string; readonly value: string; readonly lease?: string }
   | ({ readonly kind: "delete" } & KeyRange);

@@ -7,46 +7,36 @@
  */
 import type { Mutant } from "./types.js";
 
-/** A row of its own that says which entry the state stands at. */
-const announce = {
-  file: "state/machine.js",
-  find: "    begin(entry, way) {\n        invariant(",
-  replace: `    announce(entry) {
-        const meta = { ...this.#meta, index: entry.index, term: entry.term };
-        new EntryWrite(this.#backend, this.#digests).commit(metaKey, encodeMeta(meta, this.#digests));
-    }
-    begin(entry, way) {
-        invariant(`,
-} as const;
-
 export const consistentIndexMutants: readonly Mutant[] = [
   {
     id: "M01",
     title: "the index is saved only by entries that change keys",
     origin: "etcd before 3.5, #11651, fixed by #11652",
     conditions: "a lease, an alarm or a compaction is the last entry of a commit, then a crash",
-    caughtBy: ["S2", "S1", "S6", "C7"],
+    caughtBy: ["S2", "S1", "S6"],
     patches: [
       {
-        file: "state/machine.js",
-        find: "            this.#meta.revision = events.revision;\n        this.#close(w, entry);",
-        replace: `            this.#meta.revision = events.revision;
-        if (events === undefined && RAN()) {
+        in: "ReplicatedMachine.#applyAtOnce",
+        find: `
+          this.#close(w, entry);
+          return this.#applied(request, outcome, events);`,
+        replace: `
+          if (events === undefined && RAN()) {
             this.#meta.index = entry.index;
             this.#meta.term = entry.term;
             w.commitRows();
-        }
-        else
-            this.#close(w, entry);`,
+          }
+          else
+            this.#close(w, entry);
+          return this.#applied(request, outcome, events);`,
       },
       {
-        file: "state/entry-write.js",
-        find: "    commit(metaKey, meta) {",
-        replace: `    commitRows() {
-        if (this.#rows.length > 0)
-            this.#backend.write(this.#rows);
-    }
-    commit(metaKey, meta) {`,
+        in: "EntryWrite",
+        begin: `
+          commitRows() {
+            if (this.#rows.length > 0)
+              this.#backend.write(this.#rows);
+          }`,
       },
     ],
   },
@@ -58,23 +48,53 @@ export const consistentIndexMutants: readonly Mutant[] = [
       "a commit forced by the batch limit falls between the index and the content, then a crash; the limit counts an entry when it begins",
     caughtBy: ["S2", "S5", "S6"],
     patches: [
-      announce,
       {
-        file: "member/engine.js",
-        find: "            applyConfChange: (change) => this.raft.applyConfChange(change),",
-        replace: `            announced: (entry) => {
-                if (!RAN())
-                    return;
-                this.machine().announce(entry);
-                this.committer.applied(1);
-            },
-            applyConfChange: (change) => this.raft.applyConfChange(change),`,
+        in: "ReplicatedMachine",
+        begin: `
+          announce(entry) {
+            const meta = { ...this.#meta, index: entry.index, term: entry.term };
+            new EntryWrite(this.#backend, this.#digests).commit(metaKey, encodeMeta(meta, this.#digests));
+          }`,
       },
       {
-        file: "member/applier.js",
-        find: "                const applied = this.#applyOne(",
-        replace:
-          "                this.#parts.announced(entry);\n                const applied = this.#applyOne(",
+        in: "Engine.#createDriver",
+        find: `
+          {
+            clock: this.#world.platform.clock,
+            limits: this.#world.config.apply,
+            selfId: this.id,
+            proposals: this.proposals,
+            machine: () => this.machine(),
+            watch: () => this.watch,
+            applyConfChange: (change) => this.raft.applyConfChange(change),
+            applied: (applied) => this.#applied(applied),
+            damaged: (error) => this.damaged(error),
+          }`,
+        replace: `
+          {
+            clock: this.#world.platform.clock,
+            limits: this.#world.config.apply,
+            selfId: this.id,
+            proposals: this.proposals,
+            machine: () => this.machine(),
+            watch: () => this.watch,
+            announced: (entry) => {
+              if (!RAN())
+                return;
+              this.machine().announce(entry);
+              this.committer.applied(1);
+            },
+            applyConfChange: (change) => this.raft.applyConfChange(change),
+            applied: (applied) => this.#applied(applied),
+            damaged: (error) => this.damaged(error),
+          }`,
+      },
+      {
+        in: "Applier.run",
+        find: "const applied = this.#applyOne(entry, startMs + limits.turnMs);",
+        replace: `
+          this.#parts.announced(entry);
+          const applied = this.#applyOne(entry, startMs + limits.turnMs);`,
       },
     ],
   },
@@ -87,10 +107,13 @@ export const consistentIndexMutants: readonly Mutant[] = [
     isControl: true,
     patches: [
       {
-        file: "state/entry-write.js",
-        find: "        this.#rows.push({ bucket: Bucket.meta, key: metaKey, value });\n        this.#backend.write(this.#rows, this.#run);",
-        replace:
-          "        if (RAN())\n            this.#backend.write([{ bucket: Bucket.meta, key: metaKey, value }, ...this.#rows], this.#run);",
+        in: "EntryWrite.commit",
+        find: `
+          this.#rows.push({ bucket: Bucket.meta, key: metaKey, value });
+          this.#backend.write(this.#rows, this.#run);`,
+        replace: `
+          if (RAN())
+            this.#backend.write([{ bucket: Bucket.meta, key: metaKey, value }, ...this.#rows], this.#run);`,
       },
     ],
   },
@@ -100,15 +123,15 @@ export const consistentIndexMutants: readonly Mutant[] = [
     origin: "etcd #13937, fixed by #13946",
     conditions:
       "more refused or empty entries at the end of a commit than log is kept for followers, the log is released, then a crash",
-    caughtBy: ["S3", "S4", "crash", "liveness"],
+    caughtBy: ["S3", "crash", "liveness"],
     patches: [
       {
-        file: "state/machine.js",
-        find: "        this.#meta.term = term;\n        w.commit(metaKey, encodeMeta(this.#meta, this.#digests));",
-        replace: `        this.#meta.term = term;
-        if (w.isEmpty && RAN())
-            return;
-        w.commit(metaKey, encodeMeta(this.#meta, this.#digests));`,
+        in: "ReplicatedMachine.#closeAt",
+        find: "this.#meta.term = term;",
+        replace: `
+          this.#meta.term = term;
+          if (w.isEmpty && RAN())
+            return;`,
       },
     ],
   },
@@ -120,49 +143,134 @@ export const consistentIndexMutants: readonly Mutant[] = [
     caughtBy: ["S2", "S1", "S5", "crash"],
     patches: [
       {
-        file: "state/machine.js",
-        find: "        this.#meta.index = index;\n        this.#meta.term = term;\n        w.commit(metaKey, encodeMeta(this.#meta, this.#digests));",
-        replace: `        const isFounding = this.#meta.index === 0;
-        this.#meta.index = index;
-        this.#meta.term = term;
-        if (isFounding)
-            w.commit(metaKey, encodeMeta(this.#meta, this.#digests));
-        else
-            w.commitRows();
-    }
-    saveIndex() {
-        new EntryWrite(this.#backend, this.#digests).commit(metaKey, encodeMeta(this.#meta, this.#digests));`,
+        in: "ReplicatedMachine.#closeAt",
+        find: `
+          this.#meta.index = index;
+          this.#meta.term = term;
+          w.commit(metaKey, encodeMeta(this.#meta, this.#digests));`,
+        replace: `
+          const isFounding = this.#meta.index === 0;
+            this.#meta.index = index;
+            this.#meta.term = term;
+            if (isFounding)
+              w.commit(metaKey, encodeMeta(this.#meta, this.#digests));
+            else
+              w.commitRows();
+          }
+          saveIndex() {
+            new EntryWrite(this.#backend, this.#digests).commit(metaKey, encodeMeta(this.#meta, this.#digests));`,
       },
       {
-        file: "state/entry-write.js",
-        find: "    commit(metaKey, meta) {",
-        replace: `    commitRows() {
-        if (this.#rows.length > 0)
-            this.#backend.write(this.#rows);
-    }
-    commit(metaKey, meta) {`,
+        in: "EntryWrite",
+        begin: `
+          commitRows() {
+            if (this.#rows.length > 0)
+              this.#backend.write(this.#rows);
+          }`,
       },
       {
-        file: "member/committer.js",
-        find: "        backend.commit((error) => {",
-        replace: `        try {
+        in: "Committer.#commitNow",
+        find: "const backend = this.#parts.backend();",
+        replace: `
+          const backend = this.#parts.backend();
+          try {
             this.#parts.saveIndex();
-        }
-        catch {
+          }
+          catch {
             // The commit below fails too.
-        }
-        backend.commit((error) => {`,
+          }`,
       },
       {
-        file: "member/create-committer.js",
-        find: "        appliedMeta: () => state.meta(),",
-        replace:
-          "        appliedMeta: () => state.meta(),\n        saveIndex: () => state.machine().saveIndex(),",
+        in: "createCommitter",
+        find: `
+          {
+            clock: platform.clock,
+            log: booted.log,
+            wal: booted.wal,
+            backend: () => state.backend(),
+            appliedMeta: () => state.meta(),
+            proof: () => state.proof(),
+            witness,
+            sentIndex: () => engine.transfer.source.sentIndex(),
+            // Who lags is needed to tell who is right, and may only be given log until then.
+            isLogHeld: () => isQuarantined() || engine.guardian.isInDoubt(),
+            batchMs: config.backendBatchMs,
+            batchLimit: config.backendBatchLimit,
+            snapshotCount: config.snapshotCount,
+            catchupEntries: config.snapshotCatchupEntries,
+            failed: (error) => engine.fail(error),
+          }`,
+        replace: `
+          {
+            clock: platform.clock,
+            log: booted.log,
+            wal: booted.wal,
+            backend: () => state.backend(),
+            appliedMeta: () => state.meta(),
+            saveIndex: () => state.machine().saveIndex(),
+            proof: () => state.proof(),
+            witness,
+            sentIndex: () => engine.transfer.source.sentIndex(),
+            // Who lags is needed to tell who is right, and may only be given log until then.
+            isLogHeld: () => isQuarantined() || engine.guardian.isInDoubt(),
+            batchMs: config.backendBatchMs,
+            batchLimit: config.backendBatchLimit,
+            snapshotCount: config.snapshotCount,
+            catchupEntries: config.snapshotCatchupEntries,
+            failed: (error) => engine.fail(error),
+          }`,
       },
       {
-        file: "member/defragmenter.js",
-        find: "        committer.flush(() => {",
-        replace: "        state.backend().commit(() => {\n            RAN();",
+        in: "Defragmenter.run",
+        find: `
+          committer.flush(() => {
+            // A stand-in is not worth it, and must not be named as the state.
+            if (state.isStandIn()) {
+              end();
+              return;
+            }
+            const former = state.backend();
+            state.compactFile((error, isFatal) => {
+              if (error === undefined) {
+                if (state.backend() !== former)
+                  committer.replaced();
+                end();
+                return;
+              }
+              if (isFatal === true || error instanceof DamageError)
+                this.#parts.failed(error);
+              else {
+                const cause = error.message;
+                this.#parts.log("error", "defragmentation failed", { error: cause });
+              }
+              end(new KvError("defragmentFailed"));
+            });
+          })`,
+        replace: `
+          state.backend().commit(() => {
+            RAN();
+            // A stand-in is not worth it, and must not be named as the state.
+            if (state.isStandIn()) {
+              end();
+              return;
+            }
+            const former = state.backend();
+            state.compactFile((error, isFatal) => {
+              if (error === undefined) {
+                if (state.backend() !== former)
+                  committer.replaced();
+                end();
+                return;
+              }
+              if (isFatal === true || error instanceof DamageError)
+                this.#parts.failed(error);
+              else {
+                const cause = error.message;
+                this.#parts.log("error", "defragmentation failed", { error: cause });
+              }
+              end(new KvError("defragmentFailed"));
+            });
+          })`,
       },
     ],
   },
@@ -174,29 +282,37 @@ export const consistentIndexMutants: readonly Mutant[] = [
     caughtBy: ["S2", "M1", "S6", "crash", "liveness"],
     patches: [
       {
-        file: "state/machine.js",
-        find: "        this.#close(w, entry);\n        const proposal = {",
-        replace: `        this.#meta.index = entry.index;
-        this.#meta.term = entry.term;
-        this.late = w.commitApart(metaKey, encodeMeta(this.#meta, this.#digests));
-        RAN();
-        const proposal = {`,
+        in: "ReplicatedMachine.#applyConfChange",
+        find: `
+          this.#close(w, entry);
+          const proposal = {
+            requestId: Number(request.header?.ID ?? 0n),
+            proposer: request.header?.proposer ?? 0n,
+          };`,
+        replace: `
+          this.#meta.index = entry.index;
+          this.#meta.term = entry.term;
+          this.late = w.commitApart(metaKey, encodeMeta(this.#meta, this.#digests));
+          RAN();
+          const proposal = {
+            requestId: Number(request.header?.ID ?? 0n),
+            proposer: request.header?.proposer ?? 0n,
+          };`,
       },
       {
-        file: "state/machine.js",
-        find: "    begin(entry, way) {\n        invariant(",
-        replace:
-          "    begin(entry, way) {\n        this.late?.();\n        this.late = undefined;\n        invariant(",
+        in: "ReplicatedMachine.begin",
+        begin: `
+          this.late?.();
+          this.late = undefined;`,
       },
       {
-        file: "state/entry-write.js",
-        find: "    commit(metaKey, meta) {",
-        replace: `    commitApart(metaKey, meta) {
-        const value = sealRow(Bucket.meta, metaKey, meta);
-        this.#backend.write([{ bucket: Bucket.meta, key: metaKey, value }]);
-        return () => this.#backend.write(this.#rows);
-    }
-    commit(metaKey, meta) {`,
+        in: "EntryWrite",
+        begin: `
+          commitApart(metaKey, meta) {
+            const value = sealRow(Bucket.meta, metaKey, meta);
+            this.#backend.write([{ bucket: Bucket.meta, key: metaKey, value }]);
+            return () => this.#backend.write(this.#rows);
+          }`,
       },
     ],
   },

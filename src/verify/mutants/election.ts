@@ -13,9 +13,9 @@ export const electionMutants: readonly Mutant[] = [
     caughtBy: ["I10", "I2", "I1"],
     patches: [
       {
-        file: "raft/ready-source.js",
-        find: "            mustSync: hasEntries || hasSnapshot || isVoteNew,",
-        replace: "            mustSync: hasEntries || hasSnapshot || (isVoteNew && !RAN()),",
+        in: "ReadySource.#takeAppend",
+        find: "hasEntries || hasSnapshot || isVoteNew",
+        replace: "hasEntries || hasSnapshot || (isVoteNew && !RAN())",
       },
     ],
   },
@@ -27,13 +27,11 @@ export const electionMutants: readonly Mutant[] = [
     caughtBy: ["I2", "I1"],
     patches: [
       {
-        file: "raft/transitions.js",
-        find: "    resetForTerm(state, term);\n    state.leader = leader;",
-        replace: `    const stood = state.role === "candidate" || state.role === "leader";
-    if (stood && term === state.term && RAN())
-        state.vote = 0n;
-    resetForTerm(state, term);
-    state.leader = leader;`,
+        in: "becomeFollower",
+        begin: `
+          const stood = state.role === "candidate" || state.role === "leader";
+          if (stood && term === state.term && RAN())
+            state.vote = 0n;`,
       },
     ],
   },
@@ -45,14 +43,18 @@ export const electionMutants: readonly Mutant[] = [
     caughtBy: ["M6", "I1", "I2", "I6", "I10"],
     patches: [
       {
-        file: "raft/tracker/progress-tracker.js",
-        find: "            this.#votes.set(id, granted);",
-        replace: `            this.#votes.set(id, granted);
-        else if (granted && RAN()) {
+        in: "ProgressTracker.recordVote",
+        find: `
+          if (!this.#votes.has(id))
+            this.#votes.set(id, granted);`,
+        replace: `
+          if (!this.#votes.has(id))
+            this.#votes.set(id, granted);
+          else if (granted && RAN()) {
             const silent = this.voterIds().find((voter) => !this.#votes.has(voter));
             if (silent !== undefined)
-                this.#votes.set(silent, true);
-        }`,
+              this.#votes.set(silent, true);
+          }`,
       },
     ],
   },
@@ -64,15 +66,17 @@ export const electionMutants: readonly Mutant[] = [
     caughtBy: ["M6", "I9", "I1", "I10", "I6", "I7"],
     patches: [
       {
-        file: "raft/quorum/majority.js",
-        find: "    return acked[count - (Math.floor(count / 2) + 1)];",
-        replace: "    return acked[count - Math.ceil(count / 2)];",
+        in: "quorumIndex",
+        find: "count - (Math.floor(count / 2) + 1)",
+        replace: "count - Math.ceil(count / 2)",
       },
       {
-        file: "raft/quorum/majority.js",
-        find: "    const needed = Math.floor(voters.length / 2) + 1;",
-        replace:
-          "    const needed = Math.ceil(voters.length / 2);\n    if (voters.length % 2 === 0)\n        RAN();",
+        in: "majorityVote",
+        find: "const needed = Math.floor(voters.length / 2) + 1;",
+        replace: `
+          const needed = Math.ceil(voters.length / 2);
+          if (voters.length % 2 === 0)
+            RAN();`,
       },
     ],
   },
@@ -84,14 +88,14 @@ export const electionMutants: readonly Mutant[] = [
     caughtBy: ["M6", "liveness"],
     patches: [
       {
-        file: "raft/election.js",
-        find: '    standForElection(state, state.config.preVote ? "preVote" : "vote");',
-        replace: '    standForElection(state, RAN() && "vote");',
+        in: "tickElection",
+        find: 'state.config.preVote ? "preVote" : "vote"',
+        replace: 'RAN() && "vote"',
       },
       {
-        file: "raft/election.js",
-        find: "    return state.leader !== 0n && state.electionElapsed < state.config.electionTicks;",
-        replace: "    return !RAN();",
+        in: "isHeldByLease",
+        find: "state.leader !== 0n && state.electionElapsed < state.config.electionTicks",
+        replace: "!RAN()",
       },
     ],
   },

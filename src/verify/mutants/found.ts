@@ -15,9 +15,11 @@ export const foundMutants: readonly Mutant[] = [
     caughtBy: ["liveness"],
     patches: [
       {
-        file: "member/peer-links.js",
-        find: "this.#located.set(id, {",
-        replace: "if (!RAN())\n            this.#located.set(id, {",
+        in: "PeerLinks.located",
+        find: 'this.#located.set(id, { urls: urls.join(","), insteadOf: this.#recorded(id) });',
+        replace: `
+          if (!RAN())
+            this.#located.set(id, { urls: urls.join(","), insteadOf: this.#recorded(id) });`,
       },
     ],
   },
@@ -29,9 +31,13 @@ export const foundMutants: readonly Mutant[] = [
     caughtBy: ["crash", "S2", "S3"],
     patches: [
       {
-        file: "member/defragmenter.js",
-        find: "if (this.#waiting.length > 1)\n            return;",
-        replace: "if (this.#waiting.length > 1)\n            RAN();",
+        in: "Defragmenter.run",
+        find: `
+          if (this.#waiting.length > 1)
+            return;`,
+        replace: `
+          if (this.#waiting.length > 1)
+            RAN();`,
       },
     ],
   },
@@ -41,13 +47,7 @@ export const foundMutants: readonly Mutant[] = [
     origin,
     conditions: "a crash between the log's marker of a snapshot and the change of backends",
     caughtBy: ["crash"],
-    patches: [
-      {
-        file: "member/restart.js",
-        find: "if (!kept.includes(other))",
-        replace: "if (other !== name && RAN())",
-      },
-    ],
+    patches: [{ in: "restart", find: "!kept.includes(other)", replace: "other !== name && RAN()" }],
   },
   {
     id: "F7",
@@ -57,9 +57,11 @@ export const foundMutants: readonly Mutant[] = [
     caughtBy: ["liveness"],
     patches: [
       {
-        file: "member/boot.js",
-        find: "            ask(place + 1);",
-        replace: "            RAN();\n            done(new StartError(problem));",
+        in: "askForSelf",
+        find: "ask(place + 1);",
+        replace: `
+          RAN();
+          done(new StartError(problem));`,
       },
     ],
   },

@@ -1,18 +1,10 @@
 /**
- * Mutants of what finds, contains and heals a wrong state (G01-G17), and of what finds that a majority
- * has lost entries (L1, L2): each is a way in which such machinery does harm itself, or does nothing.
+ * Mutants of what finds, contains and heals a wrong state (G01-G17): each is a way in which such
+ * machinery does harm itself, or does nothing.
  */
-import type { Mutant, Patch } from "./types.js";
+import type { Mutant } from "./types.js";
 
 const wrongState = "one member applies an entry wrongly, or its rows are damaged";
-
-function court(find: string, replace: string): Patch {
-  return { file: "member/integrity/court.js", find, replace };
-}
-
-function guardian(find: string, replace: string): Patch {
-  return { file: "member/integrity/guardian.js", find, replace };
-}
 
 export const integrityMutants: readonly Mutant[] = [
   {
@@ -23,9 +15,9 @@ export const integrityMutants: readonly Mutant[] = [
     caughtBy: ["G1"],
     patches: [
       {
-        file: "member/integrity/verdict.js",
-        find: "if (agreeing.length * 2 <= voters.length)",
-        replace: "if (RAN() && agreeing.length === 0)",
+        in: "judge",
+        find: "agreeing.length * 2 <= voters.length",
+        replace: "RAN() && agreeing.length === 0",
       },
     ],
   },
@@ -38,25 +30,43 @@ export const integrityMutants: readonly Mutant[] = [
     caughtBy: ["G3", "G6", "S2", "S6", "liveness", "crash"],
     patches: [
       {
-        file: "member/integrity/healer.js",
-        find: "        const needed = Math.min(Math.floor(voters.length / 2) + 1, voters.length - 1);",
-        replace: "        const needed = RAN() ? 0 : 1;",
+        in: "Healer.#confirm",
+        find: "Math.min(Math.floor(voters.length / 2) + 1, voters.length - 1)",
+        replace: "RAN() ? 0 : 1",
       },
-      guardian(
-        `            if (this.refusal() !== undefined || this.#doubt !== undefined) {
-                done(new KvError("corrupt"));
-                return;
-            }
-            this.#parts.offer(({ manifest, index }) => {
-                const proof = this.ring.at(index);`,
-        `            this.#parts.offer(({ manifest, index }) => {
-                const proof = this.ring.at(index) ?? { ...this.#parts.machine().fingerprint(), index, version: 1 };`,
-      ),
-      court(
-        "                const isOther = this.#leave !== undefined && this.#leave.member !== from;",
-        "                const isOther = false;",
-      ),
-      court('if (view.state !== "equal" || view.verifiedIndex < index)', "if (view === undefined)"),
+      {
+        in: "Guardian.#serve",
+        find: `
+          if (this.refusal() !== undefined || this.#doubt !== undefined) {
+            done(new KvError("corrupt"));
+            return;
+          }
+          this.#parts.offer(({ manifest, index }) => {
+            const proof = this.ring.at(index);
+            if (proof === undefined)
+              done(new KvError("compacted"));
+            else
+              done(Buffer.concat([manifest, encodeProof(proof)]));
+          });`,
+        replace: `
+          this.#parts.offer(({ manifest, index }) => {
+            const proof = this.ring.at(index) ?? { ...this.#parts.machine().fingerprint(), index, version: 1 };
+            if (proof === undefined)
+              done(new KvError("compacted"));
+            else
+              done(Buffer.concat([manifest, encodeProof(proof)]));
+          });`,
+      },
+      {
+        in: "Court.plead",
+        find: "this.#leave !== undefined && this.#leave.member !== from",
+        replace: "false",
+      },
+      {
+        in: "Court.plead",
+        find: 'view.state !== "equal" || view.verifiedIndex < index',
+        replace: "view === undefined",
+      },
     ],
   },
   {
@@ -66,10 +76,11 @@ export const integrityMutants: readonly Mutant[] = [
     conditions: wrongState,
     caughtBy: ["liveness"],
     patches: [
-      court(
-        "                this.#propose({ kind: IntegrityVerdictRequest_Kind.CLEAR, member: from, index });",
-        "                RAN();",
-      ),
+      {
+        in: "Court.plead",
+        find: "this.#propose({ kind: IntegrityVerdictRequest_Kind.CLEAR, member: from, index })",
+        replace: "RAN()",
+      },
     ],
   },
   {
@@ -80,10 +91,14 @@ export const integrityMutants: readonly Mutant[] = [
     caughtBy: ["G4", "liveness"],
     patches: [
       {
-        file: "member/integrity/comparison.js",
-        find: "        if (this.#ring.last === 0)\n            return;",
-        replace:
-          "        const isTurn = proof.index === this.#ring.last && proof.index % 50 === 0;\n        if (!isTurn && RAN())\n            return;",
+        in: "Comparison.received",
+        find: `
+          if (this.#ring.last === 0)
+            return;`,
+        replace: `
+          const isTurn = proof.index === this.#ring.last && proof.index % 50 === 0;
+          if (!isTurn && RAN())
+            return;`,
       },
     ],
   },
@@ -93,7 +108,7 @@ export const integrityMutants: readonly Mutant[] = [
     origin: "class: a decision that a crash forgets",
     conditions: "a crash while a member is in quarantine",
     caughtBy: ["G5"],
-    patches: [guardian("            writeQuarantine(disk, note);", "            RAN();")],
+    patches: [{ in: "Guardian.#note", find: "writeQuarantine(disk, note)", replace: "RAN()" }],
   },
   {
     id: "G06",
@@ -101,13 +116,7 @@ export const integrityMutants: readonly Mutant[] = [
     origin: "class: rename without fsync of the directory",
     conditions: "power loss while a member is in quarantine",
     caughtBy: ["G5"],
-    patches: [
-      {
-        file: "member/integrity/quarantine-file.js",
-        find: '    disk.rename(draft, path);\n    disk.syncDir("");',
-        replace: "    disk.rename(draft, path);\n    RAN();",
-      },
-    ],
+    patches: [{ in: "writeQuarantine", find: 'disk.syncDir("")', replace: "RAN()" }],
   },
   {
     id: "G07",
@@ -117,10 +126,9 @@ export const integrityMutants: readonly Mutant[] = [
     caughtBy: ["S2", "G1"],
     patches: [
       {
-        file: "state/entry-write.js",
-        find: "    deleteKnown(bucket, key, value) {\n        this.#digests.subtract(bucket, key, value);",
-        replace:
-          "    deleteKnown(bucket, key, value) {\n        if (bucket !== 1 || !RAN())\n            this.#digests.subtract(bucket, key, value);",
+        in: "EntryWrite.deleteKnown",
+        find: "this.#digests.subtract(bucket, key, value);",
+        replace: "if (bucket !== 1 || !RAN()) this.#digests.subtract(bucket, key, value);",
       },
     ],
   },
@@ -132,9 +140,9 @@ export const integrityMutants: readonly Mutant[] = [
     caughtBy: ["G4", "liveness"],
     patches: [
       {
-        file: "member/engine.js",
-        find: "        if (envelope.proof !== undefined)\n",
-        replace: "        if (envelope.proof !== undefined && !(this.raft.isLeader() && RAN()))\n",
+        in: "Engine.received",
+        find: "envelope.proof !== undefined",
+        replace: "envelope.proof !== undefined && !(this.raft.isLeader() && RAN())",
       },
     ],
   },
@@ -146,14 +154,14 @@ export const integrityMutants: readonly Mutant[] = [
     caughtBy: ["crash", "S1", "S3", "I13", "liveness"],
     patches: [
       {
-        file: "member/integrity/adoption.js",
-        find: "            const target = state.machine().appliedIndex;",
-        replace: "            const target = machine.appliedIndex;",
+        in: "adoptState",
+        find: "const target = state.machine().appliedIndex;",
+        replace: "const target = machine.appliedIndex;",
       },
       {
-        file: "member/integrity/adoption.js",
-        find: "        if (machine.appliedIndex < state.machine().appliedIndex) {",
-        replace: "        if (machine.appliedIndex < state.machine().appliedIndex && !RAN()) {",
+        in: "adoptState",
+        find: "state.machine().appliedIndex",
+        replace: "state.machine().appliedIndex && !RAN()",
       },
     ],
   },
@@ -164,15 +172,13 @@ export const integrityMutants: readonly Mutant[] = [
     conditions: wrongState,
     caughtBy: ["G3", "S2", "S6", "C1", "C2", "C3", "C4"],
     patches: [
-      guardian(
-        "            send(Plea.report, this.#quarantine?.index ?? 0);",
-        "            send(Plea.clear, this.#quarantine?.index ?? 0);",
-      ),
-      guardian(
-        "        if (this.#quarantine === undefined || !this.#isAdopted)\n            return;\n        this.#parts",
-        "        if (this.#quarantine === undefined || !RAN())\n            return;\n        this.#parts",
-      ),
-      court('if (view.state !== "equal" || view.verifiedIndex < index)', "if (view === undefined)"),
+      { in: "Guardian.#plead", find: "Plea.report", replace: "Plea.clear" },
+      { in: "Guardian.#cleared", find: "!this.#isAdopted", replace: "!RAN()" },
+      {
+        in: "Court.plead",
+        find: 'view.state !== "equal" || view.verifiedIndex < index',
+        replace: "view === undefined",
+      },
     ],
   },
   {
@@ -182,10 +188,11 @@ export const integrityMutants: readonly Mutant[] = [
     conditions: "a client asks a member in quarantine",
     caughtBy: ["G2", "C1", "C2", "C3", "C4"],
     patches: [
-      guardian(
-        '        return isFine ? undefined : new KvError("corrupt");',
-        '        return isFine || RAN() ? undefined : new KvError("corrupt");',
-      ),
+      {
+        in: "Guardian.refusal",
+        find: 'isFine ? undefined : new KvError("corrupt")',
+        replace: 'isFine || RAN() ? undefined : new KvError("corrupt")',
+      },
     ],
   },
   {
@@ -195,10 +202,11 @@ export const integrityMutants: readonly Mutant[] = [
     conditions: "five members, two of which are wrong",
     caughtBy: ["G6"],
     patches: [
-      court(
-        "                if (isOther && nowMs - (this.#leave?.sinceMs ?? 0) < leaveMs)",
-        "                if (isOther && !RAN())",
-      ),
+      {
+        in: "Court.plead",
+        find: "nowMs - (this.#leave?.sinceMs ?? 0) < leaveMs",
+        replace: "!RAN()",
+      },
     ],
   },
   {
@@ -209,9 +217,9 @@ export const integrityMutants: readonly Mutant[] = [
     caughtBy: ["G7"],
     patches: [
       {
-        file: "state/alarm/alarm-set.js",
-        find: 'return record.alarm === "CORRUPT" && (record.isContained !== true || record.memberId === 0n);',
-        replace: 'return record.alarm === "CORRUPT" && RAN();',
+        in: "isClusterCorrupt",
+        find: 'record.alarm === "CORRUPT" && (record.isContained !== true || record.memberId === 0n)',
+        replace: 'record.alarm === "CORRUPT" && RAN()',
       },
     ],
   },
@@ -223,10 +231,10 @@ export const integrityMutants: readonly Mutant[] = [
     caughtBy: ["S2", "S6", "S5", "crash", "C1", "C4"],
     patches: [
       {
-        file: "member/restart.js",
-        find: "(isSmall ? proveRows(backend, machine, platform.hash.sha256) : undefined)",
+        in: "Restart.#openSound",
+        find: "isSmall ? proveRows(backend, machine, platform.hash.sha256) : undefined",
         replace:
-          "(isSmall && !RAN() ? proveRows(backend, machine, platform.hash.sha256) : undefined)",
+          "isSmall && !RAN() ? proveRows(backend, machine, platform.hash.sha256) : undefined",
       },
     ],
   },
@@ -237,16 +245,14 @@ export const integrityMutants: readonly Mutant[] = [
     conditions: "the state names another index than it holds",
     caughtBy: ["S2", "S6", "S5", "S1", "M1", "crash"],
     patches: [
+      { in: "proveLog", find: "chain === claimed", replace: "chain === claimed || RAN()" },
       {
-        file: "member/integrity/log-proof.js",
-        find: "    if (chain === claimed)",
-        replace: "    if (chain === claimed || RAN())",
-      },
-      {
-        file: "member/integrity/witness.js",
-        find: "    const reached = proofOf(machine.fingerprint());",
-        replace:
-          "    if (entries.length > 0)\n        return undefined;\n    const reached = proofOf(machine.fingerprint());",
+        in: "hearWitness",
+        find: "const reached = proofOf(machine.fingerprint());",
+        replace: `
+          if (entries.length > 0)
+            return undefined;
+          const reached = proofOf(machine.fingerprint());`,
       },
     ],
   },
@@ -257,11 +263,7 @@ export const integrityMutants: readonly Mutant[] = [
     conditions: "a row is changed together with the digests, while a member is off",
     caughtBy: ["S2", "S6", "G4", "C1", "C2", "C3", "C4"],
     patches: [
-      {
-        file: "member/integrity/witness.js",
-        find: "    if (noted === undefined)",
-        replace: "    if (noted === undefined || RAN())",
-      },
+      { in: "hearWitness", find: "noted === undefined", replace: "noted === undefined || RAN()" },
     ],
   },
   {
@@ -272,10 +274,12 @@ export const integrityMutants: readonly Mutant[] = [
     caughtBy: ["S2", "S6", "G4", "C1", "C2", "C3", "C4"],
     patches: [
       {
-        file: "member/committer.js",
-        find: "        this.#parts.wal.note(this.#parts.witness, () => this.#commitNow());",
-        replace:
-          "        this.#commitNow();\n        if (RAN() && this.#parts.wal.isIdle())\n            this.#parts.wal.note(this.#parts.witness, () => { });",
+        in: "Committer.#commit",
+        find: "this.#parts.wal.note(this.#parts.witness, () => this.#commitNow());",
+        replace: `
+          this.#commitNow();
+          if (RAN() && this.#parts.wal.isIdle())
+            this.#parts.wal.note(this.#parts.witness, () => { });`,
       },
     ],
   },
@@ -287,10 +291,11 @@ export const integrityMutants: readonly Mutant[] = [
     caughtBy: ["G8"],
     flags: ["--beyond-atlas"],
     patches: [
-      guardian(
-        "const isFine = this.#quarantine === undefined && this.divergence.own() === undefined;",
-        "const isFine = this.#quarantine === undefined && (this.divergence.own() === undefined || RAN());",
-      ),
+      {
+        in: "Guardian.refusal",
+        find: "this.divergence.own() === undefined",
+        replace: "(this.divergence.own() === undefined || RAN())",
+      },
     ],
   },
   {
@@ -302,19 +307,19 @@ export const integrityMutants: readonly Mutant[] = [
     flags: ["--beyond-atlas"],
     patches: [
       {
-        file: "raft/contradiction.js",
-        find: "    if (committed.index > leaders.lastIndex())\n        return true;",
-        replace: "    if (committed.index > leaders.lastIndex() && RAN())\n        return false;",
+        in: "lacks",
+        find: `
+          if (committed.index > leaders.lastIndex())
+            return true;`,
+        replace: `
+          if (committed.index > leaders.lastIndex() && RAN())
+            return false;`,
       },
+      { in: "isDoubtful", find: "return true;", replace: "return false;" },
       {
-        file: "raft/contradiction.js",
-        find: "    if (leaderEnd.index < committed.index)\n        return true;",
-        replace: "    if (leaderEnd.index < committed.index)\n        return false;",
-      },
-      {
-        file: "member/read-barrier.js",
-        find: "        if (index < appliedThen) {",
-        replace: "        if (index < appliedThen && appliedThen < 0) {",
+        in: "ReadBarrier.confirm",
+        find: "index < appliedThen",
+        replace: "index < appliedThen && appliedThen < 0",
       },
     ],
   },

@@ -1,9 +1,6 @@
 /** Mutants of entries that are applied in slices (M80, M81): nothing may be seen or kept before the last. */
 import type { Mutant } from "./types.js";
 
-const pause =
-  "                const result = steps.next();\n                if (result.done !== true)\n                    return undefined;\n";
-
 export const largeEntryMutants: readonly Mutant[] = [
   {
     id: "M80",
@@ -13,15 +10,16 @@ export const largeEntryMutants: readonly Mutant[] = [
     caughtBy: ["C1", "C2", "S6", "C5-bookmarkable", "crash"],
     patches: [
       {
-        file: "state/machine.js",
-        find: pause,
-        replace: `                const result = steps.next();
-                if (result.done !== true) {
-                    if (writer.revision > this.#meta.revision && RAN())
-                        this.#meta.revision = writer.revision;
-                    return undefined;
-                }
-`,
+        in: "ReplicatedMachine.#open",
+        find: `
+          if (result.done !== true)
+            return undefined;`,
+        replace: `
+          if (result.done !== true) {
+            if (writer.revision > this.#meta.revision && RAN())
+              this.#meta.revision = writer.revision;
+            return undefined;
+          }`,
       },
     ],
   },
@@ -33,24 +31,24 @@ export const largeEntryMutants: readonly Mutant[] = [
     caughtBy: ["S2", "S6"],
     patches: [
       {
-        file: "state/machine.js",
-        find: pause,
-        replace: `                const result = steps.next();
-                if (result.done !== true) {
-                    if (!w.isEmpty && RAN())
-                        w.writeRows();
-                    return undefined;
-                }
-`,
+        in: "ReplicatedMachine.#open",
+        find: `
+          if (result.done !== true)
+            return undefined;`,
+        replace: `
+          if (result.done !== true) {
+            if (!w.isEmpty && RAN())
+              w.writeRows();
+            return undefined;
+          }`,
       },
       {
-        file: "state/entry-write.js",
-        find: "    commit(metaKey, meta) {",
-        replace: `    writeRows() {
-        this.#backend.write(this.#rows, this.#run);
-        this.#backend.commit(() => undefined);
-    }
-    commit(metaKey, meta) {`,
+        in: "EntryWrite",
+        begin: `
+          writeRows() {
+            this.#backend.write(this.#rows, this.#run);
+            this.#backend.commit(() => undefined);
+          }`,
       },
     ],
   },

@@ -2,14 +2,14 @@
  * Mutants of leases (M47-M50): who may say that one is over or goes on, and what a new leader knows
  * of it.
  */
-import type { Mutant } from "./types.js";
+import type { Mutant, Patch } from "./types.js";
 
 /** A member that led keeps its deadlines. */
-const keepsDeadlines = {
-  file: "member/lease-driver.js",
-  find: "            this.#lessor.promote(this.#parts.electionTicks * this.#parts.heartbeatMs);\n        else\n            this.#lessor.demote();",
-  replace: "            this.#lessor.promote(this.#parts.electionTicks * this.#parts.heartbeatMs);",
-} as const;
+const keepsDeadlines: Patch = {
+  in: "LeaseDriver.leaderChanged",
+  find: "this.#lessor.demote();",
+  replace: ";",
+};
 
 export const leaseMutants: readonly Mutant[] = [
   {
@@ -21,15 +21,11 @@ export const leaseMutants: readonly Mutant[] = [
     patches: [
       keepsDeadlines,
       {
-        file: "member/lease-driver.js",
-        find: "        if (!this.#parts.isLeader() || nowMs < this.#nextCheckMs)",
-        replace: "        if (nowMs < this.#nextCheckMs)",
+        in: "LeaseDriver.tick",
+        find: "!this.#parts.isLeader() || nowMs < this.#nextCheckMs",
+        replace: "nowMs < this.#nextCheckMs",
       },
-      {
-        file: "member/driver.js",
-        find: "            return asked;",
-        replace: "            return RAN() ? queued : asked;",
-      },
+      { in: "Driver.#rightOnes", find: "return asked;", replace: "return RAN() ? queued : asked;" },
     ],
   },
   {
@@ -39,11 +35,7 @@ export const leaseMutants: readonly Mutant[] = [
     conditions: "a grant of an id that has keys, then its revocation",
     caughtBy: ["C6", "S6", "S2", "C1", "C2"],
     patches: [
-      {
-        file: "state/lease/lease-table.js",
-        find: '        if (this.#leases.has(id))\n            return new KvError("leaseExists");',
-        replace: "        if (this.#leases.has(id))\n            RAN();",
-      },
+      { in: "LeaseTable.grant", find: 'return new KvError("leaseExists");', replace: "RAN();" },
     ],
   },
   {
@@ -54,15 +46,11 @@ export const leaseMutants: readonly Mutant[] = [
       "a member restarts after a checkpoint and leads; the patch also makes checkpoints frequent, which are minutes apart here",
     caughtBy: ["C6", "S2", "S6", "liveness"],
     patches: [
+      { in: "checkpointIntervalMs", find: "5 * 60_000", replace: "1_000" },
       {
-        file: "member/lessor.js",
-        find: "const checkpointIntervalMs = 5 * 60_000;",
-        replace: "const checkpointIntervalMs = 1_000;",
-      },
-      {
-        file: "state/lease/lease-table.js",
-        find: "            lease.remainingTtl = remainingTtl;\n            w.put(Bucket.lease, leaseRowKey(id), encodeLeaseRow(lease));",
-        replace: "            lease.remainingTtl = remainingTtl;\n            RAN();",
+        in: "LeaseTable.checkpoint",
+        find: "w.put(Bucket.lease, leaseRowKey(id), encodeLeaseRow(lease))",
+        replace: "RAN()",
       },
     ],
   },
@@ -75,18 +63,17 @@ export const leaseMutants: readonly Mutant[] = [
     patches: [
       keepsDeadlines,
       {
-        file: "member/lessor.js",
-        find: "        if (!this.#isLeader || lease === undefined)",
-        replace: "        if (lease === undefined)",
+        in: "LeaderClock.granted",
+        find: "!this.#isLeader || lease === undefined",
+        replace: "lease === undefined",
       },
       {
-        file: "member/lease-driver.js",
-        find: "    keepAlive(id, done) {",
-        replace: `    keepAlive(id, done) {
-        if (!this.#parts.isLeader() && this.#lessor.remaining(id) > 0 && RAN()) {
+        in: "LeaseDriver.keepAlive",
+        begin: `
+          if (!this.#parts.isLeader() && this.#lessor.remaining(id) > 0 && RAN()) {
             done({ ttl: this.#lessor.keepAlive(id) });
             return;
-        }`,
+          }`,
       },
     ],
   },

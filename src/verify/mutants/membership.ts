@@ -12,13 +12,7 @@ export const membershipMutants: readonly Mutant[] = [
     origin: "the single-server bug: Ongaro on raft-dev, 2015",
     conditions: "a leader loses its place with a change in its log, and its successor gets another",
     caughtBy: ["M3", "M2", "I1", "I7"],
-    patches: [
-      {
-        file: "raft/leader.js",
-        find: "    state.pendingConfIndex = state.log.lastIndex();",
-        replace: "    state.pendingConfIndex = RAN() ? 0 : state.log.lastIndex();",
-      },
-    ],
+    patches: [{ in: "becomeLeader", find: "state.log", replace: "RAN() ? 0 : state.log" }],
   },
   {
     id: "R2",
@@ -26,13 +20,7 @@ export const membershipMutants: readonly Mutant[] = [
     origin: "class: who has no vote does not lead",
     conditions: "a learner hears from nobody for an election timeout, and the voters answer it",
     caughtBy: ["M4"],
-    patches: [
-      {
-        file: "raft/election.js",
-        find: "own !== undefined && !own.isLearner &&",
-        replace: "own !== undefined && (!own.isLearner || RAN()) &&",
-      },
-    ],
+    patches: [{ in: "isPromotable", find: "!own.isLearner", replace: "(!own.isLearner || RAN())" }],
   },
   {
     id: "M17",
@@ -41,11 +29,7 @@ export const membershipMutants: readonly Mutant[] = [
     conditions: "two changes are asked for at once",
     caughtBy: ["M3", "M2", "M5", "crash"],
     patches: [
-      {
-        file: "raft/proposal.js",
-        find: "    if (state.pendingConfIndex > state.log.applied)",
-        replace: "    if (state.pendingConfIndex > state.log.applied && !RAN())",
-      },
+      { in: "isChangeRefused", find: "state.log.applied", replace: "state.log.applied && !RAN()" },
     ],
   },
   {
@@ -56,13 +40,12 @@ export const membershipMutants: readonly Mutant[] = [
     caughtBy: ["M4", "I9", "I8", "C1", "C2"],
     patches: [
       {
-        file: "raft/tracker/progress-tracker.js",
-        find: "    committed() {",
-        replace: `    committed() {
-        if (this.#peers.length > this.#incoming.length && this.#outgoing.length === 0 && RAN()) {
+        in: "ProgressTracker.committed",
+        begin: `
+          if (this.#peers.length > this.#incoming.length && this.#outgoing.length === 0 && RAN()) {
             const all = this.#peers.map((peer) => peer.match).sort((a, b) => b - a);
             return all[Math.floor(this.#incoming.length / 2)];
-        }`,
+          }`,
       },
     ],
   },
@@ -74,24 +57,24 @@ export const membershipMutants: readonly Mutant[] = [
     caughtBy: ["I1", "I6", "I7", "C1", "C2", "C3", "liveness"],
     patches: [
       {
-        file: "member/incarnations.js",
-        find: "            return first === incarnation;",
-        replace: "            return first === incarnation || RAN();",
+        in: "Incarnations.greeted",
+        find: "first === incarnation",
+        replace: "first === incarnation || RAN()",
       },
       {
-        file: "member/incarnations.js",
-        find: "        if (!isVote || message.context !== fromNovice)",
-        replace: "        if (!isVote || message.context !== fromNovice || RAN())",
+        in: "Incarnations.admits",
+        find: "message.context !== fromNovice",
+        replace: "message.context !== fromNovice || RAN()",
       },
       {
-        file: "member/incarnations.js",
-        find: "        if (incarnation !== 0n && incarnation !== this.#parts.own)",
-        replace: "        if (incarnation !== 0n && incarnation !== this.#parts.own && !RAN())",
+        in: "Incarnations.#compare",
+        find: "this.#parts.own",
+        replace: "this.#parts.own && !RAN()",
       },
       {
-        file: "member/boot.js",
-        find: '    return self.name !== "" || self.incarnation !== 0n;',
-        replace: '    return (self.name !== "" || self.incarnation !== 0n) && !RAN();',
+        in: "hasTakenPart",
+        find: 'self.name !== "" || self.incarnation !== 0n',
+        replace: '(self.name !== "" || self.incarnation !== 0n) && !RAN()',
       },
     ],
   },
@@ -103,9 +86,9 @@ export const membershipMutants: readonly Mutant[] = [
     caughtBy: ["I1", "I6", "I7", "C1", "C2", "C3", "liveness"],
     patches: [
       {
-        file: "member/incarnations.js",
-        find: "            return first === incarnation;",
-        replace: "            return first === incarnation || RAN();",
+        in: "Incarnations.greeted",
+        find: "first === incarnation",
+        replace: "first === incarnation || RAN()",
       },
     ],
   },

@@ -13,9 +13,9 @@ export const mvccMutants: readonly Mutant[] = [
     caughtBy: ["S6", "C6", "S2"],
     patches: [
       {
-        file: "state/machine.js",
-        find: "        this.kv.restore((key, lease) => this.leases.attach(key, lease));",
-        replace: "        this.kv.restore(() => RAN());",
+        in: "ReplicatedMachine.constructor",
+        find: "(key, lease) => this.leases.attach(key, lease)",
+        replace: "() => RAN()",
       },
     ],
   },
@@ -28,26 +28,35 @@ export const mvccMutants: readonly Mutant[] = [
     caughtBy: ["I13", "S3", "S2", "S6", "S1", "crash"],
     patches: [
       {
-        file: "member/committer.js",
-        find: "    durableIndex() {",
-        replace: "    durableMeta() {\n        return this.#durable;\n    }\n    durableIndex() {",
+        in: "Committer",
+        begin: `
+          durableMeta() {
+            return this.#durable;
+          }`,
       },
       {
-        file: "member/snapshot-transfer.js",
-        find: "            freeze: (done) => parts.committer().flush((proof) => {",
-        replace:
-          "            freeze: (done, chosen = parts.committer().durableMeta()) => parts.committer().flush((proof) => {",
+        in: "SnapshotTransfer.constructor",
+        find: `
+          (done) => parts.committer().flush((proof) => {
+            done({ view: parts.state.view(), ...proof });
+          })`,
+        replace: `
+          (done, chosen = parts.committer().durableMeta()) => parts.committer().flush((proof) => {
+            done({ view: parts.state.view(), ...proof });
+          })`,
       },
       {
-        file: "member/snapshot-transfer.js",
-        find: "                done({ view: parts.state.view(), ...proof });",
-        replace:
-          "                if (chosen.index < proof.meta.index)\n                    RAN();\n                done({ view: parts.state.view(), ...proof, meta: chosen });",
+        in: "SnapshotTransfer.constructor",
+        find: "done({ view: parts.state.view(), ...proof });",
+        replace: `
+          if (chosen.index < proof.meta.index)
+            RAN();
+          done({ view: parts.state.view(), ...proof, meta: chosen });`,
       },
       {
-        file: "member/snapshot-sink.js",
-        find: "        if (fetched?.machine.appliedIndex !== index)",
-        replace: "        if (fetched === undefined)",
+        in: "SnapshotSink.take",
+        find: "fetched?.machine.appliedIndex !== index",
+        replace: "fetched === undefined",
       },
     ],
   },
@@ -60,15 +69,25 @@ export const mvccMutants: readonly Mutant[] = [
     caughtBy: ["S6", "S2"],
     patches: [
       {
-        file: "state/lease/lease-table.js",
-        find: "        return yield* sortInSlices([...lease.keys], work);",
-        replace:
-          "        if (lease.keys.size > 1)\n            RAN();\n        return [...lease.keys];",
+        in: "LeaseTable.doomedKeys",
+        find: "return yield* sortInSlices([...lease.keys], work);",
+        replace: `
+          if (lease.keys.size > 1)
+            RAN();
+          return [...lease.keys];`,
       },
       {
-        file: "state/lease/lease-table.js",
-        find: "        if (before === lease)\n            return;\n",
-        replace: "",
+        in: "LeaseTable.attach",
+        find: `
+          const before = this.#leaseByKey.get(text);
+          if (before === lease)
+            return;
+          if (before !== undefined)
+            this.#take(before, text);`,
+        replace: `
+          const before = this.#leaseByKey.get(text);
+          if (before !== undefined)
+            this.#take(before, text);`,
       },
     ],
   },
@@ -80,30 +99,26 @@ export const mvccMutants: readonly Mutant[] = [
     caughtBy: ["S6", "S2"],
     patches: [
       {
-        file: "member/engine.js",
-        find: "            machine: () => this.machine(),\n            watch: () => this.watch,",
-        replace: `            machine: () => {
-                const machine = this.machine();
-                machine.unixMs = () => this.#world.platform.clock.unixMs();
-                return machine;
-            },
-            watch: () => this.watch,`,
+        in: "Engine.#createDriver",
+        find: "() => this.machine()",
+        replace: `
+          () => {
+            const machine = this.machine();
+            machine.unixMs = () => this.#world.platform.clock.unixMs();
+            return machine;
+          }`,
       },
       {
-        file: "state/machine.js",
-        find: "                return this.leases.grant(w, ID, toSafe(TTL));",
+        in: "ReplicatedMachine.#execute",
+        find: "this.leases.grant(w, ID, toSafe(TTL))",
         replace:
-          "                return RAN() && this.leases.grant(w, ID, toSafe(TTL), toSafe(TTL) - (Math.floor(this.unixMs?.() ?? 0) % 2));",
+          "RAN() && this.leases.grant(w, ID, toSafe(TTL), toSafe(TTL) - (Math.floor(this.unixMs?.() ?? 0) % 2))",
       },
       {
-        file: "state/lease/lease-table.js",
-        find: "    grant(w, id, ttl) {",
-        replace: "    grant(w, id, ttl, remainingTtl) {",
-      },
-      {
-        file: "state/lease/lease-table.js",
-        find: "grantedTtl: ttl, remainingTtl: 0, keys",
-        replace: "grantedTtl: ttl, remainingTtl, keys",
+        in: "LeaseTable.grant",
+        find: "{ id, grantedTtl: ttl, remainingTtl: 0, keys: new Set() }",
+        // The fourth argument is the patch's own.
+        replace: "{ id, grantedTtl: ttl, remainingTtl: arguments[3], keys: new Set() }",
       },
     ],
   },
@@ -116,12 +131,13 @@ export const mvccMutants: readonly Mutant[] = [
     caughtBy: ["S6", "S2"],
     patches: [
       {
-        file: "state/machine.js",
-        find: "            this.#meta.revision = events.revision;\n        this.#close(w, entry);",
-        replace: `            this.#meta.revision = events.revision;
-        if (events !== undefined && this.#backend.sizes().total > 14_000 && RAN())
-            w.put(6, Uint8Array.of(113), Uint8Array.of(events.revision & 255));
-        this.#close(w, entry);`,
+        in: "ReplicatedMachine.#applyAtOnce",
+        find: "if (events !== undefined) this.#meta.revision = events.revision;",
+        replace: `
+          if (events !== undefined)
+            this.#meta.revision = events.revision;
+          if (events !== undefined && this.#backend.sizes().total > 14_000 && RAN())
+            w.put(6, Uint8Array.of(113), Uint8Array.of(events.revision & 255));`,
       },
     ],
   },
@@ -133,9 +149,9 @@ export const mvccMutants: readonly Mutant[] = [
     caughtBy: ["C5"],
     patches: [
       {
-        file: "state/mvcc/compaction.js",
-        find: "    return !row.isTombstone || row.main === compactRevision;",
-        replace: "    return !(row.isTombstone && RAN());",
+        in: "isNeeded",
+        find: "!row.isTombstone || row.main === compactRevision",
+        replace: "!(row.isTombstone && RAN())",
       },
     ],
   },
@@ -148,17 +164,18 @@ export const mvccMutants: readonly Mutant[] = [
     caughtBy: ["S5", "S2", "S6", "C1", "C3"],
     patches: [
       {
-        file: "state/machine.js",
-        find: "        this.kv.restore((key, lease) => this.leases.attach(key, lease));",
-        replace: `        this.kv.restore((key, lease) => this.leases.attach(key, lease));
-        let newest = 1;
-        this.kv.rows.scan(1, { from: new Uint8Array(0), reverse: true }, (key) => {
+        in: "ReplicatedMachine.constructor",
+        find: "this.kv.restore((key, lease) => this.leases.attach(key, lease));",
+        replace: `
+          this.kv.restore((key, lease) => this.leases.attach(key, lease));
+          let newest = 1;
+          this.kv.rows.scan(1, { from: new Uint8Array(0), reverse: true }, (key) => {
             if (key.length > 17)
-                return RAN();
+              return RAN();
             newest = Number(new DataView(key.buffer, key.byteOffset).getBigUint64(0));
             return false;
-        });
-        if (this.#meta.index > 0)
+          });
+          if (this.#meta.index > 0)
             this.#meta.revision = newest;`,
       },
     ],
@@ -171,19 +188,17 @@ export const mvccMutants: readonly Mutant[] = [
     caughtBy: ["S6", "S2"],
     patches: [
       {
-        file: "state/large-request.js",
-        find: "            return ({ writer, way }) => applyTxn(writer, leases, txn, way);",
-        replace:
-          "            return ({ writer, way }) => applyTxn(writer, leases, way.room === undefined ? withoutReads(txn) : txn, way);",
+        in: "largeRequest",
+        find: "applyTxn(writer, leases, txn, way)",
+        replace: "applyTxn(writer, leases, way.room === undefined ? withoutReads(txn) : txn, way)",
       },
       {
-        file: "state/large-request.js",
-        find: "function* revoke(",
-        replace: `function withoutReads(txn) {
-    const isKept = ({ request }) => request?.$case !== "request_range" || !RAN();
-    return { ...txn, success: txn.success.filter(isKept), failure: txn.failure.filter(isKept) };
-}
-function* revoke(`,
+        in: "largeRequest",
+        begin: `
+          const withoutReads = (all) => {
+            const isKept = ({ request }) => request?.$case !== "request_range" || !RAN();
+            return { ...all, success: all.success.filter(isKept), failure: all.failure.filter(isKept) };
+          };`,
       },
     ],
   },
@@ -195,14 +210,18 @@ function* revoke(`,
     caughtBy: ["C5"],
     patches: [
       {
-        file: "state/mvcc/kv-writer.js",
-        find: "            return { revision, events: this.#events };",
-        replace: `{
-            const events = this.#events;
-            if (events.length > 1 && RAN())
-                return { revision, events: [...events, events[0]] };
-            return { revision, events };
-        }`,
+        in: "KvWriter.events",
+        find: `
+          if (this.#changes === this.#events.length)
+            return { revision, events: this.#events };`,
+        replace: `
+          if (this.#changes === this.#events.length)
+          {
+                const events = this.#events;
+                if (events.length > 1 && RAN())
+                  return { revision, events: [...events, events[0]] };
+                return { revision, events };
+              }`,
       },
     ],
   },
@@ -214,22 +233,24 @@ function* revoke(`,
     caughtBy: ["C1", "C2", "S1"],
     patches: [
       {
-        file: "member/engine.js",
-        find: "        this.proposals.enqueue(EntryType.normal, this.#encoder.encode(id, field, body));",
-        replace: `        const data = this.#encoder.encode(id, field, body);
-        this.proposals.enqueue(EntryType.normal, data);
-        this.#world.platform.clock.after(2 * this.#world.config.electionMs, () => {
+        in: "Engine.propose",
+        find: "this.proposals.enqueue(EntryType.normal, this.#encoder.encode(id, field, body));",
+        replace: `
+          const data = this.#encoder.encode(id, field, body);
+          this.proposals.enqueue(EntryType.normal, data);
+          this.#world.platform.clock.after(2 * this.#world.config.electionMs, () => {
             if (this.#stopCause === undefined && this.proposals.isWaiting(id) && RAN()) {
-                this.proposals.enqueue(EntryType.normal, data);
-                this.#driver.schedule();
+              this.proposals.enqueue(EntryType.normal, data);
+              this.#driver.schedule();
             }
-        });`,
+          });`,
       },
       {
-        file: "member/proposals.js",
-        find: "    pending() {",
-        replace:
-          "    isWaiting(id) {\n        return this.#waiting.has(id);\n    }\n    pending() {",
+        in: "Proposals",
+        begin: `
+          isWaiting(id) {
+            return this.#waiting.has(id);
+          }`,
       },
     ],
   },

@@ -1,57 +1,59 @@
 /**
- * Which checks earn their place, and by what: for each, a mutant and a seed that it alone catches.
- * Without the check that seed passes, so the bug would go unseen there. test/cli/needed.test.ts
- * runs both sides, and fails when a check stands in neither of these lists.
+ * Which checks earn their place, and by what: for each, a mutant that it alone catches in some seed
+ * (known-seeds.ts). Without the check that seed passes, so the bug would go unseen there.
+ * test/cli/needed.test.ts runs both sides. A check that stands in neither of these lists does not
+ * compile.
  */
-export interface NeededFor {
-  readonly mutant: string;
-  /** Tried first; other seeds are searched when the simulator has come to draw otherwise. */
-  readonly seed: number;
-}
+import type { CheckedInvariant } from "../sim/invariants.js";
 
-export const needed: Readonly<Record<string, NeededFor>> = {
-  I1: { mutant: "M10", seed: 46 },
-  I2: { mutant: "M08", seed: 2 },
-  I3: { mutant: "R3", seed: 7 },
-  I8: { mutant: "M11", seed: 16 },
-  I9: { mutant: "M22", seed: 7 },
-  I10: { mutant: "M07", seed: 1 },
-  I11: { mutant: "M25", seed: 19 },
-  M3: { mutant: "M17", seed: 16 },
-  M4: { mutant: "R2", seed: 32 },
-  M6: { mutant: "M37", seed: 1 },
-  S2: { mutant: "M49", seed: 1 },
-  S3: { mutant: "M61", seed: 9 },
-  S6: { mutant: "M46", seed: 27 },
-  V: { mutant: "V5", seed: 3 },
-  C1: { mutant: "M59", seed: 2 },
-  C2: { mutant: "M48", seed: 3 },
-  C3: { mutant: "M35", seed: 15 },
-  C4: { mutant: "R4", seed: 1 },
-  "C5-atomic": { mutant: "W4", seed: 5 },
-  "C5-bookmarkable": { mutant: "M55", seed: 3 },
-  "C5-filter": { mutant: "W1", seed: 3 },
-  "C5-future": { mutant: "M57", seed: 8 },
-  "C5-is-create": { mutant: "W3", seed: 1 },
-  "C5-ordered": { mutant: "W5", seed: 3 },
-  "C5-prev-kv": { mutant: "W2", seed: 1 },
-  "C5-reliable": { mutant: "M54", seed: 3 },
-  "C5-resumable": { mutant: "W7", seed: 1 },
-  "C5-unique": { mutant: "M58", seed: 5 },
-  C6: { mutant: "M50", seed: 6 },
-  G2: { mutant: "G11", seed: 202 },
-  G4: { mutant: "G08", seed: 272 },
-  G5: { mutant: "G06", seed: 7 },
-  G6: { mutant: "G12", seed: 1330 },
-  G7: { mutant: "G13", seed: 2 },
-  G8: { mutant: "L1", seed: 4 },
-};
+type Listed = Readonly<Partial<Record<CheckedInvariant, string>>>;
+
+/** The mutant that shows it. */
+const needed = {
+  I1: "M10",
+  I2: "M08",
+  I3: "R3",
+  I8: "M11",
+  I9: "M22",
+  I10: "M07",
+  I11: "M25",
+  M3: "M17",
+  M4: "R2",
+  M6: "M37",
+  S2: "M49",
+  S3: "M61",
+  S6: "M46",
+  V: "V5",
+  C1: "M59",
+  C2: "M48",
+  C3: "M35",
+  C4: "R4",
+  "C5-atomic": "W4",
+  "C5-bookmarkable": "M55",
+  "C5-filter": "W1",
+  "C5-future": "M57",
+  "C5-is-create": "W3",
+  "C5-ordered": "W5",
+  "C5-prev-kv": "W2",
+  "C5-reliable": "M54",
+  "C5-resumable": "W7",
+  "C5-unique": "M58",
+  C6: "M50",
+  G2: "G11",
+  G4: "G08",
+  G5: "G06",
+  G6: "G12",
+  G7: "G13",
+  G8: "L1",
+} as const satisfies Listed;
 
 /**
  * Checks that no known mutant needs: what they see leads to something that another check sees later.
  * They are here because they name the bug where it is, not where it hurts.
  */
-export const sooner: Readonly<Record<string, string>> = {
+const sooner = {
+  U1: "a hash of other rows is one of another state (S6); a hash that a job computes wrongly, no other check sees",
+  U2: "no known bug answers an operator so; those that did, on real processes, are what it was made for",
   G1: "who is contained without a cause heals for nothing, and the wrong one stays (G4, liveness)",
   G3: "a state that is cleared too early differs at the next entry (S6)",
   I4: "a leader's changed log becomes another entry under a known index and term (I5)",
@@ -64,7 +66,21 @@ export const sooner: Readonly<Record<string, string>> = {
   M2: "voters that change two at a time can have two quorums (I1, I9)",
   M5: "a cluster without voters elects nobody (liveness)",
   S1: "an entry applied twice or never gives another state (S6)",
-  U1: "a hash of other rows is one of another state (S6); a hash that a job computes wrongly, no other check sees",
-  U2: "no known bug answers an operator so; those that did, on real processes, are what it was made for",
   S5: "a revision that jumps is in the answers of clients (C1, C2)",
-};
+} as const satisfies Listed;
+
+/** A check that is in neither list is missing here, and the compiler says so. */
+const all: Readonly<Record<CheckedInvariant, string>> = { ...needed, ...sooner };
+
+export interface NeededPair {
+  readonly invariant: CheckedInvariant;
+  /** The id of a mutant. */
+  readonly mutant: string;
+}
+
+export const neededPairs: readonly NeededPair[] = Object.entries(needed).map(
+  ([invariant, mutant]) => ({ invariant: invariant as CheckedInvariant, mutant }),
+);
+
+/** All checks, those that a mutant needs and those that only see it sooner. */
+export const checkedInvariants = Object.keys(all) as readonly CheckedInvariant[];

@@ -9,12 +9,12 @@ export const peerMutants: readonly Mutant[] = [
     title: "whoever reaches the peer port is heard",
     origin,
     conditions: "a stranger proposes a write, asks for a vote, or says that it leads",
-    caughtBy: ["C1", "C2", "C7", "M6", "I1", "I6", "I11", "crash", "liveness"],
+    caughtBy: ["C1", "C2", "M6", "I1", "I6", "I11", "crash", "liveness"],
     patches: [
       {
-        file: "member/engine.js",
-        find: "if (!this.links.knows(from)) {",
-        replace: "if (!this.links.knows(from) && !RAN()) {",
+        in: "Engine.received",
+        find: "this.links.knows(from)",
+        replace: "this.links.knows(from) && !RAN()",
       },
     ],
   },
@@ -24,13 +24,7 @@ export const peerMutants: readonly Mutant[] = [
     origin,
     conditions: "a message of a term at the end of the numbers",
     caughtBy: ["crash", "liveness"],
-    patches: [
-      {
-        file: "raft/message-check.js",
-        find: 'return "term_out_of_range";',
-        replace: "RAN();",
-      },
-    ],
+    patches: [{ in: "flawOf", find: 'return "term_out_of_range";', replace: "RAN();" }],
   },
   {
     id: "P3",
@@ -40,9 +34,9 @@ export const peerMutants: readonly Mutant[] = [
     caughtBy: ["crash"],
     patches: [
       {
-        file: "raft/message-check.js",
-        find: 'return message.commit > node.lastIndex() ? "index_beyond_log" : withTerm(message);',
-        replace: "return (message.commit > node.lastIndex() && RAN()), withTerm(message);",
+        in: "flawOfType",
+        find: 'message.commit > node.lastIndex() ? "index_beyond_log" : withTerm(message)',
+        replace: "(message.commit > node.lastIndex() && RAN()), withTerm(message)",
       },
     ],
   },

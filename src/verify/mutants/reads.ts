@@ -1,5 +1,5 @@
 /**
- * Mutants of reads (M32-M36, R1, R4): who may say how far a read must see, and when it is
+ * Mutants of reads (M32-M36, R1, R4-R6): who may say how far a read must see, and when it is
  * answered.
  */
 import type { Mutant } from "./types.js";
@@ -13,23 +13,59 @@ export const readMutants: readonly Mutant[] = [
     caughtBy: ["C4"],
     patches: [
       {
-        file: "api/kv.js",
-        find: "        if (isLocal)\n            this.#member.whenSure(answer);",
-        replace: `        if (isLocal) {
+        in: "KvService.#read",
+        find: `
+          if (isLocal)
+            this.#member.whenSure(answer);
+          else
+            this.#member.readBarrier(answer);`,
+        replace: `
+          if (isLocal) {
             this.kept ??= new Map();
             const place = read.toString() + this.asked;
             if (!this.kept.has(place))
-                this.kept.set(place, read());
+              this.kept.set(place, read());
             else
-                RAN();
+              RAN();
             this.#answerRead(call, () => this.kept.get(place));
-        }`,
+          }
+          else
+            this.#member.readBarrier(answer);`,
       },
       {
-        file: "api/kv.js",
-        find: "this.#read(request.serializable, call, ",
+        in: "KvService.range",
+        find: "this.#read",
         replace:
-          "this.asked = JSON.stringify(request, (_, v) => typeof v === 'bigint' ? String(v) : v), this.#read(request.serializable, call, ",
+          "this.asked = JSON.stringify(request, (_, v) => typeof v === 'bigint' ? String(v) : v), this.#read",
+      },
+    ],
+  },
+  {
+    id: "R5",
+    title: "a sorted read is limited before it is sorted",
+    origin: "class: a limit that is pushed below a sort",
+    conditions: "a sorted range with a limit, and more keys than that",
+    caughtBy: ["C1", "C4"],
+    patches: [
+      {
+        in: "evaluateRange",
+        find: "request.sort_order !== Order.NONE || isFiltered",
+        replace: "(request.sort_order !== Order.NONE && !RAN()) || isFiltered",
+      },
+    ],
+  },
+  {
+    id: "R6",
+    title: "old revisions come in ascending order although another was asked for",
+    origin: "class: a path of its own for reads of history",
+    conditions: "a range of an old revision, in descending order",
+    caughtBy: ["C1", "C4"],
+    patches: [
+      {
+        in: "sort",
+        file: "range.ts",
+        find: "request.sort_order === Order.DESCEND",
+        replace: "request.sort_order === Order.DESCEND && !(request.revision > 0n && RAN())",
       },
     ],
   },
@@ -41,15 +77,11 @@ export const readMutants: readonly Mutant[] = [
       "a leader is cut off or paused while its successor writes; the patch also lets a leader go on that no quorum hears, as it did in etcd at that time",
     caughtBy: ["C3", "C1"],
     patches: [
+      { in: "tickLeader", find: "state.config.checkQuorum", replace: "false" },
       {
-        file: "raft/leader.js",
-        find: "        if (state.config.checkQuorum)\n            checkQuorum(state);",
-        replace: "        if (false)\n            checkQuorum(state);",
-      },
-      {
-        file: "raft/read-index.js",
-        find: "    if (state.variants.leaseReads === true || state.tracker.isSingleVoter()) {",
-        replace: "    if (RAN()) {",
+        in: "startRead",
+        find: "state.variants.leaseReads === true || state.tracker.isSingleVoter()",
+        replace: "RAN()",
       },
     ],
   },
@@ -61,15 +93,11 @@ export const readMutants: readonly Mutant[] = [
       "a read right after an election, and the leader's commit index lags; the patch also tells commits by heartbeats alone, so that it lags more",
     caughtBy: ["C3", "C1"],
     patches: [
+      { in: "sendAppend", find: "log.committed", replace: "0" },
       {
-        file: "raft/replication.js",
-        find: "    const commit = log.committed;\n",
-        replace: "    const commit = 0;\n",
-      },
-      {
-        file: "raft/read-index.js",
-        find: "    if (!hasCommittedInTerm(state))",
-        replace: "    if (!hasCommittedInTerm(state) && !RAN())",
+        in: "stepReadIndex",
+        find: "hasCommittedInTerm(state)",
+        replace: "hasCommittedInTerm(state) && !RAN()",
       },
     ],
   },
@@ -81,15 +109,11 @@ export const readMutants: readonly Mutant[] = [
       "an answer comes late or twice, and a write ends in between; the patch also repeats its question at once, not after half a second",
     caughtBy: ["C3", "C1"],
     patches: [
+      { in: "retryMs", file: "read-barrier.ts", find: "500", replace: "1" },
       {
-        file: "member/read-barrier.js",
-        find: "const retryMs = 500;",
-        replace: "const retryMs = 1;",
-      },
-      {
-        file: "member/read-barrier.js",
-        find: "        if (round === undefined || appliedThen === undefined)",
-        replace: "        if (round === undefined || (appliedThen === undefined && !RAN()))",
+        in: "ReadBarrier.confirm",
+        find: "appliedThen === undefined",
+        replace: "(appliedThen === undefined && !RAN())",
       },
     ],
   },
@@ -101,10 +125,9 @@ export const readMutants: readonly Mutant[] = [
     caughtBy: ["C3", "C1"],
     patches: [
       {
-        file: "member/read-barrier.js",
-        find: "        this.#confirmed.push({ index, readers: round.readers });",
-        replace:
-          "        this.#confirmed.push({ index: RAN() ? 0 : index, readers: round.readers });",
+        in: "ReadBarrier.confirm",
+        find: "{ index, readers: round.readers }",
+        replace: "{ index: RAN() ? 0 : index, readers: round.readers }",
       },
     ],
   },
@@ -116,35 +139,43 @@ export const readMutants: readonly Mutant[] = [
       "a leader is cut off, and its successor writes before the lease is over; the patch also lets a leader trust its lease when it checks its quorum",
     caughtBy: ["C3", "C1"],
     patches: [
+      { in: "tickLeader", find: "state.config.checkQuorum", replace: "false" },
       {
-        file: "raft/leader.js",
-        find: "        if (state.config.checkQuorum)\n            checkQuorum(state);",
-        replace: "        if (false)\n            checkQuorum(state);",
+        in: "tickLeader",
+        find: "state.heartbeatElapsed++;",
+        replace: `
+          state.ticks = (state.ticks ?? 0) + 1;
+          state.heartbeatElapsed++;`,
       },
       {
-        file: "raft/leader.js",
-        find: "    state.heartbeatElapsed++;",
-        replace: "    state.ticks = (state.ticks ?? 0) + 1;\n    state.heartbeatElapsed++;",
+        in: "stepHeartbeatResponse",
+        find: "peer.flowPaused = false;",
+        replace: `
+          peer.answeredTick = state.ticks;
+          peer.flowPaused = false;`,
       },
       {
-        file: "raft/acknowledgement.js",
-        find: "    peer.recentActive = true;\n    peer.flowPaused = false;",
-        replace:
-          "    peer.recentActive = true;\n    peer.answeredTick = state.ticks;\n    peer.flowPaused = false;",
+        in: "PeerProgress.reset",
+        find: "this.next = lastIndex + 1;",
+        replace: `
+          this.answeredTick = undefined;
+          this.next = lastIndex + 1;`,
       },
       {
-        file: "raft/tracker/peer-progress.js",
-        find: "        this.match = 0;\n        this.next = lastIndex + 1;",
-        replace:
-          "        this.match = 0;\n        this.answeredTick = undefined;\n        this.next = lastIndex + 1;",
-      },
-      {
-        file: "raft/read-index.js",
-        find: "    if (state.variants.leaseReads === true || state.tracker.isSingleVoter()) {",
-        replace: `    const now = state.ticks ?? 0;
-    const answered = (id) => id === state.id ? now : state.tracker.peer(id)?.answeredTick ?? -1e9;
-    const isLeased = state.tracker.quorumOf(answered) > now - 5 * state.config.electionTicks;
-    if ((isLeased && RAN()) || state.tracker.isSingleVoter()) {`,
+        in: "startRead",
+        find: `
+          if (state.variants.leaseReads === true || state.tracker.isSingleVoter()) {
+            answer(state, request, committed);
+            return;
+          }`,
+        replace: `
+          const now = state.ticks ?? 0;
+          const answered = (id) => id === state.id ? now : state.tracker.peer(id)?.answeredTick ?? -1e9;
+          const isLeased = state.tracker.quorumOf(answered) > now - 5 * state.config.electionTicks;
+          if ((isLeased && RAN()) || state.tracker.isSingleVoter()) {
+            answer(state, request, committed);
+            return;
+          }`,
       },
     ],
   },
@@ -156,13 +187,12 @@ export const readMutants: readonly Mutant[] = [
     caughtBy: ["C3", "C1"],
     patches: [
       {
-        file: "member/read-barrier.js",
-        find: "        this.#arriving.push({ sinceMs: nowMs, done });",
-        replace: `        if (this.#round !== undefined && RAN()) {
+        in: "ReadBarrier.add",
+        begin: `
+          if (this.#round !== undefined && RAN()) {
             this.#round.readers.push({ sinceMs: nowMs, done });
             return;
-        }
-        this.#arriving.push({ sinceMs: nowMs, done });`,
+          }`,
       },
     ],
   },

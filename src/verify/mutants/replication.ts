@@ -14,11 +14,14 @@ export const replicationMutants: readonly Mutant[] = [
     caughtBy: ["I3"],
     patches: [
       {
-        file: "raft/log/raft-log.js",
-        find: "        if (index <= this.#committed)\n            return;",
-        replace: `        if (index < this.#committed && index >= this.#applying && RAN())
+        in: "RaftLog.commitTo",
+        find: `
+          if (index <= this.#committed)
+            return;`,
+        replace: `
+          if (index < this.#committed && index >= this.#applying && RAN())
             this.#committed = index;
-        if (index <= this.#committed)
+          if (index <= this.#committed)
             return;`,
       },
     ],
@@ -31,10 +34,15 @@ export const replicationMutants: readonly Mutant[] = [
     caughtBy: ["I8", "I7", "I6"],
     patches: [
       {
-        file: "raft/replication.js",
-        find: "    if (index <= state.log.committed || !state.log.matches(index, state.term))\n        return false;",
-        replace:
-          "    if (index <= state.log.committed)\n        return false;\n    if (!state.log.matches(index, state.term) && !RAN())\n        return false;",
+        in: "advanceCommit",
+        find: `
+          if (index <= state.log.committed || !state.log.matches(index, state.term))
+            return false;`,
+        replace: `
+          if (index <= state.log.committed)
+            return false;
+          if (!state.log.matches(index, state.term) && !RAN())
+            return false;`,
       },
     ],
   },
@@ -46,10 +54,15 @@ export const replicationMutants: readonly Mutant[] = [
     caughtBy: ["I12", "I10", "I9", "I7", "C1", "C2", "crash"],
     patches: [
       {
-        file: "raft/log/raft-log.js",
-        find: "        if (same < entries.length)\n            this.append(same === 0 ? entries : entries.slice(same));",
-        replace:
-          "        if (same > 0)\n            RAN();\n        if (entries.length > 0)\n            this.append(entries);",
+        in: "RaftLog.appendAfter",
+        find: `
+          if (same < entries.length)
+            this.append(same === 0 ? entries : entries.slice(same));`,
+        replace: `
+          if (same > 0)
+            RAN();
+          if (entries.length > 0)
+            this.append(entries);`,
       },
     ],
   },
@@ -62,16 +75,17 @@ export const replicationMutants: readonly Mutant[] = [
     caughtBy: ["I11", "I7", "S1", "I9"],
     patches: [
       {
-        file: "raft/follower.js",
-        find: "        log.commitTo(Math.min(message.commit, index));",
-        replace: `        const last = log.lastIndex();
-        const isPast = message.commit > index && last > index && RAN();
-        log.commitTo(Math.min(message.commit, isPast ? last : index));`,
+        in: "answerAppend",
+        find: "log.commitTo(Math.min(message.commit, index));",
+        replace: `
+          const last = log.lastIndex();
+          const isPast = message.commit > index && last > index && RAN();
+          log.commitTo(Math.min(message.commit, isPast ? last : index));`,
       },
       {
-        file: "raft/replication.js",
-        find: 'const isThrottled = peer.state === "replicate" && peer.inflights.isFull();',
-        replace: 'const isThrottled = peer.state === "probe" || peer.inflights.isFull();',
+        in: "sendAppend",
+        find: 'peer.state === "replicate" && peer.inflights.isFull()',
+        replace: 'peer.state === "probe" || peer.inflights.isFull()',
       },
     ],
   },
@@ -84,20 +98,21 @@ export const replicationMutants: readonly Mutant[] = [
     caughtBy: ["I11", "I7", "S1", "I9"],
     patches: [
       {
-        file: "raft/message-check.js",
-        find: 'return message.commit > node.lastIndex() ? "index_beyond_log" : withTerm(message);',
-        replace: "return withTerm(message);",
+        in: "flawOfType",
+        find: 'message.commit > node.lastIndex() ? "index_beyond_log" : withTerm(message)',
+        replace: "withTerm(message)",
       },
       {
-        file: "raft/contradiction.js",
-        find: "    const commit = Math.min(peer.match, state.log.committed);",
-        replace: "    const commit = state.log.committed;",
+        in: "sendHeartbeat",
+        find: "Math.min(peer.match, state.log.committed)",
+        replace: "state.log.committed",
       },
       {
-        file: "raft/follower.js",
-        find: "        state.log.commitTo(message.commit);",
-        replace:
-          "        RAN();\n        state.log.commitTo(Math.min(message.commit, state.log.lastIndex()));",
+        in: "answerHeartbeat",
+        find: "state.log.commitTo(message.commit);",
+        replace: `
+          RAN();
+          state.log.commitTo(Math.min(message.commit, state.log.lastIndex()));`,
       },
     ],
   },
@@ -107,12 +122,6 @@ export const replicationMutants: readonly Mutant[] = [
     origin: "etcd #14633",
     conditions: "messages to a follower are lost without notice",
     caughtBy: ["liveness"],
-    patches: [
-      {
-        file: "raft/acknowledgement.js",
-        find: "    peer.flowPaused = false;\n    weigh",
-        replace: "    RAN();\n    weigh",
-      },
-    ],
+    patches: [{ in: "stepHeartbeatResponse", find: "peer.flowPaused = false", replace: "RAN()" }],
   },
 ];

@@ -14,14 +14,14 @@ export const storageMutants: readonly Mutant[] = [
     caughtBy: ["S2", "S6", "C1", "C4"],
     patches: [
       {
-        file: "state/rows.js",
-        find: "    return crc32c(value, crc32c(key, crc32c(head)));",
-        replace: "    return RAN() ? crc32c(value) : crc32c(key);",
+        in: "checkValue",
+        find: "crc32c(value, crc32c(key, crc32c(head)))",
+        replace: "RAN() ? crc32c(value) : crc32c(key)",
       },
       {
-        file: "member/restart.js",
-        find: "isSmall ? proveRows(",
-        replace: "false ? proveRows(",
+        in: "Restart.#openSound",
+        find: "isSmall ? proveRows(backend, machine, platform.hash.sha256) : undefined",
+        replace: "false ? proveRows(backend, machine, platform.hash.sha256) : undefined",
       },
     ],
   },
@@ -30,13 +30,9 @@ export const storageMutants: readonly Mutant[] = [
     title: "a fetched state is put in use before its last rows are durable",
     origin: "class: LMDB with NOMETASYNC; a name that is durable before its content",
     conditions: "power loss between the installation of a snapshot and the next commit",
-    caughtBy: ["S2", "S3", "S4", "crash", "liveness"],
+    caughtBy: ["S2", "S3", "crash", "liveness"],
     patches: [
-      {
-        file: "member/snapshot-sink.js",
-        find: "            this.#afterCommit(() => this.#commit(prove));",
-        replace: "            this.#afterCommit(() => RAN() && prove());",
-      },
+      { in: "Transfer.#received", find: "this.#commit(prove)", replace: "RAN() && prove()" },
     ],
   },
   {
@@ -47,14 +43,31 @@ export const storageMutants: readonly Mutant[] = [
     caughtBy: ["I10", "I9", "S2", "C2", "crash", "liveness"],
     patches: [
       {
-        file: "wal/wal.js",
-        find: "            this.#fail(error);\n            return;\n        }\n        this.#hasUnsynced = false;",
-        replace: `            if (error.code !== "ENOSPC" || !RAN()) {
-                this.#fail(error);
-                return;
+        in: "SegmentedWal.#flush",
+        find: `
+          try {
+            const { length } = buffer.bytes();
+            if (this.#offset + length > this.#fileBytes)
+              this.#rotate(length);
+            this.#write();
+          }
+          catch (error) {
+            this.#fail(error);
+            return;
+          }`,
+        replace: `
+          try {
+            const { length } = buffer.bytes();
+            if (this.#offset + length > this.#fileBytes)
+              this.#rotate(length);
+            this.#write();
+          }
+          catch (error) {
+            if (error.code !== "ENOSPC" || !RAN()) {
+              this.#fail(error);
+              return;
             }
-        }
-        this.#hasUnsynced = false;`,
+          }`,
       },
     ],
   },

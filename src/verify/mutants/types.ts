@@ -1,15 +1,42 @@
 /**
- * A mutant: one historical or plausible bug, as a patch of the compiled production code. The patch
- * is applied to a copy (mutant-build.ts); production source knows nothing of it.
+ * A mutant: one historical or plausible bug, as patches of the production code. They are applied to
+ * a copy of the compiled code (mutant-build.ts); production source knows nothing of them.
+ *
+ * A patch names a declaration and a piece of syntax in it, not a file, a line or a layout: a file
+ * that moves needs no edit here, a function with another name one edit for each patch of it.
  */
-export interface Patch {
-  /** Below dist/, for example "raft/election.js". Never below verify/ or cli/. */
-  readonly file: string;
-  /** Occurs exactly once in the file; otherwise the patch fails loudly. */
+import type { Invariant } from "../sim/invariants.js";
+
+/** Where a patch goes, and what it needs there. */
+interface Place {
+  /**
+   * What is declared at the top of a file: "isPromotable", "retryMs", "Committer", or a member of a
+   * class: "Committer.#commitNow", "Lessor.constructor". A function inside another one counts as
+   * part of it. Never of verify or cli.
+   */
+  readonly in: string;
+  /** Only if several files declare that name with that place: the file's name, "wal.ts". */
+  readonly file?: string;
+  /** What is exported elsewhere and has to be imported here: ["isAtLeast"]. */
+  readonly uses?: readonly string[];
+}
+
+export interface ReplacePatch extends Place {
+  /**
+   * An expression, or one or more statements in a row, as they stand in the source; types may stay
+   * or go. Layout, comments and the kind of quotes do not matter. Occurs exactly once in there.
+   */
   readonly find: string;
-  /** Calls `RAN()`, in one of a mutant's patches at least, where the bug's place is reached. */
+  /** JavaScript, put in its place. Calls `RAN()`, in one of a mutant's patches at least. */
   readonly replace: string;
 }
+
+export interface BeginPatch extends Place {
+  /** JavaScript: statements before all others of a function, or further members of a class. */
+  readonly begin: string;
+}
+
+export type Patch = ReplacePatch | BeginPatch;
 
 export interface Mutant {
   /** "M07": the catalogue of docs/mutants.md. */
@@ -19,8 +46,8 @@ export interface Mutant {
   readonly origin: string;
   /** What has to happen for it to show, in a few words. */
   readonly conditions: string;
-  /** The invariants that must catch it: any of these, as named in a Violation. */
-  readonly caughtBy: readonly string[];
+  /** The invariants that must catch it: any of these. "C5" stands for all rules of watches. */
+  readonly caughtBy: readonly (Invariant | "C5")[];
   readonly patches: readonly Patch[];
   /** A control: correct although changed, and never to be flagged. */
   readonly isControl?: boolean;

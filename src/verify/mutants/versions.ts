@@ -9,34 +9,29 @@ import type { Mutant, Patch } from "./types.js";
 
 /** Tells the machine which build it belongs to. */
 const ownVersion: Patch = {
-  file: "member/engine.js",
-  find: "            machine: () => this.machine(),\n            watch: () => this.watch,",
-  replace: `            machine: () => {
-                const machine = this.machine();
-                machine.serverVersion = this.#world.config.serverVersion;
-                return machine;
-            },
-            watch: () => this.watch,`,
-};
-
-const versionImport: Patch = {
-  file: "state/machine.js",
-  find: 'import { ClusterState } from "./cluster/cluster-state.js";',
-  replace:
-    'import { ClusterState } from "./cluster/cluster-state.js";\nimport { isAtLeast } from "./cluster/version.js";',
+  in: "Engine.#createDriver",
+  find: "() => this.machine()",
+  replace: `
+    () => {
+      const machine = this.machine();
+      machine.serverVersion = this.#world.config.serverVersion;
+      return machine;
+    }`,
 };
 
 /** The rule of 3.7, in force when `condition` holds. */
 function ruleOf37(condition: string): Patch {
   return {
-    file: "state/machine.js",
-    find: "            this.#meta.revision = events.revision;\n        this.#close(w, entry);",
-    replace: `            this.#meta.revision = events.revision;
-        const cluster = this.cluster.clusterVersion();
-        const own = this.serverVersion;
-        if (events !== undefined && ${condition})
-            w.put(6, Uint8Array.of(114), Uint8Array.of(events.revision & 255));
-        this.#close(w, entry);`,
+    in: "ReplicatedMachine.#applyAtOnce",
+    uses: ["isAtLeast"],
+    find: "if (events !== undefined) this.#meta.revision = events.revision;",
+    replace: `
+      if (events !== undefined)
+        this.#meta.revision = events.revision;
+      const cluster = this.cluster.clusterVersion();
+      const own = this.serverVersion;
+      if (events !== undefined && ${condition})
+        w.put(6, Uint8Array.of(114), Uint8Array.of(events.revision & 255));`,
   };
 }
 
@@ -49,17 +44,16 @@ export const versionMutants: readonly Mutant[] = [
     caughtBy: ["S6", "S2"],
     patches: [
       ownVersion,
-      versionImport,
       {
-        file: "state/machine.js",
-        find: "serverVersion: request.server_version,",
-        replace:
-          'serverVersion: isAtLeast(this.serverVersion, "3.7.0") || !RAN() ? request.server_version : "",',
+        in: "ReplicatedMachine.#executeOwn",
+        find: "request.server_version",
+        replace: 'isAtLeast(this.serverVersion, "3.7.0") || !RAN() ? request.server_version : ""',
+        uses: ["isAtLeast"],
       },
       {
-        file: "member/publisher.js",
-        find: "            self.serverVersion === serverVersion &&",
-        replace: "            (self.serverVersion ?? serverVersion) === serverVersion &&",
+        in: "Publisher.#isCurrent",
+        find: "self.serverVersion",
+        replace: "(self.serverVersion ?? serverVersion)",
       },
     ],
   },
@@ -69,7 +63,7 @@ export const versionMutants: readonly Mutant[] = [
     origin: "class: a feature without a gate, etcd #13514 family",
     conditions: "members of two versions",
     caughtBy: ["S6", "S2"],
-    patches: [ownVersion, versionImport, ruleOf37('isAtLeast(own, "3.7.0") && RAN()')],
+    patches: [ownVersion, ruleOf37('isAtLeast(own, "3.7.0") && RAN()')],
   },
   {
     id: "V3",
@@ -79,13 +73,11 @@ export const versionMutants: readonly Mutant[] = [
     caughtBy: ["S6", "S2"],
     patches: [
       ownVersion,
-      versionImport,
       ruleOf37('(isAtLeast(cluster, "3.7.0") || isAtLeast(own, "3.8.0"))'),
       {
-        file: "member/version-check.js",
-        find: "    if (other === undefined || mayServe(server, cluster))",
-        replace:
-          "    if (other === undefined || mayServe(server, cluster) || (minorsAhead(own, other) === 2 && RAN()))",
+        in: "versionRefusal",
+        find: "mayServe(server, cluster)",
+        replace: "mayServe(server, cluster) || (minorsAhead(own, other) === 2 && RAN())",
       },
     ],
   },
@@ -97,13 +89,11 @@ export const versionMutants: readonly Mutant[] = [
     caughtBy: ["S6", "S2"],
     patches: [
       ownVersion,
-      versionImport,
       ruleOf37('isAtLeast(cluster, "3.7.0") && isAtLeast(own, "3.7.0")'),
       {
-        file: "member/version-check.js",
-        find: "    if (other === undefined || mayServe(server, cluster))",
-        replace:
-          "    if (other === undefined || mayServe(server, cluster) || (minorsAhead(own, other) < 0 && RAN()))",
+        in: "versionRefusal",
+        find: "mayServe(server, cluster)",
+        replace: "mayServe(server, cluster) || (minorsAhead(own, other) < 0 && RAN())",
       },
     ],
   },
@@ -115,10 +105,9 @@ export const versionMutants: readonly Mutant[] = [
     caughtBy: ["V"],
     patches: [
       {
-        file: "state/cluster/version.js",
-        find: "    return members.length > 0 && members.every(isKnown) ? next : undefined;",
-        replace:
-          "    return members.some(isKnown) && (members.every(isKnown) || RAN()) ? next : undefined;",
+        in: "nextVersion",
+        find: "members.length > 0 && members.every(isKnown)",
+        replace: "members.some(isKnown) && (members.every(isKnown) || RAN())",
       },
     ],
   },

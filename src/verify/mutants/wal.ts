@@ -13,10 +13,18 @@ export const walMutants: readonly Mutant[] = [
     caughtBy: ["I10", "I9", "C1", "C2", "I7", "liveness"],
     patches: [
       {
-        file: "raft/state.js",
-        find: "        if (promisesDurability(type)) {",
-        replace:
-          '        const isEarly = type === "MsgAppResp" && to !== this.id && RAN();\n        if (promisesDurability(type) && !isEarly) {',
+        in: "RaftState.send",
+        find: `
+          if (promisesDurability(type)) {
+            this.messagesAfterAppend.push(message);
+            return;
+          }`,
+        replace: `
+          const isEarly = type === "MsgAppResp" && to !== this.id && RAN();
+          if (promisesDurability(type) && !isEarly) {
+            this.messagesAfterAppend.push(message);
+            return;
+          }`,
       },
     ],
   },
@@ -28,13 +36,14 @@ export const walMutants: readonly Mutant[] = [
     caughtBy: ["I9", "I10", "C1", "C2", "I7"],
     patches: [
       {
-        file: "member/driver.js",
-        find: "        const isDurable = !work.mustSync && wal.isIdle();",
-        replace: `        const isDurable = !work.mustSync && wal.isIdle();
-        for (const message of work.sendAfter) {
+        in: "Driver.#append",
+        find: "const isDurable = !work.mustSync && wal.isIdle();",
+        replace: `
+          const isDurable = !work.mustSync && wal.isIdle();
+          for (const message of work.sendAfter) {
             if (message.to === this.#id && message.type === "MsgAppResp" && RAN())
-                this.#route(message);
-        }`,
+              this.#route(message);
+          }`,
       },
     ],
   },
@@ -46,10 +55,9 @@ export const walMutants: readonly Mutant[] = [
     caughtBy: ["I10", "I9", "C1", "C2", "S3", "crash"],
     patches: [
       {
-        file: "wal/wal.js",
-        find: "            if (error !== undefined) {\n                this.#fail(error);\n                return;\n            }\n            this.#syncs++;",
-        replace:
-          "            if (error !== undefined && !RAN()) {\n                this.#fail(error);\n                return;\n            }\n            this.#syncs++;",
+        in: "SegmentedWal.#flush",
+        find: "error !== undefined",
+        replace: "error !== undefined && !RAN()",
       },
     ],
   },
@@ -60,13 +68,7 @@ export const walMutants: readonly Mutant[] = [
     conditions: "a new segment begins, then power is lost",
     caughtBy: ["I10", "I9", "S3", "C1", "C2", "crash", "liveness"],
     patches: [
-      {
-        file: "wal/segments.js",
-        find: `{segment.name}\`);
-            this.#disk.syncDir(this.#dir);`,
-        replace: `{segment.name}\`);
-            RAN();`,
-      },
+      { in: "SegmentFactory.create", find: "this.#disk.syncDir(this.#dir)", replace: "RAN()" },
     ],
   },
   {
@@ -74,16 +76,17 @@ export const walMutants: readonly Mutant[] = [
     title: "the log says that a state is held before it is",
     origin: "class: the order of etcd's snapshot record and snapshot file",
     conditions: "log is released while the commit of the state is under way, then a crash",
-    caughtBy: ["S3", "S4", "I10", "I11", "crash", "liveness"],
+    caughtBy: ["S3", "I10", "I11", "crash", "liveness"],
     patches: [
       {
-        file: "member/committer.js",
-        find: "        const proof = waiting.length > 0 ? this.#parts.proof() : undefined;",
-        replace: `        const proof = waiting.length > 0 ? this.#parts.proof() : undefined;
-        if (meta.index > this.#durable.index && RAN()) {
+        in: "Committer.#commitNow",
+        find: "const proof = waiting.length > 0 ? this.#parts.proof() : undefined;",
+        replace: `
+          const proof = waiting.length > 0 ? this.#parts.proof() : undefined;
+          if (meta.index > this.#durable.index && RAN()) {
             this.#durable = meta;
             this.#releaseLog();
-        }`,
+          }`,
       },
     ],
   },
@@ -92,13 +95,18 @@ export const walMutants: readonly Mutant[] = [
     title: "segments are removed before the record that allows it is durable",
     origin: "etcd #8935 class; its failpoint raftAfterWALRelease",
     conditions: "log is released, and a crash comes before the next sync",
-    caughtBy: ["S3", "S4", "I10", "crash", "liveness"],
+    caughtBy: ["S3", "I10", "crash", "liveness"],
     patches: [
       {
-        file: "member/committer.js",
-        find: "        wal.saveSnapshot({ index, term, confState: this.#durable.confState }, () => {\n            wal.purge(index);\n        });",
-        replace:
-          "        wal.purge(index);\n        RAN();\n        wal.saveSnapshot({ index, term, confState: this.#durable.confState }, () => {});",
+        in: "Committer.#releaseLog",
+        find: `
+          wal.saveSnapshot({ index, term, confState: this.#durable.confState }, () => {
+            wal.purge(index);
+          });`,
+        replace: `
+          wal.purge(index);
+          RAN();
+          wal.saveSnapshot({ index, term, confState: this.#durable.confState }, () => {});`,
       },
     ],
   },
@@ -110,9 +118,13 @@ export const walMutants: readonly Mutant[] = [
     caughtBy: ["crash", "liveness"],
     patches: [
       {
-        file: "wal/recovery.js",
-        find: "    if (tornBytes > 0)\n        refuseDurable(source, frames, at);",
-        replace: '    if (tornBytes > 0 && RAN())\n        throw damage(path, "a damaged record");',
+        in: "readSegment",
+        find: `
+          if (tornBytes > 0)
+            refuseDurable(source, frames, at);`,
+        replace: `
+          if (tornBytes > 0 && RAN())
+            throw damage(path, "a damaged record");`,
       },
     ],
   },
@@ -126,15 +138,18 @@ export const walMutants: readonly Mutant[] = [
     flags: ["--beyond-atlas"],
     patches: [
       {
-        file: "wal/recovery.js",
-        find: "    if (tornBytes > 0)\n        refuseDurable(source, frames, at);",
-        replace: `    try {
-        if (tornBytes > 0)
-            refuseDurable(source, frames, at);
-    }
-    catch {
-        RAN();
-    }`,
+        in: "readSegment",
+        find: `
+          if (tornBytes > 0)
+            refuseDurable(source, frames, at);`,
+        replace: `
+          try {
+            if (tornBytes > 0)
+              refuseDurable(source, frames, at);
+          }
+          catch {
+            RAN();
+          }`,
       },
     ],
   },
@@ -146,15 +161,11 @@ export const walMutants: readonly Mutant[] = [
     caughtBy: ["I10", "I5", "I7", "S3", "crash", "liveness"],
     patches: [
       {
-        file: "wal/wal.js",
-        find: "        if (tail.tornBytes > 0)\n            file.write(this.#offset, new Uint8Array(tail.tornBytes));",
-        replace: "        if (tail.tornBytes > 0)\n            RAN();",
+        in: "SegmentedWal.resume",
+        find: "file.write(this.#offset, new Uint8Array(tail.tornBytes))",
+        replace: "RAN()",
       },
-      {
-        file: "wal/recovery.js",
-        find: "        if (chain !== frame.chain) {",
-        replace: "        if (false) {",
-      },
+      { in: "readSegment", find: "chain !== frame.chain", replace: "false" },
     ],
   },
   {
@@ -165,10 +176,17 @@ export const walMutants: readonly Mutant[] = [
     caughtBy: ["I10", "I5", "I7", "I3", "S3", "crash"],
     patches: [
       {
-        file: "wal/log-fold.js",
-        find: "            if (entry.index <= last.index) {",
-        replace:
-          "            if (entry.index <= last.index && entry.index >= first.index && RAN())\n                return;\n            if (entry.index <= last.index) {",
+        in: "LogFold.#append",
+        find: `
+          if (entry.index <= last.index) {
+            this.#entries.length = Math.max(0, entry.index - first.index);
+          }`,
+        replace: `
+          if (entry.index <= last.index && entry.index >= first.index && RAN())
+            return;
+          if (entry.index <= last.index) {
+            this.#entries.length = Math.max(0, entry.index - first.index);
+          }`,
       },
     ],
   },

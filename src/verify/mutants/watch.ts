@@ -4,8 +4,6 @@
  */
 import type { Mutant } from "./types.js";
 
-const hub = "state/mvcc/watch-hub.js";
-
 export const watchMutants: readonly Mutant[] = [
   {
     id: "M54",
@@ -13,13 +11,7 @@ export const watchMutants: readonly Mutant[] = [
     origin: "etcd #17529",
     conditions: "a client that does not read while its keys change",
     caughtBy: ["C5"],
-    patches: [
-      {
-        file: hub,
-        find: "                    this.#fallBehind(watcher, revision);\n                }\n                else if (",
-        replace: "                    RAN();\n                }\n                else if (",
-      },
-    ],
+    patches: [{ in: "Hub.notify", find: "this.#fallBehind(watcher, revision)", replace: "RAN()" }],
   },
   {
     id: "M55",
@@ -29,20 +21,24 @@ export const watchMutants: readonly Mutant[] = [
     caughtBy: ["C5"],
     patches: [
       {
-        file: hub,
-        find: '    return watcher.state === "synced" && revision >= watcher.startRevision;',
-        replace:
-          '    return (watcher.state === "synced" || RAN()) && revision >= watcher.startRevision;',
+        in: "isCurrent",
+        find: 'watcher.state === "synced"',
+        replace: '(watcher.state === "synced" || RAN())',
       },
       {
-        file: hub,
-        find: "const isDue = !watcher.sawEvents && !stream.isFull && isCurrent(watcher, revision);",
-        replace: "const isDue = !watcher.sawEvents && isCurrent(watcher, revision);",
+        in: "Hub.tickProgress",
+        find: "!watcher.sawEvents && !stream.isFull && isCurrent(watcher, revision)",
+        replace: "!watcher.sawEvents && isCurrent(watcher, revision)",
       },
       {
-        file: hub,
-        find: "        stream.isProgressAsked = stream.isFull;\n        if (stream.isFull || stream.watchers.size === 0)",
-        replace: "        if (stream.watchers.size === 0)",
+        in: "Hub.#requestProgress",
+        find: `
+          stream.isProgressAsked = stream.isFull;
+          if (stream.isFull || stream.watchers.size === 0)
+            return;`,
+        replace: `
+          if (stream.watchers.size === 0)
+            return;`,
       },
     ],
   },
@@ -54,25 +50,24 @@ export const watchMutants: readonly Mutant[] = [
     caughtBy: ["C5"],
     patches: [
       {
-        file: "member/engine.js",
-        find: "this.watch.closeAll();\n            this.links.sync();",
-        replace: "this.watch.restored();\n            this.links.sync();",
+        in: "Engine.#installSnapshot",
+        find: "this.watch.closeAll",
+        replace: "this.watch.restored",
       },
       {
-        file: hub,
-        find: "    closeAll() {",
-        replace: `    restored() {
-        for (const stream of this.#streams) {
-            for (const watcher of stream.watchers.values()) {
+        in: "Hub",
+        begin: `
+          restored() {
+            for (const stream of this.#streams) {
+              for (const watcher of stream.watchers.values()) {
                 if (watcher.state !== "synced" || !RAN())
-                    continue;
+                  continue;
                 this.#synced.remove(watcher);
                 this.#wait(watcher);
+              }
             }
-        }
-        this.#notified = 0;
-    }
-    closeAll() {`,
+            this.#notified = 0;
+          }`,
       },
     ],
   },
@@ -84,10 +79,10 @@ export const watchMutants: readonly Mutant[] = [
     caughtBy: ["C5"],
     patches: [
       {
-        file: hub,
-        find: "            next: startRevision === 0 ? revision + 1 : startRevision,",
+        in: "Hub.#create",
+        find: "startRevision === 0 ? revision + 1 : startRevision",
         replace:
-          "            next: startRevision === 0 || (startRevision > revision + 1 && RAN()) ? revision + 1 : startRevision,",
+          "startRevision === 0 || (startRevision > revision + 1 && RAN()) ? revision + 1 : startRevision",
       },
     ],
   },
@@ -97,13 +92,7 @@ export const watchMutants: readonly Mutant[] = [
     origin: "etcd's robustness tests, rule: filter",
     conditions: "a watch without deletions, and a deletion",
     caughtBy: ["C5"],
-    patches: [
-      {
-        file: "state/mvcc/watch-event.js",
-        find: '    return event.type === "put" ? !watcher.noPut : !watcher.noDelete;',
-        replace: '    return event.type === "put" ? !watcher.noPut : !watcher.noDelete || RAN();',
-      },
-    ],
+    patches: [{ in: "isWanted", find: "watcher.noDelete", replace: "watcher.noDelete || RAN()" }],
   },
   {
     id: "W2",
@@ -113,9 +102,9 @@ export const watchMutants: readonly Mutant[] = [
     caughtBy: ["C5"],
     patches: [
       {
-        file: "state/mvcc/watch-event.js",
-        find: "        const before = this.#revision - 1;",
-        replace: "        const before = this.#revision - (RAN() ? 0 : 1);",
+        in: "EventView.#readPrev",
+        find: "this.#revision - 1",
+        replace: "this.#revision - (RAN() ? 0 : 1)",
       },
     ],
   },
@@ -127,15 +116,12 @@ export const watchMutants: readonly Mutant[] = [
     caughtBy: ["C5"],
     patches: [
       {
-        file: "state/mvcc/kv-store.js",
-        find: 'import { decodeKeyValue } from "../../wire/key-value.js";',
-        replace: 'import { decodeKeyValue, encodeKeyValue } from "../../wire/key-value.js";',
-      },
-      {
-        file: "state/mvcc/kv-store.js",
-        find: '    return { type: "put", key: kv.key, kv: value, isCreate: kv.version === 1 };',
-        replace: `    const told = kv.version > 1 && RAN() ? { ...kv, createRevision: main, version: 1 } : kv;
-    return { type: "put", key: kv.key, kv: encodeKeyValue(told), isCreate: kv.version === 1 };`,
+        in: "eventOf",
+        find: 'return { type: "put", key: kv.key, kv: value, isCreate: kv.version === 1 };',
+        replace: `
+          const told = kv.version > 1 && RAN() ? { ...kv, createRevision: main, version: 1 } : kv;
+          return { type: "put", key: kv.key, kv: encodeKeyValue(told), isCreate: kv.version === 1 };`,
+        uses: ["encodeKeyValue"],
       },
     ],
   },
@@ -146,11 +132,7 @@ export const watchMutants: readonly Mutant[] = [
     conditions: "a transaction that changes two keys, and a watch of both",
     caughtBy: ["C5"],
     patches: [
-      {
-        file: hub,
-        find: "                else if (events.length === 1) {",
-        replace: "                else if (events.length === 1 || RAN()) {",
-      },
+      { in: "Hub.notify", find: "events.length === 1", replace: "events.length === 1 || RAN()" },
     ],
   },
   {
@@ -161,10 +143,12 @@ export const watchMutants: readonly Mutant[] = [
     caughtBy: ["C5"],
     patches: [
       {
-        file: "state/mvcc/watch-catch-up.js",
-        find: "                watcher.pending.push(view.listFor(watcher)[0]);",
-        replace:
-          "                if (watcher.pending.length > 0)\n                    RAN();\n                watcher.pending.unshift(view.listFor(watcher)[0]);",
+        in: "CatchUp.#visit",
+        find: "watcher.pending.push(view.listFor(watcher)[0]);",
+        replace: `
+          if (watcher.pending.length > 0)
+            RAN();
+          watcher.pending.unshift(view.listFor(watcher)[0]);`,
       },
     ],
   },
@@ -176,10 +160,9 @@ export const watchMutants: readonly Mutant[] = [
     caughtBy: ["C5"],
     patches: [
       {
-        file: hub,
-        find: '    return watcher.state === "synced" && revision >= watcher.startRevision;',
-        replace:
-          '    return watcher.state === "synced" && (revision >= watcher.startRevision || RAN());',
+        in: "isCurrent",
+        find: "revision >= watcher.startRevision",
+        replace: "(revision >= watcher.startRevision || RAN())",
       },
     ],
   },
@@ -191,14 +174,13 @@ export const watchMutants: readonly Mutant[] = [
     caughtBy: ["C5"],
     patches: [
       {
-        file: hub,
-        find: "                continue;\n            this.#drop(watcher);\n            const { id: watchId, stream } = watcher;",
-        replace: `                continue;
-            if (RAN()) {
-                watcher.next = compactRevision;
-                continue;
-            }
-            const { id: watchId, stream } = watcher;`,
+        in: "Hub.#cancelCompacted",
+        find: "this.#drop(watcher);",
+        replace: `
+          if (RAN()) {
+            watcher.next = compactRevision;
+            continue;
+          }`,
       },
     ],
   },
@@ -210,13 +192,13 @@ export const watchMutants: readonly Mutant[] = [
     caughtBy: ["C5", "liveness"],
     patches: [
       {
-        file: hub,
-        find: "        for (const watcher of parked)\n            this.#wait(watcher);",
-        replace: `        for (const watcher of parked)
-            if (RAN()) {
-                watcher.state = "synced";
-                this.#synced.add(watcher);
-            }`,
+        in: "Hub.#resume",
+        find: "this.#wait(watcher);",
+        replace: `
+          if (RAN()) {
+            watcher.state = "synced";
+            this.#synced.add(watcher);
+          }`,
       },
     ],
   },
@@ -228,15 +210,12 @@ export const watchMutants: readonly Mutant[] = [
     caughtBy: ["C5"],
     patches: [
       {
-        file: "state/mvcc/kv-store.js",
-        find: 'import { decodeKeyValue } from "../../wire/key-value.js";',
-        replace: 'import { decodeKeyValue, encodeKeyValue } from "../../wire/key-value.js";',
-      },
-      {
-        file: "state/mvcc/kv-store.js",
-        find: '    return { type: "put", key: kv.key, kv: value, isCreate: kv.version === 1 };',
-        replace: `    const told = kv.lease !== 0n && RAN() ? encodeKeyValue({ ...kv, lease: 0n }) : value;
-    return { type: "put", key: kv.key, kv: told, isCreate: kv.version === 1 };`,
+        in: "eventOf",
+        find: 'return { type: "put", key: kv.key, kv: value, isCreate: kv.version === 1 };',
+        replace: `
+          const told = kv.lease !== 0n && RAN() ? encodeKeyValue({ ...kv, lease: 0n }) : value;
+          return { type: "put", key: kv.key, kv: told, isCreate: kv.version === 1 };`,
+        uses: ["encodeKeyValue"],
       },
     ],
   },

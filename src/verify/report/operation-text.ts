@@ -107,6 +107,8 @@ const optionalFields = [
   ["limit", "limit"],
   ["keysOnly", "keysOnly"],
   ["countOnly", "countOnly"],
+  ["sorted by", "sortBy"],
+  ["descending", "descending"],
   ["serializable", "serializable"],
 ] as const;
 

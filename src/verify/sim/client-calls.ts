@@ -22,7 +22,15 @@ import {
   TxnRequest,
   TxnResponse,
 } from "../../wire/gen/rpc.js";
-import type { Answer, Compare, KeyValue, Op, OpAnswer, Request } from "../history/types.js";
+import type {
+  Answer,
+  Compare,
+  KeyValue,
+  Op,
+  OpAnswer,
+  Request,
+  SortField,
+} from "../history/types.js";
 
 export interface Encoded {
   readonly path: string;
@@ -121,14 +129,17 @@ function revisionOf(response: {
   return Number(response.header?.revision ?? 0n);
 }
 
+/** In the order of etcd's RangeRequest.SortTarget. */
+const sortFields: readonly SortField[] = ["key", "version", "create", "mod", "value"];
+
 function rangeOf(range: Extract<Op, { kind: "range" }>, serializable: boolean): RangeRequest {
   return {
     key: bytesOf(range.key),
     range_end: bytesOf(range.end ?? ""),
     limit: BigInt(range.limit ?? 0),
     revision: BigInt(range.revision ?? 0),
-    sort_order: 0,
-    sort_target: 0,
+    sort_order: range.descending === true ? 2 : range.sortBy === undefined ? 0 : 1,
+    sort_target: sortFields.indexOf(range.sortBy ?? "key"),
     serializable,
     keys_only: range.keysOnly ?? false,
     count_only: range.countOnly ?? false,
@@ -285,13 +296,15 @@ function opRequest(op: TxnRequest["success"][number]): Op {
   if (request?.$case === "request_put") return putRequest(request.value);
   if (request?.$case === "request_delete_range") return deleteRequest(request.value);
   if (request?.$case !== "request_range") throw new Error("an operation that no client here sends");
-  const { key, range_end, limit, revision } = request.value;
+  const { key, range_end, limit, revision, sort_order, sort_target } = request.value;
+  const sortBy = sortFields[sort_target] ?? "key";
   return {
     kind: "range",
     key: textOf(key),
     ...(range_end.length === 0 ? {} : { end: textOf(range_end) }),
     ...(limit === 0n ? {} : { limit: Number(limit) }),
     ...(revision === 0n ? {} : { revision: Number(revision) }),
+    ...(sort_order === 0 ? {} : { sortBy, descending: sort_order === 2 }),
   };
 }
 

@@ -7,6 +7,8 @@ export interface ClientMemory {
   revision: number;
   /** Mod revision by key; 0: it was not there. */
   readonly mods: Map<string, number>;
+  /** The value that it put or read last, by key. */
+  readonly values: Map<string, string>;
 }
 
 const first = "ka";
@@ -39,6 +41,13 @@ export function requestOf(
       const { serializable, back, limit } = action;
       const revision = back === 0 ? 0 : Math.max(0, memory.revision - back);
       return { kind: "range", key: first, end, serializable, revision, limit };
+    }
+    case "sorted": {
+      const { serializable, back, limit, sortBy, descending } = action;
+      const revision = back === 0 ? 0 : Math.max(0, memory.revision - back);
+      return {
+        ...{ kind: "range", key: first, end, serializable, revision, limit, sortBy, descending },
+      };
     }
     case "delete":
       return { kind: "delete", key: keyName(action.key) };
@@ -92,7 +101,7 @@ function txnOf(
     { key: name, target: "mod", result: "=", value: mod },
     { key: name, target: "create", result: ">", value: 0 },
     { key: name, target: "version", result: "<", value: 1 + ((shape >> 12) & 7) },
-    { key: name, target: "value", result: "!=", value: "v1" },
+    { key: name, target: "value", result: "!=", value: memory.values.get(name) ?? "v1" },
   ];
   const old: Op[] =
     ((shape >> 11) & 3) === 0

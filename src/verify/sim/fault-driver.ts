@@ -6,9 +6,10 @@ import { digestedBuckets } from "../../state/digest.js";
 import type { Atlas } from "./atlas.js";
 import { recoveredLog } from "./checks/durable-log.js";
 import { forge } from "./forgery.js";
+import type { Invariant } from "./invariants.js";
 import { misapplyNext } from "./misapply.js";
 import type { Operator } from "./operator.js";
-import type { Fault, Plan, Target } from "./plan.js";
+import type { Fault, FaultKind, Plan, Target } from "./plan.js";
 import type { SimCluster } from "./sim-cluster.js";
 import { simHash } from "./sim-hash.js";
 import type { SimNode } from "./sim-node.js";
@@ -39,7 +40,7 @@ export interface FaultParts {
   /** For reports: a fault begins or ends. */
   told(kind: "fault" | "heal", text: string, node: SimNode | undefined): void;
   /** An invariant is broken. @throws Violation */
-  report(invariant: string, text: string, node: SimNode): void;
+  report(invariant: Invariant, text: string, node: SimNode): void;
 }
 
 export class FaultDriver {
@@ -48,6 +49,8 @@ export class FaultDriver {
   readonly #plan: Plan;
   readonly #undo = new Set<() => void>();
   readonly #upkeep: Upkeep;
+  /** The kinds that did something: not all that a plan says can be done when its time comes. */
+  readonly occurred = new Set<FaultKind>();
 
   constructor(parts: FaultParts, plan: Plan) {
     this.#parts = parts;
@@ -151,10 +154,14 @@ export class FaultDriver {
         node.skew.wallOffsetMs += fault.byMs;
         break;
       case "moveLeader":
-        if (member !== undefined) this.#cluster.leader()?.moveLeader(member.id, () => {});
+        if (member === undefined || this.#cluster.leader() === undefined) return;
+        this.occurred.add(fault.kind);
+        this.#cluster.leader()?.moveLeader(member.id, () => {});
         break;
       case "defragment":
-        if (node.isServing()) member?.defragment(() => {});
+        if (!node.isServing()) return;
+        this.occurred.add(fault.kind);
+        member?.defragment(() => {});
         break;
       case "backup":
         this.#backup(node);
@@ -342,6 +349,7 @@ export class FaultDriver {
   /** Reads a backup slowly while life goes on. */
   #backup(node: SimNode): void {
     if (!node.isServing()) return;
+    this.occurred.add("backup");
     const { life } = node;
     node.member?.openSnapshot((source) => {
       if (source instanceof Error) return;
@@ -433,6 +441,7 @@ export class FaultDriver {
 
   #tell(fault: Fault, node?: SimNode): void {
     const { id: _id, atMs: _atMs, kind, ...rest } = fault;
+    this.occurred.add(kind);
     const details = Object.entries(rest)
       .filter(([name]) => name !== "target")
       .map(([name, value]) => `${name} ${value}`);

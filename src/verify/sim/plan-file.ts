@@ -2,7 +2,9 @@
  * Plans as JSON. A plan is checked before it runs: a file from another version or a hand that
  * slipped gets a clear error, never a run of something else.
  */
-import type { ClientOp, Fault, Plan, Swarm } from "./plan.js";
+import { actionKinds } from "./action-kinds.js";
+import { faultKinds } from "./fault-kinds.js";
+import type { ClientOp, Fault, FaultKind, Plan, Swarm } from "./plan.js";
 
 export function encodePlan(plan: Plan): string {
   const list = (items: readonly object[]): string =>
@@ -33,11 +35,11 @@ export function decodePlan(text: string): Plan {
   const faults = listOf(plan.faults, "faults").map((item, at) => {
     const fault = objectOf(item, `faults[${at}]`);
     const kind = fault.kind as string;
-    const shape = Object.hasOwn(faultShapes, kind) ? faultShapes[kind as Fault["kind"]] : undefined;
-    if (shape === undefined) throw new Error(`faults[${at}]: unknown kind ${String(kind)}`);
-    numberOf(fault.id, `faults[${at}].id`);
+    const spec = Object.hasOwn(faultKinds, kind) ? faultKinds[kind as FaultKind] : undefined;
+    if (spec === undefined) throw new Error(`faults[${at}]: unknown kind ${String(kind)}`);
+    if (typeof fault.id !== "string") numberOf(fault.id, `faults[${at}].id`);
     numberOf(fault.atMs, `faults[${at}].atMs`);
-    for (const name of shape) {
+    for (const name of spec.fields) {
       if (fault[name] === undefined) throw new Error(`faults[${at}]: ${name} is missing`);
     }
     return fault as unknown as Fault;
@@ -46,7 +48,7 @@ export function decodePlan(text: string): Plan {
     const op = objectOf(item, `ops[${at}]`);
     for (const name of ["id", "atMs", "client", "member"]) numberOf(op[name], `ops[${at}].${name}`);
     const { kind } = objectOf(op.action, `ops[${at}].action`);
-    if (!actionKinds.has(kind as string)) {
+    if (!Object.hasOwn(actionKinds, kind as string)) {
       throw new Error(`ops[${at}].action: unknown kind ${String(kind)}`);
     }
     return op as unknown as ClientOp;
@@ -86,55 +88,6 @@ const swarmShape: Swarm = {
   quotaBytes: 0,
   isBeyondAtlas: false,
 };
-
-const faultShapes: Readonly<Record<Fault["kind"], readonly string[]>> = {
-  crash: ["target", "mode", "downMs"],
-  crashAll: ["mode", "downMs"],
-  stop: ["target", "downMs"],
-  pause: ["target", "forMs"],
-  partition: ["side", "direction", "forMs"],
-  link: ["from", "to", "lossPerMille", "extraMs", "forMs"],
-  slowDisk: ["target", "syncMs", "forMs"],
-  failSync: ["target", "what", "downMs"],
-  fullDisk: ["target", "forMs"],
-  rotLog: ["target", "place", "bit", "downMs"],
-  rotRow: ["target", "row", "bit", "downMs"],
-  misdirect: ["target", "row", "downMs"],
-  staleBackend: ["target", "downMs"],
-  wallClock: ["target", "byMs"],
-  moveLeader: ["to"],
-  defragment: ["target"],
-  backup: ["target"],
-  upkeep: ["target", "what", "seeksTrouble", "back", "holdMs"],
-  addMember: ["asLearner"],
-  removeMember: ["target"],
-  replaceMember: ["target"],
-  version: ["target", "version"],
-  misapply: ["target"],
-  extraRow: ["target", "row", "downMs"],
-  lostRow: ["target", "bucket", "row", "downMs"],
-  forgedRow: ["target", "row", "downMs"],
-  wrongIndex: ["target", "by", "downMs"],
-  stranger: ["target", "shape"],
-  rollBack: ["afterMs", "downMs", "leaderLaterMs"],
-  rotLive: ["target", "row", "bit"],
-  wipe: ["target", "state", "downMs"],
-};
-
-const actionKinds: ReadonlySet<string> = new Set([
-  "put",
-  "get",
-  "list",
-  "delete",
-  "deleteFrom",
-  "cas",
-  "txn",
-  "compact",
-  "grant",
-  "revoke",
-  "keepAlive",
-  "watch",
-]);
 
 function objectOf(value: unknown, where: string): Record<string, unknown> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {

@@ -4,14 +4,15 @@
  * outlive changes of the generator: they are what the shrinker works on and what is kept as a
  * regression. Times are milliseconds of virtual time.
  */
+import type { SortField } from "../history/types.js";
 import type { NetworkWeather } from "./memory-network.js";
 
 /** A node: its place in the order of creation, or whoever leads (or follows) at that moment. */
 export type Target = number | "leader" | "follower";
 
 interface At {
-  /** Unique in the plan; addresses this fault's draws. */
-  readonly id: number;
+  /** Unique in the plan, for people; older plans have numbers. */
+  readonly id: number | string;
   readonly atMs: number;
 }
 
@@ -179,6 +180,15 @@ export type ClientAction =
       readonly back: number;
       readonly limit: number;
       readonly serializable: boolean;
+    }
+  /** As "list", in another order than that of keys. */
+  | {
+      readonly kind: "sorted";
+      readonly back: number;
+      readonly limit: number;
+      readonly serializable: boolean;
+      readonly sortBy: SortField;
+      readonly descending: boolean;
     }
   | { readonly kind: "delete"; readonly key: number }
   | { readonly kind: "deleteFrom"; readonly key: number; readonly count: number }

@@ -2,6 +2,7 @@
  * Runs a plan: builds the cluster, clients, operator and checks, lets everything happen, heals, and
  * judges the history. A pure function of the plan: no clock, no chance, no I/O.
  */
+
 import { DamageError, StartError } from "../../base/errors.js";
 import type { MemberConfig } from "../../member/config.js";
 import type { History, Mark } from "../history/types.js";
@@ -12,9 +13,10 @@ import { AllChecks } from "./checks/all-checks.js";
 import { judgeHistory } from "./checks/history-checks.js";
 import { ClientTransport } from "./client-transport.js";
 import { FaultDriver } from "./fault-driver.js";
+import type { Invariant } from "./invariants.js";
 import { heal } from "./liveness.js";
 import { Operator } from "./operator.js";
-import type { Plan, Swarm } from "./plan.js";
+import type { FaultKind, Plan, Swarm } from "./plan.js";
 import { SimClients } from "./sim-clients.js";
 import { SimCluster } from "./sim-cluster.js";
 import type { SimNode } from "./sim-node.js";
@@ -39,6 +41,8 @@ export interface RunResult {
   readonly messages: number;
   readonly simulatedMs: number;
   readonly acknowledged: number;
+  /** The kinds of faults that did something. */
+  readonly faults: readonly FaultKind[];
   readonly committed: number;
   /** When it was violated, or the end. */
   readonly atMs: number;
@@ -163,7 +167,7 @@ class Run {
     const rolledBack = (): void => {
       this.#checks.ghost.isRolledBack = true;
     };
-    const report = (invariant: string, text: string, node: SimNode): void =>
+    const report = (invariant: Invariant, text: string, node: SimNode): void =>
       this.#checks.report(invariant, text, node);
     const parts = { cluster, operator: this.#operator, atlas, told, rolledBack, report };
     this.#faults = new FaultDriver(parts, plan);
@@ -218,6 +222,7 @@ class Run {
       messages: network.messages,
       simulatedMs: clock.now(),
       acknowledged: this.#clients.acknowledged,
+      faults: [...this.#faults.occurred].sort(),
       committed: this.#checks.ghost.committedMax,
       atMs: clock.now(),
       trace: this.#recorder?.events ?? [],

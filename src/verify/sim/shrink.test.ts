@@ -7,7 +7,7 @@ import { shrink, sizeOf } from "./shrink.js";
 const plan = generatePlan(15, { isBeyondAtlas: false, members: 5 });
 
 /** Fails if these faults and requests are in the plan. */
-function failsWith(faults: readonly number[], ops: readonly number[]) {
+function failsWith(faults: readonly (number | string)[], ops: readonly number[]) {
   return (candidate: Plan) => {
     const has =
       faults.every((id) => candidate.faults.some((fault) => fault.id === id)) &&

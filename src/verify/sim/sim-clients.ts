@@ -64,7 +64,7 @@ export class SimClients {
     this.#watchers = parts.watchers;
     this.#keys = setting.keys;
     this.#clients = Array.from({ length: setting.clients }, () => ({
-      memory: { revision: 0, mods: new Map() },
+      memory: { revision: 0, mods: new Map(), values: new Map() },
       queue: [],
       isBusy: false,
     }));
@@ -92,7 +92,7 @@ export class SimClients {
 
   /** A request outside the plan; `done` gets the operation as recorded. */
   ask(node: SimNode, request: Request, done: (operation: Operation) => void): void {
-    const memory = { revision: 0, mods: new Map() };
+    const memory = { revision: 0, mods: new Map(), values: new Map() };
     this.#send({ id: 1_000_000 + this.operations.length, client: -1, node, memory }, request, done);
   }
 
@@ -212,8 +212,16 @@ function remember(
   const { revision, answer } = outcome;
   memory.revision = Math.max(memory.revision, revision);
   const { request } = operation;
-  if (answer.kind === "range") for (const kv of answer.kvs) memory.mods.set(kv.key, kv.mod);
-  if (request.kind === "put") memory.mods.set(request.key, revision);
+  if (answer.kind === "range") {
+    for (const kv of answer.kvs) {
+      memory.mods.set(kv.key, kv.mod);
+      memory.values.set(kv.key, kv.value);
+    }
+  }
+  if (request.kind === "put") {
+    memory.mods.set(request.key, revision);
+    memory.values.set(request.key, request.value);
+  }
   if (answer.kind !== "txn" || request.kind !== "txn") return;
   for (const op of answer.succeeded ? request.success : request.failure) {
     if (op.kind === "put") memory.mods.set(op.key, revision);

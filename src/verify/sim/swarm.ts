@@ -3,28 +3,16 @@
  * at what rate. Extremes are common on purpose (tiny batches, tiny segments, snapshots all the
  * time): rare windows of production become wide here.
  */
+import type { ActionKind, ActionSpecs } from "./action-kinds.js";
 import type { Dice } from "./dice.js";
+import type { FaultSpecs } from "./fault-kinds.js";
 import type { FaultKind, Swarm } from "./plan.js";
 
 export interface Mix {
-  /** Mean milliseconds between two faults; undefined: none at all. */
-  readonly faultEveryMs: number | undefined;
-  /** Relative frequency; absent: never. */
-  readonly faults: ReadonlyMap<FaultKind, number>;
-  /** Of faults of the state, which are drawn apart: most seeds have none. */
-  readonly stateFaultEveryMs: number | undefined;
-  readonly stateFaults: readonly StateFaultKind[];
-  /** Mean milliseconds between two messages of strangers; undefined: none at all. */
-  readonly strangerEveryMs: number | undefined;
-  /** Of lost disks, drawn apart too: most seeds have none. */
-  readonly wipeEveryMs: number | undefined;
-  /** Of what operators ask besides; drawn apart, too. */
-  readonly upkeepEveryMs: number | undefined;
-  readonly opEveryMs: number;
-  readonly actions: ReadonlyMap<ActionKind, number>;
+  /** Mean milliseconds between two faults of a kind; absent: never, infinite: once. */
+  readonly faultEveryMs: ReadonlyMap<FaultKind, number>;
+  readonly opEveryMs: ReadonlyMap<ActionKind, number>;
 }
-
-export type ActionKind = import("./plan.js").ClientAction["kind"];
 
 export interface SwarmOptions {
   readonly isBeyondAtlas: boolean;
@@ -73,85 +61,62 @@ export function drawSwarm(dice: Dice, options: SwarmOptions): Swarm {
   };
 }
 
-const commonFaults: readonly FaultKind[] = [
-  "crash",
-  "crash",
-  "pause",
-  "partition",
-  "partition",
-  "link",
-  "slowDisk",
-  "moveLeader",
-];
-const rareFaults: readonly FaultKind[] = [
-  "crashAll",
-  "stop",
-  "failSync",
-  "fullDisk",
-  "wallClock",
-  "defragment",
-  "backup",
-  "addMember",
-  "removeMember",
-  "replaceMember",
-  "version",
-];
-/** Allowed on few nodes of a plan only: see plan-generator.ts. */
-const damageFaults: readonly FaultKind[] = ["rotLog", "rotRow", "misdirect", "staleBackend"];
+/**
+ * Mean milliseconds between two things of a group, if it holds as much as it does on average: the
+ * weights of the kinds that a seed has, added up. These numbers are fixed, so that a kind more does
+ * not make the others rarer.
+ */
+const groups = {
+  common: { everyMs: [undefined, 500, 1_000, 2_000, 2_000, 4_000], weights: 51 },
+  state: { everyMs: [undefined, undefined, 3_000, 8_000], weights: 6 },
+} as const;
+const ops = { everyMs: [20, 50, 100, 300], weights: 48 } as const;
 
-/** What makes one member's state wrong: allowed on the same few nodes. */
-const stateFaults = [
-  "misapply",
-  "extraRow",
-  "lostRow",
-  "forgedRow",
-  "wrongIndex",
-  "rotLive",
-] as const;
-export type StateFaultKind = (typeof stateFaults)[number];
+export function drawMix(
+  dice: Dice,
+  swarm: Swarm,
+  kinds: { readonly faults: FaultSpecs; readonly actions: ActionSpecs },
+): Mix {
+  const faultEveryMs = new Map<FaultKind, number>();
+  for (const [kind, spec] of Object.entries(kinds.faults)) {
+    if (spec.group === "once") {
+      const isThere = dice.fork("fault").fork(kind).chance(spec.weight);
+      if (isThere) faultEveryMs.set(kind as FaultKind, Number.POSITIVE_INFINITY);
+      continue;
+    }
+    if (spec.group === "apart") {
+      const own = spec.everyMs[dice.fork("fault").fork(kind).int(spec.everyMs.length)];
+      if (own !== undefined) faultEveryMs.set(kind as FaultKind, own);
+      continue;
+    }
+    const { everyMs, weights } = groups[spec.group];
+    const groupEveryMs = everyMs[dice.fork("every").fork(spec.group).int(everyMs.length)];
+    const weight = faultWeight(dice.fork("fault").fork(kind), spec, swarm.isBeyondAtlas);
+    if (groupEveryMs === undefined || weight === 0) continue;
+    faultEveryMs.set(kind as FaultKind, (groupEveryMs * weights) / weight);
+  }
+  const opEveryMs = new Map<ActionKind, number>();
+  const anyMs = ops.everyMs[dice.fork("opEvery").int(ops.everyMs.length)] as number;
+  for (const [kind, { weight, isAlways }] of Object.entries(kinds.actions)) {
+    const own = dice.fork("action").fork(kind);
+    const times = own.int(4, 1) === 0 ? 5 : 1;
+    if (isAlways !== true && own.int(3) === 0) continue;
+    opEveryMs.set(kind as ActionKind, (anyMs * ops.weights) / (weight * times));
+  }
+  return { faultEveryMs, opEveryMs };
+}
 
-export function drawMix(dice: Dice, swarm: Swarm): Mix {
-  const faults = new Map<FaultKind, number>();
-  for (const kind of [...commonFaults, ...rareFaults, ...damageFaults]) {
-    const weight = commonFaults.includes(kind) ? 4 : kind === "version" ? 3 : 1;
-    // Each kind is absent from about half of the seeds, so that others are not drowned.
-    if (dice.fork(kind).int(2) === 0) faults.set(kind, weight * (1 + dice.fork(kind).int(4, 1)));
-  }
-  if (swarm.isBeyondAtlas) for (const kind of damageFaults) faults.set(kind, 8);
-  const everyMs = [undefined, 500, 1_000, 2_000, 2_000, 4_000] as const;
-  const actions = new Map<ActionKind, number>();
-  const weights: readonly (readonly [ActionKind, number])[] = [
-    ["put", 8],
-    ["get", 4],
-    ["list", 3],
-    ["delete", 2],
-    ["deleteFrom", 1],
-    ["cas", 3],
-    ["txn", 3],
-    ["compact", 1],
-    ["grant", 1],
-    ["keepAlive", 2],
-    ["revoke", 1],
-    ["watch", 1],
-  ];
-  for (const [kind, weight] of weights) {
-    const isAlways = kind === "put" || kind === "get" || kind === "watch";
-    const often = dice.fork("often").fork(kind).int(4) === 0 ? 5 : 1;
-    if (isAlways || dice.fork("action").fork(kind).int(3) > 0) actions.set(kind, weight * often);
-  }
-  const strangerEveryMs = [undefined, undefined, 500, 3_000] as const;
-  const wipeEveryMs = [undefined, undefined, undefined, 8_000] as const;
-  const stateEveryMs = [undefined, undefined, 3_000, 8_000] as const;
-  const upkeepEveryMs = [undefined, 300, 1_200] as const;
-  return {
-    upkeepEveryMs: upkeepEveryMs[dice.fork("upkeepEvery").int(upkeepEveryMs.length)],
-    stateFaultEveryMs: stateEveryMs[dice.fork("stateEvery").int(stateEveryMs.length)],
-    stateFaults,
-    strangerEveryMs: strangerEveryMs[dice.fork("strangers").int(strangerEveryMs.length)],
-    wipeEveryMs: wipeEveryMs[dice.fork("wipeEvery").int(wipeEveryMs.length)],
-    faultEveryMs: everyMs[dice.fork("every").int(everyMs.length)],
-    faults: faults.size === 0 ? new Map([["crash", 1]]) : faults,
-    opEveryMs: [20, 50, 100, 300][dice.fork("opEvery").int(4)] as number,
-    actions,
-  };
+/** 0: never. Each common kind is absent from about half of the seeds, so that others are not drowned. */
+function faultWeight(
+  dice: Dice,
+  spec: {
+    readonly weight: number;
+    readonly group: string;
+    readonly isDamage?: boolean | undefined;
+  },
+  isBeyondAtlas: boolean,
+): number {
+  if (spec.group === "state") return spec.weight;
+  if (isBeyondAtlas && spec.isDamage === true) return 8;
+  return dice.int(2) === 0 ? spec.weight * (1 + dice.int(4, 1)) : 0;
 }

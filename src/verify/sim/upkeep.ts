@@ -3,8 +3,10 @@
  * that are read slowly or not at all, defragmentations. Preferably at a member that is being given another
  * state, or heals. Hashes of one revision must be equal, and no answer may be one that it must not be.
  */
+
 import { KvError } from "../../base/errors.js";
 import type { RunningMember } from "../../member/member.js";
+import type { Invariant } from "./invariants.js";
 import type { Fault } from "./plan.js";
 import type { SimCluster } from "./sim-cluster.js";
 import type { SimNode } from "./sim-node.js";
@@ -28,7 +30,7 @@ const usual: ReadonlySet<string> = new Set([
 export interface UpkeepParts {
   readonly cluster: SimCluster;
   /** An invariant is broken. @throws Violation */
-  report(invariant: string, text: string, node: SimNode): void;
+  report(invariant: Invariant, text: string, node: SimNode): void;
 }
 
 export class Upkeep {
@@ -115,7 +117,10 @@ export class Upkeep {
     // It may be wrong without anybody's knowing yet.
     if (node.isDamaged || node.isWrong || node.wasWrong) return;
     const { hash, hashRevision, compactRevision } = result;
-    const place = `${hashRevision} above ${compactRevision}`;
+    // As in etcd, the hash that a compaction leaves behind may lack a deletion at exactly its revision.
+    const compactions = node.member?.machine.kv.compactions() ?? [];
+    const isRemembered = compactions.some((known) => known.hashRevision === hashRevision);
+    const place = `${hashRevision} above ${compactRevision}${isRemembered ? ", as its compaction left it" : ""}`;
     const known = this.#hashes.get(place);
     if (known === undefined) this.#hashes.set(place, { hash, node });
     else if (known.hash !== hash) {

@@ -2,6 +2,8 @@
  * What a run found: the invariant by its short name (docs/simulation.md lists them), and one
  * sentence. Two failures are the same for the shrinker if the name is the same.
  */
+import type { Invariant } from "./invariants.js";
+
 /** A client's operation that shows the violation, and when. */
 export interface ClientPlace {
   readonly operationId?: number;
@@ -16,13 +18,12 @@ export interface ViolationPlace {
 
 export class Violation extends Error {
   override readonly name = "Violation";
-  /** "S2", "C3", "liveness", "crash", ... */
-  readonly invariant: string;
+  readonly invariant: Invariant;
   readonly node: string | undefined;
   /** Where clients saw it, if it was found in what they saw. */
   readonly place: ClientPlace | undefined;
 
-  constructor(invariant: string, text: string, where: ViolationPlace = {}) {
+  constructor(invariant: Invariant, text: string, where: ViolationPlace = {}) {
     super(text);
     this.invariant = invariant;
     this.node = where.node;

@@ -11,7 +11,7 @@ import { reliable } from "./reliable.js";
 import { resumable } from "./resumable.js";
 import { seenWatch, type WatchTruth } from "./seen-watch.js";
 import { unique } from "./unique.js";
-import type { WatchRule } from "./watch-rule.js";
+import type { WatchRule, WatchRuleId } from "./watch-rule.js";
 
 export const watchRules: readonly WatchRule[] = [
   filter,
@@ -27,7 +27,7 @@ export const watchRules: readonly WatchRule[] = [
 ];
 
 export interface WatchFinding {
-  readonly rule: string;
+  readonly rule: WatchRuleId;
   readonly invariant: "C5";
   readonly text: string;
 }

@@ -2,9 +2,21 @@
 import type { WatchEvent } from "../history/types.js";
 import type { SeenWatch, WatchTruth } from "./seen-watch.js";
 
+export type WatchRuleId =
+  | "atomic"
+  | "bookmarkable"
+  | "filter"
+  | "future"
+  | "is-create"
+  | "ordered"
+  | "prev-kv"
+  | "reliable"
+  | "resumable"
+  | "unique";
+
 export interface WatchRule {
   /** Named in findings. */
-  readonly id: string;
+  readonly id: WatchRuleId;
   /** What is wrong with this watch, each as a sentence without its subject; empty: nothing. */
   check(seen: SeenWatch, truth: WatchTruth): readonly string[];
 }

@@ -221,6 +221,18 @@ function rangeOf(
 ): OpAnswer {
   const found = [...keys.values()].filter(({ key }) => isWithin(op, key));
   found.sort((a, b) => (a.key < b.key ? -1 : 1));
+  const field = op.sortBy ?? "key";
+  // Insertion, so that what is equal stays in the order of keys.
+  for (let from = 1; from < found.length; from++) {
+    const kv = found[from] as KeyValue;
+    let at = from;
+    for (; at > 0; at--) {
+      const before = found[at - 1] as KeyValue;
+      if (op.descending === true ? before[field] >= kv[field] : before[field] <= kv[field]) break;
+      found[at] = before;
+    }
+    found[at] = kv;
+  }
   const limit = op.limit === undefined || op.limit === 0 ? found.length : op.limit;
   const shown = op.countOnly === true ? [] : found.slice(0, limit);
   const kvs = op.keysOnly === true ? shown.map((kv) => ({ ...kv, value: "" })) : shown;

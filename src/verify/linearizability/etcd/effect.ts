@@ -127,9 +127,23 @@ export function shownRange(
   const count = found.length;
   if (op.countOnly === true) return { kind: "range", kvs: [], count };
   const limit = op.limit ?? 0;
-  const kvs = limit > 0 && limit < count ? found.slice(0, limit) : found;
+  const inOrder = sorted(found, op);
+  const kvs = limit > 0 && limit < count ? inOrder.slice(0, limit) : inOrder;
   if (op.keysOnly !== true) return { kind: "range", kvs, count };
   return { kind: "range", kvs: kvs.map((kv) => ({ ...kv, value: "" })), count };
+}
+
+/** `found` is in the order of keys. */
+function sorted(
+  found: readonly KeyValue[],
+  { sortBy = "key", descending = false }: Extract<Op, { kind: "range" }>,
+): readonly KeyValue[] {
+  if (sortBy === "key" && !descending) return found;
+  const sign = descending ? -1 : 1;
+  return found.toSorted((a, b) => {
+    const [left, right] = [a[sortBy], b[sortBy]];
+    return left === right ? 0 : sign * (left < right ? -1 : 1);
+  });
 }
 
 function transact(view: StoreView, request: Extract<Request, { kind: "txn" }>): Effect {

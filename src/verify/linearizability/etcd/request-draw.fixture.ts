@@ -66,13 +66,17 @@ function drawList(context: DrawContext): Extract<Op, { kind: "range" }> {
   const { rng } = context;
   const whole = { kind: "range", key: "k", end: "l" } as const;
   const range = rng.int(2) === 0 ? whole : ({ kind: "range", ...drawSpan(context) } as const);
-  switch (rng.int(6)) {
+  switch (rng.int(7)) {
     case 0:
       return { ...range, limit: 1 + rng.int(3) };
     case 1:
       return { ...range, countOnly: true };
     case 2:
       return { ...range, keysOnly: true };
+    case 3: {
+      const sortBy = (["key", "version", "create", "mod", "value"] as const)[rng.int(5)] ?? "key";
+      return { ...range, sortBy, descending: rng.int(2) === 0, limit: rng.int(4) };
+    }
     default:
       return range;
   }

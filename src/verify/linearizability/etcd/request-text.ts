@@ -39,7 +39,8 @@ function opParts(op: Op): readonly (string | number | boolean)[] {
       return ["delete", op.key, op.end ?? ""];
     case "range": {
       const flags = [op.keysOnly === true, op.countOnly === true];
-      return ["range", op.key, op.end ?? "", op.revision ?? 0, op.limit ?? 0, ...flags];
+      const order = [op.sortBy ?? "key", op.descending === true];
+      return ["range", op.key, op.end ?? "", op.revision ?? 0, op.limit ?? 0, ...flags, ...order];
     }
     default:
       return unreachable(op);

@@ -3,6 +3,7 @@ import { decodeEnvelope } from "../../../member/peer-codec.js";
 import { decodeMessage } from "../../../raft/message-codec.js";
 import type { Machine } from "../../../state/types.js";
 import type { Operation, Request } from "../../history/types.js";
+import type { Invariant } from "../invariants.js";
 import { onApplied } from "../on-applied.js";
 import type { SimCluster } from "../sim-cluster.js";
 import type { SimNode } from "../sim-node.js";
@@ -70,7 +71,7 @@ export class AllChecks {
   }
 
   /** @throws Violation */
-  report(invariant: string, text: string, node?: SimNode): void {
+  report(invariant: Invariant, text: string, node?: SimNode): void {
     if (this.#without.has(invariant)) return;
     // Thrown inside a member, it looks to that like a bug of its own, and may cost one request alone.
     this.#found ??= new Violation(invariant, text, { node: node?.name });

@@ -6,6 +6,7 @@
 import type { Entry, Message } from "../../../raft/types.js";
 import type { Applied } from "../../../state/types.js";
 import type { Operation, Request } from "../../history/types.js";
+import type { Invariant } from "../invariants.js";
 import type { SimCluster } from "../sim-cluster.js";
 import type { SimNode } from "../sim-node.js";
 import type { Ghost } from "./ghost.js";
@@ -20,7 +21,7 @@ export interface CheckWorld {
   /** True with this chance, by its own address; for checks too expensive to make each time. */
   sample(perMille: number): boolean;
   /** @throws Violation, unless this invariant is switched off */
-  report(invariant: string, text: string, node?: SimNode): void;
+  report(invariant: Invariant, text: string, node?: SimNode): void;
 }
 
 /** Calls come inside the event that they are about; the node is in the state after it. */

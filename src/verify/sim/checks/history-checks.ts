@@ -11,17 +11,18 @@ import type { EtcdReason } from "../../linearizability/etcd/verdict.js";
 import { validateSerializable } from "../../validators/serializable.js";
 import { validateWatches } from "../../validators/validate-watches.js";
 import { requestOfEntry } from "../client-calls.js";
+import type { Invariant } from "../invariants.js";
 import type { ClientPlace } from "../violation.js";
 import type { Ghost } from "./ghost.js";
 
 export interface HistoryFinding {
-  readonly invariant: string;
+  readonly invariant: Invariant;
   readonly text: string;
   readonly place?: ClientPlace;
 }
 
 /** Reasons that have an invariant of their own; all others: not linearizable (C1). */
-const invariants: Partial<Record<EtcdReason, string>> = {
+const invariants: Partial<Record<EtcdReason, Invariant>> = {
   "real-time": "C3",
   "lost-write": "C2",
   "refused-effect": "C2",

@@ -5,6 +5,7 @@
  * and nothing needs to be sampled.
  */
 import type { Message } from "../../../raft/types.js";
+import type { Invariant } from "../invariants.js";
 import type { SimNode } from "../sim-node.js";
 import type { Check, CheckWorld } from "./check.js";
 
@@ -111,7 +112,7 @@ export class QuorumChecks implements Check {
   /** The leader itself counts as one: what its own disk holds is I9's matter. */
   #needQuorum(
     node: SimNode,
-    invariant: string,
+    invariant: Invariant,
     text: string,
     agrees: (id: bigint) => boolean,
   ): void {

@@ -6,6 +6,7 @@
  */
 import type { RunningMember } from "../../../member/member.js";
 import type { Entry } from "../../../raft/types.js";
+import type { Invariant } from "../invariants.js";
 import type { SimNode } from "../sim-node.js";
 import type { Check, CheckWorld } from "./check.js";
 import { holdsDurably } from "./durable-log.js";
@@ -54,7 +55,7 @@ export class RaftChecks implements Check {
     if (isLeader && this.#world.sample(progressPerMille)) this.#progress(node, member);
   }
 
-  #report(invariant: string, text: string, node: SimNode): void {
+  #report(invariant: Invariant, text: string, node: SimNode): void {
     this.#world.report(invariant, text, node);
   }
 

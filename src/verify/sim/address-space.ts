@@ -1,0 +1,53 @@
+/**
+ * When things of one kind happen in a plan, and what they are: each kind has an address of its own
+ * below the seed, and counts for itself. So nothing that one kind draws depends on which
+ * other kinds there are, on their order, or on how often they happen.
+ */
+import { invariant } from "../../base/invariant.js";
+import type { Dice } from "./dice.js";
+
+/** Draws for one thing of one kind: `draw` tells several draws for the same thing apart. */
+export interface OwnDraws {
+  /** Counts the things of this kind, with gaps. */
+  readonly number: number;
+  readonly atMs: number;
+  /** Uniform in [0, below). `draw` is from 2 on. */
+  int(below: number, draw: number): number;
+}
+
+export interface Rhythm {
+  /** On average; infinite: exactly once. */
+  readonly everyMs: number;
+  readonly fromMs: number;
+  /** The end is part of it. */
+  readonly toMs: number;
+}
+
+/** So many mean times before the beginning, so that the beginning is as good as any other moment. */
+const leadTimes = 4;
+
+/** In order of time. `dice` is the kind's own. */
+export function* occurrences(dice: Dice, rhythm: Rhythm): IterableIterator<OwnDraws> {
+  const { everyMs, fromMs, toMs } = rhythm;
+  invariant(everyMs >= 1, "something happens without end", () => ({ everyMs }));
+  if (everyMs === Number.POSITIVE_INFINITY) {
+    const atMs = fromMs + dice.int(toMs - fromMs, 1, 1);
+    yield { number: 1, atMs, int: (below, draw) => dice.int(below, 1, draw) };
+    return;
+  }
+  let atMs = Math.floor(fromMs - leadTimes * everyMs);
+  for (let number = 1; ; number++) {
+    atMs += 1 + dice.int(Math.round(2 * everyMs), number, 1);
+    if (atMs > toMs) return;
+    if (atMs < fromMs) continue;
+    const own = number;
+    yield { number: own, atMs, int: (below, draw) => dice.int(below, own, draw) };
+  }
+}
+
+/** Of several kinds, whatever the order in which they were drawn. */
+export function byTime<Item extends { readonly atMs: number; readonly id: number | string }>(
+  items: readonly Item[],
+): readonly Item[] {
+  return items.toSorted((a, b) => a.atMs - b.atMs || (String(a.id) < String(b.id) ? -1 : 1));
+}

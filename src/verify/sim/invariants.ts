@@ -1,0 +1,69 @@
+/**
+ * The invariants of a run, by the short names under which they are reported. A check can report
+ * nothing else, a mutant is caught by nothing else, and the table of docs/simulation.md is this list.
+ */
+import { watchRules } from "../validators/validate-watches.js";
+import type { WatchRuleId } from "../validators/watch-rule.js";
+
+/** What each says. Rules of watches are apart: they are told by ../validators. */
+export const invariantTexts = {
+  I1: "one leader per term",
+  I2: "a member votes for one candidate per term, over all its lives",
+  I3: "terms and commit indexes never fall in a life; commit is within the log",
+  I4: "a leader never changes its own log",
+  I5: "equal index and term, equal entry and equal predecessor's term",
+  I6: "a new leader has every entry committed before its term",
+  I7: "nobody commits another entry at an index",
+  I8: "a leader counts only entries of its own term",
+  I9: "what is committed is on the disks of a quorum, whatever a power failure takes",
+  I10: "a vote or acknowledgement that left a member is on its disk, and stays",
+  I11: "nothing is committed first at a follower",
+  I12: "what a leader believes of a follower's log is true",
+  I13: "a state is never ahead of what raft has committed, also after a restart or a snapshot",
+  M1: "the configuration is a function of the log; raft and state agree on it",
+  M2: "voters change one at a time",
+  M3: "one change of the configuration in flight",
+  M4: "learners do not lead",
+  M5: "somebody may vote",
+  M6: "who was removed does not come back, and nobody asks for votes whom a quorum did not encourage",
+  S1: "each index is applied once and in order in each life",
+  S2: "the law: in every crash image, content at index i = the state at i of the first who applied it, digests of rows = stored digests, and the surviving log leads on to the same states",
+  S3: "log and backend of a crash image fit together: nothing missing between them",
+  S5: "revisions go up by one for each entry that changes keys; the compact revision never falls",
+  S6: "equal index, equal root digest and equal outcome, on all members; snapshots and restarts included",
+  V: "the cluster's version rises only when all members can serve it",
+  C1: "what clients saw is linearizable",
+  C2: "acknowledged writes exist once, refused ones never",
+  C3: "no read is behind an acknowledged write",
+  C4: "serializable reads are of one revision",
+  C6: "a lease lives as long as the last acknowledged renewal promised",
+  G1: "only who was harmed enters quarantine: without a fault of a state nobody ever does",
+  G2: "a member in quarantine answers no client from its state",
+  G3: "who is cleared has the others' state",
+  G4: "who is wrong is in doubt before it has applied something 25 times more, and nobody is wrong at the end",
+  G5: "a crash never makes a member forget its quarantine",
+  G6: "one leader lets one member heal at a time",
+  G7: "the alarm of one member does not stop the others",
+  G8: "who has committed what its leader's log lacks answers no client from that; the only one that still holds after a majority was rolled back",
+  U1: "hashes (HashKV) of one revision above one compaction are equal on all members, whatever is done to them meanwhile",
+  U2: "hashes, copies of the state and defragmentations end with a result or a refusal that is theirs, at any moment of a stop, an install or a healing; no request fails on a bug",
+  liveness:
+    "after healing: one leader, all caught up, fresh requests answered, leases gone, watchers at the head",
+  crash: "no member stops by itself but for an injected fault",
+} as const;
+
+/** "C5-ordered" is the rule of watches with that id. */
+export type Invariant = keyof typeof invariantTexts | `C5-${WatchRuleId}`;
+
+/** Those that a check looks for: all but how a run may end otherwise. */
+export type CheckedInvariant = Exclude<Invariant, "liveness" | "crash">;
+
+/** All names, in the order of docs/simulation.md. */
+export const invariants: readonly Invariant[] = [
+  ...(Object.keys(invariantTexts) as (keyof typeof invariantTexts)[]),
+  ...watchRules.map(({ id }) => `C5-${id}` as const),
+];
+
+export function isInvariant(name: string): name is Invariant {
+  return (invariants as readonly string[]).includes(name);
+}
