@@ -7,7 +7,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { EntryEncoder } from "../src/member/request-codec.js";
+import { EntryEncoder } from "../src/member/turns/request-codec.js";
 import type { Backend } from "../src/platform/backend.js";
 import { nodeHash } from "../src/platform/node/hash.js";
 import { createLmdbBackendStore } from "../src/platform/node/lmdb-backend.js";

@@ -1,5 +1,5 @@
 /**
- * What care for integrity costs a put: this build against a copy of it in which the guardian records,
+ * What care for integrity costs a put: this build against a copy of it in which the monitor records,
  * tells and compares nothing and rows get no check value, in turn under the same load. Medians of the
  * pairs, and CPU time, which other work on the machine disturbs less. The digests stay in both: the
  * state is built on them. Options: --runs <n>, --requests <n>. Needs h2load.
@@ -7,7 +7,7 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { buildMutant } from "../src/cli/mutant-build.js";
-import { ProofRing, ringSize } from "../src/member/integrity/proof-ring.js";
+import { ProofRing, ringSize } from "../src/integrity/fingerprint-ring.js";
 import { projectRoot } from "../test/support/server-kind.js";
 import { describeMachine } from "./report.js";
 import { type Measurement, measure, type Scenario } from "./scenario.js";
@@ -30,7 +30,7 @@ const without = await buildMutant(
     caughtBy: [],
     patches: [
       {
-        in: "Guardian.#record",
+        in: "IntegrityMonitor.#record",
         begin: "RAN(); return;",
       },
       {

@@ -6,8 +6,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { KvError } from "../base/errors.js";
-import { readTxn } from "../member/read-txn.js";
-import { EntryEncoder } from "../member/request-codec.js";
+import { readTxn } from "../member/jobs/read-txn.js";
+import { EntryEncoder } from "../member/turns/request-codec.js";
 import { type Done, type Member, RequestField } from "../member/types.js";
 import type { Clock } from "../platform/clock.js";
 import { nodeHash } from "../platform/node/hash.js";

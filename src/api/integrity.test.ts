@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { KvError } from "../base/errors.js";
-import type { PeerView } from "../member/integrity/comparison.js";
+import type { PeerView } from "../integrity/comparison.js";
 import type { Member, MemberIntegrity } from "../member/types.js";
 import { nodeHash } from "../platform/node/hash.js";
 import {

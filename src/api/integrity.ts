@@ -4,7 +4,7 @@
  * clients but those of rows that were found wrong.
  */
 import type { Method, UnaryCall } from "../grpc/call.js";
-import type { Incident, IncidentStep, RowFindings } from "../member/integrity/incident.js";
+import type { Incident, IncidentStep, RowFindings } from "../integrity/incidents/incident.js";
 import type { Member, MemberIntegrity as View } from "../member/types.js";
 import {
   type Divergence,

@@ -5,9 +5,9 @@ import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { mutants } from "../verify/mutants/catalogue.js";
-import { applyMutant } from "../verify/mutants/patch.js";
-import type { ProductionCode } from "../verify/mutants/production-code.js";
+import { mutants } from "../verify/mutation/catalogue.js";
+import { applyMutant } from "../verify/mutation/patch.js";
+import type { ProductionCode } from "../verify/mutation/production-code.js";
 import { buildMutant, notApplying, productionCode } from "./mutant-build.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));

@@ -2,7 +2,7 @@
  * The parser of mutants. It is a package that only development needs, so it is loaded when a mutant
  * is to be applied; a store never does that.
  */
-import type { Parse, SyntaxNode } from "../verify/mutants/syntax.js";
+import type { Parse, SyntaxNode } from "../verify/mutation/syntax.js";
 
 /** @throws Error that says how to get the parser, if it is not installed */
 export async function loadParser(): Promise<Parse> {

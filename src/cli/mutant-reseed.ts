@@ -4,11 +4,11 @@
  */
 import fs from "node:fs";
 import { fileURLToPath } from "node:url";
-import { mutants } from "../verify/mutants/catalogue.js";
-import { knownSeeds, neededSeeds } from "../verify/mutants/known-seeds.js";
-import { type NeededPair, neededPairs } from "../verify/mutants/needed.js";
-import { seedsText, seedsUrl } from "../verify/mutants/seeds-file.js";
-import type { Mutant } from "../verify/mutants/types.js";
+import { mutants } from "../verify/mutation/catalogue.js";
+import { knownSeeds, neededSeeds } from "../verify/mutation/known-seeds.js";
+import { type NeededPair, neededPairs } from "../verify/mutation/needed.js";
+import { seedsText, seedsUrl } from "../verify/mutation/seeds-file.js";
+import type { Mutant } from "../verify/mutation/types.js";
 import { buildMutant } from "./mutant-build.js";
 import { findNeededSeed } from "./mutant-needed.js";
 import { isGood, MutantRun, type MutantRunParts } from "./mutant-run.js";

@@ -2,8 +2,8 @@
  * Looks for the seed that catches a mutant. A failing seed counts only if the changed code ran and
  * the unchanged code passes the same seed: otherwise it says nothing about the mutant.
  */
-import { knownSeeds } from "../verify/mutants/known-seeds.js";
-import type { Mutant } from "../verify/mutants/types.js";
+import { knownSeeds } from "../verify/mutation/known-seeds.js";
+import type { Mutant } from "../verify/mutation/types.js";
 import type { SeedRange } from "./sim-flags.js";
 import type { SeedLine } from "./sim-run.js";
 

@@ -5,14 +5,14 @@
  */
 import fs from "node:fs";
 import { parseArgs } from "node:util";
-import { type CaseResult, cases, isAsExpected, runCase } from "../verify/designs/campaign.js";
-import { renderSvg } from "../verify/designs/diagram-svg.js";
-import { renderText } from "../verify/designs/diagram-text.js";
-import { renderPage } from "../verify/designs/page.js";
-import { type DesignName, designNames } from "../verify/designs/plan.js";
-import { readPlan } from "../verify/designs/read-plan.js";
-import { replayStory } from "../verify/designs/replay.js";
-import { reportOf } from "../verify/designs/report-json.js";
+import { type CaseResult, cases, isAsExpected, runCase } from "../verify/studies/consistent-index/campaign.js";
+import { renderSvg } from "../verify/studies/consistent-index/diagram-svg.js";
+import { renderText } from "../verify/studies/consistent-index/diagram-text.js";
+import { renderPage } from "../verify/studies/consistent-index/page.js";
+import { type DesignName, designNames } from "../verify/studies/consistent-index/plan.js";
+import { readPlan } from "../verify/studies/consistent-index/read-plan.js";
+import { replayStory } from "../verify/studies/consistent-index/replay.js";
+import { reportOf } from "../verify/studies/consistent-index/report-json.js";
 
 /** The outside, so that a test can look at it. */
 export interface SimIo {

@@ -1,6 +1,6 @@
 /** When a mutant counts as caught, and what `lockstep sim --mutants` says and answers. */
 import { describe, expect, test } from "vitest";
-import type { Mutant } from "../verify/mutants/types.js";
+import type { Mutant } from "../verify/mutation/types.js";
 import { findNeededSeed } from "./mutant-needed.js";
 import { isGood, MutantRun, type SimOutput } from "./mutant-run.js";
 import { scoreOf, tableRow, totals } from "./mutant-table.js";

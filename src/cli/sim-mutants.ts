@@ -4,8 +4,8 @@
  */
 import path from "node:path";
 import { parseArgs } from "node:util";
-import { mutants } from "../verify/mutants/catalogue.js";
-import type { Mutant } from "../verify/mutants/types.js";
+import { mutants } from "../verify/mutation/catalogue.js";
+import type { Mutant } from "../verify/mutation/types.js";
 import type { Invariant } from "../verify/sim/invariants.js";
 import {
   buildMutant,

@@ -1,5 +1,5 @@
 /** What a member is told at its start. Durations in milliseconds, sizes in bytes. */
-import type { EtcdCheckConfig } from "./etcd-checks/etcd-checks.js";
+import type { EtcdCheckConfig } from "../integrity/etcd-checks/etcd-checks.js";
 import type { MemberLimits } from "./types.js";
 
 /** etcd's version whose behaviour this build implements. */

@@ -1,10 +1,10 @@
 /** What decides about durability, wired to a member's engine. */
 import type { Platform } from "../platform/platform.js";
-import type { Booted } from "./boot.js";
-import { Committer } from "./committer.js";
+import type { Booted } from "./startup/boot.js";
+import { Committer } from "../storage/committer.js";
 import type { MemberConfig } from "./config.js";
 import type { Engine } from "./engine.js";
-import { encodeWitness } from "./integrity/witness.js";
+import { encodeCheckpointNote } from "../integrity/startup/checkpoint-note.js";
 
 export function createCommitter(
   engine: Engine,
@@ -13,17 +13,17 @@ export function createCommitter(
 ): Committer {
   const { state } = engine;
   const { platform, config } = world;
-  const isQuarantined = (): boolean => engine.guardian.quarantine() !== undefined;
+  const isQuarantined = (): boolean => engine.monitor.quarantine() !== undefined;
   let noted = "";
   // Of a stand-in there is nothing to remember.
-  const witness = (): Uint8Array | undefined => {
+  const checkpointNote = (): Uint8Array | undefined => {
     if (state.isStandIn()) return undefined;
     const fingerprint = state.machine().fingerprint();
     const name = state.name();
     // A member that is asked for snapshots and hashes all day must not fill its log with one note.
     if (noted === `${name} ${fingerprint.index}`) return undefined;
     noted = `${name} ${fingerprint.index}`;
-    return encodeWitness(fingerprint, name);
+    return encodeCheckpointNote(fingerprint, name);
   };
   const committer = new Committer({
     clock: platform.clock,
@@ -32,10 +32,10 @@ export function createCommitter(
     backend: () => state.backend(),
     appliedMeta: () => state.meta(),
     proof: () => state.proof(),
-    witness,
+    checkpointNote,
     sentIndex: () => engine.transfer.source.sentIndex(),
     // Who lags is needed to tell who is right, and may only be given log until then.
-    isLogHeld: () => isQuarantined() || engine.guardian.isInDoubt(),
+    isLogHeld: () => isQuarantined() || engine.monitor.isInDoubt(),
     batchMs: config.backendBatchMs,
     batchLimit: config.backendBatchLimit,
     snapshotCount: config.snapshotCount,

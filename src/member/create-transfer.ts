@@ -2,7 +2,7 @@
 import type { Platform } from "../platform/platform.js";
 import type { RaftEvent } from "../raft/types.js";
 import type { Engine } from "./engine.js";
-import { SnapshotTransfer } from "./snapshot-transfer.js";
+import { SnapshotTransfer } from "../snapshot/transfer.js";
 
 export function createTransfer(
   engine: Engine,

@@ -19,36 +19,36 @@ import { createWatchHub, type WatchHub } from "../state/mvcc/watch-hub.js";
 import type { Applied, Machine } from "../state/types.js";
 import type { RaftLog } from "../wal/raft-log.js";
 import type { ConfChangeRequest } from "../wire/gen/internal.js";
-import { Applier } from "./applier.js";
-import type { Booted } from "./boot.js";
-import type { Committer } from "./committer.js";
+import { Applier } from "./turns/applier.js";
+import type { Booted } from "./startup/boot.js";
+import type { Committer } from "../storage/committer.js";
 import { type MemberConfig, requestTimeoutMs } from "./config.js";
 import { createCommitter } from "./create-committer.js";
-import { createIncarnations } from "./create-incarnations.js";
-import { createMemberRaft } from "./create-raft.js";
+import { createIncarnations } from "./incarnation/create-incarnations.js";
+import { createMemberRaft } from "./startup/create-raft.js";
 import { createTransfer } from "./create-transfer.js";
-import { Defragmenter } from "./defragmenter.js";
-import { Driver } from "./driver.js";
-import type { Incarnations } from "./incarnations.js";
-import { createGuardian } from "./integrity/create-guardian.js";
-import type { Guardian } from "./integrity/guardian.js";
-import { findingOf } from "./integrity/quarantine-file.js";
-import { Leadership } from "./leadership.js";
-import { encodeChange } from "./membership.js";
-import { type PeerMethod, raftEnvelope } from "./peer-codec.js";
-import { PeerGuard } from "./peer-guard.js";
-import { PeerLinks } from "./peer-links.js";
-import { Peers } from "./peers.js";
-import { Proposals } from "./proposals.js";
-import { ReadBarrier } from "./read-barrier.js";
-import { EntryEncoder } from "./request-codec.js";
+import { Defragmenter } from "../storage/defragmenter.js";
+import { Driver } from "./turns/driver.js";
+import type { Incarnations } from "./incarnation/incarnations.js";
+import { createMonitor } from "./create-monitor.js";
+import type { IntegrityMonitor } from "../integrity/monitor.js";
+import { findingOf } from "../integrity/quarantine-file.js";
+import { Leadership } from "./cluster/leadership.js";
+import { encodeChange } from "./cluster/membership.js";
+import { type PeerMethod, raftEnvelope } from "../peers/codec.js";
+import { PeerGuard } from "../peers/guard.js";
+import { PeerLinks } from "../peers/links.js";
+import { Peers } from "../peers/peers.js";
+import { Proposals } from "./turns/proposals.js";
+import { ReadBarrier } from "./turns/read-barrier.js";
+import { EntryEncoder } from "./turns/request-codec.js";
 import { requestFailure } from "./request-failure.js";
-import type { SnapshotTransfer } from "./snapshot-transfer.js";
-import { soundMessage } from "./sound-message.js";
-import { StateStore } from "./state-store.js";
+import type { SnapshotTransfer } from "../snapshot/transfer.js";
+import { soundMessage } from "../peers/sound-message.js";
+import { StateStore } from "../storage/state-store.js";
 import type { Done, RequestField } from "./types.js";
-import { versionRefusal } from "./version-check.js";
-import { WatchPacer } from "./watch-pacer.js";
+import { versionRefusal } from "./startup/version-check.js";
+import { WatchPacer } from "./turns/watch-pacer.js";
 
 /** More committed than applied entries than this: the member is behind and takes no more. */
 const applyLagMax = 5_000;
@@ -84,7 +84,7 @@ export class Engine {
   readonly committer: Committer;
   readonly proposals: Proposals;
   readonly reads: ReadBarrier;
-  readonly guardian: Guardian;
+  readonly monitor: IntegrityMonitor;
   readonly peers: Peers;
   readonly links: PeerLinks;
   readonly guard: PeerGuard;
@@ -137,7 +137,7 @@ export class Engine {
     this.links = new PeerLinks(world, booted, () => this.machine().cluster);
     this.guard = new PeerGuard(platform, this.links);
     this.raft = createMemberRaft(world, booted, () =>
-      this.guardian.mayHandOn() ? this.transfer.source.latest() : undefined,
+      this.monitor.mayHandOn() ? this.transfer.source.latest() : undefined,
     );
     this.leadership = new Leadership({
       clock: platform.clock,
@@ -153,7 +153,7 @@ export class Engine {
       post: (event) => this.#driver.post(event),
       isUndecided: () => this.#driver.isUndecided(),
     });
-    this.guardian = createGuardian(this, {
+    this.monitor = createMonitor(this, {
       ...{ platform, config, quarantine: booted.quarantine },
       post: (event) => this.#driver.post(this.incarnations.filtered(event)),
       handOver: (to, done) => this.#handOver(to, platform.clock.now() + handOverMs, done),
@@ -178,7 +178,7 @@ export class Engine {
     this.#booted.wal.onFailure((error) => this.fail(error));
     this.links.sync();
     this.incarnations.start();
-    this.guardian.start();
+    this.monitor.start();
     this.#tick();
     this.#driver.schedule();
     const { voters } = this.machine().confState;
@@ -201,7 +201,7 @@ export class Engine {
       return;
     }
     if (!this.incarnations.admits(message)) return;
-    if (envelope.proof !== undefined) this.guardian.received(from, envelope.proof);
+    if (envelope.proof !== undefined) this.monitor.received(from, envelope.proof);
     if (message.type === "MsgSnap") this.transfer.offered(message);
     else this.#driver.post({ kind: "received", message });
   }
@@ -331,7 +331,7 @@ export class Engine {
     const { voters } = this.machine().confState;
     const isAlone = voters.every((id) => id === this.id);
     if (isAlone || this.#stopCause !== undefined || this.#isStopping) return false;
-    this.guardian.enter(findingOf(error.message), this.machine().appliedIndex);
+    this.monitor.enter(findingOf(error.message), this.machine().appliedIndex);
     return true;
   }
 
@@ -344,7 +344,7 @@ export class Engine {
   }
 
   #applied(applied: Applied): void {
-    this.guardian.applied(this.machine(), applied);
+    this.monitor.applied(this.machine(), applied);
     this.#hooks.applied(applied);
     const { outcome } = applied;
     if (!(outcome instanceof KvError) && outcome.kind === "clusterVersion") this.#checkVersion();
@@ -371,7 +371,7 @@ export class Engine {
     const leader = state.leader.toString(16);
     this.#world.platform.log("info", message, { leader, term: state.term });
     this.#hooks.leaderChanged(state.leader === this.id);
-    this.guardian.leaderChanged(state.leader === this.id);
+    this.monitor.leaderChanged(state.leader === this.id);
     if (state.leader === 0n) return;
     this.reads.leaderChanged();
     this.#hooks.progressed();
@@ -389,7 +389,7 @@ export class Engine {
     this.reads.expire(deadlineMs);
     this.#watchPacer.tick(nowMs);
     if (this.raft.isLeader()) this.#watchReceivers(nowMs);
-    this.guardian.tick(nowMs);
+    this.monitor.tick(nowMs);
     this.#hooks.ticked(nowMs);
   };
 
@@ -425,7 +425,7 @@ export class Engine {
     this.#driver.stop();
     this.#ticker?.cancel();
     this.#hooks.halting();
-    this.guardian.stop();
+    this.monitor.stop();
     this.watch.closeAll();
     const stopped = new KvError("stopped");
     this.proposals.failAll(stopped);
@@ -459,7 +459,7 @@ export class Engine {
       invariant(fetched !== undefined, "raft installs a snapshot that is not here");
       this.state.replace(fetched);
       this.committer.replaced();
-      this.guardian.replaced();
+      this.monitor.replaced();
       this.watch.closeAll();
       this.links.sync();
       this.#world.platform.log("info", "applied snapshot", { "snapshot-index": index });
@@ -476,7 +476,7 @@ export class Engine {
 
   #send(message: Message): void {
     const encoded = encodeMessage(this.incarnations.outgoing(message));
-    const bytes = raftEnvelope(encoded, this.guardian.outgoing());
+    const bytes = raftEnvelope(encoded, this.monitor.outgoing());
     this.#world.network.send(message.to, bytes);
   }
 
@@ -516,7 +516,7 @@ export class Engine {
       send: (message) => this.#send(message),
       canReachLeader: () => this.#canReachLeader(),
       softStateChanged: (state) => this.#softStateChanged(state),
-      contradicted: (found) => this.guardian.divergence.found(found),
+      contradicted: (found) => this.monitor.divergence.found(found),
       installSnapshot: (index, done) => this.#installSnapshot(index, done),
       failed: (error) => this.fail(error),
     });

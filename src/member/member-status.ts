@@ -11,8 +11,8 @@ export function statusOf(member: RunningMember): MemberStatus {
     .alarms()
     .map((record) => `memberID:${record.memberId} alarm:${record.alarm} `);
   if (raft.leader === 0n) errors.unshift("etcdserver: no leader");
-  const quarantine = engine.guardian.quarantine();
-  if (engine.guardian.divergence.own() !== undefined)
+  const quarantine = engine.monitor.quarantine();
+  if (engine.monitor.divergence.own() !== undefined)
     errors.unshift("entries that are committed here are not in the leader's log");
   if (quarantine !== undefined) errors.unshift(`in quarantine: ${quarantine.reason}`);
   return {
@@ -24,7 +24,7 @@ export function statusOf(member: RunningMember): MemberStatus {
     dbSize: sizes.total,
     dbSizeInUse: sizes.inUse,
     isLearner: member.isLearner(),
-    verifiedIndex: engine.guardian.comparison.verifiedIndex(),
+    verifiedIndex: engine.monitor.comparison.verifiedIndex(),
     storageVersion: machine.cluster.clusterVersion(),
     downgradeTarget: machine.cluster.downgradeTarget(),
     quotaBytes: limits.quotaBytes,
@@ -38,15 +38,15 @@ export function integrityNumbersOf({
   engine,
   machine,
 }: RunningMember): IntegrityNumbers {
-  const { guardian, raft } = engine;
+  const { monitor, raft } = engine;
   const leader = raft.leader();
   const isCompared = (id: bigint): boolean => id !== selfId && (leader === selfId || leader === id);
   const peers = machine.cluster.members().filter(({ id }) => isCompared(id));
   return {
-    peers: peers.map(({ id }) => ({ id, ...guardian.comparison.view(id) })),
-    isInQuarantine: guardian.quarantine() !== undefined,
-    isDiverged: guardian.divergence.own() !== undefined,
-    incidents: guardian.incidents.begun,
-    healed: guardian.healed,
+    peers: peers.map(({ id }) => ({ id, ...monitor.comparison.view(id) })),
+    isInQuarantine: monitor.quarantine() !== undefined,
+    isDiverged: monitor.divergence.own() !== undefined,
+    incidents: monitor.incidents.begun,
+    healed: monitor.healed,
   };
 }

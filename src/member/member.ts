@@ -8,26 +8,26 @@ import { digestVersion } from "../state/digest.js";
 import type { WatchHub } from "../state/mvcc/watch-hub.js";
 import type { Applied, HashKv, Machine, MemberRecord } from "../state/types.js";
 import { CompactionRequest } from "../wire/gen/rpc.js";
-import type { Booted } from "./boot.js";
+import type { Booted } from "./startup/boot.js";
 import { Compactor } from "./compactor.js";
 import { requestTimeoutMs } from "./config.js";
 import { Engine, type EngineWorld, type StopCause } from "./engine.js";
-import { createEtcdChecks } from "./etcd-checks/create-etcd-checks.js";
-import type { EtcdChecks } from "./etcd-checks/etcd-checks.js";
-import { checkSelf } from "./integrity/self-check.js";
-import { LeaseDriver, type TimeToLive } from "./lease-driver.js";
-import { Maintenance } from "./maintenance.js";
+import { createEtcdChecks } from "./create-etcd-checks.js";
+import type { EtcdChecks } from "../integrity/etcd-checks/etcd-checks.js";
+import { checkSelf } from "../integrity/self-check.js";
+import { LeaseDriver, type TimeToLive } from "../lease/driver.js";
+import { Maintenance } from "./jobs/maintenance.js";
 import { integrityNumbersOf, statusOf } from "./member-status.js";
-import { Membership, membersOf } from "./membership.js";
+import { Membership, membersOf } from "./cluster/membership.js";
 import { memberMetrics } from "./metrics.js";
-import { PeerMethod } from "./peer-codec.js";
-import { Publisher } from "./publisher.js";
+import { PeerMethod } from "../peers/codec.js";
+import { Publisher } from "./cluster/publisher.js";
 import { Quota } from "./quota.js";
-import { readTxn } from "./read-txn.js";
-import type { Finding } from "./scrub/finding.js";
-import { createMemberScrubber } from "./scrub/member-scrubber.js";
-import { scrubMetrics } from "./scrub/scrub-metrics.js";
-import type { Scrubber } from "./scrub/scrubber.js";
+import { readTxn } from "./jobs/read-txn.js";
+import type { Finding } from "../integrity/scrub/finding.js";
+import { createMemberScrubber } from "../integrity/scrub/member-scrubber.js";
+import { scrubMetrics } from "../integrity/scrub/scrub-metrics.js";
+import type { Scrubber } from "../integrity/scrub/scrubber.js";
 import {
   type Done,
   type Member,
@@ -161,12 +161,12 @@ export class RunningMember implements Member {
 
   whenSure(done: Done<void>): void {
     if (this.engine.isStopping()) done(new KvError("stopped"));
-    else this.engine.guardian.whenSure(done);
+    else this.engine.monitor.whenSure(done);
   }
 
   refusal(): KvError | undefined {
     if (this.engine.isStopping()) return new KvError("stopped");
-    return this.engine.guardian.refusal();
+    return this.engine.monitor.refusal();
   }
 
   isStopping(): boolean {
@@ -255,11 +255,11 @@ export class RunningMember implements Member {
   }
 
   integrity(): MemberIntegrity {
-    const { comparison, divergence, incidents } = this.engine.guardian;
+    const { comparison, divergence, incidents } = this.engine.monitor;
     return {
       digestVersion,
       verifiedIndex: comparison.verifiedIndex(),
-      quarantine: this.engine.guardian.quarantine(),
+      quarantine: this.engine.monitor.quarantine(),
       divergence: divergence.own(),
       incidents: incidents.all(),
       peer: (id) => comparison.view(id),

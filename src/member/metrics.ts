@@ -2,8 +2,8 @@
 import type { RaftStatus } from "../raft/types.js";
 import type { WatchHub } from "../state/mvcc/watch-hub.js";
 import type { KvReader } from "../state/types.js";
-import type { PeerView } from "./integrity/comparison.js";
-import type { PeerGuard } from "./peer-guard.js";
+import type { PeerView } from "../integrity/comparison.js";
+import type { PeerGuard } from "../peers/guard.js";
 import type { MetricSample } from "./types.js";
 
 export interface IntegrityNumbers {

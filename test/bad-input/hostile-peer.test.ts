@@ -3,7 +3,7 @@
  * on in their term, with flat memory, and come back from a restart.
  */
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { EntryEncoder } from "../../src/member/request-codec.js";
+import { EntryEncoder } from "../../src/member/turns/request-codec.js";
 import { RequestField } from "../../src/member/types.js";
 import { createNodeDisk } from "../../src/platform/node/disk.js";
 import type { MessageFields } from "../../src/raft/message.js";

@@ -3,7 +3,7 @@
  * protocol of today and in that of builds which asked for no proof, and goes on as if it were welcome.
  */
 import net from "node:net";
-import { raftEnvelope } from "../../src/member/peer-codec.js";
+import { raftEnvelope } from "../../src/peers/codec.js";
 import { encodeGreeting, frameHeader, helloMagic } from "../../src/platform/node/peer-framing.js";
 import { type MessageFields, makeMessage } from "../../src/raft/message.js";
 import { encodeMessage } from "../../src/raft/message-codec.js";

@@ -7,9 +7,9 @@ import { describe, expect, test } from "vitest";
 import { buildMutant } from "../../src/cli/mutant-build.js";
 import { findNeededSeed } from "../../src/cli/mutant-needed.js";
 import { runSimProcess } from "../../src/cli/mutant-process.js";
-import { mutants } from "../../src/verify/mutants/catalogue.js";
-import { neededSeeds } from "../../src/verify/mutants/known-seeds.js";
-import { neededPairs } from "../../src/verify/mutants/needed.js";
+import { mutants } from "../../src/verify/mutation/catalogue.js";
+import { neededSeeds } from "../../src/verify/mutation/known-seeds.js";
+import { neededPairs } from "../../src/verify/mutation/needed.js";
 
 const root = path.resolve(import.meta.dirname, "../..");
 /** Only if the known seed has ceased to show it: `lockstep sim --mutants --reseed` finds the next. */

@@ -5,7 +5,7 @@ import os from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildMutant, type MutantBuild } from "../../src/cli/mutant-build.js";
-import { mutants } from "../../src/verify/mutants/catalogue.js";
+import { mutants } from "../../src/verify/mutation/catalogue.js";
 
 const root = path.resolve(import.meta.dirname, "../..");
 const main = path.join(root, "dist/cli/main.js");

@@ -4,7 +4,7 @@ import * as rpc from "../../src/wire/gen/rpc.js";
 import { bytes } from "../support/client.js";
 import { Cluster, type ClusterMember } from "../support/cluster.js";
 import { isMissing, type ServerKind } from "../support/server-kind.js";
-import { eventually } from "./incident.js";
+import { eventually } from "../robustness/incident.js";
 
 const clusters: Cluster[] = [];
 afterEach(async () => {

@@ -6,9 +6,9 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { afterEach, describe, expect, test } from "vitest";
 import { etcdctlPath, isMissing } from "../support/server-kind.js";
-import { backendFile, flipByte } from "./damage.js";
-import { corruptAlarms, eventually, healed, health, idOf, noteOf } from "./incident.js";
-import { damagedPlace, Stage, small } from "./stage.js";
+import { backendFile, flipByte } from "../robustness/damage.js";
+import { corruptAlarms, eventually, healed, health, idOf, noteOf } from "../robustness/incident.js";
+import { damagedPlace, Stage, small } from "../robustness/stage.js";
 
 /** As an operator asks. */
 async function alarmList(endpoint: string): Promise<string> {

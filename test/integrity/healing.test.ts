@@ -5,9 +5,9 @@ import { bytes } from "../support/client.js";
 import type { ClusterMember } from "../support/cluster.js";
 import { isMissing } from "../support/server-kind.js";
 import { Watcher } from "../support/watcher.js";
-import { backendFile, flipByte } from "./damage.js";
-import { eventually, healed, noteOf } from "./incident.js";
-import { damagedPlace, Stage, small } from "./stage.js";
+import { backendFile, flipByte } from "../robustness/damage.js";
+import { eventually, healed, noteOf } from "../robustness/incident.js";
+import { damagedPlace, Stage, small } from "../robustness/stage.js";
 
 const large = { count: 120, valueBytes: () => 512 * 1024 };
 

@@ -12,7 +12,7 @@ import { bytes } from "../support/client.js";
 import { Cluster, type ClusterMember } from "../support/cluster.js";
 import { cleanEnv } from "../support/process.js";
 import { isMissing, projectRoot } from "../support/server-kind.js";
-import { corruptAlarms, eventually, health, idOf } from "./incident.js";
+import { corruptAlarms, eventually, health, idOf } from "../robustness/incident.js";
 
 const corrupt = /corrupt cluster/;
 const clusters: Cluster[] = [];

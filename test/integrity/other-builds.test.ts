@@ -5,7 +5,7 @@ import {
   misapplying,
   otherDigestVersion,
   otherServerVersion,
-} from "../../bench/integrity/other-builds.js";
+} from "../robustness/matrix/other-builds.js";
 import { notApplying } from "../../src/cli/mutant-build.js";
 import { serverVersion } from "../../src/member/config.js";
 import { projectRoot } from "../support/server-kind.js";

@@ -8,7 +8,7 @@ import * as rpc from "../../src/wire/gen/rpc.js";
 import { bytes, complete, EtcdClient } from "../support/client.js";
 import { Cluster } from "../support/cluster.js";
 import { isMissing } from "../support/server-kind.js";
-import { corruptAlarms } from "./incident.js";
+import { corruptAlarms } from "../robustness/incident.js";
 
 let cluster: Cluster | undefined;
 afterEach(() => cluster?.dispose());

@@ -1,7 +1,7 @@
 /** Snapshot streams that nobody reads: a bounded number of them, and they cost nobody else anything. */
 import type * as grpc from "@grpc/grpc-js";
 import { afterEach, expect, test } from "vitest";
-import { clientViewsMax } from "../../src/member/state-views.js";
+import { clientViewsMax } from "../../src/storage/state-views.js";
 import type { SnapshotResponse } from "../../src/wire/gen/rpc.js";
 import { bytes, EtcdClient } from "../support/client.js";
 import { Cluster } from "../support/cluster.js";

@@ -5,10 +5,10 @@ import {
   lastSample,
   type MemberEvidence,
   type RoundEvidence,
-} from "../../verify/audit/evidence.js";
-import { findingWeights } from "../../verify/audit/finding.js";
-import { isAnswer } from "../../verify/audit/hash-comparison.js";
-import type { RoundJudgement } from "../../verify/audit/judge-round.js";
+} from "../../audit/evidence.js";
+import { findingWeights } from "../../audit/finding.js";
+import { isAnswer } from "../../audit/hash-comparison.js";
+import type { RoundJudgement } from "../../audit/judge-round.js";
 import { table } from "../ctl/print-table.js";
 
 export interface AuditedRound {

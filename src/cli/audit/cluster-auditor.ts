@@ -2,11 +2,11 @@
  * Collects what one round of `lockstep audit` sees: brings each member up to date by a linearizable
  * read, takes samples of Status from all at the same time until they tell enough, then asks all for
  * HashKV of the newest revision that all have. A member that does not answer never holds up the
- * others for longer than its timeouts. Decides nothing: that is src/verify/audit's.
+ * others for longer than its timeouts. Decides nothing: that is src/audit's.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import * as grpc from "@grpc/grpc-js";
-import { confirmed } from "../../verify/audit/conflicts.js";
+import { confirmed } from "../../audit/conflicts.js";
 import {
   type HashAnswer,
   type HashAsk,
@@ -15,9 +15,9 @@ import {
   type MemberEvidence,
   type RoundEvidence,
   type StatusSample,
-} from "../../verify/audit/evidence.js";
-import { compareHashes, isAnswer } from "../../verify/audit/hash-comparison.js";
-import { restOf, restSamples, skewsOf } from "../../verify/audit/revision-skew.js";
+} from "../../audit/evidence.js";
+import { compareHashes, isAnswer } from "../../audit/hash-comparison.js";
+import { restOf, restSamples, skewsOf } from "../../audit/revision-skew.js";
 import type { Member } from "../../wire/gen/rpc.js";
 import type { AuditFlags } from "./audit-flags.js";
 import { CallFailure, MemberConnection } from "./member-connection.js";

@@ -1,5 +1,5 @@
 /** What the cluster's own list of members says of those that are audited. Pure. */
-import { lastSample, type MemberEvidence } from "../../verify/audit/evidence.js";
+import { lastSample, type MemberEvidence } from "../../audit/evidence.js";
 import type { Member } from "../../wire/gen/rpc.js";
 
 function bare(url: string): string {

@@ -8,8 +8,8 @@
  * that, and no history tells of them.
  */
 import type { History, Operation } from "../history/types.js";
-import { validateSerializable } from "../validators/serializable.js";
-import { validateWatches } from "../validators/validate-watches.js";
+import { validateSerializable } from "../watch-rules/serializable.js";
+import { validateWatches } from "../watch-rules/validate-watches.js";
 import { checkEtcdHistory } from "./etcd/check.js";
 import { findOrder } from "./etcd/order-search.js";
 import type { Replay } from "./etcd/replay.js";

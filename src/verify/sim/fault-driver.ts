@@ -1,6 +1,6 @@
 /** Does what a plan's faults say, at their time, and undoes what has an end. */
-import { readSlot } from "../../member/backend-slot.js";
-import { witnessesOf } from "../../member/integrity/witness.js";
+import { readSlot } from "../../storage/backend-slot.js";
+import { checkpointNotesOf } from "../../integrity/startup/checkpoint-note.js";
 import { Bucket } from "../../platform/backend.js";
 import { digestedBuckets } from "../../state/digest.js";
 import type { Atlas } from "./atlas.js";
@@ -474,7 +474,7 @@ function wrongIndex(node: SimNode, name: string, by: number): boolean {
   if (log === undefined) return false;
   const first = log.snapshot?.index ?? 1;
   const last = log.entries.at(-1)?.index ?? first;
-  const isNoted = witnessesOf(log.notes, name).some(({ index }) => index >= first);
+  const isNoted = checkpointNotesOf(log.notes, name).some(({ index }) => index >= first);
   if (first > 1 && !isNoted) return false;
   let isDone = false;
   node.backends.faults.changeMeta(name, (meta) => {

@@ -1,7 +1,7 @@
 /** What members write down of a state that goes wrong, in whole simulated clusters. */
 import { expect, test } from "vitest";
 import { KvError } from "../../base/errors.js";
-import type { Incident } from "../../member/integrity/incident.js";
+import type { Incident } from "../../integrity/incidents/incident.js";
 import { RequestField } from "../../member/types.js";
 import { Bucket } from "../../platform/backend.js";
 import { PutRequest, RangeRequest } from "../../wire/gen/rpc.js";
@@ -55,7 +55,7 @@ function misapplyOnce(node: SimNode): void {
 }
 
 const incidentsOf = (node: SimNode): readonly Incident[] =>
-  node.member?.engine.guardian.incidents.all() ?? [];
+  node.member?.engine.monitor.incidents.all() ?? [];
 const kinds = (incident: Incident | undefined): string[] =>
   (incident?.steps ?? []).map(({ kind }) => kind);
 const metric = (node: SimNode, name: string): (number | undefined)[] =>
@@ -168,11 +168,11 @@ test("metrics: how far peers were compared; one that cannot be compared is not t
   expect(metric(leader, "lockstep_integrity_comparable")).toEqual([1, 1]);
   // Followers compare with the leader only.
   expect(verified(follower(cluster))).toHaveLength(1);
-  const guardian = leader.member?.engine.guardian;
-  const proof = guardian?.outgoing();
+  const monitor = leader.member?.engine.monitor;
+  const proof = monitor?.outgoing();
   const other = follower(cluster);
   if (proof === undefined || other.memberId === undefined) throw new Error("not up");
-  guardian?.received(other.memberId, { ...proof, version: 99 });
+  monitor?.received(other.memberId, { ...proof, version: 99 });
   expect(metric(leader, "lockstep_integrity_comparable").sort()).toEqual([0, 1]);
   expect(leader.member?.integrity().peer(other.memberId).state).toBe("not comparable");
 });

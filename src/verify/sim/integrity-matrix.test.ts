@@ -55,7 +55,7 @@ describe.each(["follower", "leader"] as const)("damage at rest of a %s:", (role)
     expect(story.write(60)).toBeGreaterThan(role === "leader" ? 5 : 55);
     story.healed();
     expect(story.wrong).toEqual([]);
-    expect(node.member?.engine.guardian.healed).toBe(1);
+    expect(node.member?.engine.monitor.healed).toBe(1);
   });
 });
 
@@ -69,13 +69,13 @@ test("a stale backend within the log catches up; one that is older than it heals
   story.whileOff(node, (name) => node.backends.faults.swapStale(name));
   story.write(5);
   story.healed();
-  expect(node.member?.engine.guardian.healed).toBe(0);
+  expect(node.member?.engine.monitor.healed).toBe(0);
   story.write(300, 5);
   expect(node.member?.engine.log.firstIndex()).toBeGreaterThan(100);
   story.whileOff(node, (name) => node.backends.faults.putBack(name, old ?? new Map()));
   story.write(5);
   story.healed();
-  expect(node.member?.engine.guardian.healed).toBe(1);
+  expect(node.member?.engine.monitor.healed).toBe(1);
   expect(story.wrong).toEqual([]);
 });
 
@@ -102,7 +102,7 @@ describe("an entry is applied wrongly:", () => {
       const wrong = story.misapply(node);
       story.onStep = (stepped) => {
         const index = node.member?.machine.appliedIndex ?? 0;
-        const isFound = node.member?.engine.guardian.found !== 0;
+        const isFound = node.member?.engine.monitor.found !== 0;
         if (stepped !== node || isFound || index === applied) return;
         applied = index;
         if (index > wrong.index()) count++;
@@ -113,7 +113,7 @@ describe("an entry is applied wrongly:", () => {
           doubtMs = Math.min(doubtMs, story.cluster.clock.now());
       };
       story.write(60, 2);
-      story.until(() => node.member?.engine.guardian.found === 1);
+      story.until(() => node.member?.engine.monitor.found === 1);
       batches.push(count);
       story.onStep = () => {};
       story.pass(300);
@@ -144,7 +144,7 @@ describe("an entry is applied wrongly:", () => {
     expect((serving[0]?.member?.machine.appliedIndex ?? 0) - before).toBeGreaterThan(5_000);
     expect(node.isInQuarantine()).toBe(false);
     story.cluster.clock.resume(node.place);
-    story.until(() => node.member?.engine.guardian.found === 1, 5_000);
+    story.until(() => node.member?.engine.monitor.found === 1, 5_000);
     story.healed(60_000);
   });
 
@@ -155,10 +155,10 @@ describe("an entry is applied wrongly:", () => {
     story.write(10);
     story.misapply(learner);
     story.write(5);
-    story.until(() => learner.member?.engine.guardian.found === 1, 1_000);
+    story.until(() => learner.member?.engine.monitor.found === 1, 1_000);
     expect(story.others(learner).every((node) => node.isServing())).toBe(true);
     story.healed();
-    expect(learner.member?.engine.guardian.healed).toBe(1);
+    expect(learner.member?.engine.monitor.healed).toBe(1);
   });
 
   test("at a member that is removed while the verdict is on its way: no alarm stays", () => {
@@ -238,7 +238,7 @@ describe("healing:", () => {
     };
     story.healed();
     expect(flipped).toBe(2);
-    expect(node.member?.engine.guardian.healed).toBe(1);
+    expect(node.member?.engine.monitor.healed).toBe(1);
   });
 
   test("the source dies in the middle of the transfer: another one is asked", () => {
@@ -295,7 +295,7 @@ describe("healing:", () => {
     story.write(10);
     story.healed(60_000);
     expect(Math.max(...atOnce)).toBe(1);
-    expect(second.member?.engine.guardian.healed).toBe(1);
+    expect(second.member?.engine.monitor.healed).toBe(1);
   });
 });
 
@@ -330,7 +330,7 @@ describe("who is right cannot be told by a majority:", () => {
     story.put();
     story.until(() => node.isInQuarantine(), 20_000);
     story.healed();
-    expect(node.member?.engine.guardian.healed).toBe(1);
+    expect(node.member?.engine.monitor.healed).toBe(1);
   });
 
   test("the third is down: all stop; it comes back: the wrong one is found, all go on", () => {
@@ -345,7 +345,7 @@ describe("who is right cannot be told by a majority:", () => {
     const stoppedMs = story.cluster.clock.now();
     expect(story.write(5)).toBe(0);
     story.cluster.start(third);
-    story.until(() => node.member?.engine.guardian.found === 1, 30_000);
+    story.until(() => node.member?.engine.monitor.found === 1, 30_000);
     story.healed(60_000);
     expect(story.wrongSince(Math.max(stoppedMs, wrong.atMs()))).toEqual([]);
   });
@@ -366,7 +366,7 @@ describe("who is right cannot be told by a majority:", () => {
     expect(story.write(20)).toBe(20);
     story.healed(60_000);
     expect(story.wrong).toEqual([]);
-    expect(right.member?.engine.guardian.found).toBe(0);
+    expect(right.member?.engine.monitor.found).toBe(0);
   });
 });
 
@@ -391,7 +391,7 @@ test("two of three were changed in the same way, digests and all: they find it o
   expect(story.write(20)).toBe(20);
   story.healed(60_000);
   expect(story.wrong).toEqual([]);
-  expect(right.member?.engine.guardian.found).toBe(0);
+  expect(right.member?.engine.monitor.found).toBe(0);
 });
 
 test("two of three apply an entry wrongly in the same way: they outvote the third", () => {

@@ -19,7 +19,7 @@ describe.each(["follower", "leader"] as const)("the %s applies an entry wrongly:
     expect(story.write(60)).toBeGreaterThan(role === "follower" ? 55 : 10);
     story.healed();
     expect(story.wrongSince(foundMs)).toEqual([]);
-    expect(node.member?.engine.guardian.healed).toBe(1);
+    expect(node.member?.engine.monitor.healed).toBe(1);
   });
 });
 

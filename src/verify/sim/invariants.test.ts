@@ -1,9 +1,9 @@
 /** One list of invariants: what checks report, what is needed and the table of the docs are of it. */
 import fs from "node:fs";
 import { expect, test } from "vitest";
-import { mutants } from "../mutants/catalogue.js";
-import { checkedInvariants, neededPairs } from "../mutants/needed.js";
-import { watchRules } from "../validators/validate-watches.js";
+import { mutants } from "../mutation/catalogue.js";
+import { checkedInvariants, neededPairs } from "../mutation/needed.js";
+import { watchRules } from "../watch-rules/validate-watches.js";
 import { type Invariant, invariants, invariantTexts } from "./invariants.js";
 
 const page = new URL("../../../docs/simulation.md", import.meta.url);

@@ -2,8 +2,8 @@
  * The invariants of a run, by the short names under which they are reported. A check can report
  * nothing else, a mutant is caught by nothing else, and the table of docs/simulation.md is this list.
  */
-import { watchRules } from "../validators/validate-watches.js";
-import type { WatchRuleId } from "../validators/watch-rule.js";
+import { watchRules } from "../watch-rules/validate-watches.js";
+import type { WatchRuleId } from "../watch-rules/watch-rule.js";
 
 /** What each says. Rules of watches are apart: they are told by ../validators. */
 export const invariantTexts = {

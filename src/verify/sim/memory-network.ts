@@ -3,7 +3,7 @@
  * or overtake another; rules cut, slow or thin out single directions of single links. What happens
  * to a message depends on its link and its number on that link alone (see dice.ts).
  */
-import { decodeEnvelope } from "../../member/peer-codec.js";
+import { decodeEnvelope } from "../../peers/codec.js";
 import type { ClusterInfo, Network, NetworkHandler } from "../../platform/network.js";
 import { decodeMessage } from "../../raft/message-codec.js";
 import type { Dice } from "./dice.js";

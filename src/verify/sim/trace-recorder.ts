@@ -2,7 +2,7 @@
  * Writes down what happens in a run, with what led to it, for reports. The cause of an event is the
  * last recorded one in the same turn of the clock, or in the turn that made this one happen.
  */
-import { decodeEnvelope } from "../../member/peer-codec.js";
+import { decodeEnvelope } from "../../peers/codec.js";
 import { decodeMessage } from "../../raft/message-codec.js";
 import type { Message } from "../../raft/types.js";
 import type { MemberRow, TraceEvent, TraceKind } from "../report/trace.js";

@@ -4,7 +4,7 @@
  *
  * With the ground truth (what a log holds, in order) the answer is exact and takes one pass. Without
  * it, an order is looked for (order-search.ts) and then judged like a ground truth; "unknown" only
- * when a limit is hit. Serializable reads and watches are judged by src/verify/validators.
+ * when a limit is hit. Serializable reads and watches are judged by src/verify/watch-rules.
  *
  * Without a ground, what leaves no trace in a revision is judged one operation at a time: whether a
  * lease without keys had ended, whether an unanswered compaction had happened.

@@ -1,5 +1,5 @@
 /** All checks of a run, fed from one place; and the one way in which they report. */
-import { decodeEnvelope } from "../../../member/peer-codec.js";
+import { decodeEnvelope } from "../../../peers/codec.js";
 import { decodeMessage } from "../../../raft/message-codec.js";
 import type { Machine } from "../../../state/types.js";
 import type { Operation, Request } from "../../history/types.js";

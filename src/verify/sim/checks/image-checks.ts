@@ -5,10 +5,10 @@
  * it up to what the cluster has committed, giving the same states again.
  */
 
-import { readSlot } from "../../../member/backend-slot.js";
-import { readQuarantine } from "../../../member/integrity/quarantine-file.js";
-import { fetchedPrefix } from "../../../member/snapshot-sink.js";
-import { verifyState } from "../../../member/state-store.js";
+import { readSlot } from "../../../storage/backend-slot.js";
+import { readQuarantine } from "../../../integrity/quarantine-file.js";
+import { fetchedPrefix } from "../../../snapshot/sink.js";
+import { verifyState } from "../../../storage/state-store.js";
 import type { Backend } from "../../../platform/backend.js";
 import { scanDigests } from "../../../state/digest.js";
 import { createMachine } from "../../../state/machine.js";

@@ -4,8 +4,8 @@
  * unseen, one heals at a time, and the others go on.
  */
 import { KvError } from "../../../base/errors.js";
-import { readAside } from "../../../member/backend-slot.js";
-import { readQuarantine } from "../../../member/integrity/quarantine-file.js";
+import { readAside } from "../../../storage/backend-slot.js";
+import { readQuarantine } from "../../../integrity/quarantine-file.js";
 import type { Entry } from "../../../raft/types.js";
 import type { Applied } from "../../../state/types.js";
 import type { SimNode } from "../sim-node.js";
@@ -82,7 +82,7 @@ export class IntegrityChecks implements Check {
     if (engine === undefined || machine === undefined) return;
     const seen = this.#unnoticed.get(node) ?? { index: machine.appliedIndex, turns: 0 };
     this.#unnoticed.set(node, seen);
-    if (engine.guardian.isInDoubt()) seen.turns = 0;
+    if (engine.monitor.isInDoubt()) seen.turns = 0;
     else if (machine.appliedIndex > seen.index) seen.turns++;
     seen.index = machine.appliedIndex;
     if (seen.turns > unnoticedMax) {
@@ -117,7 +117,7 @@ export class IntegrityChecks implements Check {
     if (isIn) {
       this.#quarantined.add(node);
       if (!node.isDamaged && !node.wasWrong && !this.#noted.has(node)) {
-        const { reason } = node.member?.engine.guardian.quarantine() ?? {};
+        const { reason } = node.member?.engine.monitor.quarantine() ?? {};
         this.#world.report("G1", `${node.name} is in quarantine without a cause: ${reason}`, node);
       }
       node.found();

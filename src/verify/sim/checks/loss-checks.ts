@@ -28,7 +28,7 @@ export class LossChecks implements Check {
 
   /** It knows by itself that its history is another one. */
   served(node: SimNode, path: string): void {
-    const own = node.member?.engine.guardian.divergence.own();
+    const own = node.member?.engine.monitor.divergence.own();
     if (own === undefined || !statePaths.test(path)) return;
     const text = `${node.name} answers ${path} and has entries that its leader lacks`;
     this.#world.report("G8", text, node);

@@ -31,7 +31,7 @@ export class MembershipChecks implements Check {
     const { member } = node;
     if (member === undefined || entry.type === EntryType.normal) return;
     this.#world.ghost.life(node).configurations++;
-    // A stand-in may begin with a later configuration than that of its index: see salvage.ts.
+    // A stand-in may begin with a later configuration than that of its index: see recoverCluster.ts.
     if (node.isInQuarantine()) return;
     const conf = member.machine.confState;
     const text = textOf(conf);

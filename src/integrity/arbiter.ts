@@ -1,0 +1,242 @@
+/**
+ * The leader's part: a difference that was seen becomes an inquiry, its finding a verdict in the log.
+ * A verdict names the voters among whom it was found and is void in any other configuration; what is
+ * still wrong then is found again by the next comparison. Members that heal are given leave one at a
+ * time, and cleared when their state was equal at two indexes.
+ */
+import { KvError } from "../base/errors.js";
+import type { Clock } from "../platform/clock.js";
+import type { Machine } from "../state/types.js";
+import { IntegrityVerdictRequest, IntegrityVerdictRequest_Kind } from "../wire/gen/internal.js";
+import { AlarmRequest, AlarmRequest_AlarmAction, AlarmType } from "../wire/gen/rpc.js";
+import { PeerMethod } from "../peers/codec.js";
+import { type Done, RequestField } from "../member/types.js";
+import type { Comparison, FoundDifference } from "./comparison.js";
+import { type Finding, Inquiry, indexBody } from "./inquiry.js";
+import { RepairRequest } from "./heal-request.js";
+
+/** Leave to heal is void when nothing was heard of it for so long. */
+const leaveMs = 30_000;
+/** An inquiry that told nothing is not repeated before so many election timeouts. */
+const pauseElections = 10;
+/** In verdicts: the whole cluster, because nobody can tell who is right. */
+const everybody = 0n;
+
+export interface ArbiterParts {
+  readonly clock: Clock;
+  readonly selfId: bigint;
+  readonly electionMs: number;
+  readonly comparison: Comparison;
+  /** As in etcd, a member that is wrong stops the whole cluster, until an operator disarms the alarm. */
+  readonly stopsCluster: boolean;
+  isLeader(): boolean;
+  machine(): Machine;
+  request(to: bigint, method: PeerMethod, body: Uint8Array, done: Done<Uint8Array>): void;
+  proposeAsLeader(field: RequestField, body: Uint8Array): void;
+  checkSelf(done: (isSound: boolean) => void): void;
+  /** What an inquiry found; `isOurs`: we are among the wrong ones. */
+  found(finding: Finding, isOurs: boolean): void;
+}
+
+export class Arbiter {
+  readonly #parts: ArbiterParts;
+  #inquiry: Inquiry | undefined;
+  /** Verdicts on their way through the log, by member, with the time of their proposal. */
+  readonly #proposedMs = new Map<bigint, number>();
+  #notBeforeMs = 0;
+  /** Where the cluster's own alarm was in force already. */
+  #stoppedAt: number | undefined;
+  #leave: { readonly member: bigint; readonly sinceMs: number } | undefined;
+
+  constructor(parts: ArbiterParts) {
+    this.#parts = parts;
+  }
+
+  /** True while a difference is being looked into. */
+  isInquiring(): boolean {
+    return this.#inquiry !== undefined;
+  }
+
+  /** At the leader: false if there is nothing new to find out. */
+  reportDifference(found: Pick<FoundDifference, "mine"> & Partial<FoundDifference>): boolean {
+    if (!this.#parts.isLeader()) return false;
+    if (found.peer !== undefined && this.#isKnown(found.peer)) return false;
+    if (this.#inquiry === undefined && this.#parts.clock.now() >= this.#notBeforeMs) {
+      this.#inquire(found);
+    }
+    return true;
+  }
+
+  /**
+   * At the leader: another state was seen to be ours. When the cluster has stopped because nobody knew
+   * who was right, and a strict majority is equal since, it goes on: who differs is found then.
+   */
+  equal(): void {
+    const { isLeader, machine, comparison, selfId } = this.#parts;
+    if (!isLeader() || this.#inquiry !== undefined) return;
+    const isStopped = machine()
+      .alarms()
+      .some(({ memberId, isContained }) => memberId === everybody && isContained === true);
+    if (!isStopped) {
+      this.#stoppedAt = undefined;
+      return;
+    }
+    this.#stoppedAt ??= machine().appliedIndex;
+    const since = this.#stoppedAt;
+    const { voters } = machine().confState;
+    const agreeing = voters.filter((id) => {
+      const view = comparison.view(id);
+      return id === selfId || (view.state === "equal" && view.verifiedIndex >= since);
+    });
+    const isAgreed = agreeing.length * 2 > voters.length;
+    if (!isAgreed || this.#isOnItsWay(everybody)) return;
+    this.#proposedMs.set(everybody, this.#parts.clock.now());
+    this.#notBeforeMs = 0;
+    const index = machine().appliedIndex;
+    this.#propose({ kind: IntegrityVerdictRequest_Kind.CLEAR, member: everybody, index });
+  }
+
+  /** A member has committed entries that our log lacks: an alarm names it, and it keeps its state. */
+  contradicted(member: bigint, index: number): void {
+    if (!this.#parts.isLeader() || this.#isKnown(member)) return;
+    if (this.#parts.machine().cluster.member(member) !== undefined) this.#judge(member, index);
+  }
+
+  leaderChanged(): void {
+    this.#inquiry?.stop();
+    this.#inquiry = undefined;
+    this.#proposedMs.clear();
+    this.#leave = undefined;
+    this.#notBeforeMs = 0;
+    this.#stoppedAt = undefined;
+  }
+
+  stop(): void {
+    this.#inquiry?.stop();
+  }
+
+  /** A member in quarantine asks for something. */
+  handleRequest(from: bigint, kind: number, index: number): KvError | undefined {
+    if (!this.#parts.isLeader()) return new KvError("notLeader");
+    const nowMs = this.#parts.clock.now();
+    switch (kind) {
+      case RepairRequest.report:
+        if (!this.#isKnown(from)) this.#contain(from, index);
+        return undefined;
+      case RepairRequest.mayHeal: {
+        const isOther = this.#leave !== undefined && this.#leave.member !== from;
+        if (isOther && nowMs - (this.#leave?.sinceMs ?? 0) < leaveMs)
+          return new KvError("unhealthyCluster");
+        // The log tells of every incident, also of one that its member found and heals by itself.
+        if (!this.#isKnown(from)) this.#contain(from, index);
+        this.#leave = { member: from, sinceMs: nowMs };
+        return undefined;
+      }
+      case RepairRequest.probe:
+        this.#propose({ kind: IntegrityVerdictRequest_Kind.PROBE, member: from, index });
+        return undefined;
+      case RepairRequest.clear: {
+        const view = this.#parts.comparison.view(from);
+        // Both sides compare: it is cleared only by who saw it, too.
+        if (view.state !== "equal" || view.verifiedIndex < index)
+          return new KvError("unhealthyCluster");
+        this.#propose({ kind: IntegrityVerdictRequest_Kind.CLEAR, member: from, index });
+        this.#leave = undefined;
+        return undefined;
+      }
+      default:
+        return new KvError("unhealthyCluster");
+    }
+  }
+
+  /** The alarm is in force, or on its way. */
+  #isKnown(member: bigint): boolean {
+    if (this.#isOnItsWay(member)) return true;
+    return this.#parts
+      .machine()
+      .alarms()
+      .some(({ memberId, alarm }) => memberId === member && alarm === "CORRUPT");
+  }
+
+  #isOnItsWay(member: bigint): boolean {
+    const proposedMs = this.#proposedMs.get(member);
+    const { clock, electionMs } = this.#parts;
+    return proposedMs !== undefined && clock.now() - proposedMs < 2 * electionMs;
+  }
+
+  #inquire(found: Pick<FoundDifference, "mine"> & Partial<FoundDifference>): void {
+    const { clock, selfId, electionMs, request, checkSelf } = this.#parts;
+    const members = () => this.#parts.machine().cluster.members();
+    this.#inquiry = new Inquiry(
+      {
+        ...{ clock, selfId, roundMs: electionMs, checkSelf },
+        request: (to, method, body, done) => request(to, method, body, done),
+        voters: () => this.#parts.machine().confState.voters,
+        others: () =>
+          members()
+            .map(({ id }) => id)
+            .filter((id) => id !== selfId),
+      },
+      found,
+      (finding) => {
+        this.#inquiry = undefined;
+        this.#decide(finding);
+      },
+    );
+    this.#inquiry.start();
+  }
+
+  #decide(finding: Finding): void {
+    const { selfId } = this.#parts;
+    const isOurs = finding.suspects.includes(selfId);
+    if (finding.by === "undecided") this.#stopCluster(finding.index);
+    // Who is wrong itself leaves the verdict to its successor.
+    else if (!isOurs) {
+      for (const id of finding.suspects) if (!this.#isKnown(id)) this.#contain(id, finding.index);
+    }
+    this.#parts.found(finding, isOurs);
+  }
+
+  #judge(member: bigint, index: number): void {
+    this.#proposedMs.set(member, this.#parts.clock.now());
+    if (this.#parts.stopsCluster) this.#raise(member);
+    this.#propose({ kind: IntegrityVerdictRequest_Kind.CONTAIN, member, index });
+  }
+
+  #contain(member: bigint, index: number): void {
+    this.#judge(member, index);
+    // It need not wait until it has applied the verdict.
+    this.#parts.request(member, PeerMethod.integrityContain, indexBody(index), () => {});
+  }
+
+  #propose(verdict: {
+    readonly kind: IntegrityVerdictRequest_Kind;
+    readonly member: bigint;
+    readonly index: number;
+  }): void {
+    const { voters } = this.#parts.machine().confState;
+    const body = IntegrityVerdictRequest.encode({
+      kind: verdict.kind,
+      member_ID: verdict.member,
+      index: BigInt(verdict.index),
+      voters: [...voters],
+    }).finish();
+    this.#parts.proposeAsLeader(RequestField.integrityVerdict, body);
+  }
+
+  /** Before the verdict: that leaves an alarm which is there as it is. */
+  #raise(memberID: bigint): void {
+    const action = AlarmRequest_AlarmAction.ACTIVATE;
+    const body = AlarmRequest.encode({ action, memberID, alarm: AlarmType.CORRUPT }).finish();
+    this.#parts.proposeAsLeader(RequestField.alarm, body);
+  }
+
+  /** Nobody can tell who is right: as in etcd, nobody answers until that is known or was decided. */
+  #stopCluster(index: number): void {
+    const { clock, electionMs } = this.#parts;
+    this.#notBeforeMs = clock.now() + pauseElections * electionMs;
+    if (this.#isKnown(everybody)) return;
+    this.#proposedMs.set(everybody, clock.now());
+    this.#propose({ kind: IntegrityVerdictRequest_Kind.CONTAIN, member: everybody, index });
+  }
+}

@@ -1,0 +1,124 @@
+/**
+ * Compares what other members say of their states with ours, at equal index. A proof of an index
+ * that we have not applied waits until we have; one that we hold no more is the other side's to
+ * compare, because it gets ours too: a slow member is compared later, never skipped.
+ */
+import { digestVersion } from "../state/digest.js";
+import { type Difference, differenceOf, type Proof } from "../state/fingerprint.js";
+import type { ProofRing } from "./fingerprint-ring.js";
+
+export interface PeerView {
+  /** The last index at which both states were seen to be equal; 0: none yet. */
+  readonly verifiedIndex: number;
+  readonly state: "unknown" | "equal" | "differs" | "not comparable";
+}
+
+export interface FoundDifference {
+  readonly peer: bigint;
+  readonly mine: Proof;
+  readonly theirs: Proof;
+  readonly difference: Exclude<Difference, "none">;
+}
+
+interface Peer {
+  verifiedIndex: number;
+  state: PeerView["state"];
+  /** Of an index that we have yet to apply; the oldest such. */
+  waiting: Proof | undefined;
+}
+
+export class Comparison {
+  readonly #ring: ProofRing;
+  readonly #differs: (found: FoundDifference) => void;
+  readonly #equal: (peer: bigint, index: number) => void;
+  readonly #peers = new Map<bigint, Peer>();
+  /** Peers whose proof waits. */
+  #waiting = 0;
+
+  constructor(
+    ring: ProofRing,
+    report: {
+      differs(found: FoundDifference): void;
+      equal(peer: bigint, index: number): void;
+    },
+  ) {
+    this.#ring = ring;
+    this.#differs = report.differs;
+    this.#equal = report.equal;
+  }
+
+  received(from: bigint, proof: Proof): void {
+    const peer = this.#peer(from);
+    if (proof.version !== digestVersion) {
+      peer.state = "not comparable";
+      return;
+    }
+    if (this.#ring.last === 0) return;
+    if (proof.index > this.#ring.last) {
+      if (peer.waiting === undefined) {
+        peer.waiting = proof;
+        this.#waiting++;
+      }
+      return;
+    }
+    this.#compare(from, peer, proof);
+  }
+
+  /** We have applied more. */
+  applied(): void {
+    if (this.#waiting === 0) return;
+    for (const [id, peer] of this.#peers) {
+      const { waiting } = peer;
+      if (waiting === undefined || waiting.index > this.#ring.last) continue;
+      peer.waiting = undefined;
+      this.#waiting--;
+      this.#compare(id, peer, waiting);
+    }
+  }
+
+  view(id: bigint): PeerView {
+    return this.#peers.get(id) ?? { verifiedIndex: 0, state: "unknown" };
+  }
+
+  /** The highest index at which somebody else was seen to have our state. */
+  verifiedIndex(): number {
+    let highest = 0;
+    for (const { verifiedIndex } of this.#peers.values())
+      highest = Math.max(highest, verifiedIndex);
+    return highest;
+  }
+
+  /** Our state is another one from now on: what was seen says nothing about it. */
+  clear(): void {
+    this.#peers.clear();
+    this.#waiting = 0;
+  }
+
+  forget(id: bigint): void {
+    if (this.#peers.get(id)?.waiting !== undefined) this.#waiting--;
+    this.#peers.delete(id);
+  }
+
+  #peer(id: bigint): Peer {
+    let peer = this.#peers.get(id);
+    if (peer === undefined) {
+      peer = { verifiedIndex: 0, state: "unknown", waiting: undefined };
+      this.#peers.set(id, peer);
+    }
+    return peer;
+  }
+
+  #compare(id: bigint, peer: Peer, theirs: Proof): void {
+    const mine = this.#ring.at(theirs.index);
+    if (mine === undefined) return;
+    const difference = differenceOf(mine, theirs);
+    if (difference === "none") {
+      peer.state = "equal";
+      peer.verifiedIndex = Math.max(peer.verifiedIndex, theirs.index);
+      this.#equal(id, theirs.index);
+      return;
+    }
+    peer.state = "differs";
+    this.#differs({ peer: id, mine, theirs, difference });
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * The leader's question after a difference was seen: what does everybody hold at that index? A
+ * strict majority of the voters decides at once. Without one, each of those that differ proves its
+ * state to itself (its rows against its digests); who cannot is wrong. If that tells nothing either,
+ * nobody knows, and the cluster has to stop answering.
+ */
+import { KvError } from "../base/errors.js";
+import type { Clock, Timer } from "../platform/clock.js";
+import { PeerMethod } from "../peers/codec.js";
+import type { Done } from "../member/types.js";
+import { differenceOf, type Proof, readProof } from "../state/fingerprint.js";
+import { judge } from "./decision.js";
+
+/** How often those are asked again that did not answer. */
+const roundsMax = 4;
+
+export interface InquiryParts {
+  readonly clock: Clock;
+  readonly selfId: bigint;
+  /** One round of questions. */
+  readonly roundMs: number;
+  voters(): readonly bigint[];
+  /** Learners included, ourselves not. */
+  others(): readonly bigint[];
+  request(to: bigint, method: PeerMethod, body: Uint8Array, done: Done<Uint8Array>): void;
+  /** Whether our own rows are what our digests say. */
+  checkSelf(done: (isSound: boolean) => void): void;
+}
+
+export interface Finding {
+  readonly index: number;
+  readonly evidence: ReadonlyMap<bigint, Proof>;
+  /** Empty: all that answered agree after all, or nothing can be told. */
+  readonly suspects: readonly bigint[];
+  readonly by: "majority" | "self-check" | "undecided";
+}
+
+export class Inquiry {
+  readonly #parts: InquiryParts;
+  readonly #index: number;
+  readonly #done: (finding: Finding) => void;
+  readonly #evidence = new Map<bigint, Proof>();
+  /** By self-check; those that did not say are not in it. */
+  readonly #sound = new Map<bigint, boolean>();
+  /** Say themselves that their state is wrong, and show none. */
+  readonly #admitted = new Set<bigint>();
+  #timer: Timer | undefined;
+  #rounds = 0;
+  #isOver = false;
+
+  /** `known`: what we hold ourselves, and what the member said whose state differs. */
+  constructor(
+    parts: InquiryParts,
+    known: { readonly mine: Proof; readonly peer?: bigint; readonly theirs?: Proof },
+    done: (finding: Finding) => void,
+  ) {
+    this.#parts = parts;
+    this.#index = known.mine.index;
+    this.#done = done;
+    this.#evidence.set(parts.selfId, known.mine);
+    const { peer, theirs } = known;
+    if (peer !== undefined && theirs !== undefined) this.#evidence.set(peer, theirs);
+  }
+
+  start(): void {
+    this.#ask();
+  }
+
+  stop(): void {
+    this.#isOver = true;
+    this.#timer?.cancel();
+  }
+
+  #ask(): void {
+    this.#rounds++;
+    const { clock, roundMs } = this.#parts;
+    this.#timer = clock.after(roundMs, () => {
+      if (this.#rounds < roundsMax && this.#missing().length > 0) this.#ask();
+      else this.#askForSelfChecks();
+    });
+    const missing = this.#missing();
+    for (const id of missing) {
+      this.#parts.request(id, PeerMethod.integrityEvidence, indexBody(this.#index), (answer) => {
+        if (this.#isOver) return;
+        if (answer instanceof KvError && answer.reason === "corrupt") {
+          this.#admitted.add(id);
+          this.#weigh();
+          return;
+        }
+        const proof = answer instanceof KvError ? undefined : readProof(answer);
+        if (proof?.index !== this.#index) return;
+        this.#evidence.set(id, proof);
+        this.#weigh();
+      });
+    }
+    if (missing.length === 0) this.#weigh();
+  }
+
+  #missing(): readonly bigint[] {
+    const isSilent = (id: bigint): boolean => !this.#evidence.has(id) && !this.#admitted.has(id);
+    return this.#parts.others().filter(isSilent);
+  }
+
+  #weigh(): void {
+    if (this.#isOver || this.#sound.size > 0) return;
+    const verdict = judge(this.#parts.voters(), this.#evidence);
+    if (verdict !== undefined) this.#end(verdict.suspects, "majority");
+    else if (this.#missing().length === 0) this.#askForSelfChecks();
+  }
+
+  /** A tie, or too few that answer. */
+  #askForSelfChecks(): void {
+    if (this.#isOver || this.#sound.size > 0) return;
+    this.#timer?.cancel();
+    const { clock, roundMs, selfId } = this.#parts;
+    const asked = [...this.#evidence.keys()];
+    const told = (id: bigint, isSound: boolean): void => {
+      if (this.#isOver) return;
+      this.#sound.set(id, isSound);
+      if (this.#sound.size === asked.length) this.#conclude();
+    };
+    for (const id of asked) {
+      if (id === selfId) this.#parts.checkSelf((isSound) => told(id, isSound));
+      else this.#askForSelfCheck(id, (isSound) => told(id, isSound), 1);
+    }
+    this.#timer = clock.after(roundMs * roundsMax * 10, () => this.#conclude());
+  }
+
+  #askForSelfCheck(id: bigint, told: (isSound: boolean) => void, attempt: number): void {
+    const nothing = new Uint8Array(0);
+    this.#parts.request(id, PeerMethod.integritySelfCheck, nothing, (answer) => {
+      if (this.#isOver) return;
+      if (!(answer instanceof KvError)) told(answer[0] === 1);
+      else if (answer.reason === "corrupt") told(false);
+      else if (attempt < roundsMax) this.#askForSelfCheck(id, told, attempt + 1);
+    });
+  }
+
+  #conclude(): void {
+    if (this.#isOver) return;
+    const unsound = [...this.#sound].filter(([, isSound]) => !isSound).map(([id]) => id);
+    const wrong = [...new Set([...unsound, ...this.#admitted])];
+    const sound = [...this.#sound].filter(([, isSound]) => isSound).map(([id]) => id);
+    const states = sound.flatMap((id) => this.#evidence.get(id) ?? []);
+    const first = states[0];
+    // Those that are left may differ among each other, too.
+    const isOne =
+      first !== undefined && states.every((state) => differenceOf(state, first) === "none");
+    if (wrong.length > 0 && isOne) this.#end(wrong, "self-check");
+    else this.#end([], "undecided");
+  }
+
+  #end(suspects: readonly bigint[], by: Finding["by"]): void {
+    this.stop();
+    this.#done({ index: this.#index, evidence: this.#evidence, suspects, by });
+  }
+}
+
+/** The index as a request's body: 8 bytes. */
+export function indexBody(index: number): Uint8Array {
+  const bytes = new Uint8Array(8);
+  new DataView(bytes.buffer).setFloat64(0, index, true);
+  return bytes;
+}
+
+/** NaN: not an index. */
+export function indexOf(body: Uint8Array): number {
+  if (body.length < 8) return Number.NaN;
+  return new DataView(body.buffer, body.byteOffset, 8).getFloat64(0, true);
+}

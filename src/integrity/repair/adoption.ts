@@ -1,0 +1,104 @@
+/**
+ * The last step of healing: a fetched state of an earlier index catches up with the stand-in from our
+ * own log, piece by piece, and then takes its place in one step. Until then raft goes on with the
+ * stand-in, and a crash leads back into quarantine.
+ */
+import type { Clock } from "../../platform/clock.js";
+import type { SnapshotMeta } from "../../raft/types.js";
+import type { ApplyWay, Machine, OpenEntry } from "../../state/types.js";
+import type { RaftLog } from "../../wal/raft-log.js";
+import type { Committer } from "../../storage/committer.js";
+import type { FetchedState } from "../../snapshot/sink.js";
+import type { StateStore } from "../../storage/state-store.js";
+
+const entriesPerPiece = 500;
+const pieceBytesMax = 1024 * 1024;
+/** Nobody waits for an answer or an event of these entries. */
+const way: ApplyWay = { units: 1_000, isAnswerWanted: () => false, eventsMax: 0 };
+
+export interface AdoptionParts {
+  readonly clock: Clock;
+  readonly log: RaftLog;
+  readonly state: StateStore;
+  readonly committer: Committer;
+  /** True: give up, the member stops. */
+  isStopped(): boolean;
+  /** The disk fails: the member stops. */
+  failed(error: Error): void;
+  /** The fetched state stands at another index. */
+  record(machine: Machine): void;
+}
+
+/** Calls `done` once. After an error the fetched backend is closed and nothing has changed. */
+export function adoptState(
+  parts: AdoptionParts,
+  fetched: FetchedState,
+  done: (error: Error | undefined) => void,
+): void {
+  const { clock, log, state, committer } = parts;
+  const { machine } = fetched;
+  const fetchedAt: SnapshotMeta = {
+    index: machine.appliedIndex,
+    term: machine.appliedTerm,
+    confState: machine.confState,
+  };
+  const fail = (error: Error): void => fetched.backend.close(() => done(error));
+  /** An entry that takes more than one piece. */
+  let open: OpenEntry | undefined;
+  const isPaused = (): boolean => {
+    if (open !== undefined && open.step(way.units) !== undefined) {
+      open = undefined;
+      parts.record(machine);
+    }
+    return open !== undefined;
+  };
+  const piece = (): void => {
+    if (parts.isStopped()) {
+      fail(new Error("the member stops"));
+      return;
+    }
+    try {
+      if (isPaused()) {
+        clock.defer(piece);
+        return;
+      }
+      const target = state.machine().appliedIndex;
+      const from = machine.appliedIndex + 1;
+      const to = Math.min(target, from + entriesPerPiece - 1);
+      const entries = from > target ? [] : log.entries(from, to + 1, pieceBytesMax);
+      if (entries === undefined || (entries.length === 0 && from <= target)) {
+        fail(new Error("our log does not lead on from the fetched state"));
+        return;
+      }
+      for (const entry of entries) {
+        const begun = machine.begin(entry, way);
+        if ("step" in begun) {
+          open = begun;
+          break;
+        }
+        parts.record(machine);
+      }
+    } catch (error) {
+      fail(error as Error);
+      return;
+    }
+    if (machine.appliedIndex < state.machine().appliedIndex) {
+      clock.defer(piece);
+      return;
+    }
+    try {
+      state.replace(fetched);
+    } catch (error) {
+      // What the disk holds now is what the next start finds.
+      parts.failed(error as Error);
+      return;
+    }
+    committer.replaced(fetchedAt);
+    committer.applied(Math.max(1, machine.appliedIndex - fetchedAt.index));
+    done(undefined);
+  };
+  if (log.term(fetchedAt.index) === fetchedAt.term) {
+    parts.record(machine);
+    piece();
+  } else fail(new Error("the fetched state belongs to another log than ours"));
+}

@@ -1,0 +1,69 @@
+/** A scrubber for the parts of a running member. */
+import type { Platform } from "../../platform/platform.js";
+import type { Wal } from "../../wal/wal.js";
+import type { Committer } from "../../storage/committer.js";
+import type { MemberConfig } from "../../member/config.js";
+import type { StateStore } from "../../storage/state-store.js";
+import type { Finding } from "./finding.js";
+import type { Frozen } from "./row-scrub.js";
+import { Scrubber } from "./scrubber.js";
+
+export interface ScrubbedMember {
+  readonly platform: Platform;
+  readonly config: MemberConfig;
+  readonly wal: Wal;
+  readonly state: StateStore;
+  readonly committer: Committer;
+  onFinding(finding: Finding): void;
+  failed(error: Error): void;
+}
+
+export function createMemberScrubber(member: ScrubbedMember): Scrubber {
+  const { platform, config, wal, state, committer } = member;
+  const scrubber = new Scrubber({
+    clock: platform.clock,
+    disk: platform.disk,
+    sha256: platform.hash.sha256,
+    intervalMs: config.scrubIntervalMs,
+    bytesPerSecond: config.scrubBytesPerSecond,
+    freeze: (done) => freeze(state, committer, done),
+    extent: () => wal.extent(),
+    expectedBytes: () =>
+      state.backend().sizes().inUse + wal.extent().segments.length * config.walSegmentBytes,
+    onFinding: (finding) => {
+      const isData = finding.kind !== "digest";
+      const message = isData ? "scrub: data at rest is damaged" : "scrub: a digest is wrong";
+      platform.log("error", message, logged(finding));
+      member.onFinding(finding);
+    },
+    failed: (error) => member.failed(error),
+  });
+  scrubber.start();
+  return scrubber;
+}
+
+/** The durable state and, of the moment when it was handed to the disk, the digests in memory. */
+function freeze(state: StateStore, committer: Committer, done: (frozen: Frozen) => void): void {
+  committer.flush(({ digests }) => {
+    const backend = state.backend();
+    const isCurrent = (): boolean => state.backend() === backend;
+    done({ view: state.view(), memory: digests, machine: state.machine(), isCurrent });
+  });
+}
+
+function logged(finding: Finding): Readonly<Record<string, unknown>> {
+  const { kind, what } = finding;
+  switch (finding.kind) {
+    case "row":
+      return { kind, what, bucket: finding.bucket, "applied-index": finding.index };
+    case "wal":
+      return { kind, what, segment: finding.segment, offset: finding.offset };
+    default:
+      return {
+        kind,
+        what,
+        buckets: finding.sums.map(({ bucket }) => bucket),
+        "applied-index": finding.index,
+      };
+  }
+}

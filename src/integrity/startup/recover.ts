@@ -1,0 +1,90 @@
+/**
+ * Where raft can go on although the state is not to be trusted: at the log's marker, with the voters
+ * that stand there (those of a later index, maybe: committed ones all the same, and changes that they
+ * have already change nothing), and on from it by the log. The damaged backend may name a wrong index or lack a
+ * voter, so it tells names and addresses only, as far as its rows prove themselves.
+ */
+import { DamageError } from "../../base/errors.js";
+import { InvariantViolation } from "../../base/invariant.js";
+import type { Backend } from "../../platform/backend.js";
+import type { Platform } from "../../platform/platform.js";
+import { EntryType } from "../../raft/types.js";
+import { ClusterState } from "../../state/cluster/cluster-state.js";
+import { memberId } from "../../state/cluster/ids.js";
+import { RowReader } from "../../state/rows.js";
+import type { ClusterReader, MemberRecord } from "../../state/types.js";
+import type { Recovered } from "../../wal/wal.js";
+import { ConfChangeRequest, ConfChangeRequest_Type } from "../../wire/gen/internal.js";
+import type { MemberConfig } from "../../member/config.js";
+
+export interface RecoveredCluster {
+  readonly index: number;
+  readonly term: number;
+  readonly cluster: Pick<ClusterReader, "clusterId" | "members" | "removed" | "clusterVersion">;
+}
+
+export function recoverCluster(
+  world: {
+    readonly platform: Platform;
+    readonly config: MemberConfig;
+    readonly recovered: Recovered;
+  },
+  backend: Backend | undefined,
+): RecoveredCluster {
+  const marker = world.recovered.snapshot;
+  const stored = backend && readStored(backend);
+  const { clusterId } = world.recovered.metadata;
+  const known = stored?.members() ?? [];
+  const voters = marker?.confState.voters ?? [];
+  const learners = marker?.confState.learners ?? [];
+  const members = [...voters, ...learners].map(
+    (id) => known.find((member) => member.id === id) ?? founder(world, id, learners.includes(id)),
+  );
+  const later = removedLater(world.recovered);
+  return {
+    index: marker?.index ?? 0,
+    term: marker?.term ?? 0,
+    cluster: {
+      clusterId,
+      members: () =>
+        members.map((member) => ({ ...member, isLearner: learners.includes(member.id) })),
+      removed: () => new Set([...(stored?.removed() ?? [])].filter((id) => !later.has(id))),
+      clusterVersion: () => stored?.clusterVersion() ?? "",
+    },
+  };
+}
+
+/** Undefined: the rows that are needed are damaged too. */
+function readStored(backend: Backend): ClusterState | undefined {
+  try {
+    const cluster = new ClusterState();
+    cluster.restore(new RowReader(backend));
+    return cluster.members().length === 0 ? undefined : cluster;
+  } catch (error) {
+    if (error instanceof DamageError || error instanceof InvariantViolation) return undefined;
+    throw error;
+  }
+}
+
+/** Who is removed by what the log holds was a member, or was not yet one, at its marker. */
+function removedLater({ entries }: Recovered): ReadonlySet<bigint> {
+  const changes = entries
+    .filter(({ type, data }) => type !== EntryType.normal && data.length > 0)
+    .map(({ data }) => ConfChangeRequest.decode(data));
+  const removals = changes.filter(({ type }) => type === ConfChangeRequest_Type.REMOVE);
+  return new Set(removals.map(({ node_id }) => node_id));
+}
+
+/** A member of the founding configuration, as the flags name it. */
+function founder(
+  world: { readonly platform: Platform; readonly config: MemberConfig },
+  id: bigint,
+  isLearner: boolean,
+): MemberRecord {
+  const { config, platform } = world;
+  const named = config.initialCluster.find(({ peerUrls }) => {
+    const token = config.initialClusterToken;
+    return memberId({ peerUrls, token, unixSeconds: undefined }, platform.hash.sha1) === id;
+  });
+  return { id, name: "", peerUrls: named?.peerUrls ?? [], clientUrls: [], isLearner };
+}

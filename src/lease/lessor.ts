@@ -1,0 +1,216 @@
+/**
+ * The leader's clock for leases (etcd's lessor, the part that is not replicated). The leader alone
+ * counts time; it says which leases to propose for revocation, and which remaining times to
+ * replicate so that the next leader does not start from the full TTL.
+ *
+ * Deadlines live only while this member leads and are never replicated. A lease exists if and only
+ * if `leases` says so: revocations need not be reported here. It must never end a lease itself.
+ */
+import type { Clock } from "../platform/clock.js";
+import type { LeaseReader } from "../state/types.js";
+import { LeaseQueue } from "./queue.js";
+
+/** Leases proposed for revocation in one pass. */
+const expiredMax = 500;
+/** A proposal may be lost with its leader: propose again what is still there. */
+const revokeRetryMs = 3_000;
+const checkpointIntervalMs = 5 * 60_000;
+const checkpointsMax = 1_000;
+/** A new leader lets at most this many leases expire in one second. */
+const expiriesPerSecondMax = 750;
+
+export interface LeaseCheckpointDue {
+  readonly id: bigint;
+  /** Seconds, rounded up; 0: the full TTL counts again. */
+  readonly remainingTtl: number;
+}
+
+export interface Lessor {
+  /** We lead: every lease gets its full (or last replicated remaining) TTL and `extendMs` from now. */
+  promote(extendMs: number): void;
+  /** We lead no more: all deadlines are forgotten. */
+  demote(): void;
+  /** A grant was applied. */
+  granted(id: bigint): void;
+  /** A revocation was applied. Not needed for correctness: frees memory early. */
+  revoked(id: bigint): void;
+  /** The TTL in seconds that the lease was renewed to; 0: unknown or expired. At the leader only. */
+  keepAlive(id: bigint): number;
+  /** Seconds left, rounded down, 0 once expired; -1: unknown, or we do not lead. */
+  remaining(id: bigint): number;
+  /** Leases to propose for revocation now, earliest deadline first; 500 at most, the rest next. */
+  expired(): readonly bigint[];
+  /** Remaining times to replicate now; 1,000 at most. */
+  checkpointsDue(): readonly LeaseCheckpointDue[];
+}
+
+export interface LessorParts {
+  readonly clock: Clock;
+  /** The applied leases; asked each time, because a snapshot may replace them. */
+  leases(): LeaseReader;
+}
+
+/** etcd's lower limit of a TTL: one and a half elections, in whole seconds. */
+export function minTtlSeconds(electionTicks: number, heartbeatMs: number): number {
+  return Math.ceil((Math.trunc((3 * electionTicks) / 2) * heartbeatMs) / 1000);
+}
+
+export function createLessor(parts: LessorParts): Lessor {
+  return new LeaderClock(parts);
+}
+
+class LeaderClock implements Lessor {
+  readonly #clock: Clock;
+  readonly #leases: () => LeaseReader;
+  /** Milliseconds of the clock, by lease; only while we lead. */
+  readonly #deadlines = new Map<bigint, number>();
+  readonly #expiries = new LeaseQueue();
+  readonly #checkpoints = new LeaseQueue();
+  /** Renewed since their remaining time was replicated: a later leader must not use that. */
+  readonly #renewed = new Set<bigint>();
+  #isLeader = false;
+
+  constructor({ clock, leases }: LessorParts) {
+    this.#clock = clock;
+    this.#leases = leases;
+  }
+
+  promote(extendMs: number): void {
+    this.demote();
+    this.#isLeader = true;
+    const nowMs = this.#clock.now();
+    const started: { readonly id: bigint; dueMs: number }[] = [];
+    for (const { id, grantedTtl, remainingTtl } of this.#leases().all()) {
+      const ttl = remainingTtl > 0 ? remainingTtl : grantedTtl;
+      started.push({ id, dueMs: nowMs + ttl * 1000 + extendMs });
+    }
+    started.sort((a, b) => a.dueMs - b.dueMs);
+    spread(started);
+    for (const { id, dueMs } of started) this.#start(id, dueMs);
+  }
+
+  demote(): void {
+    this.#isLeader = false;
+    this.#deadlines.clear();
+    this.#expiries.clear();
+    this.#checkpoints.clear();
+    this.#renewed.clear();
+  }
+
+  granted(id: bigint): void {
+    const lease = this.#leases().get(id);
+    if (!this.#isLeader || lease === undefined) return;
+    // The id may have belonged to another lease before.
+    this.#forget(id);
+    this.#start(id, this.#clock.now() + lease.grantedTtl * 1000);
+  }
+
+  revoked(id: bigint): void {
+    this.#forget(id);
+  }
+
+  keepAlive(id: bigint): number {
+    const dueMs = this.#deadlines.get(id);
+    if (dueMs === undefined) return 0;
+    const lease = this.#leases().get(id);
+    if (lease === undefined) {
+      this.#forget(id);
+      return 0;
+    }
+    const nowMs = this.#clock.now();
+    // Its revocation may be in the log already: a yes could not be kept.
+    if (dueMs <= nowMs) return 0;
+    const renewedMs = nowMs + lease.grantedTtl * 1000;
+    this.#deadlines.set(id, renewedMs);
+    // The reminder of a deadline that moved to an earlier time would come too late.
+    if (renewedMs < dueMs) this.#expiries.push(id, renewedMs);
+    if (lease.remainingTtl > 0) this.#renewed.add(id);
+    return lease.grantedTtl;
+  }
+
+  remaining(id: bigint): number {
+    const dueMs = this.#deadlines.get(id);
+    if (dueMs === undefined || this.#leases().get(id) === undefined) return -1;
+    return Math.max(0, Math.floor((dueMs - this.#clock.now()) / 1000));
+  }
+
+  expired(): readonly bigint[] {
+    const nowMs = this.#clock.now();
+    const ids = new Set<bigint>();
+    while (ids.size < expiredMax) {
+      const id = this.#expiries.takeDue(nowMs);
+      if (id === undefined) break;
+      const dueMs = this.#known(id);
+      if (dueMs === undefined) continue;
+      if (dueMs > nowMs) {
+        this.#expiries.push(id, dueMs);
+      } else if (!ids.has(id)) {
+        ids.add(id);
+        this.#expiries.push(id, nowMs + revokeRetryMs);
+      }
+    }
+    return [...ids];
+  }
+
+  checkpointsDue(): readonly LeaseCheckpointDue[] {
+    const nowMs = this.#clock.now();
+    const due: LeaseCheckpointDue[] = [];
+    for (const id of this.#renewed) {
+      if (due.length === checkpointsMax) return due;
+      this.#renewed.delete(id);
+      if (this.#known(id) !== undefined) due.push({ id, remainingTtl: 0 });
+    }
+    while (due.length < checkpointsMax) {
+      const id = this.#checkpoints.takeDue(nowMs);
+      if (id === undefined) break;
+      const dueMs = this.#known(id);
+      if (dueMs === undefined) continue;
+      this.#remindOfCheckpoint(id, dueMs);
+      const remainingTtl = Math.ceil((dueMs - nowMs) / 1000);
+      const lease = this.#leases().get(id);
+      if (remainingTtl > 0 && lease !== undefined && remainingTtl < lease.grantedTtl) {
+        due.push({ id, remainingTtl });
+      }
+    }
+    return due;
+  }
+
+  #start(id: bigint, dueMs: number): void {
+    const isNew = !this.#deadlines.has(id);
+    this.#deadlines.set(id, dueMs);
+    this.#expiries.push(id, dueMs);
+    if (isNew) this.#remindOfCheckpoint(id, dueMs);
+  }
+
+  /** Short leases are not worth an entry in the log. */
+  #remindOfCheckpoint(id: bigint, dueMs: number): void {
+    const nextMs = this.#clock.now() + checkpointIntervalMs;
+    if (dueMs > nextMs) this.#checkpoints.push(id, nextMs);
+  }
+
+  /** The deadline of a lease that still exists. */
+  #known(id: bigint): number | undefined {
+    const dueMs = this.#deadlines.get(id);
+    if (dueMs === undefined || this.#leases().get(id) !== undefined) return dueMs;
+    this.#forget(id);
+    return undefined;
+  }
+
+  #forget(id: bigint): void {
+    this.#deadlines.delete(id);
+    this.#renewed.delete(id);
+  }
+}
+
+/**
+ * Moves deadlines (ascending) later where more than `expiriesPerSecondMax` would fall into one
+ * second: after a change of leader many leases have the same, and their revocations would flood
+ * the log. Keeps the order; nobody's deadline becomes earlier.
+ */
+function spread(started: readonly { dueMs: number }[]): void {
+  for (let at = expiriesPerSecondMax; at < started.length; at += 1) {
+    const lease = started[at] as { dueMs: number };
+    const before = started[at - expiriesPerSecondMax] as { readonly dueMs: number };
+    lease.dueMs = Math.max(lease.dueMs, before.dueMs + 1000);
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * Who leads, since when, and handing it over. Also names the likely cause when a request timed out,
+ * as etcd does, because its clients decide by that text whether to try again.
+ */
+import { KvError } from "../../base/errors.js";
+import type { Clock } from "../../platform/clock.js";
+import type { RaftNode, Role } from "../../raft/types.js";
+import type { Done } from "../types.js";
+
+const pollMs = 10;
+
+export interface LeadershipParts {
+  readonly clock: Clock;
+  readonly selfId: bigint;
+  readonly electionMs: number;
+  raft(): RaftNode;
+  transfer(to: bigint): void;
+  activeSince(id: bigint): number | undefined;
+}
+
+export class Leadership {
+  readonly #parts: LeadershipParts;
+  #leader = 0n;
+  #electedMs = 0;
+  /** Changes seen, the first election included. */
+  changes = 0;
+
+  constructor(parts: LeadershipParts) {
+    this.#parts = parts;
+  }
+
+  /** True when the leader is another one than before (or none). */
+  observe(state: { readonly leader: bigint; readonly role: Role }): boolean {
+    if (state.leader === this.#leader) return false;
+    this.#leader = state.leader;
+    if (state.leader !== 0n) {
+      this.changes++;
+      this.#electedMs = this.#parts.clock.now();
+    }
+    return true;
+  }
+
+  /** For a request that began at `sinceMs` and was never answered. */
+  timeoutCause(sinceMs: number): KvError {
+    const lostMs = this.#electedMs - 2 * this.#parts.electionMs;
+    if (this.#electedMs > 0 && sinceMs > lostMs && sinceMs < this.#electedMs) {
+      return new KvError("timeoutLeaderFailed");
+    }
+    if (this.#leader === 0n || this.#leader === this.#parts.selfId) return new KvError("timeout");
+    const active = this.#parts.activeSince(this.#leader);
+    if (active === undefined || active > sinceMs) return new KvError("timeoutConnectionLost");
+    return new KvError("timeout");
+  }
+
+  /** Only at the leader, only to a voter; ends when the other leads. */
+  move(to: bigint, done: Done<void>): void {
+    const status = this.#parts.raft().status();
+    if (status.role !== "leader") {
+      done(new KvError("notLeader"));
+      return;
+    }
+    const target = status.progress.get(to);
+    if (target === undefined || target.isLearner) {
+      done(new KvError("badLeaderTransferee"));
+      return;
+    }
+    if (to === this.#parts.selfId) {
+      done(undefined);
+      return;
+    }
+    const untilMs = this.#parts.clock.now() + this.#parts.electionMs;
+    this.#parts.transfer(to);
+    const look = (): void => {
+      const leader = this.#parts.raft().leader();
+      if (leader === to) done(undefined);
+      else if (this.#parts.clock.now() >= untilMs) done(new KvError("leaderTransferTimeout"));
+      else this.#parts.clock.after(pollMs, look);
+    };
+    look();
+  }
+
+  /** The voter that is furthest and reachable, to take over when we stop; undefined: nobody. */
+  successor(): bigint | undefined {
+    const status = this.#parts.raft().status();
+    if (status.role !== "leader") return undefined;
+    let best: { readonly id: bigint; readonly match: number } | undefined;
+    for (const [id, progress] of status.progress) {
+      if (id === this.#parts.selfId || progress.isLearner || !progress.recentActive) continue;
+      if (this.#parts.activeSince(id) === undefined) continue;
+      if (best === undefined || progress.match > best.match) best = { id, match: progress.match };
+    }
+    return best?.id;
+  }
+}

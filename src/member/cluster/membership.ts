@@ -1,0 +1,186 @@
+/**
+ * Changes of the configuration as their proposer sees them: etcd's strict checks, which keep a
+ * cluster from voting itself out of its quorum, then one proposal. The checks look at connections
+ * and progress, so they belong here and not to apply; what apply checks is in state/cluster.
+ */
+import { KvError } from "../../base/errors.js";
+import type { Hash } from "../../platform/hash.js";
+import type { RaftStatus } from "../../raft/types.js";
+import { memberId } from "../../state/cluster/ids.js";
+import type { ClusterReader, MemberRecord } from "../../state/types.js";
+import { ConfChangeRequest, ConfChangeRequest_Type } from "../../wire/gen/internal.js";
+
+/** How long a connection must have held to count (etcd's HealthInterval). */
+const healthIntervalMs = 5_000;
+/** A learner may be promoted when it holds this share of the leader's log. */
+const learnerReadyShare = 0.9;
+
+export interface MembershipParts {
+  readonly selfId: bigint;
+  readonly hash: Hash;
+  readonly isStrict: boolean;
+  readonly learnersMax: number;
+  cluster(): ClusterReader;
+  nowMs(): number;
+  unixMs(): number;
+  activeSince(id: bigint): number | undefined;
+  raftStatus(): RaftStatus;
+}
+
+type Change = Omit<ConfChangeRequest, "header">;
+
+export class Membership {
+  readonly #parts: MembershipParts;
+
+  constructor(parts: MembershipParts) {
+    this.#parts = parts;
+  }
+
+  /** The change to propose, or why not. */
+  add(peerUrls: readonly string[], isLearner: boolean): Change | KvError {
+    const cluster = this.#parts.cluster();
+    const members = cluster.members();
+    if (members.some((member) => member.peerUrls.some((url) => peerUrls.includes(url)))) {
+      return new KvError("peerUrlExists");
+    }
+    if (isLearner && count(members, (m) => m.isLearner) >= this.#parts.learnersMax) {
+      return new KvError("tooManyLearners");
+    }
+    const refusal = this.#mayAdd(isLearner);
+    if (refusal !== undefined) return refusal;
+    // etcd derives the id of a late member from its URLs and the second of its birth.
+    const unixSeconds = Math.floor(this.#parts.unixMs() / 1000);
+    const id = memberId({ peerUrls, token: "", unixSeconds }, this.#parts.hash.sha1);
+    return {
+      type: isLearner ? ConfChangeRequest_Type.ADD_LEARNER : ConfChangeRequest_Type.ADD_VOTER,
+      node_id: id,
+      member: { ID: id, name: "", peerURLs: [...peerUrls], clientURLs: [], isLearner },
+      promote: false,
+    };
+  }
+
+  remove(id: bigint): Change | KvError {
+    const member = this.#parts.cluster().member(id);
+    if (member === undefined) return new KvError("memberNotFound");
+    const refusal = this.#mayRemove(member);
+    if (refusal !== undefined) return refusal;
+    return {
+      type: ConfChangeRequest_Type.REMOVE,
+      node_id: id,
+      member: undefined,
+      promote: false,
+    };
+  }
+
+  update(id: bigint, peerUrls: readonly string[]): Change | KvError {
+    const cluster = this.#parts.cluster();
+    if (cluster.member(id) === undefined) return new KvError("memberNotFound");
+    const isTaken = (member: MemberRecord): boolean =>
+      member.id !== id && member.peerUrls.some((url) => peerUrls.includes(url));
+    if (cluster.members().some(isTaken)) return new KvError("peerUrlExists");
+    return {
+      type: ConfChangeRequest_Type.UPDATE,
+      node_id: id,
+      member: { ID: id, name: "", peerURLs: [...peerUrls], clientURLs: [], isLearner: false },
+      promote: false,
+    };
+  }
+
+  /** Only the leader can judge: it alone knows how far the learner is. */
+  promote(id: bigint): Change | KvError {
+    const member = this.#parts.cluster().member(id);
+    if (member === undefined) return new KvError("memberNotFound");
+    if (!member.isLearner) return new KvError("memberNotLearner");
+    const status = this.#parts.raftStatus();
+    const learner = status.progress.get(id);
+    const leader = status.progress.get(this.#parts.selfId);
+    if (learner === undefined || leader === undefined) return new KvError("notLeader");
+    if (learner.match < leader.match * learnerReadyShare) return new KvError("learnerNotReady");
+    if (this.#parts.isStrict) {
+      // The learner counts as a started voter of the new configuration.
+      const voters = this.#voters();
+      const started = 1 + count(voters, isStarted);
+      if (started < quorum(voters.length + 1)) return new KvError("notEnoughStartedMembers");
+    }
+    return {
+      type: ConfChangeRequest_Type.ADD_VOTER,
+      node_id: id,
+      member: undefined,
+      promote: true,
+    };
+  }
+
+  #mayAdd(isLearner: boolean): KvError | undefined {
+    if (!this.#parts.isStrict) return undefined;
+    const voters = this.#voters();
+    const started = count(voters, isStarted);
+    const isSecond = started === 1 && voters.length === 1;
+    if (!isLearner && !isSecond && started < quorum(voters.length + 1)) {
+      return new KvError("notEnoughStartedMembers");
+    }
+    if (this.#connected(voters) < voters.length) return new KvError("unhealthyCluster");
+    return undefined;
+  }
+
+  #mayRemove(member: MemberRecord): KvError | undefined {
+    if (!this.#parts.isStrict || member.isLearner) return undefined;
+    const voters = this.#voters();
+    const rest = voters.filter((voter) => voter.id !== member.id);
+    if (rest.length === 0 || count(rest, isStarted) < quorum(rest.length)) {
+      return new KvError("notEnoughStartedMembers");
+    }
+    // A member that is down is no part of the working quorum: it can go.
+    const isSelf = member.id === this.#parts.selfId;
+    if (!isSelf && this.#parts.activeSince(member.id) === undefined) return undefined;
+    if (this.#connected(voters) - 1 < quorum(rest.length)) return new KvError("unhealthyCluster");
+    return undefined;
+  }
+
+  #voters(): readonly MemberRecord[] {
+    return this.#parts
+      .cluster()
+      .members()
+      .filter((member) => !member.isLearner);
+  }
+
+  /** How many of `members` we have been connected to for the health interval; we count too. */
+  #connected(members: readonly MemberRecord[]): number {
+    const since = this.#parts.nowMs() - healthIntervalMs;
+    return count(members, (member) => {
+      if (member.id === this.#parts.selfId) return true;
+      const active = this.#parts.activeSince(member.id);
+      return active !== undefined && active <= since;
+    });
+  }
+}
+
+function quorum(members: number): number {
+  return Math.floor(members / 2) + 1;
+}
+
+function isStarted(member: MemberRecord): boolean {
+  return member.name !== "";
+}
+
+function count<T>(items: readonly T[], holds: (item: T) => boolean): number {
+  let total = 0;
+  for (const item of items) if (holds(item)) total++;
+  return total;
+}
+
+/** With the header that says who waits for the outcome. */
+export function encodeChange(
+  change: Change,
+  header: { readonly id: number; readonly proposer: bigint },
+): Uint8Array {
+  return ConfChangeRequest.encode({
+    ...change,
+    header: { ID: BigInt(header.id), proposer: header.proposer },
+  }).finish();
+}
+
+export function membersOf(
+  result: KvError | { readonly members: readonly MemberRecord[] },
+): KvError | readonly MemberRecord[] {
+  return result instanceof KvError ? result : result.members;
+}

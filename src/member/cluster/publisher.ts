@@ -1,0 +1,130 @@
+/**
+ * Makes a started member known: its name, client URLs, version and which log it has go through the
+ * log, again until they stand in the replicated state. When they do, the member is ready to serve. The leader also
+ * keeps the cluster's version: the first one, a higher one once all members run it, and the end of
+ * a downgrade once all members run its target. What is valid the state machine decides.
+ */
+import type { Clock } from "../../platform/clock.js";
+import { initialVersion, mayServe } from "../../state/cluster/version.js";
+import type { ClusterReader, MemberRecord } from "../../state/types.js";
+import {
+  ClusterMemberAttrSetRequest,
+  ClusterVersionSetRequest,
+  DowngradeInfoSetRequest,
+} from "../../wire/gen/internal.js";
+import { RequestField } from "../types.js";
+
+const retryMs = 500;
+
+export interface PublisherParts {
+  readonly clock: Clock;
+  readonly selfId: bigint;
+  readonly name: string;
+  readonly clientUrls: readonly string[];
+  readonly serverVersion: string;
+  readonly incarnation: bigint;
+  cluster(): ClusterReader;
+  isLeader(): boolean;
+  hasLeader(): boolean;
+  propose(field: RequestField, body: Uint8Array, done: () => void): void;
+  published(): void;
+}
+
+export class Publisher {
+  readonly #parts: PublisherParts;
+  #isPublished = false;
+  /** The members among which we stand as we are; replaced whole when one changes. */
+  #seen: readonly MemberRecord[] | undefined;
+  #isProposing = false;
+  #isVersionProposed = false;
+  #isStopped = false;
+
+  constructor(parts: PublisherParts) {
+    this.#parts = parts;
+  }
+
+  /** Something was applied or the leader changed: look whether there is something to do. */
+  poke(): void {
+    if (this.#isStopped) return;
+    const cluster = this.#parts.cluster();
+    if (!this.#isVersionProposed && this.#parts.isLeader()) this.#lead(cluster);
+    const members = cluster.members();
+    if (members === this.#seen) return;
+    // Without a leader the state may be an old one: nobody is served from it.
+    const self = cluster.member(this.#parts.selfId);
+    if (self === undefined || !this.#parts.hasLeader()) return;
+    if (!this.#isCurrent(self)) {
+      // Also later: what an earlier life of this member said may come after what we said.
+      this.#publish();
+      return;
+    }
+    this.#seen = members;
+    if (this.#isPublished) return;
+    this.#isPublished = true;
+    this.#parts.published();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  #isCurrent(self: MemberRecord): boolean {
+    const { name, clientUrls, serverVersion, incarnation } = this.#parts;
+    return (
+      self.name === name &&
+      self.incarnation === incarnation &&
+      self.serverVersion === serverVersion &&
+      sameList(self.clientUrls, clientUrls)
+    );
+  }
+
+  #publish(): void {
+    if (this.#isProposing) return;
+    this.#isProposing = true;
+    const body = ClusterMemberAttrSetRequest.encode({
+      member_ID: this.#parts.selfId,
+      member_attributes: { name: this.#parts.name, client_urls: [...this.#parts.clientUrls] },
+      server_version: this.#parts.serverVersion,
+      incarnation: this.#parts.incarnation,
+    }).finish();
+    this.#parts.propose(RequestField.clusterMemberAttrSet, body, () => {
+      this.#parts.clock.after(retryMs, () => {
+        this.#isProposing = false;
+        this.poke();
+      });
+    });
+  }
+
+  #lead(cluster: ClusterReader): void {
+    const version = this.#versionToSet(cluster);
+    if (version !== undefined) {
+      const body = ClusterVersionSetRequest.encode({ ver: version }).finish();
+      this.#proposeVersion(RequestField.clusterVersionSet, body);
+    } else if (cluster.downgradeTarget() !== undefined && cluster.isDowngradeComplete()) {
+      const body = DowngradeInfoSetRequest.encode({ enabled: false, ver: "" }).finish();
+      this.#proposeVersion(RequestField.downgradeInfoSet, body);
+    }
+  }
+
+  #versionToSet(cluster: ClusterReader): string | undefined {
+    const { serverVersion } = this.#parts;
+    if (cluster.clusterVersion() === "") return initialVersion(serverVersion, cluster.members());
+    const due = cluster.dueVersion();
+    // Our own row may still be that of an earlier life.
+    return due !== undefined && mayServe(serverVersion, due) ? due : undefined;
+  }
+
+  #proposeVersion(field: RequestField, body: Uint8Array): void {
+    this.#isVersionProposed = true;
+    this.#parts.propose(field, body, () => {
+      this.#parts.clock.after(retryMs, () => {
+        this.#isVersionProposed = false;
+        this.poke();
+      });
+    });
+  }
+}
+
+function sameList(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((item, place) => item === b[place]);
+}

@@ -1,0 +1,197 @@
+/**
+ * The long or rare reads that an operator asks of one member: hashes and a copy of the state. They run
+ * in bounded pieces between turns, over a frozen view or a fixed revision, whatever becomes of the
+ * state meanwhile: a replaced one is read to its end, a wrong one is not answered from.
+ */
+import { crc32c } from "../../base/crc32c.js";
+import { KvError } from "../../base/errors.js";
+import type { BackendReader } from "../../platform/backend.js";
+import { bucketNames } from "../../platform/backend.js";
+import type { Clock } from "../../platform/clock.js";
+import { type Cursor, encodeChunk, firstCursor } from "../../snapshot/row-chunk.js";
+import type { HashKv, Job, Machine } from "../../state/types.js";
+import type { Committer } from "../../storage/committer.js";
+import { type ReadErrors, readRefusal, runJob } from "./read-jobs.js";
+import { readSoundChunk } from "../../snapshot/sound-chunk.js";
+import type { StateStore } from "../../storage/state-store.js";
+import type { ClientView } from "../../storage/state-views.js";
+import type { Done, SnapshotStream } from "../types.js";
+
+const chunkBytes = 512 * 1024;
+
+export interface MaintenanceParts extends ReadErrors {
+  readonly clock: Clock;
+  readonly state: StateStore;
+  readonly committer: Committer;
+}
+
+export class Maintenance {
+  readonly #parts: MaintenanceParts;
+
+  constructor(parts: MaintenanceParts) {
+    this.#parts = parts;
+  }
+
+  hashKv(revision: number, done: Done<HashKv & { readonly currentRevision: number }>): void {
+    const { clock, state } = this.#parts;
+    let job: Job<HashKv>;
+    try {
+      job = hashKvOf(state, revision);
+    } catch (error) {
+      done(readRefusal(error, this.#parts));
+      return;
+    }
+    runJob(clock, job, {
+      done: (result) => {
+        const currentRevision = state.machine().kv.revision();
+        done(result instanceof KvError ? result : { ...result, currentRevision });
+      },
+      errors: this.#parts,
+    });
+  }
+
+  /** CRC-32C over every bucket's name and rows in order. */
+  hash(done: Done<number>): void {
+    this.#view(
+      () => {},
+      (view) => {
+        if (view instanceof KvError) {
+          done(view);
+          return;
+        }
+        runJob(this.#parts.clock, hashAll(view), {
+          done: (result) => {
+            view.close();
+            done(result);
+          },
+          errors: this.#parts,
+        });
+      },
+    );
+  }
+
+  openSnapshot(done: Done<SnapshotStream>): void {
+    let ended: (error: KvError) => void = () => {};
+    this.#view(
+      (error) => ended(error),
+      (view) => {
+        if (view instanceof KvError) {
+          done(view);
+          return;
+        }
+        runJob(this.#parts.clock, streamBytes(view), {
+          done: (totalBytes) => {
+            if (totalBytes instanceof KvError) {
+              view.close();
+              done(totalBytes);
+              return;
+            }
+            const onEnd = (fn: (error: KvError) => void): void => {
+              ended = fn;
+            };
+            done({ ...streamSnapshot(view, this.#parts), totalBytes, onEnd });
+          },
+          errors: this.#parts,
+        });
+      },
+    );
+  }
+
+  /** Of all that is applied now. */
+  #view(ended: (error: KvError) => void, done: Done<ClientView>): void {
+    const { state, committer } = this.#parts;
+    committer.flush(() => {
+      let view: ClientView | KvError;
+      try {
+        view = state.viewForClient(ended);
+      } catch (error) {
+        view = readRefusal(error, this.#parts);
+      }
+      done(view);
+    });
+  }
+}
+
+/**
+ * No view is held: rows of a revision change by compaction alone, of which the job hears itself. When
+ * another state takes the place of this one, the job begins anew on that: rewritten compactly it is the
+ * same state, and one of a later index gives the same hash of the revision, or has compacted it.
+ * @throws KvError
+ */
+function hashKvOf(state: StateStore, revision: number): Job<HashKv> {
+  let machine: Machine = state.machine();
+  let job = machine.kv.hashKv(revision);
+  return {
+    step(rowsMax) {
+      if (state.isClosed()) throw new KvError("stopped");
+      if (state.machine() !== machine) {
+        // What was read so far was wrong.
+        if (state.isStandIn()) throw new KvError("corrupt");
+        machine = state.machine();
+        job = machine.kv.hashKv(revision);
+      }
+      return job.step(rowsMax);
+    },
+  };
+}
+
+function hashAll(view: BackendReader): Job<number> {
+  let hash = 0;
+  let bucket = -1;
+  let cursor: Cursor = firstCursor;
+  return {
+    step(rowsMax) {
+      const chunk = readSoundChunk(view, cursor, rowsMax * 64);
+      for (const row of chunk.rows) {
+        for (; bucket < row.bucket; bucket++) {
+          hash = crc32c(new TextEncoder().encode(bucketNames[bucket + 1] ?? ""), hash);
+        }
+        hash = crc32c(row.value ?? firstCursor.key, crc32c(row.key, hash));
+      }
+      if (chunk.next === undefined) return hash;
+      cursor = chunk.next;
+      return undefined;
+    },
+  };
+}
+
+/** What `streamSnapshot` will give. */
+function streamBytes(view: BackendReader): Job<number> {
+  let cursor: Cursor = firstCursor;
+  let bytes = 0;
+  return {
+    step() {
+      const chunk = readSoundChunk(view, cursor, chunkBytes);
+      bytes += 4 + encodeChunk(chunk).length;
+      if (chunk.next === undefined) return bytes;
+      cursor = chunk.next;
+      return undefined;
+    },
+  };
+}
+
+/** A frozen state as a byte stream: 4-byte little-endian length, then one chunk, repeated. */
+function streamSnapshot(
+  view: ClientView,
+  errors: ReadErrors,
+): Pick<SnapshotStream, "next" | "touch" | "close"> {
+  let cursor: Cursor | undefined = firstCursor;
+  return {
+    next() {
+      if (cursor === undefined) return undefined;
+      try {
+        const chunk = readSoundChunk(view, cursor, chunkBytes);
+        cursor = chunk.next;
+        const encoded = encodeChunk(chunk);
+        const framed = new Uint8Array(4 + encoded.length);
+        new DataView(framed.buffer).setUint32(0, encoded.length, true);
+        framed.set(encoded, 4);
+        return framed;
+      } catch (error) {
+        return readRefusal(error, errors);
+      }
+    },
+    touch: () => view.touch(),
+    close: () => view.close(),
+  };
+}

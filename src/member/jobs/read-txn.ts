@@ -1,0 +1,51 @@
+/** A transaction that only reads, in slices between turns. */
+import { DamageError, KvError } from "../../base/errors.js";
+import type { Clock } from "../../platform/clock.js";
+import type { Job, Machine, TxnOutcome } from "../../state/types.js";
+import type { TxnRequest } from "../../wire/gen/rpc.js";
+import type { Done } from "../types.js";
+
+/** See state/work.ts. */
+const unitsPerTurn = 512;
+
+export interface ReadTxnParts {
+  readonly clock: Clock;
+  machine(): Machine;
+  isStopped(): boolean;
+  /** The state is damaged or our own code wrong. */
+  failed(error: Error): void;
+}
+
+/** Calls `done` once. Begins anew if another state takes the place of the one it reads. */
+export function readTxn(
+  parts: ReadTxnParts,
+  request: TxnRequest,
+  done: Done<TxnOutcome & { readonly revision: number }>,
+): void {
+  let machine: Machine | undefined;
+  let job: Job<TxnOutcome & { readonly revision: number }> | undefined;
+  const step = (): void => {
+    if (parts.isStopped()) {
+      done(new KvError("stopped"));
+      return;
+    }
+    if (machine !== parts.machine()) {
+      machine = parts.machine();
+      job = machine.kv.readTxn(request);
+    }
+    let result: (TxnOutcome & { readonly revision: number }) | KvError | undefined;
+    try {
+      result = job?.step(unitsPerTurn);
+    } catch (error) {
+      if (error instanceof KvError) result = error;
+      else {
+        if (error instanceof DamageError) done(new KvError("corrupt"));
+        parts.failed(error as Error);
+        return;
+      }
+    }
+    if (result === undefined) parts.clock.defer(step);
+    else done(result);
+  };
+  step();
+}

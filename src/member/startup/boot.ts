@@ -1,0 +1,290 @@
+/**
+ * From a data directory to a member's parts: a first start, a join, or a restart. What is on disk
+ * decides; anything that a crash of ours cannot explain is refused with what to do about it, and
+ * nothing is changed before that.
+ */
+import { DamageError, StartError } from "../../base/errors.js";
+import type { Backend } from "../../platform/backend.js";
+import type { ClusterInfo, Network } from "../../platform/network.js";
+import type { Platform } from "../../platform/platform.js";
+import type { HardState, SnapshotMeta } from "../../raft/types.js";
+import { clusterId as computeClusterId, memberId } from "../../state/cluster/ids.js";
+import { createMachine } from "../../state/machine.js";
+import type { Machine, MemberRecord } from "../../state/types.js";
+import { RaftLog } from "../../wal/raft-log.js";
+import { createWal, type LogIdentity, type Wal } from "../../wal/wal.js";
+import { readSlot, writeSlot } from "../../storage/backend-slot.js";
+import type { MemberConfig } from "../config.js";
+import { drawIncarnation, KnownIncarnations } from "../incarnation/known-incarnations.js";
+import { LostDataError } from "../incarnation/lost-data.js";
+import { type Restarted, restart } from "./restart.js";
+import { versionRefusal } from "./version-check.js";
+
+export type Booted = Restarted;
+
+const walDir = "wal";
+const firstBackend = "state-0";
+/** The founding state stands for the first log entry of term 1. */
+const foundingIndex = 1;
+const foundingTerm = 1;
+
+/** Calls `done` once, possibly inside the call. Throws nothing. */
+export function bootMember(
+  world: { readonly platform: Platform; readonly network: Network; readonly config: MemberConfig },
+  done: (result: Booted | Error) => void,
+): void {
+  const { platform, config } = world;
+  const attempt = (work: () => void): void => {
+    try {
+      work();
+    } catch (error) {
+      done(error as Error);
+    }
+  };
+  try {
+    refuseVersion(config, "");
+    platform.disk.lock();
+    if (platform.disk.list(walDir).some((name) => name.endsWith(".wal"))) {
+      attempt(() => done(restart(platform, config, walDir)));
+      return;
+    }
+    refuseStateWithoutLog(platform, () => firstStart(world, attempt, done));
+  } catch (error) {
+    done(error as Error);
+  }
+}
+
+/** Nothing is here yet: this member founds a cluster with others, or joins one. */
+function firstStart(
+  world: { readonly platform: Platform; readonly network: Network; readonly config: MemberConfig },
+  attempt: (work: () => void) => void,
+  done: (result: Booted | Error) => void,
+): void {
+  const { platform, network, config } = world;
+  const others = config.initialCluster.filter((member) => member.name !== config.name);
+  if (config.initialClusterState === "new") {
+    refuseSecondBirth(
+      others.flatMap((member) => member.peerUrls),
+      world,
+      (refusal) => {
+        if (refusal === undefined) attempt(() => found(platform, config, done));
+        else done(refusal);
+      },
+    );
+    return;
+  }
+  askForSelf({ network, config }, others, (found) => {
+    if (found instanceof Error) done(found);
+    else {
+      attempt(() => {
+        refuseVersion(config, found.info.clusterVersion);
+        if (hasTakenPart(found.self)) throw new LostDataError(found.self.id, config.name);
+        join(platform, config, { clusterId: found.info.clusterId, memberId: found.self.id }, done);
+      });
+    }
+  });
+}
+
+type Told = ClusterInfo["members"][number];
+
+/** Under this id somebody took part who had a log: nobody may begin anew under it. */
+function hasTakenPart(self: Told): boolean {
+  return self.name !== "" || self.incarnation !== 0n;
+}
+
+/**
+ * Who we are, from a member that knows of our addition. Some may lag, and if the others need us for
+ * their quorum those will never learn of it: each is asked until one knows.
+ */
+function askForSelf(
+  world: { readonly network: Network; readonly config: MemberConfig },
+  others: MemberConfig["initialCluster"],
+  done: (found: { readonly info: ClusterInfo; readonly self: Told } | StartError) => void,
+): void {
+  const { network, config } = world;
+  const urls = config.advertisePeerUrls;
+  let problem = "no other member is named";
+  const ask = (place: number): void => {
+    const other = others[place];
+    if (other === undefined) {
+      done(new StartError(problem));
+      return;
+    }
+    network.fetchCluster(other.peerUrls, (info) => {
+      const self =
+        info instanceof Error
+          ? undefined
+          : info.members.find((member) => member.peerUrls.some((url) => urls.includes(url)));
+      if (!(info instanceof Error) && self !== undefined) {
+        done({ info, self });
+        return;
+      }
+      // An answer that does not name us says more than none.
+      if (!(info instanceof Error)) {
+        problem = `no member of the cluster has the peer URLs ${urls.join(",")}: add it first (member add ${config.name} --peer-urls=...)`;
+      } else if (place === 0) {
+        problem = `cannot learn the cluster's members from its peers (${info.message}); check --initial-cluster and that the members run`;
+      }
+      ask(place + 1);
+    });
+  };
+  ask(0);
+}
+
+/**
+ * A founding member that has lost its data would forget its votes and what it acknowledged. The
+ * others know whether it ever started; if none answers, it is the first to start.
+ */
+function refuseSecondBirth(
+  peerUrls: readonly string[],
+  world: { readonly network: Network; readonly config: MemberConfig },
+  done: (refusal: StartError | undefined) => void,
+): void {
+  if (peerUrls.length === 0) {
+    done(undefined);
+    return;
+  }
+  world.network.fetchCluster(peerUrls, (info) => {
+    const urls = world.config.advertisePeerUrls;
+    const self =
+      info instanceof Error
+        ? undefined
+        : info.members.find((member) => member.peerUrls.some((url) => urls.includes(url)));
+    const isSecond = self !== undefined && hasTakenPart(self);
+    done(isSecond ? new LostDataError(self.id, world.config.name) : undefined);
+  });
+}
+
+/** @throws StartError */
+function refuseVersion(config: MemberConfig, clusterVersion: string): void {
+  const refusal = versionRefusal(config.serverVersion, clusterVersion);
+  if (refusal !== undefined) throw refusal;
+}
+
+/** Calls `done` when the backend that had to be looked at is closed again. @throws DamageError */
+function refuseStateWithoutLog(platform: Platform, done: () => void): void {
+  const name = readSlot(platform.disk);
+  if (name === undefined) {
+    done();
+    return;
+  }
+  const backend = platform.backends.open(name);
+  const { appliedIndex } = createMachine(backend, platform.hash.sha256);
+  // The founding state alone is what a crash in the middle of a first start leaves.
+  if (appliedIndex <= foundingIndex) {
+    backend.close(done);
+    return;
+  }
+  backend.close(() => {});
+  throw new DamageError(
+    `the backend "${name}" holds state up to index ${appliedIndex}, but there is no write-ahead log: it was removed or lies elsewhere. Put the folder "${walDir}" back, or remove this member from the cluster and add it anew with an empty data directory`,
+  );
+}
+
+type BootDone = (result: Booted | Error) => void;
+
+function found(platform: Platform, config: MemberConfig, done: BootDone): void {
+  const { sha1 } = platform.hash;
+  const members: MemberRecord[] = config.initialCluster.map((member) => ({
+    id: memberId(
+      { peerUrls: member.peerUrls, token: config.initialClusterToken, unixSeconds: undefined },
+      sha1,
+    ),
+    name: "",
+    peerUrls: member.peerUrls,
+    clientUrls: [],
+    isLearner: false,
+  }));
+  const place = config.initialCluster.findIndex((member) => member.name === config.name);
+  const self = members[place];
+  if (self === undefined) {
+    throw new StartError(
+      `couldn't find local name "${config.name}" in the initial cluster configuration`,
+    );
+  }
+  const voters = members.map((member) => member.id).sort((a, b) => (a < b ? -1 : 1));
+  const clusterId = computeClusterId(voters, sha1);
+  const confState = {
+    voters,
+    learners: [],
+    votersOutgoing: [],
+    learnersNext: [],
+    autoLeave: false,
+  };
+  const backend = freshBackend(platform);
+  const machine = createMachine(backend, platform.hash.sha256);
+  machine.bootstrap({ clusterId, members, index: foundingIndex, term: foundingTerm });
+  const start = {
+    identity: {
+      ...{ clusterId, memberId: self.id },
+      ...{ incarnation: drawIncarnation(platform.rng), isJoiner: false },
+    },
+    hardState: { term: foundingTerm, vote: 0n, commit: foundingIndex },
+    meta: { index: foundingIndex, term: foundingTerm, confState },
+  };
+  assemble({ platform, config, backend, machine }, start, done);
+}
+
+function join(
+  platform: Platform,
+  config: MemberConfig,
+  ids: Pick<LogIdentity, "clusterId" | "memberId">,
+  done: BootDone,
+): void {
+  const identity = { ...ids, incarnation: drawIncarnation(platform.rng), isJoiner: true };
+  const backend = freshBackend(platform);
+  const machine = createMachine(backend, platform.hash.sha256);
+  const hardState = { term: 0, vote: 0n, commit: 0 };
+  assemble({ platform, config, backend, machine }, { identity, hardState, meta: undefined }, done);
+}
+
+function freshBackend(platform: Platform): Backend {
+  // Only an unfinished first start can have left one: see refuseStateWithoutLog.
+  for (const name of platform.backends.list()) platform.backends.remove(name);
+  const backend = platform.backends.open(firstBackend);
+  writeSlot(platform.disk, firstBackend);
+  return backend;
+}
+
+/** The log is created last, above a durable state: its existence says that the rest is complete. */
+function assemble(
+  parts: {
+    readonly platform: Platform;
+    readonly config: MemberConfig;
+    readonly backend: Backend;
+    readonly machine: Machine;
+  },
+  start: {
+    readonly identity: LogIdentity;
+    readonly hardState: HardState;
+    readonly meta: SnapshotMeta | undefined;
+  },
+  done: BootDone,
+): void {
+  const { platform, config, backend, machine } = parts;
+  backend.commit((error) => {
+    if (error !== undefined) {
+      done(error);
+      return;
+    }
+    let wal: Wal;
+    try {
+      const options = { dir: walDir, segmentBytes: config.walSegmentBytes };
+      const founding = {
+        metadata: start.identity,
+        salt: platform.rng.fork("wal").int(2 ** 32),
+        hardState: start.hardState,
+        marker: start.meta,
+      };
+      wal = createWal(platform.disk, founding, options);
+    } catch (cause) {
+      done(cause as Error);
+      return;
+    }
+    const log = new RaftLog();
+    if (start.meta !== undefined) log.restore(start.meta);
+    const { identity, hardState } = start;
+    const known = new KnownIncarnations(platform.disk);
+    done({ ...identity, known, wal, log, hardState, backendName: firstBackend, backend, machine });
+  });
+}

@@ -1,0 +1,256 @@
+/**
+ * A restart: the write-ahead log, and the backend that it leads on from. The backend has to prove
+ * itself before anything is answered from it: its rows against their digests, its index against the
+ * log. One that fails is set aside; the member starts in quarantine with a stand-in and heals from its
+ * peers. A log that lost entries is refused: its member may have forgotten what it promised.
+ */
+import { DamageError, StartError } from "../../base/errors.js";
+import type { Backend } from "../../platform/backend.js";
+import type { Platform } from "../../platform/platform.js";
+import { termMax } from "../../raft/message-check.js";
+import type { HardState, SnapshotMeta } from "../../raft/types.js";
+import { createMachine } from "../../state/machine.js";
+import type { Machine } from "../../state/types.js";
+import { RaftLog } from "../../wal/raft-log.js";
+import { type LogIdentity, openWal, type Recovered, type Wal } from "../../wal/wal.js";
+import { readAside, readSlot, writeSlot } from "../../storage/backend-slot.js";
+import type { MemberConfig } from "../config.js";
+import { proveLog } from "../../integrity/startup/log-fingerprint.js";
+import {
+  findingOf,
+  type Quarantine,
+  readQuarantine,
+  writeQuarantine,
+} from "../../integrity/quarantine-file.js";
+import { recoverCluster } from "../../integrity/startup/recover.js";
+import { checkAgainstNotes, checkpointNotesOf } from "../../integrity/startup/checkpoint-note.js";
+import { drawIncarnation, KnownIncarnations } from "../incarnation/known-incarnations.js";
+import { fetchedPrefix } from "../../snapshot/sink.js";
+import { openStandIn, proveRows, verifyState } from "../../storage/state-store.js";
+import { versionRefusal } from "./version-check.js";
+
+/** A start scans all rows of a backend up to this size; what is larger is read by the running member. */
+const fullScanBytesMax = 256 * 1024 * 1024;
+
+export interface Restarted {
+  readonly memberId: bigint;
+  readonly clusterId: bigint;
+  /** Of the log. */
+  readonly incarnation: bigint;
+  readonly isJoiner: boolean;
+  readonly known: KnownIncarnations;
+  readonly wal: Wal;
+  readonly log: RaftLog;
+  readonly hardState: HardState;
+  readonly backendName: string;
+  readonly backend: Backend;
+  readonly machine: Machine;
+  /** The state is too large to be read at the start: nobody is served before it has been. */
+  readonly isUnproven?: boolean;
+  /** What the backend holds for good; `machine` may have gone on from there. Undefined: all of it. */
+  readonly durable?: SnapshotMeta | undefined;
+  /** The state on disk is not to be trusted: `machine` is a stand-in. */
+  readonly quarantine?: Quarantine;
+  /** Then: the backend that the slot names. */
+  readonly aside?: string;
+  /** Backends that may be in the middle of being closed. */
+  readonly closing?: ReadonlySet<string>;
+}
+
+interface OpenedState {
+  readonly name: string;
+  readonly backend: Backend;
+  readonly machine: Machine;
+}
+
+/** @throws DamageError, StartError; then everything is closed again but the disk */
+export function restart(platform: Platform, config: MemberConfig, walDir: string): Restarted {
+  const { wal, recovered } = openWal(platform.disk, {
+    dir: walDir,
+    segmentBytes: config.walSegmentBytes,
+  });
+  refuseLastTerm(recovered.hardState.term, () => wal.close());
+  const slot = readSlot(platform.disk);
+  if (slot === undefined) {
+    throw new DamageError(
+      `there is a write-ahead log, but no backend is named in "backend.current": part of the data directory is missing. Put it back, or remove this member from the cluster and add it anew with an empty data directory`,
+    );
+  }
+  const start = new Restart({ platform, config, recovered }, slot);
+  const { machine, backend, name } = start.open();
+  const refusal = versionRefusal(config.serverVersion, machine.cluster.clusterVersion());
+  if (refusal !== undefined) {
+    backend.close(() => {});
+    throw refusal;
+  }
+  const kept = [name, slot, ...start.closing, ...readAside(platform.disk)];
+  for (const other of platform.backends.list()) {
+    if (!kept.includes(other)) platform.backends.remove(other);
+  }
+  const { hardState, metadata } = recovered;
+  const known = new KnownIncarnations(platform.disk);
+  const { quarantine, isUnproven, durable } = start;
+  return {
+    ...{ ...metadata, known, incarnation: incarnationOf(metadata, known, { platform, machine }) },
+    ...{ wal, log: recoveredLog(recovered, machine), backendName: name, backend, machine },
+    // A commit-only change is not synced, so the durable commit index may lag what was applied.
+    hardState: { ...hardState, commit: Math.max(hardState.commit, machine.appliedIndex) },
+    ...(quarantine === undefined
+      ? { isUnproven, durable }
+      : { quarantine, aside: slot, closing: start.closing }),
+  };
+}
+
+/**
+ * Earlier builds took any term that somebody sent to the peer port, and kept it. @throws StartError
+ */
+function refuseLastTerm(term: number, close: () => void): void {
+  if (term <= termMax) return;
+  close();
+  throw new StartError(
+    `the log is in term ${term}, which no election leads to: somebody who is no member sent it to the peer port of an older build. No later term can follow. If more than half of the members start, remove this one from the cluster and add it anew with an empty data directory; if none does, start from copies of the data directories that were made before`,
+  );
+}
+
+/** A log of an older build has none: its member keeps one beside it from now on. */
+function incarnationOf(
+  { incarnation, memberId }: LogIdentity,
+  known: KnownIncarnations,
+  from: { readonly platform: Platform; readonly machine: Machine },
+): bigint {
+  if (incarnation !== 0n) return incarnation;
+  const kept = known.get(memberId);
+  if (kept !== undefined) return kept;
+  const named = from.machine.cluster.member(memberId)?.incarnation;
+  const own = named ?? drawIncarnation(from.platform.rng);
+  known.set(memberId, own);
+  return own;
+}
+
+class Restart {
+  readonly #world: {
+    readonly platform: Platform;
+    readonly config: MemberConfig;
+    readonly recovered: Recovered;
+  };
+  readonly #slot: string;
+  /** Backends that were opened in vain and are not closed yet. */
+  readonly closing = new Set<string>();
+  quarantine: Quarantine | undefined;
+  isUnproven = false;
+  durable: SnapshotMeta | undefined;
+
+  constructor(
+    world: {
+      readonly platform: Platform;
+      readonly config: MemberConfig;
+      readonly recovered: Recovered;
+    },
+    slot: string,
+  ) {
+    this.#world = world;
+    this.#slot = slot;
+  }
+
+  /** @throws DamageError */
+  open(): OpenedState {
+    const { platform } = this.#world;
+    this.quarantine = readQuarantine(platform.disk);
+    let backend: Backend | undefined;
+    let damage: DamageError | undefined;
+    try {
+      backend = platform.backends.open(this.#slot);
+      if (this.quarantine === undefined) return this.#openSound(backend);
+    } catch (error) {
+      if (!(error instanceof DamageError) || error instanceof LostLogError) throw error;
+      damage = error;
+    }
+    return this.#openStandIn(backend, damage);
+  }
+
+  /** The backend in use, or the fetched one whose taking over a crash interrupted. */
+  #openSound(backend: Backend): OpenedState {
+    const { platform, recovered } = this.#world;
+    const machine = createMachine(backend, platform.hash.sha256);
+    const marker = recovered.snapshot?.index ?? 0;
+    if (machine.appliedIndex >= marker) {
+      const log = recoveredLog(recovered, machine);
+      const isSmall = backend.sizes().inUse <= fullScanBytesMax;
+      const noted = checkpointNotesOf(recovered.notes, this.#slot);
+      const { appliedIndex: index, appliedTerm: term, confState } = machine;
+      const damage =
+        (isSmall ? proveRows(backend, machine, platform.hash.sha256) : undefined) ??
+        proveLog(log, machine, noted) ??
+        checkAgainstNotes(log, machine, {
+          witnesses: noted,
+          selfId: recovered.metadata.memberId,
+        });
+      if (damage !== undefined) throw damage;
+      this.isUnproven = !isSmall;
+      this.durable = { index, term, confState };
+      return { name: this.#slot, backend, machine };
+    }
+    for (const name of platform.backends.list()) {
+      if (name === this.#slot || !name.startsWith(fetchedPrefix(marker))) continue;
+      // A crash may also have left an unfinished transfer of the same snapshot: prove it.
+      const next = platform.backends.open(name);
+      const proven = verifyState(next, platform.hash.sha256);
+      if (proven instanceof Error || proven.appliedIndex !== marker) {
+        this.#discard(name, next);
+        continue;
+      }
+      writeSlot(platform.disk, name);
+      this.#discard(this.#slot, backend);
+      return { name, backend: next, machine: proven };
+    }
+    throw new DamageError(
+      `the log begins after index ${marker}, but the backend "${this.#slot}" ends at ${machine.appliedIndex} and no fetched snapshot goes that far: state was lost. Remove this member from the cluster and add it anew with an empty data directory`,
+    );
+  }
+
+  /** A member that is alone cannot heal: it does not start. @throws DamageError */
+  #openStandIn(backend: Backend | undefined, damage: DamageError | undefined): OpenedState {
+    const { platform } = this.#world;
+    const at = recoverCluster(this.#world, backend);
+    if (backend !== undefined) {
+      this.closing.add(this.#slot);
+      backend.close(() => this.closing.delete(this.#slot));
+    }
+    const voters = at.cluster.members().filter(({ isLearner }) => !isLearner);
+    if (voters.length <= 1 && damage !== undefined) throw damage;
+    if (damage !== undefined) {
+      this.quarantine = {
+        ...{ reason: findingOf(damage.message), index: at.index, sinceMs: platform.clock.unixMs() },
+        ...{ failures: 0, backend: this.#slot, evidence: [] },
+      };
+      writeQuarantine(platform.disk, this.quarantine);
+    }
+    return openStandIn({ ...platform, sha256: platform.hash.sha256, number: 0 }, at);
+  }
+
+  #discard(name: string, backend: Backend): void {
+    const { backends } = this.#world.platform;
+    this.closing.add(name);
+    backend.close(() => {
+      this.closing.delete(name);
+      backends.remove(name);
+    });
+  }
+}
+
+/** Not to be healed: who lost log may have forgotten what it acknowledged. */
+class LostLogError extends DamageError {}
+
+/** @throws LostLogError */
+function recoveredLog(recovered: Recovered, machine: Machine): RaftLog {
+  const log = new RaftLog();
+  const { entries, snapshot } = recovered;
+  if (snapshot !== undefined) log.restore({ ...snapshot, confState: machine.confState });
+  log.append(entries);
+  if (log.lastIndex() < machine.appliedIndex) {
+    throw new LostLogError(
+      `the backend holds state up to index ${machine.appliedIndex}, but the write-ahead log ends at ${log.lastIndex()}: log was lost. Remove this member from the cluster and add it anew with an empty data directory`,
+    );
+  }
+  return log;
+}

@@ -1,0 +1,133 @@
+/**
+ * Committed entries into the state machine, in order, each exactly once, and the news of it to all
+ * who wait: watchers first, then the proposer. An entry that changes many rows takes several turns,
+ * and what was committed behind it waits here; nobody sees anything of it before it is done. If
+ * another state takes the place of ours meanwhile, what was done of it is forgotten and begins anew.
+ */
+import { DamageError, KvError } from "../../base/errors.js";
+import type { Clock } from "../../platform/clock.js";
+import { type ConfChange, type ConfState, type Entry, EntryType } from "../../raft/types.js";
+import type { WatchHub } from "../../state/mvcc/watch-hub.js";
+import type { Applied, ApplyWay, Machine, OpenEntry } from "../../state/types.js";
+import type { ApplyLimits } from "../config.js";
+import type { Proposals } from "./proposals.js";
+
+/** More small entries than this in one turn would starve timers and sockets. */
+const entriesPerTurnMax = 2_000;
+/** Small entries go on for longer: to answer many at once costs less than to pause. */
+const smallTurns = 10;
+
+export interface ApplierParts {
+  readonly clock: Clock;
+  readonly selfId: bigint;
+  readonly proposals: Proposals;
+  readonly limits: ApplyLimits;
+  machine(): Machine;
+  watch(): WatchHub;
+  applyConfChange(change: ConfChange | undefined): ConfState;
+  /** Leases, members or alarms may have changed. */
+  applied(applied: Applied): void;
+  /** The state is damaged: true if another one has taken its place, at the same index. */
+  damaged(error: DamageError): boolean;
+}
+
+/** What one turn has come to. */
+export interface AppliedSome {
+  readonly entries: number;
+  /** Index of the last of them; 0: none. */
+  readonly last: number;
+}
+
+export class Applier {
+  readonly #parts: ApplierParts;
+  readonly #way: ApplyWay;
+  #queue: Entry[] = [];
+  /** How many of the queue are done. */
+  #done = 0;
+  /** The next entry of the queue, while it is in the middle. */
+  #open: { readonly machine: Machine; readonly entry: OpenEntry } | undefined;
+
+  constructor(parts: ApplierParts) {
+    this.#parts = parts;
+    this.#way = {
+      units: parts.limits.sliceUnits,
+      eventsMax: parts.limits.eventsMax,
+      isAnswerWanted: ({ proposer, requestId }) =>
+        proposer === parts.selfId && parts.proposals.isWaiting(requestId),
+    };
+  }
+
+  add(entries: readonly Entry[]): void {
+    for (const entry of entries) this.#queue.push(entry);
+  }
+
+  /** Something waits to be applied. */
+  isBusy(): boolean {
+    return this.#done < this.#queue.length;
+  }
+
+  /** Applies what waits, until the turn has taken long enough. */
+  run(): AppliedSome {
+    const { clock, limits } = this.#parts;
+    const startMs = clock.now();
+    let entries = 0;
+    let last = 0;
+    while (this.#done < this.#queue.length && entries < entriesPerTurnMax) {
+      const entry = this.#queue[this.#done] as Entry;
+      // After a restart raft hands out from the backend's index on; older ones never come.
+      if (entry.index > this.#parts.machine().appliedIndex) {
+        const applied = this.#applyOne(entry, startMs + limits.turnMs);
+        if (applied === undefined) break;
+        this.#tell(entry, applied);
+      }
+      this.#done++;
+      entries++;
+      last = entry.index;
+      if (clock.now() - startMs > smallTurns * limits.turnMs) break;
+    }
+    if (!this.isBusy()) {
+      this.#queue = [];
+      this.#done = 0;
+    }
+    return { entries, last };
+  }
+
+  #tell(entry: Entry, applied: Applied): void {
+    if (entry.type !== EntryType.normal) this.#parts.applyConfChange(applied.conf?.change);
+    if (applied.events !== undefined) this.#parts.watch().notify(applied.events);
+    this.#parts.applied(applied);
+    if (applied.requestId !== 0 && applied.proposer === this.#parts.selfId) {
+      this.#parts.proposals.settle(applied.requestId, applied);
+    }
+  }
+
+  /** Undefined: it goes on in the next turn. */
+  #applyOne(entry: Entry, untilMs: number): Applied | undefined {
+    try {
+      return this.#goOn(entry, untilMs);
+    } catch (error) {
+      if (!(error instanceof DamageError) || !this.#parts.damaged(error)) throw error;
+      return this.#goOn(entry, untilMs);
+    }
+  }
+
+  #goOn(entry: Entry, untilMs: number): Applied | undefined {
+    const machine = this.#parts.machine();
+    let steps = this.#open?.machine === machine ? this.#open.entry : undefined;
+    this.#open = undefined;
+    // At least one slice in each turn, so that it comes to an end.
+    do {
+      const next =
+        steps === undefined ? machine.begin(entry, this.#way) : steps.step(this.#way.units);
+      if (next !== undefined && !("step" in next)) return next;
+      steps = next ?? steps;
+    } while (this.#parts.clock.now() < untilMs);
+    if (steps !== undefined) this.#open = { machine, entry: steps };
+    return undefined;
+  }
+}
+
+/** The error of an outcome, if it is one. */
+export function errorOf(applied: Applied): KvError | undefined {
+  return applied.outcome instanceof KvError ? applied.outcome : undefined;
+}

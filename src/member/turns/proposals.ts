@@ -1,0 +1,112 @@
+/**
+ * Requests on their way through the log. A proposal is queued until raft can take it (there may be
+ * no leader for a moment), then waits for its entry to be applied here. Every proposal ends once:
+ * with its outcome, or after the request timeout with etcd's text for the likely cause. A timeout
+ * does not say that the entry will not be applied.
+ */
+import { KvError } from "../../base/errors.js";
+import type { EntryType } from "../../raft/types.js";
+import type { Applied } from "../../state/types.js";
+import type { Done } from "../types.js";
+
+export interface QueuedEntry {
+  readonly type: EntryType;
+  readonly data: Uint8Array;
+  /**
+   * A decision of the leader, nobody else's: void when we lead no more, or when this says that it
+   * is not right any more. Asked in the moment in which it would be appended. Undefined: a client's.
+   */
+  readonly isRight: (() => boolean) | undefined;
+}
+
+interface Waiting {
+  readonly sinceMs: number;
+  readonly done: Done<Applied>;
+}
+
+/** Bounds on what may wait: beyond, a request is refused with etcd's "too many requests". */
+const waitingMax = 100_000;
+const queuedBytesMax = 128 * 1024 * 1024;
+
+export class Proposals {
+  /** In order of arrival, so of deadline too. */
+  readonly #waiting = new Map<number, Waiting>();
+  #queue: QueuedEntry[] = [];
+  #queuedBytes = 0;
+  #nextId: number;
+  failed = 0;
+
+  /** `firstId` must be above every id that an earlier life of this member used. */
+  constructor(firstId: number) {
+    this.#nextId = firstId;
+  }
+
+  nextId(): number {
+    return this.#nextId++;
+  }
+
+  pending(): number {
+    return this.#waiting.size;
+  }
+
+  /** Somebody waits for the answer of this request. */
+  isWaiting(id: number): boolean {
+    return this.#waiting.has(id);
+  }
+
+  /** False: too much is waiting already; `done` was not taken. */
+  add(id: number, nowMs: number, done: Done<Applied>): boolean {
+    if (this.#waiting.size >= waitingMax || this.#queuedBytes >= queuedBytesMax) return false;
+    this.#waiting.set(id, { sinceMs: nowMs, done });
+    return true;
+  }
+
+  enqueue(type: EntryType, data: Uint8Array, isRight?: () => boolean): void {
+    this.#queue.push({ type, data, isRight });
+    this.#queuedBytes += data.length;
+  }
+
+  hasQueued(): boolean {
+    return this.#queue.length > 0;
+  }
+
+  /** All queued entries, for one raft step; `putBack` them when raft cannot take them now. */
+  takeQueued(): readonly QueuedEntry[] {
+    const entries = this.#queue;
+    this.#queue = [];
+    this.#queuedBytes = 0;
+    return entries;
+  }
+
+  putBack(entries: readonly QueuedEntry[]): void {
+    this.#queue = [...entries, ...this.#queue];
+    for (const entry of entries) this.#queuedBytes += entry.data.length;
+  }
+
+  /** The entry of this request was applied. Unknown ids (another life, timed out) are ignored. */
+  settle(id: number, applied: Applied): void {
+    const waiting = this.#waiting.get(id);
+    if (waiting === undefined) return;
+    this.#waiting.delete(id);
+    waiting.done(applied.outcome instanceof KvError ? applied.outcome : applied);
+  }
+
+  /** Ends those that began before `deadlineMs`; `cause` names the error from the begin time. */
+  expire(deadlineMs: number, cause: (sinceMs: number) => KvError): void {
+    for (const [id, waiting] of this.#waiting) {
+      if (waiting.sinceMs > deadlineMs) return;
+      this.#waiting.delete(id);
+      this.failed++;
+      waiting.done(cause(waiting.sinceMs));
+    }
+    // Nobody waits any more: what was never handed to raft must not surprise later.
+    if (this.#waiting.size === 0) this.takeQueued();
+  }
+
+  failAll(error: KvError): void {
+    this.takeQueued();
+    const all = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const waiting of all) waiting.done(error);
+  }
+}

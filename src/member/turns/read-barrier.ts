@@ -1,0 +1,128 @@
+/**
+ * Linearizable reads (Raft thesis 6.4, ReadIndex): a batch of readers asks raft for a read index,
+ * then waits until that index is applied here. A round belongs to the batch that was waiting when
+ * it began, so no reader is answered by a round older than itself; a retry is a new round with a
+ * fresh id (etcd #20418 is what happens otherwise).
+ */
+import { KvError } from "../../base/errors.js";
+import type { Done } from "../types.js";
+
+/** Ask again when no answer came: the request or its answer may be lost. */
+const retryMs = 500;
+
+interface Reader {
+  readonly sinceMs: number;
+  readonly done: Done<void>;
+}
+interface Round {
+  readonly readers: readonly Reader[];
+  askedMs: number;
+  /** Every id asked for this batch, with what was applied then: an answer to any of them serves it. */
+  readonly asked: Map<number, number>;
+}
+
+export class ReadBarrier {
+  #arriving: Reader[] = [];
+  #round: Round | undefined;
+  /** Confirmed, waiting for the apply; indexes ascending. */
+  #confirmed: { readonly index: number; readonly readers: readonly Reader[] }[] = [];
+  #nextId: number;
+  slowRounds = 0;
+  failedRounds = 0;
+
+  constructor(firstId: number) {
+    this.#nextId = firstId;
+  }
+
+  add(nowMs: number, done: Done<void>): void {
+    this.#arriving.push({ sinceMs: nowMs, done });
+  }
+
+  /**
+   * The id to ask raft for now, if a round should begin or be repeated; else undefined.
+   *
+   * @param appliedIndex what is applied here now: no right answer lies below it
+   */
+  nextAsk(nowMs: number, appliedIndex: number): number | undefined {
+    const round = this.#round;
+    if (round !== undefined) {
+      if (nowMs - round.askedMs < retryMs) return undefined;
+      this.slowRounds++;
+      round.askedMs = nowMs;
+      round.asked.set(this.#nextId, appliedIndex);
+      return this.#nextId++;
+    }
+    if (this.#arriving.length === 0) return undefined;
+    const asked = new Map([[this.#nextId, appliedIndex]]);
+    this.#round = { readers: this.#arriving, askedMs: nowMs, asked };
+    this.#arriving = [];
+    return this.#nextId++;
+  }
+
+  /**
+   * Raft's answer to the id of some round. What was applied here when it was asked for is committed in
+   * the log of every leader that may answer: one that has not come so far has lost it, and its readers
+   * must not be told what we have instead (see raft/contradiction.ts).
+   */
+  confirm(id: number, index: number): void {
+    const round = this.#round;
+    const appliedThen = round?.asked.get(id);
+    if (round === undefined || appliedThen === undefined) return;
+    this.#round = undefined;
+    if (index < appliedThen) {
+      this.failedRounds++;
+      for (const reader of round.readers) reader.done(new KvError("corrupt"));
+      return;
+    }
+    this.#confirmed.push({ index, readers: round.readers });
+  }
+
+  /** Answers all whose index is applied. */
+  applied(index: number): void {
+    while (this.#confirmed[0] !== undefined && this.#confirmed[0].index <= index) {
+      const batch = this.#confirmed.shift();
+      for (const reader of batch?.readers ?? []) reader.done(undefined);
+    }
+  }
+
+  /** The leader changed: the round in flight may never be answered, so it is asked again at once. */
+  leaderChanged(): void {
+    if (this.#round !== undefined) this.#round.askedMs = Number.NEGATIVE_INFINITY;
+  }
+
+  expire(deadlineMs: number): void {
+    const late = (reader: Reader): boolean => reader.sinceMs <= deadlineMs;
+    const failed: Reader[] = this.#arriving.filter(late);
+    if (failed.length > 0) this.#arriving = this.#arriving.filter((reader) => !late(reader));
+    const round = this.#round;
+    if (round?.readers.every(late)) {
+      this.#round = undefined;
+      failed.push(...round.readers);
+    }
+    if (failed.length > 0) this.failedRounds++;
+    for (const reader of failed) reader.done(new KvError("timeout"));
+    const stuck = this.#confirmed.filter((batch) => batch.readers.every(late));
+    if (stuck.length === 0) return;
+    this.#confirmed = this.#confirmed.filter((batch) => !stuck.includes(batch));
+    for (const reader of stuck.flatMap((batch) => batch.readers)) {
+      reader.done(new KvError("timeoutWaitAppliedIndex"));
+    }
+  }
+
+  failAll(error: KvError): void {
+    const all = [
+      ...this.#arriving,
+      ...(this.#round?.readers ?? []),
+      ...this.#confirmed.flatMap((batch) => batch.readers),
+    ];
+    this.#arriving = [];
+    this.#round = undefined;
+    this.#confirmed = [];
+    for (const reader of all) reader.done(error);
+  }
+
+  /** True when readers arrived and no round is in flight: one can begin at once. */
+  isRoundOver(): boolean {
+    return this.#round === undefined && this.#arriving.length > 0;
+  }
+}

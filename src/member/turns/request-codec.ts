@@ -1,0 +1,49 @@
+/**
+ * Wraps an encoded request as a log entry's InternalRequest (proto/internal.proto) without
+ * decoding it: header field 100 {ID = 1, proposer = 16 fixed64}, then the request's own field.
+ */
+import { cutBytes } from "../../base/slab.js";
+import { varintLength, writeVarint } from "../../wire/protobuf-writer.js";
+import type { RequestField } from "../types.js";
+
+/** Encodes for one proposer: its id is split once, not for each request. */
+export class EntryEncoder {
+  readonly #proposerLow: number;
+  readonly #proposerHigh: number;
+
+  constructor(proposer: bigint) {
+    this.#proposerLow = Number(proposer & 0xffffffffn);
+    this.#proposerHigh = Number(proposer >> 32n);
+  }
+
+  /** `id` is a positive safe integer; it comes back in the entry's Applied. */
+  encode(id: number, field: RequestField, body: Uint8Array): Uint8Array {
+    const headerBytes = 1 + varintLength(id) + 10;
+    const tag = field * 8 + 2;
+    const bytes = cutBytes(
+      3 + headerBytes + varintLength(tag) + varintLength(body.length) + body.length,
+    );
+    // Field 100, length-delimited: tag 802 takes two bytes; the header is shorter than 128 bytes.
+    bytes[0] = 0xa2;
+    bytes[1] = 0x06;
+    bytes[2] = headerBytes;
+    bytes[3] = 0x08;
+    let at = writeVarint(bytes, 4, id);
+    // Field 16, fixed64: tag 129.
+    bytes[at] = 0x81;
+    bytes[at + 1] = 0x01;
+    writeUint32(bytes, at + 2, this.#proposerLow);
+    writeUint32(bytes, at + 6, this.#proposerHigh);
+    at = writeVarint(bytes, at + 10, tag);
+    at = writeVarint(bytes, at, body.length);
+    bytes.set(body, at);
+    return bytes;
+  }
+}
+
+function writeUint32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value;
+  bytes[at + 1] = value >>> 8;
+  bytes[at + 2] = value >>> 16;
+  bytes[at + 3] = value >>> 24;
+}

@@ -1,0 +1,137 @@
+/**
+ * What members say to each other beside raft: an envelope of one kind byte. Requests and responses
+ * are matched by a number that the asking member chose. Layout in docs/formats.md.
+ */
+import { type Proof, proofBytes, readProof, writeProof } from "../state/fingerprint.js";
+
+export const PeerMethod = {
+  leaseKeepAlive: 1,
+  leaseTimeToLive: 2,
+  promote: 3,
+  snapshotManifest: 6,
+  snapshotChunk: 4,
+  snapshotFailed: 5,
+  integrityEvidence: 7,
+  integritySelfCheck: 8,
+  integrityContain: 9,
+  repairRequest: 12,
+  healOffer: 13,
+  etcdHash: 15,
+} as const;
+export type PeerMethod = (typeof PeerMethod)[keyof typeof PeerMethod];
+
+export type PeerEnvelope =
+  | {
+      readonly kind: "raft";
+      readonly message: Uint8Array;
+      /** Of the sender's state; undefined: it says nothing of it. */
+      readonly proof: Proof | undefined;
+    }
+  | {
+      readonly kind: "request";
+      readonly id: number;
+      readonly method: number;
+      readonly body: Uint8Array;
+    }
+  | {
+      readonly kind: "response";
+      readonly id: number;
+      readonly error: string | undefined;
+      readonly body: Uint8Array;
+    };
+
+const raftKind = 1;
+const requestKind = 2;
+const responseKind = 3;
+const failureKind = 4;
+/** A proof, then the message. */
+const provenRaftKind = 5;
+const headBytes = 9;
+
+const mebibyte = 1024 * 1024;
+/** Entries of one turn, and pieces of a state: one row of them may be as large as a request. */
+const largeMessageBytesMax = 64 * mebibyte;
+const requestMessageBytesMax = 16 * mebibyte;
+const failureMessageBytesMax = 1024;
+
+/** The most bytes of an envelope that begins with this byte; 0: there is none. */
+export function messageBytesMax(kind: number): number {
+  switch (kind) {
+    case raftKind:
+    case provenRaftKind:
+    case responseKind:
+      return largeMessageBytesMax;
+    case requestKind:
+      return requestMessageBytesMax;
+    case failureKind:
+      return failureMessageBytesMax;
+    default:
+      return 0;
+  }
+}
+
+export function raftEnvelope(message: Uint8Array, proof: Proof | undefined): Uint8Array {
+  if (proof !== undefined) {
+    const proven = new Uint8Array(1 + proofBytes + message.length);
+    proven[0] = provenRaftKind;
+    writeProof(proven, 1, proof);
+    proven.set(message, 1 + proofBytes);
+    return proven;
+  }
+  const bytes = new Uint8Array(1 + message.length);
+  bytes[0] = raftKind;
+  bytes.set(message, 1);
+  return bytes;
+}
+
+export function requestEnvelope(id: number, method: PeerMethod, body: Uint8Array): Uint8Array {
+  const bytes = withHead(requestKind, id, 1 + body.length);
+  bytes[headBytes] = method;
+  bytes.set(body, headBytes + 1);
+  return bytes;
+}
+
+export function responseEnvelope(id: number, body: Uint8Array): Uint8Array {
+  const bytes = withHead(responseKind, id, body.length);
+  bytes.set(body, headBytes);
+  return bytes;
+}
+
+/** `reason` is an ErrorReason where the other side can name it. */
+export function failureEnvelope(id: number, reason: string): Uint8Array {
+  const text = new TextEncoder().encode(reason);
+  const bytes = withHead(failureKind, id, text.length);
+  bytes.set(text, headBytes);
+  return bytes;
+}
+
+/** Undefined for bytes that are no envelope: the sender is broken, its message is dropped. */
+export function decodeEnvelope(bytes: Uint8Array): PeerEnvelope | undefined {
+  const kind = bytes[0];
+  if (kind === raftKind) return { kind: "raft", message: bytes.subarray(1), proof: undefined };
+  if (kind === provenRaftKind) {
+    const proof = readProof(bytes, 1);
+    if (proof === undefined) return undefined;
+    return { kind: "raft", message: bytes.subarray(1 + proofBytes), proof };
+  }
+  if (bytes.length < headBytes) return undefined;
+  const id = new DataView(bytes.buffer, bytes.byteOffset).getFloat64(1, true);
+  const body = bytes.subarray(headBytes);
+  if (kind === requestKind && body.length > 0) {
+    return { kind: "request", id, method: body[0] as number, body: body.subarray(1) };
+  }
+  if (kind === responseKind) return { kind: "response", id, error: undefined, body };
+  if (kind === failureKind) {
+    return { kind: "response", id, error: new TextDecoder().decode(body), body: emptyBytes };
+  }
+  return undefined;
+}
+
+const emptyBytes = new Uint8Array(0);
+
+function withHead(kind: number, id: number, bodyBytes: number): Uint8Array {
+  const bytes = new Uint8Array(headBytes + bodyBytes);
+  bytes[0] = kind;
+  new DataView(bytes.buffer).setFloat64(1, id, true);
+  return bytes;
+}

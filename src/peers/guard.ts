@@ -1,0 +1,85 @@
+/**
+ * What was refused on the peer port, and which peers can be reached: counted, and told to people. A
+ * stranger decides how often something is refused, so each reason is told at a bounded rate.
+ */
+import type { Rejection, RejectionReason } from "../platform/network.js";
+import type { Platform } from "../platform/platform.js";
+import type { PeerLinks } from "./links.js";
+
+/** Of one member and reason; all strangers together count as one member. */
+const tellEveryMs = 60_000;
+
+const texts: Readonly<Record<RejectionReason, string>> = {
+  not_peer_protocol: "closed a connection on the peer address that does not speak its protocol",
+  other_cluster: "refused a member of another cluster",
+  other_member: "refused a peer that looked for another member at our address",
+  removed_member: "refused a member that was removed from the cluster",
+  lost_data: "refused a member that lost its data directory and came back under its old id",
+  unknown_member: "refused a peer that no member of the cluster knows",
+  unproven_member:
+    "refused a peer that could not be confirmed at the peer URL of the member it claims to be",
+  too_many_connections: "closed a connection on the peer address: too many have not greeted",
+  frame_too_large: "closed a peer connection: a message is larger than its kind allows",
+  frame_stalled: "closed a peer connection: a message did not come to its end",
+  frame_damaged: "closed a damaged peer connection",
+  unreadable: "dropped an unreadable raft message",
+  not_a_member: "dropped a message of somebody who is no member",
+  malformed: "dropped a raft message that no member sends",
+  term_out_of_range: "dropped a raft message whose term is out of range",
+  index_beyond_log: "dropped a raft message about entries that this member's log does not hold",
+};
+
+/** What is normal while members come and go. */
+const quiet: ReadonlySet<RejectionReason> = new Set(["removed_member", "other_cluster"]);
+
+export class PeerGuard {
+  readonly #platform: Pick<Platform, "clock" | "log">;
+  readonly #links: Pick<PeerLinks, "ids" | "knows">;
+  readonly #counts = new Map<RejectionReason, number>();
+  readonly #told = new Map<string, { atMs: number; held: number }>();
+  readonly #connected = new Set<bigint>();
+  /** How often the way to a peer broke. */
+  lost = 0;
+
+  constructor(platform: Pick<Platform, "clock" | "log">, links: Pick<PeerLinks, "ids" | "knows">) {
+    this.#platform = platform;
+    this.#links = links;
+  }
+
+  /** By reason; only those that occurred. */
+  counts(): ReadonlyMap<RejectionReason, number> {
+    return this.#counts;
+  }
+
+  /** All peers, and whether they are reached now. */
+  peers(): readonly { readonly id: bigint; readonly isUp: boolean }[] {
+    return this.#links.ids().map((id) => ({ id, isUp: this.#connected.has(id) }));
+  }
+
+  rejected({ reason, from, fields }: Rejection): void {
+    this.#counts.set(reason, (this.#counts.get(reason) ?? 0) + 1);
+    const nowMs = this.#platform.clock.now();
+    const key = `${reason} ${this.#links.knows(from) ? from : ""}`;
+    const told = this.#told.get(key);
+    if (told !== undefined && nowMs - told.atMs < tellEveryMs) {
+      told.held++;
+      return;
+    }
+    this.#told.set(key, { atMs: nowMs, held: 0 });
+    this.#platform.log(quiet.has(reason) ? "info" : "warn", texts[reason], {
+      "remote-peer-id": from.toString(16),
+      ...fields,
+      ...(told === undefined || told.held === 0 ? {} : { "more-since-last-time": told.held }),
+    });
+  }
+
+  linkChanged(id: bigint, isUp: boolean): void {
+    if (isUp) this.#connected.add(id);
+    else {
+      this.#connected.delete(id);
+      this.lost++;
+    }
+    const message = isUp ? "connected to a peer" : "lost the connection to a peer";
+    this.#platform.log(isUp ? "info" : "warn", message, { "remote-peer-id": id.toString(16) });
+  }
+}

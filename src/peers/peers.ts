@@ -1,0 +1,98 @@
+/**
+ * Requests from member to member (a follower asks the leader to renew a lease, a lagging member
+ * pulls snapshot chunks), over the same best-effort messages as raft. A request ends once: with the
+ * response, or with `timeout` when none came; the other side may have acted all the same.
+ */
+import { type ErrorReason, errorTable, KvError } from "../base/errors.js";
+import type { Clock, Timer } from "../platform/clock.js";
+import type { Network } from "../platform/network.js";
+import {
+  decodeEnvelope,
+  failureEnvelope,
+  type PeerEnvelope,
+  type PeerMethod,
+  requestEnvelope,
+  responseEnvelope,
+} from "./codec.js";
+import type { Done } from "../member/types.js";
+
+/** Serves one method; `done` is called once, with the response's body. */
+export type PeerHandler = (from: bigint, body: Uint8Array, done: Done<Uint8Array>) => void;
+
+export class Peers {
+  readonly #clock: Clock;
+  readonly #handlers = new Map<number, PeerHandler>();
+  readonly #pending = new Map<number, { readonly done: Done<Uint8Array>; readonly timer: Timer }>();
+  #nextId = 1;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  serve(method: PeerMethod, handler: PeerHandler): void {
+    this.#handlers.set(method, handler);
+  }
+
+  request(
+    network: Network,
+    target: { readonly to: bigint; readonly method: PeerMethod; readonly timeoutMs: number },
+    body: Uint8Array,
+    done: Done<Uint8Array>,
+  ): void {
+    const id = this.#nextId++;
+    const timer = this.#clock.after(target.timeoutMs, () => {
+      this.#pending.delete(id);
+      done(new KvError("timeout"));
+    });
+    this.#pending.set(id, { done, timer });
+    network.send(target.to, requestEnvelope(id, target.method, body));
+  }
+
+  /** Takes any message but raft's, which it returns. */
+  received(
+    network: Network,
+    from: bigint,
+    bytes: Uint8Array,
+  ): Extract<PeerEnvelope, { kind: "raft" }> | undefined {
+    const envelope = decodeEnvelope(bytes);
+    if (envelope === undefined) return undefined;
+    if (envelope.kind === "raft") return envelope;
+    if (envelope.kind === "response") {
+      const pending = this.#pending.get(envelope.id);
+      if (pending === undefined) return undefined;
+      this.#pending.delete(envelope.id);
+      pending.timer.cancel();
+      pending.done(
+        envelope.error === undefined ? envelope.body : new KvError(toReason(envelope.error)),
+      );
+      return undefined;
+    }
+    const { id } = envelope;
+    const handler = this.#handlers.get(envelope.method);
+    if (handler === undefined) {
+      network.send(from, failureEnvelope(id, "stopped"));
+      return undefined;
+    }
+    handler(from, envelope.body, (result) => {
+      const answer =
+        result instanceof KvError
+          ? failureEnvelope(id, result.reason)
+          : responseEnvelope(id, result);
+      network.send(from, answer);
+    });
+    return undefined;
+  }
+
+  failAll(error: KvError): void {
+    const all = [...this.#pending.values()];
+    this.#pending.clear();
+    for (const pending of all) {
+      pending.timer.cancel();
+      pending.done(error);
+    }
+  }
+}
+
+function toReason(text: string): ErrorReason {
+  return Object.hasOwn(errorTable, text) ? (text as ErrorReason) : "stopped";
+}

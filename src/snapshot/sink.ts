@@ -1,0 +1,242 @@
+/**
+ * The receiving side of a state transfer: pulls the pieces into a backend of its own, proves the
+ * result against the manifest by a full scan, and only then lets raft hear of the snapshot. A
+ * failure at any step leaves the member as it was; the next offer begins anew.
+ */
+import { KvError } from "../base/errors.js";
+import type { Backend, BackendStore } from "../platform/backend.js";
+import { type Cursor, decodeChunk, encodeCursor, firstCursor } from "./row-chunk.js";
+import type { Machine } from "../state/types.js";
+import { PeerMethod } from "../peers/codec.js";
+import { decodeManifest, type Manifest } from "./source.js";
+import type { Done } from "../member/types.js";
+
+/** A commit is begun when pieces of this much have come. */
+const commitBytes = 8 * 1024 * 1024;
+/** One piece is asked for this often before the transfer is given up. */
+const attemptsMax = 5;
+
+/** Names of backends that hold, or once should hold, the snapshot at `index`. */
+export function fetchedPrefix(index: number): string {
+  return `snap-${index}-`;
+}
+
+export interface FetchedState {
+  readonly name: string;
+  readonly backend: Backend;
+  readonly machine: Machine;
+}
+
+export interface SnapshotSinkParts {
+  /** Of the names of its backends; `fetchedPrefix` if left out. */
+  prefix?(index: number): string;
+  readonly backends: BackendStore;
+  request(to: bigint, method: PeerMethod, body: Uint8Array, done: Done<Uint8Array>): void;
+  /** Opens the machine on a complete backend and proves rows, stored digest and `root` equal. */
+  verify(
+    fetched: { readonly backend: Backend; readonly root: Uint8Array },
+    isStopped: () => boolean,
+    done: (result: Machine | Error) => void,
+  ): void;
+  log(message: string, fields: Readonly<Record<string, unknown>>): void;
+}
+
+export class SnapshotSink {
+  readonly #parts: SnapshotSinkParts;
+  #running:
+    | { readonly from: bigint; readonly index: number; readonly transfer: Transfer }
+    | undefined;
+  #fetched: FetchedState | undefined;
+  #transfers = 0;
+
+  constructor(parts: SnapshotSinkParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Fetches unless the same offer is being fetched already (then `done` is not called). Another
+   * offer ends the running transfer: its sender may lead no more.
+   */
+  fetch(from: bigint, index: number, done: (error: Error | undefined) => void): void {
+    const running = this.#running;
+    if (running?.from === from && running.index === index) return;
+    if (running !== undefined) running.transfer.abandon();
+    this.discard();
+    const prefix = this.#parts.prefix?.(index) ?? fetchedPrefix(index);
+    const name = `${prefix}${this.#transfers++}`;
+    const backend = this.#parts.backends.open(name);
+    const transfer = new Transfer(this.#parts, { from, index, name, backend }, (result) => {
+      this.#running = undefined;
+      if (result instanceof Error) {
+        backend.close(() => this.#parts.backends.remove(name));
+        done(result);
+        return;
+      }
+      this.#fetched = { name, backend, machine: result };
+      done(undefined);
+    });
+    this.#running = { from, index, transfer };
+    this.#parts.log("fetching snapshot", { "snapshot-index": index, from: from.toString(16) });
+    transfer.start();
+  }
+
+  hasFetched(): boolean {
+    return this.#fetched !== undefined;
+  }
+
+  /** The verified state at `index`, for good; undefined: none. */
+  take(index: number): FetchedState | undefined {
+    const fetched = this.#fetched;
+    if (fetched?.machine.appliedIndex !== index) return undefined;
+    this.#fetched = undefined;
+    return fetched;
+  }
+
+  /** Drops a fetched state that raft did not want. */
+  discard(): void {
+    const fetched = this.#fetched;
+    this.#fetched = undefined;
+    fetched?.backend.close(() => this.#parts.backends.remove(fetched.name));
+  }
+
+  /** The member stops. */
+  stop(): void {
+    this.#running?.transfer.abandon();
+    this.#running = undefined;
+    this.discard();
+  }
+
+  /** Lets go of a fetched state that the log may count on already: the next start finds it. */
+  leave(): void {
+    this.#fetched?.backend.close(() => {});
+    this.#fetched = undefined;
+  }
+}
+
+class Transfer {
+  readonly #parts: SnapshotSinkParts;
+  readonly #target: {
+    readonly from: bigint;
+    readonly index: number;
+    readonly name: string;
+    readonly backend: Backend;
+  };
+  readonly #done: (result: Machine | Error) => void;
+  #isOver = false;
+  /** Of pieces that were written since the last commit began. */
+  #uncommittedBytes = 0;
+  #isCommitting = false;
+  /** What waits for the commit that runs. */
+  #waiting: (() => void) | undefined;
+  #manifest: Manifest | undefined;
+
+  constructor(
+    parts: SnapshotSinkParts,
+    target: {
+      readonly from: bigint;
+      readonly index: number;
+      readonly name: string;
+      readonly backend: Backend;
+    },
+    done: (result: Machine | Error) => void,
+  ) {
+    this.#parts = parts;
+    this.#target = target;
+    this.#done = (result) => {
+      if (this.#isOver) return;
+      // A piece or a commit may still be under way.
+      this.#isOver = true;
+      done(result);
+    };
+  }
+
+  /** Nothing of it counts any more; its backend is closed when the step under way ends. */
+  abandon(): void {
+    this.#isOver = true;
+    const { backend, name } = this.#target;
+    backend.close(() => this.#parts.backends.remove(name));
+  }
+
+  start(attempt = 1): void {
+    const { from, index } = this.#target;
+    this.#parts.request(from, PeerMethod.snapshotManifest, indexBytes(index, none), (body) => {
+      if (this.#isOver) return;
+      const manifest = body instanceof KvError ? undefined : decodeManifest(body);
+      if (manifest?.index === index) {
+        this.#manifest = manifest;
+        this.#pull(firstCursor, 1);
+      } else if (attempt < attemptsMax && isTimeout(body)) this.start(attempt + 1);
+      else this.#done(body instanceof KvError ? body : new Error("the manifest does not fit"));
+    });
+  }
+
+  #pull(cursor: Cursor, attempt: number): void {
+    const body = indexBytes(this.#target.index, encodeCursor(cursor));
+    this.#parts.request(this.#target.from, PeerMethod.snapshotChunk, body, (answer) => {
+      if (this.#isOver) return;
+      const chunk = answer instanceof KvError ? undefined : decodeChunk(answer);
+      if (chunk === undefined) {
+        const isWorthRetrying = isTimeout(answer) || !(answer instanceof KvError);
+        if (attempt < attemptsMax && isWorthRetrying) this.#pull(cursor, attempt + 1);
+        else this.#done(answer instanceof KvError ? answer : new Error("a damaged chunk"));
+        return;
+      }
+      this.#target.backend.write(chunk.rows);
+      this.#uncommittedBytes += (answer as Uint8Array).length;
+      this.#received(chunk.next);
+    });
+  }
+
+  /** The next piece is asked for while what came before becomes durable; memory holds two commits. */
+  #received(next: Cursor | undefined): void {
+    const { backend } = this.#target;
+    if (next === undefined) {
+      const { root } = this.#manifest as Manifest;
+      const prove = (): void =>
+        this.#parts.verify({ backend, root }, () => this.#isOver, this.#done);
+      this.#afterCommit(() => this.#commit(prove));
+    } else if (this.#uncommittedBytes < commitBytes) this.#pull(next, 1);
+    else {
+      this.#afterCommit(() => {
+        this.#commit(() => {});
+        this.#pull(next, 1);
+      });
+    }
+  }
+
+  /** At once, if no commit runs. */
+  #afterCommit(fn: () => void): void {
+    if (this.#isCommitting) this.#waiting = fn;
+    else fn();
+  }
+
+  #commit(done: () => void): void {
+    this.#uncommittedBytes = 0;
+    this.#isCommitting = true;
+    this.#target.backend.commit((error) => {
+      if (this.#isOver) return;
+      this.#isCommitting = false;
+      if (error !== undefined) {
+        this.#done(error);
+        return;
+      }
+      const waiting = this.#waiting;
+      this.#waiting = undefined;
+      waiting?.();
+      done();
+    });
+  }
+}
+
+const none = new Uint8Array(0);
+
+function indexBytes(index: number, rest: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(8 + rest.length);
+  new DataView(bytes.buffer).setFloat64(0, index, true);
+  bytes.set(rest, 8);
+  return bytes;
+}
+
+function isTimeout(answer: Uint8Array | KvError): boolean {
+  return answer instanceof KvError && answer.reason === "timeout";
+}

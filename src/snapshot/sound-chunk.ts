@@ -1,0 +1,13 @@
+/** A piece of a state that leaves this member: no row that fails its check value is passed on. */
+import type { BackendReader } from "../platform/backend.js";
+import { type Cursor, type RowChunk, readChunk } from "./row-chunk.js";
+import { openRow } from "../state/rows.js";
+
+/** As `readChunk`. @throws DamageError */
+export function readSoundChunk(reader: BackendReader, cursor: Cursor, bytesMax: number): RowChunk {
+  const chunk = readChunk(reader, cursor, bytesMax);
+  for (const { bucket, key, value } of chunk.rows) {
+    if (value !== undefined) openRow(bucket, key, value);
+  }
+  return chunk;
+}

@@ -1,0 +1,148 @@
+/**
+ * Both sides of a state transfer wired to the peers. A follower that is offered a snapshot fetches
+ * and proves the content first; raft hears of the offer only then, so it never waits for a transfer
+ * and never holds a state that it has only been promised.
+ */
+import { KvError } from "../base/errors.js";
+import type { Clock } from "../platform/clock.js";
+import type { Message, SnapshotMeta } from "../raft/types.js";
+import type { Committer } from "../storage/committer.js";
+import { PeerMethod } from "../peers/codec.js";
+import type { Peers } from "../peers/peers.js";
+import { readRefusal } from "../member/jobs/read-jobs.js";
+import { SnapshotSink, type SnapshotSinkParts } from "./sink.js";
+import { SnapshotSource } from "./source.js";
+import type { StateStore } from "../storage/state-store.js";
+
+/** A receiver that is silent for this long is offered the snapshot anew. */
+const stalledMs = 5_000;
+
+export interface SnapshotTransferParts {
+  readonly clock: Clock;
+  readonly state: StateStore;
+  committer(): Committer;
+  oldestUsable(): number;
+  /** The content of the offer is here and proven: raft may have it. */
+  offer(message: Message): void;
+  /** Raft has not yet said what becomes of what it was offered. */
+  isUndecided(): boolean;
+  /** What was to be sent is damaged. */
+  failed(error: Error): void;
+  /** A follower says that its transfer failed. */
+  failedAt(follower: bigint): void;
+  log(level: "info" | "warn", message: string, fields: Readonly<Record<string, unknown>>): void;
+}
+
+export class SnapshotTransfer {
+  readonly source: SnapshotSource;
+  readonly sink: SnapshotSink;
+  /** For states that this member asks for by itself. */
+  readonly healSink: SnapshotSink;
+  readonly #parts: SnapshotTransferParts;
+  readonly #request: SnapshotSinkParts["request"];
+  /** Since when each follower is in need of a snapshot. */
+  readonly #offeredMs = new Map<bigint, number>();
+
+  constructor(
+    parts: SnapshotTransferParts,
+    peers: Peers,
+    receiving: Pick<SnapshotSinkParts, "backends" | "request">,
+  ) {
+    this.#parts = parts;
+    this.#request = receiving.request;
+    this.source = new SnapshotSource({
+      clock: parts.clock,
+      oldestUsable: () => parts.oldestUsable(),
+      confState: () => parts.state.machine().confState,
+      freeze: (done) =>
+        parts.committer().flush((proof) => {
+          done({ view: parts.state.view(), ...proof });
+        }),
+    });
+    this.sink = new SnapshotSink({
+      ...receiving,
+      verify: (fetched, isStopped, done) =>
+        parts.state.verify(fetched, { clock: parts.clock, isStopped }, done),
+      log: (message, fields) => parts.log("info", message, fields),
+    });
+    this.healSink = new SnapshotSink({
+      ...receiving,
+      prefix: (index) => `heal-${index}-`,
+      verify: (fetched, isStopped, done) =>
+        parts.state.verify(fetched, { clock: parts.clock, isStopped }, done),
+      log: (message, fields) => parts.log("info", message, fields),
+    });
+    peers.serve(PeerMethod.snapshotManifest, (from, body, done) => {
+      const view = new DataView(body.buffer, body.byteOffset, body.length);
+      done(
+        body.length < 8
+          ? new KvError("compacted")
+          : this.source.manifest(from, view.getFloat64(0, true)),
+      );
+    });
+    peers.serve(PeerMethod.snapshotChunk, (from, body, done) => {
+      let chunk: Uint8Array | KvError;
+      try {
+        chunk = this.source.chunk(from, body);
+      } catch (error) {
+        chunk = readRefusal(error, {
+          damaged: (damage) => parts.failed(damage),
+          log: (_level, text, fields) => parts.log("warn", text, fields),
+        });
+      }
+      done(chunk);
+    });
+    peers.serve(PeerMethod.snapshotFailed, (from, _body, done) => {
+      parts.failedAt(from);
+      done(new Uint8Array(0));
+    });
+  }
+
+  /** A MsgSnap arrived. */
+  offered(message: Message): void {
+    const meta = message.snapshot as SnapshotMeta;
+    if (meta.index <= this.#parts.state.machine().appliedIndex) {
+      // Nothing to fetch, and its name may be that of the very backend in use. Raft tells the leader.
+      this.#parts.offer(message);
+      return;
+    }
+    // What was fetched before may be about to be installed: the leader will offer again.
+    if (this.sink.hasFetched() && this.#parts.isUndecided()) return;
+    this.sink.fetch(message.from, meta.index, (error) => {
+      if (error === undefined) {
+        this.#parts.offer(message);
+        return;
+      }
+      this.#parts.log("warn", "failed to fetch snapshot", {
+        "snapshot-index": meta.index,
+        error: error.message,
+      });
+      this.#request(message.from, PeerMethod.snapshotFailed, new Uint8Array(0), () => {});
+    });
+  }
+
+  /**
+   * At the leader, with each tick: a follower that was offered a snapshot and has asked for nothing
+   * for a while (the offer, its report or its acknowledgement was lost) is probed again.
+   */
+  watchReceivers(receivers: readonly bigint[], nowMs: number): void {
+    for (const id of this.#offeredMs.keys())
+      if (!receivers.includes(id)) this.#offeredMs.delete(id);
+    for (const id of receivers) {
+      const sinceMs = Math.max(this.source.askedMs(id) ?? 0, this.#offeredMs.get(id) ?? nowMs);
+      if (!this.#offeredMs.has(id)) this.#offeredMs.set(id, nowMs);
+      if (nowMs - sinceMs < stalledMs) continue;
+      this.#offeredMs.delete(id);
+      this.source.forget(id);
+      this.#parts.failedAt(id);
+    }
+  }
+
+  /** `isInstalling`: raft has taken the fetched state, and the log may say so. */
+  close(isInstalling: boolean): void {
+    this.source.close();
+    this.healSink.stop();
+    if (isInstalling) this.sink.leave();
+    else this.sink.stop();
+  }
+}

@@ -1,0 +1,338 @@
+/**
+ * The member's replicated state: the backend in use and the machine on it. Both change together,
+ * when a snapshot is installed or the backend is rewritten compactly; everybody else asks here each
+ * time and never keeps them.
+ */
+import { equalBytes } from "../base/bytes.js";
+import { DamageError, KvError } from "../base/errors.js";
+import { InvariantViolation } from "../base/invariant.js";
+import {
+  type Backend,
+  type BackendSnapshot,
+  type BackendStore,
+  bucketNames,
+} from "../platform/backend.js";
+import type { Clock } from "../platform/clock.js";
+import type { Disk } from "../platform/disk.js";
+import type { Sha256 } from "../platform/hash.js";
+import type { SnapshotMeta } from "../raft/types.js";
+import { scanDigests } from "../state/digest.js";
+import { createMachine } from "../state/machine.js";
+import type { ClusterReader, KvReader, Machine } from "../state/types.js";
+import { keepAside, readAside, writeSlot } from "./backend-slot.js";
+import type { StateProof } from "./committer.js";
+import { proveFetched } from "../snapshot/prove-fetched.js";
+import type { FetchedState } from "../snapshot/sink.js";
+import { type ClientView, StateViews } from "./state-views.js";
+
+export class StateStore {
+  readonly #disk: Disk;
+  readonly #backends: BackendStore;
+  readonly #sha256: Sha256;
+  #name: string;
+  #backend: Backend;
+  #machine: Machine;
+  /** The backend on disk that the slot names, while a stand-in is in use. */
+  #aside: string | undefined;
+  /** Wrong backends that are not closed yet. */
+  readonly #closing: readonly [own: Set<string>, restart: ReadonlySet<string>];
+  /** Made so far: the last one may not be closed yet when the next is needed. */
+  #standIns: number;
+  readonly #views: StateViews;
+  /** Backends that are being closed, by what is done when all are. */
+  #leaving = 0;
+  #whenLeft: (() => void) | undefined;
+  #isClosed = false;
+
+  constructor(
+    world: {
+      readonly clock: Clock;
+      readonly disk: Disk;
+      readonly backends: BackendStore;
+      readonly sha256: Sha256;
+    },
+    current: FetchedState,
+    former: { readonly aside?: string; readonly closing?: ReadonlySet<string> } = {},
+  ) {
+    this.#views = new StateViews(world.clock);
+    this.#disk = world.disk;
+    this.#backends = world.backends;
+    this.#sha256 = world.sha256;
+    this.#name = current.name;
+    this.#backend = current.backend;
+    this.#machine = current.machine;
+    this.#aside = former.aside;
+    this.#closing = [new Set(), former.closing ?? new Set()];
+    this.#standIns = former.aside === undefined ? 0 : 1;
+  }
+
+  /** The backend's name; of the wrong one, while a stand-in is in use. */
+  name(): string {
+    return this.#aside ?? this.#name;
+  }
+
+  /** A state without keys is in the place of a wrong one. */
+  isStandIn(): boolean {
+    return this.#aside !== undefined;
+  }
+
+  machine(): Machine {
+    return this.#machine;
+  }
+
+  /** For reads within this turn; who goes on in another turn takes a view. */
+  backend(): Backend {
+    return this.#backend;
+  }
+
+  /** The member stops: nothing can be read any more. */
+  isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** The durable state, frozen, for work of the member itself: see StateViews. @throws KvError stopped */
+  view(): BackendSnapshot {
+    if (this.#isClosed) throw new KvError("stopped");
+    return this.#views.open(this.#backend);
+  }
+
+  /** The same for a client. @throws KvError corrupt, stopped, tooManyViews */
+  viewForClient(ended: (error: KvError) => void): ClientView {
+    if (this.#isClosed) throw new KvError("stopped");
+    if (this.isStandIn()) throw new KvError("corrupt");
+    return this.#views.openForClient(this.#backend, ended);
+  }
+
+  /** A reader that follows replacements: for those who must keep one. */
+  kv(): KvReader {
+    const now = (): KvReader => this.#machine.kv;
+    return {
+      revision: () => now().revision(),
+      compactRevision: () => now().compactRevision(),
+      finishedCompactRevision: () => now().finishedCompactRevision(),
+      range: (request) => now().range(request),
+      readTxn: (request) => now().readTxn(request),
+      kvAt: (key, revision) => now().kvAt(key, revision),
+      history: (options, visit) => now().history(options, visit),
+      hashKv: (revision) => now().hashKv(revision),
+      compactions: () => now().compactions(),
+      keyCount: () => now().keyCount(),
+    };
+  }
+
+  /** What the applied state is, for raft and the log. */
+  meta(): SnapshotMeta {
+    const { appliedIndex, appliedTerm, confState } = this.#machine;
+    return { index: appliedIndex, term: appliedTerm, confState };
+  }
+
+  /** Identifies and proves the applied state, for a snapshot of it. */
+  proof(): StateProof {
+    const digests = this.#machine.digests();
+    return { meta: this.meta(), root: digests.root, digests };
+  }
+
+  /** Proves a fetched backend: its rows, its stored digests, and these against `root`. */
+  verify(
+    fetched: { readonly backend: Backend; readonly root: Uint8Array },
+    parts: { readonly clock: Clock; isStopped(): boolean },
+    done: (result: Machine | Error) => void,
+  ): void {
+    proveFetched(fetched, { ...parts, sha256: this.#sha256 }, done);
+  }
+
+  /**
+   * Puts a complete state, durable at some index, in the place of the current one. If that is a
+   * stand-in, the wrong backend is kept aside. Views of the former one stay; it goes with the last.
+   */
+  replace(next: FetchedState): void {
+    const old = { name: this.#name, backend: this.#backend };
+    if (this.#aside !== undefined) keepAside(this.#disk, this.#backends, this.#aside);
+    writeSlot(this.#disk, next.name);
+    this.#aside = undefined;
+    this.#name = next.name;
+    this.#backend = next.backend;
+    this.#machine = next.machine;
+    this.#views.replaced(old.backend);
+    this.#leave(old.backend, () => this.#backends.remove(old.name));
+  }
+
+  /**
+   * Lets go of a wrong state: one without keys takes its place, with the same members at the same
+   * index. The wrong backend stays on the disk as it is, and the slot goes on naming it. Who reads
+   * from it is refused.
+   */
+  standIn(): void {
+    const old = { name: this.#name, backend: this.#backend };
+    const { appliedIndex: index, appliedTerm: term, cluster } = this.#machine;
+    const next = openStandIn(
+      { backends: this.#backends, sha256: this.#sha256, number: this.#standIns++ },
+      { index, term, cluster },
+    );
+    this.#name = next.name;
+    this.#backend = next.backend;
+    this.#machine = next.machine;
+    const isStandIn = this.#aside !== undefined;
+    if (!isStandIn) {
+      this.#aside = old.name;
+      this.#closing[0].add(old.name);
+    }
+    this.#views.end(old.backend, new KvError("corrupt"));
+    const left = (): void => {
+      this.#closing[0].delete(old.name);
+      if (isStandIn) this.#backends.remove(old.name);
+    };
+    // What is wrong may not be on the disk yet, and is evidence.
+    this.#leave(old.backend, left, { commits: !isStandIn });
+  }
+
+  /** Closes a backend that is not in use any more; `left` is called when it is. */
+  #leave(backend: Backend, left: () => void, { commits = false } = {}): void {
+    this.#leaving++;
+    const close = (): void =>
+      backend.close(() => {
+        left();
+        this.#leaving--;
+        if (this.#leaving === 0) this.#whenLeft?.();
+      });
+    if (commits) backend.commit(close);
+    else close();
+  }
+
+  /** A wrong backend that is kept aside, to be looked at and closed. Calls `done` once. */
+  openAside(name: string, done: (result: Backend | Error) => void): void {
+    if (!this.#isAside(name)) {
+      done(new Error("it is not kept any more"));
+      return;
+    }
+    this.#backends.probe(name, (problem) => {
+      if (problem !== undefined || !this.#isAside(name)) {
+        done(problem ?? new Error("it is not kept any more"));
+        return;
+      }
+      try {
+        done(this.#backends.open(name, "read"));
+      } catch (error) {
+        if (error instanceof InvariantViolation) throw error;
+        done(error as Error);
+      }
+    });
+  }
+
+  #isAside(name: string): boolean {
+    if (this.#isClosed) return false;
+    const isKept =
+      !this.#closing.some((names) => names.has(name)) && readAside(this.#disk).includes(name);
+    return isKept && this.#backends.list().includes(name);
+  }
+
+  /**
+   * Rewrites the durable rows into a fresh backend and changes over to it. After an error nothing has
+   * changed, unless it is said to be fatal.
+   */
+  compactFile(done: (error: Error | undefined, isFatal?: boolean) => void): void {
+    // Former ones may still be read.
+    const numbers = this.#backends.list().map((known) => /^state-(\d+)$/.exec(known)?.[1] ?? 0);
+    const name = `state-${1 + Math.max(0, ...numbers.map(Number))}`;
+    const discard = (): void => {
+      if (this.#backends.list().includes(name)) this.#backends.remove(name);
+    };
+    const source = this.#backend;
+    source.copyTo(name, (error) => {
+      if (source !== this.#backend || this.#isClosed) {
+        // It was found to be wrong meanwhile, or the member stops.
+        discard();
+        done(undefined);
+        return;
+      }
+      if (error !== undefined) {
+        done(error);
+        return;
+      }
+      let backend: Backend | undefined;
+      let next: FetchedState;
+      try {
+        backend = this.#backends.open(name);
+        next = { name, backend, machine: createMachine(backend, this.#sha256) };
+      } catch (cause) {
+        if (backend === undefined) discard();
+        else this.#leave(backend, discard);
+        done(cause as Error);
+        return;
+      }
+      try {
+        this.replace(next);
+      } catch (cause) {
+        done(cause as Error, true);
+        return;
+      }
+      done(undefined);
+    });
+  }
+
+  /** Ends all views; calls `done` once, later, when all backends are closed. */
+  close(done: () => void): void {
+    this.#isClosed = true;
+    this.#views.end(undefined, new KvError("stopped"));
+    this.#whenLeft = done;
+    this.#leave(this.#backend, () => {});
+  }
+}
+
+/** A state without keys: raft can go on with it, and nothing wrong can be read from it. */
+export function openStandIn(
+  world: {
+    readonly backends: BackendStore;
+    readonly sha256: Sha256;
+    readonly number: number;
+  },
+  at: {
+    readonly index: number;
+    readonly term: number;
+    readonly cluster: Pick<ClusterReader, "clusterId" | "members" | "removed" | "clusterVersion">;
+  },
+): FetchedState {
+  const name = `stand-in-${world.number}`;
+  if (world.backends.list().includes(name)) world.backends.remove(name);
+  const backend = world.backends.open(name);
+  const machine = createMachine(backend, world.sha256);
+  const { index, term, cluster } = at;
+  machine.bootstrap({
+    ...{ index, term, clusterId: cluster.clusterId, members: cluster.members() },
+    ...{ removed: cluster.removed(), clusterVersion: cluster.clusterVersion() },
+  });
+  return { name, backend, machine };
+}
+
+/** Opens a backend and recomputes its digests from the rows: they must be those stored in it. */
+export function verifyState(backend: Backend, sha256: Sha256): Machine | Error {
+  try {
+    const machine = createMachine(backend, sha256);
+    return proveRows(backend, machine, sha256) ?? machine;
+  } catch (error) {
+    return error as Error;
+  }
+}
+
+/** Recomputes the digests from the rows: undefined if they are those stored. */
+export function proveRows(
+  backend: Backend,
+  machine: Machine,
+  sha256: Sha256,
+): DamageError | undefined {
+  try {
+    const stored = machine.digests();
+    for (const [bucket, digest] of scanDigests(backend, sha256)) {
+      const claimed = stored.buckets.get(bucket);
+      if (claimed === undefined || !equalBytes(claimed, digest)) {
+        return new DamageError(
+          `the rows of bucket "${bucketNames[bucket]}" do not match their digest: rows were lost, added or changed`,
+        );
+      }
+    }
+  } catch (error) {
+    if (error instanceof DamageError) return error;
+    throw error;
+  }
+  return undefined;
+}
