@@ -72,7 +72,7 @@ export class IntegrityMonitor {
       ...parts,
       isDoubtful: () => parts.raft().isDoubtful(),
       isLeader: () => parts.raft().isLeader(),
-      accuse: (member, index) => this.#arbiter.contradicted(member, index),
+      report: (member, index) => this.#arbiter.contradicted(member, index),
       letGo: () => {
         parts.mayLead(false);
         this.#settle(new KvError("corrupt"));

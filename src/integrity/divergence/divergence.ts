@@ -34,7 +34,7 @@ export interface DivergenceParts extends LostEntriesParts {
   /** This member answers nothing any more: ends everybody's waiting, and watches. */
   letGo(): void;
   /** At the leader: raises the alarm for that member, if it is not raised. */
-  reportDifference(member: bigint, index: number): void;
+  report(member: bigint, index: number): void;
   log(
     level: "info" | "warn" | "error",
     message: string,
@@ -83,7 +83,7 @@ export class Divergence {
 
   tick(nowMs: number): void {
     if (this.#parts.isLeader()) {
-      for (const [member, index] of this.#others) this.#parts.reportDifference(member, index);
+      for (const [member, index] of this.#others) this.#parts.report(member, index);
     }
     if (this.#waiting.length === 0) return;
     if (!this.#parts.isDoubtful()) this.#release(undefined);
@@ -126,7 +126,7 @@ export class Divergence {
       { member: member.toString(16), ...fieldsOf(contradiction) },
     );
     this.#parts.incidents.diverged(member, { index: committed.index, text, evidence: [] });
-    this.#parts.reportDifference(member, committed.index);
+    this.#parts.report(member, committed.index);
   }
 
   #keep({ committed, leaderEnd }: Contradiction): void {

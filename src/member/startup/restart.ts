@@ -182,7 +182,7 @@ class Restart {
         (isSmall ? proveRows(backend, machine, platform.hash.sha256) : undefined) ??
         proveLog(log, machine, noted) ??
         checkAgainstNotes(log, machine, {
-          witnesses: noted,
+          notes: noted,
           selfId: recovered.metadata.memberId,
         });
       if (damage !== undefined) throw damage;
