@@ -7,7 +7,7 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { buildMutant } from "../src/cli/mutant-build.js";
-import { ProofRing, ringSize } from "../src/integrity/fingerprint-ring.js";
+import { FingerprintRing, ringSize } from "../src/integrity/fingerprint-ring.js";
 import { projectRoot } from "../test/support/server-kind.js";
 import { describeMachine } from "./report.js";
 import { type Measurement, measure, type Scenario } from "./scenario.js";
@@ -59,7 +59,7 @@ function median(numbers: readonly number[]): number {
 
 function ringBytes(): number {
   const before = process.memoryUsage().arrayBuffers;
-  const rings = Array.from({ length: 16 }, () => new ProofRing());
+  const rings = Array.from({ length: 16 }, () => new FingerprintRing());
   const bytes = (process.memoryUsage().arrayBuffers - before) / rings.length;
   return rings.every(({ last }) => last === 0) ? bytes : 0;
 }

@@ -5,7 +5,12 @@
  */
 import fs from "node:fs";
 import { parseArgs } from "node:util";
-import { type CaseResult, cases, isAsExpected, runCase } from "../verify/studies/consistent-index/campaign.js";
+import {
+  type CaseResult,
+  cases,
+  isAsExpected,
+  runCase,
+} from "../verify/studies/consistent-index/campaign.js";
 import { renderSvg } from "../verify/studies/consistent-index/diagram-svg.js";
 import { renderText } from "../verify/studies/consistent-index/diagram-text.js";
 import { renderPage } from "../verify/studies/consistent-index/page.js";

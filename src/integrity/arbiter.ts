@@ -5,15 +5,15 @@
  * time, and cleared when their state was equal at two indexes.
  */
 import { KvError } from "../base/errors.js";
+import { type Done, RequestField } from "../member/types.js";
+import { PeerMethod } from "../peers/codec.js";
 import type { Clock } from "../platform/clock.js";
 import type { Machine } from "../state/types.js";
 import { IntegrityVerdictRequest, IntegrityVerdictRequest_Kind } from "../wire/gen/internal.js";
 import { AlarmRequest, AlarmRequest_AlarmAction, AlarmType } from "../wire/gen/rpc.js";
-import { PeerMethod } from "../peers/codec.js";
-import { type Done, RequestField } from "../member/types.js";
 import type { Comparison, FoundDifference } from "./comparison.js";
-import { type Finding, Inquiry, indexBody } from "./inquiry.js";
 import { RepairRequest } from "./heal-request.js";
+import { type Finding, Inquiry, indexBody } from "./inquiry.js";
 
 /** Leave to heal is void when nothing was heard of it for so long. */
 const leaveMs = 30_000;

@@ -1,11 +1,12 @@
 /**
- * Compares what other members say of their states with ours, at equal index. A proof of an index
+ * Compares what other members say of their states with ours, at equal index. A fingerprint of an index
  * that we have not applied waits until we have; one that we hold no more is the other side's to
  * compare, because it gets ours too: a slow member is compared later, never skipped.
  */
+
 import { digestVersion } from "../state/digest.js";
-import { type Difference, differenceOf, type Proof } from "../state/fingerprint.js";
-import type { ProofRing } from "./fingerprint-ring.js";
+import { type Difference, differenceOf, type Fingerprint } from "../state/fingerprint.js";
+import type { FingerprintRing } from "./fingerprint-ring.js";
 
 export interface PeerView {
   /** The last index at which both states were seen to be equal; 0: none yet. */
@@ -15,8 +16,8 @@ export interface PeerView {
 
 export interface FoundDifference {
   readonly peer: bigint;
-  readonly mine: Proof;
-  readonly theirs: Proof;
+  readonly mine: Fingerprint;
+  readonly theirs: Fingerprint;
   readonly difference: Exclude<Difference, "none">;
 }
 
@@ -24,19 +25,19 @@ interface Peer {
   verifiedIndex: number;
   state: PeerView["state"];
   /** Of an index that we have yet to apply; the oldest such. */
-  waiting: Proof | undefined;
+  waiting: Fingerprint | undefined;
 }
 
 export class Comparison {
-  readonly #ring: ProofRing;
+  readonly #ring: FingerprintRing;
   readonly #differs: (found: FoundDifference) => void;
   readonly #equal: (peer: bigint, index: number) => void;
   readonly #peers = new Map<bigint, Peer>();
-  /** Peers whose proof waits. */
+  /** Peers whose fingerprint waits. */
   #waiting = 0;
 
   constructor(
-    ring: ProofRing,
+    ring: FingerprintRing,
     report: {
       differs(found: FoundDifference): void;
       equal(peer: bigint, index: number): void;
@@ -47,21 +48,21 @@ export class Comparison {
     this.#equal = report.equal;
   }
 
-  received(from: bigint, proof: Proof): void {
+  received(from: bigint, fingerprint: Fingerprint): void {
     const peer = this.#peer(from);
-    if (proof.version !== digestVersion) {
+    if (fingerprint.version !== digestVersion) {
       peer.state = "not comparable";
       return;
     }
     if (this.#ring.last === 0) return;
-    if (proof.index > this.#ring.last) {
+    if (fingerprint.index > this.#ring.last) {
       if (peer.waiting === undefined) {
-        peer.waiting = proof;
+        peer.waiting = fingerprint;
         this.#waiting++;
       }
       return;
     }
-    this.#compare(from, peer, proof);
+    this.#compare(from, peer, fingerprint);
   }
 
   /** We have applied more. */
@@ -108,7 +109,7 @@ export class Comparison {
     return peer;
   }
 
-  #compare(id: bigint, peer: Peer, theirs: Proof): void {
+  #compare(id: bigint, peer: Peer, theirs: Fingerprint): void {
     const mine = this.#ring.at(theirs.index);
     if (mine === undefined) return;
     const difference = differenceOf(mine, theirs);

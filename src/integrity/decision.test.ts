@@ -1,18 +1,19 @@
 /** Who is right: only what more than half of all voters hold, whoever answers. */
+
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { Proof } from "../state/fingerprint.js";
+import type { Fingerprint } from "../state/fingerprint.js";
 import { judge } from "./decision.js";
 
-function proof(state: number, more: Partial<Proof> = {}): Proof {
+function fingerprint(state: number, more: Partial<Fingerprint> = {}): Fingerprint {
   const numbers = { index: 9, revision: 4, compactRevision: -1, logChain: 7, version: 1 };
   return { ...numbers, rows: new Uint8Array(16).fill(state), ...more };
 }
 
-const evidence = (...states: readonly (number | undefined)[]): Map<bigint, Proof> =>
+const evidence = (...states: readonly (number | undefined)[]): Map<bigint, Fingerprint> =>
   new Map(
     states.flatMap((state, at) =>
-      state === undefined ? [] : [[BigInt(at + 1), proof(state)] as const],
+      state === undefined ? [] : [[BigInt(at + 1), fingerprint(state)] as const],
     ),
   );
 
@@ -38,7 +39,7 @@ test("a learner has no voice, but can be wrong", () => {
   expect(verdict?.suspects).toEqual([3n, 4n, 5n]);
 });
 
-test.each<[string, Partial<Proof>]>([
+test.each<[string, Partial<Fingerprint>]>([
   ["rows", { rows: new Uint8Array(16).fill(3) }],
   [
     "one byte of the rows",
@@ -48,7 +49,7 @@ test.each<[string, Partial<Proof>]>([
   ["compact revision", { compactRevision: 2 }],
   ["log", { logChain: 8 }],
 ])("states that differ in %s are different", (_name, difference) => {
-  const all = new Map([1n, 2n, 3n].map((id) => [id, proof(1, id === 2n ? difference : {})]));
+  const all = new Map([1n, 2n, 3n].map((id) => [id, fingerprint(1, id === 2n ? difference : {})]));
   expect(judge([1n, 2n, 3n], all)?.suspects).toEqual([2n]);
 });
 

@@ -1,9 +1,9 @@
 /** Who is right, from what members say of one index. Pure: the rule that everything else obeys. */
-import { differenceOf, type Proof } from "../state/fingerprint.js";
+import { differenceOf, type Fingerprint } from "../state/fingerprint.js";
 
 export interface Verdict {
   /** What more than half of all voters hold. */
-  readonly right: Proof;
+  readonly right: Fingerprint;
   /** Ascending; may include learners. */
   readonly suspects: readonly bigint[];
 }
@@ -14,18 +14,18 @@ export interface Verdict {
  */
 export function judge(
   voters: readonly bigint[],
-  evidence: ReadonlyMap<bigint, Proof>,
+  evidence: ReadonlyMap<bigint, Fingerprint>,
 ): Verdict | undefined {
   for (const voter of voters) {
     const candidate = evidence.get(voter);
     if (candidate === undefined) continue;
     const agreeing = voters.filter((id) => {
-      const proof = evidence.get(id);
-      return proof !== undefined && differenceOf(proof, candidate) === "none";
+      const fingerprint = evidence.get(id);
+      return fingerprint !== undefined && differenceOf(fingerprint, candidate) === "none";
     });
     if (agreeing.length * 2 <= voters.length) continue;
     const suspects = [...evidence]
-      .filter(([, proof]) => differenceOf(proof, candidate) !== "none")
+      .filter(([, fingerprint]) => differenceOf(fingerprint, candidate) !== "none")
       .map(([id]) => id)
       .sort((a, b) => (a < b ? -1 : 1));
     return { right: candidate, suspects };

@@ -2,13 +2,13 @@
  * The fingerprints of the last indexes that this member applied, so that what another member says
  * of one of them can be compared. 36 bytes an index: 144 KiB in all.
  */
+
 import { fingerprintBytes } from "../state/digest.js";
-import type { Fingerprint } from "../state/types.js";
-import { type Proof, proofOf } from "../state/fingerprint.js";
+import type { Fingerprint } from "../state/fingerprint.js";
 
 export const ringSize = 4_096;
 
-export class ProofRing {
+export class FingerprintRing {
   readonly #revisions = new Float64Array(ringSize);
   readonly #compactRevisions = new Float64Array(ringSize);
   readonly #chains = new Uint32Array(ringSize);
@@ -35,17 +35,17 @@ export class ProofRing {
   }
 
   /** Undefined: not held (any more). */
-  at(index: number): Proof | undefined {
+  at(index: number): Fingerprint | undefined {
     if (this.#last === 0 || index < this.#first || index > this.#last) return undefined;
     const place = index % ringSize;
     const from = place * fingerprintBytes;
-    return proofOf({
+    return {
       index,
       revision: this.#revisions[place] as number,
       compactRevision: this.#compactRevisions[place] as number,
       logChain: this.#chains[place] as number,
       rows: this.#rows.slice(from, from + fingerprintBytes),
-    });
+    };
   }
 
   clear(): void {

@@ -4,11 +4,12 @@
  * state to itself (its rows against its digests); who cannot is wrong. If that tells nothing either,
  * nobody knows, and the cluster has to stop answering.
  */
+
 import { KvError } from "../base/errors.js";
-import type { Clock, Timer } from "../platform/clock.js";
-import { PeerMethod } from "../peers/codec.js";
 import type { Done } from "../member/types.js";
-import { differenceOf, type Proof, readProof } from "../state/fingerprint.js";
+import { PeerMethod } from "../peers/codec.js";
+import type { Clock, Timer } from "../platform/clock.js";
+import { differenceOf, type Fingerprint, readFingerprint } from "../state/fingerprint.js";
 import { judge } from "./decision.js";
 
 /** How often those are asked again that did not answer. */
@@ -29,7 +30,7 @@ export interface InquiryParts {
 
 export interface Finding {
   readonly index: number;
-  readonly evidence: ReadonlyMap<bigint, Proof>;
+  readonly evidence: ReadonlyMap<bigint, Fingerprint>;
   /** Empty: all that answered agree after all, or nothing can be told. */
   readonly suspects: readonly bigint[];
   readonly by: "majority" | "self-check" | "undecided";
@@ -39,7 +40,7 @@ export class Inquiry {
   readonly #parts: InquiryParts;
   readonly #index: number;
   readonly #done: (finding: Finding) => void;
-  readonly #evidence = new Map<bigint, Proof>();
+  readonly #evidence = new Map<bigint, Fingerprint>();
   /** By self-check; those that did not say are not in it. */
   readonly #sound = new Map<bigint, boolean>();
   /** Say themselves that their state is wrong, and show none. */
@@ -51,7 +52,7 @@ export class Inquiry {
   /** `known`: what we hold ourselves, and what the member said whose state differs. */
   constructor(
     parts: InquiryParts,
-    known: { readonly mine: Proof; readonly peer?: bigint; readonly theirs?: Proof },
+    known: { readonly mine: Fingerprint; readonly peer?: bigint; readonly theirs?: Fingerprint },
     done: (finding: Finding) => void,
   ) {
     this.#parts = parts;
@@ -87,9 +88,9 @@ export class Inquiry {
           this.#weigh();
           return;
         }
-        const proof = answer instanceof KvError ? undefined : readProof(answer);
-        if (proof?.index !== this.#index) return;
-        this.#evidence.set(id, proof);
+        const fingerprint = answer instanceof KvError ? undefined : readFingerprint(answer);
+        if (fingerprint?.index !== this.#index) return;
+        this.#evidence.set(id, fingerprint);
         this.#weigh();
       });
     }

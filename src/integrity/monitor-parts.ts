@@ -1,13 +1,14 @@
 /** What a monitor may do to its member's state, log, raft and peers (create-monitor.ts wires it). */
+
+import type { RequestField } from "../member/types.js";
+import type { Peers } from "../peers/peers.js";
 import type { Clock } from "../platform/clock.js";
 import type { Disk } from "../platform/disk.js";
 import type { RaftNode } from "../raft/types.js";
 import type { Machine } from "../state/types.js";
-import type { Peers } from "../peers/peers.js";
-import type { RequestField } from "../member/types.js";
 import type { DivergenceParts } from "./divergence/divergence.js";
-import type { HealerParts } from "./repair/healer.js";
 import type { Incidents } from "./incidents/incidents.js";
+import type { HealerParts } from "./repair/healer.js";
 
 export interface MonitorParts
   extends Pick<HealerParts, "firstIndex" | "fetch" | "request">,

@@ -5,21 +5,22 @@
  * be answered), answers no clients, does not stand for election, keeps its log and its vote, and
  * heals. docs/integrity.md tells the whole.
  */
+
 import { KvError } from "../base/errors.js";
-import type { AlarmRecord, Applied, Machine } from "../state/types.js";
-import { PeerMethod } from "../peers/codec.js";
 import type { Done } from "../member/types.js";
-import { Comparison, type FoundDifference } from "./comparison.js";
+import { PeerMethod } from "../peers/codec.js";
+import { describeFingerprint, encodeFingerprint, type Fingerprint } from "../state/fingerprint.js";
+import type { AlarmRecord, Applied, Machine } from "../state/types.js";
 import { Arbiter } from "./arbiter.js";
+import { Comparison, type FoundDifference } from "./comparison.js";
 import { Divergence } from "./divergence/divergence.js";
-import type { MonitorParts } from "./monitor-parts.js";
-import { Healer } from "./repair/healer.js";
+import { FingerprintRing } from "./fingerprint-ring.js";
+import { decodeRepairRequest, encodeRepairRequest, RepairRequest } from "./heal-request.js";
 import type { Incidents } from "./incidents/incidents.js";
 import { type Finding, indexOf } from "./inquiry.js";
-import { decodeRepairRequest, encodeRepairRequest, RepairRequest } from "./heal-request.js";
-import { describeProof, encodeProof, type Proof } from "../state/fingerprint.js";
-import { ProofRing } from "./fingerprint-ring.js";
+import type { MonitorParts } from "./monitor-parts.js";
 import { type Quarantine, removeQuarantine, writeQuarantine } from "./quarantine-file.js";
+import { Healer } from "./repair/healer.js";
 
 /** Equal at so many different indexes after healing: then the member is right again. */
 const equalIndexesNeeded = 2;
@@ -27,7 +28,7 @@ const equalIndexesNeeded = 2;
 const unverifiedElections = 10;
 
 export class IntegrityMonitor {
-  readonly ring = new ProofRing();
+  readonly ring = new FingerprintRing();
   readonly comparison: Comparison;
   readonly divergence: Divergence;
   readonly #parts: MonitorParts;
@@ -36,7 +37,7 @@ export class IntegrityMonitor {
   #healer: Healer | undefined;
   /** Reads that wait until it is clear whether our state is right; undefined: there is no doubt. */
   #doubt: { readonly sinceMs: number; readonly done: Done<void> }[] | undefined;
-  /** Asked for proofs of indexes that we have not applied. */
+  /** Asked for fingerprints of indexes that we have not applied. */
   #awaited: { readonly index: number; readonly done: Done<Uint8Array> }[] = [];
   /** After healing: where our state was seen to be equal to the leader's. */
   #equalAt: number[] = [];
@@ -150,12 +151,12 @@ export class IntegrityMonitor {
   }
 
   /** What goes out with a raft message. */
-  outgoing(): Proof | undefined {
+  outgoing(): Fingerprint | undefined {
     return this.ring.at(this.ring.last);
   }
 
-  received(from: bigint, proof: Proof): void {
-    if (this.divergence.own() === undefined) this.comparison.received(from, proof);
+  received(from: bigint, fingerprint: Fingerprint): void {
+    if (this.divergence.own() === undefined) this.comparison.received(from, fingerprint);
   }
 
   /** An entry was applied. */
@@ -355,16 +356,16 @@ export class IntegrityMonitor {
     this.#parts.log("warn", "states differ", {
       peer: found.peer.toString(16),
       difference: found.difference,
-      mine: describeProof(found.mine),
-      theirs: describeProof(found.theirs),
+      mine: describeFingerprint(found.mine),
+      theirs: describeFingerprint(found.theirs),
     });
     this.#doubt = [];
   }
 
   #stillWrong(found: FoundDifference): void {
     this.enter("the state differs again after it was replaced", found.mine.index, [
-      `mine: ${describeProof(found.mine)}`,
-      `${found.peer.toString(16)}: ${describeProof(found.theirs)}`,
+      `mine: ${describeFingerprint(found.mine)}`,
+      `${found.peer.toString(16)}: ${describeFingerprint(found.theirs)}`,
     ]);
   }
 
@@ -380,7 +381,7 @@ export class IntegrityMonitor {
 
   #decided(finding: Finding, isOurs: boolean): void {
     const evidence = [...finding.evidence].map(
-      ([id, proof]) => `${id.toString(16)}: ${describeProof(proof)}`,
+      ([id, fingerprint]) => `${id.toString(16)}: ${describeFingerprint(fingerprint)}`,
     );
     this.#parts.incidents.decided(finding);
     this.#parts.log("warn", "inquiry ended", {
@@ -426,8 +427,8 @@ export class IntegrityMonitor {
       this.#awaited.push({ index, done });
       return;
     }
-    const proof = this.ring.at(index);
-    done(proof === undefined ? new KvError("compacted") : encodeProof(proof));
+    const fingerprint = this.ring.at(index);
+    done(fingerprint === undefined ? new KvError("compacted") : encodeFingerprint(fingerprint));
   }
 
   #serve(): void {
@@ -469,15 +470,15 @@ export class IntegrityMonitor {
         return;
       }
       this.#parts.offer(({ manifest, index }) => {
-        const proof = this.ring.at(index);
-        if (proof === undefined) done(new KvError("compacted"));
-        else done(Buffer.concat([manifest, encodeProof(proof)]));
+        const fingerprint = this.ring.at(index);
+        if (fingerprint === undefined) done(new KvError("compacted"));
+        else done(Buffer.concat([manifest, encodeFingerprint(fingerprint)]));
       });
     });
   }
 
   #ownEvidence(body: Uint8Array): readonly string[] {
     const own = this.ring.at(indexOf(body));
-    return own === undefined ? [] : [`mine: ${describeProof(own)}`];
+    return own === undefined ? [] : [`mine: ${describeFingerprint(own)}`];
   }
 }

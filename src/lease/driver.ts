@@ -7,6 +7,10 @@
  * question was asked and knows every grant and revocation before it (etcd #13932, #15247).
  */
 import { KvError } from "../base/errors.js";
+import { errorOf } from "../member/turns/applier.js";
+import { type Done, type Proposal, RequestField } from "../member/types.js";
+import { PeerMethod } from "../peers/codec.js";
+import type { Peers } from "../peers/peers.js";
 import type { Clock } from "../platform/clock.js";
 import type { Rng } from "../platform/rng.js";
 import { type Entry, EntryType } from "../raft/types.js";
@@ -21,11 +25,7 @@ import {
   LeaseTimeToLiveResponse,
 } from "../wire/gen/rpc.js";
 import { openRequest } from "../wire/internal-request.js";
-import { errorOf } from "../member/turns/applier.js";
 import { createLessor, type Lessor, minTtlSeconds } from "./lessor.js";
-import { PeerMethod } from "../peers/codec.js";
-import type { Peers } from "../peers/peers.js";
-import { type Done, type Proposal, RequestField } from "../member/types.js";
 
 const expiryCheckMs = 500;
 /** No leader just now: look again, until the request's time is over. */

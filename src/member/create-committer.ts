@@ -1,10 +1,11 @@
 /** What decides about durability, wired to a member's engine. */
+
+import { encodeCheckpointNote } from "../integrity/startup/checkpoint-note.js";
 import type { Platform } from "../platform/platform.js";
-import type { Booted } from "./startup/boot.js";
 import { Committer } from "../storage/committer.js";
 import type { MemberConfig } from "./config.js";
 import type { Engine } from "./engine.js";
-import { encodeCheckpointNote } from "../integrity/startup/checkpoint-note.js";
+import type { Booted } from "./startup/boot.js";
 
 export function createCommitter(
   engine: Engine,

@@ -1,12 +1,17 @@
 /** etcd's checks wired to a member, and the answers to those of the others. */
 import { KvError } from "../base/errors.js";
+import { EtcdChecks } from "../integrity/etcd-checks/etcd-checks.js";
+import {
+  decodeHash,
+  decodeRevision,
+  encodeHash,
+  encodeRevision,
+} from "../integrity/etcd-checks/member-hash.js";
+import { PeerMethod } from "../peers/codec.js";
 import { AlarmRequest, AlarmRequest_AlarmAction, AlarmType } from "../wire/gen/rpc.js";
 import type { EngineWorld } from "./engine.js";
 import type { RunningMember } from "./member.js";
-import { PeerMethod } from "../peers/codec.js";
 import { RequestField } from "./types.js";
-import { EtcdChecks } from "../integrity/etcd-checks/etcd-checks.js";
-import { decodeHash, decodeRevision, encodeHash, encodeRevision } from "../integrity/etcd-checks/member-hash.js";
 
 export function createEtcdChecks(member: RunningMember, world: EngineWorld): EtcdChecks {
   const { engine } = member;

@@ -1,16 +1,16 @@
 /** The monitor wired to a member's engine: what it may do to state, log, raft and peers. */
 import { KvError } from "../base/errors.js";
 import { invariant } from "../base/invariant.js";
+import { Incidents } from "../integrity/incidents/incidents.js";
+import { IntegrityMonitor } from "../integrity/monitor.js";
+import type { Quarantine } from "../integrity/quarantine-file.js";
+import { adoptState } from "../integrity/repair/adoption.js";
+import { checkSelf } from "../integrity/self-check.js";
 import type { Platform } from "../platform/platform.js";
 import type { RaftEvent } from "../raft/types.js";
 import type { Machine } from "../state/types.js";
 import type { MemberConfig } from "./config.js";
 import type { Engine } from "./engine.js";
-import { adoptState } from "../integrity/repair/adoption.js";
-import { IntegrityMonitor } from "../integrity/monitor.js";
-import { Incidents } from "../integrity/incidents/incidents.js";
-import type { Quarantine } from "../integrity/quarantine-file.js";
-import { checkSelf } from "../integrity/self-check.js";
 
 export interface MonitorWorld {
   readonly platform: Platform;

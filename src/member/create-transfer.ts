@@ -1,8 +1,8 @@
 /** The transfer of states wired to a member's engine. */
 import type { Platform } from "../platform/platform.js";
 import type { RaftEvent } from "../raft/types.js";
-import type { Engine } from "./engine.js";
 import { SnapshotTransfer } from "../snapshot/transfer.js";
+import type { Engine } from "./engine.js";
 
 export function createTransfer(
   engine: Engine,

@@ -4,6 +4,13 @@
  */
 import { DamageError, KvError, StartError } from "../base/errors.js";
 import { invariant } from "../base/invariant.js";
+import type { IntegrityMonitor } from "../integrity/monitor.js";
+import { findingOf } from "../integrity/quarantine-file.js";
+import { type PeerMethod, raftEnvelope } from "../peers/codec.js";
+import { PeerGuard } from "../peers/guard.js";
+import { PeerLinks } from "../peers/links.js";
+import { Peers } from "../peers/peers.js";
+import { soundMessage } from "../peers/sound-message.js";
 import type { Timer } from "../platform/clock.js";
 import type { Network } from "../platform/network.js";
 import type { Platform } from "../platform/platform.js";
@@ -15,40 +22,33 @@ import {
   type RaftNode,
   type Ready,
 } from "../raft/types.js";
+import type { SnapshotTransfer } from "../snapshot/transfer.js";
 import { createWatchHub, type WatchHub } from "../state/mvcc/watch-hub.js";
 import type { Applied, Machine } from "../state/types.js";
+import type { Committer } from "../storage/committer.js";
+import { Defragmenter } from "../storage/defragmenter.js";
+import { StateStore } from "../storage/state-store.js";
 import type { RaftLog } from "../wal/raft-log.js";
 import type { ConfChangeRequest } from "../wire/gen/internal.js";
-import { Applier } from "./turns/applier.js";
-import type { Booted } from "./startup/boot.js";
-import type { Committer } from "../storage/committer.js";
-import { type MemberConfig, requestTimeoutMs } from "./config.js";
-import { createCommitter } from "./create-committer.js";
-import { createIncarnations } from "./incarnation/create-incarnations.js";
-import { createMemberRaft } from "./startup/create-raft.js";
-import { createTransfer } from "./create-transfer.js";
-import { Defragmenter } from "../storage/defragmenter.js";
-import { Driver } from "./turns/driver.js";
-import type { Incarnations } from "./incarnation/incarnations.js";
-import { createMonitor } from "./create-monitor.js";
-import type { IntegrityMonitor } from "../integrity/monitor.js";
-import { findingOf } from "../integrity/quarantine-file.js";
 import { Leadership } from "./cluster/leadership.js";
 import { encodeChange } from "./cluster/membership.js";
-import { type PeerMethod, raftEnvelope } from "../peers/codec.js";
-import { PeerGuard } from "../peers/guard.js";
-import { PeerLinks } from "../peers/links.js";
-import { Peers } from "../peers/peers.js";
+import { type MemberConfig, requestTimeoutMs } from "./config.js";
+import { createCommitter } from "./create-committer.js";
+import { createMonitor } from "./create-monitor.js";
+import { createTransfer } from "./create-transfer.js";
+import { createIncarnations } from "./incarnation/create-incarnations.js";
+import type { Incarnations } from "./incarnation/incarnations.js";
+import { requestFailure } from "./request-failure.js";
+import type { Booted } from "./startup/boot.js";
+import { createMemberRaft } from "./startup/create-raft.js";
+import { versionRefusal } from "./startup/version-check.js";
+import { Applier } from "./turns/applier.js";
+import { Driver } from "./turns/driver.js";
 import { Proposals } from "./turns/proposals.js";
 import { ReadBarrier } from "./turns/read-barrier.js";
 import { EntryEncoder } from "./turns/request-codec.js";
-import { requestFailure } from "./request-failure.js";
-import type { SnapshotTransfer } from "../snapshot/transfer.js";
-import { soundMessage } from "../peers/sound-message.js";
-import { StateStore } from "../storage/state-store.js";
-import type { Done, RequestField } from "./types.js";
-import { versionRefusal } from "./startup/version-check.js";
 import { WatchPacer } from "./turns/watch-pacer.js";
+import type { Done, RequestField } from "./types.js";
 
 /** More committed than applied entries than this: the member is behind and takes no more. */
 const applyLagMax = 5_000;

@@ -4,30 +4,30 @@
  * here, on top of the engine.
  */
 import { DamageError, KvError } from "../base/errors.js";
-import { digestVersion } from "../state/digest.js";
-import type { WatchHub } from "../state/mvcc/watch-hub.js";
-import type { Applied, HashKv, Machine, MemberRecord } from "../state/types.js";
-import { CompactionRequest } from "../wire/gen/rpc.js";
-import type { Booted } from "./startup/boot.js";
-import { Compactor } from "./compactor.js";
-import { requestTimeoutMs } from "./config.js";
-import { Engine, type EngineWorld, type StopCause } from "./engine.js";
-import { createEtcdChecks } from "./create-etcd-checks.js";
 import type { EtcdChecks } from "../integrity/etcd-checks/etcd-checks.js";
-import { checkSelf } from "../integrity/self-check.js";
-import { LeaseDriver, type TimeToLive } from "../lease/driver.js";
-import { Maintenance } from "./jobs/maintenance.js";
-import { integrityNumbersOf, statusOf } from "./member-status.js";
-import { Membership, membersOf } from "./cluster/membership.js";
-import { memberMetrics } from "./metrics.js";
-import { PeerMethod } from "../peers/codec.js";
-import { Publisher } from "./cluster/publisher.js";
-import { Quota } from "./quota.js";
-import { readTxn } from "./jobs/read-txn.js";
 import type { Finding } from "../integrity/scrub/finding.js";
 import { createMemberScrubber } from "../integrity/scrub/member-scrubber.js";
 import { scrubMetrics } from "../integrity/scrub/scrub-metrics.js";
 import type { Scrubber } from "../integrity/scrub/scrubber.js";
+import { checkSelf } from "../integrity/self-check.js";
+import { LeaseDriver, type TimeToLive } from "../lease/driver.js";
+import { PeerMethod } from "../peers/codec.js";
+import { digestVersion } from "../state/digest.js";
+import type { WatchHub } from "../state/mvcc/watch-hub.js";
+import type { Applied, HashKv, Machine, MemberRecord } from "../state/types.js";
+import { CompactionRequest } from "../wire/gen/rpc.js";
+import { Membership, membersOf } from "./cluster/membership.js";
+import { Publisher } from "./cluster/publisher.js";
+import { Compactor } from "./compactor.js";
+import { requestTimeoutMs } from "./config.js";
+import { createEtcdChecks } from "./create-etcd-checks.js";
+import { Engine, type EngineWorld, type StopCause } from "./engine.js";
+import { Maintenance } from "./jobs/maintenance.js";
+import { readTxn } from "./jobs/read-txn.js";
+import { integrityNumbersOf, statusOf } from "./member-status.js";
+import { memberMetrics } from "./metrics.js";
+import { Quota } from "./quota.js";
+import type { Booted } from "./startup/boot.js";
 import {
   type Done,
   type Member,

@@ -1,9 +1,10 @@
 /** The member's numbers under etcd's metric names, read when somebody asks. */
+
+import type { PeerView } from "../integrity/comparison.js";
+import type { PeerGuard } from "../peers/guard.js";
 import type { RaftStatus } from "../raft/types.js";
 import type { WatchHub } from "../state/mvcc/watch-hub.js";
 import type { KvReader } from "../state/types.js";
-import type { PeerView } from "../integrity/comparison.js";
-import type { PeerGuard } from "../peers/guard.js";
 import type { MetricSample } from "./types.js";
 
 export interface IntegrityNumbers {

@@ -1,12 +1,13 @@
 /** The entry to a member: from a platform and a configuration to something that serves. */
+
+import { messageBytesMax } from "../peers/codec.js";
 import type { ClusterInfo, Network, NetworkHandler } from "../platform/network.js";
 import type { Platform } from "../platform/platform.js";
-import { bootMember } from "./startup/boot.js";
 import type { MemberConfig } from "./config.js";
-import { answerPage } from "./peer-pages.js";
 import { RunningMember } from "./member.js";
 import { ownedPlatform } from "./owned-platform.js";
-import { messageBytesMax } from "../peers/codec.js";
+import { answerPage } from "./peer-pages.js";
+import { bootMember } from "./startup/boot.js";
 
 /**
  * Starts a member; it takes part at once and serves when `onReady` says so. `done` is called once,

@@ -3,13 +3,13 @@
  * inside the call, with a value or a KvError. All reads of `machine` are of applied state.
  */
 import type { KvError } from "../base/errors.js";
-import type { WatchHub } from "../state/mvcc/watch-hub.js";
-import type { Applied, HashKv, Machine, MemberRecord, TxnOutcome } from "../state/types.js";
-import type { TxnRequest } from "../wire/gen/rpc.js";
 import type { PeerView } from "../integrity/comparison.js";
 import type { OwnDivergence } from "../integrity/divergence/divergence.js";
 import type { Incident } from "../integrity/incidents/incident.js";
 import type { Quarantine } from "../integrity/quarantine-file.js";
+import type { WatchHub } from "../state/mvcc/watch-hub.js";
+import type { Applied, HashKv, Machine, MemberRecord, TxnOutcome } from "../state/types.js";
+import type { TxnRequest } from "../wire/gen/rpc.js";
 
 export type Done<T> = (result: T | KvError) => void;
 

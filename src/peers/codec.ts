@@ -2,7 +2,12 @@
  * What members say to each other beside raft: an envelope of one kind byte. Requests and responses
  * are matched by a number that the asking member chose. Layout in docs/formats.md.
  */
-import { type Proof, proofBytes, readProof, writeProof } from "../state/fingerprint.js";
+import {
+  encodedFingerprintBytes,
+  type Fingerprint,
+  readFingerprint,
+  writeFingerprint,
+} from "../state/fingerprint.js";
 
 export const PeerMethod = {
   leaseKeepAlive: 1,
@@ -25,7 +30,7 @@ export type PeerEnvelope =
       readonly kind: "raft";
       readonly message: Uint8Array;
       /** Of the sender's state; undefined: it says nothing of it. */
-      readonly proof: Proof | undefined;
+      readonly fingerprint: Fingerprint | undefined;
     }
   | {
       readonly kind: "request";
@@ -44,7 +49,7 @@ const raftKind = 1;
 const requestKind = 2;
 const responseKind = 3;
 const failureKind = 4;
-/** A proof, then the message. */
+/** A fingerprint, then the message. */
 const provenRaftKind = 5;
 const headBytes = 9;
 
@@ -70,12 +75,15 @@ export function messageBytesMax(kind: number): number {
   }
 }
 
-export function raftEnvelope(message: Uint8Array, proof: Proof | undefined): Uint8Array {
-  if (proof !== undefined) {
-    const proven = new Uint8Array(1 + proofBytes + message.length);
+export function raftEnvelope(
+  message: Uint8Array,
+  fingerprint: Fingerprint | undefined,
+): Uint8Array {
+  if (fingerprint !== undefined) {
+    const proven = new Uint8Array(1 + encodedFingerprintBytes + message.length);
     proven[0] = provenRaftKind;
-    writeProof(proven, 1, proof);
-    proven.set(message, 1 + proofBytes);
+    writeFingerprint(proven, 1, fingerprint);
+    proven.set(message, 1 + encodedFingerprintBytes);
     return proven;
   }
   const bytes = new Uint8Array(1 + message.length);
@@ -108,11 +116,12 @@ export function failureEnvelope(id: number, reason: string): Uint8Array {
 /** Undefined for bytes that are no envelope: the sender is broken, its message is dropped. */
 export function decodeEnvelope(bytes: Uint8Array): PeerEnvelope | undefined {
   const kind = bytes[0];
-  if (kind === raftKind) return { kind: "raft", message: bytes.subarray(1), proof: undefined };
+  if (kind === raftKind)
+    return { kind: "raft", message: bytes.subarray(1), fingerprint: undefined };
   if (kind === provenRaftKind) {
-    const proof = readProof(bytes, 1);
-    if (proof === undefined) return undefined;
-    return { kind: "raft", message: bytes.subarray(1 + proofBytes), proof };
+    const fingerprint = readFingerprint(bytes, 1);
+    if (fingerprint === undefined) return undefined;
+    return { kind: "raft", message: bytes.subarray(1 + encodedFingerprintBytes), fingerprint };
   }
   if (bytes.length < headBytes) return undefined;
   const id = new DataView(bytes.buffer, bytes.byteOffset).getFloat64(1, true);

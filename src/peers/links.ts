@@ -4,10 +4,11 @@
  * dialled by a member whose addition or move it has not applied, perhaps its leader or a candidate by
  * now: it asks the members that it knows where that one is reached, and answers it there.
  */
+
+import type { MemberConfig } from "../member/config.js";
 import type { Network } from "../platform/network.js";
 import type { Platform } from "../platform/platform.js";
 import type { ClusterReader, MemberRecord } from "../state/types.js";
-import type { MemberConfig } from "../member/config.js";
 import { PeerDirectory } from "./directory.js";
 
 const learnRetryMs = 500;

@@ -4,6 +4,7 @@
  * response, or with `timeout` when none came; the other side may have acted all the same.
  */
 import { type ErrorReason, errorTable, KvError } from "../base/errors.js";
+import type { Done } from "../member/types.js";
 import type { Clock, Timer } from "../platform/clock.js";
 import type { Network } from "../platform/network.js";
 import {
@@ -14,7 +15,6 @@ import {
   requestEnvelope,
   responseEnvelope,
 } from "./codec.js";
-import type { Done } from "../member/types.js";
 
 /** Serves one method; `done` is called once, with the response's body. */
 export type PeerHandler = (from: bigint, body: Uint8Array, done: Done<Uint8Array>) => void;

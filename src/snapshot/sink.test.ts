@@ -1,14 +1,14 @@
 /** A state of many pieces is fetched whole, whatever order commits and answers end in, or not at all. */
 import { describe, expect, test } from "vitest";
 import { KvError } from "../base/errors.js";
+import type { Done } from "../member/types.js";
+import { PeerMethod } from "../peers/codec.js";
 import { applyCommand, foundMachine, putOf, sha256 } from "../state/machine.fixture.js";
 import { Dice } from "../verify/sim/dice.js";
 import { createMemoryBackendStore } from "../verify/sim/memory-backend.js";
-import { PeerMethod } from "../peers/codec.js";
 import { proveFetched } from "./prove-fetched.js";
 import { SnapshotSink } from "./sink.js";
 import { SnapshotSource } from "./source.js";
-import type { Done } from "../member/types.js";
 
 const confState = {
   ...{ voters: [], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false },

@@ -4,12 +4,12 @@
  * failure at any step leaves the member as it was; the next offer begins anew.
  */
 import { KvError } from "../base/errors.js";
-import type { Backend, BackendStore } from "../platform/backend.js";
-import { type Cursor, decodeChunk, encodeCursor, firstCursor } from "./row-chunk.js";
-import type { Machine } from "../state/types.js";
-import { PeerMethod } from "../peers/codec.js";
-import { decodeManifest, type Manifest } from "./source.js";
 import type { Done } from "../member/types.js";
+import { PeerMethod } from "../peers/codec.js";
+import type { Backend, BackendStore } from "../platform/backend.js";
+import type { Machine } from "../state/types.js";
+import { type Cursor, decodeChunk, encodeCursor, firstCursor } from "./row-chunk.js";
+import { decodeManifest, type Manifest } from "./source.js";
 
 /** A commit is begun when pieces of this much have come. */
 const commitBytes = 8 * 1024 * 1024;

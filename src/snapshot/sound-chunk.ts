@@ -1,7 +1,7 @@
 /** A piece of a state that leaves this member: no row that fails its check value is passed on. */
 import type { BackendReader } from "../platform/backend.js";
-import { type Cursor, type RowChunk, readChunk } from "./row-chunk.js";
 import { openRow } from "../state/rows.js";
+import { type Cursor, type RowChunk, readChunk } from "./row-chunk.js";
 
 /** As `readChunk`. @throws DamageError */
 export function readSoundChunk(reader: BackendReader, cursor: Cursor, bytesMax: number): RowChunk {

@@ -4,15 +4,15 @@
  * and never holds a state that it has only been promised.
  */
 import { KvError } from "../base/errors.js";
+import { readRefusal } from "../member/jobs/read-jobs.js";
+import { PeerMethod } from "../peers/codec.js";
+import type { Peers } from "../peers/peers.js";
 import type { Clock } from "../platform/clock.js";
 import type { Message, SnapshotMeta } from "../raft/types.js";
 import type { Committer } from "../storage/committer.js";
-import { PeerMethod } from "../peers/codec.js";
-import type { Peers } from "../peers/peers.js";
-import { readRefusal } from "../member/jobs/read-jobs.js";
+import type { StateStore } from "../storage/state-store.js";
 import { SnapshotSink, type SnapshotSinkParts } from "./sink.js";
 import { SnapshotSource } from "./source.js";
-import type { StateStore } from "../storage/state-store.js";
 
 /** A receiver that is silent for this long is offered the snapshot anew. */
 const stalledMs = 5_000;

@@ -4,25 +4,29 @@
  * version (1), index (8), revision (8), compact revision (8), log chain (4), rows (16).
  */
 import { equalBytes } from "../base/bytes.js";
-import { digestVersion, fingerprintBytes } from "./digest.js";
-import type { Fingerprint } from "./types.js";
+import { fingerprintBytes } from "./digest.js";
 
-export interface Proof extends Fingerprint {
-  /** Proofs of different versions say nothing about each other. */
+/** What members compare at each index: cheap to tell, and as good as the root digest. */
+export interface Fingerprint {
+  /** Of the digests. Fingerprints of different versions cannot be compared. */
   readonly version: number;
+  readonly index: number;
+  readonly revision: number;
+  /** -1 before the first compaction. */
+  readonly compactRevision: number;
+  /** See log-chain.ts. */
+  readonly logChain: number;
+  /** The sum of the hashes of all rows: `fingerprintBytes` bytes. */
+  readonly rows: Uint8Array;
 }
 
 const rowsAt = 1 + 3 * 8 + 4;
-export const proofBytes = rowsAt + fingerprintBytes;
+export const encodedFingerprintBytes = rowsAt + fingerprintBytes;
 
-/** What two proofs of one index and version say: nothing, another log, or another way to apply it. */
+/** What two fingerprints of one index and version say: nothing, another log, or another way to apply it. */
 export type Difference = "none" | "log" | "apply";
 
-export function proofOf(fingerprint: Fingerprint): Proof {
-  return { ...fingerprint, version: digestVersion };
-}
-
-export function differenceOf(a: Proof, b: Proof): Difference {
+export function differenceOf(a: Fingerprint, b: Fingerprint): Difference {
   if (a.logChain !== b.logChain) return "log";
   const isSame =
     a.revision === b.revision &&
@@ -31,39 +35,39 @@ export function differenceOf(a: Proof, b: Proof): Difference {
   return isSame ? "none" : "apply";
 }
 
-export function writeProof(bytes: Uint8Array, at: number, proof: Proof): void {
-  const view = new DataView(bytes.buffer, bytes.byteOffset + at, proofBytes);
-  view.setUint8(0, proof.version);
-  view.setFloat64(1, proof.index, true);
-  view.setFloat64(9, proof.revision, true);
-  view.setFloat64(17, proof.compactRevision, true);
-  view.setUint32(25, proof.logChain, true);
-  bytes.set(proof.rows, at + rowsAt);
+export function writeFingerprint(bytes: Uint8Array, at: number, fingerprint: Fingerprint): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset + at, encodedFingerprintBytes);
+  view.setUint8(0, fingerprint.version);
+  view.setFloat64(1, fingerprint.index, true);
+  view.setFloat64(9, fingerprint.revision, true);
+  view.setFloat64(17, fingerprint.compactRevision, true);
+  view.setUint32(25, fingerprint.logChain, true);
+  bytes.set(fingerprint.rows, at + rowsAt);
 }
 
-export function encodeProof(proof: Proof): Uint8Array {
-  const bytes = new Uint8Array(proofBytes);
-  writeProof(bytes, 0, proof);
+export function encodeFingerprint(fingerprint: Fingerprint): Uint8Array {
+  const bytes = new Uint8Array(encodedFingerprintBytes);
+  writeFingerprint(bytes, 0, fingerprint);
   return bytes;
 }
 
-/** Undefined: these bytes hold no proof. */
-export function readProof(bytes: Uint8Array, at = 0): Proof | undefined {
-  if (bytes.length < at + proofBytes) return undefined;
-  const view = new DataView(bytes.buffer, bytes.byteOffset + at, proofBytes);
+/** Undefined: these bytes hold no fingerprint. */
+export function readFingerprint(bytes: Uint8Array, at = 0): Fingerprint | undefined {
+  if (bytes.length < at + encodedFingerprintBytes) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset + at, encodedFingerprintBytes);
   return {
     version: view.getUint8(0),
     index: view.getFloat64(1, true),
     revision: view.getFloat64(9, true),
     compactRevision: view.getFloat64(17, true),
     logChain: view.getUint32(25, true),
-    rows: bytes.slice(at + rowsAt, at + proofBytes),
+    rows: bytes.slice(at + rowsAt, at + encodedFingerprintBytes),
   };
 }
 
 /** For people and for evidence: what differs, in one line. */
-export function describeProof(proof: Proof): string {
-  const rows = Buffer.from(proof.rows).toString("hex");
-  const chain = proof.logChain.toString(16);
-  return `index ${proof.index} revision ${proof.revision} compacted ${proof.compactRevision} log ${chain} rows ${rows}`;
+export function describeFingerprint(fingerprint: Fingerprint): string {
+  const rows = Buffer.from(fingerprint.rows).toString("hex");
+  const chain = fingerprint.logChain.toString(16);
+  return `index ${fingerprint.index} revision ${fingerprint.revision} compacted ${fingerprint.compactRevision} log ${chain} rows ${rows}`;
 }

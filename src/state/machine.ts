@@ -10,6 +10,7 @@
  * beside those in force, the key index takes changes of a revision that no reader asks for, the lease
  * table tells attachments from before. The last slice ends with the same one write as any entry.
  */
+
 import { DamageError, KvError } from "../base/errors.js";
 import { toSafe } from "../base/int64.js";
 import { InvariantViolation, invariant } from "../base/invariant.js";
@@ -44,6 +45,7 @@ import {
   rootDigest,
 } from "./digest.js";
 import { EntryWrite } from "./entry-write.js";
+import type { Fingerprint } from "./fingerprint.js";
 import { type LargeRequest, largeRequest } from "./large-request.js";
 import { LeaseTable } from "./lease/lease-table.js";
 import { chainOf } from "./log-chain.js";
@@ -59,7 +61,6 @@ import type {
   Applied,
   ApplyWay,
   Digests,
-  Fingerprint,
   Job,
   Machine,
   MemberRecord,
@@ -155,7 +156,7 @@ class ReplicatedMachine implements Machine {
     const { index, revision, compactRevision, logChain } = this.#meta;
     const rows = new Uint8Array(fingerprintBytes);
     this.#digests.writeFingerprint(rows, 0);
-    return { index, revision, compactRevision, logChain, rows };
+    return { version: digestVersion, index, revision, compactRevision, logChain, rows };
   }
 
   audit(): Job<ReadonlySet<Bucket>> {

@@ -5,10 +5,12 @@
  * are bigints (lease ids signed 64 bit, the others unsigned). A `KvBytes` is one mvccpb.KeyValue
  * exactly as etcd encodes it, ready to be spliced into an answer.
  */
+
 import type { KvError } from "../base/errors.js";
 import type { Bucket } from "../platform/backend.js";
 import type { ConfChange, ConfState, Entry } from "../raft/types.js";
 import type { RangeRequest, TxnRequest } from "../wire/gen/rpc.js";
+import type { Fingerprint } from "./fingerprint.js";
 
 export type KvBytes = Uint8Array;
 
@@ -128,18 +130,6 @@ export interface Digests {
   readonly buckets: ReadonlyMap<Bucket, BucketDigest>;
   /** SHA-256 over all of the above, revision and compact revision. */
   readonly root: Uint8Array;
-}
-
-/** What members compare at each index: cheap to tell, and as good as the root digest. */
-export interface Fingerprint {
-  readonly index: number;
-  readonly revision: number;
-  /** -1 before the first compaction. */
-  readonly compactRevision: number;
-  /** See log-chain.ts. */
-  readonly logChain: number;
-  /** The sum of the hashes of all rows: `fingerprintBytes` bytes. */
-  readonly rows: Uint8Array;
 }
 
 export interface HashKv {

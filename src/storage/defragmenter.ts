@@ -4,10 +4,10 @@
  * nothing.
  */
 import { DamageError, KvError } from "../base/errors.js";
-import type { Committer } from "./committer.js";
 import type { Driver } from "../member/turns/driver.js";
-import type { StateStore } from "./state-store.js";
 import type { Done } from "../member/types.js";
+import type { Committer } from "./committer.js";
+import type { StateStore } from "./state-store.js";
 
 export interface DefragmenterParts {
   readonly driver: Driver;

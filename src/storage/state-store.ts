@@ -16,13 +16,13 @@ import type { Clock } from "../platform/clock.js";
 import type { Disk } from "../platform/disk.js";
 import type { Sha256 } from "../platform/hash.js";
 import type { SnapshotMeta } from "../raft/types.js";
+import { proveFetched } from "../snapshot/prove-fetched.js";
+import type { FetchedState } from "../snapshot/sink.js";
 import { scanDigests } from "../state/digest.js";
 import { createMachine } from "../state/machine.js";
 import type { ClusterReader, KvReader, Machine } from "../state/types.js";
 import { keepAside, readAside, writeSlot } from "./backend-slot.js";
 import type { StateProof } from "./committer.js";
-import { proveFetched } from "../snapshot/prove-fetched.js";
-import type { FetchedState } from "../snapshot/sink.js";
 import { type ClientView, StateViews } from "./state-views.js";
 
 export class StateStore {

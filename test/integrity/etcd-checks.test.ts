@@ -1,10 +1,10 @@
 /** etcd's own checks on real members: what they say of a sound cluster, and the page of the peer address. */
 import { afterEach, describe, expect, test } from "vitest";
 import * as rpc from "../../src/wire/gen/rpc.js";
+import { eventually } from "../robustness/incident.js";
 import { bytes } from "../support/client.js";
 import { Cluster, type ClusterMember } from "../support/cluster.js";
 import { isMissing, type ServerKind } from "../support/server-kind.js";
-import { eventually } from "../robustness/incident.js";
 
 const clusters: Cluster[] = [];
 afterEach(async () => {

@@ -4,12 +4,12 @@
  */
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
-import type { ClusterMember } from "../support/cluster.js";
-import { isMissing } from "../support/server-kind.js";
 import * as damage from "../robustness/damage.js";
 import { eventually, healed } from "../robustness/incident.js";
 import type { Reader } from "../robustness/reader.js";
 import { damagedPlace, Stage, small } from "../robustness/stage.js";
+import type { ClusterMember } from "../support/cluster.js";
+import { isMissing } from "../support/server-kind.js";
 
 let stage: Stage | undefined;
 /** The healed cluster serves the next test, too. */

@@ -5,10 +5,10 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { afterEach, describe, expect, test } from "vitest";
-import { etcdctlPath, isMissing } from "../support/server-kind.js";
 import { backendFile, flipByte } from "../robustness/damage.js";
 import { corruptAlarms, eventually, healed, health, idOf, noteOf } from "../robustness/incident.js";
 import { damagedPlace, Stage, small } from "../robustness/stage.js";
+import { etcdctlPath, isMissing } from "../support/server-kind.js";
 
 /** As an operator asks. */
 async function alarmList(endpoint: string): Promise<string> {

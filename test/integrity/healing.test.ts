@@ -1,13 +1,13 @@
 /** A larger state: the member dies while it heals; a watch on it goes on elsewhere. */
 import { afterEach, describe, expect, test } from "vitest";
 import type { WatchResponse } from "../../src/wire/gen/rpc.js";
+import { backendFile, flipByte } from "../robustness/damage.js";
+import { eventually, healed, noteOf } from "../robustness/incident.js";
+import { damagedPlace, Stage, small } from "../robustness/stage.js";
 import { bytes } from "../support/client.js";
 import type { ClusterMember } from "../support/cluster.js";
 import { isMissing } from "../support/server-kind.js";
 import { Watcher } from "../support/watcher.js";
-import { backendFile, flipByte } from "../robustness/damage.js";
-import { eventually, healed, noteOf } from "../robustness/incident.js";
-import { damagedPlace, Stage, small } from "../robustness/stage.js";
 
 const large = { count: 120, valueBytes: () => 512 * 1024 };
 

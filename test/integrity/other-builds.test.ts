@@ -1,13 +1,13 @@
 /** The patches of builds that the fault matrix runs beside this one still find their places. */
 import path from "node:path";
 import { expect, test } from "vitest";
+import { notApplying } from "../../src/cli/mutant-build.js";
+import { serverVersion } from "../../src/member/config.js";
 import {
   misapplying,
   otherDigestVersion,
   otherServerVersion,
 } from "../robustness/matrix/other-builds.js";
-import { notApplying } from "../../src/cli/mutant-build.js";
-import { serverVersion } from "../../src/member/config.js";
 import { projectRoot } from "../support/server-kind.js";
 
 test("the builds of the fault matrix can be made", async () => {

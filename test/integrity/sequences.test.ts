@@ -5,10 +5,10 @@
  */
 import { afterEach, describe, expect, test } from "vitest";
 import * as rpc from "../../src/wire/gen/rpc.js";
+import { corruptAlarms } from "../robustness/incident.js";
 import { bytes, complete, EtcdClient } from "../support/client.js";
 import { Cluster } from "../support/cluster.js";
 import { isMissing } from "../support/server-kind.js";
-import { corruptAlarms } from "../robustness/incident.js";
 
 let cluster: Cluster | undefined;
 afterEach(() => cluster?.dispose());

@@ -3,11 +3,11 @@
  * so that a seed asks the same in the same order however long each takes.
  */
 import { status as Code } from "@grpc/grpc-js";
-import type { Seed } from "./seed.js";
 import { bytes, EtcdClient, isServiceError } from "../support/client.js";
 import type { ClusterMember } from "../support/cluster.js";
 import type { SeededRng } from "../support/seeded-rng.js";
 import { Watcher } from "../support/watcher.js";
+import type { Seed } from "./seed.js";
 
 export interface Asked {
   readonly member: ClusterMember;

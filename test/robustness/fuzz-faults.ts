@@ -2,13 +2,14 @@
  * What happens to a member in the fuzz test, one thing at a time: it is stopped or killed and started
  * again, it falls behind until only a whole state can help it, or a byte of its state rots.
  */
-import { backendFile, flipByte, loseRow } from "./damage.js";
-import { eventually, health, noteOf } from "./incident.js";
-import type { Seed } from "./seed.js";
+
 import { bytes } from "../support/client.js";
 import type { Cluster, ClusterMember } from "../support/cluster.js";
 import type { SeededRng } from "../support/seeded-rng.js";
+import { backendFile, flipByte, loseRow } from "./damage.js";
+import { eventually, health, noteOf } from "./incident.js";
 import type { Overlaps } from "./overlaps.js";
+import type { Seed } from "./seed.js";
 
 /** More entries than a follower is given from the log. */
 const lagEntries = 700;

@@ -8,8 +8,6 @@ import { cpSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { status as Code } from "@grpc/grpc-js";
 import { compareHashes } from "../crash/torture.js";
-import { noteOf } from "./incident.js";
-import { Seed } from "./seed.js";
 import { bytes, isServiceError } from "../support/client.js";
 import { Cluster, type ClusterMember } from "../support/cluster.js";
 import { SeededRng } from "../support/seeded-rng.js";
@@ -17,8 +15,10 @@ import { serverCommand } from "../support/server-kind.js";
 import { CountingLoad } from "./counting-load.js";
 import { drawCall, fuzzCalls, LieError, textOf } from "./fuzz-calls.js";
 import { type FaultWorld, faultNames, runFault, served } from "./fuzz-faults.js";
+import { noteOf } from "./incident.js";
 import { logFindings } from "./log-findings.js";
 import { Overlaps } from "./overlaps.js";
+import { Seed } from "./seed.js";
 
 export interface FuzzOptions {
   readonly seed: number;

@@ -5,14 +5,14 @@
  * or lost that the cluster could have known.
  */
 import { parseArgs } from "node:util";
-import { Stage, type StageOptions } from "./stage.js";
+import { describeMachine } from "../../bench/report.js";
 import type { ClusterMember } from "../support/cluster.js";
 import type { Case } from "./matrix/case.js";
 import { cases } from "./matrix/cases.js";
 import { etcdToday } from "./matrix/etcd-today.js";
 import { type Incident, Scene } from "./matrix/scene.js";
 import { incidentTable } from "./matrix/table.js";
-import { describeMachine } from "../../bench/report.js";
+import { Stage, type StageOptions } from "./stage.js";
 
 const { values } = parseArgs({
   options: {

@@ -1,14 +1,11 @@
 /** A round of `lockstep audit` for people, as a line of JSON, and as Prometheus' metrics. Pure. */
-import type { MetricSample } from "../../member/types.js";
-import { prometheusText } from "../../metrics/prometheus-text.js";
-import {
-  lastSample,
-  type MemberEvidence,
-  type RoundEvidence,
-} from "../../audit/evidence.js";
+
+import { lastSample, type MemberEvidence, type RoundEvidence } from "../../audit/evidence.js";
 import { findingWeights } from "../../audit/finding.js";
 import { isAnswer } from "../../audit/hash-comparison.js";
 import type { RoundJudgement } from "../../audit/judge-round.js";
+import type { MetricSample } from "../../member/types.js";
+import { prometheusText } from "../../metrics/prometheus-text.js";
 import { table } from "../ctl/print-table.js";
 
 export interface AuditedRound {

@@ -6,9 +6,9 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { prometheusContentType } from "../../metrics/prometheus-text.js";
 import { findingWeights } from "../../audit/finding.js";
 import { judgeRound, type Progress, progressOf } from "../../audit/judge-round.js";
+import { prometheusContentType } from "../../metrics/prometheus-text.js";
 import { CtlError } from "../ctl/flags.js";
 import { type AuditFlags, auditUsage, readAuditFlags } from "./audit-flags.js";
 import { type AuditedRound, roundJson, roundMetrics, roundText } from "./audit-output.js";

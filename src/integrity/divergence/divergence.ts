@@ -7,10 +7,10 @@
  * serves on: nobody inside the cluster can tell whether the loss was meant.
  */
 import { KvError } from "../../base/errors.js";
-import type { Contradiction } from "../../raft/types.js";
 import type { Done } from "../../member/types.js";
-import { entryText } from "./entry-text.js";
+import type { Contradiction } from "../../raft/types.js";
 import type { Incidents } from "../incidents/incidents.js";
+import { entryText } from "./entry-text.js";
 import { keepLostEntries, type LostEntries, type LostEntriesParts } from "./lost-entries.js";
 
 /** The newest so many are named in the incident; the file has more. */

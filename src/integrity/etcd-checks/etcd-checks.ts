@@ -5,9 +5,9 @@
  * so they are off by default, as in etcd, and what they find raises etcd's cluster-wide alarm.
  */
 import { KvError, StartError } from "../../base/errors.js";
+import type { Done } from "../../member/types.js";
 import type { Clock } from "../../platform/clock.js";
 import type { Machine } from "../../state/types.js";
-import type { Done } from "../../member/types.js";
 import { compared, differing, judgeCompaction, judgePeriodic } from "./judge-hashes.js";
 import type { MemberHash, Told } from "./member-hash.js";
 

@@ -3,19 +3,20 @@
  * when that is over. Afterwards it finds out which rows of the state that was given up were wrong.
  * It decides nothing.
  */
+
 import { KvError } from "../../base/errors.js";
 import type { Backend } from "../../platform/backend.js";
 import type { Clock, Timer } from "../../platform/clock.js";
 import type { Disk } from "../../platform/disk.js";
 import type { Sha256 } from "../../platform/hash.js";
 import { isClusterCorrupt } from "../../state/alarm/alarm-set.js";
+import { describeFingerprint } from "../../state/fingerprint.js";
 import type { Applied, Machine, Outcome } from "../../state/types.js";
 import type { FoundDifference } from "../comparison.js";
+import type { Finding } from "../inquiry.js";
+import type { Quarantine } from "../quarantine-file.js";
 import { type Incident, type IncidentStep, isEnded, type StepKind } from "./incident.js";
 import { IncidentLog } from "./incident-log.js";
-import type { Finding } from "../inquiry.js";
-import { describeProof } from "../../state/fingerprint.js";
-import type { Quarantine } from "../quarantine-file.js";
 import { RowComparison } from "./row-comparison.js";
 
 const cluster = 0n;
@@ -96,14 +97,16 @@ export class Incidents {
       text: `${hex(found.peer)} has ${what} at index ${index}`,
       difference: found.difference,
       evidence: [
-        `${hex(this.#parts.selfId)}: ${describeProof(found.mine)}`,
-        `${hex(found.peer)}: ${describeProof(found.theirs)}`,
+        `${hex(this.#parts.selfId)}: ${describeFingerprint(found.mine)}`,
+        `${hex(found.peer)}: ${describeFingerprint(found.theirs)}`,
       ],
     });
   }
 
   decided({ index, by, suspects, evidence }: Finding): void {
-    const said = [...evidence].map(([id, proof]) => `${hex(id)}: ${describeProof(proof)}`);
+    const said = [...evidence].map(
+      ([id, fingerprint]) => `${hex(id)}: ${describeFingerprint(fingerprint)}`,
+    );
     const wrong = suspects.map(hex).join(", ");
     if (by === "undecided") {
       if (this.#isUndecided) return;

@@ -5,11 +5,11 @@
  */
 import type { Clock } from "../../platform/clock.js";
 import type { SnapshotMeta } from "../../raft/types.js";
-import type { ApplyWay, Machine, OpenEntry } from "../../state/types.js";
-import type { RaftLog } from "../../wal/raft-log.js";
-import type { Committer } from "../../storage/committer.js";
 import type { FetchedState } from "../../snapshot/sink.js";
+import type { ApplyWay, Machine, OpenEntry } from "../../state/types.js";
+import type { Committer } from "../../storage/committer.js";
 import type { StateStore } from "../../storage/state-store.js";
+import type { RaftLog } from "../../wal/raft-log.js";
 
 const entriesPerPiece = 500;
 const pieceBytesMax = 1024 * 1024;

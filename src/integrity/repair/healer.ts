@@ -4,14 +4,15 @@
  * fetches it. A failure at any step leaves everything as it was; the next attempt asks another
  * member, after a pause that doubles.
  */
+
 import { KvError } from "../../base/errors.js";
-import type { Clock, Timer } from "../../platform/clock.js";
-import { PeerMethod } from "../../peers/codec.js";
-import { decodeManifest, manifestBytes } from "../../snapshot/source.js";
 import type { Done } from "../../member/types.js";
-import { indexBody } from "../inquiry.js";
+import { PeerMethod } from "../../peers/codec.js";
+import type { Clock, Timer } from "../../platform/clock.js";
+import { decodeManifest, manifestBytes } from "../../snapshot/source.js";
+import { differenceOf, type Fingerprint, readFingerprint } from "../../state/fingerprint.js";
 import { encodeRepairRequest, RepairRequest } from "../heal-request.js";
-import { differenceOf, type Proof, readProof } from "../../state/fingerprint.js";
+import { indexBody } from "../inquiry.js";
 
 const firstPauseMs = 250;
 const pauseMsMax = 60_000;
@@ -103,10 +104,10 @@ export class Healer {
       if (this.#isStopped) return;
       const body = answer instanceof KvError ? undefined : answer;
       const manifest = body && decodeManifest(body.subarray(0, manifestBytes));
-      const proof = body && readProof(body, manifestBytes);
-      if (manifest === undefined || proof?.index !== manifest.index) {
+      const fingerprint = body && readFingerprint(body, manifestBytes);
+      if (manifest === undefined || fingerprint?.index !== manifest.index) {
         this.#failed("ask a member for its state", answer instanceof KvError ? answer : undefined);
-      } else this.#confirm(source, proof);
+      } else this.#confirm(source, fingerprint);
     });
   }
 
@@ -114,7 +115,7 @@ export class Healer {
    * The state that was offered must be that of a quorum, as far as there are others than us. Who knows
    * to be wrong itself can confirm nothing: if only such are missing, the source proves its state.
    */
-  #confirm(source: bigint, offered: Proof): void {
+  #confirm(source: bigint, offered: Fingerprint): void {
     const voters = this.#parts.voters();
     const needed = Math.min(Math.floor(voters.length / 2) + 1, voters.length - 1);
     const others = voters.filter((id) => id !== source && id !== this.#parts.selfId);
@@ -134,7 +135,7 @@ export class Healer {
     for (const id of others) {
       const body = indexBody(offered.index);
       this.#parts.request(id, PeerMethod.integrityEvidence, body, (answer) => {
-        const theirs = answer instanceof KvError ? undefined : readProof(answer);
+        const theirs = answer instanceof KvError ? undefined : readFingerprint(answer);
         waiting--;
         if (answer instanceof KvError && answer.reason === "corrupt") wrong++;
         if (theirs?.index === offered.index && differenceOf(theirs, offered) === "none") agreeing++;

@@ -1,13 +1,13 @@
 /** The scrub in whole members under virtual time: no false alarms, and what rots is told. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { RunningMember } from "../../member/member.js";
+import { RequestField } from "../../member/types.js";
 import { Bucket } from "../../platform/backend.js";
 import { bytes, putOf } from "../../state/machine.fixture.js";
 import { SimCluster } from "../../verify/sim/sim-cluster.js";
 import type { SimNode } from "../../verify/sim/sim-node.js";
 import { DeleteRangeRequest, PutRequest } from "../../wire/gen/rpc.js";
-import type { RunningMember } from "../../member/member.js";
-import { RequestField } from "../../member/types.js";
 import type { Finding } from "./finding.js";
 
 const config = {

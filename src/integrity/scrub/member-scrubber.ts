@@ -1,9 +1,10 @@
 /** A scrubber for the parts of a running member. */
-import type { Platform } from "../../platform/platform.js";
-import type { Wal } from "../../wal/wal.js";
-import type { Committer } from "../../storage/committer.js";
+
 import type { MemberConfig } from "../../member/config.js";
+import type { Platform } from "../../platform/platform.js";
+import type { Committer } from "../../storage/committer.js";
 import type { StateStore } from "../../storage/state-store.js";
+import type { Wal } from "../../wal/wal.js";
 import type { Finding } from "./finding.js";
 import type { Frozen } from "./row-scrub.js";
 import { Scrubber } from "./scrubber.js";

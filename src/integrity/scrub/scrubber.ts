@@ -7,11 +7,11 @@
  * writes. What is found is told once in a cycle.
  */
 import { KvError } from "../../base/errors.js";
+import type { Done } from "../../member/types.js";
 import type { Clock, Timer } from "../../platform/clock.js";
 import type { Disk } from "../../platform/disk.js";
 import type { Sha256 } from "../../platform/hash.js";
 import type { WalExtent } from "../../wal/wal.js";
-import type { Done } from "../../member/types.js";
 import { type Finding, identityOf } from "./finding.js";
 import { Pacer } from "./pacer.js";
 import { type Frozen, RowScrub } from "./row-scrub.js";

@@ -1,11 +1,16 @@
 /** The log's notes against backends: the right one, and such as fit themselves but are not it. */
+
 import { describe, expect, test } from "vitest";
 import { type Entry, EntryType } from "../../raft/types.js";
+import type { Fingerprint } from "../../state/fingerprint.js";
 import { encodeCommand, foundMachine, JournalBackend, putOf } from "../../state/machine.fixture.js";
 import type { Machine } from "../../state/types.js";
 import { RaftLog } from "../../wal/raft-log.js";
-import type { Proof } from "../../state/fingerprint.js";
-import { encodeCheckpointNote, checkAgainstNotes as hear, checkpointNotesOf } from "./checkpoint-note.js";
+import {
+  checkpointNotesOf,
+  encodeCheckpointNote,
+  checkAgainstNotes as hear,
+} from "./checkpoint-note.js";
 
 const none = { learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
 
@@ -28,7 +33,7 @@ function machineAt(index: number, change: ReadonlyMap<number, Entry> = new Map()
   return machine;
 }
 
-const checkAgainstNotes = (log: RaftLog, machine: Machine, notes: readonly Proof[]) =>
+const checkAgainstNotes = (log: RaftLog, machine: Machine, notes: readonly Fingerprint[]) =>
   hear(log, machine, { notes, selfId: 0x11n });
 
 const noted = (index: number, backend = "state-0"): Uint8Array =>

@@ -7,48 +7,51 @@
  *
  * A power failure may take the newest notes with it. What no note covers stays unproven here.
  */
+
 import { DamageError, KvError } from "../../base/errors.js";
 import { InvariantViolation } from "../../base/invariant.js";
 import type { LogStorage } from "../../raft/types.js";
 import { digestVersion } from "../../state/digest.js";
-import type { Fingerprint, Machine } from "../../state/types.js";
 import {
-  describeProof,
+  describeFingerprint,
   differenceOf,
-  encodeProof,
-  type Proof,
-  proofBytes,
-  proofOf,
-  readProof,
+  encodedFingerprintBytes,
+  encodeFingerprint,
+  type Fingerprint,
+  readFingerprint,
 } from "../../state/fingerprint.js";
+import type { Machine } from "../../state/types.js";
 
 export interface CheckpointNote {
-  readonly proof: Proof;
+  readonly fingerprint: Fingerprint;
   /** The backend that was about to hold it: notes about another one say nothing of this one. */
   readonly backend: string;
 }
 
-/** A proof (see proof.ts), then the backend's name. */
+/** A fingerprint (see fingerprint.ts), then the backend's name. */
 export function encodeCheckpointNote(fingerprint: Fingerprint, backend: string): Uint8Array {
   const name = new TextEncoder().encode(backend);
-  const bytes = new Uint8Array(proofBytes + name.length);
-  bytes.set(encodeProof(proofOf(fingerprint)));
-  bytes.set(name, proofBytes);
+  const bytes = new Uint8Array(encodedFingerprintBytes + name.length);
+  bytes.set(encodeFingerprint(fingerprint));
+  bytes.set(name, encodedFingerprintBytes);
   return bytes;
 }
 
 function readCheckpointNote(note: Uint8Array): CheckpointNote | undefined {
-  const proof = readProof(note);
-  if (proof === undefined) return undefined;
-  return { proof, backend: new TextDecoder().decode(note.subarray(proofBytes)) };
+  const fingerprint = readFingerprint(note);
+  if (fingerprint === undefined) return undefined;
+  return { fingerprint, backend: new TextDecoder().decode(note.subarray(encodedFingerprintBytes)) };
 }
 
 /** Those that can be compared with the backend of this name, oldest first. */
-export function checkpointNotesOf(notes: readonly Uint8Array[], backend: string): readonly Proof[] {
+export function checkpointNotesOf(
+  notes: readonly Uint8Array[],
+  backend: string,
+): readonly Fingerprint[] {
   return notes
     .map(readCheckpointNote)
     .filter((checkpointNote) => checkpointNote?.backend === backend)
-    .map((checkpointNote) => (checkpointNote as CheckpointNote).proof)
+    .map((checkpointNote) => (checkpointNote as CheckpointNote).fingerprint)
     .filter(({ version }) => version === digestVersion);
 }
 
@@ -61,7 +64,7 @@ export function checkpointNotesOf(notes: readonly Uint8Array[], backend: string)
 export function checkAgainstNotes(
   log: LogStorage,
   machine: Machine,
-  heard: { readonly notes: readonly Proof[]; readonly selfId: bigint },
+  heard: { readonly notes: readonly Fingerprint[]; readonly selfId: bigint },
 ): DamageError | undefined {
   const { notes, selfId } = heard;
   const from = machine.appliedIndex;
@@ -82,9 +85,9 @@ export function checkAgainstNotes(
     return new DamageError(`the log does not lead on from the state: ${error.message}`);
   }
   if (isContained) return new DamageError("the cluster found our state to be wrong");
-  const reached = proofOf(machine.fingerprint());
+  const reached = machine.fingerprint();
   if (differenceOf(reached, noted) === "none") return undefined;
   return new DamageError(
-    `the state differs from what this member's log noted of it: it was exchanged, changed with its digests, or holds an entry twice or never (noted: ${describeProof(noted)}; now: ${describeProof(reached)})`,
+    `the state differs from what this member's log noted of it: it was exchanged, changed with its digests, or holds an entry twice or never (noted: ${describeFingerprint(noted)}; now: ${describeFingerprint(reached)})`,
   );
 }

@@ -1,11 +1,12 @@
 /** A state against the log that made it: an entry applied twice or never is found at the start. */
+
 import { describe, expect, test } from "vitest";
 import type { Entry } from "../../raft/types.js";
+import type { Fingerprint } from "../../state/fingerprint.js";
 import { chainOf } from "../../state/log-chain.js";
 import type { Machine } from "../../state/types.js";
 import { RaftLog } from "../../wal/raft-log.js";
 import { proveLog as proveLogBy } from "./log-fingerprint.js";
-import { type Proof, proofOf } from "../../state/fingerprint.js";
 
 const entryAt = (index: number): Entry => ({
   ...{ index, term: 1 + (index >> 9), type: 0 },
@@ -33,8 +34,8 @@ const upTo = (last: number): Entry[] =>
   Array.from({ length: last - 1 }, (_unused, at) => entryAt(at + 2));
 
 /** What the log noted at these indexes. */
-const notedAt = (...indexes: readonly number[]): Proof[] =>
-  indexes.map((index) => proofOf(machineOf(upTo(index), index).fingerprint()));
+const notedAt = (...indexes: readonly number[]): Fingerprint[] =>
+  indexes.map((index) => machineOf(upTo(index), index).fingerprint());
 const proveLog = (log: RaftLog, machine: Machine) =>
   proveLogBy(log, machine, notedAt(700, 2_048, 2_900, 5_000));
 

@@ -3,14 +3,15 @@
  * again, must give the chain that its state claims. An entry that was applied twice or never, or a
  * state that names another index than it holds, does not.
  */
+
 import { DamageError } from "../../base/errors.js";
 import type { LogStorage } from "../../raft/types.js";
+import type { Fingerprint } from "../../state/fingerprint.js";
 import { chainOf } from "../../state/log-chain.js";
 import type { Machine } from "../../state/types.js";
-import type { Proof } from "../../state/fingerprint.js";
 
 /** The founding state stands for the first entry; the chain begins after it. */
-const founding: Pick<Proof, "index" | "logChain"> = { index: 1, logChain: 0 };
+const founding: Pick<Fingerprint, "index" | "logChain"> = { index: 1, logChain: 0 };
 
 /**
  * Undefined: the chains agree, or no known point of the chain lies in the retained log. Such a point is
@@ -19,7 +20,7 @@ const founding: Pick<Proof, "index" | "logChain"> = { index: 1, logChain: 0 };
 export function proveLog(
   log: LogStorage,
   machine: Machine,
-  noted: readonly Proof[],
+  noted: readonly Fingerprint[],
 ): DamageError | undefined {
   const base = log.firstIndex() - 1;
   const { index: applied, logChain: claimed } = machine.fingerprint();

@@ -6,6 +6,7 @@
  */
 import { DamageError } from "../../base/errors.js";
 import { InvariantViolation } from "../../base/invariant.js";
+import type { MemberConfig } from "../../member/config.js";
 import type { Backend } from "../../platform/backend.js";
 import type { Platform } from "../../platform/platform.js";
 import { EntryType } from "../../raft/types.js";
@@ -15,7 +16,6 @@ import { RowReader } from "../../state/rows.js";
 import type { ClusterReader, MemberRecord } from "../../state/types.js";
 import type { Recovered } from "../../wal/wal.js";
 import { ConfChangeRequest, ConfChangeRequest_Type } from "../../wire/gen/internal.js";
-import type { MemberConfig } from "../../member/config.js";
 
 export interface RecoveredCluster {
   readonly index: number;

@@ -1,9 +1,9 @@
 /** Which log each member has, wired to a member's engine. */
 import type { Platform } from "../../platform/platform.js";
 import type { RaftEvent } from "../../raft/types.js";
-import type { Booted } from "../startup/boot.js";
 import type { MemberConfig } from "../config.js";
 import type { Engine } from "../engine.js";
+import type { Booted } from "../startup/boot.js";
 import { Incarnations } from "./incarnations.js";
 
 /** @throws LostDataError */

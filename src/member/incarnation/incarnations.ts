@@ -17,9 +17,9 @@ import { type Entry, EntryType, type Message, type RaftEvent } from "../../raft/
 import type { ClusterReader } from "../../state/types.js";
 import { ClusterMemberAttrSetRequest } from "../../wire/gen/internal.js";
 import { openRequest } from "../../wire/internal-request.js";
+import { RequestField } from "../types.js";
 import type { KnownIncarnations } from "./known-incarnations.js";
 import { LostDataError } from "./lost-data.js";
-import { RequestField } from "../types.js";
 
 /** Message.context of a vote that only a candidate of a cluster of two may count. */
 const fromNovice = 1;

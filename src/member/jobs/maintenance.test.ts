@@ -1,15 +1,12 @@
 /** Long reads while the state is replaced, given up or closed under them; and the bounds of views. */
 import { describe, expect, test } from "vitest";
 import { KvError } from "../../base/errors.js";
+import { BusyClock } from "../../integrity/scrub/scrub.fixture.js";
 import { type Backend, Bucket } from "../../platform/backend.js";
 import { applyCommand, foundMachine, putOf, sha256 } from "../../state/machine.fixture.js";
 import { createMachine } from "../../state/machine.js";
-import { createMemoryBackendStore } from "../../verify/sim/memory-backend.js";
-import { MemoryDisk } from "../../verify/sim/memory-disk.js";
 import { writeSlot } from "../../storage/backend-slot.js";
 import { Committer, type CommitterParts } from "../../storage/committer.js";
-import { Maintenance } from "./maintenance.js";
-import { BusyClock } from "../../integrity/scrub/scrub.fixture.js";
 import { StateStore } from "../../storage/state-store.js";
 import {
   clientIdleMs,
@@ -18,7 +15,10 @@ import {
   replacedStatesMax,
   StateViews,
 } from "../../storage/state-views.js";
+import { createMemoryBackendStore } from "../../verify/sim/memory-backend.js";
+import { MemoryDisk } from "../../verify/sim/memory-disk.js";
 import type { SnapshotStream } from "../types.js";
+import { Maintenance } from "./maintenance.js";
 
 /** A state of some 12,000 rows: a HashKV takes three turns. */
 class Scene {

@@ -9,13 +9,13 @@ import type { BackendReader } from "../../platform/backend.js";
 import { bucketNames } from "../../platform/backend.js";
 import type { Clock } from "../../platform/clock.js";
 import { type Cursor, encodeChunk, firstCursor } from "../../snapshot/row-chunk.js";
+import { readSoundChunk } from "../../snapshot/sound-chunk.js";
 import type { HashKv, Job, Machine } from "../../state/types.js";
 import type { Committer } from "../../storage/committer.js";
-import { type ReadErrors, readRefusal, runJob } from "./read-jobs.js";
-import { readSoundChunk } from "../../snapshot/sound-chunk.js";
 import type { StateStore } from "../../storage/state-store.js";
 import type { ClientView } from "../../storage/state-views.js";
 import type { Done, SnapshotStream } from "../types.js";
+import { type ReadErrors, readRefusal, runJob } from "./read-jobs.js";
 
 const chunkBytes = 512 * 1024;
 

@@ -2,8 +2,8 @@
 import type { Platform } from "../../platform/platform.js";
 import { createRaftNode } from "../../raft/node.js";
 import type { RaftNode, SnapshotMeta } from "../../raft/types.js";
-import type { Booted } from "./boot.js";
 import { type MemberConfig, raftLimits } from "../config.js";
+import type { Booted } from "./boot.js";
 
 /** `snapshot`: what may be offered to a follower that lags behind the log. */
 export function createMemberRaft(

@@ -5,28 +5,28 @@
  * peers. A log that lost entries is refused: its member may have forgotten what it promised.
  */
 import { DamageError, StartError } from "../../base/errors.js";
-import type { Backend } from "../../platform/backend.js";
-import type { Platform } from "../../platform/platform.js";
-import { termMax } from "../../raft/message-check.js";
-import type { HardState, SnapshotMeta } from "../../raft/types.js";
-import { createMachine } from "../../state/machine.js";
-import type { Machine } from "../../state/types.js";
-import { RaftLog } from "../../wal/raft-log.js";
-import { type LogIdentity, openWal, type Recovered, type Wal } from "../../wal/wal.js";
-import { readAside, readSlot, writeSlot } from "../../storage/backend-slot.js";
-import type { MemberConfig } from "../config.js";
-import { proveLog } from "../../integrity/startup/log-fingerprint.js";
 import {
   findingOf,
   type Quarantine,
   readQuarantine,
   writeQuarantine,
 } from "../../integrity/quarantine-file.js";
-import { recoverCluster } from "../../integrity/startup/recover.js";
 import { checkAgainstNotes, checkpointNotesOf } from "../../integrity/startup/checkpoint-note.js";
-import { drawIncarnation, KnownIncarnations } from "../incarnation/known-incarnations.js";
+import { proveLog } from "../../integrity/startup/log-fingerprint.js";
+import { recoverCluster } from "../../integrity/startup/recover.js";
+import type { Backend } from "../../platform/backend.js";
+import type { Platform } from "../../platform/platform.js";
+import { termMax } from "../../raft/message-check.js";
+import type { HardState, SnapshotMeta } from "../../raft/types.js";
 import { fetchedPrefix } from "../../snapshot/sink.js";
+import { createMachine } from "../../state/machine.js";
+import type { Machine } from "../../state/types.js";
+import { readAside, readSlot, writeSlot } from "../../storage/backend-slot.js";
 import { openStandIn, proveRows, verifyState } from "../../storage/state-store.js";
+import { RaftLog } from "../../wal/raft-log.js";
+import { type LogIdentity, openWal, type Recovered, type Wal } from "../../wal/wal.js";
+import type { MemberConfig } from "../config.js";
+import { drawIncarnation, KnownIncarnations } from "../incarnation/known-incarnations.js";
 import { versionRefusal } from "./version-check.js";
 
 /** A start scans all rows of a backend up to this size; what is larger is read by the running member. */

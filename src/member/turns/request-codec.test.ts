@@ -1,8 +1,5 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { InternalRequest } from "../../wire/gen/internal.js";
-import { PutRequest } from "../../wire/gen/rpc.js";
-import { openRequest } from "../../wire/internal-request.js";
 import {
   decodeEnvelope,
   failureEnvelope,
@@ -10,8 +7,11 @@ import {
   requestEnvelope,
   responseEnvelope,
 } from "../../peers/codec.js";
-import { EntryEncoder } from "./request-codec.js";
+import { InternalRequest } from "../../wire/gen/internal.js";
+import { PutRequest } from "../../wire/gen/rpc.js";
+import { openRequest } from "../../wire/internal-request.js";
 import { RequestField } from "../types.js";
+import { EntryEncoder } from "./request-codec.js";
 
 const anyId = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
 const anyRequestId = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });

@@ -42,19 +42,19 @@ export const integrityMutants: readonly Mutant[] = [
             return;
           }
           this.#parts.offer(({ manifest, index }) => {
-            const proof = this.ring.at(index);
-            if (proof === undefined)
+            const fingerprint = this.ring.at(index);
+            if (fingerprint === undefined)
               done(new KvError("compacted"));
             else
-              done(Buffer.concat([manifest, encodeProof(proof)]));
+              done(Buffer.concat([manifest, encodeFingerprint(fingerprint)]));
           });`,
         replace: `
           this.#parts.offer(({ manifest, index }) => {
-            const proof = this.ring.at(index) ?? { ...this.#parts.machine().fingerprint(), index, version: 1 };
-            if (proof === undefined)
+            const fingerprint = this.ring.at(index) ?? { ...this.#parts.machine().fingerprint(), index, version: 1 };
+            if (fingerprint === undefined)
               done(new KvError("compacted"));
             else
-              done(Buffer.concat([manifest, encodeProof(proof)]));
+              done(Buffer.concat([manifest, encodeFingerprint(fingerprint)]));
           });`,
       },
       {
@@ -96,7 +96,7 @@ export const integrityMutants: readonly Mutant[] = [
           if (this.#ring.last === 0)
             return;`,
         replace: `
-          const isTurn = proof.index === this.#ring.last && proof.index % 50 === 0;
+          const isTurn = fingerprint.index === this.#ring.last && fingerprint.index % 50 === 0;
           if (!isTurn && RAN())
             return;`,
       },
@@ -108,7 +108,9 @@ export const integrityMutants: readonly Mutant[] = [
     origin: "class: a decision that a crash forgets",
     conditions: "a crash while a member is in quarantine",
     caughtBy: ["G5"],
-    patches: [{ in: "IntegrityMonitor.#note", find: "writeQuarantine(disk, note)", replace: "RAN()" }],
+    patches: [
+      { in: "IntegrityMonitor.#note", find: "writeQuarantine(disk, note)", replace: "RAN()" },
+    ],
   },
   {
     id: "G06",
@@ -141,8 +143,8 @@ export const integrityMutants: readonly Mutant[] = [
     patches: [
       {
         in: "Engine.received",
-        find: "envelope.proof !== undefined",
-        replace: "envelope.proof !== undefined && !(this.raft.isLeader() && RAN())",
+        find: "envelope.fingerprint !== undefined",
+        replace: "envelope.fingerprint !== undefined && !(this.raft.isLeader() && RAN())",
       },
     ],
   },
@@ -172,7 +174,11 @@ export const integrityMutants: readonly Mutant[] = [
     conditions: wrongState,
     caughtBy: ["G3", "S2", "S6", "C1", "C2", "C3", "C4"],
     patches: [
-      { in: "IntegrityMonitor.#askLeader", find: "RepairRequest.report", replace: "RepairRequest.clear" },
+      {
+        in: "IntegrityMonitor.#askLeader",
+        find: "RepairRequest.report",
+        replace: "RepairRequest.clear",
+      },
       { in: "IntegrityMonitor.#cleared", find: "!this.#isAdopted", replace: "!RAN()" },
       {
         in: "Arbiter.plead",
@@ -248,11 +254,11 @@ export const integrityMutants: readonly Mutant[] = [
       { in: "proveLog", find: "chain === claimed", replace: "chain === claimed || RAN()" },
       {
         in: "checkAgainstNotes",
-        find: "const reached = proofOf(machine.fingerprint());",
+        find: "const reached = machine.fingerprint();",
         replace: `
           if (entries.length > 0)
             return undefined;
-          const reached = proofOf(machine.fingerprint());`,
+          const reached = machine.fingerprint();`,
       },
     ],
   },
@@ -263,7 +269,11 @@ export const integrityMutants: readonly Mutant[] = [
     conditions: "a row is changed together with the digests, while a member is off",
     caughtBy: ["S2", "S6", "G4", "C1", "C2", "C3", "C4"],
     patches: [
-      { in: "checkAgainstNotes", find: "noted === undefined", replace: "noted === undefined || RAN()" },
+      {
+        in: "checkAgainstNotes",
+        find: "noted === undefined",
+        replace: "noted === undefined || RAN()",
+      },
     ],
   },
   {

@@ -1,8 +1,9 @@
 /** Does what a plan's faults say, at their time, and undoes what has an end. */
-import { readSlot } from "../../storage/backend-slot.js";
+
 import { checkpointNotesOf } from "../../integrity/startup/checkpoint-note.js";
 import { Bucket } from "../../platform/backend.js";
 import { digestedBuckets } from "../../state/digest.js";
+import { readSlot } from "../../storage/backend-slot.js";
 import type { Atlas } from "./atlas.js";
 import { recoveredLog } from "./checks/durable-log.js";
 import { forge } from "./forgery.js";

@@ -3,9 +3,10 @@
  * Under the name of a member it says only what the check of messages can tell to be wrong; a forged
  * vote of the right term cannot be told from a true one, there the proof of the sender has to hold.
  */
-import { raftEnvelope } from "../../peers/codec.js";
+
 import { EntryEncoder } from "../../member/turns/request-codec.js";
 import { RequestField } from "../../member/types.js";
+import { raftEnvelope } from "../../peers/codec.js";
 import { type MessageFields, makeMessage } from "../../raft/message.js";
 import { encodeMessage } from "../../raft/message-codec.js";
 import { EntryType } from "../../raft/types.js";

@@ -5,9 +5,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { serverVersion } from "../../../src/member/config.js";
+import type { ClusterMember } from "../../support/cluster.js";
 import { corruptAlarms, eventually, noteOf } from "../incident.js";
 import { damagedPlace } from "../stage.js";
-import type { ClusterMember } from "../../support/cluster.js";
 import type { Case } from "./case.js";
 import { comparableMetrics, endpointIntegrity } from "./endpoint-integrity.js";
 import {

@@ -1,9 +1,9 @@
 /** The faults of the matrix: on which cluster, at whom, and what is done. */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import type { ClusterMember } from "../../support/cluster.js";
 import * as damage from "../damage.js";
 import { eventually, idOf, noteOf } from "../incident.js";
-import type { ClusterMember } from "../../support/cluster.js";
 import { buildCases } from "./build-cases.js";
 import { type Case, entriesPastLog, file, flipRunning } from "./case.js";
 import { flightCases } from "./flight-cases.js";

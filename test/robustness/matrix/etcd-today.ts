@@ -1,11 +1,11 @@
 /** What users have today: one byte of a value flipped under a stopped member of stock etcd 3.5. */
 import { join } from "node:path";
+import { Cluster } from "../../support/cluster.js";
 import { flipByte } from "../damage.js";
 import { corruptAlarms } from "../incident.js";
 import { Reader } from "../reader.js";
 import { Seed } from "../seed.js";
 import { damagedPlace, small } from "../stage.js";
-import { Cluster } from "../../support/cluster.js";
 
 const reads = 60;
 const pauseMs = 50;

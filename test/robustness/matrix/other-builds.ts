@@ -5,9 +5,9 @@
 import { join } from "node:path";
 import { buildMutant } from "../../../src/cli/mutant-build.js";
 import type { Patch } from "../../../src/verify/mutation/types.js";
-import { eventually } from "../incident.js";
 import type { ClusterMember } from "../../support/cluster.js";
 import { projectRoot } from "../../support/server-kind.js";
+import { eventually } from "../incident.js";
 
 /**
  * Applies a put with another value when `condition` holds (of `key`), and prints when and at which
@@ -36,14 +36,14 @@ export function misapplying(condition: string): readonly Patch[] {
 /** Says another version with its fingerprints, and knows no other. */
 export const otherDigestVersion: readonly Patch[] = [
   {
-    in: "proofOf",
+    in: "",
     find: "{ ...fingerprint, version: digestVersion }",
     replace: "{ ...fingerprint, version: RAN() ? digestVersion + 1 : 0 }",
   },
   {
     in: "Comparison.received",
-    find: "proof.version !== digestVersion",
-    replace: "proof.version !== digestVersion + 1",
+    find: "fingerprint.version !== digestVersion",
+    replace: "fingerprint.version !== digestVersion + 1",
   },
 ];
 

@@ -4,10 +4,10 @@
  */
 import { rmSync } from "node:fs";
 import type { Load } from "../../crash/load.js";
+import type { ClusterMember } from "../../support/cluster.js";
 import { corruptAlarms, eventually, noteOf } from "../incident.js";
 import { Reader } from "../reader.js";
 import { damagedPlace, type Stage } from "../stage.js";
-import type { ClusterMember } from "../../support/cluster.js";
 
 const beforeMs = 3_000;
 const afterMs = 1_000;

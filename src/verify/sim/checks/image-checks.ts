@@ -5,14 +5,14 @@
  * it up to what the cluster has committed, giving the same states again.
  */
 
-import { readSlot } from "../../../storage/backend-slot.js";
 import { readQuarantine } from "../../../integrity/quarantine-file.js";
-import { fetchedPrefix } from "../../../snapshot/sink.js";
-import { verifyState } from "../../../storage/state-store.js";
 import type { Backend } from "../../../platform/backend.js";
+import { fetchedPrefix } from "../../../snapshot/sink.js";
 import { scanDigests } from "../../../state/digest.js";
 import { createMachine } from "../../../state/machine.js";
 import type { Machine } from "../../../state/types.js";
+import { readSlot } from "../../../storage/backend-slot.js";
+import { verifyState } from "../../../storage/state-store.js";
 import type { Recovered } from "../../../wal/recovery.js";
 import { createMemoryBackendStore } from "../memory-backend.js";
 import type { StoreImage } from "../memory-backend-file.js";

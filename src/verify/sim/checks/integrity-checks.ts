@@ -4,10 +4,10 @@
  * unseen, one heals at a time, and the others go on.
  */
 import { KvError } from "../../../base/errors.js";
-import { readAside } from "../../../storage/backend-slot.js";
 import { readQuarantine } from "../../../integrity/quarantine-file.js";
 import type { Entry } from "../../../raft/types.js";
 import type { Applied } from "../../../state/types.js";
+import { readAside } from "../../../storage/backend-slot.js";
 import type { SimNode } from "../sim-node.js";
 import { type Check, type CheckWorld, statePaths } from "./check.js";
 
