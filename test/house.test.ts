@@ -35,7 +35,15 @@ const forbidden: readonly (readonly [folder: string, code: string, rule: string]
   ["src/raft", 'import "../platform/clock.js";', "noRestrictedImports"],
   ["src/wal", 'import "../platform/clock.js";', "noRestrictedImports"],
   ["src/wal", 'import "node:fs";', "noRestrictedImports"],
-  ["src/snapshot", 'import "../state/types.js";', "noRestrictedImports"],
+  ["src/peers", 'import "../wal/wal.js";', "noRestrictedImports"],
+  ["src/storage", 'import "../peers/peers.js";', "noRestrictedImports"],
+  ["src/storage", 'import "../member/turns/driver.js";', "noRestrictedImports"],
+  ["src/snapshot", 'import "../integrity/monitor.js";', "noRestrictedImports"],
+  ["src/lease", 'import "../member/types.js";', "noRestrictedImports"],
+  ["src/integrity", 'import "../member/types.js";', "noRestrictedImports"],
+  ["src/integrity/repair", 'import "../../member/types.js";', "noRestrictedImports"],
+  ["src/integrity/scrub", 'import "../../lease/driver.js";', "noRestrictedImports"],
+  ["src/audit", 'import "../state/types.js";', "noRestrictedImports"],
   ["src/state", 'import "../member/types.js";', "noRestrictedImports"],
   ["src/state", 'import "node:crypto";', "noRestrictedImports"],
   ["src/state/mvcc", 'import "../../member/types.js";', "noRestrictedImports"],
@@ -121,6 +129,22 @@ test("the linter refuses each forbidden thing, and nothing of what is allowed", 
     expect(hit, `${folder}: ${code}`).toBe(true);
   }
   expect(found.filter((line) => line.includes("allowed.ts"))).toEqual([]);
+});
+
+test("the linter refuses a cycle of imports, also one of types alone", () => {
+  const found = lint(
+    new Map([
+      ["src/state/a.ts", 'import { b } from "./b.js";\n\nexport const a = b;\n'],
+      ["src/state/b.ts", 'import { a } from "./a.js";\n\nexport const b = a;\n'],
+      ["src/raft/c.ts", 'import type { D } from "./d.js";\n\nexport type C = D | 1;\n'],
+      ["src/raft/d.ts", 'import type { C } from "./c.js";\n\nexport type D = C | 2;\n'],
+      ["src/raft/e.ts", 'import type { C } from "./c.js";\n\nexport type E = C;\n'],
+    ]),
+  );
+  const cyclic = found
+    .filter((line) => line.includes("noImportCycles"))
+    .map((line) => path.basename(line));
+  expect(cyclic.sort()).toEqual(["a.ts", "b.ts", "c.ts", "d.ts"]);
 });
 
 describe("documents say what the code says", () => {

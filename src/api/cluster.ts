@@ -1,7 +1,9 @@
 /** The Cluster service: membership. Its headers carry no revision, as etcd's do not. */
+
+import type { Done } from "../base/done.js";
 import { KvError } from "../base/errors.js";
 import type { Method, UnaryCall } from "../grpc/call.js";
-import type { Done, Member } from "../member/types.js";
+import type { Member } from "../member/types.js";
 import type { MemberRecord } from "../state/types.js";
 import {
   MemberAddRequest,

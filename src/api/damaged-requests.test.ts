@@ -5,10 +5,11 @@
  */
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import type { Done } from "../base/done.js";
 import { KvError } from "../base/errors.js";
 import { readTxn } from "../member/jobs/read-txn.js";
 import { EntryEncoder } from "../member/turns/request-codec.js";
-import { type Done, type Member, RequestField } from "../member/types.js";
+import type { Member } from "../member/types.js";
 import type { Clock } from "../platform/clock.js";
 import { nodeHash } from "../platform/node/hash.js";
 import {
@@ -41,6 +42,7 @@ import {
   TxnRequest,
   TxnResponse,
 } from "../wire/gen/rpc.js";
+import { RequestField } from "../wire/proposal.js";
 import { callUnary } from "./call.fixture.js";
 import { allMethods } from "./services.js";
 

@@ -1,6 +1,6 @@
 /** The service in front of a real state machine: what is proposed is applied at once. */
 import { expect, test } from "vitest";
-import type { Member, RequestField } from "../member/types.js";
+import type { Member } from "../member/types.js";
 import { nodeHash } from "../platform/node/hash.js";
 import {
   applyCommand,
@@ -10,6 +10,7 @@ import {
   JournalBackend,
 } from "../state/machine.fixture.js";
 import { DowngradeRequest, DowngradeResponse } from "../wire/gen/rpc.js";
+import type { RequestField } from "../wire/proposal.js";
 import { callUnary } from "./call.fixture.js";
 import { maintenanceMethods } from "./maintenance.js";
 

@@ -3,9 +3,11 @@
  * ENABLE does it, CANCEL ends it. The state machine decides when the entry is applied; what is
  * checked before only spares the log a request that it would refuse.
  */
+
+import type { Done } from "../base/done.js";
 import { Code, KvError } from "../base/errors.js";
 import type { UnaryCall } from "../grpc/call.js";
-import { type Done, type Member, RequestField } from "../member/types.js";
+import type { Member } from "../member/types.js";
 import { parseVersion, versionText } from "../state/cluster/version.js";
 import type { Applied } from "../state/types.js";
 import { DowngradeInfoSetRequest } from "../wire/gen/internal.js";
@@ -14,6 +16,7 @@ import {
   DowngradeRequest,
   DowngradeResponse,
 } from "../wire/gen/rpc.js";
+import { RequestField } from "../wire/proposal.js";
 import { owned } from "./owned.js";
 import { decodeFor, headerOf, statusOf } from "./status.js";
 

@@ -3,8 +3,9 @@
  * answer comes by callback, once, possibly inside the call. Every answer carries etcd's CORS headers.
  */
 import { KvError } from "../base/errors.js";
-import type { HistogramSample, Member, MetricSample } from "../member/types.js";
+import type { Member } from "../member/types.js";
 import { prometheusContentType, prometheusText } from "../metrics/prometheus-text.js";
+import type { HistogramSample, MetricSample } from "../metrics/sample.js";
 import { type Check, liveChecks, readyChecks, runChecks, serverHealth } from "./health-checks.js";
 
 export interface HttpRequest {

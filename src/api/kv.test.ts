@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { KvError } from "../base/errors.js";
-import { type Member, RequestField } from "../member/types.js";
+import type { Member } from "../member/types.js";
 import type { AlarmRecord, Outcome } from "../state/types.js";
 import { KeyValue } from "../wire/gen/kv.js";
 import {
@@ -17,6 +17,7 @@ import {
   TxnRequest,
   TxnResponse,
 } from "../wire/gen/rpc.js";
+import { RequestField } from "../wire/proposal.js";
 import { callUnary, filled } from "./call.fixture.js";
 import { kvMethods } from "./kv.js";
 

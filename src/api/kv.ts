@@ -3,10 +3,12 @@
  * writes go to the log as the bytes that came, decoded only as far as their form has to be checked.
  * A transaction that only reads does not touch the log.
  */
+
+import type { Done } from "../base/done.js";
 import { KvError } from "../base/errors.js";
 import { toSafe } from "../base/int64.js";
 import type { Method, UnaryCall } from "../grpc/call.js";
-import { type Done, type Member, RequestField } from "../member/types.js";
+import type { Member } from "../member/types.js";
 import { isClusterCorrupt } from "../state/alarm/alarm-set.js";
 import type { Applied, OpOutcome } from "../state/types.js";
 import {
@@ -18,6 +20,7 @@ import {
 } from "../wire/gen/rpc.js";
 import { openPut } from "../wire/internal-request.js";
 import { KvResponseEncoder } from "../wire/kv-response.js";
+import { RequestField } from "../wire/proposal.js";
 import { learnerRefusalOf, refusalOf } from "./admission.js";
 import { owned } from "./owned.js";
 import {

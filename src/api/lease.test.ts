@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
+import type { Done } from "../base/done.js";
 import { type ErrorReason, KvError } from "../base/errors.js";
 import type { Status, StreamCall, UnaryCall } from "../grpc/call.js";
-import type { Done, Member } from "../member/types.js";
+import type { Member } from "../member/types.js";
 import {
   LeaseGrantRequest,
   LeaseGrantResponse,

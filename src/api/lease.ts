@@ -5,7 +5,7 @@
  */
 import { KvError } from "../base/errors.js";
 import type { Method, StreamCall, UnaryCall } from "../grpc/call.js";
-import { type Member, RequestField } from "../member/types.js";
+import type { Member } from "../member/types.js";
 import {
   LeaseGrantRequest,
   LeaseGrantResponse,
@@ -18,6 +18,7 @@ import {
   LeaseTimeToLiveRequest,
   LeaseTimeToLiveResponse,
 } from "../wire/gen/rpc.js";
+import { RequestField } from "../wire/proposal.js";
 import { admittedMethod, refusalOf } from "./admission.js";
 import { owned } from "./owned.js";
 import { decodeFor, decodeOnStream, headerOf, statusOf } from "./status.js";

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { KvError } from "../base/errors.js";
-import { type Member, RequestField } from "../member/types.js";
+import type { Member } from "../member/types.js";
 import { nodeHash } from "../platform/node/hash.js";
 import {
   AlarmRequest,
@@ -20,6 +20,7 @@ import {
   SnapshotResponse,
   StatusResponse,
 } from "../wire/gen/rpc.js";
+import { RequestField } from "../wire/proposal.js";
 import { callUnary, FakeStream } from "./call.fixture.js";
 import { allMethods } from "./services.js";
 

@@ -1,8 +1,10 @@
 /** The Maintenance service: what an operator asks of one member, and alarms of the cluster. */
+
+import type { Done } from "../base/done.js";
 import { KvError } from "../base/errors.js";
 import { toSafe } from "../base/int64.js";
 import type { Method, StreamCall, UnaryCall } from "../grpc/call.js";
-import { type Done, type Member, RequestField } from "../member/types.js";
+import type { Member } from "../member/types.js";
 import type { Hash } from "../platform/hash.js";
 import type { Applied } from "../state/types.js";
 import {
@@ -21,6 +23,7 @@ import {
   StatusRequest,
   StatusResponse,
 } from "../wire/gen/rpc.js";
+import { RequestField } from "../wire/proposal.js";
 import { admittedMethod, learnerRefusalOf } from "./admission.js";
 import { downgrade } from "./downgrade.js";
 import { owned } from "./owned.js";

@@ -7,9 +7,11 @@
  * long, so zeros follow the state up to a full page. A reader of the state meets them where a length
  * of a piece would stand.
  */
+
+import type { Done } from "../base/done.js";
 import { KvError } from "../base/errors.js";
 import type { StreamCall } from "../grpc/call.js";
-import type { Done, Member, SnapshotStream } from "../member/types.js";
+import type { Member, SnapshotStream } from "../member/types.js";
 import type { Hash, Sha256Stream } from "../platform/hash.js";
 import { SnapshotResponse } from "../wire/gen/rpc.js";
 import { owned } from "./owned.js";

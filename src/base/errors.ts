@@ -147,13 +147,40 @@ export const errorTable = {
 
 export type ErrorReason = keyof typeof errorTable;
 
+/** What an operator does about a member whose files cannot be used any more. */
+export const rebuildAdvice =
+  "Remove this member from the cluster and add it anew with an empty data directory";
+
 /**
- * Data on disk that cannot be what this member wrote. Names the file and the place, and tells the
- * operator what to do. Whoever owns the work gives it to the member (`requestFailed`, `fail`), which
- * gives up that state or stops; what nobody owns reaches the process entry point, which exits 1.
+ * Data on disk that cannot be what this member wrote. A member that is not alone heals by itself;
+ * otherwise this reaches the process entry point, which prints it and exits 1.
  */
 export class DamageError extends Error {
   override readonly name = "DamageError";
+  /** File, and offset where it is known; undefined: the state as a whole. */
+  readonly where: string | undefined;
+  /** What was found, in one sentence without a full stop. */
+  readonly finding: string;
+  /** What an operator does, if the member cannot heal by itself. */
+  readonly advice: string | undefined;
+
+  constructor(damage: {
+    readonly where?: string;
+    readonly finding: string;
+    readonly advice?: string;
+  }) {
+    const { where, finding, advice } = damage;
+    const found = where === undefined ? finding : `${where}: ${finding}`;
+    super(advice === undefined ? found : `${found}. ${advice}`);
+    this.where = where;
+    this.finding = finding;
+    this.advice = advice;
+  }
+
+  /** Place and finding, without the advice. */
+  found(): string {
+    return this.where === undefined ? this.finding : `${this.where}: ${this.finding}`;
+  }
 }
 
 /** A configuration or an environment that the member cannot start with: says what to change. */

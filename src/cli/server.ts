@@ -82,7 +82,7 @@ function ownTheRest(log: Log, member: () => RunningServer["member"] | undefined)
     setTimeout(() => process.exit(exitFailed), lastWordsMs);
     log("fatal", "an error that nothing has handled", { error: error.message, stack: error.stack });
     const running = member();
-    if (running === undefined || running.engine.isHalted()) process.exit(exitFailed);
+    if (running === undefined || running.isHalted()) process.exit(exitFailed);
     running.fail(error);
   };
   process.on("uncaughtException", take);

@@ -21,7 +21,7 @@ async function open(methods: readonly Method[], throwOn = "/nowhere") {
     listen: [{ host: "127.0.0.1", port: 0 }],
     methods,
     http: (request, response) => {
-      if (request.url === throwOn) throw new DamageError("row");
+      if (request.url === throwOn) throw new DamageError({ finding: "row" });
       response.end("answered");
     },
     maxReceiveBytes: 1_000,
@@ -136,7 +136,7 @@ test("what a service throws costs its call and is told; the server goes on", asy
       path: "/t.T/Ask",
       kind: "unary",
       handle: () => {
-        throw new DamageError("unary");
+        throw new DamageError({ finding: "unary" });
       },
     },
     {
@@ -144,7 +144,7 @@ test("what a service throws costs its call and is told; the server goes on", asy
       kind: "bidi",
       handle: (call) => {
         call.onMessage(() => {
-          throw new DamageError("message");
+          throw new DamageError({ finding: "message" });
         });
       },
     },
@@ -152,7 +152,7 @@ test("what a service throws costs its call and is told; the server goes on", asy
       path: "/t.T/Open",
       kind: "bidi",
       handle: () => {
-        throw new DamageError("open");
+        throw new DamageError({ finding: "open" });
       },
     },
   ];

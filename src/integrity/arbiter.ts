@@ -4,13 +4,15 @@
  * still wrong then is found again by the next comparison. Members that heal are given leave one at a
  * time, and cleared when their state was equal at two indexes.
  */
+
+import type { Done } from "../base/done.js";
 import { KvError } from "../base/errors.js";
-import { type Done, RequestField } from "../member/types.js";
 import { PeerMethod } from "../peers/codec.js";
 import type { Clock } from "../platform/clock.js";
-import type { Machine } from "../state/types.js";
+import type { MachineReader } from "../state/types.js";
 import { IntegrityVerdictRequest, IntegrityVerdictRequest_Kind } from "../wire/gen/internal.js";
 import { AlarmRequest, AlarmRequest_AlarmAction, AlarmType } from "../wire/gen/rpc.js";
+import { RequestField } from "../wire/proposal.js";
 import type { Comparison, FoundDifference } from "./comparison.js";
 import { RepairRequest } from "./heal-request.js";
 import { type Finding, Inquiry, indexBody } from "./inquiry.js";
@@ -30,7 +32,7 @@ export interface ArbiterParts {
   /** As in etcd, a member that is wrong stops the whole cluster, until an operator disarms the alarm. */
   readonly stopsCluster: boolean;
   isLeader(): boolean;
-  machine(): Machine;
+  machine(): MachineReader;
   request(to: bigint, method: PeerMethod, body: Uint8Array, done: Done<Uint8Array>): void;
   proposeAsLeader(field: RequestField, body: Uint8Array): void;
   checkSelf(done: (isSound: boolean) => void): void;

@@ -7,7 +7,13 @@ import { Comparison, type FoundDifference } from "./comparison.js";
 import { FingerprintRing, ringSize } from "./fingerprint-ring.js";
 
 const state = (index: number, mark = 0): Fingerprint => ({
-  ...{ index, revision: index * 2, compactRevision: -1, logChain: index * 31 },
+  ...{
+    version: digestVersion,
+    index,
+    revision: index * 2,
+    compactRevision: -1,
+    logChain: index * 31,
+  },
   rows: new Uint8Array(16).fill(index + mark),
 });
 const fingerprint = (index: number, mark = 0): Fingerprint => state(index, mark);

@@ -3,8 +3,9 @@
  * of one of them can be compared. 36 bytes an index: 144 KiB in all.
  */
 
-import { fingerprintBytes } from "../state/digest.js";
+import { digestVersion } from "../state/digest.js";
 import type { Fingerprint } from "../state/fingerprint.js";
+import { fingerprintBytes } from "../state/fingerprint.js";
 
 export const ringSize = 4_096;
 
@@ -40,6 +41,7 @@ export class FingerprintRing {
     const place = index % ringSize;
     const from = place * fingerprintBytes;
     return {
+      version: digestVersion,
       index,
       revision: this.#revisions[place] as number,
       compactRevision: this.#compactRevisions[place] as number,

@@ -5,8 +5,8 @@
  * nobody knows, and the cluster has to stop answering.
  */
 
+import type { Done } from "../base/done.js";
 import { KvError } from "../base/errors.js";
-import type { Done } from "../member/types.js";
 import { PeerMethod } from "../peers/codec.js";
 import type { Clock, Timer } from "../platform/clock.js";
 import { differenceOf, type Fingerprint, readFingerprint } from "../state/fingerprint.js";

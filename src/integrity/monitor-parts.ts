@@ -1,11 +1,11 @@
 /** What a monitor may do to its member's state, log, raft and peers (create-monitor.ts wires it). */
 
-import type { RequestField } from "../member/types.js";
 import type { Peers } from "../peers/peers.js";
 import type { Clock } from "../platform/clock.js";
 import type { Disk } from "../platform/disk.js";
 import type { RaftNode } from "../raft/types.js";
-import type { Machine } from "../state/types.js";
+import type { MachineReader } from "../state/types.js";
+import type { RequestField } from "../wire/proposal.js";
 import type { DivergenceParts } from "./divergence/divergence.js";
 import type { Incidents } from "./incidents/incidents.js";
 import type { HealerParts } from "./repair/healer.js";
@@ -23,7 +23,7 @@ export interface MonitorParts
   /** What happened, for people. */
   readonly incidents: Incidents;
   raft(): RaftNode;
-  machine(): Machine;
+  machine(): MachineReader;
   backendName(): string;
   proposeAsLeader(field: RequestField, body: Uint8Array): void;
   /** Puts a state without keys in the place of the wrong one, at the same index. */
@@ -31,7 +31,7 @@ export interface MonitorParts
   /** Puts what `fetch` got in its place, with all applied that the stand-in has. */
   adopt(
     index: number,
-    record: (machine: Machine) => void,
+    record: (machine: MachineReader) => void,
     done: (error: Error | undefined) => void,
   ): void;
   /** Freezes the applied state: for a member that heals. */

@@ -6,11 +6,11 @@
  * heals. docs/integrity.md tells the whole.
  */
 
+import type { Done } from "../base/done.js";
 import { KvError } from "../base/errors.js";
-import type { Done } from "../member/types.js";
 import { PeerMethod } from "../peers/codec.js";
 import { describeFingerprint, encodeFingerprint, type Fingerprint } from "../state/fingerprint.js";
-import type { AlarmRecord, Applied, Machine } from "../state/types.js";
+import type { AlarmRecord, Applied, MachineReader } from "../state/types.js";
 import { Arbiter } from "./arbiter.js";
 import { Comparison, type FoundDifference } from "./comparison.js";
 import { Divergence } from "./divergence/divergence.js";
@@ -160,7 +160,7 @@ export class IntegrityMonitor {
   }
 
   /** An entry was applied. */
-  applied(machine: Machine, applied: Applied): void {
+  applied(machine: MachineReader, applied: Applied): void {
     const { outcome } = applied;
     this.#parts.incidents.applied(machine, applied);
     const isWaiting = this.#quarantine !== undefined && !this.#isAdopted;
@@ -329,7 +329,7 @@ export class IntegrityMonitor {
     return true;
   }
 
-  #record(machine: Machine): void {
+  #record(machine: MachineReader): void {
     if (machine.appliedIndex === 0) return;
     this.ring.record(machine.fingerprint());
     this.comparison.applied();

@@ -3,9 +3,9 @@
  * done about it and removed when it is healed, so that a crash at any step leads back into quarantine.
  */
 import type { Disk } from "../platform/disk.js";
+import { readFile, replaceFile } from "../storage/atomic-file.js";
 
 const path = "quarantine.json";
-const draft = "quarantine.json.tmp";
 const sizeMax = 64 * 1024;
 
 export interface Quarantine {
@@ -23,17 +23,11 @@ export interface Quarantine {
   readonly evidence: readonly string[];
 }
 
-/** What a DamageError found, without what an operator would have to do: this member heals by itself. */
-export function findingOf(message: string): string {
-  return message.replace(/\. (Remove this member|Move it away|Restore the file)\b.*$/s, "");
-}
-
 /** Undefined: none. A note that cannot be read still counts. */
 export function readQuarantine(disk: Disk): Quarantine | undefined {
-  if (!disk.exists(path)) return undefined;
-  const file = disk.open(path, "existing");
-  const text = new TextDecoder().decode(file.read(0, sizeMax));
-  file.close();
+  const bytes = readFile(disk, path, sizeMax);
+  if (bytes === undefined) return undefined;
+  const text = new TextDecoder().decode(bytes);
   const unreadable: Quarantine = {
     ...{ reason: `${path} cannot be read`, index: 0, sinceMs: 0 },
     ...{ failures: 0, backend: "", evidence: [] },
@@ -47,13 +41,7 @@ export function readQuarantine(disk: Disk): Quarantine | undefined {
 
 /** Durable when it returns. @throws the disk's errors */
 export function writeQuarantine(disk: Disk, quarantine: Quarantine): void {
-  if (disk.exists(draft)) disk.remove(draft);
-  const file = disk.open(draft, "create");
-  file.write(0, new TextEncoder().encode(`${JSON.stringify(quarantine)}\n`));
-  file.syncNow();
-  file.close();
-  disk.rename(draft, path);
-  disk.syncDir("");
+  replaceFile(disk, path, new TextEncoder().encode(`${JSON.stringify(quarantine)}\n`));
 }
 
 export function removeQuarantine(disk: Disk): void {

@@ -6,9 +6,9 @@
  * A renewal is a promise: it is given only after a read barrier, by a leader that led after the
  * question was asked and knows every grant and revocation before it (etcd #13932, #15247).
  */
+
+import type { Done } from "../base/done.js";
 import { KvError } from "../base/errors.js";
-import { errorOf } from "../member/turns/applier.js";
-import { type Done, type Proposal, RequestField } from "../member/types.js";
 import { PeerMethod } from "../peers/codec.js";
 import type { Peers } from "../peers/peers.js";
 import type { Clock } from "../platform/clock.js";
@@ -25,6 +25,7 @@ import {
   LeaseTimeToLiveResponse,
 } from "../wire/gen/rpc.js";
 import { openRequest } from "../wire/internal-request.js";
+import { type Proposal, RequestField } from "../wire/proposal.js";
 import { createLessor, type Lessor, minTtlSeconds } from "./lessor.js";
 
 const expiryCheckMs = 500;
@@ -142,7 +143,7 @@ export class LeaseDriver {
     this.#parts.propose(request, (applied) => {
       if (applied instanceof KvError) done(applied);
       else if (applied.outcome instanceof KvError || applied.outcome.kind !== "leaseGrant") {
-        done(errorOf(applied) ?? new KvError("stopped"));
+        done(applied.outcome instanceof KvError ? applied.outcome : new KvError("stopped"));
       } else done({ id, ttl: applied.outcome.ttl, revision: applied.revision });
     });
   }

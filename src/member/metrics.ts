@@ -1,11 +1,11 @@
 /** The member's numbers under etcd's metric names, read when somebody asks. */
 
 import type { PeerView } from "../integrity/comparison.js";
+import type { MetricSample } from "../metrics/sample.js";
 import type { PeerGuard } from "../peers/guard.js";
 import type { RaftStatus } from "../raft/types.js";
 import type { WatchHub } from "../state/mvcc/watch-hub.js";
 import type { KvReader } from "../state/types.js";
-import type { MetricSample } from "./types.js";
 
 export interface IntegrityNumbers {
   /** Those that this member compares its state with. */

@@ -4,15 +4,15 @@
  * request is refused.
  */
 import { KvError } from "../base/errors.js";
-import type { Machine } from "../state/types.js";
+import type { MachineReader } from "../state/types.js";
 import { AlarmRequest, AlarmRequest_AlarmAction, AlarmType } from "../wire/gen/rpc.js";
-import { RequestField } from "./types.js";
+import { RequestField } from "../wire/proposal.js";
 
 export interface QuotaParts {
   readonly selfId: bigint;
   /** 0: no limit. */
   readonly quotaBytes: number;
-  machine(): Machine;
+  machine(): MachineReader;
   backendBytes(): number;
   propose(field: RequestField, body: Uint8Array, done: () => void): void;
 }

@@ -1,12 +1,12 @@
 /** The entry to a member: from a platform and a configuration to something that serves. */
 
 import { messageBytesMax } from "../peers/codec.js";
-import type { ClusterInfo, Network, NetworkHandler } from "../platform/network.js";
+import type { Network, NetworkHandler } from "../platform/network.js";
 import type { Platform } from "../platform/platform.js";
+import { assembleMember } from "./assemble.js";
 import type { MemberConfig } from "./config.js";
-import { RunningMember } from "./member.js";
+import type { RunningMember } from "./member.js";
 import { ownedPlatform } from "./owned-platform.js";
-import { answerPage } from "./peer-pages.js";
 import { bootMember } from "./startup/boot.js";
 
 /**
@@ -40,7 +40,7 @@ export function startMember(
       refused(booted);
       return;
     }
-    const running = new RunningMember({ platform, network, config }, booted);
+    const running = assembleMember({ platform, network, config }, booted);
     member = running;
     isOver = true;
     platform.log("info", "starting a member", {
@@ -49,7 +49,7 @@ export function startMember(
       "applied-index": running.machine.appliedIndex,
     });
     try {
-      running.engine.start();
+      running.start();
     } catch (error) {
       // `onStopped` tells.
       running.fail(error as Error);
@@ -58,68 +58,34 @@ export function startMember(
   });
 }
 
-/** What arrives from other members. A message or a request that fails costs itself, not the member. */
+/** While there is no member yet, nothing is believed and nothing answered. */
 function handlerOf(running: () => RunningMember | undefined): NetworkHandler {
+  const network = (): NetworkHandler | undefined => running()?.network;
   return {
-    clusterId: () => running()?.clusterId ?? 0n,
-    memberId: () => running()?.id ?? 0n,
-    peerUrls: (id) => running()?.engine.links.urlsOf(id),
+    clusterId: () => network()?.clusterId() ?? 0n,
+    memberId: () => network()?.memberId() ?? 0n,
+    peerUrls: (id) => network()?.peerUrls(id),
     locate: (id, answer) => {
-      const member = running();
-      if (member === undefined) answer(undefined);
-      else member.engine.links.locate(id, answer);
+      const handler = network();
+      if (handler === undefined) answer(undefined);
+      else handler.locate(id, answer);
     },
-    located: (id, urls) => running()?.engine.links.located(id, urls),
+    located: (id, urls) => network()?.located(id, urls),
     messageBytesMax,
-    incarnation: () => running()?.engine.incarnations.own ?? 0n,
-    greeted: (from, incarnation) =>
-      running()?.engine.incarnations.greeted(from, incarnation) ?? true,
-    refusedIncarnation: () => running()?.engine.incarnations.refused(),
-    received: (from, message) => {
-      const member = running();
-      try {
-        member?.engine.received(from, message);
-      } catch (error) {
-        member?.requestFailed(error);
-      }
-    },
-    unreachable: (to) => running()?.engine.unreachable(to),
-    rejected: (rejection) => running()?.engine.guard.rejected(rejection),
-    linkChanged: (id, isUp) => running()?.engine.guard.linkChanged(id, isUp),
-    clusterInfo: () => {
-      const member = running();
-      return member === undefined ? undefined : clusterInfo(member);
-    },
+    incarnation: () => network()?.incarnation() ?? 0n,
+    greeted: (from, incarnation) => network()?.greeted(from, incarnation) ?? true,
+    refusedIncarnation: () => network()?.refusedIncarnation(),
+    received: (from, message) => network()?.received(from, message),
+    unreachable: (to) => network()?.unreachable(to),
+    rejected: (rejection) => network()?.rejected(rejection),
+    linkChanged: (id, isUp) => network()?.linkChanged(id, isUp),
+    clusterInfo: () => network()?.clusterInfo(),
     page: (request, answer) => {
-      const member = running();
-      if (member === undefined) {
-        answer({ status: 503, headers: {}, body: "the member is not ready\n" });
-        return;
-      }
-      try {
-        answerPage(request, member, answer);
-      } catch (error) {
-        const { message } = member.requestFailed(error);
-        answer({ status: 503, headers: {}, body: `${message}\n` });
-      }
+      const handler = network();
+      if (handler !== undefined) handler.page(request, answer);
+      else answer({ status: 503, headers: {}, body: "the member is not ready\n" });
     },
-    removedFromCluster: () => running()?.engine.removedFromCluster(),
-    isRemoved: (id) => running()?.machine.cluster.isRemoved(id) ?? false,
-  };
-}
-
-/** What a member that wants to join must know; only members that know the cluster answer. */
-function clusterInfo(member: RunningMember): ClusterInfo | undefined {
-  const { cluster } = member.machine;
-  const members = cluster.members();
-  if (members.length === 0) return undefined;
-  const { incarnations } = member.engine;
-  return {
-    clusterId: member.clusterId,
-    clusterVersion: cluster.clusterVersion(),
-    members: members.map((known) => ({
-      ...known,
-      incarnation: incarnations.incarnationOf(known.id),
-    })),
+    removedFromCluster: () => network()?.removedFromCluster(),
+    isRemoved: (id) => network()?.isRemoved(id) ?? false,
   };
 }

@@ -2,16 +2,17 @@
  * A member as its services see it. Callbacks, not promises: each is called exactly once, possibly
  * inside the call, with a value or a KvError. All reads of `machine` are of applied state.
  */
+import type { Done } from "../base/done.js";
 import type { KvError } from "../base/errors.js";
 import type { PeerView } from "../integrity/comparison.js";
 import type { OwnDivergence } from "../integrity/divergence/divergence.js";
 import type { Incident } from "../integrity/incidents/incident.js";
 import type { Quarantine } from "../integrity/quarantine-file.js";
+import type { HistogramSample, MetricSample } from "../metrics/sample.js";
 import type { WatchHub } from "../state/mvcc/watch-hub.js";
-import type { Applied, HashKv, Machine, MemberRecord, TxnOutcome } from "../state/types.js";
+import type { Applied, HashKv, MachineReader, MemberRecord, TxnOutcome } from "../state/types.js";
 import type { TxnRequest } from "../wire/gen/rpc.js";
-
-export type Done<T> = (result: T | KvError) => void;
+import type { Proposal } from "../wire/proposal.js";
 
 /**
  * The backend as a stream: every row of a consistent state, in the snapshot format of
@@ -28,24 +29,6 @@ export interface SnapshotStream {
   /** Lets go of the state; again: nothing. */
   close(): void;
 }
-
-/** Field numbers of InternalRequest.request (proto/internal.proto). */
-export const RequestField = {
-  put: 4,
-  deleteRange: 5,
-  txn: 6,
-  compaction: 7,
-  leaseGrant: 8,
-  leaseRevoke: 9,
-  alarm: 10,
-  leaseCheckpoint: 11,
-  clusterVersionSet: 1300,
-  clusterMemberAttrSet: 1301,
-  downgradeInfoSet: 1302,
-  compactStep: 2000,
-  integrityVerdict: 2001,
-} as const;
-export type RequestField = (typeof RequestField)[keyof typeof RequestField];
 
 export interface MemberLimits {
   /** Largest encoded request; beyond: requestTooLarge. */
@@ -90,37 +73,10 @@ export interface MemberIntegrity {
   peer(id: bigint): PeerView;
 }
 
-/** Plain counters and gauges by Prometheus name, read at scrape time. */
-export interface MetricSample {
-  readonly name: string;
-  readonly type: "counter" | "gauge";
-  readonly help: string;
-  readonly labels?: Readonly<Record<string, string>>;
-  readonly value: number;
-}
-export interface HistogramSample {
-  readonly name: string;
-  readonly type: "histogram";
-  readonly help: string;
-  /** Upper bounds ascending; `counts[i]` observations <= bounds[i], cumulative; then sum and count. */
-  readonly bounds: readonly number[];
-  readonly counts: readonly number[];
-  readonly sum: number;
-  readonly count: number;
-}
-
-export interface Proposal {
-  readonly field: RequestField;
-  /** The encoded message of that field. */
-  readonly body: Uint8Array;
-  /** Its cost by etcd's rule against the space quota; 0: none. */
-  readonly growthBytes: number;
-}
-
 export interface Member {
   readonly id: bigint;
   readonly limits: MemberLimits;
-  readonly machine: Machine;
+  readonly machine: MachineReader;
   readonly watch: WatchHub;
   /** Header fields; `revision` is the current one. */
   readonly clusterId: bigint;

@@ -2,7 +2,7 @@
  * Samples in Prometheus' text format 0.0.4: one HELP and TYPE for each family, whose samples stand
  * together whatever the order they come in. Names must be valid already; labels and help are escaped.
  */
-import type { HistogramSample, MetricSample } from "../member/types.js";
+import type { HistogramSample, MetricSample } from "./sample.js";
 
 export const prometheusContentType = "text/plain; version=0.0.4; charset=utf-8";
 

@@ -1,5 +1,5 @@
 /** The counters of calls under the names of Go gRPC servers and of etcd, which dashboards ask for. */
-import type { MetricSample } from "../member/types.js";
+import type { MetricSample } from "./sample.js";
 
 /** What the transport counts of one method. */
 export interface RpcCounts {

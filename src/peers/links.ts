@@ -5,7 +5,6 @@
  * now: it asks the members that it knows where that one is reached, and answers it there.
  */
 
-import type { MemberConfig } from "../member/config.js";
 import type { Network } from "../platform/network.js";
 import type { Platform } from "../platform/platform.js";
 import type { ClusterReader, MemberRecord } from "../state/types.js";
@@ -13,12 +12,20 @@ import { PeerDirectory } from "./directory.js";
 
 const learnRetryMs = 500;
 
-export class PeerLinks {
-  readonly #world: {
-    readonly platform: Platform;
-    readonly network: Network;
-    readonly config: MemberConfig;
+export interface PeerLinksWorld {
+  readonly platform: Platform;
+  readonly network: Network;
+  readonly config: {
+    readonly name: string;
+    readonly initialCluster: readonly {
+      readonly name: string;
+      readonly peerUrls: readonly string[];
+    }[];
   };
+}
+
+export class PeerLinks {
+  readonly #world: PeerLinksWorld;
   readonly #selfId: bigint;
   readonly #cluster: () => ClusterReader;
   readonly #directory: PeerDirectory;
@@ -28,11 +35,7 @@ export class PeerLinks {
   #isClosed = false;
 
   constructor(
-    world: {
-      readonly platform: Platform;
-      readonly network: Network;
-      readonly config: MemberConfig;
-    },
+    world: PeerLinksWorld,
     self: { readonly memberId: bigint; readonly clusterId: bigint },
     cluster: () => ClusterReader,
   ) {

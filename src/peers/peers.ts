@@ -3,8 +3,9 @@
  * pulls snapshot chunks), over the same best-effort messages as raft. A request ends once: with the
  * response, or with `timeout` when none came; the other side may have acted all the same.
  */
+
+import type { Done } from "../base/done.js";
 import { type ErrorReason, errorTable, KvError } from "../base/errors.js";
-import type { Done } from "../member/types.js";
 import type { Clock, Timer } from "../platform/clock.js";
 import type { Network } from "../platform/network.js";
 import {

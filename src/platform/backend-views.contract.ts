@@ -10,7 +10,7 @@ import {
   turns,
   type Within,
 } from "./backend.fixture.js";
-import { Bucket } from "./backend.js";
+import { Bucket } from "./rows.js";
 
 /** What holds while snapshots are open: they keep their state, and their backend. */
 export function describeViews(within: Within): void {

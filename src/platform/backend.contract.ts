@@ -17,8 +17,9 @@ import {
   scanAll,
   type Within,
 } from "./backend.fixture.js";
-import { type Backend, type BackendReader, Bucket, type RowWrite } from "./backend.js";
+import type { Backend, BackendReader } from "./backend.js";
 import { describeViews } from "./backend-views.contract.js";
+import { Bucket, type RowWrite } from "./rows.js";
 
 export function describeBackend(name: string, makePlace: () => BackendPlace): void {
   const within = async (body: (place: BackendPlace) => Promise<void>) => {

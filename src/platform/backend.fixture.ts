@@ -1,12 +1,7 @@
 /** What the contract of backend.ts is tested with. */
 import { expect } from "vitest";
-import {
-  type Backend,
-  type BackendReader,
-  type BackendStore,
-  Bucket,
-  type RowWrite,
-} from "./backend.js";
+import type { Backend, BackendReader, BackendStore } from "./backend.js";
+import { Bucket, type RowWrite } from "./rows.js";
 
 /** A fresh, empty place for backends. */
 export interface BackendPlace {

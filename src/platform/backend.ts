@@ -6,36 +6,9 @@
  * up to the last durable `commit`, and never a part of one. (The state machine passes one `write`
  * per log entry, with the applied index and the digests in it: the law of this store.)
  */
+
 import type { RowRun } from "./row-run.js";
-
-export { RowRun } from "./row-run.js";
-
-export const Bucket = {
-  meta: 0,
-  key: 1,
-  lease: 2,
-  alarm: 3,
-  members: 4,
-  membersRemoved: 5,
-  cluster: 6,
-} as const;
-export type Bucket = (typeof Bucket)[keyof typeof Bucket];
-export const bucketNames: readonly string[] = [
-  "meta",
-  "key",
-  "lease",
-  "alarm",
-  "members",
-  "members_removed",
-  "cluster",
-];
-
-/** `value` undefined deletes the row. Keys are 1..511 bytes. The backend keeps the arrays: do not reuse. */
-export interface RowWrite {
-  readonly bucket: Bucket;
-  readonly key: Uint8Array;
-  readonly value: Uint8Array | undefined;
-}
+import type { Bucket, RowWrite } from "./rows.js";
 
 export interface BackendReader {
   /**

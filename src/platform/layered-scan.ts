@@ -2,7 +2,7 @@
  * One ordered scan over stored rows with newer, unsaved layers above them. Pure. A row of a newer
  * layer hides the same key below it; a deletion hides it and is not shown.
  */
-import type { Bucket, RowWrite } from "./backend.js";
+
 import {
   keyText,
   type RowCursor,
@@ -10,6 +10,7 @@ import {
   type RowVisit,
   type ScanRange,
 } from "./row-layer.js";
+import type { Bucket, RowWrite } from "./rows.js";
 
 /** The stored rows: calls `visit` in the order of the range until it returns false. */
 export type StoredScan = (bucket: Bucket, range: ScanRange, visit: RowVisit) => void;

@@ -9,11 +9,11 @@
  * left behind is unknown.
  */
 import { invariant } from "../base/invariant.js";
-import type { Bucket, RowWrite } from "./backend.js";
 import { type StoredScan, scanLayers } from "./layered-scan.js";
 import { keyText, type RowLayer, type RowVisit, type ScanRange } from "./row-layer.js";
 import { RowOverlay } from "./row-overlay.js";
 import type { RowRun } from "./row-run.js";
+import type { Bucket, RowWrite } from "./rows.js";
 
 type Done = (error: Error | undefined) => void;
 

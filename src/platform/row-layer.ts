@@ -3,7 +3,7 @@
  * is one overlay of small writes (row-overlay.ts) or the rows of one large write (row-run.ts).
  */
 import { invariant } from "../base/invariant.js";
-import type { Bucket, RowWrite } from "./backend.js";
+import type { Bucket, RowWrite } from "./rows.js";
 
 /** LMDB's limit at its default page size, kept by all backends. */
 const keyBytesMax = 511;

@@ -7,8 +7,9 @@
  * The order is sorted when a scan first needs it; rows that arrive in ascending order (the key
  * bucket: a revision only grows) never need sorting.
  */
-import { type Bucket, bucketNames, type RowWrite } from "./backend.js";
+
 import { checkKey, keyText, type RowCursor, type RowLayer, type ScanRange } from "./row-layer.js";
+import { type Bucket, bucketNames, type RowWrite } from "./rows.js";
 
 export class RowOverlay implements RowLayer {
   readonly #buckets: readonly OverlayBucket[] = bucketNames.map(() => new OverlayBucket());

@@ -6,8 +6,8 @@
  * Rows are added until the run is handed over; from then on it must not change.
  */
 import { invariant } from "../base/invariant.js";
-import type { Bucket, RowWrite } from "./backend.js";
 import { checkKey, keyText, type RowCursor, type RowLayer, type ScanRange } from "./row-layer.js";
+import type { Bucket, RowWrite } from "./rows.js";
 
 const rowsPerBlock = 1024;
 /** In place of a value's length: the row is deleted. */

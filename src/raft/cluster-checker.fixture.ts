@@ -1,6 +1,6 @@
 /** What must hold in every cluster; throws at the first violation. Knows the whole history. */
 import { InvariantViolation } from "../base/invariant.js";
-import type { Member } from "./cluster.fixture.js";
+import type { Member } from "./cluster-member.fixture.js";
 import type { Contradiction, Entry, Message } from "./types.js";
 
 export class ClusterChecker {

@@ -12,45 +12,21 @@
  */
 import type { Rng } from "../platform/rng.js";
 import { ClusterChecker } from "./cluster-checker.fixture.js";
+import type { Disk, Member } from "./cluster-member.fixture.js";
 import { decodeChange, encodeChange } from "./conformance/conf-change-text.fixture.js";
 import { MemoryLog } from "./memory-log.fixture.js";
 import { createRaftNode } from "./node.js";
 import {
-  type AppendWork,
   type ConfChange,
   type ConfState,
   type Entry,
   EntryType,
-  type HardState,
   type Message,
   ProposalDropped,
   type RaftConfig,
   type RaftEvent,
-  type RaftNode,
   type SnapshotMeta,
 } from "./types.js";
-
-/** What survives a crash. */
-interface Disk {
-  hardState: HardState;
-  base: SnapshotMeta;
-  entries: readonly Entry[];
-}
-
-export interface Member {
-  readonly id: bigint;
-  readonly disk: Disk;
-  node: RaftNode;
-  log: MemoryLog;
-  /** Handed out, not yet reported durable, oldest first. */
-  pending: AppendWork[];
-  /** Reported, but written without a sync of their own. */
-  unsynced: AppendWork[];
-  appliedIndex: number;
-  confState: ConfState;
-  /** The state machine's own durable state: index and configuration. */
-  backend: SnapshotMeta;
-}
 
 export const noLimit = Number.MAX_SAFE_INTEGER;
 

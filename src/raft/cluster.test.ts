@@ -3,7 +3,8 @@
  * event; here are the schedules, and that a healed cluster makes progress again.
  */
 import { describe, expect, test } from "vitest";
-import { Cluster, type Member, noLimit, seededRng } from "./cluster.fixture.js";
+import { Cluster, noLimit, seededRng } from "./cluster.fixture.js";
+import type { Member } from "./cluster-member.fixture.js";
 import type { ConfChange, ConfState, RaftConfig } from "./types.js";
 
 const seedCount = 400;

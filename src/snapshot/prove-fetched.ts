@@ -6,9 +6,10 @@
  */
 import { equalBytes } from "../base/bytes.js";
 import { DamageError } from "../base/errors.js";
-import { type Backend, bucketNames } from "../platform/backend.js";
+import type { Backend } from "../platform/backend.js";
 import type { Clock } from "../platform/clock.js";
 import type { Sha256 } from "../platform/hash.js";
+import { bucketNames } from "../platform/rows.js";
 import { DigestScan, digestedBuckets } from "../state/digest.js";
 import { createMachine } from "../state/machine.js";
 import type { Machine } from "../state/types.js";
@@ -38,9 +39,9 @@ export function proveFetched(
         return claimed === undefined || !equalBytes(claimed, scan.digests.digest(bucket));
       });
       if (wrong !== undefined) {
-        result = new DamageError(
-          `the rows of bucket "${bucketNames[wrong]}" do not match their digest`,
-        );
+        result = new DamageError({
+          finding: `the rows of bucket "${bucketNames[wrong]}" do not match their digest`,
+        });
       } else if (equalBytes(stored.root, root)) result = machine;
       else result = new Error("the snapshot is not the one promised");
     } catch (error) {

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { compareBytes } from "../base/bytes.js";
-import { type BackendReader, Bucket } from "../platform/backend.js";
+import type { BackendReader } from "../platform/backend.js";
+import { Bucket } from "../platform/rows.js";
 import {
   type Cursor,
   decodeChunk,

@@ -5,7 +5,8 @@
  */
 import { compareBytes } from "../base/bytes.js";
 import { crc32c } from "../base/crc32c.js";
-import { type BackendReader, Bucket, type RowWrite } from "../platform/backend.js";
+import type { BackendReader } from "../platform/backend.js";
+import { Bucket, type RowWrite } from "../platform/rows.js";
 
 /** Where a piece begins: the first row at or after this one. */
 export interface Cursor {

@@ -1,7 +1,7 @@
 /** A state of many pieces is fetched whole, whatever order commits and answers end in, or not at all. */
 import { describe, expect, test } from "vitest";
+import type { Done } from "../base/done.js";
 import { KvError } from "../base/errors.js";
-import type { Done } from "../member/types.js";
 import { PeerMethod } from "../peers/codec.js";
 import { applyCommand, foundMachine, putOf, sha256 } from "../state/machine.fixture.js";
 import { Dice } from "../verify/sim/dice.js";

@@ -3,11 +3,13 @@
  * result against the manifest by a full scan, and only then lets raft hear of the snapshot. A
  * failure at any step leaves the member as it was; the next offer begins anew.
  */
+
+import type { Done } from "../base/done.js";
 import { KvError } from "../base/errors.js";
-import type { Done } from "../member/types.js";
 import { PeerMethod } from "../peers/codec.js";
 import type { Backend, BackendStore } from "../platform/backend.js";
 import type { Machine } from "../state/types.js";
+import type { FetchedState } from "../storage/fetched-state.js";
 import { type Cursor, decodeChunk, encodeCursor, firstCursor } from "./row-chunk.js";
 import { decodeManifest, type Manifest } from "./source.js";
 
@@ -19,12 +21,6 @@ const attemptsMax = 5;
 /** Names of backends that hold, or once should hold, the snapshot at `index`. */
 export function fetchedPrefix(index: number): string {
   return `snap-${index}-`;
-}
-
-export interface FetchedState {
-  readonly name: string;
-  readonly backend: Backend;
-  readonly machine: Machine;
 }
 
 export interface SnapshotSinkParts {

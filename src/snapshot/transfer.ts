@@ -4,13 +4,15 @@
  * and never holds a state that it has only been promised.
  */
 import { KvError } from "../base/errors.js";
-import { readRefusal } from "../member/jobs/read-jobs.js";
 import { PeerMethod } from "../peers/codec.js";
 import type { Peers } from "../peers/peers.js";
 import type { Clock } from "../platform/clock.js";
+import type { Sha256 } from "../platform/hash.js";
 import type { Message, SnapshotMeta } from "../raft/types.js";
 import type { Committer } from "../storage/committer.js";
+import { readRefusal } from "../storage/read-jobs.js";
 import type { StateStore } from "../storage/state-store.js";
+import { proveFetched } from "./prove-fetched.js";
 import { SnapshotSink, type SnapshotSinkParts } from "./sink.js";
 import { SnapshotSource } from "./source.js";
 
@@ -19,6 +21,7 @@ const stalledMs = 5_000;
 
 export interface SnapshotTransferParts {
   readonly clock: Clock;
+  readonly sha256: Sha256;
   readonly state: StateStore;
   committer(): Committer;
   oldestUsable(): number;
@@ -59,17 +62,16 @@ export class SnapshotTransfer {
           done({ view: parts.state.view(), ...proof });
         }),
     });
+    const proving = { clock: parts.clock, sha256: parts.sha256 };
     this.sink = new SnapshotSink({
       ...receiving,
-      verify: (fetched, isStopped, done) =>
-        parts.state.verify(fetched, { clock: parts.clock, isStopped }, done),
+      verify: (fetched, isStopped, done) => proveFetched(fetched, { ...proving, isStopped }, done),
       log: (message, fields) => parts.log("info", message, fields),
     });
     this.healSink = new SnapshotSink({
       ...receiving,
       prefix: (index) => `heal-${index}-`,
-      verify: (fetched, isStopped, done) =>
-        parts.state.verify(fetched, { clock: parts.clock, isStopped }, done),
+      verify: (fetched, isStopped, done) => proveFetched(fetched, { ...proving, isStopped }, done),
       log: (message, fields) => parts.log("info", message, fields),
     });
     peers.serve(PeerMethod.snapshotManifest, (from, body, done) => {

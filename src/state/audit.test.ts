@@ -1,7 +1,7 @@
 /** Rows against tables: they agree whatever was applied, and any change behind their back shows. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { Bucket } from "../platform/backend.js";
+import { Bucket } from "../platform/rows.js";
 import {
   applyCommand,
   bytes,

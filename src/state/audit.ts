@@ -6,7 +6,8 @@
  * Runs beside `apply`: each piece sees rows and tables of one moment. The tables were read from the
  * rows when the machine was made: what was wrong by then, they cannot tell.
  */
-import { type BackendReader, Bucket } from "../platform/backend.js";
+import type { BackendReader } from "../platform/backend.js";
+import { Bucket } from "../platform/rows.js";
 import { keyOf } from "../wire/key-value.js";
 import { AlarmSet } from "./alarm/alarm-set.js";
 import { ClusterState } from "./cluster/cluster-state.js";

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { Bucket } from "../platform/backend.js";
+import { Bucket } from "../platform/rows.js";
 import { DigestSet, digestedBuckets, rootDigest, scanDigests } from "./digest.js";
 import { JournalBackend, sha256 } from "./machine.fixture.js";
 import { sealRow } from "./rows.js";

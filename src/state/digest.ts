@@ -5,15 +5,15 @@
  * this size (AdHash, Bellare and Micciancio 1997); the key in each hash keeps rows distinct.
  */
 import { equalBytes } from "../base/bytes.js";
-import { type BackendReader, Bucket } from "../platform/backend.js";
+import type { BackendReader } from "../platform/backend.js";
 import type { Sha256 } from "../platform/hash.js";
+import { Bucket } from "../platform/rows.js";
+import { fingerprintBytes } from "./fingerprint.js";
 import { RowReader } from "./rows.js";
 import type { BucketDigest } from "./types.js";
 
 export const digestVersion = 1;
 export const digestBytes = 32;
-/** Of the sum over all buckets that members compare at each index. */
-export const fingerprintBytes = 16;
 /** Every bucket whose rows are replicated, in the order of docs/digest.md; meta is in the root. */
 export const digestedBuckets: readonly Bucket[] = [
   Bucket.key,

@@ -7,7 +7,9 @@
  * run (row-run.ts), which the backend takes over as it is: to close the handle costs the same however
  * many rows there are.
  */
-import { type Backend, Bucket, RowRun, type RowWrite } from "../platform/backend.js";
+import type { Backend } from "../platform/backend.js";
+import { RowRun } from "../platform/row-run.js";
+import { Bucket, type RowWrite } from "../platform/rows.js";
 import type { DigestSet } from "./digest.js";
 import { openRow, sealRow } from "./rows.js";
 import type { WriteHandle } from "./types.js";

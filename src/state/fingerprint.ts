@@ -4,7 +4,6 @@
  * version (1), index (8), revision (8), compact revision (8), log chain (4), rows (16).
  */
 import { equalBytes } from "../base/bytes.js";
-import { fingerprintBytes } from "./digest.js";
 
 /** What members compare at each index: cheap to tell, and as good as the root digest. */
 export interface Fingerprint {
@@ -20,6 +19,8 @@ export interface Fingerprint {
   readonly rows: Uint8Array;
 }
 
+/** Of the sum over all buckets that members compare at each index. */
+export const fingerprintBytes = 16;
 const rowsAt = 1 + 3 * 8 + 4;
 export const encodedFingerprintBytes = rowsAt + fingerprintBytes;
 

@@ -3,11 +3,12 @@
  * a prefix of the writes, can be opened again; and short ways to build entries.
  */
 
-import type { Backend, BackendSnapshot, Bucket, RowWrite } from "../platform/backend.js";
+import type { Backend, BackendSnapshot } from "../platform/backend.js";
 import { nodeHash } from "../platform/node/hash.js";
 import { RowGenerations } from "../platform/row-generations.js";
 import type { RowVisit, ScanRange } from "../platform/row-layer.js";
 import type { RowRun } from "../platform/row-run.js";
+import type { Bucket, RowWrite } from "../platform/rows.js";
 import { type Entry, EntryType } from "../raft/types.js";
 import { InternalRequest } from "../wire/gen/internal.js";
 import type {

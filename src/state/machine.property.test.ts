@@ -1,7 +1,7 @@
 /** The machine against the plain model, and against itself after a crash. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { Bucket } from "../platform/backend.js";
+import { Bucket } from "../platform/rows.js";
 import { scanDigests } from "./digest.js";
 import { KvModel, order, type Version } from "./kv-model.fixture.js";
 import {

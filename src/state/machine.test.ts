@@ -1,7 +1,7 @@
 /** The law of the machine, entry by entry; semantics of the key space are in the other tests. */
 import { describe, expect, test } from "vitest";
 import { KvError } from "../base/errors.js";
-import { Bucket, type RowWrite } from "../platform/backend.js";
+import { Bucket, type RowWrite } from "../platform/rows.js";
 import { EntryType } from "../raft/types.js";
 import { ConfChangeRequest, ConfChangeRequest_Type as Type } from "../wire/gen/internal.js";
 import { scanDigests } from "./digest.js";

@@ -11,11 +11,12 @@
  * table tells attachments from before. The last slice ends with the same one write as any entry.
  */
 
-import { DamageError, KvError } from "../base/errors.js";
+import { DamageError, KvError, rebuildAdvice } from "../base/errors.js";
 import { toSafe } from "../base/int64.js";
 import { InvariantViolation, invariant } from "../base/invariant.js";
-import type { Backend, Bucket } from "../platform/backend.js";
+import type { Backend } from "../platform/backend.js";
 import type { Sha256 } from "../platform/hash.js";
+import type { Bucket } from "../platform/rows.js";
 import { type ConfState, type Entry, EntryType } from "../raft/types.js";
 import {
   ClusterMemberAttrSetRequest,
@@ -37,15 +38,10 @@ import { type OpenedRequest, openPut, openRequest } from "../wire/internal-reque
 import { AlarmSet } from "./alarm/alarm-set.js";
 import { auditRows } from "./audit.js";
 import { ClusterState } from "./cluster/cluster-state.js";
-import {
-  DigestSet,
-  digestedBuckets,
-  digestVersion,
-  fingerprintBytes,
-  rootDigest,
-} from "./digest.js";
+import { DigestSet, digestedBuckets, digestVersion, rootDigest } from "./digest.js";
 import { EntryWrite } from "./entry-write.js";
 import type { Fingerprint } from "./fingerprint.js";
+import { fingerprintBytes } from "./fingerprint.js";
 import { type LargeRequest, largeRequest } from "./large-request.js";
 import { LeaseTable } from "./lease/lease-table.js";
 import { chainOf } from "./log-chain.js";
@@ -90,9 +86,10 @@ export function createMachine(backend: Backend, sha256: Sha256): Machine {
   } catch (error) {
     if (!(error instanceof InvariantViolation)) throw error;
     // Rows that prove themselves, but not together: some were lost or added.
-    throw new DamageError(
-      `the rows of the backend contradict each other (${error.message}): rows were lost or added. Remove this member from the cluster and add it anew with an empty data directory`,
-    );
+    throw new DamageError({
+      finding: `the rows of the backend contradict each other (${error.message}): rows were lost or added`,
+      advice: rebuildAdvice,
+    });
   }
 }
 

@@ -4,7 +4,8 @@
  */
 import { DamageError } from "../base/errors.js";
 import { cutBytes } from "../base/slab.js";
-import { type BackendReader, Bucket } from "../platform/backend.js";
+import type { BackendReader } from "../platform/backend.js";
+import { Bucket } from "../platform/rows.js";
 import { type DigestSet, digestSetBytes, digestVersion } from "./digest.js";
 import { openRow } from "./rows.js";
 
@@ -68,9 +69,11 @@ export function readMeta(
   const bytes = openRow(Bucket.meta, metaKey, stored);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   if (bytes.length !== metaBytes || view.getUint32(0, true) !== digestVersion) {
-    throw new DamageError(
-      "the backend was written by another version of this server: start that version, or remove this member from the cluster and add it anew with an empty data directory",
-    );
+    throw new DamageError({
+      finding: "the backend was written by another version of this server",
+      advice:
+        "Start that version, or remove this member from the cluster and add it anew with an empty data directory",
+    });
   }
   digests.readFrom(bytes, digestsAt);
   return {

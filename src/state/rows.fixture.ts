@@ -2,7 +2,8 @@
  * For tests only: the rows of all buckets in memory, as both WriteHandle and BackendReader. Counts
  * writes, so that a test can tell that a refused command wrote nothing.
  */
-import type { BackendReader, Bucket } from "../platform/backend.js";
+import type { BackendReader } from "../platform/backend.js";
+import type { Bucket } from "../platform/rows.js";
 import type { WriteHandle } from "./types.js";
 
 export class Rows implements WriteHandle, BackendReader {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { crc32c } from "../base/crc32c.js";
-import { Bucket } from "../platform/backend.js";
+import { Bucket } from "../platform/rows.js";
 import { JournalBackend } from "./machine.fixture.js";
 import { openRow, RowReader, sealRow } from "./rows.js";
 

@@ -5,9 +5,10 @@
  */
 
 import { crc32c } from "../base/crc32c.js";
-import { DamageError } from "../base/errors.js";
+import { DamageError, rebuildAdvice } from "../base/errors.js";
 import { cutBytes } from "../base/slab.js";
-import { type BackendReader, type Bucket, bucketNames } from "../platform/backend.js";
+import type { BackendReader } from "../platform/backend.js";
+import { type Bucket, bucketNames } from "../platform/rows.js";
 
 const checkBytes = 4;
 const head = new Uint8Array(3);
@@ -45,9 +46,10 @@ export function openRow(bucket: Bucket, key: Uint8Array, stored: Uint8Array): Ui
     if (claimed === checkValue(bucket, key, value)) return value;
   }
   const shown = Array.from(key, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  throw new DamageError(
-    `a row of bucket "${bucketNames[bucket]}" fails its check value (key ${shown}): the backend is damaged. Remove this member from the cluster and add it anew with an empty data directory`,
-  );
+  throw new DamageError({
+    finding: `a row of bucket "${bucketNames[bucket]}" fails its check value (key ${shown}): the backend is damaged`,
+    advice: rebuildAdvice,
+  });
 }
 
 /** The same rows without their check values, each verified. */

@@ -10,7 +10,7 @@
  *   compact N | step ROWS | grant N | revoke N | hash [N] | history FROM TO | rows | restart
  */
 import { KvError } from "../base/errors.js";
-import { Bucket } from "../platform/backend.js";
+import { Bucket } from "../platform/rows.js";
 import type { Compare, RequestOp } from "../wire/gen/rpc.js";
 import {
   applyCommand,

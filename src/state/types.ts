@@ -7,7 +7,7 @@
  */
 
 import type { KvError } from "../base/errors.js";
-import type { Bucket } from "../platform/backend.js";
+import type { Bucket } from "../platform/rows.js";
 import type { ConfChange, ConfState, Entry } from "../raft/types.js";
 import type { RangeRequest, TxnRequest } from "../wire/gen/rpc.js";
 import type { Fingerprint } from "./fingerprint.js";
@@ -240,7 +240,8 @@ export interface ClusterReader {
   isDowngradeComplete(): boolean;
 }
 
-export interface Machine {
+/** The replicated state for all who only read it. */
+export interface MachineReader {
   readonly appliedIndex: number;
   readonly appliedTerm: number;
   readonly confState: ConfState;
@@ -248,6 +249,14 @@ export interface Machine {
   readonly leases: LeaseReader;
   readonly cluster: ClusterReader;
   alarms(): readonly AlarmRecord[];
+  digests(): Digests;
+  fingerprint(): Fingerprint;
+  /** Holds the rows against the tables in memory: the buckets that disagree. See audit.ts. */
+  audit(): Job<ReadonlySet<Bucket>>;
+}
+
+/** The law in the types: who holds this may change the state. That is who applies the log, and boot. */
+export interface Machine extends MachineReader {
   /** Applies the entry after `appliedIndex`. Only an InvariantViolation or DamageError is thrown. */
   apply(entry: Entry): Applied;
   /**
@@ -257,10 +266,6 @@ export interface Machine {
    * reads and its backend are those of the state before).
    */
   begin(entry: Entry, way: ApplyWay): Applied | OpenEntry;
-  digests(): Digests;
-  fingerprint(): Fingerprint;
-  /** Holds the rows against the tables in memory: the buckets that disagree. See audit.ts. */
-  audit(): Job<ReadonlySet<Bucket>>;
   /**
    * A new member's first state, before any entry: index and term of the bootstrap snapshot, the
    * configuration and the members. Only on an empty backend.

@@ -3,14 +3,16 @@
  * two at a time would take the same name for two files. One that fails, for want of space, changes
  * nothing.
  */
+
+import type { Done } from "../base/done.js";
 import { DamageError, KvError } from "../base/errors.js";
-import type { Driver } from "../member/turns/driver.js";
-import type { Done } from "../member/types.js";
 import type { Committer } from "./committer.js";
 import type { StateStore } from "./state-store.js";
 
 export interface DefragmenterParts {
-  readonly driver: Driver;
+  /** Entries are not applied between the two. */
+  pause(): void;
+  resume(): void;
   readonly committer: Committer;
   readonly state: StateStore;
   /** The state is damaged: it is given up. Or the change to the new file failed half way: the member stops. */
@@ -29,10 +31,10 @@ export class Defragmenter {
   run(done: Done<void>): void {
     this.#waiting.push(done);
     if (this.#waiting.length > 1) return;
-    const { driver, committer, state } = this.#parts;
-    driver.pause();
+    const { committer, state } = this.#parts;
+    this.#parts.pause();
     const end = (refusal?: KvError): void => {
-      driver.resume();
+      this.#parts.resume();
       const told = this.#waiting;
       this.#waiting = [];
       for (const fn of told) fn(refusal);

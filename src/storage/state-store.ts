@@ -3,26 +3,19 @@
  * when a snapshot is installed or the backend is rewritten compactly; everybody else asks here each
  * time and never keeps them.
  */
-import { equalBytes } from "../base/bytes.js";
-import { DamageError, KvError } from "../base/errors.js";
+import { KvError } from "../base/errors.js";
 import { InvariantViolation } from "../base/invariant.js";
-import {
-  type Backend,
-  type BackendSnapshot,
-  type BackendStore,
-  bucketNames,
-} from "../platform/backend.js";
+import type { Backend, BackendSnapshot, BackendStore } from "../platform/backend.js";
 import type { Clock } from "../platform/clock.js";
 import type { Disk } from "../platform/disk.js";
 import type { Sha256 } from "../platform/hash.js";
 import type { SnapshotMeta } from "../raft/types.js";
-import { proveFetched } from "../snapshot/prove-fetched.js";
-import type { FetchedState } from "../snapshot/sink.js";
-import { scanDigests } from "../state/digest.js";
 import { createMachine } from "../state/machine.js";
-import type { ClusterReader, KvReader, Machine } from "../state/types.js";
+import type { KvReader, Machine } from "../state/types.js";
 import { keepAside, readAside, writeSlot } from "./backend-slot.js";
 import type { StateProof } from "./committer.js";
+import type { FetchedState } from "./fetched-state.js";
+import { openStandIn } from "./stand-in.js";
 import { type ClientView, StateViews } from "./state-views.js";
 
 export class StateStore {
@@ -130,15 +123,6 @@ export class StateStore {
   proof(): StateProof {
     const digests = this.#machine.digests();
     return { meta: this.meta(), root: digests.root, digests };
-  }
-
-  /** Proves a fetched backend: its rows, its stored digests, and these against `root`. */
-  verify(
-    fetched: { readonly backend: Backend; readonly root: Uint8Array },
-    parts: { readonly clock: Clock; isStopped(): boolean },
-    done: (result: Machine | Error) => void,
-  ): void {
-    proveFetched(fetched, { ...parts, sha256: this.#sha256 }, done);
   }
 
   /**
@@ -277,62 +261,4 @@ export class StateStore {
     this.#whenLeft = done;
     this.#leave(this.#backend, () => {});
   }
-}
-
-/** A state without keys: raft can go on with it, and nothing wrong can be read from it. */
-export function openStandIn(
-  world: {
-    readonly backends: BackendStore;
-    readonly sha256: Sha256;
-    readonly number: number;
-  },
-  at: {
-    readonly index: number;
-    readonly term: number;
-    readonly cluster: Pick<ClusterReader, "clusterId" | "members" | "removed" | "clusterVersion">;
-  },
-): FetchedState {
-  const name = `stand-in-${world.number}`;
-  if (world.backends.list().includes(name)) world.backends.remove(name);
-  const backend = world.backends.open(name);
-  const machine = createMachine(backend, world.sha256);
-  const { index, term, cluster } = at;
-  machine.bootstrap({
-    ...{ index, term, clusterId: cluster.clusterId, members: cluster.members() },
-    ...{ removed: cluster.removed(), clusterVersion: cluster.clusterVersion() },
-  });
-  return { name, backend, machine };
-}
-
-/** Opens a backend and recomputes its digests from the rows: they must be those stored in it. */
-export function verifyState(backend: Backend, sha256: Sha256): Machine | Error {
-  try {
-    const machine = createMachine(backend, sha256);
-    return proveRows(backend, machine, sha256) ?? machine;
-  } catch (error) {
-    return error as Error;
-  }
-}
-
-/** Recomputes the digests from the rows: undefined if they are those stored. */
-export function proveRows(
-  backend: Backend,
-  machine: Machine,
-  sha256: Sha256,
-): DamageError | undefined {
-  try {
-    const stored = machine.digests();
-    for (const [bucket, digest] of scanDigests(backend, sha256)) {
-      const claimed = stored.buckets.get(bucket);
-      if (claimed === undefined || !equalBytes(claimed, digest)) {
-        return new DamageError(
-          `the rows of bucket "${bucketNames[bucket]}" do not match their digest: rows were lost, added or changed`,
-        );
-      }
-    }
-  } catch (error) {
-    if (error instanceof DamageError) return error;
-    throw error;
-  }
-  return undefined;
 }

@@ -6,9 +6,10 @@
  * kept for it. A view that is ended refuses reads with the reason, a KvError for its client.
  */
 import { KvError } from "../base/errors.js";
-import type { Backend, BackendSnapshot, Bucket } from "../platform/backend.js";
+import type { Backend, BackendSnapshot } from "../platform/backend.js";
 import type { Clock, Timer } from "../platform/clock.js";
 import type { RowVisit, ScanRange } from "../platform/row-layer.js";
+import type { Bucket } from "../platform/rows.js";
 
 /** Views of clients at a time: Snapshot streams and Hash. */
 export const clientViewsMax = 32;

@@ -1,5 +1,5 @@
 /** Folds the records of a log, batch by batch, into what they describe. */
-import { DamageError } from "../base/errors.js";
+import { DamageError, rebuildAdvice } from "../base/errors.js";
 import type { Entry, HardState, SnapshotMeta } from "../raft/types.js";
 import { type Frame, RecordType } from "./frame.js";
 import { decodeMeta, readEntry, readHardState, type SegmentStart } from "./payload.js";
@@ -55,9 +55,10 @@ export class LogFold {
     const entries = this.#entries.filter((entry) => entry.index >= needed);
     const first = entries[0];
     if (first !== undefined && first.index > needed) {
-      throw new DamageError(
-        `the write-ahead log begins at entry ${first.index}, but is needed from ${needed} on. Remove this member from the cluster and add it anew with an empty data directory`,
-      );
+      throw new DamageError({
+        finding: `the write-ahead log begins at entry ${first.index}, but is needed from ${needed} on`,
+        advice: rebuildAdvice,
+      });
     }
     return { hardState: this.#hardState, snapshot: this.#marker, entries, notes: this.#notes };
   }
@@ -84,9 +85,11 @@ export class LogFold {
       case RecordType.seal:
         break;
       default:
-        throw new DamageError(
-          `${place}: a record of unknown type ${frame.type}: it was written by a newer version of this program, start that one`,
-        );
+        throw new DamageError({
+          where: place,
+          finding: `a record of unknown type ${frame.type}: it was written by a newer version of this program`,
+          advice: "Start that version",
+        });
     }
   }
 
@@ -95,9 +98,11 @@ export class LogFold {
     const last = this.#entries.at(-1);
     if (first !== undefined && last !== undefined) {
       if (entry.index > last.index + 1) {
-        throw new DamageError(
-          `${place}: entry ${entry.index} after entry ${last.index}: entries are missing. Remove this member from the cluster and add it anew with an empty data directory`,
-        );
+        throw new DamageError({
+          where: place,
+          finding: `entry ${entry.index} after entry ${last.index}: entries are missing`,
+          advice: rebuildAdvice,
+        });
       }
       if (entry.index <= last.index) {
         this.#entries.length = Math.max(0, entry.index - first.index);

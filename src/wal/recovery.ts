@@ -174,5 +174,5 @@ function readFile(disk: Disk, path: string): Uint8Array {
 }
 
 function damage(place: string, what: string): DamageError {
-  return new DamageError(`${place}: ${what}. ${advice}`);
+  return new DamageError({ where: place, finding: what, advice });
 }

@@ -4,12 +4,12 @@
  */
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { EntryEncoder } from "../../src/member/turns/request-codec.js";
-import { RequestField } from "../../src/member/types.js";
 import { createNodeDisk } from "../../src/platform/node/disk.js";
 import type { MessageFields } from "../../src/raft/message.js";
 import { EntryType } from "../../src/raft/types.js";
 import { openWal } from "../../src/wal/wal.js";
 import { PutRequest } from "../../src/wire/gen/rpc.js";
+import { RequestField } from "../../src/wire/proposal.js";
 import { serves } from "../crash/torture.js";
 import { bytes, complete } from "../support/client.js";
 import { Cluster, type ClusterMember } from "../support/cluster.js";

@@ -10,7 +10,7 @@ import { afterAll, afterEach, expect, test } from "vitest";
 import { DamageError } from "../../src/base/errors.js";
 import { resolveConfig } from "../../src/config/server-config.js";
 import { type RunningServer, serve } from "../../src/embed.js";
-import { Bucket } from "../../src/platform/backend.js";
+import { Bucket } from "../../src/platform/rows.js";
 import { EtcdClient } from "../support/client.js";
 import { freePorts } from "../support/ports.js";
 import { Watcher } from "../support/watcher.js";
@@ -44,7 +44,7 @@ async function start(name: string): Promise<{ server: RunningServer; client: Etc
 
 /** Flips the last bit of the only row of the key bucket, as a failing medium would. */
 function damage({ member }: RunningServer): void {
-  const backend = member.engine.state.backend();
+  const backend = member.probe.backend();
   const rows: [Uint8Array, Uint8Array][] = [];
   backend.scan(Bucket.key, { from: new Uint8Array([0]) }, (key, value) => {
     rows.push([key, value.slice()]);

@@ -27,7 +27,7 @@ test("a throw in a timer: the member stops with that error, and no handler of th
   const after = ["uncaughtException", "unhandledRejection"].map((on) => process.listenerCount(on));
   expect(after).toEqual(before);
   // The next heartbeat's timer comes upon it.
-  Object.assign(server.member.engine.monitor, {
+  Object.assign(server.member.probe.fingerprints, {
     tick: () => {
       throw new TypeError("a bug in a timer");
     },

@@ -16,10 +16,11 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import type { Backend, RowWrite } from "../../src/platform/backend.js";
-import { Bucket } from "../../src/platform/backend.js";
+import type { Backend } from "../../src/platform/backend.js";
 import { nodeHash } from "../../src/platform/node/hash.js";
 import { createLmdbBackendStore } from "../../src/platform/node/lmdb-backend.js";
+import type { RowWrite } from "../../src/platform/rows.js";
+import { Bucket } from "../../src/platform/rows.js";
 import { DigestSet } from "../../src/state/digest.js";
 import { encodeMeta, metaKey, readMeta } from "../../src/state/meta.js";
 import { openRow, sealRow } from "../../src/state/rows.js";

@@ -4,8 +4,8 @@ import { lastSample, type MemberEvidence, type RoundEvidence } from "../../audit
 import { findingWeights } from "../../audit/finding.js";
 import { isAnswer } from "../../audit/hash-comparison.js";
 import type { RoundJudgement } from "../../audit/judge-round.js";
-import type { MetricSample } from "../../member/types.js";
 import { prometheusText } from "../../metrics/prometheus-text.js";
+import type { MetricSample } from "../../metrics/sample.js";
 import { table } from "../ctl/print-table.js";
 
 export interface AuditedRound {

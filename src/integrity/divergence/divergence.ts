@@ -6,8 +6,9 @@
  * on its disk, and names what the others lost. The leader raises an alarm for it, and the majority
  * serves on: nobody inside the cluster can tell whether the loss was meant.
  */
+
+import type { Done } from "../../base/done.js";
 import { KvError } from "../../base/errors.js";
-import type { Done } from "../../member/types.js";
 import type { Contradiction } from "../../raft/types.js";
 import type { Incidents } from "../incidents/incidents.js";
 import { entryText } from "./entry-text.js";

@@ -4,10 +4,11 @@
  * see less, and later, than the comparison of fingerprints (src/member/integrity), which is always on;
  * so they are off by default, as in etcd, and what they find raises etcd's cluster-wide alarm.
  */
+
+import type { Done } from "../../base/done.js";
 import { KvError, StartError } from "../../base/errors.js";
-import type { Done } from "../../member/types.js";
 import type { Clock } from "../../platform/clock.js";
-import type { Machine } from "../../state/types.js";
+import type { MachineReader } from "../../state/types.js";
 import { compared, differing, judgeCompaction, judgePeriodic } from "./judge-hashes.js";
 import type { MemberHash, Told } from "./member-hash.js";
 
@@ -24,7 +25,7 @@ export interface EtcdCheckParts {
   readonly clock: Clock;
   readonly selfId: bigint;
   readonly config: EtcdCheckConfig;
-  machine(): Machine;
+  machine(): MachineReader;
   isLeader(): boolean;
   /** This member's hash; `revision` 0: the current one. */
   ownHash(revision: number, done: Done<MemberHash>): void;

@@ -5,10 +5,10 @@
  */
 import { InvariantViolation } from "../../base/invariant.js";
 import type { Disk } from "../../platform/disk.js";
+import { replaceFile } from "../../storage/atomic-file.js";
 import type { Incident, IncidentStep, StepKind } from "./incident.js";
 
 const path = "incidents.jsonl";
-const draft = "incidents.jsonl.tmp";
 export const incidentsMax = 100;
 /** What repeats must not fill the disk: further steps are left out, but for what comes at the end. */
 const stepsMax = 64;
@@ -122,16 +122,10 @@ export class IncidentLog {
   }
 
   #rewrite(): void {
-    if (this.#disk.exists(draft)) this.#disk.remove(draft);
-    const file = this.#disk.open(draft, "create");
     const lines = [...this.#incidents].flatMap(([incident, steps]) =>
       steps.map((step) => text({ incident, ...step })),
     );
-    file.write(0, encoded(lines.join("")));
-    file.syncNow();
-    file.close();
-    this.#disk.rename(draft, path);
-    this.#disk.syncDir("");
+    replaceFile(this.#disk, path, encoded(lines.join("")));
     this.#endsInLine = false;
   }
 }

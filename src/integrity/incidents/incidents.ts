@@ -11,7 +11,7 @@ import type { Disk } from "../../platform/disk.js";
 import type { Sha256 } from "../../platform/hash.js";
 import { isClusterCorrupt } from "../../state/alarm/alarm-set.js";
 import { describeFingerprint } from "../../state/fingerprint.js";
-import type { Applied, Machine, Outcome } from "../../state/types.js";
+import type { Applied, MachineReader, Outcome } from "../../state/types.js";
 import type { FoundDifference } from "../comparison.js";
 import type { Finding } from "../inquiry.js";
 import type { Quarantine } from "../quarantine-file.js";
@@ -29,7 +29,7 @@ export interface IncidentsParts {
   readonly sha256: Sha256;
   readonly selfId: bigint;
   /** The state in use. */
-  right(): { readonly backend: Backend; readonly machine: Machine };
+  right(): { readonly backend: Backend; readonly machine: MachineReader };
   /** A backend that is kept aside, for us to close. */
   openAside(name: string, done: (result: Backend | Error) => void): void;
   log(level: "info" | "warn", message: string, fields: Readonly<Record<string, unknown>>): void;
@@ -67,7 +67,7 @@ export class Incidents {
   }
 
   /** The member starts, maybe in quarantine. */
-  started(machine: Machine, quarantine: Quarantine | undefined): void {
+  started(machine: MachineReader, quarantine: Quarantine | undefined): void {
     const last = this.#log.newest();
     if (last !== undefined && !isEnded(last)) {
       this.#open = last.number;
@@ -155,7 +155,7 @@ export class Incidents {
   }
 
   /** An entry was applied. */
-  applied(machine: Machine, { outcome }: Applied): void {
+  applied(machine: MachineReader, { outcome }: Applied): void {
     if (outcome instanceof KvError) return;
     if (outcome.kind === "verdict") this.#judged(machine, outcome);
     else if (outcome.kind !== "alarm" && outcome.kind !== "members") return;
@@ -163,7 +163,7 @@ export class Incidents {
   }
 
   #judged(
-    { appliedIndex: index }: Machine,
+    { appliedIndex: index }: MachineReader,
     { memberId, verdict }: Outcome & { readonly kind: "verdict" },
   ): void {
     const isContained = verdict === "contained";
@@ -181,7 +181,7 @@ export class Incidents {
   }
 
   /** A whole state came from the leader; what was in the log until then was not seen. */
-  replaced(machine: Machine): void {
+  replaced(machine: MachineReader): void {
     this.#lookAround(machine);
   }
 
@@ -229,7 +229,7 @@ export class Incidents {
     look.end();
   }
 
-  #lookAround(machine: Machine): void {
+  #lookAround(machine: MachineReader): void {
     const isStopped = machine.alarms().some(isClusterCorrupt);
     if (isStopped && !this.#isClusterStopped) {
       const text = "the alarm CORRUPT of the whole cluster is in force: no client is served";
@@ -266,6 +266,6 @@ function hex(id: bigint): string {
   return id.toString(16);
 }
 
-function hasCorrupt(machine: Machine): boolean {
+function hasCorrupt(machine: MachineReader): boolean {
   return machine.alarms().some(({ alarm }) => alarm === "CORRUPT");
 }

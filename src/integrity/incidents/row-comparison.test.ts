@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { Bucket, type RowWrite } from "../../platform/backend.js";
 import { nodeHash } from "../../platform/node/hash.js";
+import { Bucket, type RowWrite } from "../../platform/rows.js";
 import { DigestSet } from "../../state/digest.js";
 import { emptyMeta, encodeMeta, metaKey } from "../../state/meta.js";
 import { encodeRevision } from "../../state/mvcc/revision-key.js";

@@ -8,14 +8,15 @@
  */
 import { compareBytes, printable } from "../../base/bytes.js";
 import { DamageError } from "../../base/errors.js";
-import { type BackendReader, Bucket, bucketNames } from "../../platform/backend.js";
+import type { BackendReader } from "../../platform/backend.js";
 import type { Clock, Timer } from "../../platform/clock.js";
 import type { Sha256 } from "../../platform/hash.js";
+import { Bucket, bucketNames } from "../../platform/rows.js";
 import { DigestSet, digestedBuckets } from "../../state/digest.js";
 import { readMeta } from "../../state/meta.js";
 import { decodeRevision } from "../../state/mvcc/revision-key.js";
 import { openRow } from "../../state/rows.js";
-import type { Machine } from "../../state/types.js";
+import type { MachineReader } from "../../state/types.js";
 import { KeyValue } from "../../wire/gen/kv.js";
 import type { RowFault, RowFindings, WrongRow } from "./incident.js";
 
@@ -32,7 +33,7 @@ export interface RowComparisonParts {
   readonly clock: Clock;
   readonly sha256: Sha256;
   /** The state in use; asked anew for each piece. */
-  right(): { readonly backend: BackendReader; readonly machine: Machine };
+  right(): { readonly backend: BackendReader; readonly machine: MachineReader };
 }
 
 export class RowComparison {

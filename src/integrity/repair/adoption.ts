@@ -5,9 +5,9 @@
  */
 import type { Clock } from "../../platform/clock.js";
 import type { SnapshotMeta } from "../../raft/types.js";
-import type { FetchedState } from "../../snapshot/sink.js";
 import type { ApplyWay, Machine, OpenEntry } from "../../state/types.js";
 import type { Committer } from "../../storage/committer.js";
+import type { FetchedState } from "../../storage/fetched-state.js";
 import type { StateStore } from "../../storage/state-store.js";
 import type { RaftLog } from "../../wal/raft-log.js";
 

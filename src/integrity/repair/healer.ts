@@ -5,8 +5,8 @@
  * member, after a pause that doubles.
  */
 
+import type { Done } from "../../base/done.js";
 import { KvError } from "../../base/errors.js";
-import type { Done } from "../../member/types.js";
 import { PeerMethod } from "../../peers/codec.js";
 import type { Clock, Timer } from "../../platform/clock.js";
 import { decodeManifest, manifestBytes } from "../../snapshot/source.js";

@@ -1,5 +1,5 @@
 /** What a scrub can find, as told to whoever repairs. */
-import type { Bucket } from "../../platform/backend.js";
+import type { Bucket } from "../../platform/rows.js";
 import type { BucketDigest } from "../../state/types.js";
 
 /** Three digests of one bucket at one applied index; see docs/scrub.md for how they are judged. */

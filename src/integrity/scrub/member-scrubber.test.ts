@@ -2,12 +2,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { RunningMember } from "../../member/member.js";
-import { RequestField } from "../../member/types.js";
-import { Bucket } from "../../platform/backend.js";
+import { Bucket } from "../../platform/rows.js";
 import { bytes, putOf } from "../../state/machine.fixture.js";
 import { SimCluster } from "../../verify/sim/sim-cluster.js";
 import type { SimNode } from "../../verify/sim/sim-node.js";
 import { DeleteRangeRequest, PutRequest } from "../../wire/gen/rpc.js";
+import { RequestField } from "../../wire/proposal.js";
 import type { Finding } from "./finding.js";
 
 const config = {
@@ -33,7 +33,7 @@ function put(member: RunningMember, key: string, value: string): void {
 
 function scrubbed(cluster: SimCluster, member: RunningMember): readonly Finding[] {
   let findings: readonly Finding[] | undefined;
-  member.scrubber.scrubNow((end) => {
+  member.probe.scrubber.scrubNow((end) => {
     if (!(end instanceof Error)) findings = end.findings;
   });
   expect(cluster.clock.runUntil(() => findings !== undefined, 300_000)).toBe(true);
@@ -108,13 +108,13 @@ test("whatever a member does meanwhile, a healthy one has no finding", () => {
       for (const each of steps) {
         if (node.state === "down") cluster.start(node);
         run(cluster, node, each);
-        const stats = node.member?.scrubber.stats();
+        const stats = node.member?.probe.scrubber.stats();
         expect(stats?.findings ?? nothing).toEqual(nothing);
       }
       cluster.clock.run(60_000);
       const { member } = node;
       if (member === undefined) return;
-      const stats = member.scrubber.stats();
+      const stats = member.probe.scrubber.stats();
       expect(stats.findings).toEqual(nothing);
       cycles += stats.cycles;
       restarts += stats.restarts;
@@ -140,7 +140,8 @@ describe("three members", () => {
         }
         cluster.start(node);
         cluster.clock.run(25_000);
-        for (const { scrubber } of cluster.members()) {
+        for (const { probe } of cluster.members()) {
+          const { scrubber } = probe;
           expect(scrubber.stats().findings).toEqual(nothing);
           cycles += scrubber.stats().cycles;
         }
@@ -161,7 +162,7 @@ describe("three members", () => {
     const key = node.backends.faults.flipBit(name, { bucket: Bucket.key, row: 7, bit: 100 });
     expect(scrubbed(cluster, member)).toMatchObject([{ kind: "row", bucket: Bucket.key, key }]);
 
-    expect(cluster.clock.runUntil(() => member.engine.monitor.healed === 1, 20_000)).toBe(true);
+    expect(cluster.clock.runUntil(() => member.probe.timesHealed() === 1, 20_000)).toBe(true);
     const segment = node.disk.list("wal").findLast((file) => file.endsWith(".wal"));
     node.disk.flipBit(`wal/${segment}`, 30, 1);
     expect(scrubbed(cluster, member).map(({ kind }) => kind)).toEqual(["wal"]);
@@ -169,9 +170,9 @@ describe("three members", () => {
       if (other !== member) expect(scrubbed(cluster, other)).toEqual([]);
     }
     const found = member.metrics().filter(({ name }) => name === "lockstep_scrub_findings_total");
-    const labels = found.map((sample) => sample.labels);
+    const labels = found.map((sample) => "labels" in sample && sample.labels);
     expect(labels).toEqual(Object.keys(nothing).map((kind) => ({ kind })));
-    expect(found[0]).toMatchObject({ value: member.scrubber.stats().findings.row });
-    expect(member.scrubber.stats().findings.row).toBeGreaterThan(0);
+    expect(found[0]).toMatchObject({ value: member.probe.scrubber.stats().findings.row });
+    expect(member.probe.scrubber.stats().findings.row).toBeGreaterThan(0);
   });
 });

@@ -1,6 +1,5 @@
 /** A scrubber for the parts of a running member. */
 
-import type { MemberConfig } from "../../member/config.js";
 import type { Platform } from "../../platform/platform.js";
 import type { Committer } from "../../storage/committer.js";
 import type { StateStore } from "../../storage/state-store.js";
@@ -10,8 +9,12 @@ import type { Frozen } from "./row-scrub.js";
 import { Scrubber } from "./scrubber.js";
 
 export interface ScrubbedMember {
-  readonly platform: Platform;
-  readonly config: MemberConfig;
+  readonly platform: Pick<Platform, "clock" | "disk" | "hash" | "log">;
+  readonly config: {
+    readonly scrubIntervalMs: number;
+    readonly scrubBytesPerSecond: number;
+    readonly walSegmentBytes: number;
+  };
   readonly wal: Wal;
   readonly state: StateStore;
   readonly committer: Committer;

@@ -10,13 +10,14 @@
  */
 import { compareBytes } from "../../base/bytes.js";
 import { DamageError } from "../../base/errors.js";
-import { type BackendSnapshot, Bucket } from "../../platform/backend.js";
+import type { BackendSnapshot } from "../../platform/backend.js";
 import type { Clock } from "../../platform/clock.js";
 import type { Sha256 } from "../../platform/hash.js";
+import { Bucket } from "../../platform/rows.js";
 import { DigestSet, digestedBuckets } from "../../state/digest.js";
 import { emptyMeta, type Meta, metaKey, readMeta } from "../../state/meta.js";
 import { openRow } from "../../state/rows.js";
-import type { Digests, Job, Machine } from "../../state/types.js";
+import type { Digests, Job, MachineReader } from "../../state/types.js";
 import type { Finding } from "./finding.js";
 import type { Budget, Pacer } from "./pacer.js";
 import { type Judged, judge, type Verdict, weigh } from "./verdict.js";
@@ -34,7 +35,7 @@ export interface Frozen {
   /** Of exactly this state, from the machine's memory. */
   readonly memory: Digests;
   /** Whose state it is. */
-  readonly machine: Pick<Machine, "audit">;
+  readonly machine: Pick<MachineReader, "audit">;
   /** False: the backend was replaced, and the view is of no use any more. */
   isCurrent(): boolean;
 }

@@ -1,5 +1,5 @@
 /** The scrub's numbers, read when somebody asks. */
-import type { MetricSample } from "../../member/types.js";
+import type { MetricSample } from "../../metrics/sample.js";
 import { findingKinds } from "./finding.js";
 import type { ScrubStats } from "./scrubber.js";
 

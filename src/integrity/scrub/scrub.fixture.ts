@@ -2,8 +2,9 @@
  * For tests only: a machine and a log with a scrubber beside them, under a clock in which work takes
  * time: a hash costs `hashMs` of the thread.
  */
-import { type Backend, type Bucket, bucketNames } from "../../platform/backend.js";
+import type { Backend } from "../../platform/backend.js";
 import type { Clock } from "../../platform/clock.js";
+import { type Bucket, bucketNames } from "../../platform/rows.js";
 import { foundMachine, sha256 } from "../../state/machine.fixture.js";
 import type { Digests, Machine } from "../../state/types.js";
 import { MemoryDisk } from "../../verify/sim/memory-disk.js";

@@ -3,8 +3,9 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } fro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { type Backend, Bucket } from "../../platform/backend.js";
+import type { Backend } from "../../platform/backend.js";
 import { createLmdbBackendStore } from "../../platform/node/lmdb-backend.js";
+import { Bucket } from "../../platform/rows.js";
 import { DigestSet } from "../../state/digest.js";
 import {
   applyCommand,

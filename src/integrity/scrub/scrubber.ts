@@ -6,8 +6,9 @@
  * Must never disturb the member: short pieces, a bounded share of the thread and of the disk, no
  * writes. What is found is told once in a cycle.
  */
+
+import type { Done } from "../../base/done.js";
 import { KvError } from "../../base/errors.js";
-import type { Done } from "../../member/types.js";
 import type { Clock, Timer } from "../../platform/clock.js";
 import type { Disk } from "../../platform/disk.js";
 import type { Sha256 } from "../../platform/hash.js";

@@ -1,6 +1,6 @@
 /** The decision table of docs/scrub.md. */
 import { expect, test } from "vitest";
-import { Bucket } from "../../platform/backend.js";
+import { Bucket } from "../../platform/rows.js";
 import { DigestSet, digestedBuckets, digestVersion, rootDigest } from "../../state/digest.js";
 import { bytes, sha256 } from "../../state/machine.fixture.js";
 import { emptyMeta } from "../../state/meta.js";

@@ -7,8 +7,8 @@
  * are held against the machine's tables in memory (state/audit.ts), which know no digests.
  */
 import { equalBytes } from "../../base/bytes.js";
-import type { Bucket } from "../../platform/backend.js";
 import type { Sha256 } from "../../platform/hash.js";
+import type { Bucket } from "../../platform/rows.js";
 import type { DigestSet } from "../../state/digest.js";
 import { digestedBuckets, rootDigest } from "../../state/digest.js";
 import type { Meta } from "../../state/meta.js";

@@ -82,12 +82,14 @@ export function checkAgainstNotes(
     }
   } catch (error) {
     if (!(error instanceof InvariantViolation)) throw error;
-    return new DamageError(`the log does not lead on from the state: ${error.message}`);
+    return new DamageError({
+      finding: `the log does not lead on from the state: ${error.message}`,
+    });
   }
-  if (isContained) return new DamageError("the cluster found our state to be wrong");
+  if (isContained) return new DamageError({ finding: "the cluster found our state to be wrong" });
   const reached = machine.fingerprint();
   if (differenceOf(reached, noted) === "none") return undefined;
-  return new DamageError(
-    `the state differs from what this member's log noted of it: it was exchanged, changed with its digests, or holds an entry twice or never (noted: ${describeFingerprint(noted)}; now: ${describeFingerprint(reached)})`,
-  );
+  return new DamageError({
+    finding: `the state differs from what this member's log noted of it: it was exchanged, changed with its digests, or holds an entry twice or never (noted: ${describeFingerprint(noted)}; now: ${describeFingerprint(reached)})`,
+  });
 }

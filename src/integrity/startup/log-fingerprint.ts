@@ -8,7 +8,7 @@ import { DamageError } from "../../base/errors.js";
 import type { LogStorage } from "../../raft/types.js";
 import type { Fingerprint } from "../../state/fingerprint.js";
 import { chainOf } from "../../state/log-chain.js";
-import type { Machine } from "../../state/types.js";
+import type { MachineReader } from "../../state/types.js";
 
 /** The founding state stands for the first entry; the chain begins after it. */
 const founding: Pick<Fingerprint, "index" | "logChain"> = { index: 1, logChain: 0 };
@@ -19,7 +19,7 @@ const founding: Pick<Fingerprint, "index" | "logChain"> = { index: 1, logChain: 
  */
 export function proveLog(
   log: LogStorage,
-  machine: Machine,
+  machine: MachineReader,
   noted: readonly Fingerprint[],
 ): DamageError | undefined {
   const base = log.firstIndex() - 1;
@@ -34,7 +34,7 @@ export function proveLog(
   if (entries.length < applied - from.index) return undefined;
   for (const entry of entries) chain = chainOf(chain, entry);
   if (chain === claimed) return undefined;
-  return new DamageError(
-    `the state at index ${applied} was not made by the entries of this member's log: one was applied twice, never, or differently`,
-  );
+  return new DamageError({
+    finding: `the state at index ${applied} was not made by the entries of this member's log: one was applied twice, never, or differently`,
+  });
 }

@@ -6,7 +6,6 @@
  */
 import { DamageError } from "../../base/errors.js";
 import { InvariantViolation } from "../../base/invariant.js";
-import type { MemberConfig } from "../../member/config.js";
 import type { Backend } from "../../platform/backend.js";
 import type { Platform } from "../../platform/platform.js";
 import { EntryType } from "../../raft/types.js";
@@ -23,12 +22,16 @@ export interface RecoveredCluster {
   readonly cluster: Pick<ClusterReader, "clusterId" | "members" | "removed" | "clusterVersion">;
 }
 
+export interface RecoveryWorld {
+  readonly platform: Pick<Platform, "hash">;
+  readonly config: {
+    readonly initialCluster: readonly { readonly peerUrls: readonly string[] }[];
+    readonly initialClusterToken: string;
+  };
+}
+
 export function recoverCluster(
-  world: {
-    readonly platform: Platform;
-    readonly config: MemberConfig;
-    readonly recovered: Recovered;
-  },
+  world: RecoveryWorld & { readonly recovered: Recovered },
   backend: Backend | undefined,
 ): RecoveredCluster {
   const marker = world.recovered.snapshot;
@@ -76,11 +79,7 @@ function removedLater({ entries }: Recovered): ReadonlySet<bigint> {
 }
 
 /** A member of the founding configuration, as the flags name it. */
-function founder(
-  world: { readonly platform: Platform; readonly config: MemberConfig },
-  id: bigint,
-  isLearner: boolean,
-): MemberRecord {
+function founder(world: RecoveryWorld, id: bigint, isLearner: boolean): MemberRecord {
   const { config, platform } = world;
   const named = config.initialCluster.find(({ peerUrls }) => {
     const token = config.initialClusterToken;

@@ -2,10 +2,11 @@
  * Who leads, since when, and handing it over. Also names the likely cause when a request timed out,
  * as etcd does, because its clients decide by that text whether to try again.
  */
+
+import type { Done } from "../../base/done.js";
 import { KvError } from "../../base/errors.js";
 import type { Clock } from "../../platform/clock.js";
 import type { RaftNode, Role } from "../../raft/types.js";
-import type { Done } from "../types.js";
 
 const pollMs = 10;
 

@@ -12,7 +12,7 @@ import {
   ClusterVersionSetRequest,
   DowngradeInfoSetRequest,
 } from "../../wire/gen/internal.js";
-import { RequestField } from "../types.js";
+import { RequestField } from "../../wire/proposal.js";
 
 const retryMs = 500;
 

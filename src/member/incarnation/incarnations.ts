@@ -17,7 +17,7 @@ import { type Entry, EntryType, type Message, type RaftEvent } from "../../raft/
 import type { ClusterReader } from "../../state/types.js";
 import { ClusterMemberAttrSetRequest } from "../../wire/gen/internal.js";
 import { openRequest } from "../../wire/internal-request.js";
-import { RequestField } from "../types.js";
+import { RequestField } from "../../wire/proposal.js";
 import type { KnownIncarnations } from "./known-incarnations.js";
 import { LostDataError } from "./lost-data.js";
 

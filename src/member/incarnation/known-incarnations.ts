@@ -32,9 +32,9 @@ export class KnownIncarnations {
         this.#known.set(BigInt(`0x${id}`), BigInt(`0x${value}`));
       }
     } catch (cause) {
-      throw new DamageError(
-        `${path} cannot be read (${(cause as Error).message}). Restore the file from a copy, or remove this member from the cluster and add it anew with an empty data directory`,
-      );
+      throw new DamageError({
+        finding: `${path} cannot be read (${(cause as Error).message}). Restore the file from a copy, or remove this member from the cluster and add it anew with an empty data directory`,
+      });
     }
   }
 

@@ -2,7 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { KvError } from "../../base/errors.js";
 import { BusyClock } from "../../integrity/scrub/scrub.fixture.js";
-import { type Backend, Bucket } from "../../platform/backend.js";
+import type { Backend } from "../../platform/backend.js";
+import { Bucket } from "../../platform/rows.js";
 import { applyCommand, foundMachine, putOf, sha256 } from "../../state/machine.fixture.js";
 import { createMachine } from "../../state/machine.js";
 import { writeSlot } from "../../storage/backend-slot.js";

@@ -4,18 +4,19 @@
  * state meanwhile: a replaced one is read to its end, a wrong one is not answered from.
  */
 import { crc32c } from "../../base/crc32c.js";
+import type { Done } from "../../base/done.js";
 import { KvError } from "../../base/errors.js";
 import type { BackendReader } from "../../platform/backend.js";
-import { bucketNames } from "../../platform/backend.js";
 import type { Clock } from "../../platform/clock.js";
+import { bucketNames } from "../../platform/rows.js";
 import { type Cursor, encodeChunk, firstCursor } from "../../snapshot/row-chunk.js";
 import { readSoundChunk } from "../../snapshot/sound-chunk.js";
 import type { HashKv, Job, Machine } from "../../state/types.js";
 import type { Committer } from "../../storage/committer.js";
+import { type ReadErrors, readRefusal, runJob } from "../../storage/read-jobs.js";
 import type { StateStore } from "../../storage/state-store.js";
 import type { ClientView } from "../../storage/state-views.js";
-import type { Done, SnapshotStream } from "../types.js";
-import { type ReadErrors, readRefusal, runJob } from "./read-jobs.js";
+import type { SnapshotStream } from "../types.js";
 
 const chunkBytes = 512 * 1024;
 

@@ -1,16 +1,17 @@
 /** A transaction that only reads, in slices between turns. */
+
+import type { Done } from "../../base/done.js";
 import { DamageError, KvError } from "../../base/errors.js";
 import type { Clock } from "../../platform/clock.js";
-import type { Job, Machine, TxnOutcome } from "../../state/types.js";
+import type { Job, MachineReader, TxnOutcome } from "../../state/types.js";
 import type { TxnRequest } from "../../wire/gen/rpc.js";
-import type { Done } from "../types.js";
 
 /** See state/work.ts. */
 const unitsPerTurn = 512;
 
 export interface ReadTxnParts {
   readonly clock: Clock;
-  machine(): Machine;
+  machine(): MachineReader;
   isStopped(): boolean;
   /** The state is damaged or our own code wrong. */
   failed(error: Error): void;
@@ -22,7 +23,7 @@ export function readTxn(
   request: TxnRequest,
   done: Done<TxnOutcome & { readonly revision: number }>,
 ): void {
-  let machine: Machine | undefined;
+  let machine: MachineReader | undefined;
   let job: Job<TxnOutcome & { readonly revision: number }> | undefined;
   const step = (): void => {
     if (parts.isStopped()) {

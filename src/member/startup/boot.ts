@@ -176,9 +176,10 @@ function refuseStateWithoutLog(platform: Platform, done: () => void): void {
     return;
   }
   backend.close(() => {});
-  throw new DamageError(
-    `the backend "${name}" holds state up to index ${appliedIndex}, but there is no write-ahead log: it was removed or lies elsewhere. Put the folder "${walDir}" back, or remove this member from the cluster and add it anew with an empty data directory`,
-  );
+  throw new DamageError({
+    finding: `the backend "${name}" holds state up to index ${appliedIndex}, but there is no write-ahead log: it was removed or lies elsewhere`,
+    advice: `Put the folder "${walDir}" back, or remove this member from the cluster and add it anew with an empty data directory`,
+  });
 }
 
 type BootDone = (result: Booted | Error) => void;

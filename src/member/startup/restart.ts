@@ -4,9 +4,8 @@
  * log. One that fails is set aside; the member starts in quarantine with a stand-in and heals from its
  * peers. A log that lost entries is refused: its member may have forgotten what it promised.
  */
-import { DamageError, StartError } from "../../base/errors.js";
+import { DamageError, rebuildAdvice, StartError } from "../../base/errors.js";
 import {
-  findingOf,
   type Quarantine,
   readQuarantine,
   writeQuarantine,
@@ -22,7 +21,8 @@ import { fetchedPrefix } from "../../snapshot/sink.js";
 import { createMachine } from "../../state/machine.js";
 import type { Machine } from "../../state/types.js";
 import { readAside, readSlot, writeSlot } from "../../storage/backend-slot.js";
-import { openStandIn, proveRows, verifyState } from "../../storage/state-store.js";
+import { openStandIn } from "../../storage/stand-in.js";
+import { proveRows, verifyState } from "../../storage/verify-state.js";
 import { RaftLog } from "../../wal/raft-log.js";
 import { type LogIdentity, openWal, type Recovered, type Wal } from "../../wal/wal.js";
 import type { MemberConfig } from "../config.js";
@@ -72,9 +72,10 @@ export function restart(platform: Platform, config: MemberConfig, walDir: string
   refuseLastTerm(recovered.hardState.term, () => wal.close());
   const slot = readSlot(platform.disk);
   if (slot === undefined) {
-    throw new DamageError(
-      `there is a write-ahead log, but no backend is named in "backend.current": part of the data directory is missing. Put it back, or remove this member from the cluster and add it anew with an empty data directory`,
-    );
+    throw new DamageError({
+      finding: `there is a write-ahead log, but no backend is named in "backend.current": part of the data directory is missing`,
+      advice: `Put it back, or remove this member from the cluster and add it anew with an empty data directory`,
+    });
   }
   const start = new Restart({ platform, config, recovered }, slot);
   const { machine, backend, name } = start.open();
@@ -203,9 +204,10 @@ class Restart {
       this.#discard(this.#slot, backend);
       return { name, backend: next, machine: proven };
     }
-    throw new DamageError(
-      `the log begins after index ${marker}, but the backend "${this.#slot}" ends at ${machine.appliedIndex} and no fetched snapshot goes that far: state was lost. Remove this member from the cluster and add it anew with an empty data directory`,
-    );
+    throw new DamageError({
+      finding: `the log begins after index ${marker}, but the backend "${this.#slot}" ends at ${machine.appliedIndex} and no fetched snapshot goes that far: state was lost`,
+      advice: rebuildAdvice,
+    });
   }
 
   /** A member that is alone cannot heal: it does not start. @throws DamageError */
@@ -220,7 +222,7 @@ class Restart {
     if (voters.length <= 1 && damage !== undefined) throw damage;
     if (damage !== undefined) {
       this.quarantine = {
-        ...{ reason: findingOf(damage.message), index: at.index, sinceMs: platform.clock.unixMs() },
+        ...{ reason: damage.found(), index: at.index, sinceMs: platform.clock.unixMs() },
         ...{ failures: 0, backend: this.#slot, evidence: [] },
       };
       writeQuarantine(platform.disk, this.quarantine);
@@ -248,9 +250,10 @@ function recoveredLog(recovered: Recovered, machine: Machine): RaftLog {
   if (snapshot !== undefined) log.restore({ ...snapshot, confState: machine.confState });
   log.append(entries);
   if (log.lastIndex() < machine.appliedIndex) {
-    throw new LostLogError(
-      `the backend holds state up to index ${machine.appliedIndex}, but the write-ahead log ends at ${log.lastIndex()}: log was lost. Remove this member from the cluster and add it anew with an empty data directory`,
-    );
+    throw new LostLogError({
+      finding: `the backend holds state up to index ${machine.appliedIndex}, but the write-ahead log ends at ${log.lastIndex()}: log was lost`,
+      advice: rebuildAdvice,
+    });
   }
   return log;
 }

@@ -4,7 +4,7 @@
  * and what was committed behind it waits here; nobody sees anything of it before it is done. If
  * another state takes the place of ours meanwhile, what was done of it is forgotten and begins anew.
  */
-import { DamageError, KvError } from "../../base/errors.js";
+import { DamageError } from "../../base/errors.js";
 import type { Clock } from "../../platform/clock.js";
 import { type ConfChange, type ConfState, type Entry, EntryType } from "../../raft/types.js";
 import type { WatchHub } from "../../state/mvcc/watch-hub.js";
@@ -125,9 +125,4 @@ export class Applier {
     if (steps !== undefined) this.#open = { machine, entry: steps };
     return undefined;
   }
-}
-
-/** The error of an outcome, if it is one. */
-export function errorOf(applied: Applied): KvError | undefined {
-  return applied.outcome instanceof KvError ? applied.outcome : undefined;
 }

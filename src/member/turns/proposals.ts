@@ -4,10 +4,11 @@
  * with its outcome, or after the request timeout with etcd's text for the likely cause. A timeout
  * does not say that the entry will not be applied.
  */
+
+import type { Done } from "../../base/done.js";
 import { KvError } from "../../base/errors.js";
 import type { EntryType } from "../../raft/types.js";
 import type { Applied } from "../../state/types.js";
-import type { Done } from "../types.js";
 
 export interface QueuedEntry {
   readonly type: EntryType;

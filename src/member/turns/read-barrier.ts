@@ -4,8 +4,9 @@
  * it began, so no reader is answered by a round older than itself; a retry is a new round with a
  * fresh id (etcd #20418 is what happens otherwise).
  */
+
+import type { Done } from "../../base/done.js";
 import { KvError } from "../../base/errors.js";
-import type { Done } from "../types.js";
 
 /** Ask again when no answer came: the request or its answer may be lost. */
 const retryMs = 500;

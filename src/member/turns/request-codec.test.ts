@@ -10,7 +10,7 @@ import {
 import { InternalRequest } from "../../wire/gen/internal.js";
 import { PutRequest } from "../../wire/gen/rpc.js";
 import { openRequest } from "../../wire/internal-request.js";
-import { RequestField } from "../types.js";
+import { RequestField } from "../../wire/proposal.js";
 import { EntryEncoder } from "./request-codec.js";
 
 const anyId = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });

@@ -3,8 +3,8 @@
  * decoding it: header field 100 {ID = 1, proposer = 16 fixed64}, then the request's own field.
  */
 import { cutBytes } from "../../base/slab.js";
+import type { RequestField } from "../../wire/proposal.js";
 import { varintLength, writeVarint } from "../../wire/protobuf-writer.js";
-import type { RequestField } from "../types.js";
 
 /** Encodes for one proposer: its id is split once, not for each request. */
 export class EntryEncoder {

@@ -4,7 +4,7 @@
  * `ack <n>` when unit n is durable, and what a failed commit does.
  */
 import { writeSync } from "node:fs";
-import { Bucket } from "../backend.js";
+import { Bucket } from "../rows.js";
 import { createLmdbBackendStore } from "./lmdb-backend.js";
 
 export const lastKey = Uint8Array.of(1);

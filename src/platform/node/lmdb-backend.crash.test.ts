@@ -13,7 +13,8 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { DamageError } from "../../base/errors.js";
-import { type Backend, Bucket } from "../backend.js";
+import type { Backend } from "../backend.js";
+import { Bucket } from "../rows.js";
 import { lastKey, numberBytes } from "./lmdb-backend.child.js";
 import { createLmdbBackendStore } from "./lmdb-backend.js";
 

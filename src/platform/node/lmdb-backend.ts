@@ -10,18 +10,12 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { invariant } from "../../base/invariant.js";
-import type {
-  Backend,
-  BackendReader,
-  BackendSnapshot,
-  BackendStore,
-  Bucket,
-  RowWrite,
-} from "../backend.js";
-import { bucketNames } from "../backend.js";
+import type { Backend, BackendReader, BackendSnapshot, BackendStore } from "../backend.js";
 import { type RowBatch, RowGenerations } from "../row-generations.js";
 import type { RowVisit, ScanRange } from "../row-layer.js";
 import type { RowRun } from "../row-run.js";
+import type { Bucket, RowWrite } from "../rows.js";
+import { bucketNames } from "../rows.js";
 import { copyRows } from "./lmdb-copy.js";
 import { LmdbEnv, syncDirectory, type View } from "./lmdb-env.js";
 import { markOf, tryReadingLater } from "./lmdb-trial.js";

@@ -6,7 +6,8 @@
 import { open as openFileHandle } from "node:fs/promises";
 import { performance } from "node:perf_hooks";
 import { DamageError } from "../../base/errors.js";
-import { type BackendSnapshot, Bucket } from "../backend.js";
+import type { BackendSnapshot } from "../backend.js";
+import { Bucket } from "../rows.js";
 import { causeOf, openFile, writeAll } from "./lmdb-env.js";
 import { markKey, markOf } from "./lmdb-made.js";
 
@@ -79,7 +80,9 @@ async function slice(
   });
   // A key that is not behind the one before it is not appended.
   if ((await Promise.all(results)).includes(false)) {
-    throw new DamageError("the rows of the backend are not in the order of their keys");
+    throw new DamageError({
+      finding: "the rows of the backend are not in the order of their keys",
+    });
   }
   return next;
 }

@@ -18,9 +18,10 @@
 import { closeSync, fsyncSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { type Database, open, type RangeOptions, type RootDatabase, type Transaction } from "lmdb";
-import { type Bucket, bucketNames, type RowWrite, viewedCommitsMax } from "../backend.js";
+import { viewedCommitsMax } from "../backend.js";
 import type { RowBatch } from "../row-generations.js";
 import type { RowVisit, ScanRange } from "../row-layer.js";
+import { type Bucket, bucketNames, type RowWrite } from "../rows.js";
 import { checkDataFile, damage } from "./lmdb-file.js";
 import { isMadeHere, markKey, markOf, rewriteRows } from "./lmdb-made.js";
 import { OpeningMark, tryReading } from "./lmdb-trial.js";

@@ -98,8 +98,10 @@ function readMeta(file: number, path: string, position: number): DataView {
 }
 
 export function damage(path: string, what: string): DamageError {
-  return new DamageError(
-    `backend file ${path} is damaged or foreign: ${what}. Move it away and rebuild this member ` +
-      "from a snapshot or from its peers; do not repair the file by hand.",
-  );
+  return new DamageError({
+    where: `backend file ${path}`,
+    finding: `damaged or foreign: ${what}`,
+    advice:
+      "Move it away and rebuild this member from a snapshot or from its peers; do not repair the file by hand.",
+  });
 }

@@ -13,7 +13,7 @@ import { spawnSync } from "node:child_process";
 import { closeSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname } from "node:path";
-import { bucketNames } from "../backend.js";
+import { bucketNames } from "../rows.js";
 import { damage, readMainPage } from "./lmdb-file.js";
 
 const markText = "lockstep-rows";

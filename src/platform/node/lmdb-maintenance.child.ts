@@ -6,7 +6,8 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { open } from "lmdb";
-import { type Backend, type BackendStore, Bucket, bucketNames } from "../backend.js";
+import type { Backend, BackendStore } from "../backend.js";
+import { Bucket, bucketNames } from "../rows.js";
 import { createLmdbBackendStore } from "./lmdb-backend.js";
 
 type Model = Map<number, number>;

@@ -7,7 +7,8 @@ import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } fr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type Backend, type BackendSnapshot, Bucket, viewedCommitsMax } from "../backend.js";
+import { type Backend, type BackendSnapshot, viewedCommitsMax } from "../backend.js";
+import { Bucket } from "../rows.js";
 import { createLmdbBackendStore } from "./lmdb-backend.js";
 import { isMadeHere } from "./lmdb-made.js";
 

@@ -13,7 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { DamageError } from "../../base/errors.js";
-import { Bucket } from "../backend.js";
+import { Bucket } from "../rows.js";
 import { createLmdbBackendStore } from "./lmdb-backend.js";
 
 const pageBytes = 4_096;

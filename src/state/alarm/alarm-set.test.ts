@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { Bucket } from "../../platform/backend.js";
+import { Bucket } from "../../platform/rows.js";
 import { AlarmRequest_AlarmAction as Action, AlarmType } from "../../wire/gen/rpc.js";
 import { Rows } from "../rows.fixture.js";
 import { AlarmSet } from "./alarm-set.js";

@@ -6,7 +6,8 @@
  * the value is one byte 1. Such an alarm ends by a verdict too; the others only by their DEACTIVATE
  * or the removal of their member.
  */
-import { type BackendReader, Bucket } from "../../platform/backend.js";
+import type { BackendReader } from "../../platform/backend.js";
+import { Bucket } from "../../platform/rows.js";
 import {
   AlarmMember,
   type AlarmRequest,

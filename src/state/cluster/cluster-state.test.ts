@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { KvError } from "../../base/errors.js";
-import { Bucket } from "../../platform/backend.js";
+import { Bucket } from "../../platform/rows.js";
 import { ConfChangeRequest_Type as Type } from "../../wire/gen/internal.js";
 import { Rows } from "../rows.fixture.js";
 import type { MemberRecord } from "../types.js";

@@ -12,7 +12,8 @@
  */
 import { KvError } from "../../base/errors.js";
 import { invariant } from "../../base/invariant.js";
-import { type BackendReader, Bucket } from "../../platform/backend.js";
+import type { BackendReader } from "../../platform/backend.js";
+import { Bucket } from "../../platform/rows.js";
 import type { ConfChange, ConfState } from "../../raft/types.js";
 import { type ConfChangeRequest, ConfChangeRequest_Type } from "../../wire/gen/internal.js";
 import { Member } from "../../wire/gen/rpc.js";

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { KvError } from "../../base/errors.js";
 import { InvariantViolation } from "../../base/invariant.js";
-import { Bucket } from "../../platform/backend.js";
+import { Bucket } from "../../platform/rows.js";
 import { Rows } from "../rows.fixture.js";
 import { runThrough, Work } from "../work.js";
 import { decodeLeaseRow, encodeLeaseRow } from "./lease-row.js";

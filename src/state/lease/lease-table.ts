@@ -12,7 +12,8 @@
  */
 import { KvError } from "../../base/errors.js";
 import { invariant } from "../../base/invariant.js";
-import { type BackendReader, Bucket } from "../../platform/backend.js";
+import type { BackendReader } from "../../platform/backend.js";
+import { Bucket } from "../../platform/rows.js";
 import { sortInSlices } from "../sort-in-slices.js";
 import type { LeaseReader, Outcome, WriteHandle } from "../types.js";
 import type { Work } from "../work.js";

@@ -4,7 +4,7 @@
  * an ordinary replay. A step looks at rows in revision order and drops what no reader at or above
  * the compact revision can need.
  */
-import { Bucket } from "../../platform/backend.js";
+import { Bucket } from "../../platform/rows.js";
 import { keyOf } from "../../wire/key-value.js";
 import type { EntryWrite } from "../entry-write.js";
 import type { Meta } from "../meta.js";

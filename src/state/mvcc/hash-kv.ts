@@ -8,7 +8,7 @@
  */
 import { crc32c } from "../../base/crc32c.js";
 import { KvError } from "../../base/errors.js";
-import { Bucket } from "../../platform/backend.js";
+import { Bucket } from "../../platform/rows.js";
 import { decodeKeyValue } from "../../wire/key-value.js";
 import type { RowReader } from "../rows.js";
 import type { HashKv, Job } from "../types.js";

@@ -3,7 +3,8 @@
  * the backend, the index of them in memory. Changes are made by KvWriter and compactStep.
  */
 import { KvError } from "../../base/errors.js";
-import { type BackendReader, Bucket } from "../../platform/backend.js";
+import type { BackendReader } from "../../platform/backend.js";
+import { Bucket } from "../../platform/rows.js";
 import type { RangeRequest, TxnRequest } from "../../wire/gen/rpc.js";
 import { decodeKeyValue } from "../../wire/key-value.js";
 import type { Meta } from "../meta.js";

@@ -3,8 +3,8 @@
  * Reads through the writer see what it has written. Nothing here checks: callers do, before the
  * first change.
  */
-import { DamageError } from "../../base/errors.js";
-import { Bucket } from "../../platform/backend.js";
+import { DamageError, rebuildAdvice } from "../../base/errors.js";
+import { Bucket } from "../../platform/rows.js";
 import { encodeKeyValue } from "../../wire/key-value.js";
 import type { EntryWrite } from "../entry-write.js";
 import type { LeaseTable } from "../lease/lease-table.js";
@@ -219,7 +219,8 @@ export function tombstone(key: Uint8Array, modRevision: number): KvBytes {
 /** The index and the rows disagree: the backend lost a row. */
 export function missingRow(key: Uint8Array): never {
   const shown = Buffer.from(key).toString("hex");
-  throw new DamageError(
-    `the row of revision ${shown} is missing: the backend is damaged. Remove this member from the cluster and add it anew with an empty data directory`,
-  );
+  throw new DamageError({
+    finding: `the row of revision ${shown} is missing: the backend is damaged`,
+    advice: rebuildAdvice,
+  });
 }

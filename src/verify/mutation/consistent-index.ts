@@ -193,7 +193,7 @@ export const consistentIndexMutants: readonly Mutant[] = [
             checkpointNote,
             sentIndex: () => engine.transfer.source.sentIndex(),
             // Who lags is needed to tell who is right, and may only be given log until then.
-            isLogHeld: () => isQuarantined() || engine.monitor.isInDoubt(),
+            isLogHeld: () => isQuarantined() || probe.isInDoubt(),
             batchMs: config.backendBatchMs,
             batchLimit: config.backendBatchLimit,
             snapshotCount: config.snapshotCount,
@@ -212,7 +212,7 @@ export const consistentIndexMutants: readonly Mutant[] = [
             checkpointNote,
             sentIndex: () => engine.transfer.source.sentIndex(),
             // Who lags is needed to tell who is right, and may only be given log until then.
-            isLogHeld: () => isQuarantined() || engine.monitor.isInDoubt(),
+            isLogHeld: () => isQuarantined() || probe.isInDoubt(),
             batchMs: config.backendBatchMs,
             batchLimit: config.backendBatchLimit,
             snapshotCount: config.snapshotCount,

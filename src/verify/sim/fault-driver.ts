@@ -1,7 +1,7 @@
 /** Does what a plan's faults say, at their time, and undoes what has an end. */
 
 import { checkpointNotesOf } from "../../integrity/startup/checkpoint-note.js";
-import { Bucket } from "../../platform/backend.js";
+import { Bucket } from "../../platform/rows.js";
 import { digestedBuckets } from "../../state/digest.js";
 import { readSlot } from "../../storage/backend-slot.js";
 import type { Atlas } from "./atlas.js";
@@ -248,7 +248,7 @@ export class FaultDriver {
     node.isHiddenDamage = true;
     this.#stateDamaged(node);
     let isArmed = true;
-    const disarm = misapplyNext(member.machine, (entry) => {
+    const disarm = misapplyNext(member.probe.machine(), (entry) => {
       isArmed = false;
       node.isWrong = true;
       node.isHiddenDamage = false;
@@ -265,7 +265,7 @@ export class FaultDriver {
     if (member === undefined || !this.#mayGoWrong(node)) return;
     const { row, bit } = fault;
     const spot = { bucket: Bucket.key, row, bit };
-    if (node.backends.faults.flipBit(member.engine.state.name(), spot) === undefined) return;
+    if (node.backends.faults.flipBit(member.probe.stateName(), spot) === undefined) return;
     this.#tell(fault, node);
     node.isHiddenDamage = true;
     this.#stateDamaged(node);
@@ -275,7 +275,7 @@ export class FaultDriver {
     const forged = forge(node, fault.shape);
     if (forged === undefined) return;
     this.#tell(fault, node);
-    node.member?.engine.received(forged.from, forged.bytes);
+    node.member?.network.received(forged.from, forged.bytes);
   }
 
   /** A member that runs and was not touched yet, among enough others. */

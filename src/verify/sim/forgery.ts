@@ -5,12 +5,12 @@
  */
 
 import { EntryEncoder } from "../../member/turns/request-codec.js";
-import { RequestField } from "../../member/types.js";
 import { raftEnvelope } from "../../peers/codec.js";
 import { type MessageFields, makeMessage } from "../../raft/message.js";
 import { encodeMessage } from "../../raft/message-codec.js";
 import { EntryType } from "../../raft/types.js";
 import { PutRequest } from "../../wire/gen/rpc.js";
+import { RequestField } from "../../wire/proposal.js";
 import type { SimNode } from "./sim-node.js";
 
 /** The id of nobody. */
@@ -27,7 +27,7 @@ export function forge(
   const to = member.id;
   const other = member.machine.cluster.members().find(({ id }) => id !== to)?.id;
   const term = member.term();
-  const { commit, lastIndex } = member.engine.raft.status();
+  const { commit, lastIndex } = member.probe.raft.status();
   const far = Number.MAX_SAFE_INTEGER;
   const say = (from: bigint | undefined, fields: Omit<MessageFields, "to" | "from">) =>
     from === undefined ? undefined : { from, bytes: encoded({ ...fields, to, from }) };

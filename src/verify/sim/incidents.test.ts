@@ -2,9 +2,9 @@
 import { expect, test } from "vitest";
 import { KvError } from "../../base/errors.js";
 import type { Incident } from "../../integrity/incidents/incident.js";
-import { RequestField } from "../../member/types.js";
-import { Bucket } from "../../platform/backend.js";
+import { Bucket } from "../../platform/rows.js";
 import { PutRequest, RangeRequest } from "../../wire/gen/rpc.js";
+import { RequestField } from "../../wire/proposal.js";
 import { SimCluster } from "./sim-cluster.js";
 import type { SimNode } from "./sim-node.js";
 
@@ -41,7 +41,7 @@ function follower(cluster: SimCluster): SimNode {
 
 /** The next put is applied with another value at this node. */
 function misapplyOnce(node: SimNode): void {
-  const machine = node.member?.machine;
+  const machine = node.member?.probe.machine();
   if (machine === undefined) throw new Error("not up");
   const begin = machine.begin.bind(machine);
   let isDone = false;
@@ -55,7 +55,7 @@ function misapplyOnce(node: SimNode): void {
 }
 
 const incidentsOf = (node: SimNode): readonly Incident[] =>
-  node.member?.engine.monitor.incidents.all() ?? [];
+  node.member?.probe.incidents.all() ?? [];
 const kinds = (incident: Incident | undefined): string[] =>
   (incident?.steps ?? []).map(({ kind }) => kind);
 const metric = (node: SimNode, name: string): (number | undefined)[] =>
@@ -112,8 +112,8 @@ test("a damaged row is named, and incidents outlive a restart of their member", 
   const cluster = start();
   write(cluster, ["a", "b", "c", "d"]);
   const wrong = follower(cluster);
-  const backend = wrong.member?.engine.state.name() as string;
-  until(cluster, () => (wrong.member?.engine.committer.durableIndex() ?? 0) > 8);
+  const backend = wrong.member?.probe.stateName() as string;
+  until(cluster, () => (wrong.member?.probe.durableIndex() ?? 0) > 8);
   expect(
     wrong.backends.faults.flipBit(backend, { bucket: Bucket.key, row: 2, bit: 5 }),
   ).toBeDefined();
@@ -168,11 +168,11 @@ test("metrics: how far peers were compared; one that cannot be compared is not t
   expect(metric(leader, "lockstep_integrity_comparable")).toEqual([1, 1]);
   // Followers compare with the leader only.
   expect(verified(follower(cluster))).toHaveLength(1);
-  const monitor = leader.member?.engine.monitor;
-  const proof = monitor?.outgoing();
+  const fingerprints = leader.member?.probe.fingerprints;
+  const proof = fingerprints?.outgoing();
   const other = follower(cluster);
   if (proof === undefined || other.memberId === undefined) throw new Error("not up");
-  monitor?.received(other.memberId, { ...proof, version: 99 });
+  fingerprints?.received(other.memberId, { ...proof, version: 99 });
   expect(metric(leader, "lockstep_integrity_comparable").sort()).toEqual([0, 1]);
   expect(leader.member?.integrity().peer(other.memberId).state).toBe("not comparable");
 });

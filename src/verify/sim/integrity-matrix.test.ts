@@ -5,9 +5,9 @@
  */
 import { describe, expect, test } from "vitest";
 import { DamageError, KvError } from "../../base/errors.js";
-import { RequestField } from "../../member/types.js";
-import { Bucket } from "../../platform/backend.js";
+import { Bucket } from "../../platform/rows.js";
 import { AlarmRequest, AlarmRequest_AlarmAction, AlarmType } from "../../wire/gen/rpc.js";
+import { RequestField } from "../../wire/proposal.js";
 import { Story } from "./integrity-story.fixture.js";
 import type { MemoryBackendStore } from "./memory-backend.js";
 import { simHash } from "./sim-hash.js";
@@ -55,7 +55,7 @@ describe.each(["follower", "leader"] as const)("damage at rest of a %s:", (role)
     expect(story.write(60)).toBeGreaterThan(role === "leader" ? 5 : 55);
     story.healed();
     expect(story.wrong).toEqual([]);
-    expect(node.member?.engine.monitor.healed).toBe(1);
+    expect(node.member?.probe.timesHealed()).toBe(1);
   });
 });
 
@@ -69,13 +69,13 @@ test("a stale backend within the log catches up; one that is older than it heals
   story.whileOff(node, (name) => node.backends.faults.swapStale(name));
   story.write(5);
   story.healed();
-  expect(node.member?.engine.monitor.healed).toBe(0);
+  expect(node.member?.probe.timesHealed()).toBe(0);
   story.write(300, 5);
-  expect(node.member?.engine.log.firstIndex()).toBeGreaterThan(100);
+  expect(node.member?.probe.log.firstIndex()).toBeGreaterThan(100);
   story.whileOff(node, (name) => node.backends.faults.putBack(name, old ?? new Map()));
   story.write(5);
   story.healed();
-  expect(node.member?.engine.monitor.healed).toBe(1);
+  expect(node.member?.probe.timesHealed()).toBe(1);
   expect(story.wrong).toEqual([]);
 });
 
@@ -102,7 +102,7 @@ describe("an entry is applied wrongly:", () => {
       const wrong = story.misapply(node);
       story.onStep = (stepped) => {
         const index = node.member?.machine.appliedIndex ?? 0;
-        const isFound = node.member?.engine.monitor.found !== 0;
+        const isFound = node.member?.probe.timesFound() !== 0;
         if (stepped !== node || isFound || index === applied) return;
         applied = index;
         if (index > wrong.index()) count++;
@@ -113,7 +113,7 @@ describe("an entry is applied wrongly:", () => {
           doubtMs = Math.min(doubtMs, story.cluster.clock.now());
       };
       story.write(60, 2);
-      story.until(() => node.member?.engine.monitor.found === 1);
+      story.until(() => node.member?.probe.timesFound() === 1);
       batches.push(count);
       story.onStep = () => {};
       story.pass(300);
@@ -144,7 +144,7 @@ describe("an entry is applied wrongly:", () => {
     expect((serving[0]?.member?.machine.appliedIndex ?? 0) - before).toBeGreaterThan(5_000);
     expect(node.isInQuarantine()).toBe(false);
     story.cluster.clock.resume(node.place);
-    story.until(() => node.member?.engine.monitor.found === 1, 5_000);
+    story.until(() => node.member?.probe.timesFound() === 1, 5_000);
     story.healed(60_000);
   });
 
@@ -155,10 +155,10 @@ describe("an entry is applied wrongly:", () => {
     story.write(10);
     story.misapply(learner);
     story.write(5);
-    story.until(() => learner.member?.engine.monitor.found === 1, 1_000);
+    story.until(() => learner.member?.probe.timesFound() === 1, 1_000);
     expect(story.others(learner).every((node) => node.isServing())).toBe(true);
     story.healed();
-    expect(learner.member?.engine.monitor.healed).toBe(1);
+    expect(learner.member?.probe.timesHealed()).toBe(1);
   });
 
   test("at a member that is removed while the verdict is on its way: no alarm stays", () => {
@@ -223,11 +223,11 @@ describe("healing:", () => {
 
   test("a chunk that is changed on its way is refused and asked for again", () => {
     const { story, node } = ill();
-    const engine = node.member?.engine;
-    const received = engine?.received.bind(engine);
-    if (engine === undefined || received === undefined) throw new Error("not up");
+    const network = node.member?.network as { received(from: bigint, bytes: Uint8Array): void };
+    const received = network?.received.bind(network);
+    if (network === undefined || received === undefined) throw new Error("not up");
     let flipped = 0;
-    engine.received = (from, bytes) => {
+    network.received = (from, bytes) => {
       const isChunk = bytes[0] === 3 && bytes.length > 500;
       if (isChunk && flipped < 2) {
         flipped++;
@@ -238,7 +238,7 @@ describe("healing:", () => {
     };
     story.healed();
     expect(flipped).toBe(2);
-    expect(node.member?.engine.monitor.healed).toBe(1);
+    expect(node.member?.probe.timesHealed()).toBe(1);
   });
 
   test("the source dies in the middle of the transfer: another one is asked", () => {
@@ -295,7 +295,7 @@ describe("healing:", () => {
     story.write(10);
     story.healed(60_000);
     expect(Math.max(...atOnce)).toBe(1);
-    expect(second.member?.engine.monitor.healed).toBe(1);
+    expect(second.member?.probe.timesHealed()).toBe(1);
   });
 });
 
@@ -324,13 +324,13 @@ describe("who is right cannot be told by a majority:", () => {
     story.write(10);
     story.durable();
     const node = story.follower();
-    const name = node.member?.engine.state.name() as string;
+    const name = node.member?.probe.stateName() as string;
     node.backends.faults.flipBit(name, { ...key, bit: 5 });
     story.misapply(node);
     story.put();
     story.until(() => node.isInQuarantine(), 20_000);
     story.healed();
-    expect(node.member?.engine.monitor.healed).toBe(1);
+    expect(node.member?.probe.timesHealed()).toBe(1);
   });
 
   test("the third is down: all stop; it comes back: the wrong one is found, all go on", () => {
@@ -345,7 +345,7 @@ describe("who is right cannot be told by a majority:", () => {
     const stoppedMs = story.cluster.clock.now();
     expect(story.write(5)).toBe(0);
     story.cluster.start(third);
-    story.until(() => node.member?.engine.monitor.found === 1, 30_000);
+    story.until(() => node.member?.probe.timesFound() === 1, 30_000);
     story.healed(60_000);
     expect(story.wrongSince(Math.max(stoppedMs, wrong.atMs()))).toEqual([]);
   });
@@ -362,11 +362,11 @@ describe("who is right cannot be told by a majority:", () => {
     story.cluster.startAll();
     story.until(() => right.isServing(), 30_000);
     for (const node of story.others(right)) expect(node.isInQuarantine()).toBe(true);
-    story.until(() => right.member?.engine.raft.isLeader() === true, 30_000);
+    story.until(() => right.member?.probe.raft.isLeader() === true, 30_000);
     expect(story.write(20)).toBe(20);
     story.healed(60_000);
     expect(story.wrong).toEqual([]);
-    expect(right.member?.engine.monitor.found).toBe(0);
+    expect(right.member?.probe.timesFound()).toBe(0);
   });
 });
 
@@ -387,11 +387,11 @@ test("two of three were changed in the same way, digests and all: they find it o
   }
   story.cluster.startAll();
   for (const node of others) expect(node.isInQuarantine()).toBe(true);
-  story.until(() => right.member?.engine.raft.isLeader() === true, 30_000);
+  story.until(() => right.member?.probe.raft.isLeader() === true, 30_000);
   expect(story.write(20)).toBe(20);
   story.healed(60_000);
   expect(story.wrong).toEqual([]);
-  expect(right.member?.engine.monitor.found).toBe(0);
+  expect(right.member?.probe.timesFound()).toBe(0);
 });
 
 test("two of three apply an entry wrongly in the same way: they outvote the third", () => {

@@ -6,8 +6,8 @@ import { expect } from "vitest";
 import { KvError } from "../../base/errors.js";
 import type { UnaryCall } from "../../grpc/call.js";
 import type { MemberConfig } from "../../member/config.js";
-import { RequestField } from "../../member/types.js";
 import { PutRequest, RangeRequest, RangeResponse } from "../../wire/gen/rpc.js";
+import { RequestField } from "../../wire/proposal.js";
 import { misapplyNext } from "./misapply.js";
 import { SimCluster } from "./sim-cluster.js";
 import type { SimNode } from "./sim-node.js";
@@ -122,7 +122,7 @@ export class Story {
 
   /** From now on the next put is applied wrongly here; tells when that was. */
   misapply(node: SimNode): { readonly atMs: () => number; readonly index: () => number } {
-    const machine = node.member?.machine;
+    const machine = node.member?.probe.machine();
     if (machine === undefined) throw new Error("not up");
     let atMs = Number.NaN;
     let index = Number.NaN;
@@ -135,7 +135,7 @@ export class Story {
 
   /** Power off, something happens to the disk, power on. */
   whileOff(node: SimNode, happens: (backend: string) => void): void {
-    const backend = node.member?.engine.state.name() as string;
+    const backend = node.member?.probe.stateName() as string;
     this.cluster.crash(node);
     happens(backend);
     this.cluster.start(node);
@@ -146,7 +146,7 @@ export class Story {
     this.until(() =>
       this.cluster
         .members()
-        .every(({ engine, machine }) => engine.committer.durableIndex() === machine.appliedIndex),
+        .every(({ probe, machine }) => probe.durableIndex() === machine.appliedIndex),
     );
   }
 

@@ -1,7 +1,7 @@
 /** Members whose state goes wrong while they run: found, contained alone, healed. */
 import { describe, expect, test } from "vitest";
 import { KvError } from "../../base/errors.js";
-import { Bucket } from "../../platform/backend.js";
+import { Bucket } from "../../platform/rows.js";
 import { RangeRequest } from "../../wire/gen/rpc.js";
 import { Story } from "./integrity-story.fixture.js";
 
@@ -19,7 +19,7 @@ describe.each(["follower", "leader"] as const)("the %s applies an entry wrongly:
     expect(story.write(60)).toBeGreaterThan(role === "follower" ? 55 : 10);
     story.healed();
     expect(story.wrongSince(foundMs)).toEqual([]);
-    expect(node.member?.engine.monitor.healed).toBe(1);
+    expect(node.member?.probe.timesHealed()).toBe(1);
   });
 });
 
@@ -27,7 +27,7 @@ test("a row that fails its check value is not answered; its member heals", () =>
   const story = new Story();
   story.write(20);
   const node = story.follower();
-  const backend = node.member?.engine.state.name() as string;
+  const backend = node.member?.probe.stateName() as string;
   story.durable();
   const spot = { bucket: Bucket.key, row: 3, bit: 5 };
   expect(node.backends.faults.flipBit(backend, spot)).toBeDefined();
@@ -52,7 +52,7 @@ test("a rotten row is not sent on: who was to give its state away heals instead"
   story.write(20);
   const node = story.follower();
   story.durable();
-  const backend = node.member?.engine.state.name() as string;
+  const backend = node.member?.probe.stateName() as string;
   node.backends.faults.flipBit(backend, { bucket: Bucket.key, row: 3, bit: 5 });
   let told: unknown;
   node.member?.openSnapshot((source) => {

@@ -77,7 +77,7 @@ function isForOperator(cluster: SimCluster): boolean {
   const isStopped = leader.machine
     .alarms()
     .some(({ memberId, alarm }) => memberId === 0n && alarm === "CORRUPT");
-  const first = leader.engine.log.firstIndex();
+  const first = leader.probe.log.firstIndex();
   const isBehind = cluster
     .members()
     .some(
@@ -108,7 +108,7 @@ function missingNow({ cluster, operator }: HealingParts): string | undefined {
   for (const node of standing) {
     const { member } = node;
     if (member?.leader() !== leader.id) return `${node.name} follows nobody or another leader`;
-    const commit = leader.engine.raft.committedIndex();
+    const commit = leader.probe.raft.committedIndex();
     if (member.machine.appliedIndex !== commit) {
       return `${node.name} has applied ${member.machine.appliedIndex} of ${commit}`;
     }

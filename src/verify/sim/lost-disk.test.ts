@@ -4,9 +4,9 @@
  */
 import { describe, expect, test } from "vitest";
 import { KvError } from "../../base/errors.js";
-import { RequestField } from "../../member/types.js";
 import { asFirstVersion } from "../../wal/wal.fixture.js";
 import { PutRequest } from "../../wire/gen/rpc.js";
+import { RequestField } from "../../wire/proposal.js";
 import { SimCluster } from "./sim-cluster.js";
 import type { SimNode } from "./sim-node.js";
 

@@ -4,8 +4,8 @@
  */
 import { DamageError } from "../../base/errors.js";
 import { invariant } from "../../base/invariant.js";
-import { Bucket, type RowWrite } from "../../platform/backend.js";
 import type { Sha256 } from "../../platform/hash.js";
+import { Bucket, type RowWrite } from "../../platform/rows.js";
 import { DigestSet } from "../../state/digest.js";
 import { encodeMeta, metaKey, readMeta } from "../../state/meta.js";
 import { openRow, sealRow } from "../../state/rows.js";

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { describeBackend } from "../../platform/backend.contract.js";
-import { type Backend, Bucket } from "../../platform/backend.js";
+import type { Backend } from "../../platform/backend.js";
+import { Bucket } from "../../platform/rows.js";
 import { createMemoryBackendStore, type MemoryBackendStore } from "./memory-backend.js";
 import type { StoreImage } from "./memory-backend-file.js";
 

@@ -8,16 +8,11 @@
  * one, whole, and `crashImages` lists both. A copy in flight is there completely or not at all.
  */
 import { invariant } from "../../base/invariant.js";
-import type {
-  Backend,
-  BackendSnapshot,
-  BackendStore,
-  Bucket,
-  RowWrite,
-} from "../../platform/backend.js";
+import type { Backend, BackendSnapshot, BackendStore } from "../../platform/backend.js";
 import { type RowBatch, RowGenerations } from "../../platform/row-generations.js";
 import type { RowVisit, ScanRange } from "../../platform/row-layer.js";
 import type { RowRun } from "../../platform/row-run.js";
+import type { Bucket, RowWrite } from "../../platform/rows.js";
 import { MemoryFaults } from "./memory-backend-faults.js";
 import { type MemoryFile, newFile, type StoreImage, withCommit } from "./memory-backend-file.js";
 import { emptyRows, type RowImage } from "./row-image.js";

@@ -2,10 +2,11 @@
  * A bug in one member: the next entry that puts a value is applied there with another one. The log is
  * right, and so is its chain; only what was made of it differs.
  */
-import { RequestField } from "../../member/types.js";
+
 import { type Entry, EntryType } from "../../raft/types.js";
 import type { Machine } from "../../state/types.js";
 import { openPut, openRequest } from "../../wire/internal-request.js";
+import { RequestField } from "../../wire/proposal.js";
 
 /** `happening` is called right before it; returns what takes the bug out again. */
 export function misapplyNext(machine: Machine, happening: (entry: Entry) => void): () => void {

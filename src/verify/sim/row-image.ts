@@ -3,8 +3,8 @@
  * (sorted-btree's copy on write), so the simulator can keep many states of a large store.
  */
 import sortedBtree from "sorted-btree";
-import { type Bucket, bucketNames, type RowWrite } from "../../platform/backend.js";
 import { keyText, type RowVisit, type ScanRange } from "../../platform/row-layer.js";
+import { type Bucket, bucketNames, type RowWrite } from "../../platform/rows.js";
 
 /** Present under Node's view of the package, whose CommonJS export holds the class as `default`. */
 const Tree = sortedBtree.default ?? sortedBtree;

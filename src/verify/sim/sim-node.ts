@@ -65,7 +65,7 @@ export class SimNode {
 
   /** Its state was found to be wrong and is not right again: it is a stand-in, which proves nothing. */
   isInQuarantine(): boolean {
-    return this.member?.engine.monitor.quarantine() !== undefined;
+    return this.member?.probe.quarantine() !== undefined;
   }
 
   /** It entered quarantine: whatever was done to its state is known. */

@@ -45,7 +45,7 @@ export class TraceRecorder {
   stepped(node: SimNode): void {
     const { member } = node;
     if (member === undefined) return;
-    const { raft } = member.engine;
+    const { raft } = member.probe;
     const role = raft.isLeader() ? "leads" : raft.leader() === 0n ? "has no leader" : "follows";
     const text = `${role}, term ${raft.term()}`;
     if (this.#roles.get(node) !== text) {
@@ -98,7 +98,7 @@ export function memberRows(cluster: SimCluster): MemberRow[] {
     const { member, name, state } = node;
     const nothing = { term: 0, vote: "", commit: 0, applied: 0, lastIndex: 0, revision: 0 };
     if (member === undefined) return { name, state, role: "", ...nothing, digest: "" };
-    const { term, vote, commit, role, lastIndex } = member.engine.raft.status();
+    const { term, vote, commit, role, lastIndex } = member.probe.raft.status();
     const { machine } = member;
     const root = machine.digests().root.subarray(0, 4);
     return {

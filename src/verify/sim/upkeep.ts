@@ -47,7 +47,7 @@ export class Upkeep {
   /** A member that is being given another state, if there is one and that is wanted. */
   at(fault: UpkeepFault, drawn: SimNode | undefined): SimNode | undefined {
     const inTrouble = this.#cluster.nodes.find(
-      (node) => node.member?.engine.isInstalling() === true || node.isInQuarantine(),
+      (node) => node.member?.probe.isInstalling() === true || node.isInQuarantine(),
     );
     return fault.seeksTrouble ? (inTrouble ?? drawn) : drawn;
   }

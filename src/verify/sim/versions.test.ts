@@ -2,10 +2,10 @@
 import { describe, expect, test } from "vitest";
 import { KvError, StartError } from "../../base/errors.js";
 import type { RunningMember } from "../../member/member.js";
-import { RequestField } from "../../member/types.js";
 import { nodeHash } from "../../platform/node/hash.js";
 import { DowngradeInfoSetRequest } from "../../wire/gen/internal.js";
 import { PutRequest } from "../../wire/gen/rpc.js";
+import { RequestField } from "../../wire/proposal.js";
 import { SimCluster } from "./sim-cluster.js";
 
 type Node = SimCluster["nodes"][number];

@@ -87,7 +87,8 @@ export class AllChecks {
     this.seen();
     const { member } = node;
     if (member === undefined) return;
-    if (!this.#machines.has(member.machine)) this.#newState(node, member.machine);
+    const machine = member.probe.machine();
+    if (!this.#machines.has(machine)) this.#newState(node, machine);
     for (const check of this.#active()) check.stepped?.(node);
   }
 
@@ -98,7 +99,7 @@ export class AllChecks {
   started(node: SimNode): void {
     const { member } = node;
     if (member === undefined) return;
-    this.#newState(node, member.machine);
+    this.#newState(node, member.probe.machine());
   }
 
   ended(node: SimNode, how: "power" | "kill" | "stop" | "error"): void {

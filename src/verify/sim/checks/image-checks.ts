@@ -12,7 +12,7 @@ import { scanDigests } from "../../../state/digest.js";
 import { createMachine } from "../../../state/machine.js";
 import type { Machine } from "../../../state/types.js";
 import { readSlot } from "../../../storage/backend-slot.js";
-import { verifyState } from "../../../storage/state-store.js";
+import { verifyState } from "../../../storage/verify-state.js";
 import type { Recovered } from "../../../wal/recovery.js";
 import { createMemoryBackendStore } from "../memory-backend.js";
 import type { StoreImage } from "../memory-backend-file.js";

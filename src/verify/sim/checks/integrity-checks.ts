@@ -78,11 +78,11 @@ export class IntegrityChecks implements Check {
   }
 
   #unseen(node: SimNode): void {
-    const { engine, machine } = node.member ?? {};
-    if (engine === undefined || machine === undefined) return;
+    const { probe, machine } = node.member ?? {};
+    if (probe === undefined || machine === undefined) return;
     const seen = this.#unnoticed.get(node) ?? { index: machine.appliedIndex, turns: 0 };
     this.#unnoticed.set(node, seen);
-    if (engine.monitor.isInDoubt()) seen.turns = 0;
+    if (probe.isInDoubt()) seen.turns = 0;
     else if (machine.appliedIndex > seen.index) seen.turns++;
     seen.index = machine.appliedIndex;
     if (seen.turns > unnoticedMax) {
@@ -92,16 +92,16 @@ export class IntegrityChecks implements Check {
 
   /** Two that were given leave by one leader; a new one cannot know of it. */
   #heals(node: SimNode): void {
-    const engine = node.member?.engine;
-    if (engine === undefined) return;
+    const probe = node.member?.probe;
+    if (probe === undefined) return;
     // A state that was fetched once may have become the wrong one itself.
-    const known = [engine.state.name(), ...readAside(node.disk)];
+    const known = [probe.stateName(), ...readAside(node.disk)];
     const isNew = (name: string): boolean => name.startsWith("heal-") && !known.includes(name);
     if (!node.backends.list().some(isNew)) {
       this.#fetching.delete(node);
       return;
     }
-    const term = this.#fetching.get(node) ?? engine.raft.term();
+    const term = this.#fetching.get(node) ?? probe.raft.term();
     this.#fetching.set(node, term);
     for (const [other, since] of this.#fetching) {
       if (other === node || since !== term || other.state !== "up") continue;
@@ -113,11 +113,11 @@ export class IntegrityChecks implements Check {
     const isIn = node.isInQuarantine();
     if (isIn === this.#quarantined.has(node)) return;
     // A disk that is full has no place for the note: the member stops, and nothing is found yet.
-    if (isIn && node.member?.engine.isStopping() === true) return;
+    if (isIn && node.member?.probe.isStopping() === true) return;
     if (isIn) {
       this.#quarantined.add(node);
       if (!node.isDamaged && !node.wasWrong && !this.#noted.has(node)) {
-        const { reason } = node.member?.engine.monitor.quarantine() ?? {};
+        const { reason } = node.member?.probe.quarantine() ?? {};
         this.#world.report("G1", `${node.name} is in quarantine without a cause: ${reason}`, node);
       }
       node.found();

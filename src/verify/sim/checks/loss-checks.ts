@@ -28,7 +28,7 @@ export class LossChecks implements Check {
 
   /** It knows by itself that its history is another one. */
   served(node: SimNode, path: string): void {
-    const own = node.member?.engine.monitor.divergence.own();
+    const own = node.member?.probe.divergence.own();
     if (own === undefined || !statePaths.test(path)) return;
     const text = `${node.name} answers ${path} and has entries that its leader lacks`;
     this.#world.report("G8", text, node);
@@ -45,11 +45,11 @@ export class LossChecks implements Check {
   }
 
   #isAhead(node: SimNode): boolean {
-    const raft = node.member?.engine.raft;
+    const raft = node.member?.probe.raft;
     const leader = raft && this.#world.cluster.nodeOf(raft.leader());
-    const engine = leader?.member?.engine;
-    if (raft === undefined || engine === undefined || leader === node) return false;
-    if (!engine.raft.isLeader() || engine.raft.term() !== raft.term()) return false;
-    return raft.committedIndex() > engine.log.lastIndex();
+    const probe = leader?.member?.probe;
+    if (raft === undefined || probe === undefined || leader === node) return false;
+    if (!probe.raft.isLeader() || probe.raft.term() !== raft.term()) return false;
+    return raft.committedIndex() > probe.log.lastIndex();
   }
 }

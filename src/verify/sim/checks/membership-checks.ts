@@ -44,11 +44,11 @@ export class MembershipChecks implements Check {
 
   stepped(node: SimNode): void {
     const { member } = node;
-    if (member === undefined || !member.engine.raft.isLeader()) return;
+    if (member === undefined || !member.probe.raft.isLeader()) return;
     this.#inFlight(node, member);
     if (!this.#world.sample(50)) return;
-    const { engine, machine } = member;
-    const raftConf = engine.raft.status().confState;
+    const { probe, machine } = member;
+    const raftConf = probe.raft.status().confState;
     if (textOf(raftConf) !== textOf(machine.confState)) {
       this.#world.report("M1", `raft and state of ${node.name} differ in configuration`, node);
     }
@@ -58,8 +58,8 @@ export class MembershipChecks implements Check {
    * A leader adds a change only when everything before it is applied, whoever left it there. What
    * earlier leaders left may be several.
    */
-  #inFlight(node: SimNode, { engine, machine }: RunningMember): void {
-    const { log, raft } = engine;
+  #inFlight(node: SimNode, { probe, machine }: RunningMember): void {
+    const { log, raft } = probe;
     const lastIndex = log.lastIndex();
     const looked = this.#looked.get(node);
     const from = looked?.log === log ? Math.min(looked.to, lastIndex) + 1 : log.firstIndex();

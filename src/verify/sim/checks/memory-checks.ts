@@ -5,7 +5,7 @@
  * (I13).
  */
 import type { Entry } from "../../../raft/types.js";
-import type { Machine } from "../../../state/types.js";
+import type { MachineReader } from "../../../state/types.js";
 import type { SimNode } from "../sim-node.js";
 import type { Check, CheckWorld } from "./check.js";
 
@@ -17,9 +17,9 @@ export class MemoryChecks implements Check {
   }
 
   stepped(node: SimNode): void {
-    const { engine, machine } = node.member ?? {};
-    if (engine === undefined || machine === undefined) return;
-    const commit = engine.raft.committedIndex();
+    const { probe, machine } = node.member ?? {};
+    if (probe === undefined || machine === undefined) return;
+    const commit = probe.raft.committedIndex();
     if (machine.appliedIndex > commit) {
       const text = `${node.name}'s state is at ${machine.appliedIndex}, raft commits ${commit}`;
       this.#world.report("I13", text, node);
@@ -50,7 +50,7 @@ export class MemoryChecks implements Check {
 }
 
 /** All that is held in memory and can be asked for, in the order in which it is given. */
-export function memoryOf(machine: Machine): string {
+export function memoryOf(machine: MachineReader): string {
   const { kv, leases } = machine;
   const parts = [`revision ${kv.revision()}, compacted ${kv.compactRevision()}, ${kv.keyCount()}`];
   const all = [...leases.all()].sort((a, b) => (a.id < b.id ? -1 : 1));

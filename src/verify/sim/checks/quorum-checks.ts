@@ -48,7 +48,7 @@ export class QuorumChecks implements Check {
   stepped(node: SimNode): void {
     const { member } = node;
     if (member === undefined) return;
-    const { raft } = member.engine;
+    const { raft } = member.probe;
     const life = this.#life(node);
     const { configurations } = this.#world.ghost.life(node);
     // A configuration that came with this event decided neither an election nor a commit in it.
@@ -116,7 +116,7 @@ export class QuorumChecks implements Check {
     text: string,
     agrees: (id: bigint) => boolean,
   ): void {
-    const { voters } = node.member?.engine.raft.status().confState ?? { voters: [] };
+    const { voters } = node.member?.probe.raft.status().confState ?? { voters: [] };
     const agreeing = voters.filter((id) => id === node.memberId || agrees(id)).length;
     if (agreeing >= Math.floor(voters.length / 2) + 1) return;
     this.#world.report(invariant, `${text} ${agreeing} of ${voters.length} voters`, node);

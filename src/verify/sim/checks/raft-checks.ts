@@ -27,8 +27,8 @@ export class RaftChecks implements Check {
 
   stepped(node: SimNode): void {
     const { member } = node;
-    if (member === undefined || member.engine.isInstalling()) return;
-    const { raft, log } = member.engine;
+    if (member === undefined || member.probe.isInstalling()) return;
+    const { raft, log } = member.probe;
     const life = this.#world.ghost.life(node);
     // One event may let a leader commit and then step down.
     const led = life.isLeader ? life.term : undefined;
@@ -74,7 +74,7 @@ export class RaftChecks implements Check {
     life: LifeGhost,
     end: { readonly lastIndex: number; readonly lastTerm: number },
   ): void {
-    const log = node.member?.engine.log;
+    const log = node.member?.probe.log;
     if (log === undefined) return;
     const { terms } = life;
     const first = log.firstIndex();
@@ -97,14 +97,14 @@ export class RaftChecks implements Check {
 
   #becameLeader(node: SimNode, member: RunningMember): void {
     const { ghost } = this.#world;
-    const term = member.engine.raft.term();
+    const term = member.probe.raft.term();
     const known = ghost.leaders.get(term);
     if (known !== undefined && known !== member.id) {
       this.#report("I1", `${node.name} leads term ${term}, which had another leader`, node);
     }
     ghost.leaders.set(term, member.id);
     const needed = ghost.committedBefore(term);
-    const { log } = member.engine;
+    const { log } = member.probe;
     const entry = ghost.committed.get(needed);
     const isHere = needed < log.firstIndex() || log.term(needed) === entry?.entry.term;
     if (entry !== undefined && !isHere) {
@@ -132,7 +132,7 @@ export class RaftChecks implements Check {
     const { ghost } = this.#world;
     const { member } = node;
     if (member === undefined) return;
-    const { log, raft } = member.engine;
+    const { log, raft } = member.probe;
     if (commit < life.commit) this.#report("I3", `${node.name}'s commit index went back`, node);
     const from = Math.max(life.commit + 1, log.firstIndex());
     life.commit = commit;
@@ -171,7 +171,7 @@ export class RaftChecks implements Check {
 
   /** A committed entry is on the disks of a quorum, whatever a power failure takes. */
   #durableAtQuorum(node: SimNode, member: RunningMember, entry: Entry): void {
-    const { voters } = member.engine.raft.status().confState;
+    const { voters } = member.probe.raft.status().confState;
     const { nodes } = this.#world.cluster;
     // Of those that were replaced nothing can be said.
     const holders = voters.filter((id) => {
@@ -186,11 +186,11 @@ export class RaftChecks implements Check {
 
   /** What a leader believes of its followers is true. */
   #progress(node: SimNode, member: RunningMember): void {
-    const { term, progress } = member.engine.raft.status();
-    const { log } = member.engine;
+    const { term, progress } = member.probe.raft.status();
+    const { log } = member.probe;
     for (const [id, { match }] of progress) {
       const follower = this.#world.cluster.nodeOf(id);
-      const theirs = follower?.member?.engine;
+      const theirs = follower?.member?.probe;
       if (follower === undefined || theirs === undefined || follower.isDamaged) continue;
       if (theirs.raft.term() > term || match < log.firstIndex()) continue;
       if (match < theirs.log.firstIndex()) continue;

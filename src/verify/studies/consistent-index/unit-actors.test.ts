@@ -3,7 +3,7 @@
  * the entry is. Here the production machine proves it for each kind of entry of the model.
  */
 import { expect, test } from "vitest";
-import { Bucket } from "../../../platform/backend.js";
+import { Bucket } from "../../../platform/rows.js";
 import { EntryType } from "../../../raft/types.js";
 import {
   applyCommand,

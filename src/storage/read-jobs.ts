@@ -2,10 +2,11 @@
  * Long reads in bounded pieces between turns, and what becomes of their errors: an error ends the
  * request that read, never the member. Damage that it came upon is healed as any other.
  */
-import { DamageError, KvError } from "../../base/errors.js";
-import type { Clock } from "../../platform/clock.js";
-import type { Job } from "../../state/types.js";
-import type { Done } from "../types.js";
+
+import type { Done } from "../base/done.js";
+import { DamageError, KvError } from "../base/errors.js";
+import type { Clock } from "../platform/clock.js";
+import type { Job } from "../state/types.js";
 
 const rowsPerTurn = 5_000;
 

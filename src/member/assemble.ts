@@ -1,0 +1,104 @@
+/**
+ * The only place where the parts of a member are put together. Each part names what it uses and gets it
+ * here (the functions in assemble/ make one part each); none receives another one whole.
+ */
+import { DamageError, KvError } from "../base/errors.js";
+import { PeerGuard } from "../peers/guard.js";
+import { PeerLinks } from "../peers/links.js";
+import { Peers } from "../peers/peers.js";
+import { createWatchHub } from "../state/mvcc/watch-hub.js";
+import * as consensus from "./assemble/consensus.js";
+import * as integrity from "./assemble/integrity.js";
+import * as services from "./assemble/services.js";
+import type { MemberWorld, Wiring } from "./assemble/wiring.js";
+import { requestTimeoutMs } from "./config.js";
+import type { RunningMember } from "./member.js";
+import { requestFailure } from "./request-failure.js";
+import type { Booted } from "./startup/boot.js";
+import { createMemberRaft } from "./startup/create-raft.js";
+import { Proposals } from "./turns/proposals.js";
+import { ReadBarrier } from "./turns/read-barrier.js";
+
+/** Makes a member from what `bootMember` found. It takes part once its `start` is called. */
+export function assembleMember(world: MemberWorld, booted: Booted): RunningMember {
+  const { clock } = world.platform;
+  const w = beginWiring(world, booted);
+  w.state = consensus.createState(w);
+  w.watchPacer = consensus.createWatchPacer(w);
+  w.watch = createWatchHub(w.state.kv(), { onBehind: w.watchPacer.catchUp });
+  // Ids of earlier lives are below: a member takes less than 1024 requests a millisecond.
+  const firstId = Math.floor(clock.unixMs()) * 1024;
+  w.proposals = new Proposals(firstId);
+  w.reads = new ReadBarrier(firstId);
+  w.peers = new Peers(clock);
+  w.incarnations = consensus.createIncarnations(w);
+  w.links = new PeerLinks(world, booted, () => w.machine().cluster);
+  w.guard = new PeerGuard(world.platform, w.links);
+  w.raft = createMemberRaft(world, booted, () =>
+    w.monitor.mayHandOn() ? w.transfer.source.latest() : undefined,
+  );
+  w.leadership = consensus.createLeadership(w);
+  w.committer = consensus.createCommitter(w);
+  w.driver = consensus.createDriver(w);
+  w.transfer = consensus.createTransfer(w);
+  w.defragmenter = consensus.createDefragmenter(w);
+  w.maintenance = services.createMaintenance(w);
+  w.lifecycle = consensus.createLifecycle(w);
+  w.proposer = consensus.createProposer(w);
+  w.inbox = consensus.createInbox(w);
+  w.monitor = integrity.createMonitor(w);
+  w.quota = services.createQuota(w);
+  w.admission = services.createAdmission(w);
+  w.leases = services.createLeases(w);
+  w.changes = services.createChanges(w);
+  w.compactor = services.createCompactor(w);
+  w.etcdChecks = integrity.createEtcdChecks(w);
+  w.readiness = integrity.createReadiness(w);
+  w.publisher = services.createPublisher(w);
+  w.scrubber = integrity.createScrubber(w);
+  w.events = consensus.createEvents(w);
+  w.heartbeat = consensus.createHeartbeat(w);
+  w.member = services.createMember(w);
+  return w.member;
+}
+
+/** What concerns several parts; the parts themselves follow. */
+function beginWiring(world: MemberWorld, booted: Booted): Wiring {
+  const { platform, network, config } = world;
+  const shared: Partial<Wiring> & Pick<Wiring, "booted"> = { ...world, booted };
+  const w = shared as Wiring;
+  w.machine = () => w.state.machine();
+  w.request = (to, method, body, done) => {
+    const timeoutMs = requestTimeoutMs(config);
+    w.peers.request(network, { to, method, timeoutMs }, body, done);
+  };
+  w.readBarrier = (done) => {
+    if (w.lifecycle.isStopping()) {
+      done(new KvError("stopped"));
+      return;
+    }
+    w.reads.add(platform.clock.now(), done);
+    w.driver.schedule();
+  };
+  w.progressed = () => {
+    w.compactor.poke();
+    w.publisher.poke();
+  };
+  w.damaged = (error) => {
+    const { voters } = w.machine().confState;
+    const isAlone = voters.every((id) => id === booted.memberId);
+    if (isAlone || w.lifecycle.isStopping()) return false;
+    w.monitor.enter(error.found(), w.machine().appliedIndex);
+    return true;
+  };
+  w.requestFailed = (error) =>
+    requestFailure(error, {
+      isHalted: () => w.lifecycle.isStopped(),
+      fail: (cause) => w.failed(cause),
+      log: platform.log,
+    });
+  w.failed = (error) => {
+    if (!(error instanceof DamageError && w.damaged(error))) w.lifecycle.fail(error);
+  };
+  return w;
+}

@@ -1,0 +1,240 @@
+/** The parts that clients and the member itself ask for something. */
+import { LeaseDriver } from "../../lease/driver.js";
+import { messageBytesMax } from "../../peers/codec.js";
+import type { ClusterInfo, NetworkHandler } from "../../platform/network.js";
+import { RequestField } from "../../wire/proposal.js";
+import { Admission } from "../admission.js";
+import { MemberChanges } from "../cluster/member-changes.js";
+import { Membership } from "../cluster/membership.js";
+import { Publisher } from "../cluster/publisher.js";
+import { Compactor } from "../compactor.js";
+import { requestTimeoutMs } from "../config.js";
+import { Maintenance } from "../jobs/maintenance.js";
+import { RunningMember } from "../member.js";
+import { answerPage } from "../peer-pages.js";
+import type { MemberProbe } from "../probe.js";
+import { Quota } from "../quota.js";
+import { Report } from "../report.js";
+import type { Wiring } from "./wiring.js";
+
+export function createQuota(w: Wiring): Quota {
+  return new Quota({
+    selfId: w.booted.memberId,
+    quotaBytes: w.config.limits.quotaBytes,
+    machine: () => w.machine(),
+    backendBytes: () => w.state.backend().sizes().total,
+    propose: (field, body, done) => w.proposer.proposeInternal(field, body, done),
+  });
+}
+
+export function createAdmission(w: Wiring): Admission {
+  return new Admission({
+    requestBytesMax: w.config.limits.requestBytesMax,
+    isStopping: () => w.lifecycle.isStopping(),
+    quarantineRefusal: () => w.monitor.refusal(),
+    committedIndex: () => w.raft.committedIndex(),
+    appliedIndex: () => w.machine().appliedIndex,
+    quotaRefusal: (growthBytes) => w.quota.check(growthBytes),
+  });
+}
+
+export function createLeases(w: Wiring): LeaseDriver {
+  const { platform, config } = w;
+  const { log } = w.booted;
+  return new LeaseDriver(
+    {
+      clock: platform.clock,
+      rng: platform.rng.fork("lease"),
+      electionTicks: Math.round(config.electionMs / config.heartbeatMs),
+      heartbeatMs: config.heartbeatMs,
+      timeoutMs: requestTimeoutMs(config),
+      leases: () => w.machine().leases,
+      leader: () => w.raft.leader(),
+      isLeader: () => w.raft.isLeader(),
+      propose: (request, done) => w.member.propose(request, done),
+      proposeAsLeader: (field, body, isRight) => w.proposer.proposeAsLeader(field, body, isRight),
+      unapplied: () => {
+        const from = w.machine().appliedIndex + 1;
+        return log.entries(from, log.lastIndex() + 1, Number.MAX_SAFE_INTEGER) ?? [];
+      },
+      readBarrier: (done) => w.member.readBarrier(done),
+      lastIndex: () => log.lastIndex(),
+      appliedIndex: () => w.machine().appliedIndex,
+      request: (to, method, body, done) => w.request(to, method, body, done),
+    },
+    w.peers,
+  );
+}
+
+export function createCompactor(w: Wiring): Compactor {
+  const { platform, config } = w;
+  return new Compactor({
+    clock: platform.clock,
+    kv: () => w.machine().kv,
+    isLeader: () => w.raft.isLeader(),
+    propose: (step, done) => w.proposer.proposeInternal(RequestField.compactStep, step, done),
+    rowsMax: config.compactionBatchLimit,
+    sleepMs: config.compactionSleepMs,
+  });
+}
+
+export function createPublisher(w: Wiring): Publisher {
+  const { platform, config } = w;
+  return new Publisher({
+    clock: platform.clock,
+    selfId: w.booted.memberId,
+    name: config.name,
+    clientUrls: config.advertiseClientUrls,
+    serverVersion: config.serverVersion,
+    incarnation: w.incarnations.own,
+    cluster: () => w.machine().cluster,
+    isLeader: () => w.raft.isLeader(),
+    hasLeader: () => w.raft.leader() !== 0n,
+    propose: (field, body, done) => w.proposer.proposeInternal(field, body, done),
+    published: () => w.readiness.published(),
+  });
+}
+
+export function createChanges(w: Wiring): MemberChanges {
+  const { platform, network, config } = w;
+  const membership = new Membership({
+    selfId: w.booted.memberId,
+    hash: platform.hash,
+    isStrict: config.strictReconfigCheck,
+    learnersMax: config.learnersMax,
+    cluster: () => w.machine().cluster,
+    nowMs: () => platform.clock.now(),
+    unixMs: () => platform.clock.unixMs(),
+    activeSince: (id) => network.activeSince(id),
+    raftStatus: () => w.raft.status(),
+  });
+  return new MemberChanges({
+    peers: w.peers,
+    membership,
+    refusal: () => w.admission.writeRefusal(0, 0),
+    propose: (change, done) => w.proposer.proposeChange(change, done),
+    isLeader: () => w.raft.isLeader(),
+    leader: () => w.raft.leader(),
+    request: (to, method, body, done) => w.request(to, method, body, done),
+    readBarrier: (done) => w.member.readBarrier(done),
+    members: () => w.machine().cluster.members(),
+  });
+}
+
+export function createMember(w: Wiring): RunningMember {
+  const { memberId: id, clusterId } = w.booted;
+  const { serverVersion, limits } = w.config;
+  return new RunningMember({
+    ...{ id, clusterId, limits, clock: w.platform.clock },
+    ...{ watch: w.watch, state: w.state, raft: w.raft, admission: w.admission },
+    ...{ proposer: w.proposer, monitor: w.monitor, leases: w.leases, changes: w.changes },
+    ...{ compactor: w.compactor, committer: w.committer, defragmenter: w.defragmenter },
+    ...{ leadership: w.leadership, readiness: w.readiness, lifecycle: w.lifecycle },
+    ...{ probe: createProbe(w), network: createHandler(w), maintenance: w.maintenance },
+    report: new Report({
+      ...{ selfId: id, serverVersion, quotaBytes: limits.quotaBytes },
+      ...{ state: w.state, raft: w.raft, monitor: w.monitor, scrubber: w.scrubber },
+      ...{ leadership: w.leadership, proposals: w.proposals, reads: w.reads },
+      ...{ leases: w.leases, transfer: w.transfer, committer: w.committer, watch: w.watch },
+      guard: w.guard,
+      machine: () => w.machine(),
+      isLearner: () => w.member.isLearner(),
+    }),
+    readBarrier: (done) => w.readBarrier(done),
+    start: () => {
+      w.booted.wal.onFailure(w.failed);
+      w.links.sync();
+      w.incarnations.start();
+      w.monitor.start();
+      w.heartbeat.start();
+      w.driver.schedule();
+      const { voters } = w.machine().confState;
+      // Alone there is nobody to wait for.
+      if (voters.length === 1 && voters[0] === id) w.driver.post({ kind: "campaign" });
+      w.progressed();
+    },
+    requestFailed: (error) => w.requestFailed(error),
+    failed: w.failed,
+  });
+}
+
+function createProbe(w: Wiring): MemberProbe {
+  return {
+    log: w.booted.log,
+    raft: w.raft,
+    scrubber: w.scrubber,
+    fingerprints: w.monitor,
+    incidents: w.monitor.incidents,
+    isInstalling: () => w.driver.isInstalling(),
+    isStopping: () => w.lifecycle.isStopping(),
+    isInDoubt: () => w.monitor.isInDoubt(),
+    quarantine: () => w.monitor.quarantine(),
+    timesFound: () => w.monitor.found,
+    timesHealed: () => w.monitor.healed,
+    stateName: () => w.state.name(),
+    machine: () => w.state.machine(),
+    divergence: w.monitor.divergence,
+    backend: () => w.state.backend(),
+    durableIndex: () => w.committer.durableIndex(),
+  };
+}
+
+export function createMaintenance(w: Wiring): Maintenance {
+  const { clock, log } = w.platform;
+  return new Maintenance({
+    ...{ clock, log, state: w.state, committer: w.committer },
+    damaged: w.failed,
+  });
+}
+
+/** What arrives from other members. A message or a page that fails costs itself, not the member. */
+function createHandler(w: Wiring): NetworkHandler {
+  const { links, incarnations, guard } = w;
+  return {
+    clusterId: () => w.booted.clusterId,
+    memberId: () => w.booted.memberId,
+    peerUrls: (id) => links.urlsOf(id),
+    locate: (id, answer) => links.locate(id, answer),
+    located: (id, urls) => links.located(id, urls),
+    messageBytesMax,
+    incarnation: () => incarnations.own,
+    greeted: (from, incarnation) => incarnations.greeted(from, incarnation),
+    refusedIncarnation: () => incarnations.refused(),
+    received: (from, message) => {
+      try {
+        w.inbox.received(from, message);
+      } catch (error) {
+        w.requestFailed(error);
+      }
+    },
+    unreachable: (to) => w.driver.post({ kind: "unreachable", id: to }),
+    rejected: (rejection) => guard.rejected(rejection),
+    linkChanged: (id, isUp) => guard.linkChanged(id, isUp),
+    clusterInfo: () => clusterInfo(w),
+    page: (request, answer) => {
+      try {
+        answerPage(request, w.member, answer);
+      } catch (error) {
+        const { message } = w.requestFailed(error);
+        answer({ status: 503, headers: {}, body: `${message}\n` });
+      }
+    },
+    removedFromCluster: () => w.lifecycle.removed(),
+    isRemoved: (id) => w.machine().cluster.isRemoved(id),
+  };
+}
+
+/** What a member that wants to join must know; only members that know the cluster answer. */
+function clusterInfo(w: Wiring): ClusterInfo | undefined {
+  const { cluster } = w.machine();
+  const members = cluster.members();
+  if (members.length === 0) return undefined;
+  return {
+    clusterId: w.booted.clusterId,
+    clusterVersion: cluster.clusterVersion(),
+    members: members.map((known) => ({
+      ...known,
+      incarnation: w.incarnations.incarnationOf(known.id),
+    })),
+  };
+}

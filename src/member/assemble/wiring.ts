@@ -1,0 +1,104 @@
+/** All parts of one member by name, for the functions that make them. No part receives it. */
+import type { Done } from "../../base/done.js";
+import type { DamageError, KvError } from "../../base/errors.js";
+import type { EtcdChecks } from "../../integrity/etcd-checks/etcd-checks.js";
+import type { IntegrityMonitor } from "../../integrity/monitor.js";
+import type { Scrubber } from "../../integrity/scrub/scrubber.js";
+import type { LeaseDriver } from "../../lease/driver.js";
+import type { PeerMethod } from "../../peers/codec.js";
+import type { PeerGuard } from "../../peers/guard.js";
+import type { PeerLinks } from "../../peers/links.js";
+import type { Peers } from "../../peers/peers.js";
+import type { Network } from "../../platform/network.js";
+import type { Platform } from "../../platform/platform.js";
+import type { RaftNode } from "../../raft/types.js";
+import type { SnapshotTransfer } from "../../snapshot/transfer.js";
+import type { WatchHub } from "../../state/mvcc/watch-hub.js";
+import type { MachineReader } from "../../state/types.js";
+import type { Committer } from "../../storage/committer.js";
+import type { Defragmenter } from "../../storage/defragmenter.js";
+import type { StateStore } from "../../storage/state-store.js";
+import type { Admission } from "../admission.js";
+import type { Leadership } from "../cluster/leadership.js";
+import type { MemberChanges } from "../cluster/member-changes.js";
+import type { Publisher } from "../cluster/publisher.js";
+import type { Compactor } from "../compactor.js";
+import type { MemberConfig } from "../config.js";
+import type { Incarnations } from "../incarnation/incarnations.js";
+import type { Maintenance } from "../jobs/maintenance.js";
+import type { Lifecycle } from "../lifecycle.js";
+import type { RunningMember } from "../member.js";
+import type { Quota } from "../quota.js";
+import type { Booted } from "../startup/boot.js";
+import type { Readiness } from "../startup/readiness.js";
+import type { Driver } from "../turns/driver.js";
+import type { Heartbeat } from "../turns/heartbeat.js";
+import type { PeerInbox } from "../turns/peer-inbox.js";
+import type { Proposals } from "../turns/proposals.js";
+import type { Proposer } from "../turns/proposer.js";
+import type { ReadBarrier } from "../turns/read-barrier.js";
+import type { TurnEvents } from "../turns/turn-events.js";
+import type { WatchPacer } from "../turns/watch-pacer.js";
+
+export interface MemberWorld {
+  readonly platform: Platform;
+  readonly network: Network;
+  readonly config: MemberConfig;
+}
+
+/**
+ * Parts are made one after the other. One that is made earlier reaches a later one only inside a
+ * callback, and nothing calls back before the member starts.
+ */
+export interface Wiring extends MemberWorld {
+  readonly booted: Booted;
+  state: StateStore;
+  watchPacer: WatchPacer;
+  watch: WatchHub;
+  proposals: Proposals;
+  reads: ReadBarrier;
+  peers: Peers;
+  incarnations: Incarnations;
+  guard: PeerGuard;
+  links: PeerLinks;
+  raft: RaftNode;
+  leadership: Leadership;
+  committer: Committer;
+  driver: Driver;
+  transfer: SnapshotTransfer;
+  defragmenter: Defragmenter;
+  maintenance: Maintenance;
+  lifecycle: Lifecycle;
+  proposer: Proposer;
+  inbox: PeerInbox;
+  monitor: IntegrityMonitor;
+  quota: Quota;
+  admission: Admission;
+  leases: LeaseDriver;
+  changes: MemberChanges;
+  compactor: Compactor;
+  etcdChecks: EtcdChecks;
+  readiness: Readiness;
+  publisher: Publisher;
+  scrubber: Scrubber;
+  events: TurnEvents;
+  heartbeat: Heartbeat;
+  member: RunningMember;
+
+  machine(): MachineReader;
+  /** Asks another member; ends with its answer or the request timeout. */
+  request(to: bigint, method: PeerMethod, body: Uint8Array, done: Done<Uint8Array>): void;
+  /** Ends when reads of the applied state are linearizable. */
+  readBarrier(done: Done<void>): void;
+  /** Something was applied, or another member leads. */
+  progressed(): void;
+  /**
+   * Our state is damaged. True: other members have it, so ours is given up and fetched. False: nobody
+   * else has it, and nothing was done.
+   */
+  damaged(error: DamageError): boolean;
+  /** Takes what the handling of a request threw, and returns what that request is answered. */
+  requestFailed(error: unknown): KvError;
+  /** Damage of the state is healed where it can be; any other error ends the member. */
+  failed(error: Error): void;
+}

@@ -1,0 +1,57 @@
+/** How a member in quarantine lets go of its wrong state, and takes a fetched one in its place. */
+import { KvError } from "../base/errors.js";
+import { invariant } from "../base/invariant.js";
+import { adoptState } from "../integrity/repair/adoption.js";
+import type { Clock } from "../platform/clock.js";
+import type { SnapshotTransfer } from "../snapshot/transfer.js";
+import type { WatchHub } from "../state/mvcc/watch-hub.js";
+import type { MachineReader } from "../state/types.js";
+import type { Committer } from "../storage/committer.js";
+import type { StateStore } from "../storage/state-store.js";
+import type { RaftLog } from "../wal/raft-log.js";
+import type { Proposals } from "./turns/proposals.js";
+import type { ReadBarrier } from "./turns/read-barrier.js";
+
+export interface StateExchangeParts {
+  readonly clock: Clock;
+  readonly log: RaftLog;
+  readonly state: StateStore;
+  readonly committer: Committer;
+  readonly transfer: SnapshotTransfer;
+  readonly watch: Pick<WatchHub, "closeAll">;
+  readonly proposals: Pick<Proposals, "failAll">;
+  readonly reads: Pick<ReadBarrier, "failAll">;
+  isStopped(): boolean;
+  failed(error: Error): void;
+}
+
+/** A state without keys takes the wrong one's place. */
+export function giveUpState(parts: StateExchangeParts): void {
+  parts.transfer.source.close();
+  parts.state.standIn();
+  parts.committer.replaced();
+  endWaiting(parts);
+}
+
+/** Clients that wait for an answer from our state must ask elsewhere. */
+export function endWaiting(parts: Pick<StateExchangeParts, "watch" | "proposals" | "reads">): void {
+  parts.watch.closeAll();
+  const stopped = new KvError("stopped");
+  parts.proposals.failAll(stopped);
+  parts.reads.failAll(stopped);
+}
+
+/** Takes the state that was fetched for `index` into use; `record` is told of each entry it catches up. */
+export function adoptFetched(
+  parts: StateExchangeParts,
+  fetched: { readonly index: number; record(machine: MachineReader): void },
+  done: (error: Error | undefined) => void,
+): void {
+  const taken = parts.transfer.healSink.take(fetched.index);
+  invariant(taken !== undefined, "a state is adopted that is not here");
+  const record = (machine: MachineReader): void => fetched.record(machine);
+  adoptState({ ...parts, record }, taken, (error) => {
+    if (error === undefined) parts.watch.closeAll();
+    done(error);
+  });
+}

@@ -1,0 +1,70 @@
+/** Puts requests into the log: gives them ids, encodes them, and asks for a turn. */
+import type { Done } from "../../base/done.js";
+import { KvError } from "../../base/errors.js";
+import type { Clock } from "../../platform/clock.js";
+import { EntryType } from "../../raft/types.js";
+import type { Applied } from "../../state/types.js";
+import type { ConfChangeRequest } from "../../wire/gen/internal.js";
+import type { RequestField } from "../../wire/proposal.js";
+import { encodeChange } from "../cluster/membership.js";
+import type { Proposals } from "./proposals.js";
+import type { EntryEncoder } from "./request-codec.js";
+
+export interface ProposerParts {
+  readonly selfId: bigint;
+  readonly clock: Clock;
+  readonly proposals: Proposals;
+  readonly encoder: EntryEncoder;
+  /** Asks the driver for a turn. */
+  schedule(): void;
+  isStopping(): boolean;
+}
+
+export class Proposer {
+  readonly #parts: ProposerParts;
+
+  constructor(parts: ProposerParts) {
+    this.#parts = parts;
+  }
+
+  /** `done` gets the outcome when the entry was applied here, or why it was not. */
+  propose(field: RequestField, body: Uint8Array, done: Done<Applied>): void {
+    const id = this.#takeId(done);
+    if (id === undefined) return;
+    const { proposals, encoder } = this.#parts;
+    proposals.enqueue(EntryType.normal, encoder.encode(id, field, body));
+    this.#parts.schedule();
+  }
+
+  /** A member's own request: neither quota nor size is checked, and its outcome interests nobody. */
+  proposeInternal(field: RequestField, body: Uint8Array, done: () => void): void {
+    if (this.#parts.isStopping()) this.#parts.clock.defer(done);
+    else this.propose(field, body, () => done());
+  }
+
+  /** A decision that only the leader may take: void if it leads no more, or `isRight` says no, by then. */
+  proposeAsLeader(field: RequestField, body: Uint8Array, isRight = () => true): void {
+    const { proposals, encoder } = this.#parts;
+    if (this.#parts.isStopping()) return;
+    const entry = encoder.encode(proposals.nextId(), field, body);
+    proposals.enqueue(EntryType.normal, entry, isRight);
+    this.#parts.schedule();
+  }
+
+  proposeChange(change: Omit<ConfChangeRequest, "header">, done: Done<Applied>): void {
+    const id = this.#takeId(done);
+    if (id === undefined) return;
+    const data = encodeChange(change, { id, proposer: this.#parts.selfId });
+    this.#parts.proposals.enqueue(EntryType.confChange, data);
+    this.#parts.schedule();
+  }
+
+  /** A fresh id under which `done` waits. Undefined: too much waits already, and `done` was told. */
+  #takeId(done: Done<Applied>): number | undefined {
+    const { proposals, clock } = this.#parts;
+    const id = proposals.nextId();
+    if (proposals.add(id, clock.now(), done)) return id;
+    done(new KvError("tooManyRequests"));
+    return undefined;
+  }
+}

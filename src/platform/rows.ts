@@ -1,0 +1,27 @@
+/** The rows of a backend, by bucket. Bucket names and numbers are on the disk: they never change. */
+export const Bucket = {
+  meta: 0,
+  key: 1,
+  lease: 2,
+  alarm: 3,
+  members: 4,
+  membersRemoved: 5,
+  cluster: 6,
+} as const;
+export type Bucket = (typeof Bucket)[keyof typeof Bucket];
+export const bucketNames: readonly string[] = [
+  "meta",
+  "key",
+  "lease",
+  "alarm",
+  "members",
+  "members_removed",
+  "cluster",
+];
+
+/** `value` undefined deletes the row. Keys are 1..511 bytes. The backend keeps the arrays: do not reuse. */
+export interface RowWrite {
+  readonly bucket: Bucket;
+  readonly key: Uint8Array;
+  readonly value: Uint8Array | undefined;
+}

@@ -1,0 +1,10 @@
+import type { Backend } from "../platform/backend.js";
+import type { Machine } from "../state/types.js";
+
+/** A complete state that is not in use yet. */
+export interface FetchedState {
+  /** Of its backend. */
+  readonly name: string;
+  readonly backend: Backend;
+  readonly machine: Machine;
+}

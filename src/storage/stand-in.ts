@@ -1,0 +1,30 @@
+import type { BackendStore } from "../platform/backend.js";
+import type { Sha256 } from "../platform/hash.js";
+import { createMachine } from "../state/machine.js";
+import type { ClusterReader } from "../state/types.js";
+import type { FetchedState } from "./fetched-state.js";
+
+/** A state without keys: raft can go on with it, and nothing wrong can be read from it. */
+export function openStandIn(
+  world: {
+    readonly backends: BackendStore;
+    readonly sha256: Sha256;
+    readonly number: number;
+  },
+  at: {
+    readonly index: number;
+    readonly term: number;
+    readonly cluster: Pick<ClusterReader, "clusterId" | "members" | "removed" | "clusterVersion">;
+  },
+): FetchedState {
+  const name = `stand-in-${world.number}`;
+  if (world.backends.list().includes(name)) world.backends.remove(name);
+  const backend = world.backends.open(name);
+  const machine = createMachine(backend, world.sha256);
+  const { index, term, cluster } = at;
+  machine.bootstrap({
+    ...{ index, term, clusterId: cluster.clusterId, members: cluster.members() },
+    ...{ removed: cluster.removed(), clusterVersion: cluster.clusterVersion() },
+  });
+  return { name, backend, machine };
+}
