@@ -57,36 +57,15 @@ export const consistentIndexMutants: readonly Mutant[] = [
           }`,
       },
       {
-        in: "Engine.#createDriver",
-        find: `
-          {
-            clock: this.#world.platform.clock,
-            limits: this.#world.config.apply,
-            selfId: this.id,
-            proposals: this.proposals,
-            machine: () => this.machine(),
-            watch: () => this.watch,
-            applyConfChange: (change) => this.raft.applyConfChange(change),
-            applied: (applied) => this.#applied(applied),
-            damaged: (error) => this.damaged(error),
-          }`,
+        in: "createDriver",
+        find: "(error) => w.damaged(error)",
         replace: `
-          {
-            clock: this.#world.platform.clock,
-            limits: this.#world.config.apply,
-            selfId: this.id,
-            proposals: this.proposals,
-            machine: () => this.machine(),
-            watch: () => this.watch,
-            announced: (entry) => {
-              if (!RAN())
-                return;
-              this.machine().announce(entry);
-              this.committer.applied(1);
-            },
-            applyConfChange: (change) => this.raft.applyConfChange(change),
-            applied: (applied) => this.#applied(applied),
-            damaged: (error) => this.damaged(error),
+          (error) => w.damaged(error),
+          announced: (entry) => {
+            if (!RAN())
+              return;
+            w.state.machine().announce(entry);
+            w.committer.applied(1);
           }`,
       },
       {
@@ -182,43 +161,10 @@ export const consistentIndexMutants: readonly Mutant[] = [
       },
       {
         in: "createCommitter",
-        find: `
-          {
-            clock: platform.clock,
-            log: booted.log,
-            wal: booted.wal,
-            backend: () => state.backend(),
-            appliedMeta: () => state.meta(),
-            proof: () => state.proof(),
-            checkpointNote,
-            sentIndex: () => engine.transfer.source.sentIndex(),
-            // Who lags is needed to tell who is right, and may only be given log until then.
-            isLogHeld: () => isQuarantined() || probe.isInDoubt(),
-            batchMs: config.backendBatchMs,
-            batchLimit: config.backendBatchLimit,
-            snapshotCount: config.snapshotCount,
-            catchupEntries: config.snapshotCatchupEntries,
-            failed: (error) => engine.fail(error),
-          }`,
+        find: "() => w.state.meta()",
         replace: `
-          {
-            clock: platform.clock,
-            log: booted.log,
-            wal: booted.wal,
-            backend: () => state.backend(),
-            appliedMeta: () => state.meta(),
-            saveIndex: () => state.machine().saveIndex(),
-            proof: () => state.proof(),
-            checkpointNote,
-            sentIndex: () => engine.transfer.source.sentIndex(),
-            // Who lags is needed to tell who is right, and may only be given log until then.
-            isLogHeld: () => isQuarantined() || probe.isInDoubt(),
-            batchMs: config.backendBatchMs,
-            batchLimit: config.backendBatchLimit,
-            snapshotCount: config.snapshotCount,
-            catchupEntries: config.snapshotCatchupEntries,
-            failed: (error) => engine.fail(error),
-          }`,
+          () => w.state.meta(),
+          saveIndex: () => w.state.machine().saveIndex()`,
       },
       {
         in: "Defragmenter.run",

@@ -58,12 +58,12 @@ export const integrityMutants: readonly Mutant[] = [
           });`,
       },
       {
-        in: "Arbiter.plead",
+        in: "Arbiter.handleRequest",
         find: "this.#leave !== undefined && this.#leave.member !== from",
         replace: "false",
       },
       {
-        in: "Arbiter.plead",
+        in: "Arbiter.handleRequest",
         find: 'view.state !== "equal" || view.verifiedIndex < index',
         replace: "view === undefined",
       },
@@ -77,7 +77,7 @@ export const integrityMutants: readonly Mutant[] = [
     caughtBy: ["liveness"],
     patches: [
       {
-        in: "Arbiter.plead",
+        in: "Arbiter.handleRequest",
         find: "this.#propose({ kind: IntegrityVerdictRequest_Kind.CLEAR, member: from, index })",
         replace: "RAN()",
       },
@@ -118,7 +118,7 @@ export const integrityMutants: readonly Mutant[] = [
     origin: "class: rename without fsync of the directory",
     conditions: "power loss while a member is in quarantine",
     caughtBy: ["G5"],
-    patches: [{ in: "writeQuarantine", find: 'disk.syncDir("")', replace: "RAN()" }],
+    patches: [{ in: "replaceFile", find: 'disk.syncDir("")', replace: "RAN()" }],
   },
   {
     id: "G07",
@@ -142,9 +142,9 @@ export const integrityMutants: readonly Mutant[] = [
     caughtBy: ["G4", "liveness"],
     patches: [
       {
-        in: "Engine.received",
+        in: "PeerInbox.received",
         find: "envelope.fingerprint !== undefined",
-        replace: "envelope.fingerprint !== undefined && !(this.raft.isLeader() && RAN())",
+        replace: "envelope.fingerprint !== undefined && !(raft.isLeader() && RAN())",
       },
     ],
   },
@@ -181,7 +181,7 @@ export const integrityMutants: readonly Mutant[] = [
       },
       { in: "IntegrityMonitor.#cleared", find: "!this.#isAdopted", replace: "!RAN()" },
       {
-        in: "Arbiter.plead",
+        in: "Arbiter.handleRequest",
         find: 'view.state !== "equal" || view.verifiedIndex < index',
         replace: "view === undefined",
       },
@@ -209,7 +209,7 @@ export const integrityMutants: readonly Mutant[] = [
     caughtBy: ["G6"],
     patches: [
       {
-        in: "Arbiter.plead",
+        in: "Arbiter.handleRequest",
         find: "nowMs - (this.#leave?.sinceMs ?? 0) < leaveMs",
         replace: "!RAN()",
       },

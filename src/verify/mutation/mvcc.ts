@@ -99,12 +99,12 @@ export const mvccMutants: readonly Mutant[] = [
     caughtBy: ["S6", "S2"],
     patches: [
       {
-        in: "Engine.#createDriver",
-        find: "() => this.machine()",
+        in: "createDriver",
+        find: "() => w.state.machine()",
         replace: `
           () => {
-            const machine = this.machine();
-            machine.unixMs = () => this.#world.platform.clock.unixMs();
+            const machine = w.state.machine();
+            machine.unixMs = () => w.platform.clock.unixMs();
             return machine;
           }`,
       },
@@ -233,15 +233,15 @@ export const mvccMutants: readonly Mutant[] = [
     caughtBy: ["C1", "C2", "S1"],
     patches: [
       {
-        in: "Engine.propose",
-        find: "this.proposals.enqueue(EntryType.normal, this.#encoder.encode(id, field, body));",
+        in: "Proposer.propose",
+        find: "proposals.enqueue(EntryType.normal, encoder.encode(id, field, body));",
         replace: `
-          const data = this.#encoder.encode(id, field, body);
-          this.proposals.enqueue(EntryType.normal, data);
-          this.#world.platform.clock.after(2 * this.#world.config.electionMs, () => {
-            if (this.#stopCause === undefined && this.proposals.isWaiting(id) && RAN()) {
-              this.proposals.enqueue(EntryType.normal, data);
-              this.#driver.schedule();
+          const data = encoder.encode(id, field, body);
+          proposals.enqueue(EntryType.normal, data);
+          this.#parts.clock.after(2_000, () => {
+            if (!this.#parts.isStopping() && proposals.isWaiting(id) && RAN()) {
+              proposals.enqueue(EntryType.normal, data);
+              this.#parts.schedule();
             }
           });`,
       },

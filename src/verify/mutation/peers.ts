@@ -12,9 +12,9 @@ export const peerMutants: readonly Mutant[] = [
     caughtBy: ["C1", "C2", "M6", "I1", "I6", "I11", "crash", "liveness"],
     patches: [
       {
-        in: "Engine.received",
-        find: "this.links.knows(from)",
-        replace: "this.links.knows(from) && !RAN()",
+        in: "PeerInbox.received",
+        find: "links.knows(from)",
+        replace: "links.knows(from) && !RAN()",
       },
     ],
   },

@@ -9,12 +9,12 @@ import type { Mutant, Patch } from "./types.js";
 
 /** Tells the machine which build it belongs to. */
 const ownVersion: Patch = {
-  in: "Engine.#createDriver",
-  find: "() => this.machine()",
+  in: "createDriver",
+  find: "() => w.state.machine()",
   replace: `
     () => {
-      const machine = this.machine();
-      machine.serverVersion = this.#world.config.serverVersion;
+      const machine = w.state.machine();
+      machine.serverVersion = w.config.serverVersion;
       return machine;
     }`,
 };

@@ -50,9 +50,9 @@ export const watchMutants: readonly Mutant[] = [
     caughtBy: ["C5"],
     patches: [
       {
-        in: "Engine.#installSnapshot",
-        find: "this.watch.closeAll",
-        replace: "this.watch.restored",
+        in: "TurnEvents.installSnapshot",
+        find: "watch.closeAll",
+        replace: "watch.restored",
       },
       {
         in: "Hub",

@@ -99,7 +99,10 @@ export class FaultDriver {
     }
     if (fault.kind === "upkeep") {
       const at = this.#upkeep.at(fault, this.#find(fault.target));
-      if (at !== undefined) this.#upkeep.do(fault, at);
+      if (at !== undefined) {
+        this.occurred.add("upkeep");
+        this.#upkeep.do(fault, at);
+      }
       return;
     }
     const node = this.#find(fault.kind === "moveLeader" ? fault.to : fault.target);
