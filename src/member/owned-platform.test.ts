@@ -1,8 +1,44 @@
 /** Whatever calls back, an error in it reaches the owner and not who called. */
 import { expect, test } from "vitest";
+import { describeBackend } from "../platform/backend.contract.js";
 import type { Backend } from "../platform/backend.js";
+import { describeDisk } from "../platform/disk.contract.js";
 import type { Platform } from "../platform/platform.js";
+import { createMemoryBackendStore } from "../verify/sim/memory-backend.js";
+import { MemoryDisk } from "../verify/sim/memory-disk.js";
 import { ownedPlatform } from "./owned-platform.js";
+
+/** Over real ports it must be the port that it wraps: every argument goes through, every answer back. */
+function over(ports: Partial<Platform>): Platform {
+  return ownedPlatform(ports as Platform, (error) => {
+    throw error;
+  });
+}
+
+describeBackend("owned", () => {
+  const defer = setImmediate;
+  let store = createMemoryBackendStore({ defer });
+  return {
+    store: over({ backends: store }).backends,
+    reopen: () => {
+      const image = store.crashImages()[0];
+      if (image === undefined) throw new Error("a closed store has an image");
+      store = createMemoryBackendStore({ defer, image });
+      return over({ backends: store }).backends;
+    },
+    dispose: () => {},
+  };
+});
+
+describeDisk("owned", () => {
+  const queue: (() => void)[] = [];
+  const disk = new MemoryDisk((fn) => queue.push(fn));
+  const owned = () => over({ disk }).disk;
+  const settle = () => {
+    for (let fn = queue.shift(); fn !== undefined; fn = queue.shift()) fn();
+  };
+  return { disk: owned(), again: owned, settle, dispose: () => {} };
+});
 
 type Callback = (...told: unknown[]) => void;
 

@@ -42,15 +42,16 @@ function ownedClock(clock: Clock, own: Own): Clock {
   };
 }
 
+/** All arguments go through, also those that a port gains later. */
 function ownedDisk(disk: Disk, own: Own): Disk {
   return {
-    list: (dir) => disk.list(dir),
-    exists: (path) => disk.exists(path),
-    makeDir: (dir) => disk.makeDir(dir),
-    remove: (path) => disk.remove(path),
-    rename: (from, to) => disk.rename(from, to),
-    syncDir: (dir) => disk.syncDir(dir),
-    open: (path, mode) => ownedFile(disk.open(path, mode), own),
+    list: (...what) => disk.list(...what),
+    exists: (...what) => disk.exists(...what),
+    makeDir: (...what) => disk.makeDir(...what),
+    remove: (...what) => disk.remove(...what),
+    rename: (...what) => disk.rename(...what),
+    syncDir: (...what) => disk.syncDir(...what),
+    open: (...what) => ownedFile(disk.open(...what), own),
     lock: () => disk.lock(),
     close: () => disk.close(),
   };
@@ -59,11 +60,11 @@ function ownedDisk(disk: Disk, own: Own): Disk {
 function ownedFile(file: DiskFile, own: Own): DiskFile {
   return {
     size: () => file.size(),
-    read: (position, length) => file.read(position, length),
-    write: (position, bytes) => file.write(position, bytes),
+    read: (...what) => file.read(...what),
+    write: (...what) => file.write(...what),
     sync: (done) => file.sync(own(done)),
     syncNow: () => file.syncNow(),
-    allocate: (bytes) => file.allocate(bytes),
+    allocate: (...what) => file.allocate(...what),
     close: () => file.close(),
   };
 }
@@ -79,9 +80,9 @@ function ownedBackends(backends: BackendStore, own: Own): BackendStore {
 
 function ownedBackend(backend: Backend, own: Own): Backend {
   return {
-    get: (bucket, key) => backend.get(bucket, key),
-    scan: (bucket, range, visit) => backend.scan(bucket, range, visit),
-    write: (rows) => backend.write(rows),
+    get: (...what) => backend.get(...what),
+    scan: (...what) => backend.scan(...what),
+    write: (...what) => backend.write(...what),
     commit: (done) => backend.commit(own(done)),
     snapshot: () => backend.snapshot(),
     sizes: () => backend.sizes(),

@@ -19,6 +19,7 @@ import {
 } from "./backend.fixture.js";
 import type { Backend, BackendReader } from "./backend.js";
 import { describeViews } from "./backend-views.contract.js";
+import { RowRun } from "./row-run.js";
 import { Bucket, type RowWrite } from "./rows.js";
 
 export function describeBackend(name: string, makePlace: () => BackendPlace): void {
@@ -66,6 +67,33 @@ function describeRows(within: Within): void {
       await committed;
       check();
       await close(backend);
+    }));
+
+  test("the rows of a run are read, committed and stored; those of the same call hide them", () =>
+    within(async ({ store, reopen }) => {
+      const backend = store.open("db");
+      const key = (at: number) => Uint8Array.of(at >> 8, at & 255);
+      const run = new RowRun(Bucket.key);
+      for (let at = 0; at < 3000; at++) {
+        run.add(key(at), at % 7 === 0 ? undefined : Uint8Array.of(at % 5));
+      }
+      const own = (at: number) => (at === 7 || at === 8 ? 77 : undefined);
+      const rows = [7, 8].map((at) => put(Bucket.key, key(at), Uint8Array.of(77)));
+      backend.write([...rows, put(Bucket.meta, key(0), key(9))], run);
+      const expected = Array.from({ length: 3000 }, (_, at) => at)
+        .filter((at) => at % 7 !== 0 || at === 7)
+        .map((at): [string, string] => [hex(key(at)), hex(Uint8Array.of(own(at) ?? at % 5))]);
+      const check = (reader: BackendReader) => {
+        expect(scanAll(reader, Bucket.key)).toEqual(expected);
+        expectBytes(reader.get(Bucket.meta, key(0)), key(9));
+      };
+      check(backend);
+      await commit(backend);
+      check(backend);
+      await close(backend);
+      const again = reopen().open("db");
+      check(again);
+      await close(again);
     }));
 
   test("a write hides what is being committed, and what is stored, under the same key", () =>
