@@ -7,7 +7,7 @@ import { InvariantViolation } from "./base/invariant.js";
 import type { ServerConfig } from "./config/server-config.js";
 import type { Server } from "./grpc/call.js";
 import { CallCounters } from "./grpc/call-counters.js";
-import { startServer } from "./grpc/grpc-js-server.js";
+import { startServer } from "./grpc/server.js";
 import type { RunningMember } from "./member/member.js";
 import { startMember } from "./member/start.js";
 import { rpcMetrics } from "./metrics/rpc-metrics.js";
@@ -84,6 +84,7 @@ async function listenForClients(
     }),
     onError: (error: unknown) => requestFailed(error, member, log),
     maxReceiveBytes: member.limits.requestBytesMax + receiveOverheadBytes,
+    clock: nodeClock,
     log,
   };
   const metrics = await startServer({ ...common, listen: config.listenMetrics, methods: [] });
@@ -93,7 +94,6 @@ async function listenForClients(
       listen: config.listenClients,
       methods: allMethods(member, nodeHash),
       counters,
-      wallMs: nodeClock.unixMs,
     });
     return {
       addresses: clients.addresses,

@@ -48,7 +48,8 @@ export class Connections {
       response.once("close", () => {
         const running = this.#runningOn(socket) - 1;
         this.#running.set(socket, running);
-        if (this.#isClosing && running === 0) socket.destroySoon();
+        // A request that came over HTTP/2 has a connection in memory only.
+        if (this.#isClosing && running === 0 && this.#open.has(socket)) socket.destroySoon();
       });
       listener(request, response);
     };

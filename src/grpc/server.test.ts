@@ -1,9 +1,10 @@
 import { createConnection, type Socket } from "node:net";
 import * as grpc from "@grpc/grpc-js";
 import { afterEach, expect, test } from "vitest";
+import { nodeClock } from "../platform/node/clock.js";
 import type { Method, Server, StreamCall } from "./call.js";
 import { CallCounters } from "./call-counters.js";
-import { startServer } from "./grpc-js-server.js";
+import { startServer } from "./server.js";
 
 type Client = grpc.Client;
 interface Outcome {
@@ -43,7 +44,7 @@ async function open(more: readonly Method[] = []) {
     maxReceiveBytes: 100_000,
     log: () => {},
     counters,
-    wallMs: () => Date.now(),
+    clock: nodeClock,
   });
   closing.push(() => server.close(0));
   const [{ port } = { port: 0 }, second] = server.addresses;
@@ -298,7 +299,13 @@ test("close: running calls may end, new connections are refused, streams are cut
 
 test("an address in use: rejected, and nothing stays open", async () => {
   const { port } = await open();
-  const options = { methods: [], http: () => {}, maxReceiveBytes: 10, log: () => {} };
+  const options = {
+    methods: [],
+    http: () => {},
+    maxReceiveBytes: 10,
+    log: () => {},
+    clock: nodeClock,
+  };
   const listen = [
     { host: "127.0.0.1", port: 0 },
     { host: "127.0.0.1", port },

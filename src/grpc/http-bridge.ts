@@ -1,0 +1,144 @@
+/**
+ * Requests over HTTP/2 that are not gRPC reach the same handler as those over HTTP/1: each becomes a
+ * request of Node's HTTP client on a connection in memory, whose other end Node's server answers.
+ */
+import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
+import { type Duplex, duplexPair } from "node:stream";
+import { ErrorCode } from "./http2/constants.js";
+import { HeaderFields } from "./http2/hpack/encoder.js";
+import type { RequestHead } from "./http2/request-head.js";
+import type { Http2Stream, StreamHandler } from "./http2/stream.js";
+
+/** Fields that belong to a connection of HTTP/1 (RFC 9113, section 8.2.2). */
+const connectionFields = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+/** `accept` gets the server's end of the connection. */
+export function bridgeRequest(
+  stream: Http2Stream,
+  head: RequestHead,
+  streamWindow: number,
+  accept: (connection: Duplex) => void,
+): StreamHandler {
+  const bridged = new BridgedRequest(stream, streamWindow);
+  bridged.start(head, accept);
+  return bridged;
+}
+
+class BridgedRequest implements StreamHandler {
+  readonly #stream: Http2Stream;
+  readonly #streamWindow: number;
+  #request: ClientRequest | undefined;
+  #response: IncomingMessage | undefined;
+  #isOver = false;
+
+  constructor(stream: Http2Stream, streamWindow: number) {
+    this.#stream = stream;
+    this.#streamWindow = streamWindow;
+  }
+
+  start(head: RequestHead, accept: (connection: Duplex) => void): void {
+    if (head.method === "CONNECT" || head.path === "*") {
+      this.#refuse("405");
+      return;
+    }
+    const [ours, theirs] = duplexPair();
+    try {
+      this.#request = httpRequest({
+        createConnection: () => ours,
+        method: head.method,
+        path: head.path,
+        headers: [...headersOf(head)],
+        setHost: false,
+      });
+    } catch {
+      // Node refuses characters that HTTP/1 cannot carry.
+      ours.destroy();
+      this.#refuse("400");
+      return;
+    }
+    ours.on("error", () => {});
+    theirs.on("error", () => {});
+    this.#request.on("error", () => this.#giveUp());
+    this.#request.on("response", (response) => this.#answer(response));
+    accept(theirs);
+  }
+
+  handleData(bytes: Buffer, start: number, end: number): void {
+    const request = this.#request;
+    if (request === undefined || this.#isOver) {
+      this.#stream.grow(this.#streamWindow);
+      return;
+    }
+    // The client may send more when this was taken.
+    request.write(bytes.subarray(start, end), () => this.#stream.grow(this.#streamWindow));
+  }
+
+  handleEnd(): void {
+    this.#request?.end();
+  }
+
+  handleReset(): void {
+    this.#isOver = true;
+    this.#request?.destroy();
+  }
+
+  handleDrain(): void {
+    this.#response?.resume();
+  }
+
+  #answer(response: IncomingMessage): void {
+    if (this.#isOver) return;
+    this.#response = response;
+    const fields = [":status", String(response.statusCode)];
+    const { rawHeaders } = response;
+    for (let at = 0; at < rawHeaders.length; at += 2) {
+      const name = (rawHeaders[at] as string).toLowerCase();
+      if (!connectionFields.has(name)) fields.push(name, rawHeaders[at + 1] as string);
+    }
+    this.#stream.sendHead(new HeaderFields(fields));
+    response.on("data", (part: Buffer) => {
+      if (!this.#isOver && !this.#stream.send(part)) response.pause();
+    });
+    response.on("end", () => {
+      if (this.#isOver) return;
+      this.#isOver = true;
+      this.#stream.end(null);
+    });
+    response.on("error", () => this.#giveUp());
+  }
+
+  #refuse(status: string): void {
+    this.#isOver = true;
+    this.#stream.sendHead(new HeaderFields([":status", status]));
+    this.#stream.end(null);
+  }
+
+  #giveUp(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#stream.reset(ErrorCode.internalError);
+  }
+}
+
+/** As Node's client takes them: name, value, name, value ... */
+function* headersOf(head: RequestHead): Iterable<string> {
+  yield "host";
+  yield head.authority;
+  const { fields } = head;
+  for (let at = 0; at < fields.length; at += 2) {
+    const name = fields[at] as string;
+    if (name === "host" || name === "te" || name === "expect") continue;
+    yield name;
+    yield fields[at + 1] as string;
+  }
+  if (head.contentLength < 0 && head.method !== "GET" && head.method !== "HEAD") {
+    yield "transfer-encoding";
+    yield "chunked";
+  }
+}

@@ -1,0 +1,218 @@
+/**
+ * An HTTP/2 session on a socket of node:net or node:tls: what comes is read at once, what goes out
+ * is written once in a turn, and no faster than the peer takes it.
+ */
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { Clock } from "../platform/clock.js";
+import type { Deadlines } from "./calls/deadlines.js";
+import { MessageBudget } from "./calls/message-budget.js";
+import type { RequestPlan, Routes } from "./calls/request-plan.js";
+import type { CallPlan, CallSurroundings, OpenStream } from "./calls/server-call.js";
+import { StreamServerCall } from "./calls/stream-call.js";
+import { UnaryServerCall } from "./calls/unary-call.js";
+import { bridgeRequest } from "./http-bridge.js";
+import type { HeaderFields } from "./http2/hpack/encoder.js";
+import type { Http2Limits } from "./http2/limits.js";
+import type { KeepaliveOptions } from "./http2/ping-policy.js";
+import type { RequestHead } from "./http2/request-head.js";
+import { Http2Session } from "./http2/session.js";
+import { type Http2Stream, ignoring, type StreamHandler } from "./http2/stream.js";
+import type { Flushable, TurnEnd } from "./turn-end.js";
+
+/** What the connections of a server share. */
+export interface ConnectionParts {
+  readonly clock: Clock;
+  readonly turnEnd: TurnEnd;
+  readonly deadlines: Deadlines;
+  readonly routes: Routes;
+  readonly limits: Http2Limits;
+  readonly keepalive: KeepaliveOptions;
+  readonly maxReceiveBytes: number;
+  readonly streams: Set<OpenStream>;
+  readonly onError: (error: unknown) => void;
+  /** Takes connections of HTTP/1. */
+  readonly http1: (connection: Duplex) => void;
+}
+
+/** The socket takes more while it holds less than this. */
+const socketBytesHigh = 262_144;
+/** What one connection writes before others have their turn. */
+const turnBytesMax = 1_048_576;
+const pullBytes = 65_536;
+/** How long a connection that is over may take to read the reason. */
+const lingerMs = 1_000;
+
+export class Http2Connection implements Flushable {
+  readonly #socket: Socket;
+  readonly #parts: ConnectionParts;
+  readonly #session: Http2Session;
+  readonly #surroundings: CallSurroundings;
+  /** Calls that wait until the client has read its answers. */
+  readonly #waiting = new Set<{ start(): void }>();
+  #isFlushAsked = false;
+  /** When the socket last took something while it was full; -1: it is not full. */
+  #fullSinceMs = -1;
+  #endedMs = -1;
+
+  constructor(socket: Socket, parts: ConnectionParts) {
+    this.#socket = socket;
+    this.#parts = parts;
+    const { limits, keepalive, clock } = parts;
+    this.#surroundings = this.#surroundingsOf();
+    const events = {
+      onRequest: (stream: Http2Stream, head: RequestHead) => this.#onRequest(stream, head),
+      onOutput: () => this.#askFlush(),
+    };
+    this.#session = new Http2Session(events, { limits, keepalive, nowMs: clock.now() });
+    socket.on("data", (chunk: Buffer) => this.#receive(chunk));
+    socket.on("drain", () => this.#onDrain());
+    socket.on("end", () => this.#onGone());
+    socket.on("close", () => this.#onGone());
+  }
+
+  #onRequest(stream: Http2Stream, head: RequestHead): StreamHandler {
+    head.note ??= this.#parts.routes.planFor(head);
+    const plan = head.note as RequestPlan;
+    if (plan.kind === "call") return this.#startCall(stream, head, plan);
+    if (plan.kind === "refuse") return refuse(stream, plan.answer);
+    const { limits, http1 } = this.#parts;
+    return bridgeRequest(stream, head, limits.streamWindow, http1);
+  }
+
+  /** Writes what there is, as far as the socket takes it. */
+  flush(): void {
+    this.#isFlushAsked = false;
+    const socket = this.#socket;
+    if (socket.destroyed || this.#endedMs >= 0) return;
+    let written = 0;
+    while (socket.writableLength < socketBytesHigh) {
+      if (written >= turnBytesMax) {
+        this.#askFlush();
+        return;
+      }
+      const pieces = this.#session.pull(pullBytes);
+      if (pieces === undefined) break;
+      written += this.#write(pieces);
+    }
+    this.#startWaiting();
+    if (socket.writableLength >= socketBytesHigh) {
+      if (this.#fullSinceMs < 0) this.#fullSinceMs = this.#parts.clock.now();
+    } else if (this.#session.isOver) {
+      this.#end();
+    }
+  }
+
+  /** Looks after what only time tells; to be called now and then. */
+  sweep(nowMs: number): void {
+    this.#session.sweep(nowMs);
+    const isStalled =
+      this.#fullSinceMs >= 0 && nowMs - this.#fullSinceMs >= this.#parts.limits.stallMs;
+    const hasLingered = this.#endedMs >= 0 && nowMs - this.#endedMs >= lingerMs;
+    if (isStalled || hasLingered) this.#socket.destroy();
+  }
+
+  /** Lets running calls end, then closes. */
+  drain(): void {
+    this.#session.drain();
+  }
+
+  /** Ends running calls and closes; a client that reads nothing is given a moment only. */
+  destroy(): void {
+    this.#session.close();
+    this.#end();
+    this.#socket.destroySoon();
+    this.#parts.clock.after(lingerMs, () => this.#socket.destroy());
+  }
+
+  #receive(chunk: Buffer): void {
+    try {
+      this.#session.receive(chunk, this.#parts.clock.now());
+    } catch (error) {
+      // A fault of ours, not of the peer: it costs this connection.
+      this.#parts.onError(error);
+      this.#socket.destroy();
+    }
+  }
+
+  #write(pieces: readonly Uint8Array[]): number {
+    const socket = this.#socket;
+    let bytes = 0;
+    if (pieces.length > 1) socket.cork();
+    for (const piece of pieces) {
+      bytes += piece.length;
+      socket.write(piece);
+    }
+    if (pieces.length > 1) socket.uncork();
+    return bytes;
+  }
+
+  #onDrain(): void {
+    this.#fullSinceMs = -1;
+    this.flush();
+  }
+
+  /** A client that closes its side will read no answer either. */
+  #onGone(): void {
+    this.#waiting.clear();
+    this.#session.close();
+    if (!this.#socket.destroyed) this.#end();
+  }
+
+  /** Writes what is left and closes. What still comes is thrown away. */
+  #end(): void {
+    if (this.#endedMs >= 0) return;
+    const rest = this.#session.pull(Number.POSITIVE_INFINITY);
+    if (rest !== undefined) this.#write(rest);
+    this.#endedMs = this.#parts.clock.now();
+    this.#socket.end();
+    if (this.#socket.readableEnded) this.#socket.destroySoon();
+  }
+
+  #askFlush(): void {
+    if (this.#isFlushAsked) return;
+    this.#isFlushAsked = true;
+    this.#parts.turnEnd.ask(this);
+  }
+
+  #startCall(stream: Http2Stream, head: RequestHead, plan: CallPlan): StreamHandler {
+    if (plan.route.method.kind === "unary") {
+      return new UnaryServerCall(stream, head, plan, this.#surroundings);
+    }
+    const call = new StreamServerCall(stream, head, plan, this.#surroundings);
+    call.start();
+    return call;
+  }
+
+  #startWaiting(): void {
+    for (const call of this.#waiting) {
+      if (!this.#surroundings.hasRoom()) return;
+      this.#waiting.delete(call);
+      call.start();
+    }
+  }
+
+  #surroundingsOf(): CallSurroundings {
+    const { limits, maxReceiveBytes, deadlines, onError, streams, clock } = this.#parts;
+    const budget = new MessageBudget(limits);
+    return {
+      rules: { bytesMax: maxReceiveBytes, streamWindow: limits.streamWindow, budget },
+      deadlines,
+      now: clock.now,
+      onError,
+      streams,
+      hasRoom: () => this.#session.waitingBytes < limits.waitingBytesHigh,
+      waiting: this.#waiting,
+      mayWait: (bytes) => {
+        const { waitingBytes } = this.#session;
+        return waitingBytes === 0 || waitingBytes + bytes <= limits.waitingBytesMax;
+      },
+    };
+  }
+}
+
+function refuse(stream: Http2Stream, answer: HeaderFields): StreamHandler {
+  stream.resetsAtEnd = true;
+  stream.end(answer);
+  return ignoring;
+}

@@ -1,0 +1,233 @@
+/**
+ * A server: gRPC over HTTP/2 and plain HTTP on the same ports, with or without TLS. What arrives is
+ * bytes from anyone: whatever it is, the answer is an error or a closed connection, never an
+ * exception.
+ */
+import {
+  createServer as createHttpServer,
+  type Server as HttpServer,
+  type RequestListener,
+} from "node:http";
+import {
+  type AddressInfo,
+  createServer as createNetServer,
+  type Server as NetServer,
+  type Socket,
+} from "node:net";
+import { createServer as createTlsServer, type TlsOptions } from "node:tls";
+import { DamageError, errorTable } from "../base/errors.js";
+import { InvariantViolation } from "../base/invariant.js";
+import type { Clock, Timer } from "../platform/clock.js";
+import type { Method, Server, Status } from "./call.js";
+import { CallCounters } from "./call-counters.js";
+import { Deadlines } from "./calls/deadlines.js";
+import { Routes } from "./calls/request-plan.js";
+import type { OpenStream } from "./calls/server-call.js";
+import { Connections } from "./connections.js";
+import { defaultLimits, type Http2Limits } from "./http2/limits.js";
+import { defaultKeepalive, type KeepaliveOptions } from "./http2/ping-policy.js";
+import { type ConnectionParts, Http2Connection } from "./http2-connection.js";
+import { TurnEnd } from "./turn-end.js";
+
+const [stoppedCode, stoppedText] = errorTable.stopped;
+const statusOfStopped: Status = { code: stoppedCode, message: stoppedText };
+
+export interface ListenAddress {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  /** With it the port speaks TLS only; HTTP/2 and HTTP/1.1 are offered by ALPN. */
+  readonly tls?: TlsOptions;
+}
+
+export interface ServerOptions {
+  readonly listen: readonly ListenAddress[];
+  readonly methods: readonly Method[];
+  readonly http: RequestListener;
+  readonly clock: Clock;
+  /**
+   * Told what a service or `http` threw; that call was answered with an internal error. Without it
+   * the error is logged, and a DamageError or InvariantViolation is an unhandled rejection.
+   */
+  readonly onError?: (error: unknown) => void;
+  /** Largest request message; a larger one is refused with ResourceExhausted. */
+  readonly maxReceiveBytes: number;
+  readonly log: (
+    level: "debug" | "info" | "warn" | "error",
+    message: string,
+    fields?: Readonly<Record<string, unknown>>,
+  ) => void;
+  readonly counters?: CallCounters;
+  readonly limits?: Partial<Http2Limits>;
+  readonly keepalive?: KeepaliveOptions;
+}
+
+/** @throws the system's error if an address cannot be bound: then none is. */
+export async function startServer(options: ServerOptions): Promise<Server> {
+  const running = new RunningServer(options);
+  await running.listen(options.listen);
+  return running;
+}
+
+/** How often connections are looked after that may have gone silent. */
+const sweepMs = 1_000;
+const tcpKeepAliveMs = 15_000;
+const handshakeMs = 10_000;
+
+class RunningServer implements Server {
+  readonly #options: ServerOptions;
+  readonly #listeners: NetServer[] = [];
+  readonly #streams = new Set<OpenStream>();
+  readonly #http2 = new Set<Http2Connection>();
+  readonly #connections: Connections;
+  readonly #web: HttpServer;
+  #sweepTimer: Timer | undefined;
+
+  constructor(options: ServerOptions) {
+    this.#options = options;
+    const onError = options.onError ?? escalating(options.log);
+    const parts = this.#partsOf(onError);
+    this.#connections = new Connections({
+      http2: (socket) => this.#serveHttp2(socket, parts),
+      http1: (socket) => this.#web.emit("connection", socket),
+    });
+    this.#web = createWebServer(this.#connections.counted(guarded(options.http, onError)));
+  }
+
+  get addresses(): readonly { readonly host: string; readonly port: number }[] {
+    return this.#listeners.map((listener) => {
+      const { address, port } = listener.address() as AddressInfo;
+      return { host: address, port };
+    });
+  }
+
+  /** @throws the system's error: then nothing is left open */
+  async listen(addresses: readonly ListenAddress[]): Promise<void> {
+    try {
+      for (const address of addresses) this.#listeners.push(await this.#bind(address));
+    } catch (error) {
+      for (const listener of this.#listeners) listener.close();
+      throw error;
+    }
+    this.#sweepLater();
+  }
+
+  async close(graceMs: number): Promise<void> {
+    for (const listener of this.#listeners) listener.close();
+    // They would outlast any grace. Clients try elsewhere on this code, and give up on others.
+    for (const stream of [...this.#streams]) stream.cut(statusOfStopped);
+    for (const connection of [...this.#http2]) {
+      if (graceMs > 0) connection.drain();
+      else connection.destroy();
+    }
+    const force = this.#options.clock.after(graceMs, () => {
+      for (const connection of [...this.#http2]) connection.destroy();
+    });
+    await this.#connections.close(graceMs);
+    force.cancel();
+    this.#sweepTimer?.cancel();
+    this.#web.close();
+  }
+
+  #serveHttp2(socket: Socket, parts: ConnectionParts): void {
+    const connection = new Http2Connection(socket, parts);
+    this.#http2.add(connection);
+    socket.once("close", () => this.#http2.delete(connection));
+  }
+
+  #partsOf(onError: (error: unknown) => void): ConnectionParts {
+    const { clock, maxReceiveBytes, methods } = this.#options;
+    return {
+      clock,
+      turnEnd: new TurnEnd(clock),
+      deadlines: new Deadlines(clock),
+      routes: new Routes(methods, this.#options.counters ?? new CallCounters()),
+      limits: { ...defaultLimits, ...this.#options.limits },
+      keepalive: this.#options.keepalive ?? defaultKeepalive,
+      maxReceiveBytes,
+      streams: this.#streams,
+      onError,
+      http1: (connection) => this.#web.emit("connection", connection),
+    };
+  }
+
+  #sweepLater(): void {
+    const { clock } = this.#options;
+    this.#sweepTimer = clock.after(sweepMs, () => {
+      const nowMs = clock.now();
+      for (const connection of this.#http2) connection.sweep(nowMs);
+      this.#sweepLater();
+    });
+  }
+
+  #bind({ host, port, tls }: ListenAddress): Promise<NetServer> {
+    const accept = (socket: Socket): void => this.#connections.accept(socket);
+    const sockets = {
+      allowHalfOpen: true,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: tcpKeepAliveMs,
+    };
+    const listener =
+      tls === undefined
+        ? createNetServer(sockets, accept)
+        : createTlsServer(
+            {
+              ALPNProtocols: ["h2", "http/1.1"],
+              handshakeTimeout: handshakeMs,
+              ...tls,
+              ...sockets,
+            },
+            accept,
+          );
+    const { log } = this.#options;
+    listener.on("tlsClientError", (error: Error) =>
+      log("debug", "rejected connection on client endpoint", { error: error.message }),
+    );
+    return new Promise((resolve, reject) => {
+      listener.once("error", reject);
+      listener.listen({ host, port }, () => {
+        listener.off("error", reject);
+        listener.on("error", (error) =>
+          log("warn", "cannot accept a connection", { error: error.message }),
+        );
+        resolve(listener);
+      });
+    });
+  }
+}
+
+/** HTTP/1 on connections that come by its "connection" event. */
+function createWebServer(listener: RequestListener): HttpServer {
+  const web = createHttpServer(listener);
+  // It never listens itself, and only then would its limits on slow requests begin to be watched.
+  web.emit("listening");
+  web.on("clientError", (_error, socket) => {
+    if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
+    else socket.destroy();
+  });
+  return web;
+}
+
+function guarded(listener: RequestListener, onError: (error: unknown) => void): RequestListener {
+  return (request, response) => {
+    try {
+      listener(request, response);
+    } catch (error) {
+      if (!response.headersSent) response.writeHead(500);
+      response.end();
+      onError(error);
+    }
+  };
+}
+
+/** Without anyone to tell: a bug costs one call, but damage must reach the process entry point. */
+function escalating(log: ServerOptions["log"]): (error: unknown) => void {
+  return (error) => {
+    log("error", "a request failed on an internal error", { error: String(error) });
+    if (error instanceof DamageError || error instanceof InvariantViolation) {
+      // Thrown here, it would end in a catch of the transport.
+      void Promise.reject(error);
+    }
+  };
+}
