@@ -15,7 +15,7 @@ import type { Http2Stream, StreamHandler } from "./stream.js";
 export interface FrameOptions {
   readonly flags?: number;
   readonly stream?: number;
-  readonly payload?: Uint8Array;
+  readonly payload?: Uint8Array | undefined;
   /** What the header says instead of the payload's length. */
   readonly length?: number;
 }
