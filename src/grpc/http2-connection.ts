@@ -5,6 +5,7 @@
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Clock } from "../platform/clock.js";
+import { CallQueue } from "./calls/call-queue.js";
 import type { Deadlines } from "./calls/deadlines.js";
 import { MessageBudget } from "./calls/message-budget.js";
 import type { RequestPlan, Routes } from "./calls/request-plan.js";
@@ -48,9 +49,10 @@ export class Http2Connection implements Flushable {
   readonly #parts: ConnectionParts;
   readonly #session: Http2Session;
   readonly #surroundings: CallSurroundings;
-  /** Calls that wait until the client has read its answers. */
-  readonly #waiting = new Set<{ start(): void }>();
+  readonly #queue: CallQueue;
   #isFlushAsked = false;
+  /** More calls have come than start in a turn. */
+  #isHeld = false;
   /** When the socket last took something while it was full; -1: it is not full. */
   #fullSinceMs = -1;
   #endedMs = -1;
@@ -59,6 +61,8 @@ export class Http2Connection implements Flushable {
     this.#socket = socket;
     this.#parts = parts;
     const { limits, keepalive, clock } = parts;
+    const { waitingBytesHigh } = limits;
+    this.#queue = new CallQueue(clock.now, () => this.#session.waitingBytes < waitingBytesHigh);
     this.#surroundings = this.#surroundingsOf();
     const events = {
       onRequest: (stream: Http2Stream, head: RequestHead) => this.#onRequest(stream, head),
@@ -95,7 +99,7 @@ export class Http2Connection implements Flushable {
       if (pieces === undefined) break;
       written += this.#write(pieces);
     }
-    this.#startWaiting();
+    this.#startCalls();
     if (socket.writableLength >= socketBytesHigh) {
       if (this.#fullSinceMs < 0) this.#fullSinceMs = this.#parts.clock.now();
     } else if (this.#session.isOver) {
@@ -128,6 +132,7 @@ export class Http2Connection implements Flushable {
   #receive(chunk: Buffer): void {
     try {
       this.#session.receive(chunk, this.#parts.clock.now());
+      this.#startCalls();
     } catch (error) {
       // A fault of ours, not of the peer: it costs this connection.
       this.#parts.onError(error);
@@ -154,7 +159,7 @@ export class Http2Connection implements Flushable {
 
   /** A client that closes its side will read no answer either. */
   #onGone(): void {
-    this.#waiting.clear();
+    this.#queue.clear();
     this.#session.close();
     if (!this.#socket.destroyed) this.#end();
   }
@@ -184,12 +189,14 @@ export class Http2Connection implements Flushable {
     return call;
   }
 
-  #startWaiting(): void {
-    for (const call of this.#waiting) {
-      if (!this.#surroundings.hasRoom()) return;
-      this.#waiting.delete(call);
-      call.start();
-    }
+  /** Nothing more is read before those that have come have started. */
+  #startCalls(): void {
+    const isAll = this.#queue.run();
+    if (!isAll) this.#askFlush();
+    if (isAll !== this.#isHeld) return;
+    this.#isHeld = !isAll;
+    if (isAll) this.#socket.resume();
+    else this.#socket.pause();
   }
 
   #surroundingsOf(): CallSurroundings {
@@ -201,8 +208,7 @@ export class Http2Connection implements Flushable {
       now: clock.now,
       onError,
       streams,
-      hasRoom: () => this.#session.waitingBytes < limits.waitingBytesHigh,
-      waiting: this.#waiting,
+      queue: this.#queue,
       mayWait: (bytes) => {
         const { waitingBytes } = this.#session;
         return waitingBytes === 0 || waitingBytes + bytes <= limits.waitingBytesMax;

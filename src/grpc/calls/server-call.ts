@@ -6,6 +6,7 @@ import { Code } from "../../base/errors.js";
 import type { Call, Status } from "../call.js";
 import { fieldOf, type RequestHead } from "../http2/request-head.js";
 import type { Http2Stream, StreamHandler } from "../http2/stream.js";
+import type { CallQueue } from "./call-queue.js";
 import type { Deadlines, Timed } from "./deadlines.js";
 import { MessageReader, type MessageRules, type MessageSink } from "./message-reader.js";
 import type { RequestPlan, Route } from "./request-plan.js";
@@ -20,10 +21,8 @@ export interface CallSurroundings {
   readonly onError: (error: unknown) => void;
   /** Every stream that has not ended. */
   readonly streams: Set<OpenStream>;
-  /** Whether the client has read enough of its answers to be given more. */
-  readonly hasRoom: () => boolean;
-  /** Calls that start when it has. */
-  readonly waiting: Set<{ start(): void }>;
+  /** Calls that may start when all that came with them was read. */
+  readonly queue: CallQueue;
   /** Whether so many more octets of answers may wait for the client. */
   readonly mayWait: (bytes: number) => boolean;
 }
@@ -46,7 +45,7 @@ export abstract class ServerCall implements Call, StreamHandler, MessageSink, Ti
   protected readonly stream: Http2Stream;
   protected readonly surroundings: CallSurroundings;
   protected readonly route: Route;
-  protected isOver = false;
+  isOver = false;
   readonly #head: RequestHead;
   readonly #isGzip: boolean;
   #reader: MessageReader | undefined;

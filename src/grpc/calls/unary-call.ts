@@ -35,10 +35,8 @@ export class UnaryServerCall extends ServerCall implements UnaryCall {
     if (this.#request === undefined) {
       const text = "grpc: a unary call has exactly one message, the client sent none";
       this.fail({ code: Code.internal, message: text });
-    } else if (this.surroundings.hasRoom()) {
-      this.start();
     } else {
-      this.surroundings.waiting.add(this);
+      this.surroundings.queue.add(this);
     }
   }
 
@@ -46,7 +44,7 @@ export class UnaryServerCall extends ServerCall implements UnaryCall {
 
   protected override over(code: number): boolean {
     if (!super.over(code)) return false;
-    if (this.#request !== undefined) this.surroundings.waiting.delete(this);
+    if (this.#request !== undefined) this.surroundings.queue.remove(this);
     return true;
   }
 

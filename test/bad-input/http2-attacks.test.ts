@@ -1,0 +1,60 @@
+/**
+ * Attacks on the limits of HTTP/2, on a real server: its memory stays where it is, and a client on
+ * another connection is served all the while.
+ */
+import { afterEach, expect, test } from "vitest";
+import { bytes, EtcdClient } from "../support/client.js";
+import { Cluster } from "../support/cluster.js";
+import { attack, attacks } from "./http2-attacks.js";
+
+const mebibyte = 1 << 20;
+/** Garbage that was not collected yet, and what a limit allows each of the three connections. */
+const growthMax: Readonly<Record<string, number>> = {
+  "answers that are not read": 900 * mebibyte,
+  "answers for which there is no window": 900 * mebibyte,
+  "many messages, none complete": 250 * mebibyte,
+};
+const growthMaxElse = 150 * mebibyte;
+
+let cluster: Cluster | undefined;
+afterEach(() => cluster?.dispose());
+
+/** Puts one after the other until it is stopped; gives how many were answered. */
+function putOn(client: EtcdClient): { stop(): Promise<number> } {
+  let isStopped = false;
+  let count = 0;
+  const done = (async () => {
+    while (!isStopped) {
+      await client.put({ key: bytes("neighbour"), value: bytes(String(count)) });
+      count++;
+    }
+  })();
+  return {
+    stop: async () => {
+      isStopped = true;
+      await done;
+      return count;
+    },
+  };
+}
+
+test("no attack costs the neighbour its answers, or the server its memory", async () => {
+  const of = await Cluster.start({ kind: "lockstep" });
+  cluster = of;
+  const { client, process, plan } = of.first;
+  await client.put({ key: bytes("big"), value: Buffer.alloc(mebibyte, 1) });
+  const neighbour = new EtcdClient(of.first.endpoint);
+  for (const name of Object.keys(attacks)) {
+    const before = process.memory().anonBytes;
+    const puts = putOn(neighbour);
+    await attack(plan.clientPort, name);
+    expect(await puts.stop(), name).toBeGreaterThan(0);
+    const growth = process.memory().anonBytes - before;
+    console.log(name, Math.round(growth / mebibyte));
+    expect(growth, name).toBeLessThan(growthMax[name] ?? growthMaxElse);
+    expect(of.first.isRunning, name).toBe(true);
+  }
+  neighbour.close();
+  const { kvs } = await client.range({ key: bytes("big") });
+  expect(kvs[0]?.value.length).toBe(mebibyte);
+}, 180_000);
