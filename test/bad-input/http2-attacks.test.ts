@@ -57,7 +57,6 @@ test("no attack costs the neighbour its answers, or the server its memory", asyn
     const { count, peak } = await puts.stop();
     expect(count, name).toBeGreaterThan(0);
     const growth = peak - before;
-    console.log(name, Math.round(growth / mebibyte));
     expect(growth, name).toBeLessThan(growthMax[name] ?? growthMaxElse);
     expect(of.first.isRunning, name).toBe(true);
   }

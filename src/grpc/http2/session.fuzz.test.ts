@@ -149,14 +149,14 @@ function check(sent: Buffer, cuts: readonly number[]): void {
   }
 }
 
-test("any damaged session", () => {
+test("any damaged session", { timeout: 300_000 }, () => {
   fc.assert(
     fc.property(input, fc.array(fc.integer({ min: 1, max: 40 }), { maxLength: 30 }), check),
     { numRuns: runs },
   );
 });
 
-test("noise", () => {
+test("noise", { timeout: 300_000 }, () => {
   fc.assert(
     fc.property(bytes(400), fc.array(fc.integer({ min: 1, max: 9 }), { maxLength: 30 }), check),
     { numRuns: runs },
