@@ -94,6 +94,8 @@ async function listenForClients(
       listen: config.listenClients,
       methods: allMethods(member, nodeHash),
       counters,
+      limits: { concurrentStreamsMax: config.clientConnections.concurrentStreamsMax },
+      keepalive: config.clientConnections.keepalive,
     });
     return {
       addresses: clients.addresses,
