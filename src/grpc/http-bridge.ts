@@ -6,8 +6,9 @@ import { type ClientRequest, request as httpRequest, type IncomingMessage } from
 import { type Duplex, duplexPair } from "node:stream";
 import { ErrorCode } from "./http2/constants.js";
 import { HeaderFields } from "./http2/hpack/encoder.js";
+import type { Http2Limits } from "./http2/limits.js";
 import type { RequestHead } from "./http2/request-head.js";
-import type { Http2Stream, StreamHandler } from "./http2/stream.js";
+import { type Http2Stream, ignoring, type StreamHandler } from "./http2/stream.js";
 
 /** Fields that belong to a connection of HTTP/1 (RFC 9113, section 8.2.2). */
 const connectionFields = new Set([
@@ -18,28 +19,45 @@ const connectionFields = new Set([
   "upgrade",
 ]);
 
-/** `accept` gets the server's end of the connection. */
-export function bridgeRequest(
-  stream: Http2Stream,
-  head: RequestHead,
-  streamWindow: number,
-  accept: (connection: Duplex) => void,
-): StreamHandler {
-  const bridged = new BridgedRequest(stream, streamWindow);
-  bridged.start(head, accept);
-  return bridged;
+/** The requests of one connection. */
+export class HttpBridge {
+  readonly #limits: Pick<Http2Limits, "streamWindow" | "httpRequestsMax">;
+  readonly #accept: (connection: Duplex) => void;
+  #running = 0;
+
+  /** @param accept gets the server's end of each connection in memory */
+  constructor(
+    limits: Pick<Http2Limits, "streamWindow" | "httpRequestsMax">,
+    accept: (connection: Duplex) => void,
+  ) {
+    this.#limits = limits;
+    this.#accept = accept;
+  }
+
+  handle(stream: Http2Stream, head: RequestHead): StreamHandler {
+    if (this.#running >= this.#limits.httpRequestsMax) {
+      stream.reset(ErrorCode.refusedStream);
+      return ignoring;
+    }
+    this.#running++;
+    const bridged = new BridgedRequest(stream, this.#limits.streamWindow, () => this.#running--);
+    bridged.start(head, this.#accept);
+    return bridged;
+  }
 }
 
 class BridgedRequest implements StreamHandler {
   readonly #stream: Http2Stream;
   readonly #streamWindow: number;
+  readonly #onOver: () => void;
   #request: ClientRequest | undefined;
   #response: IncomingMessage | undefined;
   #isOver = false;
 
-  constructor(stream: Http2Stream, streamWindow: number) {
+  constructor(stream: Http2Stream, streamWindow: number, onOver: () => void) {
     this.#stream = stream;
     this.#streamWindow = streamWindow;
+    this.#onOver = onOver;
   }
 
   start(head: RequestHead, accept: (connection: Duplex) => void): void {
@@ -84,7 +102,7 @@ class BridgedRequest implements StreamHandler {
   }
 
   handleReset(): void {
-    this.#isOver = true;
+    this.#over();
     this.#request?.destroy();
   }
 
@@ -106,23 +124,27 @@ class BridgedRequest implements StreamHandler {
       if (!this.#isOver && !this.#stream.send(part)) response.pause();
     });
     response.on("end", () => {
-      if (this.#isOver) return;
-      this.#isOver = true;
-      this.#stream.end(null);
+      if (this.#over()) this.#stream.end(null);
     });
     response.on("error", () => this.#giveUp());
   }
 
   #refuse(status: string): void {
-    this.#isOver = true;
+    this.#over();
     this.#stream.sendHead(new HeaderFields([":status", status]));
     this.#stream.end(null);
   }
 
   #giveUp(): void {
-    if (this.#isOver) return;
+    if (this.#over()) this.#stream.reset(ErrorCode.internalError);
+  }
+
+  /** False: it was over before. */
+  #over(): boolean {
+    if (this.#isOver) return false;
     this.#isOver = true;
-    this.#stream.reset(ErrorCode.internalError);
+    this.#onOver();
+    return true;
   }
 }
 

@@ -12,7 +12,7 @@ import type { RequestPlan, Routes } from "./calls/request-plan.js";
 import type { CallPlan, CallSurroundings, OpenStream } from "./calls/server-call.js";
 import { StreamServerCall } from "./calls/stream-call.js";
 import { UnaryServerCall } from "./calls/unary-call.js";
-import { bridgeRequest } from "./http-bridge.js";
+import { HttpBridge } from "./http-bridge.js";
 import type { HeaderFields } from "./http2/hpack/encoder.js";
 import type { Http2Limits } from "./http2/limits.js";
 import type { KeepaliveOptions } from "./http2/ping-policy.js";
@@ -50,6 +50,7 @@ export class Http2Connection implements Flushable {
   readonly #session: Http2Session;
   readonly #surroundings: CallSurroundings;
   readonly #queue: CallQueue;
+  readonly #bridge: HttpBridge;
   #isFlushAsked = false;
   /** More calls have come than start in a turn. */
   #isHeld = false;
@@ -63,6 +64,7 @@ export class Http2Connection implements Flushable {
     const { limits, keepalive, clock } = parts;
     const { waitingBytesHigh } = limits;
     this.#queue = new CallQueue(clock.now, () => this.#session.waitingBytes < waitingBytesHigh);
+    this.#bridge = new HttpBridge(limits, parts.http1);
     this.#surroundings = this.#surroundingsOf();
     const events = {
       onRequest: (stream: Http2Stream, head: RequestHead) => this.#onRequest(stream, head),
@@ -80,8 +82,7 @@ export class Http2Connection implements Flushable {
     const plan = head.note as RequestPlan;
     if (plan.kind === "call") return this.#startCall(stream, head, plan);
     if (plan.kind === "refuse") return refuse(stream, plan.answer);
-    const { limits, http1 } = this.#parts;
-    return bridgeRequest(stream, head, limits.streamWindow, http1);
+    return this.#bridge.handle(stream, head);
   }
 
   /** Writes what there is, as far as the socket takes it. */

@@ -293,6 +293,20 @@ describe("plain HTTP over HTTP/2", () => {
     expect((await ask(client, { ...plain, ":path": "/c" })).head[":status"]).toBe(200);
   });
 
+  test("more than some at a time are refused; their places are free again afterwards", async () => {
+    const { client } = await open({ limits: { httpRequestsMax: 2 } });
+    const request = { ...plain, ":path": "/a" };
+    const asked = Array.from({ length: 5 }, () => ask(client, request));
+    const outcomes = await Promise.allSettled(asked);
+    const refused = outcomes.filter(({ status }) => status === "rejected");
+    expect(refused.map((outcome) => String((outcome as PromiseRejectedResult).reason))).toEqual(
+      Array(3).fill(expect.stringContaining("REFUSED_STREAM")),
+    );
+    for (let turn = 0; turn < 5; turn++) {
+      expect((await ask(client, request)).head[":status"]).toBe(200);
+    }
+  });
+
   test("an open request does not keep a server from closing", async () => {
     const { client, server } = await open({ http: () => {} });
     const stream = client.request({ ":path": "/never" });

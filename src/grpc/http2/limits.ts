@@ -5,6 +5,8 @@
 export interface Http2Limits {
   /** Streams that are open at a time; more are refused, and may be tried again. */
   readonly concurrentStreamsMax: number;
+  /** Requests at a time that are not gRPC; more are refused, and may be tried again. */
+  readonly httpRequestsMax: number;
   /** Header fields of one request as RFC 9113, section 6.5.2 counts them; more is answered with 431. */
   readonly headerListBytesMax: number;
   /** A header block as it came, over all its frames. */
@@ -43,6 +45,7 @@ const mebibyte = 1_024 * kibibyte;
 
 export const defaultLimits: Http2Limits = {
   concurrentStreamsMax: 10_000,
+  httpRequestsMax: 100,
   headerListBytesMax: 64 * kibibyte,
   headerBlockBytesMax: 64 * kibibyte,
   continuationsMax: 16,
