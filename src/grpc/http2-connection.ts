@@ -63,7 +63,8 @@ export class Http2Connection implements Flushable {
     this.#parts = parts;
     const { limits, keepalive, clock } = parts;
     const { waitingBytesHigh } = limits;
-    this.#queue = new CallQueue(clock.now, () => this.#session.waitingBytes < waitingBytesHigh);
+    const waitingBytes = (): number => this.#session.waitingBytes;
+    this.#queue = new CallQueue({ now: clock.now, waitingBytes, waitingBytesHigh });
     this.#bridge = new HttpBridge(limits, parts.http1);
     this.#surroundings = this.#surroundingsOf();
     const events = {
@@ -111,6 +112,8 @@ export class Http2Connection implements Flushable {
   /** Looks after what only time tells; to be called now and then. */
   sweep(nowMs: number): void {
     this.#session.sweep(nowMs);
+    this.#queue.forgetRunning();
+    this.#startCalls();
     const isStalled =
       this.#fullSinceMs >= 0 && nowMs - this.#fullSinceMs >= this.#parts.limits.stallMs;
     const hasLingered = this.#endedMs >= 0 && nowMs - this.#endedMs >= lingerMs;

@@ -10,11 +10,11 @@ import { attack, attacks } from "./http2-attacks.js";
 const mebibyte = 1 << 20;
 /** Garbage that was not collected yet, and what a limit allows each of the three connections. */
 const growthMax: Readonly<Record<string, number>> = {
-  "answers that are not read": 900 * mebibyte,
-  "answers for which there is no window": 900 * mebibyte,
+  "answers that are not read": 300 * mebibyte,
+  "answers for which there is no window": 300 * mebibyte,
   "many messages, none complete": 250 * mebibyte,
 };
-const growthMaxElse = 150 * mebibyte;
+const growthMaxElse = 120 * mebibyte;
 
 let cluster: Cluster | undefined;
 afterEach(() => cluster?.dispose());

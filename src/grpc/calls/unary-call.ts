@@ -7,6 +7,7 @@ import { answerHead, okTrailers } from "./status.js";
 
 export class UnaryServerCall extends ServerCall implements UnaryCall {
   #request: Uint8Array | undefined;
+  #isStarted = false;
 
   /** Nearly every request is one message in one frame. */
   override handleData(bytes: Buffer, start: number, end: number): void {
@@ -44,7 +45,8 @@ export class UnaryServerCall extends ServerCall implements UnaryCall {
 
   protected override over(code: number): boolean {
     if (!super.over(code)) return false;
-    if (this.#request !== undefined) this.surroundings.queue.remove(this);
+    if (this.#isStarted) this.surroundings.queue.ended();
+    else this.surroundings.queue.remove(this);
     return true;
   }
 
@@ -56,6 +58,7 @@ export class UnaryServerCall extends ServerCall implements UnaryCall {
       return;
     }
     this.over(0);
+    this.surroundings.queue.answered(message.length);
     const { counters } = this.route;
     counters.sent++;
     counters.sentBytes += message.length;
@@ -67,6 +70,7 @@ export class UnaryServerCall extends ServerCall implements UnaryCall {
     const request = this.#request;
     if (this.isOver || method.kind !== "unary" || request === undefined) return;
     this.#request = undefined;
+    this.#isStarted = true;
     counters.started++;
     counters.received++;
     counters.receivedBytes += request.length;
