@@ -130,7 +130,8 @@ export class Http2Connection implements Flushable {
     this.#session.close();
     this.#end();
     this.#socket.destroySoon();
-    this.#parts.clock.after(lingerMs, () => this.#socket.destroy());
+    const late = this.#parts.clock.after(lingerMs, () => this.#socket.destroy());
+    this.#socket.once("close", () => late.cancel());
   }
 
   #receive(chunk: Buffer): void {

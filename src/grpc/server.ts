@@ -75,6 +75,7 @@ const tcpKeepAliveMs = 15_000;
 const handshakeMs = 10_000;
 
 class RunningServer implements Server {
+  readonly addresses: { readonly host: string; readonly port: number }[] = [];
   readonly #options: ServerOptions;
   readonly #listeners: NetServer[] = [];
   readonly #streams = new Set<OpenStream>();
@@ -94,20 +95,18 @@ class RunningServer implements Server {
     this.#web = createWebServer(this.#connections.counted(guarded(options.http, onError)));
   }
 
-  get addresses(): readonly { readonly host: string; readonly port: number }[] {
-    return this.#listeners.map((listener) => {
-      const { address, port } = listener.address() as AddressInfo;
-      return { host: address, port };
-    });
-  }
-
   /** @throws the system's error: then nothing is left open */
   async listen(addresses: readonly ListenAddress[]): Promise<void> {
     try {
       for (const address of addresses) this.#listeners.push(await this.#bind(address));
     } catch (error) {
       for (const listener of this.#listeners) listener.close();
+      this.#web.close();
       throw error;
+    }
+    for (const listener of this.#listeners) {
+      const { address, port } = listener.address() as AddressInfo;
+      this.addresses.push({ host: address, port });
     }
     this.#sweepLater();
   }

@@ -30,7 +30,7 @@ export interface SessionOptions {
   readonly nowMs: number;
 }
 
-const alivePing = Buffer.from("alive???");
+const alivePing = Buffer.from("keepaliv");
 
 export class Http2Session implements FrameSink {
   readonly #core: SessionCore;
