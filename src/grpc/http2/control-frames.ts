@@ -114,8 +114,9 @@ export class ControlFrames {
       }
       return;
     }
-    this.#core.guard.control(this.#core.nowMs);
     const { hasSent } = this.#core.sender;
+    // grpc-go's clients ping once for each round trip in which we send, to measure the distance.
+    if (!hasSent) this.#core.guard.control(this.#core.nowMs);
     this.#core.sender.hasSent = false;
     this.#core.sender.frame(FrameType.ping, Flag.ack, 0, bytes.subarray(start, end));
     if (!this.#pings.onPing(this.#core.nowMs, this.#core.streams.count > 0, hasSent)) {

@@ -13,6 +13,8 @@ const prefixBytes = 5;
 /** A stream with so much in line takes no more, until it is down to the second figure. */
 const streamBytesHigh = 65_536;
 const streamBytesLow = 16_384;
+/** With so much in line for all streams together, each takes one message at a time. */
+const allBytesHigh = 16_777_216;
 /** Beyond it answers stand in line even if the windows allow them. */
 const directBytesMax = 262_144;
 const creditMax = 100_000;
@@ -88,7 +90,7 @@ export class Sender {
     }
     if (payload.length > 0) this.#queue(stream, payload);
     this.putInLine(stream);
-    stream.isFull = stream.queuedBytes >= streamBytesHigh;
+    stream.isFull = stream.queuedBytes >= streamBytesHigh || this.#inLineBytes >= allBytesHigh;
     return !stream.isFull;
   }
 

@@ -96,6 +96,21 @@ describe("what we send", () => {
     expect(seen.drains).toBe(1);
   });
 
+  test("many streams that nobody reads hold little more than the least of each", () => {
+    const peer = TestPeer.ready({}, [SettingId.initialWindowSize, 0]);
+    for (let id = 1; id < 2_000; id += 2) {
+      peer.send(headers(id));
+      const seen = peer.requests.at(-1) as Seen;
+      seen.stream.sendHead(status200);
+      while (seen.stream.send(Buffer.alloc(1_000))) {}
+    }
+    expect(peer.session.waitingBytes).toBeLessThan(18_000_000);
+    const last = peer.requests.at(-1) as Seen;
+    peer.send(windowUpdate(last.stream.id, 1_000));
+    peer.pull();
+    expect(last.drains).toBe(1);
+  });
+
   test("a reset forgets what waits, and costs the others nothing", () => {
     const peer = TestPeer.ready();
     peer.send(headers(1), headers(3));

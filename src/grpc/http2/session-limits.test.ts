@@ -169,9 +169,10 @@ describe("keepalive, as etcd has it", () => {
     }
     expect(slow.session.isOver).toBe(false);
     const measuring = TestPeer.ready().send(opened(1));
-    for (let sent = 0; sent < 100; sent++) {
+    for (let sent = 0; sent < 10_000; sent++) {
       measuring.requests[0]?.stream.send(Buffer.alloc(100));
-      measuring.send(ping);
+      measuring.send(ping, frame(8, { payload: uint32(100) }));
+      measuring.send(frame(8, { stream: 1, payload: uint32(100) }));
       measuring.pull();
     }
     expect(measuring.session.isOver).toBe(false);
