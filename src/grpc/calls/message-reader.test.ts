@@ -1,4 +1,6 @@
 /** Messages that come in pieces: what they hold, and how many round trips they take. */
+import { gzipSync } from "node:zlib";
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Status } from "../call.js";
 import { Flag, FrameType } from "../http2/constants.js";
@@ -121,4 +123,53 @@ describe("memory", () => {
     link.roundTrip();
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(20_000_000);
   });
+});
+
+test("messages are what was sent, however the body is cut, compressed or not", () => {
+  const sizes = fc.array(fc.tuple(fc.nat(5_000), fc.boolean()), { maxLength: 8 });
+  const cuts = fc.array(fc.integer({ min: 1, max: 4_000 }), { minLength: 1, maxLength: 20 });
+  fc.assert(
+    fc.property(sizes, cuts, (messages, pieces) => {
+      const got: string[] = [];
+      const budget = new MessageBudget(limits);
+      let body = Buffer.alloc(0);
+      const sent = messages.map(([bytes, isGzip], at) => {
+        const plain = Buffer.alloc(bytes, at + 1);
+        const packed = isGzip ? gzipSync(plain) : plain;
+        const prefix = Buffer.from([isGzip ? 1 : 0, 0, 0, 0, 0]);
+        prefix.writeUInt32BE(packed.length, 1);
+        body = Buffer.concat([body, prefix, packed]);
+        return plain.toString("latin1");
+      });
+      let reader: MessageReader | undefined;
+      const peer = TestPeer.ready({
+        onRequest: (seen) => {
+          const sink = {
+            handleMessage: (message: Uint8Array) =>
+              got.push(Buffer.from(message).toString("latin1")),
+            handleFault: (status: Status) => got.push(status.message),
+          };
+          const made = new MessageReader(
+            seen.stream,
+            sink,
+            { bytesMax: 5_000, streamWindow, budget },
+            true,
+          );
+          reader = made;
+          seen.handleData = (bytes, start, end) => made.read(bytes, start, end);
+        },
+      });
+      peer.send(headers(1, requestFields, Flag.endHeaders));
+      for (let at = 0, turn = 0; at < body.length; turn++) {
+        const bytes = pieces[turn % pieces.length] as number;
+        peer.send(data(1, body.subarray(at, at + bytes)));
+        at += bytes;
+      }
+      expect(got).toEqual(sent);
+      expect(reader?.isAmid).toBe(false);
+      // Nothing is held any more.
+      expect(budget.hold(limits.unfinishedBytesMax)).toBe(true);
+    }),
+    { numRuns: 100 },
+  );
 });
