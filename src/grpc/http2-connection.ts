@@ -10,6 +10,7 @@ import type { Deadlines } from "./calls/deadlines.js";
 import { MessageBudget } from "./calls/message-budget.js";
 import type { RequestPlan, Routes } from "./calls/request-plan.js";
 import type { CallPlan, CallSurroundings, OpenStream } from "./calls/server-call.js";
+import type { SharedBudget } from "./calls/shared-budget.js";
 import { StreamServerCall } from "./calls/stream-call.js";
 import { UnaryServerCall } from "./calls/unary-call.js";
 import { HttpBridge } from "./http-bridge.js";
@@ -31,6 +32,7 @@ export interface ConnectionParts {
   readonly keepalive: KeepaliveOptions;
   readonly maxReceiveBytes: number;
   readonly streams: Set<OpenStream>;
+  readonly shared: SharedBudget;
   readonly onError: (error: unknown) => void;
   /** Takes connections of HTTP/1. */
   readonly http1: (connection: Duplex) => void;
@@ -57,14 +59,19 @@ export class Http2Connection implements Flushable {
   /** When the socket last took something while it was full; -1: it is not full. */
   #fullSinceMs = -1;
   #endedMs = -1;
+  /** What the shared budget knows of the answers that wait here. */
+  #countedBytes = 0;
 
   constructor(socket: Socket, parts: ConnectionParts) {
     this.#socket = socket;
     this.#parts = parts;
     const { limits, keepalive, clock } = parts;
-    const { waitingBytesHigh } = limits;
-    const waitingBytes = (): number => this.#session.waitingBytes;
-    this.#queue = new CallQueue({ now: clock.now, waitingBytes, waitingBytesHigh });
+    this.#queue = new CallQueue({
+      now: clock.now,
+      waitingBytes: () => this.#session.waitingBytes,
+      waitingBytesHigh: () =>
+        parts.shared.hasTooMuchWaiting ? limits.fairBytes : limits.waitingBytesHigh,
+    });
     this.#bridge = new HttpBridge(limits, parts.http1);
     this.#surroundings = this.#surroundingsOf();
     const events = {
@@ -101,6 +108,7 @@ export class Http2Connection implements Flushable {
       if (pieces === undefined) break;
       written += this.#write(pieces);
     }
+    this.#countWaiting();
     this.#startCalls();
     if (socket.writableLength >= socketBytesHigh) {
       if (this.#fullSinceMs < 0) this.#fullSinceMs = this.#parts.clock.now();
@@ -166,6 +174,7 @@ export class Http2Connection implements Flushable {
   #onGone(): void {
     this.#queue.clear();
     this.#session.close();
+    this.#countWaiting();
     if (!this.#socket.destroyed) this.#end();
   }
 
@@ -177,6 +186,13 @@ export class Http2Connection implements Flushable {
     this.#endedMs = this.#parts.clock.now();
     this.#socket.end();
     if (this.#socket.readableEnded) this.#socket.destroySoon();
+  }
+
+  #countWaiting(): void {
+    const { destroyed, writableLength } = this.#socket;
+    const bytes = destroyed ? 0 : this.#session.waitingBytes + writableLength;
+    this.#parts.shared.addWaiting(bytes - this.#countedBytes);
+    this.#countedBytes = bytes;
   }
 
   #askFlush(): void {
@@ -205,8 +221,8 @@ export class Http2Connection implements Flushable {
   }
 
   #surroundingsOf(): CallSurroundings {
-    const { limits, maxReceiveBytes, deadlines, onError, streams, clock } = this.#parts;
-    const budget = new MessageBudget(limits);
+    const { limits, maxReceiveBytes, deadlines, onError, streams, clock, shared } = this.#parts;
+    const budget = new MessageBudget(limits, shared);
     return {
       rules: { bytesMax: maxReceiveBytes, streamWindow: limits.streamWindow, budget },
       deadlines,

@@ -23,6 +23,7 @@ import { CallCounters } from "./call-counters.js";
 import { Deadlines } from "./calls/deadlines.js";
 import { Routes } from "./calls/request-plan.js";
 import type { OpenStream } from "./calls/server-call.js";
+import { SharedBudget } from "./calls/shared-budget.js";
 import { Connections } from "./connections.js";
 import { defaultLimits, type Http2Limits } from "./http2/limits.js";
 import { defaultKeepalive, type KeepaliveOptions } from "./http2/ping-policy.js";
@@ -136,15 +137,17 @@ class RunningServer implements Server {
 
   #partsOf(onError: (error: unknown) => void): ConnectionParts {
     const { clock, maxReceiveBytes, methods } = this.#options;
+    const limits = { ...defaultLimits, ...this.#options.limits };
     return {
       clock,
       turnEnd: new TurnEnd(clock),
       deadlines: new Deadlines(clock),
       routes: new Routes(methods, this.#options.counters ?? new CallCounters()),
-      limits: { ...defaultLimits, ...this.#options.limits },
+      limits,
       keepalive: this.#options.keepalive ?? defaultKeepalive,
       maxReceiveBytes,
       streams: this.#streams,
+      shared: new SharedBudget(limits),
       onError,
       http1: (connection) => this.#web.emit("connection", connection),
     };

@@ -9,7 +9,7 @@ function filled(count: number, rules: { waiting?: () => number; stepMs?: number 
   const queue = new CallQueue({
     now: () => nowMs,
     waitingBytes: rules.waiting ?? (() => 0),
-    waitingBytesHigh: 16 * mebibyte,
+    waitingBytesHigh: () => 16 * mebibyte,
   });
   const started: number[] = [];
   const calls = Array.from({ length: count }, (_, at) => ({

@@ -15,8 +15,8 @@ export interface QueueRules {
   readonly now: () => number;
   /** Octets of answers that the client has not read. */
   readonly waitingBytes: () => number;
-  /** How many of them there may be before calls wait. */
-  readonly waitingBytesHigh: number;
+  /** How many of them there may be now before calls wait. */
+  readonly waitingBytesHigh: () => number;
 }
 
 const sliceMs = 4;
@@ -86,7 +86,7 @@ export class CallQueue {
   }
 
   #hasRoom(): boolean {
-    const room = this.#rules.waitingBytesHigh - this.#rules.waitingBytes();
+    const room = this.#rules.waitingBytesHigh() - this.#rules.waitingBytes();
     return room > 0 && (this.#running < runningMin || this.#running * this.#answerBytes < room);
   }
 }

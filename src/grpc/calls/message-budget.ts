@@ -3,6 +3,7 @@
  * window comes as it likes; a larger one needs leave before the client may send the rest of it, and
  * waits for others to be complete. A message that has leave can always be completed, so waiting ends.
  */
+import type { SharedBudget } from "./shared-budget.js";
 
 export interface LargeMessage {
   readonly bytes: number;
@@ -13,14 +14,16 @@ export interface LargeMessage {
 export class MessageBudget {
   readonly #unfinishedMax: number;
   readonly #largeMax: number;
+  readonly #shared: SharedBudget;
   readonly #waiting: LargeMessage[] = [];
   #unfinished = 0;
   #large = 0;
 
-  constructor(limits: {
-    readonly unfinishedBytesMax: number;
-    readonly largeMessageBytesMax: number;
-  }) {
+  constructor(
+    limits: { readonly unfinishedBytesMax: number; readonly largeMessageBytesMax: number },
+    shared: SharedBudget,
+  ) {
+    this.#shared = shared;
     this.#unfinishedMax = limits.unfinishedBytesMax;
     this.#largeMax = limits.largeMessageBytesMax;
   }
@@ -28,7 +31,9 @@ export class MessageBudget {
   /** Counts octets (or, negative, counts them no more) of messages without leave. False: too many. */
   hold(bytes: number): boolean {
     this.#unfinished += bytes;
-    return this.#unfinished <= this.#unfinishedMax;
+    this.#shared.addUnfinished(bytes);
+    const { hasTooMuchUnfinished, fairBytes } = this.#shared;
+    return this.#unfinished <= (hasTooMuchUnfinished ? fairBytes : this.#unfinishedMax);
   }
 
   /** Calls `onLeave`, now or later. */
@@ -41,6 +46,7 @@ export class MessageBudget {
   release(message: LargeMessage, hasLeave: boolean): void {
     if (hasLeave) {
       this.#large -= message.bytes;
+      this.#shared.addUnfinished(-message.bytes);
       this.#giveLeave();
       return;
     }
@@ -51,9 +57,11 @@ export class MessageBudget {
   /** In the order in which they asked. One that is larger than all there is goes alone. */
   #giveLeave(): void {
     for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
-      if (this.#large > 0 && this.#large + first.bytes > this.#largeMax) return;
+      const max = this.#shared.hasTooMuchUnfinished ? 0 : this.#largeMax;
+      if (this.#large > 0 && this.#large + first.bytes > max) return;
       this.#waiting.shift();
       this.#large += first.bytes;
+      this.#shared.addUnfinished(first.bytes);
       first.onLeave();
     }
   }

@@ -7,13 +7,16 @@ import { Flag, FrameType } from "../http2/constants.js";
 import { data, headers, requestFields, TestPeer } from "../http2/peer.fixture.js";
 import { MessageBudget } from "./message-budget.js";
 import { MessageReader } from "./message-reader.js";
+import { SharedBudget } from "./shared-budget.js";
 
 const streamWindow = 65_535;
 const limits = { unfinishedBytesMax: 200_000, largeMessageBytesMax: 3_000_000 };
 
+const sharedLimits = { allUnfinishedBytesMax: 1e9, allWaitingBytesHigh: 1e9, fairBytes: 1_000 };
+
 /** A connection whose streams read messages, and a client that sends as its windows allow. */
 class Link {
-  readonly budget = new MessageBudget(limits);
+  readonly budget = new MessageBudget(limits, new SharedBudget(sharedLimits));
   readonly messages: number[] = [];
   readonly faults: Status[] = [];
   readonly peer: TestPeer;
@@ -116,6 +119,25 @@ describe("memory", () => {
     expect(link.messages).toEqual([60_000, 1_000_000]);
   });
 
+  test("with too much on all connections together, each is held to its share", () => {
+    const shared = new SharedBudget({ ...sharedLimits, allUnfinishedBytesMax: 250_000 });
+    const [greedy, modest] = [1, 2].map(() => new MessageBudget(limits, shared));
+    const leaves: number[] = [];
+    const large = (bytes: number) => ({ bytes, onLeave: () => leaves.push(bytes) });
+    const first = large(200_000);
+    greedy?.ask(first);
+    expect(greedy?.hold(50_000)).toBe(true);
+    expect(greedy?.hold(1)).toBe(false);
+    // One that holds little goes on, and each may have one large message.
+    expect(modest?.hold(900)).toBe(true);
+    greedy?.ask(large(1_001));
+    modest?.ask(large(1_002));
+    expect(leaves).toEqual([200_000, 1_002]);
+    greedy?.release(first, true);
+    expect(leaves).toEqual([200_000, 1_002, 1_001]);
+    expect(greedy?.hold(0)).toBe(true);
+  });
+
   test("what was announced is not allocated before it comes", () => {
     const before = process.memoryUsage().arrayBuffers;
     const link = new Link();
@@ -131,7 +153,7 @@ test("messages are what was sent, however the body is cut, compressed or not", (
   fc.assert(
     fc.property(sizes, cuts, (messages, pieces) => {
       const got: string[] = [];
-      const budget = new MessageBudget(limits);
+      const budget = new MessageBudget(limits, new SharedBudget(sharedLimits));
       let body = Buffer.alloc(0);
       const sent = messages.map(([bytes, isGzip], at) => {
         const plain = Buffer.alloc(bytes, at + 1);

@@ -25,6 +25,10 @@ export interface Http2Limits {
   readonly waitingBytesHigh: number;
   /** Answers that wait for the peer to read: beyond it a call ends with RESOURCE_EXHAUSTED. */
   readonly waitingBytesMax: number;
+  /** The same of all connections of a server together; beyond it each may hold `fairBytes`. */
+  readonly allUnfinishedBytesMax: number;
+  readonly allWaitingBytesHigh: number;
+  readonly fairBytes: number;
   /** Streams that the peer ended before we did, or that broke a rule: how many at once, and each second. */
   readonly resetsBurst: number;
   readonly resetsPerSecond: number;
@@ -55,6 +59,9 @@ export const defaultLimits: Http2Limits = {
   largeMessageBytesMax: 8 * mebibyte,
   waitingBytesHigh: 16 * mebibyte,
   waitingBytesMax: 256 * mebibyte,
+  allUnfinishedBytesMax: 256 * mebibyte,
+  allWaitingBytesHigh: 512 * mebibyte,
+  fairBytes: mebibyte,
   resetsBurst: 1_000,
   resetsPerSecond: 100,
   controlsBurst: 500,
