@@ -48,6 +48,8 @@ function run(command: string, args: readonly string[], input = ""): Promise<stri
       if (code === 0) resolve(Buffer.concat(output).toString());
       else reject(new Error(`${command} ended with ${code}: ${Buffer.concat(output)}`));
     });
+    // One that reads no input may be gone before it has come.
+    child.stdin.on("error", () => {});
     child.stdin.end(input);
   });
 }
