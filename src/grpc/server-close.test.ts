@@ -4,9 +4,10 @@ import { createConnection, type Socket } from "node:net";
 import * as grpc from "@grpc/grpc-js";
 import { afterEach, expect, test } from "vitest";
 import { Code, DamageError } from "../base/errors.js";
+import { nodeClock } from "../platform/node/clock.js";
 import type { Method, Server } from "./call.js";
 import { CallCounters } from "./call-counters.js";
-import { startServer } from "./grpc-js-server.js";
+import { startServer } from "./server.js";
 
 const asIs = (bytes: Buffer): Buffer => bytes;
 const cleanups: (() => void | Promise<void>)[] = [];
@@ -31,6 +32,7 @@ async function open(methods: readonly Method[], throwOn = "/nowhere") {
     },
     log: () => {},
     counters,
+    clock: nodeClock,
   });
   cleanups.push(() => server.close(0));
   const port = server.addresses[0]?.port ?? 0;
