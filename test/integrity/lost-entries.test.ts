@@ -41,7 +41,7 @@ async function rolledBack(): Promise<Split> {
   }
   await Promise.all(cluster.members.map((member) => member.start()));
   const ahead = await cluster.leader();
-  for (let at = 0; at < 20; at++) await put(ahead, `lost-${at}`, "x");
+  for (let at = 0; at < 100; at++) await put(ahead, `lost-${at}`, "x");
   const aheadId = await idOf(ahead);
   const index = await appliedAt(ahead);
   await Promise.all(cluster.members.map((member) => member.stop()));

@@ -315,7 +315,8 @@ describe.skipIf(isMissing("lockstep"))("runbooks", () => {
       await Promise.all(cluster.members.map((member) => member.stop()));
       for (const { dataDir } of others) cpSync(dataDir, `${dataDir}.copy`, { recursive: true });
       await Promise.all(cluster.members.map((member) => member.start()));
-      for (let at = 0; at < 20; at++) await put(ahead, `lost-${at}`, "x");
+      // More than the others come to before it is back.
+      for (let at = 0; at < 100; at++) await put(ahead, `lost-${at}`, "x");
       const runbook = await open("lost-entries.md", cluster, ahead);
       const { ASIDE = "" } = runbook.env;
       await Promise.all(cluster.members.map((member) => member.stop()));
@@ -328,7 +329,7 @@ describe.skipIf(isMissing("lockstep"))("runbooks", () => {
       await ahead.start();
 
       const looked = await runbook.until("look", /alarm:CORRUPT[\s\S]*ENTRIES LOST BY THE OTHERS/);
-      expect(looked.text).toMatch(/diverged[\s\S]*put "lost-19"/);
+      expect(looked.text).toMatch(/diverged[\s\S]*put "lost-99"/);
       expect((await runbook.run("keep")).code).toBe(0);
       expect(readdirSync(join(ASIDE, `${ahead.name}.ahead`))).toContain("lost-entries");
       expect((await runbook.run("remove")).text).toMatch(/removed from cluster/);
