@@ -6,7 +6,7 @@ import { statusOf } from "./api/status.js";
 import type { ServerConfig } from "./config/server-config.js";
 import type { Server } from "./grpc/call.js";
 import { CallCounters } from "./grpc/call-counters.js";
-import { startServer } from "./grpc/grpc-js-server.js";
+import { startServer } from "./grpc/server.js";
 import type { RunningMember } from "./member/member.js";
 import { startMember } from "./member/start.js";
 import { rpcMetrics } from "./metrics/rpc-metrics.js";
@@ -54,7 +54,7 @@ export async function serve(config: ServerConfig, log: Platform["log"]): Promise
       // The member answers nobody any more; what it answered may still be on its way.
       isStopped = true;
       server?.cut();
-      closeWithin(graceMs, server).then(
+      (server?.close(graceMs) ?? Promise.resolve()).then(
         () => resolve(cause),
         (error: Error) => resolve({ ...cause, error: cause.error ?? error }),
       );
@@ -79,17 +79,6 @@ export async function serve(config: ServerConfig, log: Platform["log"]): Promise
   };
 }
 
-/** What clients have not taken by the end of the grace is cut off. */
-async function closeWithin(graceMs: number, server: Server | undefined): Promise<void> {
-  if (server === undefined) return;
-  const cut = nodeClock.after(graceMs, () => {
-    // It ends together with the one that waits.
-    server.close(0).catch(() => {});
-  });
-  await server.close(graceMs);
-  cut.cancel();
-}
-
 /** gRPC and HTTP on the client addresses, HTTP alone on those for metrics; all of them or none. */
 async function listenForClients(
   config: ServerConfig,
@@ -104,6 +93,7 @@ async function listenForClients(
     }),
     onError: (error: unknown) => statusOf(member.requestFailed(error)),
     maxReceiveBytes: member.limits.requestBytesMax + receiveOverheadBytes,
+    clock: nodeClock,
     log,
   };
   const metrics = await startServer({ ...common, listen: config.listenMetrics, methods: [] });
@@ -113,7 +103,8 @@ async function listenForClients(
       listen: config.listenClients,
       methods: allMethods(member, nodeHash),
       counters,
-      wallMs: nodeClock.unixMs,
+      limits: { concurrentStreamsMax: config.clientConnections.concurrentStreamsMax },
+      keepalive: config.clientConnections.keepalive,
     });
     return {
       addresses: clients.addresses,

@@ -20,6 +20,7 @@ export function callUnary(
   const call: UnaryCall = {
     timeoutMs: undefined,
     metadata: (name) => metadata[name],
+    isOver: false,
     onCancel: () => {},
     respond: (answer) => {
       if (isOver()) throw new Error("answered twice");

@@ -141,7 +141,7 @@ class KvService {
   #read(isLocal: boolean, call: UnaryCall, read: () => OpOutcome): void {
     const answer: Done<void> = owned(this.#member, call, (refusal) => {
       if (refusal instanceof KvError) call.fail(statusOf(refusal));
-      else this.#answerRead(call, read);
+      else if (!call.isOver) this.#answerRead(call, read);
     });
     if (isLocal) this.#member.whenSure(answer);
     else this.#member.readBarrier(answer);

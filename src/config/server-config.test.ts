@@ -119,6 +119,23 @@ describe("the configuration", () => {
     ]);
   });
 
+  test("what client connections may do: etcd's keepalive, fewer streams", () => {
+    expect(resolve().clientConnections).toEqual({
+      concurrentStreamsMax: 10_000,
+      keepalive: { minTimeMs: 5_000, intervalMs: 7_200_000, timeoutMs: 20_000 },
+    });
+    const words = [
+      "--max-concurrent-streams=4294967295",
+      "--grpc-keepalive-min-time=1s",
+      "--grpc-keepalive-interval=0s",
+      "--grpc-keepalive-timeout=2m30s",
+    ];
+    expect(resolve(...words).clientConnections).toEqual({
+      concurrentStreamsMax: 4_294_967_295,
+      keepalive: { minTimeMs: 1_000, intervalMs: Infinity, timeoutMs: 150_000 },
+    });
+  });
+
   test("log outputs and metrics addresses are lists", () => {
     expect(resolve().logOutputs).toEqual(["stderr"]);
     expect(resolve().listenMetrics).toEqual([]);

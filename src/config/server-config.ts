@@ -17,6 +17,16 @@ export interface ServerConfig {
   readonly listenClients: readonly Address[];
   /** HTTP only; often none. */
   readonly listenMetrics: readonly Address[];
+  /** What a client's connection may do, and when it is taken for dead. */
+  readonly clientConnections: {
+    readonly concurrentStreamsMax: number;
+    /** Milliseconds; Infinity: never. */
+    readonly keepalive: {
+      readonly minTimeMs: number;
+      readonly intervalMs: number;
+      readonly timeoutMs: number;
+    };
+  };
   readonly logLevel: "debug" | "info" | "warn" | "error";
   /** stderr, stdout or file paths; at least one. */
   readonly logOutputs: readonly string[];
@@ -79,6 +89,7 @@ export function resolveConfig(given: ReadonlyMap<string, string>): ServerConfig 
     listenClients: values.addresses("listen-client-urls"),
     listenMetrics:
       values.text("listen-metrics-urls") === "" ? [] : values.addresses("listen-metrics-urls"),
+    clientConnections: connectionsOf(values),
     logLevel: values.choice("log-level", ["debug", "info", "warn", "error"]),
     logOutputs: values.logOutputs(),
     member: {
@@ -110,6 +121,19 @@ export function resolveConfig(given: ReadonlyMap<string, string>): ServerConfig 
         quotaBytes: quota === 0 ? defaultQuotaBytes : Math.max(0, quota),
         progressNotifyMs: Math.max(100, values.duration("watch-progress-notify-interval")),
       },
+    },
+  };
+}
+
+function connectionsOf(values: Values): ServerConfig["clientConnections"] {
+  const orNever = (durationMs: number): number => (durationMs > 0 ? durationMs : Infinity);
+  return {
+    // etcd takes any number of 32 bits, and its default is the largest.
+    concurrentStreamsMax: Math.min(values.positive("max-concurrent-streams"), 2 ** 32 - 1),
+    keepalive: {
+      minTimeMs: values.duration("grpc-keepalive-min-time"),
+      intervalMs: orNever(values.duration("grpc-keepalive-interval")),
+      timeoutMs: orNever(values.duration("grpc-keepalive-timeout")),
     },
   };
 }

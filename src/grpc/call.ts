@@ -21,6 +21,8 @@ export interface Call {
 }
 
 export interface UnaryCall extends Call {
+  /** It has ended, or its client gave up: nobody would read an answer. */
+  readonly isOver: boolean;
   /** Answers and ends with status OK. Ignored after the end. */
   respond(message: Uint8Array): void;
 }

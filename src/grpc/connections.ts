@@ -1,8 +1,7 @@
 /**
  * Every open connection of a server, whoever speaks on it. Closing waits only for requests that are
  * being answered: what is silent, half sent or kept alive between requests is cut at once. HTTP/2
- * sessions end by their own server, but without a grace their connections are cut here: clients take
- * that for an unavailable server, and the reset of a stream for a cancelled call.
+ * sessions end by themselves when they are drained.
  */
 import type { RequestListener } from "node:http";
 import type { Socket } from "node:net";
@@ -49,25 +48,31 @@ export class Connections {
       response.once("close", () => {
         const running = this.#runningOn(socket) - 1;
         this.#running.set(socket, running);
-        if (this.#isClosing && running === 0) socket.destroySoon();
+        // A request that came over HTTP/2 has a connection in memory only.
+        if (this.#isClosing && running === 0 && this.#open.has(socket)) socket.destroySoon();
       });
       listener(request, response);
     };
   }
 
-  /** Resolves when none is open, for every caller; a later call may only shorten the grace. */
-  close(graceMs: number): Promise<void> {
+  /** Takes no more and cuts those that answer nothing. Resolves when none is open, for every caller. */
+  drain(): Promise<void> {
     this.#isClosing = true;
     for (const socket of this.#open) {
-      if (this.#http2.has(socket) && graceMs > 0) continue;
-      if (graceMs === 0 || this.#runningOn(socket) === 0) socket.destroy();
-      // Of a client that does not read its answer.
-      else socket.setTimeout(graceMs, () => socket.destroy());
+      if (!this.#http2.has(socket) && this.#runningOn(socket) === 0) socket.destroy();
     }
     return new Promise((resolve) => {
       if (this.#open.size === 0) resolve();
       else this.#whenEmpty.push(resolve);
     });
+  }
+
+  /**
+   * Cuts all, those of HTTP/2 in the midst of a frame: clients take that for an unavailable server, and
+   * the reset of a stream for a cancelled call.
+   */
+  destroy(): void {
+    for (const socket of this.#open) socket.destroy();
   }
 
   #runningOn(socket: Socket): number {

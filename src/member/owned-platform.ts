@@ -4,7 +4,7 @@
  * the disk and the backends. Those of the network are the member's own (start.ts).
  */
 import type { Backend, BackendStore } from "../platform/backend.js";
-import type { Clock } from "../platform/clock.js";
+import { ownedClock } from "../platform/clock.js";
 import type { Disk, DiskFile } from "../platform/disk.js";
 import type { Platform } from "../platform/platform.js";
 
@@ -30,15 +30,6 @@ export function ownedPlatform(platform: Platform, failed: Failed): Platform {
     backends: ownedBackends(platform.backends, own),
     connect: (handler) => platform.connect(handler),
     log: (level, message, fields) => platform.log(level, message, fields),
-  };
-}
-
-function ownedClock(clock: Clock, own: Own): Clock {
-  return {
-    now: () => clock.now(),
-    unixMs: () => clock.unixMs(),
-    after: (delayMs, fn) => clock.after(delayMs, own(fn)),
-    defer: (fn) => clock.defer(own(fn)),
   };
 }
 

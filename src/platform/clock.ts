@@ -14,3 +14,13 @@ export interface Timer {
   /** Idempotent; a cancelled timer never fires. */
   cancel(): void;
 }
+
+/** A clock whose callbacks run as `own` makes them: with an owner for what they throw. */
+export function ownedClock(clock: Clock, own: (fn: () => void) => () => void): Clock {
+  return {
+    now: () => clock.now(),
+    unixMs: () => clock.unixMs(),
+    after: (delayMs, fn) => clock.after(delayMs, own(fn)),
+    defer: (fn) => clock.defer(own(fn)),
+  };
+}

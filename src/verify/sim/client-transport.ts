@@ -71,6 +71,7 @@ export class ClientTransport {
     const unary: UnaryCall = {
       metadata: () => undefined,
       timeoutMs: to.patienceMs,
+      isOver: false,
       respond: answer,
       fail: answer,
       onCancel: (fn) => cancels.push(fn),

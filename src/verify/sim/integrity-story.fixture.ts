@@ -176,6 +176,7 @@ export class Story {
     const request = { ...emptyRange, key: Buffer.from(key), serializable: isLocal };
     const call: UnaryCall = {
       metadata: () => undefined,
+      isOver: false,
       timeoutMs: 5_000,
       onCancel: () => {},
       fail: () => {},

@@ -1,0 +1,40 @@
+/**
+ * What all connections of a server hold together. Beyond these bounds each connection is held to its
+ * fair share, so that many connections cannot do what one may not, and one that holds little goes on.
+ */
+export interface SharedLimits {
+  /** Octets of unfinished messages. */
+  readonly allUnfinishedBytesMax: number;
+  /** Octets of answers that clients have not read. */
+  readonly allWaitingBytesHigh: number;
+  /** What a connection may hold of each when there is too much of it. */
+  readonly fairBytes: number;
+}
+
+export class SharedBudget {
+  readonly fairBytes: number;
+  readonly #limits: SharedLimits;
+  #unfinishedBytes = 0;
+  #waitingBytes = 0;
+
+  constructor(limits: SharedLimits) {
+    this.#limits = limits;
+    this.fairBytes = limits.fairBytes;
+  }
+
+  get hasTooMuchUnfinished(): boolean {
+    return this.#unfinishedBytes > this.#limits.allUnfinishedBytesMax;
+  }
+
+  get hasTooMuchWaiting(): boolean {
+    return this.#waitingBytes > this.#limits.allWaitingBytesHigh;
+  }
+
+  addUnfinished(bytes: number): void {
+    this.#unfinishedBytes += bytes;
+  }
+
+  addWaiting(bytes: number): void {
+    this.#waitingBytes += bytes;
+  }
+}

@@ -1,0 +1,242 @@
+/**
+ * A server: gRPC over HTTP/2 and plain HTTP on the same ports, with or without TLS. What arrives is
+ * bytes from anyone: whatever it is, the answer is an error or a closed connection, never an
+ * exception.
+ */
+import {
+  createServer as createHttpServer,
+  type Server as HttpServer,
+  type RequestListener,
+} from "node:http";
+import {
+  type AddressInfo,
+  createServer as createNetServer,
+  type Server as NetServer,
+  type Socket,
+} from "node:net";
+import { createServer as createTlsServer, type TlsOptions } from "node:tls";
+import { errorTable } from "../base/errors.js";
+import { type Clock, ownedClock, type Timer } from "../platform/clock.js";
+import type { Method, Server, Status } from "./call.js";
+import { CallCounters } from "./call-counters.js";
+import { Deadlines } from "./calls/deadlines.js";
+import { Routes } from "./calls/request-plan.js";
+import type { OpenCall } from "./calls/server-call.js";
+import { SharedBudget } from "./calls/shared-budget.js";
+import { Connections } from "./connections.js";
+import { defaultLimits, type Http2Limits } from "./http2/limits.js";
+import { defaultKeepalive, type KeepaliveOptions } from "./http2/ping-policy.js";
+import { type ConnectionParts, Http2Connection } from "./http2-connection.js";
+import { TurnEnd } from "./turn-end.js";
+
+const [stoppedCode, stoppedText] = errorTable.stopped;
+const statusOfStopped: Status = { code: stoppedCode, message: stoppedText };
+const [internalCode, internalText] = errorTable.internal;
+const statusOfInternal: Status = { code: internalCode, message: internalText };
+
+export interface ListenAddress {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  /** With it the port speaks TLS only; HTTP/2 and HTTP/1.1 are offered by ALPN. */
+  readonly tls?: TlsOptions;
+}
+
+export interface ServerOptions {
+  readonly listen: readonly ListenAddress[];
+  readonly methods: readonly Method[];
+  readonly http: RequestListener;
+  readonly clock: Clock;
+  /**
+   * Told what a service, `http` or the transport itself threw; returns what that call is answered.
+   * Without it the error is logged and the call is answered with an internal error.
+   */
+  readonly onError?: (error: unknown) => Status;
+  /** Largest request message; a larger one is refused with ResourceExhausted. */
+  readonly maxReceiveBytes: number;
+  readonly log: (
+    level: "debug" | "info" | "warn" | "error",
+    message: string,
+    fields?: Readonly<Record<string, unknown>>,
+  ) => void;
+  readonly counters?: CallCounters;
+  readonly limits?: Partial<Http2Limits>;
+  readonly keepalive?: KeepaliveOptions;
+}
+
+/** @throws the system's error if an address cannot be bound: then none is. */
+export async function startServer(options: ServerOptions): Promise<Server> {
+  const running = new RunningServer(options);
+  await running.listen(options.listen);
+  return running;
+}
+
+/** How often connections are looked after that may have gone silent. */
+const sweepMs = 1_000;
+const tcpKeepAliveMs = 15_000;
+const handshakeMs = 10_000;
+
+class RunningServer implements Server {
+  readonly addresses: { readonly host: string; readonly port: number }[] = [];
+  readonly #options: ServerOptions;
+  readonly #listeners: NetServer[] = [];
+  readonly #clock: Clock;
+  readonly #open = new Set<OpenCall>();
+  readonly #http2 = new Set<Http2Connection>();
+  readonly #connections: Connections;
+  readonly #web: HttpServer;
+  #sweepTimer: Timer | undefined;
+
+  constructor(options: ServerOptions) {
+    this.#options = options;
+    const onError = options.onError ?? logging(options.log);
+    this.#clock = ownedClock(options.clock, (fn) => () => {
+      try {
+        fn();
+      } catch (error) {
+        onError(error);
+      }
+    });
+    const parts = this.#partsOf(onError);
+    this.#connections = new Connections({
+      http2: (socket) => this.#serveHttp2(socket, parts),
+      http1: (socket) => this.#web.emit("connection", socket),
+    });
+    this.#web = createWebServer(this.#connections.counted(guarded(options.http, onError)));
+  }
+
+  /** @throws the system's error: then nothing is left open */
+  async listen(addresses: readonly ListenAddress[]): Promise<void> {
+    try {
+      for (const address of addresses) this.#listeners.push(await this.#bind(address));
+    } catch (error) {
+      for (const listener of this.#listeners) listener.close();
+      this.#web.close();
+      throw error;
+    }
+    for (const listener of this.#listeners) {
+      const { address, port } = listener.address() as AddressInfo;
+      this.addresses.push({ host: address, port });
+    }
+    this.#sweepLater();
+  }
+
+  cut(): void {
+    // Clients try elsewhere on this code, and give up on others.
+    for (const call of [...this.#open]) call.cut(statusOfStopped);
+  }
+
+  async close(graceMs: number): Promise<void> {
+    for (const listener of this.#listeners) listener.close();
+    // They would outlast any grace.
+    for (const call of [...this.#open]) if (call.isStream) call.cut(statusOfStopped);
+    for (const connection of this.#http2) connection.drain();
+    const force = this.#clock.after(graceMs, () => this.#connections.destroy());
+    if (graceMs === 0) this.#connections.destroy();
+    await this.#connections.drain();
+    force.cancel();
+    this.#sweepTimer?.cancel();
+    this.#web.close();
+  }
+
+  #serveHttp2(socket: Socket, parts: ConnectionParts): void {
+    const connection = new Http2Connection(socket, parts);
+    this.#http2.add(connection);
+    socket.once("close", () => this.#http2.delete(connection));
+  }
+
+  #partsOf(onError: (error: unknown) => Status): ConnectionParts {
+    const { maxReceiveBytes, methods } = this.#options;
+    const clock = this.#clock;
+    const limits = { ...defaultLimits, ...this.#options.limits };
+    return {
+      clock,
+      turnEnd: new TurnEnd(clock),
+      deadlines: new Deadlines(clock),
+      routes: new Routes(methods, this.#options.counters ?? new CallCounters()),
+      limits,
+      keepalive: this.#options.keepalive ?? defaultKeepalive,
+      maxReceiveBytes,
+      open: this.#open,
+      shared: new SharedBudget(limits),
+      onError,
+      http1: (connection) => this.#web.emit("connection", connection),
+    };
+  }
+
+  #sweepLater(): void {
+    const clock = this.#clock;
+    this.#sweepTimer = clock.after(sweepMs, () => {
+      this.#sweepLater();
+      const nowMs = clock.now();
+      for (const connection of this.#http2) connection.sweep(nowMs);
+    });
+  }
+
+  #bind({ host, port, tls }: ListenAddress): Promise<NetServer> {
+    const accept = (socket: Socket): void => this.#connections.accept(socket);
+    const sockets = {
+      allowHalfOpen: true,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: tcpKeepAliveMs,
+    };
+    const listener =
+      tls === undefined
+        ? createNetServer(sockets, accept)
+        : createTlsServer(
+            {
+              ALPNProtocols: ["h2", "http/1.1"],
+              handshakeTimeout: handshakeMs,
+              ...tls,
+              ...sockets,
+            },
+            accept,
+          );
+    const { log } = this.#options;
+    listener.on("tlsClientError", (error: Error) =>
+      log("debug", "rejected connection on client endpoint", { error: error.message }),
+    );
+    return new Promise((resolve, reject) => {
+      listener.once("error", reject);
+      listener.listen({ host, port }, () => {
+        listener.off("error", reject);
+        listener.on("error", (error) =>
+          log("warn", "cannot accept a connection", { error: error.message }),
+        );
+        resolve(listener);
+      });
+    });
+  }
+}
+
+/** HTTP/1 on connections that come by its "connection" event. */
+function createWebServer(listener: RequestListener): HttpServer {
+  const web = createHttpServer(listener);
+  // It never listens itself, and only then would its limits on slow requests begin to be watched.
+  web.emit("listening");
+  web.on("clientError", (_error, socket) => {
+    if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
+    else socket.destroy();
+  });
+  return web;
+}
+
+function guarded(listener: RequestListener, onError: (error: unknown) => unknown): RequestListener {
+  return (request, response) => {
+    try {
+      listener(request, response);
+    } catch (error) {
+      if (!response.headersSent) response.writeHead(500);
+      response.end();
+      onError(error);
+    }
+  };
+}
+
+function logging(log: ServerOptions["log"]): (error: unknown) => Status {
+  return (error) => {
+    log("error", "a request failed on an internal error", { error: String(error) });
+    return statusOfInternal;
+  };
+}
