@@ -1,4 +1,4 @@
-/** Whatever calls back, an error in it reaches the owner and not who called. */
+/** An error in any callback reaches the owner, not the caller. */
 import { expect, test } from "vitest";
 import type { Backend } from "../platform/backend.js";
 import type { Platform } from "../platform/platform.js";
@@ -6,7 +6,7 @@ import { ownedPlatform } from "./owned-platform.js";
 
 type Callback = (...told: unknown[]) => void;
 
-/** A platform that keeps what it is to call. */
+/** A platform that keeps the callbacks it is given. */
 function platformOf(kept: Callback[]): Platform {
   const keep = (fn: Callback): void => void kept.push(fn);
   const backend = {
