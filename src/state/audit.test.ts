@@ -1,4 +1,7 @@
-/** Rows against tables: they agree whatever was applied, and any change behind their back shows. */
+/**
+ * Rows and tables agree after any applied entries, and any change of the rows outside of entries is
+ * found.
+ */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Bucket } from "../platform/rows.js";
