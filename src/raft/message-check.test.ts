@@ -152,8 +152,8 @@ function run(node: LoneNode, steps: readonly Step[]): void {
 }
 
 /**
- * A member may truthfully say these things about itself; the check does not look for a forged
- * acknowledgement.
+ * The check does not look for forged acknowledgements: a message that a real member could send
+ * passes.
  */
 describe("messages that nobody vouches for", () => {
   test.each([
