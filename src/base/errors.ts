@@ -183,10 +183,7 @@ export class DamageError extends Error {
   }
 }
 
-/**
- * A configuration or an environment that the member cannot start with. The text says what to
- * change.
- */
+/** A configuration or environment that the member cannot start with; says what to change. */
 export class StartError extends Error {
   override readonly name = "StartError";
 }

@@ -27,10 +27,7 @@ export function invariant(
   if (!holds) throw new InvariantViolation(message, details());
 }
 
-/**
- * Marks a branch that the type checker proves dead. A new member of the union breaks the build
- * here.
- */
+/** A branch that the type checker proves dead. A new member of the union breaks the build here. */
 export function unreachable(value: never): never {
   throw new InvariantViolation("unreachable value", { value });
 }

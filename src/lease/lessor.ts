@@ -42,10 +42,7 @@ export interface Lessor {
   keepAlive(id: bigint): number;
   /** Seconds left, rounded down; 0 once expired. -1: unknown, or this member does not lead. */
   remaining(id: bigint): number;
-  /**
-   * Leases to propose for revocation now, earliest deadline first. At most 500; the next call gives
-   * more.
-   */
+  /** Leases to revoke now, earliest deadline first. At most 500; the next call gives more. */
   expired(): readonly bigint[];
   /** Remaining times to replicate now; at most 1,000. */
   checkpointsDue(): readonly LeaseCheckpointDue[];
@@ -73,10 +70,7 @@ class LeaderClock implements Lessor {
   readonly #deadlines = new Map<bigint, number>();
   readonly #expiries = new LeaseQueue();
   readonly #checkpoints = new LeaseQueue();
-  /**
-   * Leases renewed since their remaining time was replicated: a later leader must not use that
-   * time.
-   */
+  /** Renewed since their remaining time was replicated: a later leader must not use that time. */
   readonly #renewed = new Set<bigint>();
   #isLeader = false;
 

@@ -19,10 +19,7 @@ import { createMemberRaft } from "./startup/create-raft.js";
 import { Proposals } from "./turns/proposals.js";
 import { ReadBarrier } from "./turns/read-barrier.js";
 
-/**
- * Makes a member from what `bootMember` found. It takes no part in the cluster until its `start` is
- * called.
- */
+/** Makes a member from what `bootMember` found. It takes part once its `start` is called. */
 export function assembleMember(world: MemberWorld, booted: Booted): RunningMember {
   const { clock } = world.platform;
   const w = beginWiring(world, booted);

@@ -58,10 +58,7 @@ export interface MemberConfig {
   readonly corruptScope: "member" | "cluster";
   /** etcd's own corruption checks. Lockstep's own checks are always on. */
   readonly etcdChecks: EtcdCheckConfig;
-  /**
-   * The version that this member says it runs. Only the simulator sets another one than the
-   * default.
-   */
+  /** The version that this member says it runs. Only the simulator sets another one. */
   readonly serverVersion: string;
   readonly limits: MemberLimits;
   readonly apply: ApplyLimits;

@@ -16,17 +16,11 @@ export type StopCause = { readonly removed: boolean; readonly error: Error | und
 export interface LifecycleParts {
   readonly clock: Clock;
   readonly log: Platform["log"];
-  /**
-   * The member to hand leadership to. Undefined: this member does not lead, or nobody can take
-   * over.
-   */
+  /** The member to hand leadership to. Undefined: this member does not lead, or no other can. */
   successor(): bigint | undefined;
   transferLeader(to: bigint): void;
   isLeader(): boolean;
-  /**
-   * Releases timers and connections, and fails all waiting requests. Called once, before anything
-   * is closed.
-   */
+  /** Releases timers and connections, fails all waiting requests. Called once, before any close. */
   release(): void;
   /** Makes what is applied durable. */
   flush(done: () => void): void;

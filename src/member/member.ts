@@ -256,17 +256,13 @@ export class RunningMember implements Member {
   }
 
   /**
-   * Stops the member because of an error found above it. `onStopped` reports it. Does nothing after
-   * a stop.
+   * Stops the member for an error found above it. `onStopped` reports it. No effect after a stop.
    */
   fail(error: Error): void {
     this.#parts.failed(error);
   }
 
-  /**
-   * A member in quarantine does not even pass on another member's answer: the header would be
-   * wrong.
-   */
+  /** In quarantine even another member's answer is not passed on: its header would be wrong. */
   #unlessRefused<T>(ask: (done: Done<T>) => void, done: Done<T>): void {
     const refusal = this.refusal();
     if (refusal !== undefined) done(refusal);

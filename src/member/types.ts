@@ -24,10 +24,7 @@ export interface SnapshotStream {
   next(): Uint8Array | KvError | undefined;
   /** To be called when the client has taken a chunk; keeps the stream from ending as too slow. */
   touch(): void;
-  /**
-   * Calls `fn` if the member ends the stream early, because the client is slow or the state is
-   * wrong.
-   */
+  /** Calls `fn` if the stream ends early, because the client is slow or the state is wrong. */
   onEnd(fn: (error: KvError) => void): void;
   /** Releases the state. A second call does nothing. */
   close(): void;
@@ -93,10 +90,7 @@ export interface Member {
   isReady(): boolean;
   /** Calls `fn` when isReady becomes true, at once if it is. */
   onReady(fn: () => void): void;
-  /**
-   * Calls `fn` when the member stops by itself: it was removed, its disk failed, or an invariant is
-   * violated.
-   */
+  /** Calls `fn` when the member stops by itself: removed, failed disk, violated invariant. */
   onStopped(
     fn: (cause: { readonly removed: boolean; readonly error: Error | undefined }) => void,
   ): void;

@@ -6,10 +6,7 @@ import type { Rejection, RejectionReason } from "../platform/network.js";
 import type { Platform } from "../platform/platform.js";
 import type { PeerLinks } from "./links.js";
 
-/**
- * Milliseconds between two log lines for the same member and reason. All strangers count as one
- * member.
- */
+/** Milliseconds between log lines of one member and reason. All strangers count as one member. */
 const tellEveryMs = 60_000;
 
 const texts: Readonly<Record<RejectionReason, string>> = {

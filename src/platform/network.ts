@@ -4,18 +4,12 @@
  * queue is full. The simulator delays, loses, duplicates and reorders.
  */
 export interface Network {
-  /**
-   * Never blocks, never throws. A message that cannot leave is dropped. The network keeps the
-   * bytes.
-   */
+  /** Never blocks, never throws; drops a message that cannot leave. Keeps the bytes. */
   send(to: bigint, message: Uint8Array): void;
   /** Adds a peer or changes its addresses. */
   setPeer(id: bigint, peerUrls: readonly string[]): void;
   removePeer(id: bigint): void;
-  /**
-   * Since when (Clock.now) messages have come from this peer without a break. Undefined: none come
-   * now.
-   */
+  /** Since when (Clock.now) this peer's messages come without a break. Undefined: none come. */
   activeSince(id: bigint): number | undefined;
   /** Asks members by address, before their ids are known. The first valid answer wins. */
   fetchCluster(peerUrls: readonly string[], done: (result: ClusterInfo | Error) => void): void;
@@ -53,10 +47,7 @@ export interface NetworkHandler {
   refusedIncarnation(): void;
   /** Takes a message. `from` has proven itself. */
   received(from: bigint, message: Uint8Array): void;
-  /**
-   * To be called when a connection to the peer broke or a message to it was dropped; at most once
-   * per burst.
-   */
+  /** A connection to the peer broke or a message to it was dropped. At most once per burst. */
   unreachable(to: bigint): void;
   /**
    * To be called when something on the peer port was refused. The receiver counts it, and logs it
@@ -65,10 +56,7 @@ export interface NetworkHandler {
   rejected(rejection: Rejection): void;
   /** Whether this member's messages reach the peer. Called at each change. */
   linkChanged(id: bigint, isUp: boolean): void;
-  /**
-   * The answer to another member's `fetchCluster`. Undefined while this member does not know the
-   * cluster.
-   */
+  /** The answer to another member's `fetchCluster`. Undefined: the cluster is not known yet. */
   clusterInfo(): ClusterInfo | undefined;
   /** To be called when the peer says that this member was removed from the cluster. */
   removedFromCluster(): void;

@@ -26,10 +26,7 @@ export interface RowLayer {
   cursor(bucket: Bucket, range: ScanRange): RowCursor;
 }
 
-/**
- * Walks one layer's rows of one range, deletions included. Invalid after the next write to the
- * layer.
- */
+/** Walks one layer's rows of one range, deletions included. Invalid after the next write. */
 export interface RowCursor {
   /** The current row's key; undefined at the end. */
   readonly text: string | undefined;

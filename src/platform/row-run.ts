@@ -99,8 +99,7 @@ export class RowRun implements RowLayer {
   }
 
   /**
-   * Returns a block with room for one more row. Every block but the last is full, so a place tells
-   * its block.
+   * A block with room for one more row. All blocks but the last are full: a place tells its block.
    */
   #room(text: string, size: number): Block {
     let block = this.#blocks.at(-1);

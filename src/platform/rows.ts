@@ -22,8 +22,7 @@ export const bucketNames: readonly string[] = [
 ];
 
 /**
- * `value` undefined deletes the row. Keys are 1..511 bytes. The backend keeps the arrays: do not
- * reuse them.
+ * `value` undefined deletes the row. Keys are 1..511 bytes. Do not reuse the arrays: they are kept.
  */
 export interface RowWrite {
   readonly bucket: Bucket;

@@ -34,16 +34,12 @@ export function stepHeartbeatResponse(
   if (message.context !== 0) stepReadAcknowledged(state, peer.id, message.context);
 }
 
-/**
- * The stream of a snapshot ended. The follower's own answer tells whether it installed the
- * snapshot.
- */
+/** A snapshot's stream ended. The follower's own answer tells whether it installed it. */
 export function stepSnapshotReported(peer: PeerProgress, ok: boolean): void {
   if (peer.state !== "snapshot") return;
   if (!ok) peer.pendingSnapshot = 0;
   peer.becomeProbe();
-  // After success: wait for the acknowledgement. After failure: wait for a heartbeat before the
-  // next try.
+  // After success: wait for the acknowledgement. After failure: wait for the next heartbeat.
   peer.flowPaused = true;
 }
 
@@ -52,10 +48,7 @@ export function stepUnreachable(peer: PeerProgress): void {
   if (peer.state === "replicate") peer.becomeProbe();
 }
 
-/**
- * An ordinary acknowledgement names no term. It contradicts this leader only if it lies beyond its
- * log.
- */
+/** An ordinary acknowledgement names no term. It contradicts only if it lies beyond this log. */
 function weighAccepted(state: RaftState, peer: PeerProgress, message: Message): boolean {
   const { index, logTerm } = message;
   const term = logTerm === 0 ? (state.log.term(index) ?? 0) : logTerm;

@@ -1,7 +1,4 @@
-/**
- * Checks what must hold in every cluster, with knowledge of the whole history. Throws at the first
- * violation.
- */
+/** Checks what must hold in every cluster, over its whole history. Throws at a violation. */
 import { InvariantViolation } from "../base/invariant.js";
 import type { Member } from "./cluster-member.fixture.js";
 import type { Contradiction, Entry, Message } from "./types.js";

@@ -1,7 +1,4 @@
-/**
- * A leader's log that lacks entries committed at a follower: which member finds it, and what both
- * do.
- */
+/** A leader's log lacks entries committed at a follower: which one finds it, and what both do. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { isDoubtful, lacks } from "./contradiction.js";

@@ -54,8 +54,7 @@ export function campaign(state: RaftState, kind: CampaignKind): void {
 }
 
 /**
- * True if this member heard from a leader within an election timeout. It will not help to depose
- * that leader.
+ * True if a leader was heard within an election timeout: this member will not help to depose it.
  */
 export function isHeldByLease(state: RaftState, request: Message): boolean {
   if (request.context === forcedByTransfer || !state.config.checkQuorum) return false;

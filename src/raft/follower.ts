@@ -33,8 +33,7 @@ export function stepFollower(state: RaftState, message: Message): void {
       state.send({ type: "MsgTransferLeader", to: state.leader, from: message.from });
       return;
     case "MsgForgetLeader":
-      // With lease reads this member would help to elect a leader while the old one still answers
-      // reads.
+      // With lease reads this could help to elect a leader while the old one still answers.
       if (state.variants.leaseReads !== true) state.leader = 0n;
       return;
     case "MsgTimeoutNow":
@@ -111,10 +110,7 @@ function answerAppend(state: RaftState, message: Message): void {
   state.send({ type: "MsgAppResp", to, index: message.index, reject: true, rejectHint, logTerm });
 }
 
-/**
- * Replaces the log by the snapshot. False: this member does not need it, or is not in its
- * configuration.
- */
+/** Replaces the log by the snapshot. False: not needed, or this member is not in it. */
 function restore(state: RaftState, snapshot: SnapshotMeta): boolean {
   const { log, tracker } = state;
   const { index, term, confState } = snapshot;

@@ -22,8 +22,7 @@ export function becomeLeader(state: RaftState): void {
   invariant(own !== undefined, "a leader is a member of its configuration");
   own.becomeReplicate();
   own.recentActive = true;
-  // The tail may hold a conf change. Waiting until all of it is applied is simpler than searching
-  // it.
+  // The tail may hold a conf change. Waiting until it is applied is simpler than searching it.
   state.pendingConfIndex = state.log.lastIndex();
   appendOwn(state, [{ type: EntryType.normal, data: leaveJoint.context }]);
 }

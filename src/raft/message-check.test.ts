@@ -1,7 +1,4 @@
-/**
- * Any node may step a message that passes the check: nothing throws, and no number gets out of
- * range.
- */
+/** Any node may step a message that passes: nothing throws, and no number gets out of range. */
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { bytes, entry, LoneNode, plain, voters } from "./lone-node.fixture.js";
@@ -151,10 +148,7 @@ function run(node: LoneNode, steps: readonly Step[]): void {
   }
 }
 
-/**
- * The check does not look for forged acknowledgements: a message that a real member could send
- * passes.
- */
+/** Forged acknowledgements are not looked for: what a real member could send passes. */
 describe("messages that nobody vouches for", () => {
   test.each([
     ["a voter", { terms: [1, 2, 3] }],

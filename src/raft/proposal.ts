@@ -44,10 +44,7 @@ export function appendOwn(state: RaftState, proposed: readonly ProposedEntry[]):
   return true;
 }
 
-/**
- * Proposes to leave a joint configuration. If the proposal is dropped now, a later call tries
- * again.
- */
+/** Proposes to leave a joint configuration. If it is dropped now, a later call tries again. */
 export function proposeLeaveJoint(state: RaftState): void {
   try {
     propose(state, [{ type: EntryType.confChangeV2, data: leaveJoint.context }]);

@@ -162,8 +162,7 @@ describe("flow control", () => {
     expect(lone.status().progress.get(2n)).toMatchObject({ state: "replicate", paused: true });
     lone.propose("g");
     expect(lone.takeSent("MsgApp")).toEqual([]);
-    // An answer of the follower lets one empty message through, and the next answer shows what was
-    // lost.
+    // An answer of the follower lets one empty message through; its answer shows the loss.
     lone.receive({ type: "MsgHeartbeatResp", from: 2n });
     expect(indexes(lone.takeSent("MsgApp"))).toEqual([[]]);
   });

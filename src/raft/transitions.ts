@@ -22,10 +22,7 @@ export function becomeCandidate(state: RaftState): void {
   state.role = "candidate";
 }
 
-/**
- * Asks without raising the term: a member that was cut off must not disturb the others when it
- * returns.
- */
+/** Asks without raising the term: a member that was cut off must not disturb the others. */
 export function becomePreCandidate(state: RaftState): void {
   invariant(state.role !== "leader", "a leader cannot become preCandidate");
   state.tracker.resetVotes();

@@ -105,10 +105,7 @@ export interface Message {
   readonly rejectHint: number;
   readonly entries: readonly Entry[];
   readonly snapshot: SnapshotMeta | undefined;
-  /**
-   * In ReadIndex and heartbeats the id of the read round. In MsgVote 1 forces the vote (leader
-   * transfer).
-   */
+  /** In ReadIndex and heartbeats the id of the read round. In MsgVote 1 forces it (transfer). */
   readonly context: number;
 }
 
@@ -130,10 +127,7 @@ export interface LogStorage {
    * undefined when `low` is already compacted away.
    */
   entries(low: number, high: number, bytesMax: number): readonly Entry[] | undefined;
-  /**
-   * The newest state that can be sent to a lagging follower. Undefined: there is none now, ask
-   * again.
-   */
+  /** The newest state that can be sent to a follower. Undefined: none now, ask again. */
   snapshot(): SnapshotMeta | undefined;
 }
 
@@ -168,10 +162,7 @@ export type RaftEvent =
    * keeps its log, and continues to lead if it does: hand leadership over first.
    */
   | { readonly kind: "mayLead"; readonly isAllowed: boolean }
-  /**
-   * A leader becomes a follower without a leader, in the same term. Nothing happens at other
-   * members.
-   */
+  /** A leader becomes a follower without a leader, in the same term. No effect elsewhere. */
   | { readonly kind: "stepDown" }
   | { readonly kind: "unreachable"; readonly id: bigint }
   /** The snapshot stream to a follower ended. */
@@ -282,10 +273,7 @@ export interface RaftStatus {
 export interface RaftVariants {
   /** Appends any conf change, even one that this node's configuration forbids. */
   readonly acceptAnyConfChange?: boolean;
-  /**
-   * Answers reads from the leader's lease. Needs `checkQuorum` and clocks that run at the same
-   * rate.
-   */
+  /** Answers reads from the leader's lease. Needs `checkQuorum` and clocks of the same rate. */
   readonly leaseReads?: boolean;
   /** Hands out committed entries to apply in the same Ready that appends them. */
   readonly applyBeforeDurable?: boolean;
@@ -336,10 +324,7 @@ export interface RaftNode {
   term(): number;
   isLeader(): boolean;
   committedIndex(): number;
-  /**
-   * True if the leader's log may lack entries that are committed here, or no leader was heard in
-   * this life.
-   */
+  /** The leader's log may lack entries committed here, or no leader was heard in this life. */
   isDoubtful(): boolean;
 }
 

@@ -1,7 +1,4 @@
-/**
- * A state of many pieces is fetched completely or not at all, in whatever order commits and answers
- * end.
- */
+/** A state of many pieces is fetched whole or not at all, in whatever order steps end. */
 import { describe, expect, test } from "vitest";
 import type { Done } from "../base/done.js";
 import { KvError } from "../base/errors.js";

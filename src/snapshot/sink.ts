@@ -106,8 +106,7 @@ export class SnapshotSink {
   }
 
   /**
-   * Closes a fetched state but keeps its files: the log may already refer to it, and the next start
-   * finds it.
+   * Closes a fetched state but keeps its files: the log may name it, and the next start finds it.
    */
   leave(): void {
     this.#fetched?.backend.close(() => {});

@@ -139,10 +139,7 @@ export class SnapshotSource {
     return encodeChunk(chunk);
   }
 
-  /**
-   * Releases the frozen state and ends a freeze that is under way. The source can be used again
-   * afterwards.
-   */
+  /** Releases the frozen state and ends a running freeze. The source can be used again. */
   close(): void {
     this.#idle?.cancel();
     this.#freezing = undefined;

@@ -1,7 +1,4 @@
-/**
- * Rows and tables agree after any applied entries, and any change of the rows outside of entries is
- * found.
- */
+/** Rows and tables agree after any entries; a change of the rows by anything else is found. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Bucket } from "../platform/rows.js";

@@ -5,10 +5,7 @@
  */
 import { equalBytes } from "../base/bytes.js";
 
-/**
- * What members compare at each index. It is small enough for every message, and as good as the root
- * digest.
- */
+/** What members compare at each index. It fits into messages, and is as good as the root digest. */
 export interface Fingerprint {
   /** The version of the digests. Fingerprints of different versions cannot be compared. */
   readonly version: number;

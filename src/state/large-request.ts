@@ -35,8 +35,7 @@ export function largeRequest(
     case Field.txn: {
       const txn = decode(TxnRequest, body);
       if (alarms.isClusterCorrupt()) return refused("corrupt");
-      // As in etcd: while any member is out of space, only requests that can free space are
-      // applied.
+      // As in etcd: while any member is out of space, only requests that can free it are applied.
       if (alarms.has("NOSPACE") && mayPut(txn)) return refused("noSpace");
       return ({ writer, way }) => applyTxn(writer, leases, txn, way);
     }

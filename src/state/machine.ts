@@ -1,17 +1,16 @@
 /**
  * The replicated state machine. `apply` is a pure function of the state and the entry, and the only
  * way to change replicated rows. It opens the one write handle, applies one entry, and closes it
- * with the row that names index, term, revisions and digests. So content and index cannot come
- * apart.
+ * with the row that names index, term, revisions and digests: so content and index agree.
  *
  * Every check comes before the first change, so an entry is applied whole or refused whole. If
- * `apply` throws, there is a bug or the backend is damaged; the machine is then useless and the
- * member stops.
+ * `apply` throws, there is a bug or a damaged backend; the machine is useless then and the member
+ * stops.
  *
  * An entry that changes many rows may be applied in slices (`begin`). Its rows and digests are
  * gathered beside those in force, the key index takes changes of a revision that no reader asks
- * for, and the lease table shows attachments from before. The last slice ends with the same single
- * write as any entry.
+ * for, and the lease table shows attachments from before. The last slice ends with one write, as
+ * any entry.
  */
 
 import { DamageError, KvError, rebuildAdvice } from "../base/errors.js";

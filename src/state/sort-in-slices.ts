@@ -1,7 +1,4 @@
-/**
- * Sorts many texts with pauses: first pieces, then it merges pairs of neighbours, as in a merge
- * sort.
- */
+/** Sorts many texts with pauses: first pieces, then pairs of neighbours, as a merge sort. */
 import type { Work } from "./work.js";
 
 const pieceLength = 512;

@@ -63,10 +63,7 @@ export interface MemberRecord {
   readonly isLearner: boolean;
   /** The version of its build, like "3.6.0". Undefined: the member has not named it yet. */
   readonly serverVersion?: string | undefined;
-  /**
-   * The incarnation of the log with which the member first took part. Undefined: it has not named
-   * it yet.
-   */
+  /** The incarnation with which the member first took part. Undefined: not named yet. */
   readonly incarnation?: bigint | undefined;
 }
 
@@ -165,10 +162,7 @@ export interface ApplyWay {
 /** An entry that is being applied. Nobody can read its effect before its last step. */
 export interface OpenEntry {
   readonly index: number;
-  /**
-   * Continues for that much work. After the last step returns the entry's result. Throws as
-   * `apply`.
-   */
+  /** Continues for that much work; after the last step returns the result. Throws as `apply`. */
   step(units: number): Applied | undefined;
 }
 

@@ -50,10 +50,7 @@ function failingDisk(disk: MemoryDisk, at: number, isAfter: boolean): Disk {
   }) as Disk;
 }
 
-/**
- * Runs `work` with a power failure at each of its disk calls, and calls `look` on the disk that is
- * left.
- */
+/** Runs `work` with a power failure at each disk call, and `look` on the disk that is left. */
 function atEachFailure(
   prepare: (disk: Disk) => void,
   work: (disk: Disk) => void,

@@ -168,8 +168,7 @@ export class Committer {
     const index = Math.min(unneeded, sent ?? unneeded);
     const term = log.term(index);
     if (term === undefined || index < log.firstIndex()) return;
-    // A restart takes the configuration from the backend. The one in the marker is for readers of
-    // the WAL.
+    // A restart takes the configuration from the backend. The marker's is for readers of the WAL.
     wal.saveSnapshot({ index, term, confState: this.#durable.confState }, () => {
       wal.purge(index);
     });

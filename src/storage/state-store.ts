@@ -29,10 +29,7 @@ export class StateStore {
   #aside: string | undefined;
   /** Wrong backends that are not closed yet. */
   readonly #closing: readonly [own: Set<string>, restart: ReadonlySet<string>];
-  /**
-   * Number of stand-ins made so far. Each gets its own name, because an earlier one may not be
-   * closed yet.
-   */
+  /** Stand-ins made so far. Each has its own name: an earlier one may not be closed yet. */
   #standIns: number;
   readonly #views: StateViews;
   /** Number of backends that are being closed. */

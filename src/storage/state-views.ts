@@ -16,10 +16,7 @@ import type { Bucket } from "../platform/rows.js";
 export const clientViewsMax = 32;
 /** Milliseconds after which a view is ended whose client takes nothing. */
 export const clientIdleMs = 60_000;
-/**
- * Milliseconds after which any client view is ended: a view keeps the disk pages of its state in
- * use.
- */
+/** Milliseconds after which any client view is ended: it keeps disk pages in use. */
 export const clientLifeMs = 60 * 60_000;
 /** How many replaced states are kept for readers; each is a file of its own. */
 export const replacedStatesMax = 2;

@@ -8,10 +8,7 @@ import { scanDigests } from "../state/digest.js";
 import { createMachine } from "../state/machine.js";
 import type { Machine } from "../state/types.js";
 
-/**
- * Opens a backend and recomputes its digests from the rows. An error if they differ from the stored
- * ones.
- */
+/** Opens a backend and recomputes its digests. An error if they differ from the stored ones. */
 export function verifyState(backend: Backend, sha256: Sha256): Machine | Error {
   try {
     const machine = createMachine(backend, sha256);

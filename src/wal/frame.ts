@@ -93,10 +93,7 @@ export class FrameReader {
     };
   }
 
-  /**
-   * Bytes of the frame whose head stands at `at`. Undefined: there is no head, or the frame does
-   * not fit.
-   */
+  /** Bytes of the frame whose head stands at `at`. Undefined: no head, or it does not fit. */
   extent(at: number): number | undefined {
     const length = this.payloadBytes(at);
     const isWhole = length !== undefined && at + headerBytes + length <= this.#bytes.length;

@@ -87,10 +87,7 @@ export function decodeMeta(payload: Uint8Array): SnapshotMeta {
 export interface LogIdentity {
   readonly clusterId: bigint;
   readonly memberId: bigint;
-  /**
-   * Random 64 bits that tell this log from another log of the same member. 0n: an older build made
-   * it.
-   */
+  /** Random 64 bits that tell this log from others of the same member. 0n: from an older build. */
   readonly incarnation: bigint;
   /** True if a member that joined a running cluster created the log; false for a founder. */
   readonly isJoiner: boolean;

@@ -37,10 +37,7 @@ export interface RecoveredTail {
 const advice =
   "Restore the file from a copy, or remove this member from the cluster and add it anew with an empty data directory";
 
-/**
- * @throws DamageError with file, offset and advice; StartError for files that this program did not
- * write
- */
+/** @throws DamageError with file, offset and advice; StartError for files of another program */
 export function recover(
   disk: Disk,
   dir: string,

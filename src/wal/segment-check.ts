@@ -118,10 +118,7 @@ export class SegmentCheck {
     else if (!this.#continuesBehind(frames, at, bytes.length)) this.#unreadable();
   }
 
-  /**
-   * True if the record at `at` goes on behind the window. `#wanted` is then large enough for all of
-   * it.
-   */
+  /** True if the record at `at` goes on behind the window. `#wanted` then covers all of it. */
   #continuesBehind(frames: FrameReader, at: number, length: number): boolean {
     const left = this.#limit - this.#at;
     const payload = frames.payloadBytes(at);

@@ -1,11 +1,10 @@
 /**
- * The write-ahead log. Batches become durable in call order, each all or not at all. Batches that
- * are handed over while a sync runs are written together in the next write. After a failed write or
- * sync the log is closed for good: the page cache may have dropped the bytes, so a later success
- * would prove nothing.
+ * The write-ahead log. Batches become durable in call order, each all or not at all. Batches handed
+ * over while a sync runs leave together in the next write. After a failed write or sync the log is
+ * closed for good: the page cache may have dropped the bytes, so a retry would prove nothing.
  *
- * When a sync ends and nothing waits, the next flush begins at once with a seal. A seal is an empty
- * record, not synced itself. It proves that everything before it was durable (see recovery.ts).
+ * When a sync ends and nothing waits, the next flush begins at once with a seal: an empty record,
+ * not synced itself. It proves that everything before it was durable (see recovery.ts).
  */
 import { StartError } from "../base/errors.js";
 import { invariant } from "../base/invariant.js";
@@ -35,9 +34,7 @@ export interface WalOptions {
 
 export interface WalBatch {
   readonly hardState: HardState | undefined;
-  /**
-   * Continue the log without a gap. An index that is already present replaces the tail from there.
-   */
+  /** Continue the log without a gap. An index already present replaces the tail from there. */
   readonly entries: readonly Entry[];
   /** The log starts again after this state. It is written before `entries`. */
   readonly snapshot: SnapshotMeta | undefined;
@@ -53,10 +50,7 @@ export interface WalExtent {
   readonly dir: string;
   /** Oldest first. All but the last are durable and change no more. */
   readonly segments: readonly SegmentName[];
-  /**
-   * The known durable part of the last segment: whole records up to `offset`, which end with this
-   * chain value.
-   */
+  /** The durable part of the last segment: whole records up to `offset`, then this chain value. */
   readonly durable: { readonly offset: number; readonly chain: number };
 }
 
@@ -89,10 +83,7 @@ export interface Wal {
   close(): void;
 }
 
-/**
- * Creates an empty log after `marker` (undefined: from index 1 on). @throws StartError if there is
- * one
- */
+/** Creates an empty log after `marker` (undefined: from 1 on). @throws StartError if one exists */
 export function createWal(
   disk: Disk,
   founding: {
@@ -117,9 +108,8 @@ export function createWal(
 }
 
 /**
- * Opens the log for appending and returns its content. All of it is durable then, even bytes that
- * were only in the page cache after a crash of the process or a failed sync. @throws DamageError,
- * StartError (see recovery.ts)
+ * Opens the log for appending and returns its content, all of it durable: even bytes that a crash
+ * of the process, or a failed sync, left only in the page cache. @throws DamageError, StartError
  */
 export function openWal(
   disk: Disk,
@@ -143,10 +133,7 @@ class SegmentedWal implements Wal {
   readonly #dir: string;
   readonly #factory: SegmentFactory;
   #segments: SegmentName[] = [];
-  /**
-   * What the start of a new segment says: after everything handed over, and after everything
-   * written.
-   */
+  /** The start of a new segment: after everything handed over, and after everything written. */
   #start: SegmentStart;
   #writtenStart: SegmentStart;
   #lastIndex: number;

@@ -127,8 +127,7 @@ export function createScrubber(w: Wiring): Scrubber {
     ...{ platform, config, wal: w.booted.wal },
     state: w.state,
     committer: w.committer,
-    // A damaged state is healed. A wrong digest or a damaged log only shows in log lines and
-    // metrics.
+    // A damaged state is healed. A wrong digest or a damaged log only shows in logs and metrics.
     onFinding: (finding) => {
       const isState = finding.kind === "row" || (finding.kind === "rows" && finding.isConfirmed);
       if (isState) w.damaged(new DamageError({ finding: finding.what }));

@@ -86,10 +86,7 @@ export interface Wiring extends MemberWorld {
   member: RunningMember;
 
   machine(): MachineReader;
-  /**
-   * Sends a request to another member. Ends with its answer, or with `timeout` after the request
-   * timeout.
-   */
+  /** Sends a request to another member. Ends with its answer, or later with `timeout`. */
   request(to: bigint, method: PeerMethod, body: Uint8Array, done: Done<Uint8Array>): void;
   /** Ends when reads of the applied state are linearizable. */
   readBarrier(done: Done<void>): void;

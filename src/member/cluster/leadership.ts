@@ -42,10 +42,7 @@ export class Leadership {
     return true;
   }
 
-  /**
-   * The likely cause for a request that began at `sinceMs` (milliseconds of the clock) and got no
-   * answer.
-   */
+  /** The likely cause, for a request that began at `sinceMs` (Clock.now) and got no answer. */
   timeoutCause(sinceMs: number): KvError {
     const lostMs = this.#electedMs - 2 * this.#parts.electionMs;
     if (this.#electedMs > 0 && sinceMs > lostMs && sinceMs < this.#electedMs) {

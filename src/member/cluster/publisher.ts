@@ -54,13 +54,11 @@ export class Publisher {
     if (!this.#isVersionProposed && this.#parts.isLeader()) this.#lead(cluster);
     const members = cluster.members();
     if (members === this.#seen) return;
-    // Without a leader this state may be old, so nothing is published and the member does not
-    // become ready.
+    // Without a leader this state may be old, so the member must not become ready by it.
     const self = cluster.member(this.#parts.selfId);
     if (self === undefined || !this.#parts.hasLeader()) return;
     if (!this.#isCurrent(self)) {
-      // This may be necessary again later: an entry from an earlier life may be applied after this
-      // one's.
+      // This may happen again later: an entry from an earlier life may be applied after this one's.
       this.#publish();
       return;
     }

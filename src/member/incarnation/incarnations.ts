@@ -124,10 +124,7 @@ export class Incarnations {
     return this.#parts.voters().length === 2;
   }
 
-  /**
-   * To be called before entries are appended, and so before they are acknowledged. @throws
-   * LostDataError
-   */
+  /** To be called before entries are appended, and so acknowledged. @throws LostDataError */
   appending(entries: readonly Entry[]): void {
     if (this.#isSettled) return;
     for (const { type, data } of entries) {
@@ -150,18 +147,14 @@ export class Incarnations {
     if (named === undefined) return;
     this.#compare(named);
     this.#isSettled = true;
-    // Stored in a file, too: if this state is given up later, the member must not become a novice
-    // again.
+    // In a file, too: if this state is given up later, the member must not be a novice again.
     if (isJoiner && known.get(selfId) !== own) known.set(selfId, own);
     if (!this.#isNovice) return;
     this.#isNovice = false;
     this.#parts.post({ kind: "mayLead", isAllowed: this.#mayLead });
   }
 
-  /**
-   * Keeps a novice from leading, whatever other parts allow. Their decision takes effect
-   * afterwards.
-   */
+  /** Keeps a novice from leading, whatever other parts allow. Their decision counts afterwards. */
   filtered(event: RaftEvent): RaftEvent {
     if (event.kind !== "mayLead") return event;
     this.#mayLead = event.isAllowed;

@@ -44,8 +44,7 @@ export class KnownIncarnations {
   }
 
   /**
-   * Durable when it returns. Forgets the members for which `isKept` is false. @throws the disk's
-   * errors
+   * Durable when it returns. Forgets members for which `isKept` is false. @throws the disk's errors
    */
   set(id: bigint, incarnation: bigint, isKept: (id: bigint) => boolean = () => true): void {
     for (const known of this.#known.keys()) if (!isKept(known)) this.#known.delete(known);

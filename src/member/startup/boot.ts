@@ -249,10 +249,7 @@ function freshBackend(platform: Platform): Backend {
   return backend;
 }
 
-/**
- * Creates the log last, after the state is durable. So if a log exists, everything else is
- * complete.
- */
+/** Creates the log last, after the state is durable. So if a log exists, all else is complete. */
 function assemble(
   parts: {
     readonly platform: Platform;

@@ -1,7 +1,4 @@
-/**
- * Creates the member's consensus node: its starting point, and the member's settings in raft's
- * terms.
- */
+/** Creates the member's consensus node: its starting point, and the settings in raft's terms. */
 import type { Platform } from "../../platform/platform.js";
 import { createRaftNode } from "../../raft/node.js";
 import type { RaftNode, SnapshotMeta } from "../../raft/types.js";

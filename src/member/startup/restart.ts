@@ -46,15 +46,9 @@ export interface Restarted {
   readonly backendName: string;
   readonly backend: Backend;
   readonly machine: Machine;
-  /**
-   * The state is too large to be read at the start: the member must not serve before it has been
-   * read.
-   */
+  /** The state is too large to be read at the start, so the member must not serve yet. */
   readonly isUnproven?: boolean;
-  /**
-   * What the backend holds durably, if `machine` is already ahead of it. Undefined: `machine` is
-   * durable.
-   */
+  /** The durable part of the backend, if `machine` is ahead of it. Undefined: all is durable. */
   readonly durable?: SnapshotMeta | undefined;
   /** Set if the state on disk is not to be trusted. `machine` is a stand-in then. */
   readonly quarantine?: Quarantine;
@@ -110,10 +104,7 @@ export function restart(platform: Platform, config: MemberConfig, walDir: string
   };
 }
 
-/**
- * Earlier builds accepted and stored any term that a stranger sent to the peer port. @throws
- * StartError
- */
+/** Earlier builds stored any term that a stranger sent to the peer port. @throws StartError */
 function refuseLastTerm(term: number, close: () => void): void {
   if (term <= termMax) return;
   close();
@@ -204,8 +195,7 @@ class Restart {
     }
     for (const name of platform.backends.list()) {
       if (name === this.#slot || !name.startsWith(fetchedPrefix(marker))) continue;
-      // The crash may also have left an unfinished transfer of the same snapshot, so the content
-      // must be proven.
+      // A crash may also leave an unfinished transfer of this snapshot, so the content is proven.
       const next = platform.backends.open(name);
       const proven = verifyState(next, platform.hash.sha256);
       if (proven instanceof Error || proven.appliedIndex !== marker) {

@@ -76,8 +76,7 @@ export class Applier {
     let last = 0;
     while (this.#done < this.#queue.length && entries < entriesPerTurnMax) {
       const entry = this.#queue[this.#done] as Entry;
-      // After a restart raft hands out the entries from the backend's index on. Older ones are
-      // skipped.
+      // After a restart raft hands out entries from the backend's index on. Older ones are skipped.
       if (entry.index > this.#parts.machine().appliedIndex) {
         const applied = this.#applyOne(entry, startMs + limits.turnMs);
         if (applied === undefined) break;

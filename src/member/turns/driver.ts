@@ -37,10 +37,7 @@ export interface DriverParts {
   apply(entries: readonly Entry[]): void;
   /** Applies waiting entries for one turn, and answers those who wait for them. */
   applySome(): AppliedSome;
-  /**
-   * Milliseconds between two turns of one entry. 0: the next turn only lets events that are due run
-   * first.
-   */
+  /** Milliseconds between two turns of one entry. 0: only events that are due run in between. */
   readonly applyPauseMs: number;
   /** True while entries wait to be applied. */
   isApplying(): boolean;
@@ -178,8 +175,7 @@ export class Driver {
       for (const state of ready.readStates) this.#parts.reads.confirm(state.id, state.index);
       for (const message of ready.send) this.#route(message);
       if (ready.append !== undefined) this.#append(ready.append);
-      // If the log failed at once, the member has ended, and the state that would be applied to is
-      // closed.
+      // If the log failed at once, the member has ended and its state is closed.
       if (this.#isStopped) return;
       if (ready.apply.length > 0) this.#parts.apply(ready.apply);
       if (this.#isInstalling) return;

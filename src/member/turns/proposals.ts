@@ -85,10 +85,7 @@ export class Proposals {
     for (const entry of entries) this.#queuedBytes += entry.data.length;
   }
 
-  /**
-   * Ends the request whose entry was applied. Ignores unknown ids (from another life, or timed
-   * out).
-   */
+  /** Ends the request whose entry was applied. Ignores unknown ids (another life, timed out). */
   settle(id: number, applied: Applied): void {
     const waiting = this.#waiting.get(id);
     if (waiting === undefined) return;
@@ -96,10 +93,7 @@ export class Proposals {
     waiting.done(applied.outcome instanceof KvError ? applied.outcome : applied);
   }
 
-  /**
-   * Ends the requests that began before `deadlineMs`. `cause` gets the begin time and names the
-   * error.
-   */
+  /** Ends the requests begun before `deadlineMs`. `cause` makes the error from the begin time. */
   expire(deadlineMs: number, cause: (sinceMs: number) => KvError): void {
     for (const [id, waiting] of this.#waiting) {
       if (waiting.sinceMs > deadlineMs) return;

@@ -27,10 +27,7 @@ export class Proposer {
     this.#parts = parts;
   }
 
-  /**
-   * Calls `done` with the outcome once the entry is applied here, or with the reason why it was
-   * not.
-   */
+  /** Calls `done` with the outcome once the entry is applied here, or with the refusal. */
   propose(field: RequestField, body: Uint8Array, done: Done<Applied>): void {
     const id = this.#takeId(done);
     if (id === undefined) return;
@@ -65,10 +62,7 @@ export class Proposer {
     this.#parts.schedule();
   }
 
-  /**
-   * A fresh id under which `done` waits. Undefined: too much waits already, and `done` got the
-   * refusal.
-   */
+  /** A fresh id under which `done` waits. Undefined: too much waits, and `done` got the refusal. */
   #takeId(done: Done<Applied>): number | undefined {
     const { proposals, clock } = this.#parts;
     const id = proposals.nextId();

@@ -8,10 +8,7 @@
 import type { Done } from "../../base/done.js";
 import { KvError } from "../../base/errors.js";
 
-/**
- * Milliseconds without an answer after which a round is asked again: the request or its answer may
- * be lost.
- */
+/** Milliseconds after which an unanswered round is repeated: request or answer may be lost. */
 const retryMs = 500;
 
 interface Reader {

@@ -23,8 +23,7 @@ export class EntryEncoder {
     const bytes = cutBytes(
       3 + headerBytes + varintLength(tag) + varintLength(body.length) + body.length,
     );
-    // Field 100, length-delimited: the tag 802 takes two bytes, and the header is shorter than 128
-    // bytes.
+    // Field 100, length-delimited: tag 802 takes two bytes; the header has less than 128 bytes.
     bytes[0] = 0xa2;
     bytes[1] = 0x06;
     bytes[2] = headerBytes;

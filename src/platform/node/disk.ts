@@ -163,8 +163,7 @@ class NodeFile implements DiskFile {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    // While the thread pool uses a descriptor it must not be closed: its number may be given out
-    // again.
+    // The thread pool still uses the descriptor: if closed, its number may be given out again.
     if (this.#syncing === 0) fs.closeSync(this.#handle);
   }
 }

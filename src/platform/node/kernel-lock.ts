@@ -52,8 +52,7 @@ function open(file: string): number {
 }
 
 function flock(handle: number): "locked" | "refused" | { readonly unavailable: string } {
-  // Descriptor 3 of the program is this handle. -n: do not wait, -x: exclusive; both programs know
-  // these.
+  // The program's descriptor 3 is this handle. -n: do not wait, -x: exclusive; both know these.
   const { status, signal, error, stderr } = spawnSync("flock", ["-n", "-x", "3"], {
     stdio: ["ignore", "ignore", "pipe", handle],
     encoding: "utf8",

@@ -17,10 +17,7 @@ const sliceBytes = 1024 * 1024;
 const firstKey = new Uint8Array(0);
 const append = { append: true } as unknown as number;
 
-/**
- * `name` is the backend's name, for its mark. Gives up, with an error, when `isWanted` returns
- * false.
- */
+/** `name`: the backend's, for its mark. Gives up, with an error, when `isWanted` says no. */
 export async function copyRows(
   view: BackendSnapshot,
   into: { readonly path: string; readonly name: string },

@@ -8,10 +8,7 @@ import { execFile, spawnSync } from "node:child_process";
 import { closeSync, existsSync, openSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 
-/**
- * The reader ends by itself when its parent is gone, because it has files in the parent's folder
- * open.
- */
+/** The reader ends when its parent is gone, because it has the parent's files open. */
 const reader = `
 const [, niceness, parent, library, path, ...names] = process.argv;
 require("node:os").setPriority(Number(niceness));

@@ -11,10 +11,7 @@ import { crc32c } from "../../base/crc32c.js";
 export const magicBytes = 8;
 /** A connection that carries messages of the dialling side. */
 export const helloMagic = "LKSTEP2\n";
-/**
- * Asks the reached member whether it has dialled the asking one, and brings the nonce that it must
- * send then.
- */
+/** Asks the reached member whether it has dialled the asking one; brings the nonce to send. */
 export const challengeMagic = "LKSTEP!\n";
 /** Has no record. Asks for the cluster's members as JSON; then the server closes. */
 export const queryMagic = "LKSTEP?\n";

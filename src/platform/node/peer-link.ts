@@ -83,10 +83,7 @@ export class PeerLink {
     return true;
   }
 
-  /**
-   * The peer asks whether this member has dialled it. Sends the nonce on the connection that the
-   * peer means.
-   */
+  /** A peer asks whether this member dialled it: sends the nonce on the connection in question. */
   prove(challenge: Greeting): boolean {
     if (this.#token === undefined || !this.#token.equals(challenge.token)) return false;
     if (challenge.nonce.length !== nonceBytes) return false;

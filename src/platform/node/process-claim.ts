@@ -26,8 +26,7 @@ export function claimDirectory(root: string): Claim {
   const own = `${prefix}${process.pid}.${startTime(process.pid) ?? "unknown"}.${boot}`;
   const file = path.resolve(root, own);
   if (claimedHere.has(file)) return { kind: "taken", pid: process.pid };
-  // Where start times are unknown, an existing claim of this name is from a process that died
-  // before.
+  // Without start times, an existing claim of this name is from a process that died before.
   fs.writeFileSync(file, "", { mode: 0o600 });
   claimedHere.add(file);
   const release = (): void => {

@@ -32,8 +32,7 @@ export class RaftLog {
     this.unstable = new Unstable(storage.lastIndex() + 1);
     const compacted = storage.firstIndex() - 1;
     const applied = Math.max(compacted, options.appliedIndex);
-    // The stored commit index may lag, because it is written without an fsync. Everything applied
-    // was committed.
+    // The stored commit index is written without an fsync and may lag. Applied means committed.
     this.#committed = Math.max(commit, applied);
     this.#applying = applied;
     this.#applied = applied;

@@ -19,10 +19,7 @@ export class PeerProgress implements Progress {
   /** The next entry to send. Those between match and next are under way. */
   next: number;
   state: "probe" | "replicate" | "snapshot" = "probe";
-  /**
-   * True if the member was heard from since the last quorum check; always true for the leader
-   * itself.
-   */
+  /** The member was heard from since the last quorum check; always true for the leader itself. */
   recentActive = false;
   /** The single message that a probe (or a full window) allows is under way. */
   flowPaused = false;

@@ -174,10 +174,7 @@ export class ClusterState implements ClusterReader {
     return this.#saveVersion(w, target);
   }
 
-  /**
-   * Ends the downgrade. The cluster keeps the lower version until all members allow the higher one
-   * again.
-   */
+  /** The cluster keeps the lower version until all members allow the higher one again. */
   endDowngrade(w: WriteHandle): Outcome | KvError {
     if (this.#downgradeTarget === undefined) return new KvError("noInflightDowngrade");
     w.delete(Bucket.cluster, downgradeKey);

@@ -40,16 +40,10 @@ export class LeaseTable implements LeaseReader {
   readonly #leases = new Map<bigint, Lease>();
   /** The attached keys' leases. Readers never see this map. */
   readonly #leaseByKey = new Map<string, Lease>();
-  /**
-   * The changes that the entry being applied made to each lease's keys. Undefined: no entry is
-   * changing them.
-   */
+  /** The running entry's changes to each lease's keys. Undefined: no entry is changing them. */
   #changed: Map<Lease, Changed> | undefined;
 
-  /**
-   * Forgets everything and reads the rows. Call `attach` afterwards for every live key with a
-   * lease.
-   */
+  /** Forgets everything and reads the rows. Call `attach` then for every live key with a lease. */
   restore(reader: BackendReader): void {
     this.#leases.clear();
     this.#leaseByKey.clear();
@@ -61,8 +55,7 @@ export class LeaseTable implements LeaseReader {
   }
 
   /**
-   * `ttl` in seconds, stored as given. Refuses with leaseNotFound for id 0, leaseTtlTooLarge or
-   * leaseExists.
+   * `ttl` in seconds, stored as given. Errors: leaseNotFound (id 0), leaseTtlTooLarge, leaseExists.
    */
   grant(w: WriteHandle, id: bigint, ttl: number): Outcome | KvError {
     if (id === 0n) return new KvError("leaseNotFound");

@@ -29,10 +29,7 @@ export class CompactionHashes {
     this.#knownToKeep = undefined;
   }
 
-  /**
-   * Gives up the hash of the running compaction: it is not whole, or does not follow a finished
-   * one.
-   */
+  /** Gives up the running compaction's hash: it is not whole, or follows no finished one. */
   giveUp(): void {
     this.#running = undefined;
   }

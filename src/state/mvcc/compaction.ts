@@ -78,10 +78,7 @@ function isNeeded(
   return !row.isTombstone || row.main === compactRevision;
 }
 
-/**
- * True if a compaction at this revision leaves any row up to it. Stops at the first key that has
- * one.
- */
+/** True if a compaction at this revision leaves any row up to it. Stops at the first such key. */
 export function keepsAny(index: KeyIndex, revision: number): boolean {
   let found = false;
   index.scan({ from: "", to: undefined }, (_key, history) => {

@@ -136,8 +136,7 @@ export class KeyTree {
   }
 
   /**
-   * The number of keys before `key` that are alive, or with `isFormer` were alive before the
-   * running change.
+   * Counts the keys before `key` that are alive, or with `isFormer` were before the running change.
    */
   aliveBefore(key: KeyText, isFormer = false): number {
     let node = this.#root;
@@ -185,8 +184,7 @@ export class KeyTree {
 
   #split(node: Node, inserted: KeyText): Node {
     const right = split(node, inserted);
-    // The walk down touched `node`, so it holds a former count. Part of that count moves to the
-    // right half.
+    // `node` was touched on the way down. Part of its former count moves to the right half.
     if (this.#change === 0 || node.change !== this.#change) return right;
     const left = this.#formerCount(node);
     right.change = this.#change;

@@ -42,8 +42,7 @@ export function keyRange(key: Uint8Array, rangeEnd: Uint8Array): KeyRange | unde
 }
 
 /**
- * The revision that a read at `wanted` sees; <= 0: the current one. @throws KvError futureRevision,
- * compacted
+ * The revision that a read at `wanted` (<= 0: now) sees. @throws KvError futureRevision, compacted
  */
 export function readRevision(view: KvView, wanted: number): number {
   if (wanted > view.revision) throw new KvError("futureRevision");
@@ -164,10 +163,7 @@ function passes(bytes: KvBytes, request: RangeRequest): boolean {
   );
 }
 
-/**
- * Keys come in ascending order anyway. A target other than the key, without an order, sorts
- * ascending.
- */
+/** Keys come in ascending order anyway. Another target, without an order, sorts ascending. */
 function needsSort(request: RangeRequest): boolean {
   return request.sort_order !== Order.NONE || request.sort_target !== Target.KEY;
 }

@@ -190,8 +190,7 @@ function* execute(
     switch (request?.$case) {
       case "request_range": {
         const { work, room } = way;
-        // The revision was checked already. The result changes nothing, so it is only computed for
-        // an answer.
+        // The revision was checked already. The result is only computed for an answer.
         if (room === undefined || room.isExceeded) continue;
         const { revision } = view;
         outcome = yield* evaluateRange(view, request.value, { work, room });
@@ -245,10 +244,7 @@ function holdsForNone(compare: Compare): boolean {
   return compare.target !== Target.VALUE && matches(compare, absent);
 }
 
-/**
- * The fields of a live key that a compare can ask for. Most are in the index, without reading the
- * row.
- */
+/** The fields of a live key that a compare can ask for; most come from the index alone. */
 function comparedFields(
   view: KvView,
   compare: Compare,

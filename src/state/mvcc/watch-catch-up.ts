@@ -21,10 +21,7 @@ export interface CatchUpLimits {
   readonly watchersMax: number;
   /** Revisions in one pass. */
   readonly revisionsMax: number;
-  /**
-   * Bytes of events, wanted or not. Reaching it shortens the next pass, and hands over what is
-   * collected.
-   */
+  /** Bytes of events, wanted or not. Beyond: hands over, and the next pass is shorter. */
   readonly bytesMax: number;
   /** Collected events over all watchers of the pass. */
   readonly collectedMax: number;

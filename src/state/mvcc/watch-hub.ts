@@ -91,8 +91,7 @@ class Hub implements WatchHub {
       for (const watcher of hits) {
         // The watcher starts in the future, or was created after this revision was applied.
         if (revision < watcher.next || !isWanted(watcher, event)) continue;
-        // For a stream that cannot take the event, nothing is collected and no previous value is
-        // read.
+        // For a full stream nothing is collected and no previous value is read.
         if (watcher.stream.isFull) {
           this.#fallBehind(watcher, revision);
         } else if (events.length === 1) {

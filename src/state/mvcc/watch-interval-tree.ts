@@ -102,10 +102,7 @@ function leftmost<T extends KeyInterval>(node: Node<T>): T {
   return at.item;
 }
 
-/**
- * Recomputes the node's fields and restores the AVL rule: the heights of its children differ by at
- * most 1.
- */
+/** Restores the node's fields and the AVL rule: its children's heights differ by at most 1. */
 function balanced<T extends KeyInterval>(node: Node<T>): Node<T> {
   const lean = height(node.left) - height(node.right);
   if (lean > 1 && node.left !== undefined) {

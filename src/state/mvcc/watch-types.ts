@@ -56,10 +56,7 @@ export type RefusalReason = "emptyRange" | "duplicateId" | "badRevision";
 export type EndCause = "stopped" | "overloaded" | "noLeader" | "failed";
 
 export interface WatchStream {
-  /**
-   * Undefined: accepted; otherwise the reason. A "created" or "refused" notice follows in both
-   * cases.
-   */
+  /** Undefined: accepted; otherwise the reason. A "created" or "refused" notice says it as well. */
   create(spec: WatchSpec): RefusalReason | undefined;
   /** False: there is no such watcher on this stream. After true a "canceled" notice follows. */
   cancel(watchId: bigint): boolean;
@@ -98,15 +95,9 @@ export interface WatchHub {
     /** Notices held for full transports; none of them carries events. */
     readonly pendingEvents: number;
   };
-  /**
-   * To be called when there was no leader for three election timeouts. Ends the streams that need
-   * one.
-   */
+  /** There was no leader for three election timeouts: ends the streams that need one. */
   leaderLost(): void;
-  /**
-   * To be called when history cannot be read. Ends the streams of all watchers that are behind the
-   * state.
-   */
+  /** History cannot be read: ends the streams of all watchers that are behind the state. */
   endBehind(): void;
   /** Ends all streams, because the member stops or a snapshot replaced the store. */
   closeAll(): void;
