@@ -95,7 +95,7 @@ export class LeaseDriver {
     });
   }
 
-  /** To be called when the leader changed, with whether this member leads now. */
+  /** Call when the leader changed, with whether this member leads now. */
   leaderChanged(isLeader: boolean): void {
     this.#holdUntil = 0;
     if (isLeader) this.#lessor.promote(this.#parts.electionTicks * this.#parts.heartbeatMs);
@@ -109,7 +109,7 @@ export class LeaseDriver {
     if (outcome.kind === "leaseGrant") this.#lessor.granted(outcome.id);
   }
 
-  /** To be called at each heartbeat. */
+  /** Call at each heartbeat. */
   tick(nowMs: number): void {
     if (!this.#parts.isLeader() || nowMs < this.#nextCheckMs) return;
     this.#nextCheckMs = nowMs + expiryCheckMs;

@@ -28,15 +28,15 @@ export interface LeaseCheckpointDue {
 
 export interface Lessor {
   /**
-   * To be called when this member starts to lead. Every lease gets its full TTL (or its last
-   * replicated remaining time) plus `extendMs`, from now on.
+   * Call when this member starts to lead. Every lease gets its full TTL (or its last replicated
+   * remaining time) plus `extendMs`, from now on.
    */
   promote(extendMs: number): void;
-  /** To be called when this member no longer leads. Forgets all deadlines. */
+  /** Call when this member no longer leads. Forgets all deadlines. */
   demote(): void;
-  /** To be called when a grant was applied. */
+  /** Call when a grant was applied. */
   granted(id: bigint): void;
-  /** To be called when a revocation was applied. Not needed for correctness; frees memory early. */
+  /** Call when a revocation was applied. Not needed for correctness; frees memory early. */
   revoked(id: bigint): void;
   /** At the leader: renews a lease and returns its TTL in seconds. 0: unknown or expired. */
   keepAlive(id: bigint): number;

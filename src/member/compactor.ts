@@ -27,7 +27,7 @@ export class Compactor {
     this.#parts = parts;
   }
 
-  /** To be called when entries were applied or the leader changed. Goes on if there is work. */
+  /** Call when entries were applied or the leader changed. Goes on if there is work. */
   poke(): void {
     const kv = this.#parts.kv();
     if (this.#waiting.length > 0) this.#wake(kv.finishedCompactRevision());

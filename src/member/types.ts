@@ -22,7 +22,7 @@ export interface SnapshotStream {
   readonly totalBytes: number;
   /** Chunks in order, undefined at the end. An error: the stream has ended early. */
   next(): Uint8Array | KvError | undefined;
-  /** To be called when the client has taken a chunk; keeps the stream from ending as too slow. */
+  /** Call when the client has taken a chunk; keeps the stream from ending as too slow. */
   touch(): void;
   /** Calls `fn` if the stream ends early, because the client is slow or the state is wrong. */
   onEnd(fn: (error: KvError) => void): void;

@@ -46,7 +46,7 @@ export class PeerLinks {
     this.#directory = new PeerDirectory(world, self.clusterId);
   }
 
-  /** To be called when the member list may have changed. */
+  /** Call when the member list may have changed. */
   sync(): void {
     const members = this.#cluster().members();
     if (members.length === 0) this.#learn();
@@ -62,10 +62,12 @@ export class PeerLinks {
     return this.#urls.has(id);
   }
 
+  /** The ids of all peers, without this member. */
   ids(): readonly bigint[] {
     return [...this.#urls.keys()];
   }
 
+  /** Undefined: this member does not know the id. */
   urlsOf(id: bigint): readonly string[] | undefined {
     return this.#urls.get(id)?.split(",");
   }

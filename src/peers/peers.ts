@@ -31,10 +31,12 @@ export class Peers {
     this.#clock = clock;
   }
 
+  /** Sets the handler of a method. A request for a method without one fails with `stopped`. */
   serve(method: PeerMethod, handler: PeerHandler): void {
     this.#handlers.set(method, handler);
   }
 
+  /** Calls `done` once, later: with the answer's body, the other member's error, or `timeout`. */
   request(
     network: Network,
     target: { readonly to: bigint; readonly method: PeerMethod; readonly timeoutMs: number },
@@ -88,6 +90,7 @@ export class Peers {
     return undefined;
   }
 
+  /** Ends all open requests with `error`. */
   failAll(error: KvError): void {
     const all = [...this.#pending.values()];
     this.#pending.clear();

@@ -31,7 +31,7 @@ export interface NetworkHandler {
    * addition or move yet. Calls `done` once. Undefined: no member that answered knows it.
    */
   locate(id: bigint, done: (peerUrls: readonly string[] | undefined) => void): void;
-  /** To be called when the member proved itself at an address that `locate` had given. */
+  /** Called when the member proved itself at an address that `locate` had given. */
   located(id: bigint, peerUrls: readonly string[]): void;
   /** The most bytes of a message that begins with this byte. */
   messageBytesMax(kind: number): number;
@@ -43,22 +43,22 @@ export interface NetworkHandler {
    * true.
    */
   greeted(from: bigint, incarnation: bigint): boolean;
-  /** To be called when the peer knows this member's id with another incarnation. */
+  /** Called when the peer knows this member's id with another incarnation. */
   refusedIncarnation(): void;
   /** Takes a message. `from` has proven itself. */
   received(from: bigint, message: Uint8Array): void;
   /** A connection to the peer broke or a message to it was dropped. At most once per burst. */
   unreachable(to: bigint): void;
   /**
-   * To be called when something on the peer port was refused. The receiver counts it, and logs it
-   * at a bounded rate.
+   * Called when something on the peer port was refused. The receiver counts it, and logs it at a
+   * bounded rate.
    */
   rejected(rejection: Rejection): void;
   /** Whether this member's messages reach the peer. Called at each change. */
   linkChanged(id: bigint, isUp: boolean): void;
   /** The answer to another member's `fetchCluster`. Undefined: the cluster is not known yet. */
   clusterInfo(): ClusterInfo | undefined;
-  /** To be called when the peer says that this member was removed from the cluster. */
+  /** Called when the peer says that this member was removed from the cluster. */
   removedFromCluster(): void;
   /** Answers an HTTP request on the peer address. Calls `done` once. */
   page(request: PageRequest, done: (answer: PageAnswer) => void): void;

@@ -98,7 +98,7 @@ export class SnapshotSink {
     fetched?.backend.close(() => this.#parts.backends.remove(fetched.name));
   }
 
-  /** To be called when the member stops. */
+  /** Call when the member stops. */
   stop(): void {
     this.#running?.transfer.abandon();
     this.#running = undefined;

@@ -100,7 +100,7 @@ export class SnapshotTransfer {
     });
   }
 
-  /** To be called when a MsgSnap arrives. */
+  /** Call when a MsgSnap arrives. */
   offered(message: Message): void {
     const meta = message.snapshot as SnapshotMeta;
     if (meta.index <= this.#parts.state.machine().appliedIndex) {
@@ -125,9 +125,9 @@ export class SnapshotTransfer {
   }
 
   /**
-   * To be called at the leader with each tick. If a follower needs a snapshot but has asked for
-   * nothing for a while, the leader probes it again: the offer, the follower's report or its
-   * acknowledgement was lost.
+   * Call at the leader with each tick. If a follower needs a snapshot but has asked for nothing for
+   * a while, the leader probes it again: the offer, the follower's report or its acknowledgement
+   * was lost.
    */
   watchReceivers(receivers: readonly bigint[], nowMs: number): void {
     for (const id of this.#offeredMs.keys())

@@ -28,6 +28,7 @@ export function readSlot(disk: Disk): string | undefined {
   return name;
 }
 
+/** Names the backend in use. Durable when it returns. @throws the disk's errors */
 export function writeSlot(disk: Disk, name: string): void {
   replaceFile(disk, path, new TextEncoder().encode(`${name}\n`));
 }
@@ -37,6 +38,7 @@ const asidePath = "backends.aside";
 /** How many are kept; each is as large as a whole state. */
 const asideMax = 2;
 
+/** Oldest first; empty if there are none. */
 export function readAside(disk: Disk): readonly string[] {
   const bytes = readFile(disk, asidePath, 4096) ?? new Uint8Array(0);
   const lines = new TextDecoder().decode(bytes).split("\n");

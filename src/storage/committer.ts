@@ -65,7 +65,7 @@ export class Committer {
     return this.#durable.index;
   }
 
-  /** To be called when entries were applied. */
+  /** Call when entries were applied. */
   applied(entries: number): void {
     this.#sinceCommit += entries;
     if (this.#sinceCommit >= this.#parts.batchLimit) this.#commit();
@@ -83,8 +83,8 @@ export class Committer {
   }
 
   /**
-   * To be called when another backend came into use that is durable up to `durable` (default: all
-   * that is applied).
+   * Call when another backend came into use that is durable up to `durable` (default: all that is
+   * applied).
    */
   replaced(durable = this.#parts.appliedMeta()): void {
     this.#durable = durable;

@@ -23,7 +23,7 @@ export const replacedStatesMax = 2;
 const lookMs = 5_000;
 
 export interface ClientView extends BackendSnapshot {
-  /** To be called when the client has taken something. */
+  /** Call when the client has taken something. */
   touch(): void;
 }
 
@@ -61,7 +61,7 @@ export class StateViews {
     }
   }
 
-  /** To be called when another state has replaced this one. */
+  /** Call when another state has replaced this one. */
   replaced(backend: Backend): void {
     if ([...this.#open].some((view) => view.backend === backend)) this.#replaced.push(backend);
     if (this.#replaced.length <= replacedStatesMax) return;

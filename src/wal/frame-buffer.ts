@@ -74,7 +74,7 @@ export class FrameBuffer {
     return this.#bytes.subarray(0, this.#length);
   }
 
-  /** To be called when `bytes` was written ahead of the rest of this flush. */
+  /** Call when `bytes` was written ahead of the rest of this flush. */
   taken(): void {
     this.#before += this.#length;
     this.#length = 0;

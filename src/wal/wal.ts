@@ -335,7 +335,7 @@ class SegmentedWal implements Wal {
     this.#writtenStart = { ...this.#start, chain: this.#pending.chain() };
   }
 
-  /** To be called when everything written is durable and nothing waits: writes the seal. */
+  /** Call when everything written is durable and nothing waits: writes the seal. */
   #writeAhead(): void {
     if (this.#isClosed) return;
     const buffer = this.#pending;

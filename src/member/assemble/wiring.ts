@@ -90,12 +90,12 @@ export interface Wiring extends MemberWorld {
   request(to: bigint, method: PeerMethod, body: Uint8Array, done: Done<Uint8Array>): void;
   /** Ends when reads of the applied state are linearizable. */
   readBarrier(done: Done<void>): void;
-  /** To be called when entries were applied or the leader changed. */
+  /** Call when entries were applied or the leader changed. */
   progressed(): void;
   /**
-   * To be called when this member's state is damaged. True: the member gives its state up and
-   * fetches a right one from the others. False: nothing was done, because this member is the only
-   * voter or stops.
+   * Call when this member's state is damaged. True: the member gives its state up and fetches a
+   * right one from the others. False: nothing was done, because this member is the only voter or
+   * stops.
    */
   damaged(error: DamageError): boolean;
   /** Takes an error that the handling of a request threw, and returns the request's answer. */

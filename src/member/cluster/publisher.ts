@@ -47,7 +47,7 @@ export class Publisher {
     this.#parts = parts;
   }
 
-  /** To be called when entries were applied or the leader changed. Proposes what is missing. */
+  /** Call when entries were applied or the leader changed. Proposes what is missing. */
   poke(): void {
     if (this.#isStopped) return;
     const cluster = this.#parts.cluster();

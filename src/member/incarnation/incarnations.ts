@@ -65,7 +65,7 @@ export class Incarnations {
     return this.#parts.own;
   }
 
-  /** To be called before the first event. A novice does not stand for election. */
+  /** Call before the first event. A novice does not stand for election. */
   start(): void {
     if (!this.#isNovice) return;
     this.#parts.post({ kind: "mayLead", isAllowed: false });
@@ -124,7 +124,7 @@ export class Incarnations {
     return this.#parts.voters().length === 2;
   }
 
-  /** To be called before entries are appended, and so acknowledged. @throws LostDataError */
+  /** Call before entries are appended, and so acknowledged. @throws LostDataError */
   appending(entries: readonly Entry[]): void {
     if (this.#isSettled) return;
     for (const { type, data } of entries) {
@@ -137,7 +137,7 @@ export class Incarnations {
   }
 
   /**
-   * To be called when entries were applied: the state may name this member's incarnation now.
+   * Call when entries were applied: the state may name this member's incarnation now.
    * @throws LostDataError
    */
   applied(): void {
@@ -162,7 +162,7 @@ export class Incarnations {
   }
 
   /**
-   * To be called when a peer says that it knows this member's id with another log. A member whose
+   * Call when a peer says that it knows this member's id with another log. A member whose
    * incarnation is in the state does not stop for that: the peer's knowledge may date from before a
    * majority lost all data.
    */

@@ -42,7 +42,7 @@ export class Readiness {
     else this.#waiting.push(fn);
   }
 
-  /** To be called when the member's name and URLs stand in the replicated state. */
+  /** Call when the member's name and URLs stand in the replicated state. */
   published(): void {
     this.#prove(() => this.#parts.initialCheck(() => this.#becomeReady()));
   }

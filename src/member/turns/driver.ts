@@ -28,10 +28,7 @@ export interface DriverParts {
   readonly wal: Wal;
   readonly proposals: Proposals;
   readonly reads: ReadBarrier;
-  /**
-   * To be called before entries are appended, while refusing them is still possible. @throws to
-   * stop the member
-   */
+  /** Called before entries are appended, and so acknowledged. @throws to stop the member */
   appending(entries: readonly Entry[]): void;
   /** Queues entries to be applied behind those that wait already. */
   apply(entries: readonly Entry[]): void;

@@ -43,10 +43,12 @@ export class Proposals {
     this.#nextId = firstId;
   }
 
+  /** A fresh id, above all earlier ones. */
   nextId(): number {
     return this.#nextId++;
   }
 
+  /** How many requests wait for their answer. */
   pending(): number {
     return this.#waiting.size;
   }
@@ -105,6 +107,7 @@ export class Proposals {
     if (this.#waiting.size === 0) this.takeQueued();
   }
 
+  /** Ends all waiting requests with `error`, and drops what raft has not got. */
   failAll(error: KvError): void {
     this.takeQueued();
     const all = [...this.#waiting.values()];

@@ -38,6 +38,7 @@ export class ReadBarrier {
     this.#nextId = firstId;
   }
 
+  /** Calls `done` once: when a read index is confirmed and applied here, or with an error. */
   add(nowMs: number, done: Done<void>): void {
     this.#arriving.push({ sinceMs: nowMs, done });
   }
@@ -90,8 +91,8 @@ export class ReadBarrier {
   }
 
   /**
-   * To be called when the leader changed. The round in flight may never be answered, so it is asked
-   * again at once.
+   * Call when the leader changed. The round in flight may never be answered, so it is asked again
+   * at once.
    */
   leaderChanged(): void {
     if (this.#round !== undefined) this.#round.askedMs = Number.NEGATIVE_INFINITY;

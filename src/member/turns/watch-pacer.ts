@@ -24,7 +24,7 @@ export class WatchPacer {
     this.#parts = parts;
   }
 
-  /** To be called when a watcher needs history. */
+  /** Call when a watcher needs history. */
   readonly catchUp = (): void => {
     if (this.#isCatchingUp) return;
     this.#isCatchingUp = true;
@@ -43,7 +43,7 @@ export class WatchPacer {
     });
   };
 
-  /** To be called at each heartbeat. */
+  /** Call at each heartbeat. */
   tick(nowMs: number): void {
     if (this.#parts.hasLeader()) this.#leaderSeenMs = nowMs;
     else if (nowMs - this.#leaderSeenMs > 3 * this.#parts.electionMs) {

@@ -43,9 +43,9 @@ export class KeyIndex {
   }
 
   /**
-   * To be called before an entry changes the index, maybe over several turns. The entry writes at a
-   * higher revision than `revision`, the newest one. Readers continue to read at `revision`, and
-   * count with `formerlyAliveIn`.
+   * Call before an entry changes the index, maybe over several turns. The entry writes at a higher
+   * revision than `revision`, the newest one. Readers continue to read at `revision`, and count
+   * with `formerlyAliveIn`.
    */
   beginChange(revision: number): void {
     this.#tree.beginChange(revision);

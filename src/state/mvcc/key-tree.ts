@@ -118,7 +118,7 @@ export class KeyTree {
     this.#root.former = this.#formerOf(left) + this.#formerOf(right);
   }
 
-  /** To be called when the history of `key` began (1) or ended (-1) a life. */
+  /** Call when the history of `key` began (1) or ended (-1) a life. */
   addAlive(key: KeyText, difference: 1 | -1): void {
     let node = this.#root;
     this.#add(node, difference);

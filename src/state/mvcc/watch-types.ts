@@ -65,7 +65,7 @@ export interface WatchStream {
    * no answer, as in etcd.
    */
   requestProgress(): void;
-  /** To be called when the transport can take more again: see WatchHub.open. */
+  /** Call when the transport can take more again: see WatchHub.open. */
   resume(): void;
   /** Sends no notice. A second call does nothing. */
   close(): void;
