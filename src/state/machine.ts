@@ -4,13 +4,11 @@
  * with the row that names index, term, revisions and digests: so content and index agree.
  *
  * Every check comes before the first change, so an entry is applied whole or refused whole. If
- * `apply` throws, there is a bug or a damaged backend; the machine is useless then and the member
- * stops.
+ * `apply` throws, there is a bug or a damaged backend: the machine is useless, the member stops.
  *
  * An entry that changes many rows may be applied in slices (`begin`). Its rows and digests are
  * gathered beside those in force, the key index takes changes of a revision that no reader asks
- * for, and the lease table shows attachments from before. The last slice ends with one write, as
- * any entry.
+ * for, and the lease table shows attachments from before. The last slice ends with one write.
  */
 
 import { DamageError, KvError, rebuildAdvice } from "../base/errors.js";
@@ -358,9 +356,7 @@ class ReplicatedMachine implements Machine {
     return { kind: "verdict", memberId, verdict: "cleared" };
   }
 
-  /**
-   * As in etcd: while any member is out of space, only requests that can free space are applied.
-   */
+  /** As in etcd: while any member is out of space, only requests that can free it are applied. */
   #isOutOfSpace(): boolean {
     return this.#alarms.has("NOSPACE");
   }
