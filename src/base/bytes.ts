@@ -1,4 +1,4 @@
-/** Byte strings: order, equality, text forms. Order is bytewise, as everywhere in etcd. */
+/** Byte strings: order, equality, text forms. The order is bytewise, as everywhere in etcd. */
 
 /** Negative, zero or positive, as `a` sorts before, with or after `b`. */
 export function compareBytes(a: Uint8Array, b: Uint8Array): number {
@@ -14,7 +14,7 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && compareBytes(a, b) === 0;
 }
 
-/** As text: what is not printable ASCII, and the backslash, as \xNN. */
+/** The bytes as text. The backslash and everything that is not printable ASCII become \xNN. */
 export function printable(bytes: Uint8Array): string {
   let text = "";
   for (const byte of bytes) {

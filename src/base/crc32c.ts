@@ -1,6 +1,6 @@
 /**
- * CRC-32C (Castagnoli, polynomial 0x1EDC6F41 reflected), as in iSCSI (RFC 3720) and etcd. Eight
- * bytes a step with eight tables ("slicing by 8", Kounavis and Berry 2005).
+ * CRC-32C (Castagnoli, polynomial 0x1EDC6F41 reflected), as in iSCSI (RFC 3720) and etcd. Processes
+ * eight bytes a step with eight tables ("slicing by 8", Kounavis and Berry 2005).
  */
 
 const polynomial = 0x82f63b78;
@@ -21,8 +21,8 @@ function makeTables(): Int32Array {
 }
 
 /**
- * The checksum of `bytes`, as an unsigned 32-bit number. With `seed`, the checksum of an earlier
- * part, the result is that of both parts joined.
+ * The checksum of `bytes` as an unsigned 32-bit number. With the checksum of an earlier part as
+ * `seed`, the result covers both parts joined.
  */
 export function crc32c(bytes: Uint8Array, seed = 0): number {
   const t = tables;

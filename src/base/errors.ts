@@ -1,6 +1,6 @@
 /**
- * Expected failures: what a caller did, or what the cluster cannot do now. Each has a stable
- * `reason` (listed in docs/errors.md), a gRPC status code, and etcd's text to the letter, because
+ * Expected failures: a mistake of the caller, or something that the cluster cannot do now. Each has
+ * a stable `reason` (listed in docs/errors.md), a gRPC status code, and etcd's exact text, because
  * etcd's clients match on the text. Programmer errors are not KvErrors: see invariant.ts.
  */
 
@@ -147,21 +147,21 @@ export const errorTable = {
 
 export type ErrorReason = keyof typeof errorTable;
 
-/** What an operator does about a member whose files cannot be used any more. */
+/** What an operator must do when a member's files can no longer be used. */
 export const rebuildAdvice =
   "Remove this member from the cluster and add it anew with an empty data directory";
 
 /**
- * Data on disk that cannot be what this member wrote. A member that is not alone heals by itself;
- * otherwise this reaches the process entry point, which prints it and exits 1.
+ * Data on disk that this member cannot have written. A member that has peers heals by itself.
+ * Otherwise the process entry point prints the error and exits 1.
  */
 export class DamageError extends Error {
   override readonly name = "DamageError";
-  /** File, and offset where it is known; undefined: the state as a whole. */
+  /** The file, and the offset where it is known. Undefined: the state as a whole. */
   readonly where: string | undefined;
   /** What was found, in one sentence without a full stop. */
   readonly finding: string;
-  /** What an operator does, if the member cannot heal by itself. */
+  /** What an operator must do if the member cannot heal by itself. */
   readonly advice: string | undefined;
 
   constructor(damage: {
@@ -183,7 +183,7 @@ export class DamageError extends Error {
   }
 }
 
-/** A configuration or an environment that the member cannot start with: says what to change. */
+/** A configuration or environment that the member cannot start with; says what to change. */
 export class StartError extends Error {
   override readonly name = "StartError";
 }

@@ -1,8 +1,8 @@
 /** 64-bit integers of the wire as JavaScript numbers. */
 
 /**
- * Saturates at the safe integers. What is compared with a revision, a limit or a TTL loses nothing
- * by that: the real ones never come near.
+ * Saturates at the safe integers. Revisions, limits and TTLs never come near them, so comparisons
+ * with them stay right.
  */
 export function toSafe(value: bigint): number {
   const number = Math.min(Number(value), Number.MAX_SAFE_INTEGER);

@@ -1,11 +1,11 @@
 /**
- * Assertions that stay on in production. A violated invariant is a bug of ours: the member stops
- * rather than continue with a state that nobody has reasoned about.
+ * Assertions that stay on in production. A violated invariant is a bug: the member stops rather
+ * than continue with a state that nobody has reasoned about.
  */
 
 /**
- * Our own bug. The owner of the work (a request, a job, a callback of the platform) gives it to the
- * member, which stops with it; it is never taken for anything else.
+ * A bug. The owner of the work (a request, a job, a callback of the platform) passes it to the
+ * member, which stops with it. Nothing handles it as another error.
  */
 export class InvariantViolation extends Error {
   override readonly name = "InvariantViolation";
@@ -18,7 +18,7 @@ export class InvariantViolation extends Error {
   }
 }
 
-/** Costs one comparison when it holds; `details` runs only when it does not. */
+/** Costs one comparison if it holds. `details` runs only if it does not. */
 export function invariant(
   holds: boolean,
   message: string,
@@ -27,7 +27,7 @@ export function invariant(
   if (!holds) throw new InvariantViolation(message, details());
 }
 
-/** Marks a branch that the type checker proves dead; a new union member breaks the build here. */
+/** A branch that the type checker proves dead. A new member of the union breaks the build here. */
 export function unreachable(value: never): never {
   throw new InvariantViolation("unreachable value", { value });
 }

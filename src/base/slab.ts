@@ -1,11 +1,11 @@
 /**
- * Small byte arrays cut from large ones: a typed array of its own costs an allocation outside the
- * heap, several times what a view costs. A slab lives as long as any array cut from it, so this is
- * for bytes that go together soon after: rows and entries on their way to disk.
+ * Cuts small byte arrays from large ones. A typed array of its own needs an allocation outside the
+ * heap, which costs several times as much as a view. A slab lives as long as any array cut from it,
+ * so use this for bytes that are released together soon: rows and entries on their way to disk.
  */
 
 const slabBytes = 256 * 1024;
-/** Above this an array of its own is cheaper than the waste at a slab's end. */
+/** For more bytes than this, a separate array is cheaper than the waste at a slab's end. */
 const cutBytesMax = 16 * 1024;
 
 let slab = new Uint8Array(slabBytes);

@@ -1,10 +1,10 @@
 /**
- * Leases at run time: the leader's clock (lessor.ts) turned into proposals, and requests of clients
- * at other members passed on to it. Only the leader lets a lease expire, and it does so through the
- * log; what stands in the state machine never looks at a clock.
+ * Leases at run time. It turns the leader's clock (lessor.ts) into proposals, and passes clients'
+ * requests from other members on to the leader. Only the leader lets a lease expire, and it does so
+ * through the log. The replicated state never looks at a clock.
  *
- * A renewal is a promise: it is given only after a read barrier, by a leader that led after the
- * question was asked and knows every grant and revocation before it (etcd #13932, #15247).
+ * A renewal is a promise. A leader gives it only after a read barrier: it must have led after the
+ * question was asked, and know every grant and revocation before it (etcd #13932, #15247).
  */
 
 import type { Done } from "../base/done.js";
@@ -29,9 +29,9 @@ import { type Proposal, RequestField } from "../wire/proposal.js";
 import { createLessor, type Lessor, minTtlSeconds } from "./lessor.js";
 
 const expiryCheckMs = 500;
-/** No leader just now: look again, until the request's time is over. */
+/** Milliseconds between two attempts to reach a leader, until the request's time is over. */
 const leaderRetryMs = 50;
-/** What a lease counts against the space quota, as in etcd. */
+/** Bytes that a lease counts against the space quota, as in etcd. */
 const grantGrowthBytes = 64;
 
 export interface TimeToLive {
@@ -50,12 +50,14 @@ export interface LeaseDriverParts {
   leader(): bigint;
   isLeader(): boolean;
   propose(request: Proposal, done: Done<Applied>): void;
-  /** Without an answer; void if we do not lead when raft takes it. */
+  /**
+   * Proposes without waiting for an outcome. Void if this member does not lead when raft takes it.
+   */
   proposeAsLeader(field: RequestField, body: Uint8Array, isRight?: () => boolean): void;
-  /** The end of our log that is not applied yet. */
+  /** The entries at the end of this member's log that are not applied yet. */
   unapplied(): readonly Entry[];
   readBarrier(done: Done<void>): void;
-  /** The end of our log, and how far it is applied here. */
+  /** The last index of this member's log, and the last one that it has applied. */
   lastIndex(): number;
   appliedIndex(): number;
   request(to: bigint, method: PeerMethod, body: Uint8Array, done: Done<Uint8Array>): void;
@@ -65,16 +67,20 @@ export class LeaseDriver {
   readonly #parts: LeaseDriverParts;
   readonly #lessor: Lessor;
   #nextCheckMs = 0;
-  /** Revocations were handed out since the last check. */
+  /** True if revocations were proposed since the last check. */
   #isProposing = false;
-  /** They and all else that was in the log then must be applied before the next ones. */
+  /**
+   * The next revocations wait until this index is applied: it covers the previous ones and
+   * everything else that was in the log then.
+   */
   #holdUntil = 0;
   expired = 0;
 
   constructor(parts: LeaseDriverParts, peers: Peers) {
     this.#parts = parts;
     this.#lessor = createLessor({ clock: parts.clock, leases: () => parts.leases() });
-    // A request is passed on once: who does not lead says so, and the asking member looks again.
+    // A request is forwarded only once. A member that does not lead says so, and the asking member
+    // looks for the leader again.
     peers.serve(PeerMethod.leaseKeepAlive, (_from, body, done) => {
       const { ID } = LeaseKeepAliveRequest.decode(body);
       this.#leading(() => {
@@ -89,27 +95,27 @@ export class LeaseDriver {
     });
   }
 
-  /** The leader changed, maybe to us or from us. */
+  /** Call when the leader changed, with whether this member leads now. */
   leaderChanged(isLeader: boolean): void {
     this.#holdUntil = 0;
     if (isLeader) this.#lessor.promote(this.#parts.electionTicks * this.#parts.heartbeatMs);
     else this.#lessor.demote();
   }
 
-  /** Keeps the leader's clock in step with what was applied. */
+  /** Keeps the leader's clock in step with the applied state. */
   applied(applied: Applied): void {
     const { outcome } = applied;
     if (outcome instanceof KvError) return;
     if (outcome.kind === "leaseGrant") this.#lessor.granted(outcome.id);
   }
 
-  /** A heartbeat passed. */
+  /** Call at each heartbeat. */
   tick(nowMs: number): void {
     if (!this.#parts.isLeader() || nowMs < this.#nextCheckMs) return;
     this.#nextCheckMs = nowMs + expiryCheckMs;
     if (this.#isProposing) this.#holdUntil = this.#parts.lastIndex();
     this.#isProposing = false;
-    // A second revocation behind the first one could end the next lease of the same id.
+    // A second revocation behind the first one could end a later lease of the same id.
     if (this.#parts.appliedIndex() < this.#holdUntil) return;
     for (const id of this.#lessor.expired()) {
       this.expired++;
@@ -182,8 +188,9 @@ export class LeaseDriver {
   }
 
   /**
-   * A lease whose time is over is still there until its revocation is applied, and stays if that is
-   * lost with the leader: until one or the other has happened there is no answer (as in etcd).
+   * An expired lease still exists until its revocation is applied. If the revocation is lost with
+   * the leader, the lease stays. So there is no answer until one of the two has happened (as in
+   * etcd).
    */
   #renew(id: bigint): { readonly ttl: number } | KvError {
     const ttl = this.#lessor.keepAlive(id);
@@ -198,7 +205,10 @@ export class LeaseDriver {
     return { ttl: this.#lessor.remaining(id), grantedTtl: lease.grantedTtl, keys };
   }
 
-  /** Calls `here` if we led after this call began, with all applied that was committed before it. */
+  /**
+   * Calls `here` if this member led after this call began, and has applied everything that was
+   * committed before it.
+   */
   #leading(here: () => void, fail: (error: KvError) => void): void {
     const refuse = (): void => fail(new KvError("notLeader"));
     if (!this.#parts.isLeader()) {
@@ -212,7 +222,9 @@ export class LeaseDriver {
     });
   }
 
-  /** Here if we lead, else at the leader; waits a while for one to be elected. */
+  /**
+   * Runs `here` if this member leads, else `there` with the leader. Waits a while for an election.
+   */
   #atLeader(
     here: (again: (error: KvError) => void) => void,
     there: (leader: bigint, failed: (error: KvError) => void) => void,
@@ -223,7 +235,7 @@ export class LeaseDriver {
     const attempt = (): void => {
       const leader = this.#parts.leader();
       const again = (error: KvError): void => {
-        // Who was asked may have ceased to lead: a member that does not lead says so.
+        // The asked member may have lost leadership; it answers so.
         if (clock.now() >= untilMs || error.reason === "stopped") fail(error);
         else clock.after(leaderRetryMs, attempt);
       };
@@ -235,8 +247,9 @@ export class LeaseDriver {
   }
 
   /**
-   * Something that we have not applied ends this lease or grants its id anew: what we know of its
-   * time is about another one. If it is not so after all, the next check finds it expired again.
+   * True if an entry that is not applied yet ends this lease or grants its id anew: the known
+   * deadline may then belong to another lease. If the entry comes to nothing, the next check finds
+   * the lease expired again.
    */
   #isTouched(id: bigint): boolean {
     return this.#parts.unapplied().some((entry) => {
@@ -247,7 +260,7 @@ export class LeaseDriver {
     });
   }
 
-  /** Positive, 63 bits, not in use. */
+  /** A positive id of 63 bits that is not in use. */
   #freshId(): bigint {
     for (;;) {
       const high = BigInt(this.#parts.rng.int(0x7fff_ffff));

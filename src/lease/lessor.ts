@@ -1,18 +1,19 @@
 /**
- * The leader's clock for leases (etcd's lessor, the part that is not replicated). The leader alone
- * counts time; it says which leases to propose for revocation, and which remaining times to
- * replicate so that the next leader does not start from the full TTL.
+ * The leader's clock for leases (etcd's lessor, the part that is not replicated). Only the leader
+ * counts time. It says which leases to propose for revocation, and which remaining times to
+ * replicate, so that the next leader need not start from the full TTL.
  *
- * Deadlines live only while this member leads and are never replicated. A lease exists if and only
- * if `leases` says so: revocations need not be reported here. It must never end a lease itself.
+ * Deadlines exist only while this member leads, and are never replicated. `leases` alone decides
+ * whether a lease exists: the lessor works without hearing of revocations, and never ends a lease
+ * itself.
  */
 import type { Clock } from "../platform/clock.js";
 import type { LeaseReader } from "../state/types.js";
 import { LeaseQueue } from "./queue.js";
 
-/** Leases proposed for revocation in one pass. */
+/** How many leases one pass may propose for revocation. */
 const expiredMax = 500;
-/** A proposal may be lost with its leader: propose again what is still there. */
+/** A proposal may be lost with its leader, so a lease that still exists is proposed again. */
 const revokeRetryMs = 3_000;
 const checkpointIntervalMs = 5 * 60_000;
 const checkpointsMax = 1_000;
@@ -21,36 +22,39 @@ const expiriesPerSecondMax = 750;
 
 export interface LeaseCheckpointDue {
   readonly id: bigint;
-  /** Seconds, rounded up; 0: the full TTL counts again. */
+  /** Seconds, rounded up. 0: the full TTL counts again. */
   readonly remainingTtl: number;
 }
 
 export interface Lessor {
-  /** We lead: every lease gets its full (or last replicated remaining) TTL and `extendMs` from now. */
+  /**
+   * Call when this member starts to lead. Every lease gets its full TTL (or its last replicated
+   * remaining time) plus `extendMs`, from now on.
+   */
   promote(extendMs: number): void;
-  /** We lead no more: all deadlines are forgotten. */
+  /** Call when this member no longer leads. Forgets all deadlines. */
   demote(): void;
-  /** A grant was applied. */
+  /** Call when a grant was applied. */
   granted(id: bigint): void;
-  /** A revocation was applied. Not needed for correctness: frees memory early. */
+  /** Call when a revocation was applied. Not needed for correctness; frees memory early. */
   revoked(id: bigint): void;
-  /** The TTL in seconds that the lease was renewed to; 0: unknown or expired. At the leader only. */
+  /** At the leader: renews a lease and returns its TTL in seconds. 0: unknown or expired. */
   keepAlive(id: bigint): number;
-  /** Seconds left, rounded down, 0 once expired; -1: unknown, or we do not lead. */
+  /** Seconds left, rounded down; 0 once expired. -1: unknown, or this member does not lead. */
   remaining(id: bigint): number;
-  /** Leases to propose for revocation now, earliest deadline first; 500 at most, the rest next. */
+  /** Leases to revoke now, earliest deadline first. At most 500; the next call gives more. */
   expired(): readonly bigint[];
-  /** Remaining times to replicate now; 1,000 at most. */
+  /** Remaining times to replicate now; at most 1,000. */
   checkpointsDue(): readonly LeaseCheckpointDue[];
 }
 
 export interface LessorParts {
   readonly clock: Clock;
-  /** The applied leases; asked each time, because a snapshot may replace them. */
+  /** The applied leases. The lessor asks each time, because a snapshot may replace them. */
   leases(): LeaseReader;
 }
 
-/** etcd's lower limit of a TTL: one and a half elections, in whole seconds. */
+/** etcd's lower limit of a TTL: one and a half election timeouts, in whole seconds. */
 export function minTtlSeconds(electionTicks: number, heartbeatMs: number): number {
   return Math.ceil((Math.trunc((3 * electionTicks) / 2) * heartbeatMs) / 1000);
 }
@@ -62,11 +66,11 @@ export function createLessor(parts: LessorParts): Lessor {
 class LeaderClock implements Lessor {
   readonly #clock: Clock;
   readonly #leases: () => LeaseReader;
-  /** Milliseconds of the clock, by lease; only while we lead. */
+  /** Milliseconds of the clock, by lease. Filled only while this member leads. */
   readonly #deadlines = new Map<bigint, number>();
   readonly #expiries = new LeaseQueue();
   readonly #checkpoints = new LeaseQueue();
-  /** Renewed since their remaining time was replicated: a later leader must not use that. */
+  /** Renewed since their remaining time was replicated: a later leader must not use that time. */
   readonly #renewed = new Set<bigint>();
   #isLeader = false;
 
@@ -100,7 +104,7 @@ class LeaderClock implements Lessor {
   granted(id: bigint): void {
     const lease = this.#leases().get(id);
     if (!this.#isLeader || lease === undefined) return;
-    // The id may have belonged to another lease before.
+    // The id may have belonged to an earlier lease.
     this.#forget(id);
     this.#start(id, this.#clock.now() + lease.grantedTtl * 1000);
   }
@@ -118,11 +122,11 @@ class LeaderClock implements Lessor {
       return 0;
     }
     const nowMs = this.#clock.now();
-    // Its revocation may be in the log already: a yes could not be kept.
+    // The revocation may be in the log already, so the leader could not keep the promise.
     if (dueMs <= nowMs) return 0;
     const renewedMs = nowMs + lease.grantedTtl * 1000;
     this.#deadlines.set(id, renewedMs);
-    // The reminder of a deadline that moved to an earlier time would come too late.
+    // The deadline became earlier, so the existing reminder would come too late.
     if (renewedMs < dueMs) this.#expiries.push(id, renewedMs);
     if (lease.remainingTtl > 0) this.#renewed.add(id);
     return lease.grantedTtl;
@@ -188,7 +192,7 @@ class LeaderClock implements Lessor {
     if (dueMs > nextMs) this.#checkpoints.push(id, nextMs);
   }
 
-  /** The deadline of a lease that still exists. */
+  /** The deadline of a lease, if the lease still exists. */
   #known(id: bigint): number | undefined {
     const dueMs = this.#deadlines.get(id);
     if (dueMs === undefined || this.#leases().get(id) !== undefined) return dueMs;
@@ -203,9 +207,9 @@ class LeaderClock implements Lessor {
 }
 
 /**
- * Moves deadlines (ascending) later where more than `expiriesPerSecondMax` would fall into one
- * second: after a change of leader many leases have the same, and their revocations would flood
- * the log. Keeps the order; nobody's deadline becomes earlier.
+ * Moves deadlines (ascending) to later times where more than `expiriesPerSecondMax` fall into one
+ * second. After a change of leader many leases have the same deadline, and their revocations would
+ * flood the log. Keeps the order; no deadline becomes earlier.
  */
 function spread(started: readonly { dueMs: number }[]): void {
   for (let at = expiriesPerSecondMax; at < started.length; at += 1) {

@@ -1,11 +1,11 @@
 /**
- * Lease ids ordered by a time: a binary heap without removal. An entry is only a reminder to look
- * at a lease, so renewing one costs nothing here: whoever takes an entry that has become too early
- * puts it back with the later time.
+ * Lease ids ordered by time: a binary heap without removal. An entry is only a reminder to look at
+ * a lease, so renewing a lease costs nothing here. If an entry comes up too early, its taker puts
+ * the id back with the later time.
  */
 export class LeaseQueue {
   readonly #ids: bigint[] = [];
-  /** Milliseconds; parallel to `#ids`, a heap with the earliest on top. */
+  /** Milliseconds, parallel to `#ids`. A heap with the earliest time on top. */
   readonly #times: number[] = [];
 
   get size(): number {
@@ -29,7 +29,7 @@ export class LeaseQueue {
     }
   }
 
-  /** Takes the earliest entry if its time has come; of equal times any. */
+  /** Takes the earliest entry if its time has come. Entries of equal time come in any order. */
   takeDue(nowMs: number): bigint | undefined {
     const id = this.#ids[0];
     if (id === undefined || this.#time(0) > nowMs) return undefined;

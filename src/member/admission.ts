@@ -1,17 +1,17 @@
 /**
- * Why a request of a client is not taken now. Each rule is asked here and nowhere else, so that a new
- * kind of request cannot forget one.
+ * Decides whether this member takes a client's request now. All admission rules stand here and
+ * nowhere else, so that a new kind of request cannot forget one.
  */
 import { KvError } from "../base/errors.js";
 
-/** More committed than applied entries than this: the member is behind and takes no more. */
+/** The member refuses writes once this many committed entries wait to be applied. */
 const applyLagMax = 5_000;
 
 export interface AdmissionParts {
-  /** Bytes of an encoded request; beyond: requestTooLarge. */
+  /** Bytes of an encoded request. A larger one is refused with requestTooLarge. */
   readonly requestBytesMax: number;
   isStopping(): boolean;
-  /** This member's state is wrong, or was: it answers no client. */
+  /** Set while this member's state is wrong or not yet healed: it then answers no client. */
   quarantineRefusal(): KvError | undefined;
   committedIndex(): number;
   appliedIndex(): number;
@@ -26,13 +26,18 @@ export class Admission {
     this.#parts = parts;
   }
 
-  /** For everything that is answered from this member's state. */
+  /**
+   * For every request that is answered from this member's state. Undefined: the request is taken.
+   */
   refusal(): KvError | undefined {
     if (this.#parts.isStopping()) return new KvError("stopped");
     return this.#parts.quarantineRefusal();
   }
 
-  /** For what goes into the log. `growthBytes`: its cost against the space quota. */
+  /**
+   * For every request that goes into the log. `growthBytes` is its cost against the space quota.
+   * Undefined: the request is taken.
+   */
   writeRefusal(bodyBytes: number, growthBytes: number): KvError | undefined {
     const { requestBytesMax } = this.#parts;
     const refusal = this.refusal();

@@ -1,6 +1,6 @@
 /**
- * The only place where the parts of a member are put together. Each part names what it uses and gets it
- * here (the functions in assemble/ make one part each); none receives another one whole.
+ * The only place where the parts of a member are put together. Each part names what it uses and
+ * gets it here. The functions in assemble/ make one part each. No part receives another part whole.
  */
 import { DamageError, KvError } from "../base/errors.js";
 import { PeerGuard } from "../peers/guard.js";
@@ -26,7 +26,7 @@ export function assembleMember(world: MemberWorld, booted: Booted): RunningMembe
   w.state = consensus.createState(w);
   w.watchPacer = consensus.createWatchPacer(w);
   w.watch = createWatchHub(w.state.kv(), { onBehind: w.watchPacer.catchUp });
-  // Ids of earlier lives are below: a member takes less than 1024 requests a millisecond.
+  // Earlier lives used only lower ids: a member takes less than 1024 requests a millisecond.
   const firstId = Math.floor(clock.unixMs()) * 1024;
   w.proposals = new Proposals(firstId);
   w.reads = new ReadBarrier(firstId);
@@ -62,7 +62,7 @@ export function assembleMember(world: MemberWorld, booted: Booted): RunningMembe
   return w.member;
 }
 
-/** What concerns several parts; the parts themselves follow. */
+/** What several parts share. The caller adds the parts themselves. */
 function beginWiring(world: MemberWorld, booted: Booted): Wiring {
   const { platform, network, config } = world;
   const shared: Partial<Wiring> & Pick<Wiring, "booted"> = { ...world, booted };

@@ -1,7 +1,7 @@
 /**
- * Drives the physical part of a compaction: while the machine has rows to remove, the leader
- * proposes one bounded step after the other. Because the steps are log entries, every member
- * removes the same rows at the same index, and a new leader simply goes on.
+ * Drives the physical part of a compaction. While the machine has rows to remove, the leader
+ * proposes one bounded step after the other. The steps are log entries, so every member removes the
+ * same rows at the same index, and a new leader simply goes on.
  */
 import type { Clock } from "../platform/clock.js";
 import type { KvReader } from "../state/types.js";
@@ -20,14 +20,14 @@ export class Compactor {
   readonly #parts: CompactorParts;
   #isStepping = false;
   #isStopped = false;
-  /** Those who asked for the physical end, by the revision they wait for. */
+  /** Callers that wait until the rows up to `revision` are gone. */
   #waiting: { readonly revision: number; readonly done: () => void }[] = [];
 
   constructor(parts: CompactorParts) {
     this.#parts = parts;
   }
 
-  /** Something was applied, or the leader changed: go on if there is work. */
+  /** Call when entries were applied or the leader changed. Goes on if there is work. */
   poke(): void {
     const kv = this.#parts.kv();
     if (this.#waiting.length > 0) this.#wake(kv.finishedCompactRevision());
@@ -46,7 +46,7 @@ export class Compactor {
     });
   }
 
-  /** Calls `done` when rows up to `revision` are physically gone. */
+  /** Calls `done` when the superseded rows up to `revision` are removed. */
   whenFinished(revision: number, done: () => void): void {
     this.#waiting.push({ revision, done });
     this.poke();

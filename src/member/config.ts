@@ -1,25 +1,28 @@
-/** What a member is told at its start. Durations in milliseconds, sizes in bytes. */
+/** A member's configuration. Durations are in milliseconds, sizes in bytes. */
 import type { EtcdCheckConfig } from "../integrity/etcd-checks/etcd-checks.js";
 import type { MemberLimits } from "./types.js";
 
-/** etcd's version whose behaviour this build implements. */
+/** The etcd version whose behaviour this build implements. */
 export const serverVersion = "3.6.0";
 
-/** How the work of large entries is divided; nothing of it changes what an entry does. */
+/** How the work of large entries is divided into turns. None of it changes what an entry does. */
 export interface ApplyLimits {
-  /** Work (see state/work.ts) between two looks at the clock. */
+  /** Units of work (state/work.ts) in one slice, before the applier looks at the clock again. */
   readonly sliceUnits: number;
-  /** A turn goes on with an entry for so long; 0: one slice. */
+  /** How long one turn may work on an entry. 0: one slice. */
   readonly turnMs: number;
-  /** Between two turns, so that time passes in the simulator, too; 0: none but what else is due. */
+  /** The pause between two turns of one entry; it lets time pass in the simulator. 0: no pause. */
   readonly pauseMs: number;
-  /** Changes of one entry whose events are handed to watchers; more are read from the store. */
+  /**
+   * An entry with at most this many changes hands its events to the watchers directly. The events
+   * of a larger one are read from the store.
+   */
   readonly eventsMax: number;
 }
 
 export interface MemberConfig {
   readonly name: string;
-  /** Every founding member, ourselves included; order does not matter. */
+  /** Every founding member, this one included. The order does not matter. */
   readonly initialCluster: readonly {
     readonly name: string;
     readonly peerUrls: readonly string[];
@@ -36,7 +39,7 @@ export interface MemberConfig {
   readonly learnersMax: number;
   /** Applied entries between two compactions of the raft log. */
   readonly snapshotCount: number;
-  /** Entries kept behind a compaction for followers that lag a little. */
+  /** Entries that a compaction keeps for followers that lag a little. */
   readonly snapshotCatchupEntries: number;
   readonly backendBatchMs: number;
   /** Applied entries that force a backend commit before `backendBatchMs` has passed. */
@@ -45,15 +48,17 @@ export interface MemberConfig {
   readonly compactionBatchLimit: number;
   readonly compactionSleepMs: number;
   readonly walSegmentBytes: number;
-  /** Time between the starts of two scrubs of all data at rest; 0: none by itself. */
+  /**
+   * Time between the starts of two scrubs of all data at rest. 0: a scrub starts only on request.
+   */
   readonly scrubIntervalMs: number;
-  /** What a scrub reads at most. */
+  /** The most bytes that a scrub reads in a second. */
   readonly scrubBytesPerSecond: number;
-  /** Whom a wrong state of one member stops: that member, or as in etcd the whole cluster. */
+  /** What a corrupted member stops: itself, or the whole cluster as in etcd. */
   readonly corruptScope: "member" | "cluster";
-  /** etcd's own corruption checks; ours are always on. */
+  /** etcd's own corruption checks. Lockstep's own checks are always on. */
   readonly etcdChecks: EtcdCheckConfig;
-  /** The version that this member says it runs; only the simulator has members of several. */
+  /** The version that this member says it runs. Only the simulator sets another one. */
   readonly serverVersion: string;
   readonly limits: MemberLimits;
   readonly apply: ApplyLimits;
@@ -89,12 +94,12 @@ export const defaultMemberConfig = {
   apply: { sliceUnits: 256, turnMs: 4, pauseMs: 0, eventsMax: 10_000 },
 } as const;
 
-/** etcd's ReqTimeout: how long a proposal, a read or a forwarded request may take. */
+/** etcd's ReqTimeout in milliseconds: the limit for a proposal, a read or a forwarded request. */
 export function requestTimeoutMs(config: MemberConfig): number {
   return 5_000 + 2 * config.electionMs;
 }
 
-/** Bounds on what a leader sends ahead and holds back. */
+/** Bounds on what a leader sends ahead of acknowledgements, and on what it keeps back. */
 export const raftLimits = {
   messageBytesMax: 1024 * 1024,
   inflightMessagesMax: 512,

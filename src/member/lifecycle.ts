@@ -1,7 +1,7 @@
 /**
- * How a member ends: asked to (it hands leadership over first), by its own failure, or because the
- * cluster removed it. It ends once: everybody who waits is told, what is applied becomes durable if it
- * can be trusted, and then the files are closed.
+ * How a member ends: on request (after it has handed leadership over), after its own failure, or
+ * because the cluster removed it. It ends once: it answers everybody who waits, makes what is
+ * applied durable if it can be trusted, and then closes the files.
  */
 import { StartError } from "../base/errors.js";
 import type { Clock } from "../platform/clock.js";
@@ -16,15 +16,15 @@ export type StopCause = { readonly removed: boolean; readonly error: Error | und
 export interface LifecycleParts {
   readonly clock: Clock;
   readonly log: Platform["log"];
-  /** Whom to hand leadership to; undefined: we do not lead, or nobody can take over. */
+  /** The member to hand leadership to. Undefined: this member does not lead, or no other can. */
   successor(): bigint | undefined;
   transferLeader(to: bigint): void;
   isLeader(): boolean;
-  /** Lets go of timers, connections and all who wait. Called once, before anything is closed. */
+  /** Releases timers and connections, fails all waiting requests. Called once, before any close. */
   release(): void;
   /** Makes what is applied durable. */
   flush(done: () => void): void;
-  /** Closes the state, the log and the disk; nothing is committed any more. */
+  /** Closes the state, the log and the disk. No commit begins after it. */
   close(done: () => void): void;
 }
 
@@ -33,14 +33,16 @@ export class Lifecycle {
   readonly #onStopped: ((cause: StopCause) => void)[] = [];
   #cause: StopCause | undefined;
   #isStopping = false;
-  /** While the last flush runs: what is done after it. */
+  /** Set while the last flush runs: the work after it. */
   #close: (() => void) | undefined;
 
   constructor(parts: LifecycleParts) {
     this.#parts = parts;
   }
 
-  /** Asked to stop, or stopped: no request of a client is taken any more. */
+  /**
+   * True once the member was asked to stop or has stopped. It takes no more client requests then.
+   */
   isStopping(): boolean {
     return this.#isStopping;
   }
@@ -55,7 +57,7 @@ export class Lifecycle {
     else this.#onStopped.push(fn);
   }
 
-  /** Hands leadership over, then ends. `done` is called once everything is closed. */
+  /** Hands leadership over, then ends. Calls `done` once everything is closed. */
   stop(done: () => void): void {
     const isFirst = !this.#isStopping;
     this.#isStopping = true;
@@ -67,7 +69,7 @@ export class Lifecycle {
     else this.handOver(successor, halt);
   }
 
-  /** Calls `done` when we lead no more, or after `handOverMs`. */
+  /** Calls `done` when this member no longer leads, or after `handOverMs`. */
   handOver(to: bigint, done: () => void): void {
     const { clock } = this.#parts;
     const untilMs = clock.now() + handOverMs;
@@ -80,16 +82,16 @@ export class Lifecycle {
     look();
   }
 
-  /** The member ends because of `error`: a failed disk, or a broken invariant. */
+  /** Ends the member because of `error`: a failed disk, or a broken invariant. */
   fail(error: Error): void {
     if (this.#close !== undefined) {
-      // The last flush of a member that stops failed: nothing more becomes durable.
+      // The last flush failed: close without it.
       this.#cause = { removed: false, error };
       this.#close();
     } else this.#halt({ removed: false, error });
   }
 
-  /** The cluster removed this member. */
+  /** Ends the member because the cluster removed it. */
   removed(): void {
     this.#parts.log("warn", "the member has been permanently removed from the cluster", {});
     this.#halt({ removed: true, error: undefined });
@@ -109,8 +111,9 @@ export class Lifecycle {
     if (cause.error !== undefined) {
       this.#parts.log("error", "the member stops", { error: cause.error.message });
     }
-    // After an error the state in memory cannot be trusted; the log holds all that is needed. A version
-    // that we do not serve was reached by right entries: the next build must find it.
+    // After an error the state in memory cannot be trusted, and the log holds all that is needed. A
+    // StartError is different: right entries led to a cluster version that this build does not
+    // serve, and the next build must find that state on disk.
     const isTrusted = cause.error === undefined || cause.error instanceof StartError;
     if (isTrusted) this.#parts.flush(() => this.#close?.());
     else this.#close();

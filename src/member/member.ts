@@ -1,6 +1,6 @@
 /**
- * A running member as its services see it (types.ts): what clients ask becomes proposals, read barriers
- * or questions to the leader. The parts behind it are put together in assemble.ts.
+ * A running member as its services see it (types.ts). It turns requests of clients into proposals,
+ * read barriers or questions to the leader. Its parts are put together in assemble.ts.
  */
 import type { Done } from "../base/done.js";
 import { KvError } from "../base/errors.js";
@@ -57,10 +57,10 @@ export interface RunningMemberParts {
   readonly report: Report;
   readonly lifecycle: Lifecycle;
   readonly maintenance: Maintenance;
-  /** What arrives from other members. */
+  /** Takes what arrives from other members. */
   readonly network: NetworkHandler;
   readBarrier(done: Done<void>): void;
-  /** Begins to take part. */
+  /** Begins to take part in the cluster. */
   start(): void;
   requestFailed(error: unknown): KvError;
   failed(error: Error): void;
@@ -90,7 +90,7 @@ export class RunningMember implements Member {
     return this.#parts.state.machine();
   }
 
-  /** Begins to take part. Call once, after the network was told to deliver to `network`. */
+  /** Begins to take part in the cluster. Call it once, after the network delivers to `network`. */
   start(): void {
     this.#parts.start();
   }
@@ -142,7 +142,7 @@ export class RunningMember implements Member {
     return this.#parts.lifecycle.isStopping();
   }
 
-  /** It takes part no more, and an error changes nothing of that. */
+  /** The member has stopped; later errors change nothing. */
   isHalted(): boolean {
     return this.#parts.lifecycle.isStopped();
   }
@@ -151,7 +151,10 @@ export class RunningMember implements Member {
     return this.#parts.requestFailed(error);
   }
 
-  /** What a callback of the platform threw: nothing here can be trusted any more. */
+  /**
+   * Stops the member after a callback of the platform threw: its memory cannot be trusted any more.
+   * @throws `error` if the member has stopped already
+   */
   callbackFailed(error: Error): void {
     if (this.#parts.lifecycle.isStopped()) throw error;
     this.fail(error);
@@ -252,12 +255,14 @@ export class RunningMember implements Member {
     this.#parts.lifecycle.stop(done);
   }
 
-  /** For errors found above the member; `onStopped` tells them. After a stop it does nothing. */
+  /**
+   * Stops the member for an error found above it. `onStopped` reports it. No effect after a stop.
+   */
   fail(error: Error): void {
     this.#parts.failed(error);
   }
 
-  /** A member in quarantine passes on no answer of others either: its header would be wrong. */
+  /** In quarantine even another member's answer is not passed on: its header would be wrong. */
   #unlessRefused<T>(ask: (done: Done<T>) => void, done: Done<T>): void {
     const refusal = this.refusal();
     if (refusal !== undefined) done(refusal);

@@ -1,4 +1,4 @@
-/** The member's numbers under etcd's metric names, read when somebody asks. */
+/** The member's metrics under etcd's names. They are computed when somebody asks. */
 
 import type { PeerView } from "../integrity/comparison.js";
 import type { MetricSample } from "../metrics/sample.js";
@@ -8,7 +8,7 @@ import type { WatchHub } from "../state/mvcc/watch-hub.js";
 import type { KvReader } from "../state/types.js";
 
 export interface IntegrityNumbers {
-  /** Those that this member compares its state with. */
+  /** The members that this member compares its state with. */
   readonly peers: readonly ({ readonly id: bigint } & PeerView)[];
   readonly isInQuarantine: boolean;
   readonly isDiverged: boolean;
@@ -102,7 +102,7 @@ function peerMetrics(peers: MemberNumbers["peers"]): MetricSample[] {
   ];
 }
 
-/** A member whose state cannot be compared shows as 0: never silently as fine. */
+/** A peer whose state cannot be compared shows as 0, so that it never looks healthy. */
 function integrityMetrics(numbers: IntegrityNumbers): MetricSample[] {
   const { peers, isInQuarantine, isDiverged, incidents, healed } = numbers;
   const perPeer = (name: string, help: string, value: (peer: PeerView) => number): MetricSample[] =>

@@ -1,4 +1,4 @@
-/** Whatever calls back, an error in it reaches the owner and not who called. */
+/** An error in any callback reaches the owner, not the caller. */
 import { expect, test } from "vitest";
 import { describeBackend } from "../platform/backend.contract.js";
 import type { Backend } from "../platform/backend.js";
@@ -42,7 +42,7 @@ describeDisk("owned", () => {
 
 type Callback = (...told: unknown[]) => void;
 
-/** A platform that keeps what it is to call. */
+/** A platform that keeps the callbacks it is given. */
 function platformOf(kept: Callback[]): Platform {
   const keep = (fn: Callback): void => void kept.push(fn);
   const backend = {

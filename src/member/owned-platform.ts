@@ -1,14 +1,14 @@
 /**
- * A platform whose callbacks have an owner: what one of them throws is handed to `failed`, and never
- * reaches the library or the event loop that ran it. Wrapped are the callbacks of timers, deferred work,
- * the disk and the backends. Those of the network are the member's own (start.ts).
+ * Wraps a platform so that each callback has an owner. What a callback throws goes to `failed`; it
+ * never reaches the library or the event loop that ran the callback. This covers timers, deferred
+ * work, the disk and the backends. The member wraps the callbacks of the network itself (start.ts).
  */
 import type { Backend, BackendStore } from "../platform/backend.js";
 import { ownedClock } from "../platform/clock.js";
 import type { Disk, DiskFile } from "../platform/disk.js";
 import type { Platform } from "../platform/platform.js";
 
-/** Throws the error on if nobody is left to take it. */
+/** Takes the error. Throws it again if no owner is left. */
 export type Failed = (error: Error) => void;
 type Own = <Told extends unknown[]>(fn: (...told: Told) => void) => (...told: Told) => void;
 

@@ -1,6 +1,6 @@
 /**
- * What a member answers by HTTP on its peer address, as etcd does there: /members/hashkv for etcd's
- * corruption checks and for tools, /members and /version. GET only.
+ * The HTTP pages on a member's peer address, as in etcd: /members/hashkv for etcd's corruption
+ * checks and for tools, /members and /version. GET only.
  */
 import { KvError } from "../base/errors.js";
 import type { PageAnswer, PageRequest } from "../platform/network.js";
@@ -62,7 +62,7 @@ const members: Page = (_request, member, done) => {
       name: record.name,
       clientURLs: record.clientUrls,
     };
-    // As etcd: a number, beyond what JSON.stringify can write.
+    // The id is a JSON number as in etcd. JSON.stringify cannot write one that large.
     return `{"id":${record.id},${JSON.stringify(rest).slice(1)}`;
   });
   done(page(member.clusterId.toString(16), `[${records.join(",")}]`));
@@ -80,7 +80,7 @@ const pages: ReadonlyMap<string, Page> = new Map([
   ["/version", version],
 ]);
 
-/** Undefined: not what was agreed. */
+/** Undefined: the body is not a valid request. */
 function revisionIn(body: string): number | undefined {
   try {
     const parsed: unknown = JSON.parse(body);

@@ -1,7 +1,4 @@
-/**
- * What tests and the simulator may look at in a running member, and nothing else: production code never
- * uses it.
- */
+/** What tests and the simulator may look at in a running member. Production code never uses it. */
 import type { Divergence } from "../integrity/divergence/divergence.js";
 import type { Incidents } from "../integrity/incidents/incidents.js";
 import type { IntegrityMonitor } from "../integrity/monitor.js";
@@ -17,23 +14,28 @@ export interface MemberProbe {
   readonly scrubber: Pick<Scrubber, "scrubNow" | "stats">;
   readonly incidents: Incidents;
   readonly raft: Pick<RaftNode, "term" | "leader" | "isLeader" | "committedIndex" | "status">;
-  /** What it would say of its state now; and what another member says of its own, as if it had. */
+  /**
+   * `outgoing` gives this member's fingerprint as it would send it. `received` handles a
+   * fingerprint as if another member had sent it.
+   */
   readonly fingerprints: Pick<IntegrityMonitor, "outgoing" | "received">;
-  /** A snapshot is taking the place of log and state. */
+  /** A snapshot is replacing log and state. */
   isInstalling(): boolean;
   isStopping(): boolean;
   isInDoubt(): boolean;
   quarantine(): Quarantine | undefined;
-  /** How often its state was found wrong, and how often it healed. */
+  /** How often the state was found wrong, and how often it healed. */
   timesFound(): number;
   timesHealed(): number;
-  /** The backend's name; of the wrong one, while a stand-in is in use. */
+  /** The backend's name. While a stand-in is in use: the name of the wrong backend. */
   stateName(): string;
-  /** The machine in use, for faults of apply; replaced with the state. */
+  /**
+   * The machine in use, so that a test can make apply fail. It changes when the state is replaced.
+   */
   machine(): Machine;
-  /** The leader lacks what is committed here. */
+  /** Entries that are committed here and missing in the leader's log. */
   readonly divergence: Divergence;
   backend(): Backend;
-  /** Everything up to here survives a crash without the log. */
+  /** Everything up to this index survives a crash without the log. */
   durableIndex(): number;
 }

@@ -1,7 +1,7 @@
 /**
- * The space quota, decided by the member that proposes: apply never looks at a local size. When a
- * request would grow the backend past the quota, the NOSPACE alarm goes through the log and the
- * request is refused.
+ * The space quota. The member that proposes enforces it, because apply never looks at a local size.
+ * When a request would grow the backend past the quota, the member refuses it and proposes the
+ * NOSPACE alarm.
  */
 import { KvError } from "../base/errors.js";
 import type { MachineReader } from "../state/types.js";
@@ -25,7 +25,7 @@ export class Quota {
     this.#parts = parts;
   }
 
-  /** Undefined: the request may grow the store by this much. */
+  /** Undefined: the request may grow the store by `growthBytes`. Otherwise the refusal. */
   check(growthBytes: number): KvError | undefined {
     if (growthBytes === 0) return undefined;
     if (this.#hasAlarm()) return new KvError("noSpace");

@@ -1,4 +1,4 @@
-/** What a member tells of itself when it is asked: status, integrity, metrics. */
+/** What a member reports about itself: status, integrity, metrics. */
 import type { IntegrityMonitor } from "../integrity/monitor.js";
 import { scrubMetrics } from "../integrity/scrub/scrub-metrics.js";
 import type { Scrubber } from "../integrity/scrub/scrubber.js";
@@ -125,7 +125,7 @@ export class Report {
     return { comparison, incidents, healed, divergence, quarantine: monitor.quarantine() };
   }
 
-  /** A leader compares with everybody, a follower with its leader alone. */
+  /** A leader compares its state with every member, a follower only with its leader. */
   #integrityNumbers(): IntegrityNumbers {
     const { selfId, raft } = this.#parts;
     const { comparison, incidents, healed, quarantine, divergence } = this.#monitor();

@@ -1,18 +1,18 @@
-/** What becomes of an error that the handling of one request threw. */
+/** Decides what follows from an error that the handling of one request threw. */
 import { DamageError, KvError } from "../base/errors.js";
 import { InvariantViolation } from "../base/invariant.js";
 import type { Platform } from "../platform/platform.js";
 
 /**
- * Returns what the request is answered. Damage and a broken invariant are the member's: it gives up its
- * state or stops. Any other error costs this request alone, and is logged.
+ * Returns the request's answer. Damage and a broken invariant concern the whole member: it gives up
+ * its state or stops. Any other error fails only this request, and is logged.
  */
 export function requestFailure(
   error: unknown,
   member: { isHalted(): boolean; fail(error: Error): void; readonly log: Platform["log"] },
 ): KvError {
   if (error instanceof KvError) return error;
-  // The state that the request was about is closed, or is being closed.
+  // The state that the request reads is closed, or is being closed.
   if (member.isHalted()) return new KvError("stopped");
   if (error instanceof DamageError || error instanceof InvariantViolation) {
     member.fail(error);

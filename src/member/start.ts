@@ -1,4 +1,4 @@
-/** The entry to a member: from a platform and a configuration to something that serves. */
+/** The entry to a member: makes a serving member from a platform and a configuration. */
 
 import { messageBytesMax } from "../peers/codec.js";
 import type { Network, NetworkHandler } from "../platform/network.js";
@@ -10,9 +10,9 @@ import { ownedPlatform } from "./owned-platform.js";
 import { bootMember } from "./startup/boot.js";
 
 /**
- * Starts a member; it takes part at once and serves when `onReady` says so. `done` is called once,
- * with a StartError or DamageError (or the disk's own error) if it cannot start; then everything
- * is let go of again.
+ * Starts a member. It takes part in the cluster at once and serves when `onReady` says so. Calls
+ * `done` once. If the member cannot start, `done` gets a StartError, a DamageError or the disk's
+ * own error, and all resources are released.
  */
 export function startMember(
   world: Platform,
@@ -20,7 +20,7 @@ export function startMember(
   done: (result: RunningMember | Error) => void,
 ): void {
   let member: RunningMember | undefined;
-  /** A start ends once: by `done`, or by the first error that nobody else took. */
+  /** A start ends once: through `done`, or with the first error that nobody else takes. */
   let isOver = false;
   const refused = (error: Error): void => {
     isOver = true;
@@ -51,14 +51,14 @@ export function startMember(
     try {
       running.start();
     } catch (error) {
-      // `onStopped` tells.
+      // `onStopped` reports the error.
       running.fail(error as Error);
     }
     done(running);
   });
 }
 
-/** While there is no member yet, nothing is believed and nothing answered. */
+/** While there is no member yet, messages are ignored and questions get no answer. */
 function handlerOf(running: () => RunningMember | undefined): NetworkHandler {
   const network = (): NetworkHandler | undefined => running()?.network;
   return {

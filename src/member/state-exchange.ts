@@ -1,4 +1,4 @@
-/** How a member in quarantine lets go of its wrong state, and takes a fetched one in its place. */
+/** How a member in quarantine gives up its wrong state, and takes a fetched one in its place. */
 import { KvError } from "../base/errors.js";
 import { invariant } from "../base/invariant.js";
 import { adoptState } from "../integrity/repair/adoption.js";
@@ -25,7 +25,7 @@ export interface StateExchangeParts {
   failed(error: Error): void;
 }
 
-/** A state without keys takes the wrong one's place. */
+/** Replaces the wrong state by a stand-in. */
 export function giveUpState(parts: StateExchangeParts): void {
   parts.transfer.source.close();
   parts.state.standIn();
@@ -33,7 +33,7 @@ export function giveUpState(parts: StateExchangeParts): void {
   endWaiting(parts);
 }
 
-/** Clients that wait for an answer from our state must ask elsewhere. */
+/** Ends what clients wait for at this member, so that they ask another one. */
 export function endWaiting(parts: Pick<StateExchangeParts, "watch" | "proposals" | "reads">): void {
   parts.watch.closeAll();
   const stopped = new KvError("stopped");
@@ -41,7 +41,10 @@ export function endWaiting(parts: Pick<StateExchangeParts, "watch" | "proposals"
   parts.reads.failAll(stopped);
 }
 
-/** Takes the state that was fetched for `index` into use; `record` is told of each entry it catches up. */
+/**
+ * Takes the state that was fetched for `index` into use. `record` hears of each entry that is
+ * applied to catch up.
+ */
 export function adoptFetched(
   parts: StateExchangeParts,
   fetched: { readonly index: number; record(machine: MachineReader): void },

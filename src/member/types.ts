@@ -1,6 +1,6 @@
 /**
- * A member as its services see it. Callbacks, not promises: each is called exactly once, possibly
- * inside the call, with a value or a KvError. All reads of `machine` are of applied state.
+ * A member as its services see it. It uses callbacks, not promises: each is called exactly once,
+ * possibly inside the call, with a value or a KvError. All reads of `machine` see applied state.
  */
 import type { Done } from "../base/done.js";
 import type { KvError } from "../base/errors.js";
@@ -16,29 +16,30 @@ import type { Proposal } from "../wire/proposal.js";
 
 /**
  * The backend as a stream: every row of a consistent state, in the snapshot format of
- * docs/formats.md. There is a bounded number of them, each for a bounded time.
+ * docs/formats.md. The number of open streams is bounded, and so is the life of each.
  */
 export interface SnapshotStream {
   readonly totalBytes: number;
-  /** Chunks in order, undefined at the end; an error: there is no more. */
+  /** Chunks in order, undefined at the end. An error: the stream has ended early. */
   next(): Uint8Array | KvError | undefined;
-  /** The client has taken something. */
+  /** Call when the client has taken a chunk; keeps the stream from ending as too slow. */
   touch(): void;
-  /** `fn` is told when the member lets go of the state before the end, because the client is slow or the state wrong. */
+  /** Calls `fn` if the stream ends early, because the client is slow or the state is wrong. */
   onEnd(fn: (error: KvError) => void): void;
-  /** Lets go of the state; again: nothing. */
+  /** Releases the state. A second call does nothing. */
   close(): void;
 }
 
 export interface MemberLimits {
-  /** Largest encoded request; beyond: requestTooLarge. */
+  /** Bytes of the largest encoded request. A larger one is refused with requestTooLarge. */
   readonly requestBytesMax: number;
   readonly txnOpsMax: number;
-  /** Backend bytes before NOSPACE; 0: no limit. */
+  /** Backend bytes at which the NOSPACE alarm is raised; 0: no limit. */
   readonly quotaBytes: number;
   readonly progressNotifyMs: number;
 }
 
+/** Sizes in bytes. */
 export interface MemberStatus {
   readonly version: string;
   readonly leader: bigint;
@@ -48,28 +49,30 @@ export interface MemberStatus {
   readonly dbSize: number;
   readonly dbSizeInUse: number;
   readonly isLearner: boolean;
-  /** The cluster's version; empty until decided. */
+  /** The cluster version; empty until decided. */
   readonly storageVersion: string;
-  /** The last index at which another member's state was seen to equal ours; 0: none. */
+  /** The last index at which another member's state equalled this member's; 0: none yet. */
   readonly verifiedIndex: number;
-  /** Of the downgrade in progress, if there is one. */
+  /** The target of the downgrade in progress; undefined: none is. */
   readonly downgradeTarget: string | undefined;
   readonly quotaBytes: number;
   readonly errors: readonly string[];
 }
 
-/** What this member knows of its own state and of the others'. */
+/** What this member knows of its own state and of the other members' states. */
 export interface MemberIntegrity {
   readonly digestVersion: number;
   /** As in MemberStatus. */
   readonly verifiedIndex: number;
   /** Undefined: this member serves. */
   readonly quarantine: Quarantine | undefined;
-  /** Undefined: the leader's log has what is committed here, as far as is known. */
+  /**
+   * Undefined: as far as this member knows, the leader's log has everything that is committed here.
+   */
   readonly divergence: OwnDivergence | undefined;
   /** Oldest first. */
   readonly incidents: readonly Incident[];
-  /** How another member's state compares with ours, as last seen. */
+  /** How another member's state compared with this member's when last seen. */
   peer(id: bigint): PeerView;
 }
 
@@ -78,14 +81,14 @@ export interface Member {
   readonly limits: MemberLimits;
   readonly machine: MachineReader;
   readonly watch: WatchHub;
-  /** Header fields; `revision` is the current one. */
+  /** Header fields of answers; the revision comes from `machine`. */
   readonly clusterId: bigint;
   term(): number;
   leader(): bigint;
   isLearner(): boolean;
   /** True once the member serves: its log is replayed and it has published itself. */
   isReady(): boolean;
-  /** Calls `fn` when isReady becomes true (at once if it is). */
+  /** Calls `fn` when isReady becomes true, at once if it is. */
   onReady(fn: () => void): void;
   /** Calls `fn` when the member stops by itself: removed, failed disk, violated invariant. */
   onStopped(
@@ -93,27 +96,28 @@ export interface Member {
   ): void;
 
   /**
-   * Replicates one request. Checks of form are the service's; quota, size and back-pressure are
-   * checked here. The result's outcome may itself be a KvError: it is passed as the KvError.
+   * Replicates one request. The service checks its form; this call checks quota, size and
+   * back-pressure. If the outcome itself is a KvError, `done` gets that error.
    */
   propose(request: Proposal, done: Done<Applied>): void;
-  /** After it, reads of `machine` are linearizable. */
+  /** When `done` is called without an error, reads of `machine` are linearizable. */
   readBarrier(done: Done<void>): void;
-  /** A transaction of ranges only, at the revision of this moment, which it tells. */
+  /** Runs a transaction of ranges only, at the current revision, which is part of the result. */
   readTxn(request: TxnRequest, done: Done<TxnOutcome & { readonly revision: number }>): void;
-  /** For reads of applied state without a barrier: waits while our state is in doubt. */
+  /** For reads of applied state without a barrier: waits while this member's state is in doubt. */
   whenSure(done: Done<void>): void;
-  /** Why this member answers no clients at all: it stops, or its state is wrong. Undefined: it does. */
+  /** Why this member answers no client: it stops, or its state is wrong. Undefined: it answers. */
   refusal(): KvError | undefined;
-  /** It answers nothing any more, and what it answered from is closed soon or already. */
+  /** The member stops: it answers nothing any more, and its state is closed or will be soon. */
   isStopping(): boolean;
   /**
-   * Takes what the handling of one request threw, and returns what that request is answered. Damage and
-   * a broken invariant stop the member, any other error costs this request and is logged.
+   * Takes what the handling of one request threw, and returns the request's answer. Damage and a
+   * broken invariant stop the member or its state. Any other error fails only this request, and is
+   * logged.
    */
   requestFailed(error: unknown): KvError;
 
-  /** Ends after the physical compaction when `physical`. */
+  /** With `physical`, ends only after the superseded rows are removed. */
   compact(revision: number, physical: boolean, done: Done<number>): void;
 
   leaseGrant(
@@ -121,9 +125,9 @@ export interface Member {
     ttl: number,
     done: Done<{ readonly id: bigint; readonly ttl: number; readonly revision: number }>,
   ): void;
-  /** ttl 0: no such lease. Goes to the leader if we are not. */
+  /** Renews a lease; a follower asks the leader. `ttl` in seconds; 0: there is no such lease. */
   leaseKeepAlive(id: bigint, done: Done<{ readonly ttl: number }>): void;
-  /** ttl -1: no such lease. Goes to the leader if we are not. */
+  /** Seconds left of a lease; a follower asks the leader. `ttl` -1: there is no such lease. */
   leaseTimeToLive(
     id: bigint,
     withKeys: boolean,
@@ -145,6 +149,7 @@ export interface Member {
 
   status(): MemberStatus;
   integrity(): MemberIntegrity;
+  /** etcd's HashKV at `revision`; 0: the current one. */
   hashKv(revision: number, done: Done<HashKv & { readonly currentRevision: number }>): void;
   /** CRC-32C over all buckets; for tests. */
   hash(done: Done<number>): void;
@@ -153,6 +158,6 @@ export interface Member {
   openSnapshot(done: Done<SnapshotStream>): void;
 
   metrics(): readonly (MetricSample | HistogramSample)[];
-  /** Hands leadership over, stops serving, flushes, closes. */
+  /** Hands leadership over, stops serving, flushes and closes. Then calls `done`. */
   stop(done: () => void): void;
 }

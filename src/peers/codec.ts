@@ -1,6 +1,6 @@
 /**
- * What members say to each other beside raft: an envelope of one kind byte. Requests and responses
- * are matched by a number that the asking member chose. Layout in docs/formats.md.
+ * What members say to each other beside raft: an envelope that begins with one kind byte. The
+ * asking member chooses a number; the response carries it back. The layout is in docs/formats.md.
  */
 import {
   encodedFingerprintBytes,
@@ -29,7 +29,7 @@ export type PeerEnvelope =
   | {
       readonly kind: "raft";
       readonly message: Uint8Array;
-      /** Of the sender's state; undefined: it says nothing of it. */
+      /** The fingerprint of the sender's state. Undefined: the sender gives none. */
       readonly fingerprint: Fingerprint | undefined;
     }
   | {
@@ -49,17 +49,17 @@ const raftKind = 1;
 const requestKind = 2;
 const responseKind = 3;
 const failureKind = 4;
-/** A fingerprint, then the message. */
+/** A fingerprint, then the raft message. */
 const provenRaftKind = 5;
 const headBytes = 9;
 
 const mebibyte = 1024 * 1024;
-/** Entries of one turn, and pieces of a state: one row of them may be as large as a request. */
+/** For the entries of one turn, and for pieces of a state. One row may be as large as a request. */
 const largeMessageBytesMax = 64 * mebibyte;
 const requestMessageBytesMax = 16 * mebibyte;
 const failureMessageBytesMax = 1024;
 
-/** The most bytes of an envelope that begins with this byte; 0: there is none. */
+/** The most bytes of an envelope that begins with this byte. 0: there is no such kind. */
 export function messageBytesMax(kind: number): number {
   switch (kind) {
     case raftKind:
@@ -105,7 +105,7 @@ export function responseEnvelope(id: number, body: Uint8Array): Uint8Array {
   return bytes;
 }
 
-/** `reason` is an ErrorReason where the other side can name it. */
+/** `reason` is an ErrorReason if the asking member is to know it. */
 export function failureEnvelope(id: number, reason: string): Uint8Array {
   const text = new TextEncoder().encode(reason);
   const bytes = withHead(failureKind, id, text.length);
@@ -113,7 +113,7 @@ export function failureEnvelope(id: number, reason: string): Uint8Array {
   return bytes;
 }
 
-/** Undefined for bytes that are no envelope: the sender is broken, its message is dropped. */
+/** Undefined: the bytes are no envelope. The sender is broken, and the message is dropped. */
 export function decodeEnvelope(bytes: Uint8Array): PeerEnvelope | undefined {
   const kind = bytes[0];
   if (kind === raftKind)

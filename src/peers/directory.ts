@@ -1,6 +1,6 @@
 /**
- * Asks members that we know where another one is reached. A stranger decides how often we are made to
- * ask: all questions at a time share one round, and rounds have a distance.
+ * Asks known members for the address of another one. A stranger can trigger these questions at any
+ * rate. So all open questions share one round, and there is a pause between rounds.
  */
 import type { ClusterInfo, Network } from "../platform/network.js";
 import type { Platform } from "../platform/platform.js";
@@ -26,7 +26,8 @@ export class PeerDirectory {
   }
 
   /**
-   * `sources`: the peer URLs of each member to ask, with commas between. `done` is called once, later.
+   * `sources` has the peer URLs of each member to ask, separated by commas. Calls `done` once,
+   * later, with the peer URLs of `id`; undefined: nobody knows it.
    */
   find(id: bigint, sources: readonly string[], done: Done): void {
     if (this.#waiting.length >= waitingMax) this.#waiting.shift()?.done(undefined);

@@ -1,12 +1,12 @@
 /**
- * What was refused on the peer port, and which peers can be reached: counted, and told to people. A
- * stranger decides how often something is refused, so each reason is told at a bounded rate.
+ * Counts what was refused on the peer port, notes which peers can be reached, and logs both. A
+ * stranger can be refused at any rate, so each reason is logged at a bounded rate.
  */
 import type { Rejection, RejectionReason } from "../platform/network.js";
 import type { Platform } from "../platform/platform.js";
 import type { PeerLinks } from "./links.js";
 
-/** Of one member and reason; all strangers together count as one member. */
+/** Milliseconds between log lines of one member and reason. All strangers count as one member. */
 const tellEveryMs = 60_000;
 
 const texts: Readonly<Record<RejectionReason, string>> = {
@@ -29,7 +29,7 @@ const texts: Readonly<Record<RejectionReason, string>> = {
   index_beyond_log: "dropped a raft message about entries that this member's log does not hold",
 };
 
-/** What is normal while members come and go. */
+/** Refusals that are normal while members come and go. */
 const quiet: ReadonlySet<RejectionReason> = new Set(["removed_member", "other_cluster"]);
 
 export class PeerGuard {
@@ -38,7 +38,7 @@ export class PeerGuard {
   readonly #counts = new Map<RejectionReason, number>();
   readonly #told = new Map<string, { atMs: number; held: number }>();
   readonly #connected = new Set<bigint>();
-  /** How often the way to a peer broke. */
+  /** How often the connection to a peer broke. */
   lost = 0;
 
   constructor(platform: Pick<Platform, "clock" | "log">, links: Pick<PeerLinks, "ids" | "knows">) {
@@ -46,12 +46,12 @@ export class PeerGuard {
     this.#links = links;
   }
 
-  /** By reason; only those that occurred. */
+  /** By reason; contains only reasons that occurred. */
   counts(): ReadonlyMap<RejectionReason, number> {
     return this.#counts;
   }
 
-  /** All peers, and whether they are reached now. */
+  /** All peers, and whether each can be reached now. */
   peers(): readonly { readonly id: bigint; readonly isUp: boolean }[] {
     return this.#links.ids().map((id) => ({ id, isUp: this.#connected.has(id) }));
   }

@@ -1,8 +1,9 @@
 /**
- * Connections follow the replicated member list. A member that has just joined holds no state that
- * would name its peers: it asks them, at the addresses it was started with. And one that lags may be
- * dialled by a member whose addition or move it has not applied, perhaps its leader or a candidate by
- * now: it asks the members that it knows where that one is reached, and answers it there.
+ * Keeps the connections as the replicated member list says. Two cases need more than this list. A
+ * member that has just joined has no list: it asks the members at the addresses in its
+ * configuration. A member that lags may be dialled by a member whose addition or move it has not
+ * applied, perhaps the leader or a candidate. It asks the members that it knows for the caller's
+ * address, and answers there.
  */
 
 import type { Network } from "../platform/network.js";
@@ -30,7 +31,7 @@ export class PeerLinks {
   readonly #cluster: () => ClusterReader;
   readonly #directory: PeerDirectory;
   #urls = new Map<bigint, string>();
-  /** What members that we know say of others, in place of what our own state says. */
+  /** Addresses that known members gave for other members. They replace the recorded ones. */
   readonly #located = new Map<bigint, { readonly urls: string; readonly insteadOf: string }>();
   #isClosed = false;
 
@@ -45,7 +46,7 @@ export class PeerLinks {
     this.#directory = new PeerDirectory(world, self.clusterId);
   }
 
-  /** The member list may have changed. */
+  /** Call when the member list may have changed. */
   sync(): void {
     const members = this.#cluster().members();
     if (members.length === 0) this.#learn();
@@ -56,15 +57,17 @@ export class PeerLinks {
     this.#isClosed = true;
   }
 
-  /** Whether this is a member, as far as we know, or was confirmed by one that is. */
+  /** True if this id is in the member list or was confirmed by a member. */
   knows(id: bigint): boolean {
     return this.#urls.has(id);
   }
 
+  /** The ids of all peers, without this member. */
   ids(): readonly bigint[] {
     return [...this.#urls.keys()];
   }
 
+  /** Undefined: this member does not know the id. */
   urlsOf(id: bigint): readonly string[] | undefined {
     return this.#urls.get(id)?.split(",");
   }
@@ -76,7 +79,7 @@ export class PeerLinks {
       return;
     }
     const { config } = this.#world;
-    // Those that we were started with are asked, too: all that we know may be gone by now.
+    // The members of the configuration are asked, too: all members that this one knows may be gone.
     const started = config.initialCluster
       .filter((member) => member.name !== config.name)
       .map((member) => member.peerUrls.join(","));
@@ -121,7 +124,7 @@ export class PeerLinks {
       if (id !== this.#selfId) wanted.set(id, peerUrls.join(","));
     }
     for (const [id, { urls, insteadOf }] of this.#located) {
-      // Our own state has something newer to say.
+      // The replicated state has a newer address now.
       const isOver = cluster.isRemoved(id) || this.#recorded(id) !== insteadOf;
       if (isOver) this.#located.delete(id);
       else wanted.set(id, urls);

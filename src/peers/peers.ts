@@ -1,7 +1,8 @@
 /**
- * Requests from member to member (a follower asks the leader to renew a lease, a lagging member
- * pulls snapshot chunks), over the same best-effort messages as raft. A request ends once: with the
- * response, or with `timeout` when none came; the other side may have acted all the same.
+ * Requests from member to member, over the same best-effort messages as raft. A follower asks the
+ * leader to renew a lease; a lagging member pulls snapshot chunks. A request ends once: with the
+ * response, or with `timeout` when none came. After a timeout the other member may have acted all
+ * the same.
  */
 
 import type { Done } from "../base/done.js";
@@ -17,7 +18,7 @@ import {
   responseEnvelope,
 } from "./codec.js";
 
-/** Serves one method; `done` is called once, with the response's body. */
+/** Serves one method. It calls `done` once, with the body of the response or with an error. */
 export type PeerHandler = (from: bigint, body: Uint8Array, done: Done<Uint8Array>) => void;
 
 export class Peers {
@@ -30,10 +31,12 @@ export class Peers {
     this.#clock = clock;
   }
 
+  /** Sets the handler of a method. A request for a method without one fails with `stopped`. */
   serve(method: PeerMethod, handler: PeerHandler): void {
     this.#handlers.set(method, handler);
   }
 
+  /** Calls `done` once, later: with the answer's body, the other member's error, or `timeout`. */
   request(
     network: Network,
     target: { readonly to: bigint; readonly method: PeerMethod; readonly timeoutMs: number },
@@ -49,7 +52,10 @@ export class Peers {
     network.send(target.to, requestEnvelope(id, target.method, body));
   }
 
-  /** Takes any message but raft's, which it returns. */
+  /**
+   * Handles any message except raft's. Returns a raft message to the caller; undefined: there is
+   * nothing left to do.
+   */
   received(
     network: Network,
     from: bigint,
@@ -84,6 +90,7 @@ export class Peers {
     return undefined;
   }
 
+  /** Ends all open requests with `error`. */
   failAll(error: KvError): void {
     const all = [...this.#pending.values()];
     this.#pending.clear();

@@ -1,4 +1,6 @@
-/** From bytes of another member to a raft message that may be acted on, or why there is none. */
+/**
+ * Decodes a raft message of another member and checks whether raft may act on it. If not, says why.
+ */
 import type { Rejection } from "../platform/network.js";
 import { flawOf } from "../raft/message-check.js";
 import { decodeMessage } from "../raft/message-codec.js";

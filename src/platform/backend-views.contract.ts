@@ -12,7 +12,7 @@ import {
 } from "./backend.fixture.js";
 import { Bucket } from "./rows.js";
 
-/** What holds while snapshots are open: they keep their state, and their backend. */
+/** While snapshots are open, they keep their state, and their backend stays. */
 export function describeViews(within: Within): void {
   test("a closed backend is gone only when its last snapshot is closed; they stay readable", () =>
     within(async ({ store }) => {

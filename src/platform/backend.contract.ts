@@ -1,7 +1,7 @@
 /**
- * The contract of backend.ts as tests, run against every implementation: it is what lets the
- * simulator's backend stand for the real one. Each property compares with a model that is naive
- * on purpose: one array of rows for what reads see, one for what is durable.
+ * The contract of backend.ts as tests, run against every implementation. Because of it the
+ * simulator's backend can stand for the real one. Each property compares with a deliberately naive
+ * model: one array of rows for what reads see, one for what is durable.
  */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -395,7 +395,7 @@ class History {
     this.#versions.push(this.#model);
   }
 
-  /** A commit saves everything up to it, and perhaps later whole units: never a part of one. */
+  /** A commit saves everything up to it, and perhaps later whole units, but never a part of one. */
   #commit(): void {
     const version = this.#versions.length - 1;
     const done = commit(this.#backend, () => {

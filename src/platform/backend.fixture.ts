@@ -1,4 +1,4 @@
-/** What the contract of backend.ts is tested with. */
+/** Helpers for the tests of backend.ts's contract. */
 import { expect } from "vitest";
 import type { Backend, BackendReader, BackendStore } from "./backend.js";
 import { Bucket, type RowWrite } from "./rows.js";
@@ -6,14 +6,14 @@ import { Bucket, type RowWrite } from "./rows.js";
 /** A fresh, empty place for backends. */
 export interface BackendPlace {
   readonly store: BackendStore;
-  /** A new store over the same place; all backends of the former are closed. */
+  /** A new store over the same place. All backends of the former store are closed. */
   reopen(): BackendStore;
   dispose(): void;
 }
 
 export type Within = (body: (place: BackendPlace) => Promise<void>) => Promise<void>;
 
-/** A list, so that a row shown twice or out of order is a difference. */
+/** Rows as a list, so that a row shown twice or out of order is a difference. */
 export function rowsOf(reader: BackendReader): [string, string][] {
   return [Bucket.meta, Bucket.key].flatMap((bucket) =>
     scanAll(reader, bucket).map(([key, value]): [string, string] => [bucket + key, value]),

@@ -6,12 +6,12 @@ export interface Clock {
   unixMs(): number;
   /** Calls `fn` once, no earlier than `delayMs` from now, unless cancelled before. */
   after(delayMs: number, fn: () => void): Timer;
-  /** Calls `fn` once, when the events that are already due have been handled: the end of a turn. */
+  /** Calls `fn` once, after the events that are already due: at the end of a turn. */
   defer(fn: () => void): void;
 }
 
 export interface Timer {
-  /** Idempotent; a cancelled timer never fires. */
+  /** A cancelled timer never fires. A second call does nothing. */
   cancel(): void;
 }
 

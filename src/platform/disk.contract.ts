@@ -1,7 +1,7 @@
 /**
- * The contract of disk.ts as tests, run against the real disk and the simulated one. What survives
- * a crash is not tested here: the simulated disk defines it, crash tests of real processes and the
- * log's own tests rely on it.
+ * The contract of disk.ts as tests, run against the real disk and the simulated one. They do not
+ * test what survives a crash: the simulated disk defines that, and crash tests of real processes
+ * and the log's own tests rely on it.
  */
 import { describe, expect, test } from "vitest";
 import { StartError } from "../base/errors.js";
@@ -10,9 +10,9 @@ import type { Disk, DiskFile } from "./disk.js";
 /** A fresh, empty place for a data directory. */
 export interface DiskPlace {
   readonly disk: Disk;
-  /** The same place, as another member that starts there sees it. */
+  /** The same place, as another member sees it that starts there. */
   again(): Disk;
-  /** Lets syncs complete, where somebody must. */
+  /** Lets syncs complete, on a disk that needs it. */
   settle(): void;
   dispose(): void;
 }

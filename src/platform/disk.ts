@@ -1,7 +1,7 @@
 /**
  * Files of one member, below its data directory. Paths are relative, `/`-separated. Metadata calls
- * and reads are synchronous (start-up, rotation); durability is asynchronous, so that the turn
- * that asked for it goes on. Errors are the system's (`code`: ENOSPC, EIO, ENOENT, ...), unwrapped.
+ * and reads are synchronous (start-up, rotation). Durability is asynchronous, so that the turn that
+ * asked for it goes on. Errors are the system's (`code`: ENOSPC, EIO, ENOENT, ...), unwrapped.
  *
  * What survives a crash: bytes whose `sync` completed, and names whose directory's `syncDir`
  * completed. Unsynced writes may be lost, torn at any byte, or reordered among themselves.
@@ -19,8 +19,8 @@ export interface Disk {
   /** Opens for reading and writing; `create` fails if the file exists. */
   open(path: string, mode: "create" | "existing"): DiskFile;
   /**
-   * Takes the exclusive right to this data directory until the process ends or `close`.
-   * @throws StartError naming the process that holds it: another one, or this one.
+   * Takes the exclusive right to this data directory until the process ends or `close`. @throws
+   * StartError naming the process that holds it: another one, or this one
    */
   lock(): void;
   close(): void;
@@ -30,16 +30,16 @@ export interface DiskFile {
   size(): number;
   /** Exactly the bytes present in [position, position + length); shorter at end of file. */
   read(position: number, length: number): Uint8Array;
-  /** Reaches the page cache; seen by `read` at once. @throws ENOSPC and the like, synchronously. */
+  /** Reaches the page cache; `read` sees it at once. @throws ENOSPC and the like, synchronously */
   write(position: number, bytes: Uint8Array): void;
   /**
-   * Calls `done` once, later, after all earlier writes of this file are durable or failed to be.
-   * After a failure they may be gone although `read` shows them: do not ask again.
+   * Calls `done` once, later, when all earlier writes of this file are durable or have failed.
+   * After a failure they may be lost although `read` shows them, so do not sync again.
    */
   sync(done: (error: Error | undefined) => void): void;
   /** Blocks until all earlier writes are durable: for start-up and rotation. @throws EIO and the like */
   syncNow(): void;
-  /** Reserves `bytes` from the start and reads as zeros where not written. */
+  /** Reserves `bytes` from the start of the file. Bytes not yet written read as zeros. */
   allocate(bytes: number): void;
   close(): void;
 }

@@ -1,6 +1,6 @@
 /**
  * One ordered scan over stored rows with newer, unsaved layers above them. Pure. A row of a newer
- * layer hides the same key below it; a deletion hides it and is not shown.
+ * layer hides the same key below it. A deletion hides the key and is not shown.
  */
 
 import {
@@ -12,7 +12,7 @@ import {
 } from "./row-layer.js";
 import type { Bucket, RowWrite } from "./rows.js";
 
-/** The stored rows: calls `visit` in the order of the range until it returns false. */
+/** Scans the stored rows: calls `visit` in the order of the range until it returns false. */
 export type StoredScan = (bucket: Bucket, range: ScanRange, visit: RowVisit) => void;
 
 /** `overlays`: newest first. */
@@ -57,11 +57,11 @@ function show(row: RowWrite, visit: RowVisit): boolean {
   return row.value === undefined || visit(row.key, row.value);
 }
 
-/** Overlay cursors as one, the newest write of each key. */
+/** The cursors of all overlays as one. It gives the newest write of each key. */
 class OverlayMerge {
   readonly #cursors: readonly RowCursor[];
   readonly #isReverse: boolean;
-  /** Key of the next row, or undefined at the end. */
+  /** Key of the next row; undefined at the end. */
   text: string | undefined;
 
   constructor(cursors: readonly RowCursor[], isReverse: boolean) {

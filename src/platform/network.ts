@@ -1,69 +1,73 @@
 /**
- * Messages between members: best effort, each whole and at most once or not at all, in no promised
- * order. The real one keeps a TCP connection to each peer and drops when a
- * peer's queue is full; the simulator delays, loses, duplicates and reorders.
+ * Messages between members: best effort, in no promised order. Each arrives whole, at most once or
+ * not at all. The real network keeps a TCP connection to each peer and drops messages when a peer's
+ * queue is full. The simulator delays, loses, duplicates and reorders.
  */
 export interface Network {
-  /** Never blocks, never throws; a message that cannot leave is dropped. Keeps the bytes. */
+  /** Never blocks, never throws; drops a message that cannot leave. Keeps the bytes. */
   send(to: bigint, message: Uint8Array): void;
   /** Adds a peer or changes its addresses. */
   setPeer(id: bigint, peerUrls: readonly string[]): void;
   removePeer(id: bigint): void;
-  /** Since when (Clock.now) messages come from this peer without a break; undefined if not now. */
+  /** Since when (Clock.now) this peer's messages come without a break. Undefined: none come. */
   activeSince(id: bigint): number | undefined;
-  /** Asks members by address, before ids are known; the first valid answer wins. */
+  /** Asks members by address, before their ids are known. The first valid answer wins. */
   fetchCluster(peerUrls: readonly string[], done: (result: ClusterInfo | Error) => void): void;
   close(): void;
 }
 
-/** What the owner of a Network gives it: who we are, and where arrivals go. */
+/** What the owner of a Network gives it: this member's identity, and the receivers of messages. */
 export interface NetworkHandler {
   /**
-   * Sent in the hello of each connection; a peer of another cluster or for another id is refused. 0n:
-   * not known yet, ask again.
+   * Sent in the hello of each connection. A peer of another cluster or for another id is refused.
+   * 0n: this member does not know its id yet; the network asks again.
    */
   readonly clusterId: () => bigint;
   readonly memberId: () => bigint;
-  /** Where this member is reached, as known here; undefined: nobody that we know. */
+  /** Peer URLs of this member as known here. Undefined: this member does not know it. */
   peerUrls(id: bigint): readonly string[] | undefined;
   /**
-   * Asks the members that we know where this one is reached: we may lag behind its addition or its
-   * move. `done` is called once; undefined: nobody who answered knows it.
+   * Asks known members for the peer URLs of `id`, because this member may not have applied its
+   * addition or move yet. Calls `done` once. Undefined: no member that answered knows it.
    */
   locate(id: bigint, done: (peerUrls: readonly string[] | undefined) => void): void;
-  /** The member proved itself at an address that `locate` had given. */
+  /** Called when the member proved itself at an address that `locate` had given. */
   located(id: bigint, peerUrls: readonly string[]): void;
-  /** The most bytes that a message may have which begins with this byte. */
+  /** The most bytes of a message that begins with this byte. */
   messageBytesMax(kind: number): number;
-  /** Of our log, in the hello too. */
+  /** The incarnation of this member's log, also sent in the hello. */
   readonly incarnation: () => bigint;
   /**
-   * A peer greets with the incarnation of its log. False: it is known with another one, and its
-   * connection is refused with that reason. Nothing of a peer is delivered before this said true.
+   * Takes the incarnation in a peer's hello. False: the peer is known with another one, and its
+   * connection is refused with that reason. Nothing from a peer is delivered before this returned
+   * true.
    */
   greeted(from: bigint, incarnation: bigint): boolean;
-  /** The peer knows our id with another incarnation than ours. */
+  /** Called when the peer knows this member's id with another incarnation. */
   refusedIncarnation(): void;
-  /** `from` has proven itself. */
+  /** Takes a message. `from` has proven itself. */
   received(from: bigint, message: Uint8Array): void;
-  /** A connection to the peer broke or a message to it was dropped; at most once per burst. */
+  /** A connection to the peer broke or a message to it was dropped. At most once per burst. */
   unreachable(to: bigint): void;
-  /** Something on the peer port was refused: to be counted, and told at a bounded rate. */
+  /**
+   * Called when something on the peer port was refused. The receiver counts it, and logs it at a
+   * bounded rate.
+   */
   rejected(rejection: Rejection): void;
-  /** Whether what we send reaches this peer; told at each change. */
+  /** Whether this member's messages reach the peer. Called at each change. */
   linkChanged(id: bigint, isUp: boolean): void;
-  /** Answer to `fetchCluster` of others; undefined while not known. */
+  /** The answer to another member's `fetchCluster`. Undefined: the cluster is not known yet. */
   clusterInfo(): ClusterInfo | undefined;
-  /** The peer told us that we were removed from the cluster. */
+  /** Called when the peer says that this member was removed from the cluster. */
   removedFromCluster(): void;
-  /** A request by HTTP on the peer address; `done` is called once. */
+  /** Answers an HTTP request on the peer address. Calls `done` once. */
   page(request: PageRequest, done: (answer: PageAnswer) => void): void;
   /** True for the id of a member that was removed: its connections are refused with that reason. */
   isRemoved(id: bigint): boolean;
 }
 
 export type RejectionReason =
-  /** Connections: not ours, or whose sender is not who it says. */
+  /** Connections from elsewhere, or whose sender is not the member that it claims to be. */
   | "not_peer_protocol"
   | "other_cluster"
   | "other_member"
@@ -72,11 +76,11 @@ export type RejectionReason =
   | "unknown_member"
   | "unproven_member"
   | "too_many_connections"
-  /** Connections of members that sent what no member sends. */
+  /** Connections of members that sent bytes that no member sends. */
   | "frame_too_large"
   | "frame_stalled"
   | "frame_damaged"
-  /** Messages. */
+  /** Messages that were refused. */
   | "unreadable"
   | "not_a_member"
   | "malformed"
@@ -85,14 +89,14 @@ export type RejectionReason =
 
 export interface Rejection {
   readonly reason: RejectionReason;
-  /** Who it says it is; 0n: nobody. */
+  /** The id that the sender claims; 0n: none. */
   readonly from: bigint;
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
 export interface ClusterInfo {
   readonly clusterId: bigint;
-  /** "3.6.0"; empty if it is not decided or the answer does not say. */
+  /** "3.6.0". Empty if it is not decided or the answer does not contain it. */
   readonly clusterVersion: string;
   readonly members: readonly {
     readonly id: bigint;
@@ -100,7 +104,7 @@ export interface ClusterInfo {
     readonly peerUrls: readonly string[];
     readonly clientUrls: readonly string[];
     readonly isLearner: boolean;
-    /** Of its log, as far as the answering member knows; 0n: it does not. */
+    /** The incarnation of the member's log. 0n: the answering member does not know it. */
     readonly incarnation: bigint;
   }[];
 }

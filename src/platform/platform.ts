@@ -5,7 +5,7 @@ import type { Hash } from "./hash.js";
 import type { Network, NetworkHandler } from "./network.js";
 import type { Rng } from "./rng.js";
 
-/** Everything a member needs from the world. `platform/node` and the simulator each compose one. */
+/** Everything a member needs from the world. `platform/node` and the simulator each make one. */
 export interface Platform {
   readonly clock: Clock;
   readonly rng: Rng;
@@ -14,7 +14,7 @@ export interface Platform {
   readonly backends: BackendStore;
   /** Called once at start. */
   connect(handler: NetworkHandler): Network;
-  /** One fact, structured; must not throw. */
+  /** Logs one structured fact. Must not throw. */
   log(
     level: "debug" | "info" | "warn" | "error",
     message: string,

@@ -1,12 +1,12 @@
 /**
  * The part of a backend that is the same everywhere: unsaved writes in two generations above the
- * stored rows. Writes go to the open generation; a commit closes it and hands it to the store
- * whole, so that a `write` is never split, while new writes go to the next one. A generation stays
- * readable here until the store reports that its rows are durable. It has layers: small writes are
- * gathered in one, each large write is one of its own, because to copy it would take long.
+ * stored rows. Writes go to the open generation. A commit closes it and passes it to the store
+ * whole, so a `write` is never split; new writes go to the next generation. A generation stays
+ * readable here until the store reports that its rows are durable. It has layers: one gathers small
+ * writes, and each large write is a layer of its own, because copying it would take long.
  *
- * Must never drop a generation earlier, and never flush again after a failure: what a failed write
- * left behind is unknown.
+ * It must never drop a generation earlier, and never flush again after a failure: a failed write
+ * leaves an unknown state.
  */
 import { invariant } from "../base/invariant.js";
 import { type StoredScan, scanLayers } from "./layered-scan.js";
@@ -19,13 +19,13 @@ type Done = (error: Error | undefined) => void;
 
 /** All rows of one commit. */
 export interface RowBatch {
-  /** An overwritten row is counted again. */
+  /** Counts an overwritten row again. */
   readonly count: number;
-  /** In the order in which they take effect: a key may come again, and the last one counts. */
+  /** In the order in which they take effect. A key may come several times; the last one counts. */
   rows(): Iterable<RowWrite>;
 }
 
-/** The rows below the generations. */
+/** The stored rows below the generations. */
 export interface StoredRows {
   get(bucket: Bucket, key: Uint8Array): Uint8Array | undefined;
   readonly scan: StoredScan;
@@ -40,7 +40,7 @@ export interface StoredRows {
 
 export class RowGenerations {
   readonly #stored: StoredRows;
-  /** Takes the small writes; newer than all of `#sealed`. */
+  /** Takes the small writes. It is newer than all of `#sealed`. */
   #open = new RowOverlay();
   /** The other layers of the open generation, newest first. */
   #sealed: readonly RowLayer[] = [];
@@ -68,7 +68,7 @@ export class RowGenerations {
     this.#open.apply(rows);
   }
 
-  /** Reads and writes are refused from now on. */
+  /** True once reads and writes are refused. */
   get isClosed(): boolean {
     return this.#whenIdle !== undefined;
   }
@@ -102,14 +102,16 @@ export class RowGenerations {
     if (this.#flushing === undefined) this.#flush();
   }
 
-  /** Calls `idle` once, now or when the running flush has ended; nothing is written any more. */
+  /** Calls `idle` once, now or when the running flush has ended. Nothing is written after that. */
   close(idle: () => void): void {
     invariant(this.#whenIdle === undefined, "a backend is closed once");
     this.#whenIdle = idle;
     if (this.#flushing === undefined || this.#failure !== undefined) this.#goIdle();
   }
 
-  /** A close from inside a commit's `done` is told at once, and not again when that turn ends. */
+  /**
+   * After a close from inside a commit's `done` this is called twice; only the first call counts.
+   */
   #goIdle(): void {
     if (this.#isIdle) return;
     this.#isIdle = true;
@@ -139,7 +141,7 @@ export class RowGenerations {
     }
   }
 
-  /** The failed rows stay readable: what was applied to them was not wrong, only not saved. */
+  /** The failed rows stay readable: they are right, only not saved. */
   #fail(batch: readonly Done[], error: Error): void {
     this.#failure = error;
     const waiting = this.#waiting;

@@ -1,11 +1,11 @@
 /**
  * The small writes that a backend holds in memory until they are durable: for each bucket a map of
- * rows that can also be walked in byte order. Pure; shared by every backend, so that all of them
- * merge unsaved rows with stored ones in the same way. Rows are kept by reference, never copied.
+ * rows that can also be walked in byte order. Pure. Every backend uses it, so all of them merge
+ * unsaved rows with stored ones in the same way. Rows are kept by reference, never copied.
  *
- * A key is indexed by its latin-1 text: one character for a byte, so texts compare as bytes do.
- * The order is sorted when a scan first needs it; rows that arrive in ascending order (the key
- * bucket: a revision only grows) never need sorting.
+ * A key is indexed by its latin-1 text: one character for a byte, so texts compare as bytes do. The
+ * order is sorted when a scan first needs it. Rows that arrive in ascending order (the key bucket:
+ * a revision only grows) never need sorting.
  */
 
 import { checkKey, keyText, type RowCursor, type RowLayer, type ScanRange } from "./row-layer.js";
@@ -81,7 +81,7 @@ class OverlayCursor implements RowCursor {
   readonly #step: number;
   #at: number;
 
-  /** Goes from `start` to before `end`, downwards if end < start. */
+  /** Goes from `start` to just before `end`; downwards if end < start. */
   constructor(
     rows: ReadonlyMap<string, RowWrite>,
     order: readonly string[],

@@ -1,16 +1,16 @@
 /**
- * The rows of one large write: one bucket's, keys strictly ascending, packed into blocks of bytes. A
- * row costs its bytes and two numbers instead of three objects, a lookup is a search by halves, and
- * the whole is handed over by reference. Pure.
+ * The rows of one large write: one bucket's, keys strictly ascending, packed into blocks of bytes.
+ * A row costs its bytes and two numbers instead of three objects. A lookup is a binary search. The
+ * run is handed over by reference. Pure.
  *
- * Rows are added until the run is handed over; from then on it must not change.
+ * Rows are added until the run is handed over. After that it must not change.
  */
 import { invariant } from "../base/invariant.js";
 import { checkKey, keyText, type RowCursor, type RowLayer, type ScanRange } from "./row-layer.js";
 import type { Bucket, RowWrite } from "./rows.js";
 
 const rowsPerBlock = 1024;
-/** In place of a value's length: the row is deleted. */
+/** Stands in place of a value's length: the row is deleted. */
 const noValue = 0xffff_ffff;
 
 interface Block {
@@ -37,7 +37,7 @@ export class RowRun implements RowLayer {
     return this.#count;
   }
 
-  /** False, and nothing was added: the key is not above the last one. */
+  /** False: nothing was added, because the key is not above the last one. */
   add(key: Uint8Array, value: Uint8Array | undefined): boolean {
     checkKey(key);
     const text = keyText(key);
@@ -84,7 +84,7 @@ export class RowRun implements RowLayer {
     return new RunCursor(this, [first, end]);
   }
 
-  /** The row at a place from 0 to before `count`. */
+  /** The row at a place: 0 to `count` - 1. */
   row(place: number): RowWrite {
     const block = this.#blocks[Math.floor(place / rowsPerBlock)] as Block;
     const at = (place % rowsPerBlock) * 3;
@@ -98,7 +98,9 @@ export class RowRun implements RowLayer {
     };
   }
 
-  /** A block for one more row. Every block but the last is full, so a place tells its block. */
+  /**
+   * A block with room for one more row. All blocks but the last are full: a place tells its block.
+   */
   #room(text: string, size: number): Block {
     let block = this.#blocks.at(-1);
     if (block === undefined || block.count === rowsPerBlock) {
@@ -127,7 +129,7 @@ export class RowRun implements RowLayer {
       if ((blocks[middle] as Block).first <= text) low = middle + 1;
       else high = middle;
     }
-    // Of the block before the first one that begins above it.
+    // Searches the block before the first one that begins above `text`.
     let first = Math.max(0, low - 1) * rowsPerBlock;
     let end = Math.min(this.#count, low * rowsPerBlock);
     while (first < end) {

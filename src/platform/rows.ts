@@ -1,4 +1,6 @@
-/** The rows of a backend, by bucket. Bucket names and numbers are on the disk: they never change. */
+/**
+ * The rows of a backend, by bucket. Bucket names and numbers are on the disk, so they never change.
+ */
 export const Bucket = {
   meta: 0,
   key: 1,
@@ -19,7 +21,9 @@ export const bucketNames: readonly string[] = [
   "cluster",
 ];
 
-/** `value` undefined deletes the row. Keys are 1..511 bytes. The backend keeps the arrays: do not reuse. */
+/**
+ * `value` undefined deletes the row. Keys are 1..511 bytes. Do not reuse the arrays: they are kept.
+ */
 export interface RowWrite {
   readonly bucket: Bucket;
   readonly key: Uint8Array;

@@ -1,7 +1,7 @@
 /**
  * What a leader learns from the answers of its followers, and from its own disk, which answers like
- * a follower (Raft paper, section 5.3; the search for the point where two logs agree follows
- * etcd-io/raft: at most one probe per term).
+ * a follower (Raft paper, section 5.3). The search for the point where two logs agree follows
+ * etcd-io/raft: at most one probe per term.
  */
 import { weighCommitted } from "./contradiction.js";
 import { releaseReadsBeforeCommit, stepReadAcknowledged } from "./read-index.js";
@@ -12,7 +12,7 @@ import type { Message } from "./types.js";
 
 export function stepAppendResponse(state: RaftState, peer: PeerProgress, message: Message): void {
   peer.recentActive = true;
-  // From ourselves it tells of our own disk.
+  // A message from this member itself reports its own disk.
   const isOther = peer.id !== state.id;
   if (message.reject) {
     if (!peer.isContradicting) stepRejection(state, peer, message);
@@ -29,17 +29,17 @@ export function stepHeartbeatResponse(
   peer.recentActive = true;
   peer.flowPaused = false;
   weighCommitted(state, peer, { index: message.index, term: message.logTerm });
-  // Also to a follower that has everything but is probed: its answer ends the probing.
+  // Also to a follower that has everything but is being probed: its answer ends the probing.
   if (peer.match < state.log.lastIndex() || peer.state === "probe") sendAppend(state, peer, true);
   if (message.context !== 0) stepReadAcknowledged(state, peer.id, message.context);
 }
 
-/** The stream of a snapshot ended; what the follower made of it, its own answer tells. */
+/** A snapshot's stream ended. The follower's own answer tells whether it installed it. */
 export function stepSnapshotReported(peer: PeerProgress, ok: boolean): void {
   if (peer.state !== "snapshot") return;
   if (!ok) peer.pendingSnapshot = 0;
   peer.becomeProbe();
-  // Done: wait for its acknowledgement. Failed: wait for a heartbeat before the next try.
+  // After success: wait for the acknowledgement. After failure: wait for the next heartbeat.
   peer.flowPaused = true;
 }
 
@@ -48,7 +48,7 @@ export function stepUnreachable(peer: PeerProgress): void {
   if (peer.state === "replicate") peer.becomeProbe();
 }
 
-/** An ordinary acknowledgement names no term: it can only lie beyond our log. */
+/** An ordinary acknowledgement names no term. It contradicts only if it lies beyond this log. */
 function weighAccepted(state: RaftState, peer: PeerProgress, message: Message): boolean {
   const { index, logTerm } = message;
   const term = logTerm === 0 ? (state.log.term(index) ?? 0) : logTerm;
@@ -57,7 +57,7 @@ function weighAccepted(state: RaftState, peer: PeerProgress, message: Message): 
 
 function stepRejection(state: RaftState, peer: PeerProgress, message: Message): void {
   // The follower has an entry of term `logTerm` at the hint. Terms only rise along a log, so none
-  // of our indexes with a higher term can agree with it: skip them.
+  // of the leader's indexes with a higher term can agree with it: skip them.
   const { rejectHint, logTerm } = message;
   const hint = logTerm > 0 ? state.log.findConflictByTerm(rejectHint, logTerm).index : rejectHint;
   if (!peer.decrease(message.index, hint)) return;
@@ -73,7 +73,7 @@ function stepAccepted(state: RaftState, peer: PeerProgress, index: number): void
   } else if (peer.state === "replicate") {
     peer.inflights.freeThrough(index);
   } else if (peer.match + 1 >= state.log.firstIndex()) {
-    // Whatever snapshot it installed, from whomever: our log can go on from there.
+    // The follower installed some snapshot, and this leader's log can continue from there.
     peer.becomeProbe();
     peer.becomeReplicate();
   }

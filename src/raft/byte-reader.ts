@@ -1,10 +1,10 @@
 /**
- * Reads what ByteWriter wrote, from bytes that nobody vouches for: every length is checked against
- * what is left before anything is allocated, and every loop ends with the input.
+ * Reads what ByteWriter wrote, from untrusted bytes. Every length is checked against the bytes left
+ * before anything is allocated, and every loop ends with the input.
  */
 import { varintBytesMax } from "./byte-writer.js";
 
-/** The bytes are no message of ours: damaged, cut, or of another version. */
+/** The bytes are no message of this protocol: damaged, cut, or of another version. */
 export class MessageFormatError extends Error {
   override readonly name = "MessageFormatError";
 }
@@ -40,7 +40,10 @@ export class ByteReader {
     throw new MessageFormatError("a number beyond 2^53 - 1");
   }
 
-  /** A count of things that take at least `bytesEach` of what is left. */
+  /**
+   * Reads a count of items that take at least `bytesEach` bytes each. @throws MessageFormatError if
+   * they cannot fit
+   */
   count(bytesEach: number): number {
     const count = this.varint();
     this.#need(count * bytesEach);

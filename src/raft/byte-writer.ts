@@ -1,7 +1,7 @@
 /**
  * Writes numbers and byte strings one after another into a buffer of known size. Numbers are
- * base-128 varints, lowest group first (as in protobuf), up to 2^53 - 1; ids are 8 bytes, little
- * endian. The caller reserves enough; writing beyond is a bug and throws RangeError.
+ * base-128 varints, lowest group first (as in protobuf), up to 2^53 - 1. Ids are 8 bytes, little
+ * endian. The caller reserves enough bytes; writing beyond is a bug and throws RangeError.
  */
 import { invariant } from "../base/invariant.js";
 
@@ -49,7 +49,7 @@ export class ByteWriter {
     this.#at += value.length;
   }
 
-  /** What was written so far. */
+  /** The bytes written so far. */
   finish(): Uint8Array {
     return this.#bytes.subarray(0, this.#at);
   }

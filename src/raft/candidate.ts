@@ -1,6 +1,6 @@
 /**
- * A candidate, or one that only asks whether it should be (preCandidate). Ends as leader, or as
- * follower of whoever leads this term (Raft paper, section 5.2).
+ * A candidate, or a preCandidate, which only asks whether it could win. It ends as leader, or as
+ * follower of the leader of this term (Raft paper, section 5.2).
  */
 import { campaign } from "./election.js";
 import { stepFromLeader } from "./follower.js";
@@ -18,12 +18,12 @@ export function stepCandidate(state: RaftState, message: Message): void {
     case "MsgApp":
     case "MsgHeartbeat":
     case "MsgSnap":
-      // Its term is ours: another candidate won it.
+      // The message has this term, so another candidate won it.
       becomeFollower(state, message.term, message.from);
       stepFromLeader(state, message);
       return;
     case "MsgPreVoteResp":
-      // A late answer to our pre-vote is no vote.
+      // A late answer to the pre-vote is no vote.
       if (state.role === "preCandidate") countVote(state, message);
       return;
     case "MsgVoteResp":

@@ -1,4 +1,4 @@
-/** What must hold in every cluster; throws at the first violation. Knows the whole history. */
+/** Checks what must hold in every cluster, over its whole history. Throws at a violation. */
 import { InvariantViolation } from "../base/invariant.js";
 import type { Member } from "./cluster-member.fixture.js";
 import type { Contradiction, Entry, Message } from "./types.js";
@@ -6,7 +6,7 @@ import type { Contradiction, Entry, Message } from "./types.js";
 export class ClusterChecker {
   readonly #leaders = new Map<number, bigint>();
   readonly #votes = new Map<string, bigint>();
-  /** What was applied first at each index, by anyone, and in which term. */
+  /** The entry that was applied first at each index, by any member, and in which term. */
   readonly #applied = new Map<number, { readonly what: string; readonly inTerm: number }>();
   readonly #reads = new Map<number, number>();
   #maxApplied = 0;
@@ -28,7 +28,7 @@ export class ClusterChecker {
     this.#demand(known === undefined, "election safety", { term, id, known });
     this.#leaders.set(term, id);
     for (const [index, { what, inTerm }] of this.#applied) {
-      // Votes may arrive when a later term has moved on: such a leader can commit nothing.
+      // Votes may arrive after a later term has begun. Such a leader can commit nothing.
       if (index < log.firstIndex() || inTerm >= term) continue;
       const entry = log.entries(index, index + 1, 1)?.[0];
       this.#demand(entry !== undefined && text(entry) === what, "leader completeness", { index });
@@ -47,7 +47,7 @@ export class ClusterChecker {
     this.#demand(isDurable, "durable apply", { id, index });
   }
 
-  /** Also of what a member sends to itself: its own vote counts when it is durable. */
+  /** Also checks messages that a member sends to itself: its own vote counts when it is durable. */
   sends({ id, disk }: Member, message: Message): void {
     if (message.type === "MsgAppResp" && !message.reject && message.index > 0) {
       const end = disk.entries.at(-1)?.index ?? disk.base.index;

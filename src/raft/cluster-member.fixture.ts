@@ -14,9 +14,9 @@ export interface Member {
   readonly disk: Disk;
   node: RaftNode;
   log: MemoryLog;
-  /** Handed out, not yet reported durable, oldest first. */
+  /** Handed out and not yet reported durable, oldest first. */
   pending: AppendWork[];
-  /** Reported, but written without a sync of their own. */
+  /** Reported durable, but written without a sync of their own. */
   unsynced: AppendWork[];
   appliedIndex: number;
   confState: ConfState;

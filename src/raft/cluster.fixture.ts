@@ -47,7 +47,7 @@ export class Cluster {
     for (const id of [...start.voters, ...start.learners]) this.addMember(id, base);
   }
 
-  /** A member that will be told its configuration has none yet: use an empty base. */
+  /** A member that gets its configuration later starts with an empty base. */
   addMember(id: bigint, base: SnapshotMeta): Member {
     const disk: Disk = { hardState: { term: 0, vote: 0n, commit: 0 }, base, entries: [] };
     const member = { id, disk, backend: base } as Member;
@@ -64,7 +64,7 @@ export class Cluster {
     return this.members.filter((one) => one.node.isLeader());
   }
 
-  /** The one of the highest term: a removed one may not have heard that it was replaced. */
+  /** The leader of the highest term. A removed leader may not have heard that it was replaced. */
   leader(): Member | undefined {
     return this.leaders().sort((a, b) => b.node.term() - a.node.term())[0];
   }
@@ -99,7 +99,7 @@ export class Cluster {
     this.step(member, { kind: "readIndex", id });
   }
 
-  /** Delivers the message at `at`, leaving it there if it is to be repeated. */
+  /** Delivers the message at `at`. With `isRepeated` it also stays in the network. */
   deliver(at: number, isRepeated: boolean): void {
     const message = this.network[at] as Message;
     if (!isRepeated) this.network.splice(at, 1);
@@ -126,7 +126,7 @@ export class Cluster {
     if (work.snapshot !== undefined) this.#installed(member, work.snapshot);
   }
 
-  /** Loses what was not synced, but for a part that reached the disk unreported. */
+  /** Loses writes that were not synced, except a part that reached the disk without a report. */
   crash(member: Member): void {
     member.unsynced.push(...member.pending);
     this.#sync(member, this.rng.int(member.unsynced.length + 1));

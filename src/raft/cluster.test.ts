@@ -1,6 +1,6 @@
 /**
  * Whole clusters under random faults, many seeds. The checks run inside the cluster after every
- * event; here are the schedules, and that a healed cluster makes progress again.
+ * event. Here are the schedules, and the check that a healed cluster makes progress again.
  */
 import { describe, expect, test } from "vitest";
 import { Cluster, noLimit, seededRng } from "./cluster.fixture.js";
@@ -23,7 +23,7 @@ function chaos(cluster: Cluster, { steps, changesMembers }: Schedule): void {
   for (let step = 0; step < steps; step++) chaosStep(cluster, changesMembers);
 }
 
-/** One random event: faults are frequent, so that rare windows are not rare. */
+/** One random event. Faults are frequent, so that rare windows occur often enough. */
 function chaosStep(cluster: Cluster, changesMembers: boolean): void {
   const { rng, network } = cluster;
   const member = cluster.members[rng.int(cluster.members.length)] as Member;
@@ -57,7 +57,7 @@ function chaosDeliver(cluster: Cluster): void {
   const fate = rng.int(20);
   if (fate === 0) network.splice(at, 1);
   else cluster.deliver(at, fate === 1);
-  // A long queue would only hold old news.
+  // A long queue would only hold old messages.
   if (network.length > 60) network.splice(0, 20);
 }
 
@@ -67,9 +67,10 @@ function transfer(cluster: Cluster, member: Member): void {
 }
 
 /**
- * Members 1 to 3 always stay voters. A change that leaves only a minority of the old voters can end
- * where those who know of it may not stand and those who may stand do not know of it; etcd's rule
- * that a configuration counts when applied has this limit, with or without joint consensus.
+ * Members 1 to 3 always stay voters. After a change that leaves only a minority of the old voters,
+ * the members that know of it may not be allowed to stand, and those that may stand may not know of
+ * it. etcd's rule that a configuration counts when applied has this limit, with or without joint
+ * consensus.
  */
 function randomChange({ rng }: Cluster): ConfChange {
   const types = ["addVoter", "addVoter", "addLearner", "remove"] as const;
@@ -83,13 +84,13 @@ function randomChange({ rng }: Cluster): ConfChange {
   return { transition, changes, context: new Uint8Array(0) };
 }
 
-/** No more faults: everything arrives, everything is written, time passes. */
+/** No more faults: every message arrives, every write ends, time passes. */
 function heal(cluster: Cluster, isDone: () => boolean): void {
   cluster.cutOff = new Set();
   for (let round = 0; round < 400 && !isDone(); round++) {
     for (const member of cluster.members) cluster.tick(member);
     for (const leader of cluster.leaders()) {
-      // What a driver does with a leader that was removed: it hands over.
+      // A driver does this with a removed leader: it hands leadership over.
       const { voters } = leader.confState;
       const to = voters[round % voters.length] as bigint;
       if (!voters.includes(leader.id)) cluster.step(leader, { kind: "transferLeader", to });

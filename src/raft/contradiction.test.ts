@@ -1,4 +1,4 @@
-/** A leader's log that lacks what is committed at a follower: who finds it, and what both do then. */
+/** A leader's log lacks entries committed at a follower: which one finds it, and what both do. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { isDoubtful, lacks } from "./contradiction.js";
@@ -60,7 +60,7 @@ describe("the leader", () => {
     expect(lone.contradictions).toEqual([
       { member: 2n, committed: point(9, 1), leaderEnd: point(4, 2) },
     ]);
-    // It is told at once, and gets nothing else.
+    // The follower is told at once, and gets nothing else.
     expect(lone.takeSent()).toMatchObject([
       { type: "MsgHeartbeat", to: 2n, reject: true, index: 4, commit: 0 },
     ]);
@@ -71,7 +71,7 @@ describe("the leader", () => {
       [2n, true],
       [3n, false],
     ]);
-    // Told once; a loop of answers would never end.
+    // It is told once; otherwise the answers would never end.
     lone.receive({ ...answer, index: 9, logTerm: 1 });
     expect(lone.contradictions).toHaveLength(1);
     expect(lone.takeSent()).toEqual([]);
@@ -129,7 +129,7 @@ describe("the follower", () => {
     lone.receive({ ...beat, index: 4, logTerm: 2 });
     expect(lone.takeSent()).toMatchObject([{ type: "MsgHeartbeatResp", index: 5, logTerm: 2 }]);
     expect(lone.node.isDoubtful()).toBe(true);
-    // An old heartbeat was it: nothing happened.
+    // That was only an old heartbeat, so nothing happened.
     lone.receive({ ...beat, index: 7, logTerm: 2 });
     expect(lone.node.isDoubtful()).toBe(false);
     expect(lone.contradictions).toEqual([]);

@@ -1,12 +1,13 @@
 /**
  * Raft promises that a committed entry stands in the log of every later leader (Raft paper, 5.4.3).
- * A member whose committed entries are not in its leader's log proves that somebody lost what was
- * on disk: disks of a majority were wiped, or replaced by older copies. The member must answer
- * nothing then, acknowledge nothing and vote for nobody, because its log belongs to another history.
+ * If a member's committed entries are not in its leader's log, somebody lost data: the disks of a
+ * majority were wiped, or replaced by older copies. Then the member must not answer, acknowledge or
+ * vote, because its log belongs to another history.
  *
- * The leader decides. Its log only grows within its term, and a member tells its commit index after
- * the leaders of this or earlier terms told it: so late, repeated or reordered messages prove nothing
- * wrong. The member itself only doubts: a heartbeat may be older than what it has committed since.
+ * The leader decides. Its log only grows within its term, and a member reports its commit index
+ * only after leaders of this or earlier terms told it. So late, repeated or reordered messages
+ * prove nothing wrong. The member itself only has doubts: a heartbeat may be older than its latest
+ * commit.
  */
 import type { RaftState } from "./state.js";
 import type { PeerProgress } from "./tracker/peer-progress.js";
@@ -18,14 +19,16 @@ interface KnownLog {
   term(index: number): number | undefined;
 }
 
-/** Whether the leader's log lacks this committed entry. What is compacted away cannot be compared. */
+/** True if the leader's log lacks this committed entry. Compacted entries cannot be compared. */
 export function lacks(leaders: KnownLog, committed: LogPoint): boolean {
   if (committed.index > leaders.lastIndex()) return true;
   const term = leaders.term(committed.index);
   return term !== undefined && term !== committed.term;
 }
 
-/** Whether a leader whose log ends (or once ended) there may lack what is committed here. */
+/**
+ * True if a leader whose log ends (or once ended) there may lack entries that are committed here.
+ */
 export function isDoubtful(leaderEnd: LogPoint, committed: LogPoint): boolean {
   if (leaderEnd.index < committed.index) return true;
   return leaderEnd.index === committed.index && leaderEnd.term !== committed.term;
@@ -40,9 +43,10 @@ export function lastPoint({ log }: RaftState): LogPoint {
 }
 
 /**
- * At the leader: a follower said that this entry is committed in its log. Index 0: it did not say.
+ * At the leader: takes a follower's report that this entry is committed in its log. Index 0: the
+ * follower did not say.
  *
- * @returns whether the follower's log contradicts ours
+ * @returns whether the follower's log contradicts the leader's
  */
 export function weighCommitted(state: RaftState, peer: PeerProgress, committed: LogPoint): boolean {
   if (peer.isContradicting) return true;
@@ -53,24 +57,26 @@ export function weighCommitted(state: RaftState, peer: PeerProgress, committed: 
   return true;
 }
 
-/** To a follower that contradicts us it says so, and tells of nothing that is committed. */
+/** Sends a heartbeat. A contradicting follower is told so, and hears of no commit. */
 export function sendHeartbeat(state: RaftState, peer: PeerProgress, context: number): void {
   const { index, term: logTerm } = lastPoint(state);
-  // Not beyond what the follower has: its further entries may not be ours.
+  // Not beyond what the follower is known to share: its further entries may differ.
   const commit = Math.min(peer.match, state.log.committed);
   const reject = peer.isContradicting;
   state.send({ type: "MsgHeartbeat", to: peer.id, commit, context, index, logTerm, reject });
   peer.sentCommit = commit;
 }
 
-/** At a follower: its leader told where its log ends. */
+/** At a follower: its leader said where the leader's log ends. */
 export function hearLeaderEnd(state: RaftState, leaderEnd: LogPoint): void {
   state.hasHeardLeader = true;
   if (leaderEnd.index === 0) return;
   state.isDoubtful = isDoubtful(leaderEnd, committedPoint(state));
 }
 
-/** At a follower: its leader found that it lacks what is committed here. Only a restart ends this. */
+/**
+ * At a follower: its leader lacks entries that are committed here. Only a restart ends this state.
+ */
 export function hearContradiction(state: RaftState, message: Message): void {
   if (state.isContradicted) return;
   state.isContradicted = true;

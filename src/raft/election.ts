@@ -1,5 +1,5 @@
 /**
- * Elections: when we may stand for one, whom we ask, and whom we grant our vote (Raft paper,
+ * Elections: when a member may stand, whom it asks, and to whom it grants its vote (Raft paper,
  * sections 5.2 and 5.4.1; thesis, sections 4.2.3 and 9.6 for leases and pre-votes).
  */
 import type { RaftState } from "./state.js";
@@ -8,10 +8,15 @@ import type { Message } from "./types.js";
 
 export type CampaignKind = "preVote" | "vote" | "transfer";
 
-/** Message.context of a vote request that ignores leases: its sender was told to take over. */
+/**
+ * Message.context of a vote request that ignores leases: the leader told its sender to take over.
+ */
 const forcedByTransfer = 1;
 
-/** Counts one tick of a member that does not lead; stands for election when it waited enough. */
+/**
+ * Counts one tick of a member that does not lead. The member stands for election when it has waited
+ * long enough.
+ */
 export function tickElection(state: RaftState): void {
   state.electionElapsed++;
   if (!isPromotable(state) || state.electionElapsed < state.electionTimeout) return;
@@ -19,15 +24,17 @@ export function tickElection(state: RaftState): void {
   standForElection(state, state.config.preVote ? "preVote" : "vote");
 }
 
-/** Starts a campaign unless we lead, have no vote, or do not know our configuration yet. */
+/**
+ * Starts a campaign unless this member leads, has no vote, or does not know its configuration yet.
+ */
 export function standForElection(state: RaftState, kind: CampaignKind): void {
   if (state.role === "leader" || !isPromotable(state)) return;
-  // A committed change that is not applied here may have removed the quorum we would count.
+  // A committed change that is not applied here may have changed the quorum to be counted.
   if (state.log.hasUnappliedConfChange()) return;
   campaign(state, kind);
 }
 
-/** Asks every voter, ascending by id; our own vote comes back when it is durable. */
+/** Asks every voter, ascending by id. The member's own vote comes back when it is durable. */
 export function campaign(state: RaftState, kind: CampaignKind): void {
   if (kind === "preVote") becomePreCandidate(state);
   else becomeCandidate(state);
@@ -46,13 +53,15 @@ export function campaign(state: RaftState, kind: CampaignKind): void {
   }
 }
 
-/** True: we heard from a leader within an election timeout and will not help to depose it. */
+/**
+ * True if a leader was heard within an election timeout: this member will not help to depose it.
+ */
 export function isHeldByLease(state: RaftState, request: Message): boolean {
   if (request.context === forcedByTransfer || !state.config.checkQuorum) return false;
   return state.leader !== 0n && state.electionElapsed < state.config.electionTicks;
 }
 
-/** Answers a vote request whose term is not below ours. */
+/** Answers a vote request whose term is not below this member's. */
 export function answerVote(state: RaftState, request: Message): void {
   const isPreVote = request.type === "MsgPreVote";
   const canVote =
@@ -60,21 +69,22 @@ export function answerVote(state: RaftState, request: Message): void {
     (state.vote === 0n && state.leader === 0n) ||
     (isPreVote && request.term > state.term);
   const type = isPreVote ? "MsgPreVoteResp" : "MsgVoteResp";
-  // Learners vote too: one that was promoted may not have heard of it, and its vote may be needed.
-  // A vote says that no committed entry of ours is lost by it: one from another history cannot.
+  // Learners vote, too: a promoted one may not have heard of its promotion, and its vote may be
+  // needed. A vote confirms that the candidate has all entries committed here. A member of another
+  // history cannot confirm that.
   const isOutside = state.isContradicted;
   if (isOutside || !canVote || !state.log.isUpToDate(request.logTerm, request.index)) {
     state.send({ type, to: request.from, term: state.term, reject: true });
     return;
   }
-  // The term asked about, not ours: a pre-vote is for a term that nobody has entered yet.
+  // The request's term, not this member's: a pre-vote is for a term that nobody has entered yet.
   state.send({ type, to: request.from, term: request.term });
   if (isPreVote) return;
   state.electionElapsed = 0;
   state.vote = request.from;
 }
 
-/** A voter of the configuration whose state is not about to be replaced by a snapshot. */
+/** True for a voter of the configuration whose state no snapshot is about to replace. */
 function isPromotable(state: RaftState): boolean {
   const own = state.tracker.peer(state.id);
   if (!state.mayLead || state.isContradicted) return false;

@@ -1,6 +1,6 @@
 /**
  * One log entry as bytes: term, index (varints), type (byte), data length (varint), data. The
- * layout is part of the peer protocol (docs/formats.md); it names its own length, so entries can
+ * layout is part of the peer protocol (docs/formats.md). It contains its own length, so entries can
  * follow each other.
  */
 import { type ByteReader, MessageFormatError } from "./byte-reader.js";
@@ -22,7 +22,7 @@ export function writeEntry(writer: ByteWriter, entry: Entry): void {
   writer.bytes(entry.data);
 }
 
-/** The data is a view of what is read. @throws MessageFormatError */
+/** The data is a view of the reader's bytes. @throws MessageFormatError */
 export function readEntry(reader: ByteReader): Entry {
   const term = reader.varint();
   const index = reader.varint();

@@ -1,6 +1,6 @@
 /**
- * A follower: answers its leader, forwards what only a leader can do (Raft paper, section 5.3;
- * snapshots: section 7).
+ * A follower answers its leader and forwards requests that only a leader can serve (Raft paper,
+ * section 5.3; snapshots: section 7).
  */
 import { restoreConfig } from "./confchange/changer.js";
 import { isMember } from "./confchange/consistency.js";
@@ -33,7 +33,7 @@ export function stepFollower(state: RaftState, message: Message): void {
       state.send({ type: "MsgTransferLeader", to: state.leader, from: message.from });
       return;
     case "MsgForgetLeader":
-      // With lease reads this member would help to elect a leader while the old one still answers.
+      // With lease reads this could help to elect a leader while the old one still answers.
       if (state.variants.leaseReads !== true) state.leader = 0n;
       return;
     case "MsgTimeoutNow":
@@ -57,13 +57,13 @@ export function stepFollower(state: RaftState, message: Message): void {
   }
 }
 
-/** Handles what only the leader of our term sends. */
+/** Handles messages that only the leader of this term sends. */
 export function stepFromLeader(state: RaftState, message: Message): void {
   if (message.type === "MsgHeartbeat") {
     answerHeartbeat(state, message);
     return;
   }
-  // What is on our disk belongs to another history: it is kept, and nothing of it counts.
+  // This log belongs to another history. It is kept, but nothing may be added to it.
   if (state.isContradicted) return;
   if (message.type === "MsgApp") answerAppend(state, message);
   else if (message.snapshot !== undefined) {
@@ -81,7 +81,9 @@ function answerHeartbeat(state: RaftState, message: Message): void {
   state.send({ type: "MsgHeartbeatResp", to, context, index, logTerm });
 }
 
-/** Tells the leader from where on it can send, and lets it see that it has the same entry there. */
+/**
+ * Tells the leader from where it can send. The leader also checks that it has the same entry there.
+ */
 function sayCommitted(state: RaftState, to: bigint): void {
   const { index, term: logTerm } = committedPoint(state);
   state.send({ type: "MsgAppResp", to, index, logTerm });
@@ -101,20 +103,20 @@ function answerAppend(state: RaftState, message: Message): void {
     state.send({ type: "MsgAppResp", to, index });
     return;
   }
-  // Spare the leader the indexes that cannot agree: those of terms above the one it asked about.
+  // Skips indexes that cannot agree: those with a higher term than the one the leader asked about.
   const from = Math.min(message.index, log.lastIndex());
   const hint = log.findConflictByTerm(from, message.logTerm);
   const { index: rejectHint, term: logTerm } = hint;
   state.send({ type: "MsgAppResp", to, index: message.index, reject: true, rejectHint, logTerm });
 }
 
-/** Takes the snapshot in place of the log. False: not needed, or not for us. */
+/** Replaces the log by the snapshot. False: not needed, or this member is not in it. */
 function restore(state: RaftState, snapshot: SnapshotMeta): boolean {
   const { log, tracker } = state;
   const { index, term, confState } = snapshot;
   if (index <= log.committed || !isMember(confState, state.id)) return false;
   if (log.matches(index, term)) {
-    // We have all of it: only the news that it is committed is news.
+    // The log already has all of it; only the commit index is new.
     log.commitTo(index);
     return false;
   }

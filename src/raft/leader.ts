@@ -1,6 +1,6 @@
 /**
- * A leader: heartbeats, the check that a quorum still hears it, leadership transfer (Raft thesis,
- * section 3.10), and the dispatch of what followers and clients send.
+ * A leader: heartbeats, the check that a quorum still answers, leadership transfer (Raft thesis,
+ * section 3.10), and the dispatch of messages from followers and clients.
  */
 import { invariant } from "../base/invariant.js";
 import { stepAppendResponse, stepHeartbeatResponse } from "./acknowledgement.js";
@@ -12,7 +12,7 @@ import type { PeerProgress } from "./tracker/peer-progress.js";
 import { becomeFollower, resetForTerm } from "./transitions.js";
 import { EntryType, leaveJoint, type Message } from "./types.js";
 
-/** Begins the term with an empty entry: only its commit shows what older terms committed. */
+/** Begins the term with an empty entry: only its commit shows which older entries are committed. */
 export function becomeLeader(state: RaftState): void {
   invariant(state.role === "candidate", "only a candidate becomes leader");
   resetForTerm(state, state.term);
@@ -22,7 +22,7 @@ export function becomeLeader(state: RaftState): void {
   invariant(own !== undefined, "a leader is a member of its configuration");
   own.becomeReplicate();
   own.recentActive = true;
-  // There may be a conf change in the tail; to wait until all of it is applied spares the search.
+  // The tail may hold a conf change. Waiting until it is applied is simpler than searching it.
   state.pendingConfIndex = state.log.lastIndex();
   appendOwn(state, [{ type: EntryType.normal, data: leaveJoint.context }]);
 }
@@ -34,7 +34,7 @@ export function tickLeader(state: RaftState): void {
     state.electionElapsed = 0;
     if (state.config.checkQuorum) checkQuorum(state);
     if (state.role !== "leader") return;
-    // The transferee did not make it in time: serve on.
+    // The transfer took too long, so this leader goes on.
     state.leadTransferee = 0n;
   }
   if (state.heartbeatElapsed >= state.config.heartbeatTicks) {
@@ -70,7 +70,7 @@ export function stepLeader(state: RaftState, message: Message): void {
   }
 }
 
-/** Steps down when no quorum was heard from since the last check. */
+/** Steps down if no quorum was heard from since the last check. */
 function checkQuorum(state: RaftState): void {
   if (!state.tracker.isQuorumActive()) becomeFollower(state, state.term, 0n);
   for (const peer of state.tracker.peers) {
@@ -78,7 +78,9 @@ function checkQuorum(state: RaftState): void {
   }
 }
 
-/** Takes no proposals from now on, and tells the member to stand as soon as it has our log. */
+/**
+ * Takes no proposals from now on, and tells the member to stand as soon as it has the whole log.
+ */
 function transferTo(state: RaftState, peer: PeerProgress): void {
   if (peer.isLearner || state.leadTransferee === peer.id) return;
   state.leadTransferee = 0n;

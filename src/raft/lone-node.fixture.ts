@@ -1,6 +1,6 @@
 /**
- * One node under test: messages come from the test, messages out are collected. Writes are durable
- * at once unless they are held; entries are applied at once unless `appliesByHand`.
+ * One node under test. The test sends it messages and collects its answers. Writes are durable at
+ * once unless they are held; entries are applied at once unless `appliesByHand`.
  */
 import type { Rng } from "../platform/rng.js";
 import { MemoryLog } from "./memory-log.fixture.js";
@@ -116,7 +116,7 @@ export class LoneNode {
     return this.node.status();
   }
 
-  /** What was sent since the last call. */
+  /** The messages sent since the last call. */
   takeSent(type?: Message["type"]): Message[] {
     const sent = this.sent.filter((message) => type === undefined || message.type === type);
     this.sent = [];

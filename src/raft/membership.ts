@@ -1,6 +1,6 @@
 /**
- * Taking a new configuration into use, and what follows from applying entries. A configuration
- * counts from the moment its entry is applied, at each member for itself.
+ * Takes a new configuration into use, and reacts to applied entries. A configuration counts from
+ * the moment its entry is applied, at each member separately.
  */
 import { InvariantViolation } from "../base/invariant.js";
 import {
@@ -27,7 +27,7 @@ export function applyChange(state: RaftState, change: ConfChange): ConfState {
   return next.config;
 }
 
-/** The configuration to start from. */
+/** Sets the configuration to start from. */
 export function initConfig(state: RaftState, confState: ConfState): void {
   const { tracker } = state;
   const context = { lastIndex: state.log.lastIndex(), limits: tracker.limits };
@@ -39,7 +39,7 @@ export function initConfig(state: RaftState, confState: ConfState): void {
 export function stepApplied(state: RaftState, index: number): void {
   const released = state.log.appliedTo(index);
   state.uncommittedBytes = Math.max(0, state.uncommittedBytes - released);
-  // The joint configuration is the newest thing in the log that could be pending: leave it.
+  // No later change can be pending in the log, so leave the joint configuration.
   const isSettled = state.log.applied >= state.pendingConfIndex;
   if (state.tracker.config.autoLeave && isSettled && state.role === "leader") {
     proposeLeaveJoint(state);
@@ -63,7 +63,7 @@ function switchTo(state: RaftState, next: Tracked): void {
     if (state.config.stepDownOnRemoval === true) becomeFollower(state, state.term, 0n);
     return;
   }
-  // Fewer voters may have to agree now; new members should not wait for the next heartbeat.
+  // Perhaps fewer voters must agree now. New members should not wait for the next heartbeat.
   if (advanceCommit(state)) {
     broadcastAppend(state);
   } else {

@@ -1,6 +1,6 @@
 /**
- * A log in memory for tests of raft: what a driver holds, without a disk. `entries` limits by data
- * bytes plus a constant, as the node does for its own tail.
+ * A log in memory for tests of raft: a driver's log without a disk. `entries` limits by data bytes
+ * plus a constant, as the node does for its own tail.
  */
 import { invariant } from "../base/invariant.js";
 import { entryBytes } from "./log/entry-bytes.js";
@@ -8,7 +8,7 @@ import type { ConfState, Entry, HardState, LogStorage, SnapshotMeta } from "./ty
 
 export class MemoryLog implements LogStorage {
   hardState: HardState = { term: 0, vote: 0n, commit: 0 };
-  /** The newest snapshot that can be sent; moves independently of compaction. */
+  /** The newest snapshot that can be sent. It moves independently of compaction. */
   latestSnapshot: () => SnapshotMeta | undefined;
   #base: { readonly index: number; readonly term: number };
   #confState: ConfState;

@@ -1,4 +1,4 @@
-/** What passes the check may be stepped by any node: nothing throws, and no number runs away. */
+/** Any node may step a message that passes: nothing throws, and no number gets out of range. */
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { bytes, entry, LoneNode, plain, voters } from "./lone-node.fixture.js";
@@ -30,7 +30,7 @@ const types: readonly MessageType[] = [
   "MsgForgetLeader",
 ];
 
-/** Mostly near what the node holds, where a check may be off by one. */
+/** Mostly near the node's own numbers, where a check may be off by one. */
 const near = fc.nat(9);
 const number = fc.oneof(
   { weight: 8, arbitrary: near },
@@ -80,7 +80,7 @@ const anyMessage: fc.Arbitrary<Message> = fc.record({
   context: number,
 });
 
-/** As a member would send it: entries follow each other, a proposal's have no place. */
+/** As a member would send it: entries follow each other, those of a proposal have no index. */
 const likely: fc.Arbitrary<Message> = fc
   .tuple(anyMessage, fc.array(near, { maxLength: 3 }))
   .map(([message, terms]) => {
@@ -148,7 +148,7 @@ function run(node: LoneNode, steps: readonly Step[]): void {
   }
 }
 
-/** What the other members can say truly is theirs to say: a forged acknowledgement is not looked for. */
+/** Forged acknowledgements are not looked for: what a real member could send passes. */
 describe("messages that nobody vouches for", () => {
   test.each([
     ["a voter", { terms: [1, 2, 3] }],

@@ -1,19 +1,19 @@
 /**
- * What may be believed of a message from another member, before it is stepped. Raft trusts its members,
- * so this finds only what no member sends, whatever its state: a process that is not one of ours, a
- * build that is broken. A term once accepted is on disk for good, and one near the end of the numbers
- * would be the last: hence the bound on a jump.
+ * Checks a message from another member before it is stepped. Raft trusts its members. So this finds
+ * only messages that no member sends in any state: they come from a foreign process or a broken
+ * build. A term once accepted is on disk for good, and one near the largest number would be the
+ * last, so a jump of the term is bounded.
  */
 import type { ConfState, Message, RaftNode } from "./types.js";
 
 /** One election in each second for 136 years. */
 export const termJumpMax = 2 ** 32;
-/** Terms above this are refused whatever the jump: candidates must be able to count on. */
+/** Terms above this are refused whatever the jump: candidates must be able to count further. */
 export const termMax = 2 ** 52;
 
 export type MessageFlaw = "malformed" | "term_out_of_range" | "index_beyond_log";
 
-/** Undefined: it may be stepped. */
+/** Undefined: the message may be stepped. */
 export function flawOf(
   message: Message,
   node: Pick<RaftNode, "id" | "term" | "leader" | "isLeader" | "lastIndex">,
@@ -37,10 +37,10 @@ function flawOfType(
     case "MsgReadIndex":
       return message.term === 0 ? undefined : "malformed";
     case "MsgHeartbeat":
-      // It names only what this member has acknowledged.
+      // A heartbeat's commit covers only entries that this member has acknowledged.
       return message.commit > node.lastIndex() ? "index_beyond_log" : withTerm(message);
     case "MsgAppResp":
-      // A follower knows no entry of our term that we have not.
+      // Within one term a follower has no entry that its leader lacks.
       return isOfOurTerm && node.isLeader() && message.index > node.lastIndex()
         ? "index_beyond_log"
         : withTerm(message);
@@ -48,7 +48,7 @@ function flawOfType(
       return isOffer(message) ? withTerm(message) : "malformed";
     case "MsgTimeoutNow":
     case "MsgReadIndexResp":
-      // Only the leader of a term says so, and each term has one.
+      // Only the leader of a term sends this, and each term has one leader.
       if (isOfOurTerm && node.leader() !== 0n && node.leader() !== message.from) return "malformed";
       return withTerm(message);
     case "MsgApp":
@@ -59,7 +59,7 @@ function flawOfType(
     case "MsgPreVoteResp":
       return withTerm(message);
     default:
-      // Events inside of a node, and requests that members only make to themselves.
+      // Events inside a node, and requests that members only make to themselves.
       return "malformed";
   }
 }
@@ -72,7 +72,7 @@ function isTermless({ type }: Message): boolean {
   return type === "MsgProp" || type === "MsgReadIndex";
 }
 
-/** Entries of a proposal have no place yet. */
+/** Entries of a proposal have no term and index yet. */
 function isProposal({ term, entries }: Message): boolean {
   return term === 0 && entries.length > 0 && entries.every((e) => e.term === 0 && e.index === 0);
 }
@@ -82,7 +82,7 @@ function isOffer({ term, snapshot }: Message): boolean {
   return snapshot.term <= term && isConfiguration(snapshot.confState);
 }
 
-/** As far as a configuration can be judged by itself. */
+/** Checks a configuration as far as that is possible without context. */
 function isConfiguration(config: ConfState): boolean {
   const { voters, learners, votersOutgoing, learnersNext, autoLeave } = config;
   const isSet = (ids: readonly bigint[]): boolean => new Set(ids).size === ids.length;

@@ -45,7 +45,7 @@ const message: fc.Arbitrary<Message> = fc.record({
   context: number,
 });
 
-/** What decoding makes of it; any error but the typed one fails the test. */
+/** The decoded message. Any error except the typed one fails the test. */
 function tryDecode(bytes: Uint8Array): Message | undefined {
   try {
     return decodeMessage(bytes);

@@ -106,7 +106,7 @@ function readEntries(reader: ByteReader): readonly Entry[] {
   return entries;
 }
 
-/** Raft relies on it, and a gap would surface far from here. */
+/** Raft relies on consecutive entries, and a gap would only show much later. */
 function assertContinuous({ term, logTerm, index, entries }: Message): void {
   let lastIndex = index;
   let lastTerm = logTerm;

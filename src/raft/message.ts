@@ -1,15 +1,15 @@
-/** Makes messages of the one flat shape, so that all have the same layout in memory. */
+/** Makes messages of one flat shape, so that all have the same layout in memory. */
 import type { Entry, Message, MessageType } from "./types.js";
 
 const noEntries: readonly Entry[] = [];
 
-/** What the maker of a message sets; the rest is zero. */
+/** The fields that the maker of a message sets; the rest is zero. */
 export type MessageFields = Partial<Message> & {
   readonly type: MessageType;
   readonly to: bigint;
 };
 
-/** A message that is not yet sent. */
+/** A message that is not sent yet. */
 export type MessageDraft = { -readonly [Field in keyof Message]: Message[Field] };
 
 export function makeMessage(fields: MessageFields): MessageDraft {
@@ -29,11 +29,11 @@ export function makeMessage(fields: MessageFields): MessageDraft {
     snapshot: undefined,
     context: 0,
   };
-  // Far faster than reading every field of arguments that come in many shapes.
+  // This is far faster than reading every field of arguments with many shapes.
   return Object.assign(blank, fields);
 }
 
-/** Messages that exist only as events inside a node: one from outside is ignored. */
+/** True for messages that exist only as events inside a node. One from outside is ignored. */
 export function isLocalType(type: MessageType): boolean {
   switch (type) {
     case "MsgHup":
@@ -47,7 +47,7 @@ export function isLocalType(type: MessageType): boolean {
   }
 }
 
-/** Answers: meaningful only from a member of the configuration. */
+/** True for answers. They count only from a member of the configuration. */
 export function isResponseType(type: MessageType): boolean {
   switch (type) {
     case "MsgAppResp":

@@ -5,8 +5,8 @@
  * Contract with the driver:
  *  1. `send` may leave at once; `append.sendAfter` only when that append is durable.
  *  2. `append`s become durable in order; each with entries is reported by one `persisted`.
- *  3. `apply` entries are applied in order and answered by `applied`; a configuration change among
- *     them is told by `applyConfChange` before that.
+ *  3. `apply` entries are applied in order and answered by `applied`. For a configuration change
+ *     among them, `applyConfChange` is called before that.
  */
 import { unreachable } from "../base/invariant.js";
 import type { Rng } from "../platform/rng.js";
@@ -35,7 +35,7 @@ import {
   type Ready,
 } from "./types.js";
 
-/** Starts as follower of nobody, from what `storage` holds. */
+/** Starts as a follower without a leader, from the content of `storage`. */
 export function createRaftNode(config: RaftConfig, storage: LogStorage, rng: Rng): RaftNode {
   return new Node(config, storage, rng);
 }
@@ -180,12 +180,14 @@ export function statusOf(state: RaftState): RaftStatus {
   };
 }
 
-/** @internal An answer from a removed member, which may even be ourselves. It is ignored. */
+/**
+ * @internal True for an answer from a removed member, possibly this member itself. It is ignored.
+ */
 export function isFromStranger(state: RaftState, message: Message): boolean {
   return isResponseType(message.type) && state.tracker.peer(message.from) === undefined;
 }
 
-/** A message from another member, or one of our own that our disk released. */
+/** A message from another member, or one of this member's own after its append became durable. */
 function stepReceived(state: RaftState, message: Message): void {
   const { type } = message;
   if (isLocalType(type) || isFromStranger(state, message)) return;
@@ -194,7 +196,7 @@ function stepReceived(state: RaftState, message: Message): void {
   try {
     stepMessage(state, message);
   } catch (error) {
-    // The proposer elsewhere cannot be told; it will find out by waiting.
+    // The proposer at another member cannot be told. It will time out.
     if (!(error instanceof ProposalDropped)) throw error;
   }
 }
@@ -203,7 +205,7 @@ function stepProposed(
   state: RaftState,
   proposed: Extract<RaftEvent, { kind: "proposed" }>["entries"],
 ): void {
-  // The hot path: a leader takes them as they are.
+  // The hot path: a leader takes the entries as they are.
   if (state.role === "leader") {
     propose(state, proposed);
     return;

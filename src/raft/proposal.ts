@@ -1,6 +1,4 @@
-/**
- * Taking proposals into the log of a leader. All entries of one proposal are taken or none.
- */
+/** Takes proposals into a leader's log. All entries of one proposal are taken, or none. */
 import { invariant } from "../base/invariant.js";
 import { payloadBytes } from "./log/entry-bytes.js";
 import { broadcastAppend } from "./replication.js";
@@ -27,13 +25,13 @@ export function propose(state: RaftState, proposed: readonly ProposedEntry[]): v
 }
 
 /**
- * Appends entries of our term and promises to acknowledge them to ourselves when they are durable.
- * False: too much is uncommitted. Entries without data are always taken.
+ * Appends entries of this term, and a message in which this member acknowledges them to itself once
+ * they are durable. False: too much is uncommitted. Entries without data are always taken.
  */
 export function appendOwn(state: RaftState, proposed: readonly ProposedEntry[]): boolean {
   const bytes = payloadBytes(proposed);
   const { uncommittedBytes } = state;
-  // Any size is taken when nothing is under way: a limit must not refuse an entry forever.
+  // When nothing is under way, any size is taken: the limit must not refuse an entry for ever.
   const isTooMuch = uncommittedBytes + bytes > state.config.uncommittedBytesMax;
   if (uncommittedBytes > 0 && bytes > 0 && isTooMuch) return false;
   state.uncommittedBytes += bytes;
@@ -46,7 +44,7 @@ export function appendOwn(state: RaftState, proposed: readonly ProposedEntry[]):
   return true;
 }
 
-/** Proposes to leave a joint configuration; a later call tries again if it is dropped now. */
+/** Proposes to leave a joint configuration. If it is dropped now, a later call tries again. */
 export function proposeLeaveJoint(state: RaftState): void {
   try {
     propose(state, [{ type: EntryType.confChangeV2, data: leaveJoint.context }]);
@@ -56,9 +54,9 @@ export function proposeLeaveJoint(state: RaftState): void {
 }
 
 /**
- * One configuration change at a time: one that may not be appended now becomes an empty entry, and
- * its proposer waits in vain. Changes take effect when applied, so this check errs on both sides;
- * the state machine has the last word.
+ * Only one configuration change may be pending. A change that may not be appended now becomes an
+ * empty entry, and its proposer waits in vain. Changes take effect when applied, so this check can
+ * be wrong both ways; the state machine decides.
  */
 function withoutRefusedChanges(
   state: RaftState,

@@ -1,7 +1,7 @@
 /**
- * ReadIndex at the leader (Raft thesis, section 6.4): note the commit index, make sure that we still
- * lead, answer. A new leader waits for the first commit of its term: before, it does not know what
- * its predecessors committed.
+ * ReadIndex at the leader (Raft thesis, section 6.4): it notes the commit index, makes sure that it
+ * still leads, and answers. A new leader waits for the first commit of its term. Before that it
+ * does not know what its predecessors committed.
  */
 import { lastPoint } from "./contradiction.js";
 import { broadcastHeartbeat } from "./replication.js";
@@ -9,7 +9,8 @@ import type { RaftState } from "./state.js";
 import type { Message } from "./types.js";
 
 export function stepReadIndex(state: RaftState, request: Message): void {
-  // Also alone: after a restart the commit index may lag what was acknowledged before the crash.
+  // Even for a lone voter: after a restart the commit index may lag behind entries that were
+  // acknowledged before the crash.
   if (!hasCommittedInTerm(state)) state.readsBeforeCommit.push(request);
   else startRead(state, request);
 }

@@ -1,8 +1,9 @@
 /**
- * Linearizable reads waiting for proof that this leader still leads (Raft thesis, section 6.4).
- * Reads are numbered in order of arrival within the term; a heartbeat carries the number of the
+ * Linearizable reads that wait for proof that this leader still leads (Raft thesis, section 6.4).
+ * Reads are numbered in order of arrival within the term. A heartbeat carries the number of the
  * newest waiting read, and its answer confirms every read up to that number. So one round of
- * heartbeats confirms all reads that waited when it left, and a lost one is made up by the next.
+ * heartbeats confirms all reads that waited when it was sent, and the next round makes up for a
+ * lost one.
  */
 import type { Message } from "./types.js";
 
@@ -21,13 +22,13 @@ export class ReadRounds {
     this.#waiting.push({ request, index });
   }
 
-  /** What heartbeats carry now; 0: no read waits. */
+  /** The number that heartbeats carry now; 0: no read waits. */
   newest(): number {
     return this.#waiting.length === 0 ? 0 : this.#confirmed + this.#waiting.length;
   }
 
   acknowledge(from: bigint, round: number): void {
-    // A number that we never sent answers nothing, now or later.
+    // The leader never sent this number, so it confirms nothing, now or later.
     if (round > this.#confirmed + this.#waiting.length) return;
     this.#acked.set(from, Math.max(round, this.#acked.get(from) ?? 0));
   }

@@ -1,6 +1,6 @@
 /**
- * Gathers what changed since the last time into one Ready. Remembers what it handed out, so that
- * nothing is handed out twice and nothing is announced that did not change.
+ * Gathers all changes since the last call into one Ready. It remembers what it handed out, so
+ * nothing is handed out twice and nothing unchanged is announced.
  */
 import type { RaftState } from "./state.js";
 import type {
@@ -49,12 +49,12 @@ export class ReadySource {
     );
   }
 
-  /** Undefined when there is nothing to do. */
+  /** Undefined: there is nothing to do. */
   take(): Ready | undefined {
     if (!this.hasReady()) return undefined;
     const state = this.#state;
-    // Before the append: what it hands out is not durable, so it must not be in this page, unless
-    // the variant asks for it.
+    // Taken before the append: the new entries are not durable, so they must not be in this page,
+    // unless the variant asks for it.
     const apply = state.log.hasNextToApply() ? state.log.takeToApply() : noEntries;
     const ready: Ready = {
       softState: this.#takeSoftState(),

@@ -162,7 +162,7 @@ describe("flow control", () => {
     expect(lone.status().progress.get(2n)).toMatchObject({ state: "replicate", paused: true });
     lone.propose("g");
     expect(lone.takeSent("MsgApp")).toEqual([]);
-    // A sign of life lets one empty message through, whose answer shows what was lost.
+    // An answer of the follower lets one empty message through; its answer shows the loss.
     lone.receive({ type: "MsgHeartbeatResp", from: 2n });
     expect(indexes(lone.takeSent("MsgApp"))).toEqual([[]]);
   });

@@ -1,7 +1,7 @@
 /**
  * What a leader sends to its followers: entries, snapshots when the entries are gone, heartbeats;
- * and when it counts an entry as committed (Raft paper, sections 5.3 and 5.4.2). Followers are
- * served ascending by id.
+ * and when an entry counts as committed (Raft paper, sections 5.3 and 5.4.2). Followers are served
+ * ascending by id.
  */
 import { invariant } from "../base/invariant.js";
 import { isMember } from "./confchange/consistency.js";
@@ -13,7 +13,9 @@ import type { Entry } from "./types.js";
 
 const noEntries: readonly Entry[] = [];
 
-/** Sends what each follower lacks; one that lacks nothing gets the commit index. */
+/**
+ * Sends each follower the entries that it lacks. A follower that lacks none gets the commit index.
+ */
 export function broadcastAppend(state: RaftState): void {
   for (const peer of state.tracker.peers) {
     if (peer.id !== state.id) sendAppend(state, peer, true);
@@ -32,8 +34,8 @@ export function sendAppend(state: RaftState, peer: PeerProgress, evenIfEmpty: bo
   const index = peer.next - 1;
   const logTerm = log.term(index);
   if (logTerm === undefined) return sendSnapshot(state, peer);
-  // With a full window only empty messages go out: should all of the window be lost, the answer
-  // to an empty one reveals it.
+  // With a full window only empty messages go out. If all of the window was lost, the answer to an
+  // empty message shows it.
   const isThrottled = peer.state === "replicate" && peer.inflights.isFull();
   const entries = isThrottled ? noEntries : log.entriesFrom(peer.next, config.messageBytesMax);
   if (entries === undefined) return sendSnapshot(state, peer);
@@ -45,7 +47,7 @@ export function sendAppend(state: RaftState, peer: PeerProgress, evenIfEmpty: bo
   return true;
 }
 
-/** Heartbeats to all, carrying the newest waiting read. */
+/** Sends heartbeats to all; they carry the newest waiting read. */
 export function broadcastHeartbeat(state: RaftState): void {
   const context = state.reads.newest();
   for (const peer of state.tracker.peers) {
@@ -54,8 +56,8 @@ export function broadcastHeartbeat(state: RaftState): void {
 }
 
 /**
- * Commits what a quorum has on disk, but only up to an entry of our own term: an older one could
- * still be replaced (Raft paper, figure 8).
+ * Commits what a quorum has on disk, but only up to an entry of this term: an older one could still
+ * be replaced (Raft paper, figure 8). True: the commit index moved.
  */
 export function advanceCommit(state: RaftState): boolean {
   const index = state.tracker.committed();
@@ -65,11 +67,11 @@ export function advanceCommit(state: RaftState): boolean {
 }
 
 function sendSnapshot(state: RaftState, peer: PeerProgress): boolean {
-  // A silent follower would not take it anyway, and making one is expensive.
+  // A silent follower would not take a snapshot, and making one is expensive.
   if (!peer.recentActive) return false;
   const snapshot = state.log.snapshot();
-  // A snapshot from before the follower was added would be refused at once, and asked for again
-  // at once: wait for a newer one.
+  // The follower would refuse a snapshot from before it was added and ask again at once, so the
+  // leader waits for a newer one.
   if (snapshot === undefined || !isMember(snapshot.confState, peer.id)) return false;
   invariant(snapshot.index > 0, "a snapshot to send has an index");
   peer.becomeSnapshot(snapshot.index);

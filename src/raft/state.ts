@@ -1,6 +1,6 @@
 /**
- * The plain state that all roles share, and the two queues of messages to send. No rules here: who
- * may change what, and when, is in the role files. Fields named as in the Raft paper and etcd.
+ * The plain state that all roles share, and the two queues of messages to send. There are no rules
+ * here: the role files decide what may change. Fields are named as in the Raft paper and etcd.
  */
 import { invariant } from "../base/invariant.js";
 import type { Rng } from "../platform/rng.js";
@@ -34,37 +34,40 @@ export class RaftState {
   /** 0n: none known. */
   leader = 0n;
 
-  /** Ticks since the last sign of a leader, or since the last quorum check of a leader. */
+  /** Ticks since the last message of a leader; at a leader, since its last quorum check. */
   electionElapsed = 0;
   heartbeatElapsed = 0;
   /** Drawn anew on every change of role, so that two candidates do not tie forever. */
   electionTimeout = 0;
 
-  /** Follower only, see contradiction.ts: our leader may lack what is committed here. */
+  /** Follower only, see contradiction.ts: the leader may lack entries that are committed here. */
   isDoubtful = false;
-  /** A leader's heartbeat came in this life: until then nothing says that it has what we committed. */
+  /**
+   * True once a leader's heartbeat came in this life. Until then the leader may lack entries that
+   * are committed here.
+   */
   hasHeardLeader = false;
-  /** It does lack it: we follow, and acknowledge nothing. */
+  /** The leader does lack such entries: this member follows, and acknowledges nothing. */
   isContradicted = false;
   contradictions: Contradiction[] = [];
 
-  /** False: never stands for election. */
+  /** False: this member never stands for election. */
   mayLead = true;
 
-  /** Leader only: whom leadership is handed to; 0n: nobody. */
+  /** Leader only: the member that leadership is handed to; 0n: none. */
   leadTransferee = 0n;
   /** Leader only: no conf change is appended until everything up to here is applied. */
   pendingConfIndex = 0;
-  /** Leader only: data bytes appended and not yet applied; an estimate from below. */
+  /** Leader only: data bytes appended and not yet applied; never more than the true number. */
   uncommittedBytes = 0;
   /** Leader only: reads waiting for the first commit of this term. */
   readsBeforeCommit: Message[] = [];
   readonly reads = new ReadRounds();
 
   readStates: ReadState[] = [];
-  /** May leave at once. */
+  /** These may leave at once. */
   messages: Message[] = [];
-  /** Promise durability: leave after everything appended so far is durable. */
+  /** These promise durability: they leave after everything appended so far is durable. */
   messagesAfterAppend: Message[] = [];
 
   constructor(config: RaftConfig, storage: LogStorage, rng: Rng) {
@@ -90,7 +93,9 @@ export class RaftState {
     return { term: this.term, vote: this.vote, commit: this.log.committed };
   }
 
-  /** Sends with our id and term; forwarded requests keep their origin and carry no term. */
+  /**
+   * Sends with this member's id and term. Forwarded requests keep their origin and carry no term.
+   */
   send(fields: MessageFields): void {
     const message = makeMessage(fields);
     const { type, to } = message;
@@ -121,8 +126,8 @@ function isVoteType(type: MessageType): boolean {
 }
 
 /**
- * Raft thesis, section 3.8: a vote or an acknowledgement may not be heard before it survives a
- * restart. Rejections are held back too: they may rest on state that is not durable yet.
+ * Raft thesis, section 3.8: nobody may hear of a vote or an acknowledgement before it survives a
+ * restart. Rejections are held back, too: they may depend on state that is not durable yet.
  */
 function promisesDurability(type: MessageType): boolean {
   return type === "MsgAppResp" || type === "MsgVoteResp" || type === "MsgPreVoteResp";

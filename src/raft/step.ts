@@ -1,6 +1,6 @@
 /**
- * Receiving a message: its term decides first, then our role (Raft paper, figure 2, "Rules for
- * Servers"). A member never acts on a message of an older term, except to tell the sender.
+ * Receives a message: its term decides first, then this member's role (Raft paper, figure 2, "Rules
+ * for Servers"). A member never acts on a message of an older term, except to tell the sender.
  */
 import { unreachable } from "../base/invariant.js";
 import { stepCandidate } from "./candidate.js";
@@ -41,11 +41,11 @@ export function stepByRole(state: RaftState, message: Message): void {
   }
 }
 
-/** Follows a higher term. False: the message is to be ignored. */
+/** Follows a higher term. False: the message must be ignored. */
 function enterTerm(state: RaftState, message: Message): boolean {
   const { type } = message;
   if ((type === "MsgVote" || type === "MsgPreVote") && isHeldByLease(state, message)) return false;
-  // Pre-votes speak of a term that nobody has entered; a granted one is for our own next term.
+  // A pre-vote names a term that nobody has entered. A granted one is for this member's next term.
   if (type === "MsgPreVote" || (type === "MsgPreVoteResp" && !message.reject)) return true;
   const isFromLeader = type === "MsgApp" || type === "MsgHeartbeat" || type === "MsgSnap";
   becomeFollower(state, message.term, isFromLeader ? message.from : 0n);
@@ -56,11 +56,11 @@ function answerOldTerm(state: RaftState, message: Message): void {
   const { type, from: to } = message;
   const { checkQuorum, preVote } = state.config;
   if ((type === "MsgHeartbeat" || type === "MsgApp") && (checkQuorum || preVote)) {
-    // With leases or pre-votes our higher term would reach that leader by no other way, and we
-    // would ignore each other for ever.
+    // With leases or pre-votes this member's higher term reaches that leader in no other way.
+    // Without this answer both would ignore each other for ever.
     state.send({ type: "MsgAppResp", to });
   } else if (type === "MsgPreVote") {
-    // Or a candidate with a lower term and a longer log would ask in vain.
+    // Without this answer a candidate with a lower term and a longer log would ask in vain.
     state.send({ type: "MsgPreVoteResp", to, term: state.term, reject: true });
   }
 }

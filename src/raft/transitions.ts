@@ -22,7 +22,7 @@ export function becomeCandidate(state: RaftState): void {
   state.role = "candidate";
 }
 
-/** Asks without raising the term: a cut-off member must not disturb the others when it returns. */
+/** Asks without raising the term: a member that was cut off must not disturb the others. */
 export function becomePreCandidate(state: RaftState): void {
   invariant(state.role !== "leader", "a leader cannot become preCandidate");
   state.tracker.resetVotes();
@@ -30,7 +30,7 @@ export function becomePreCandidate(state: RaftState): void {
   state.role = "preCandidate";
 }
 
-/** What every change of role forgets. */
+/** Forgets what every change of role forgets. */
 export function resetForTerm(state: RaftState, term: number): void {
   invariant(term >= state.term, "the term never falls", () => ({ term, was: state.term }));
   if (term !== state.term) {

@@ -1,9 +1,9 @@
 /**
- * The vocabulary of consensus: what the log holds, what members say to each other, what a node
+ * The vocabulary of consensus: what the log holds, what members send to each other, what a node
  * takes in and gives out. Names are the Raft paper's and etcd-io/raft's.
  *
- * Terms and indexes are safe integers; 0 means "none". Member ids are unsigned 64-bit bigints;
- * 0n means "none". Byte arrays are never changed after they were handed over.
+ * Terms and indexes are safe integers; 0 means "none". Member ids are unsigned 64-bit bigints; 0n
+ * means "none". Byte arrays are never changed after they were handed over.
  */
 
 /** The wire and the WAL use these numbers (etcd's raftpb). */
@@ -18,7 +18,7 @@ export interface Entry {
   readonly data: Uint8Array;
 }
 
-/** What must be durable before a promise leaves the member. */
+/** The state that must be durable before a promise leaves the member. */
 export interface HardState {
   readonly term: number;
   /** The member voted for in `term`. */
@@ -35,7 +35,7 @@ export interface ConfState {
   readonly autoLeave: boolean;
 }
 
-/** Identifies a state of the replicated machine; the content travels apart (see member/). */
+/** Identifies a state of the replicated machine. Its content travels separately (src/snapshot). */
 export interface SnapshotMeta {
   readonly index: number;
   readonly term: number;
@@ -52,8 +52,8 @@ export interface ConfChange {
 }
 
 /**
- * Leaves a joint configuration. In the log it is an entry of type confChangeV2 with empty data,
- * the only content of a conf change that raft itself writes and reads; the state machine answers
+ * Leaves a joint configuration. In the log it is an entry of type confChangeV2 with empty data. It
+ * is the only content of a conf change that raft itself writes and reads. The state machine answers
  * it with `applyConfChange(leaveJoint)`.
  */
 export const leaveJoint: ConfChange = {
@@ -85,11 +85,12 @@ export type MessageType =
   | "MsgForgetLeader";
 
 /**
- * One flat shape for all types, as in raftpb; unused fields hold 0, 0n, false or empty. Beyond
- * raftpb, index and logTerm of a heartbeat are the end of the leader's log, those of its answer the
- * follower's last committed entry; a heartbeat with `reject` says that the leader lacks that entry.
- * MsgReadIndexResp has the end of the leader's log in rejectHint and logTerm, an MsgAppResp that says
- * "committed here already" that entry's term in logTerm.
+ * One flat shape for all types, as in raftpb. Unused fields hold 0, 0n, false or empty. These
+ * fields go beyond raftpb: index and logTerm of a heartbeat are the end of the leader's log; those
+ * of its answer are the follower's last committed entry. A heartbeat with `reject` says that the
+ * leader lacks that entry. MsgReadIndexResp has the end of the leader's log in rejectHint and
+ * logTerm. An MsgAppResp for an index that is already committed at the follower has that entry's
+ * term in logTerm.
  */
 export interface Message {
   readonly type: MessageType;
@@ -104,14 +105,14 @@ export interface Message {
   readonly rejectHint: number;
   readonly entries: readonly Entry[];
   readonly snapshot: SnapshotMeta | undefined;
-  /** ReadIndex and heartbeats: the id of the read round; MsgVote: 1 forces (leader transfer). */
+  /** In ReadIndex and heartbeats the id of the read round. In MsgVote 1 forces it (transfer). */
   readonly context: number;
 }
 
 /**
- * The log as the driver holds it, read by the node. The driver appends what `Ready.append` says
- * before its next `step`; durability is reported later by `persisted`, and until then the node
- * reads those entries from its own memory.
+ * The log as the driver holds it, read by the node. The driver appends the entries of
+ * `Ready.append` before its next `step`, and reports later by `persisted` that they are durable.
+ * Until then the node reads those entries from its own memory.
  */
 export interface LogStorage {
   /** HardState and configuration to start from. */
@@ -126,7 +127,7 @@ export interface LogStorage {
    * undefined when `low` is already compacted away.
    */
   entries(low: number, high: number, bytesMax: number): readonly Entry[] | undefined;
-  /** The newest state that can be sent to a lagging follower; undefined: not now, ask again. */
+  /** The newest state that can be sent to a follower. Undefined: none now, ask again. */
   snapshot(): SnapshotMeta | undefined;
 }
 
@@ -139,9 +140,9 @@ export type RaftEvent =
       readonly entries: readonly { readonly type: EntryType; readonly data: Uint8Array }[];
     }
   /**
-   * An append (see Ready.append) is durable, after its `sendAfter` left. Exactly one event for each
-   * AppendWork that had entries, in the order of the works, with its last entry: this is how the
-   * node tells an old write from a newer one of the same index and term.
+   * An append (see Ready.append) is durable, and its `sendAfter` has left. There is exactly one
+   * such event for each AppendWork that had entries, in the order of the works, with its last
+   * entry. So the node can tell an old write from a newer one of the same index and term.
    */
   | { readonly kind: "persisted"; readonly index: number; readonly term: number }
   /** The snapshot given in Ready.append is durable and installed in the state machine. */
@@ -149,19 +150,19 @@ export type RaftEvent =
   /** All entries up to `index` are applied. */
   | { readonly kind: "applied"; readonly index: number }
   /**
-   * Ask for a linearizable read point; the answer arrives as a ReadState with this id. Dropped
-   * without a trace when there is no leader or the leader is lost: ask again, with a fresh id.
+   * Asks for a linearizable read point. The answer is a ReadState with this id. Without a leader,
+   * or if the leader is lost, the request is dropped silently: ask again, with a fresh id.
    */
   | { readonly kind: "readIndex"; readonly id: number }
   | { readonly kind: "campaign" }
   | { readonly kind: "transferLeader"; readonly to: bigint }
   | { readonly kind: "forgetLeader" }
   /**
-   * Whether this member may stand for election (true at the start). It votes and keeps its log all
-   * the same, and goes on leading if it does: hand leadership over first.
+   * Whether this member may stand for election (true at the start). With false it still votes and
+   * keeps its log, and continues to lead if it does: hand leadership over first.
    */
   | { readonly kind: "mayLead"; readonly isAllowed: boolean }
-  /** A leader becomes a follower of nobody in the same term; for others nothing happens. */
+  /** A leader becomes a follower without a leader, in the same term. No effect elsewhere. */
   | { readonly kind: "stepDown" }
   | { readonly kind: "unreachable"; readonly id: bigint }
   /** The snapshot stream to a follower ended. */
@@ -169,42 +170,45 @@ export type RaftEvent =
 
 /**
  * What must reach the disk, in order, all of it or none, before `sendAfter` leaves. When it is
- * durable: send `sendAfter` (those to ourselves come back by `received`), then step `persisted` if
- * there were entries and `snapshotInstalled` if there was a snapshot.
+ * durable: send `sendAfter` (messages to this member itself come back by `received`), then step
+ * `persisted` if there were entries and `snapshotInstalled` if there was a snapshot.
  */
 export interface AppendWork {
   readonly hardState: HardState | undefined;
   /** Continues the log (or the snapshot), or replaces its tail from the first entry's index. */
   readonly entries: readonly Entry[];
-  /** To be fetched, verified and installed in place of log and state; then `snapshotInstalled`. */
+  /**
+   * To be fetched, verified and installed in place of log and state; then step `snapshotInstalled`.
+   */
   readonly snapshot: SnapshotMeta | undefined;
   /**
-   * False when at most `commit` moved: such a write needs no fsync of its own. Its sendAfter, if
-   * any, repeats a promise about earlier works, so it still waits until those are durable.
+   * False if at most `commit` moved: such a write needs no fsync of its own. Its sendAfter, if any,
+   * repeats a promise about earlier works, so it still waits until those are durable.
    */
   readonly mustSync: boolean;
   /**
-   * Promise durability: leave, in order, only when this work and all before it are durable. May
-   * include messages to ourselves: that is how a leader counts its own vote and its own disk.
+   * These promise durability: they leave, in order, only when this work and all before it are
+   * durable. Some may be addressed to this member itself: so a leader counts its own vote and its
+   * own disk.
    */
   readonly sendAfter: readonly Message[];
 }
 
 export type Role = "follower" | "preCandidate" | "candidate" | "leader";
 
-/** An entry by its place; 0 and 0: none. */
+/** A place in the log; 0 and 0: none. */
 export interface LogPoint {
   readonly index: number;
   readonly term: number;
 }
 
-/** A leader's log lacks an entry that is committed at a member: somebody lost what was on disk. */
+/** A leader's log lacks an entry that is committed at a member: data on disk was lost. */
 export interface Contradiction {
-  /** Ourselves, or at the leader the follower. */
+  /** At a follower this member itself; at the leader the follower. */
   readonly member: bigint;
   /** The last committed entry of that member. */
   readonly committed: LogPoint;
-  /** Where the leader's log ended when it was found. */
+  /** The end of the leader's log when the contradiction was found. */
   readonly leaderEnd: LogPoint;
 }
 
@@ -213,21 +217,22 @@ export interface ReadState {
   readonly index: number;
 }
 
-/** Work since the last `takeReady`. The driver owns it; the node keeps no reference. */
+/** Work since the last `takeReady`. It belongs to the driver; the node keeps no reference. */
 export interface Ready {
   /** Set when leader, role or term changed. */
   readonly softState:
     | { readonly leader: bigint; readonly role: Role; readonly term: number }
     | undefined;
   readonly readStates: readonly ReadState[];
-  /** Found since; each once a term at the leader, once in its life at the member. */
+  /** Found since then. A leader reports each once a term, a follower once in its life. */
   readonly contradictions: readonly Contradiction[];
-  /** May leave at once, also before `append` is durable. */
+  /** These may leave at once, even before `append` is durable. */
   readonly send: readonly Message[];
   readonly append: AppendWork | undefined;
   /**
-   * Committed and locally durable entries to apply, in order. Pages not yet answered by `applied`
-   * hold together at most `applyBytesMax`, so a cut page is followed only after `applied`.
+   * Committed and locally durable entries to apply, in order. All pages not yet answered by
+   * `applied` hold together at most `applyBytesMax`, so a cut page is followed only after
+   * `applied`.
    */
   readonly apply: readonly Entry[];
 }
@@ -239,7 +244,10 @@ export interface Progress {
   readonly isLearner: boolean;
   readonly recentActive: boolean;
   readonly paused: boolean;
-  /** Its committed entries are not in our log: nothing is sent to it, and nothing it says counts. */
+  /**
+   * The member's committed entries are not in the leader's log. The leader sends it nothing but
+   * heartbeats, and ignores its acknowledgements.
+   */
   readonly isContradicting: boolean;
 }
 
@@ -259,13 +267,13 @@ export interface RaftStatus {
 }
 
 /**
- * Behaviours that etcd-io/raft offers and this store does not use. They exist to be comparable with
- * its scenario files; all are off by default.
+ * Behaviours of etcd-io/raft that this store does not use. They exist so that its scenario files
+ * can be run; all are off by default.
  */
 export interface RaftVariants {
-  /** Appends any conf change, also one that the configuration as known here forbids. */
+  /** Appends any conf change, even one that this node's configuration forbids. */
   readonly acceptAnyConfChange?: boolean;
-  /** Answers reads from the leader's lease: needs `checkQuorum` and clocks that run alike. */
+  /** Answers reads from the leader's lease. Needs `checkQuorum` and clocks of the same rate. */
   readonly leaseReads?: boolean;
   /** Hands out committed entries to apply in the same Ready that appends them. */
   readonly applyBeforeDurable?: boolean;
@@ -286,12 +294,13 @@ export interface RaftConfig {
   readonly uncommittedBytesMax: number;
   /** One Ready.apply page holds at most this many entry bytes, but at least one entry. */
   readonly applyBytesMax: number;
-  /** Applied before this start: entries up to here are not handed out again. */
+  /** The last index applied before this start. Entries up to here are not handed out again. */
   readonly appliedIndex: number;
   /**
-   * A leader that is removed or demoted steps down at once. Off (as in etcd): it goes on leading,
-   * without taking proposals, until the driver hands leadership over or stops it. Off is safer: the
-   * remaining voters may be too few to elect anyone before they learn that the removal is committed.
+   * True: a leader that is removed or demoted steps down at once. False (as in etcd): it continues
+   * to lead without taking proposals, until the driver hands leadership over or stops it. False is
+   * safer: the remaining voters may be too few to elect anyone before they learn that the removal
+   * is committed.
    */
   readonly stepDownOnRemoval?: boolean;
   readonly variants?: RaftVariants;
@@ -315,13 +324,13 @@ export interface RaftNode {
   term(): number;
   isLeader(): boolean;
   committedIndex(): number;
-  /** The leader's log may lack what is committed here: as last heard, or not heard in this life. */
+  /** The leader's log may lack entries committed here, or no leader was heard in this life. */
   isDoubtful(): boolean;
 }
 
 /**
- * The node cannot take a proposal now: no leader, a transfer in progress, too much uncommitted, or
- * the leader is no longer a member. None of the entries of the event was taken.
+ * The node cannot take a proposal now: there is no leader, a transfer is in progress, too much is
+ * uncommitted, or the leader is no longer a member. None of the event's entries was taken.
  */
 export class ProposalDropped extends Error {
   override readonly name = "ProposalDropped";

@@ -1,8 +1,8 @@
 /**
- * The proof of a state that was fetched: its rows must give the digests stored beside them, and these
- * the root that was promised. In pieces, so that the member goes on answering heartbeats and taking log
- * meanwhile: one that is silent for the seconds that a large state takes falls behind, and would have to
- * fetch the next one.
+ * Proves a fetched state: its rows must give the digests stored beside them, and these the promised
+ * root. It works in pieces, so that the member still answers heartbeats and takes log meanwhile. A
+ * large state takes seconds: a member that is silent that long falls behind and would have to fetch
+ * another one.
  */
 import { equalBytes } from "../base/bytes.js";
 import { DamageError } from "../base/errors.js";
@@ -16,7 +16,7 @@ import type { Machine } from "../state/types.js";
 
 const rowsPerPiece = 1_000;
 
-/** Calls `done` once, possibly inside the call; not at all when `isStopped`. */
+/** Calls `done` once, possibly inside the call; not at all once `isStopped` is true. */
 export function proveFetched(
   fetched: { readonly backend: Backend; readonly root: Uint8Array },
   parts: { readonly clock: Clock; readonly sha256: Sha256; isStopped(): boolean },

@@ -1,14 +1,14 @@
 /**
- * A piece of a state on its way to another member or into a file: rows in bucket and key order,
- * under a CRC-32C, with the place where the next piece begins. Layout in docs/formats.md. Stateless
- * at the sender: a receiver that lost a piece asks for the same cursor again.
+ * A piece of a state on its way to another member or into a file: rows in bucket and key order
+ * under a CRC-32C, with the place where the next piece begins. The layout is in docs/formats.md.
+ * The sender keeps no state: a receiver that lost a piece asks for the same cursor again.
  */
 import { compareBytes } from "../base/bytes.js";
 import { crc32c } from "../base/crc32c.js";
 import type { BackendReader } from "../platform/backend.js";
 import { Bucket, type RowWrite } from "../platform/rows.js";
 
-/** Where a piece begins: the first row at or after this one. */
+/** Where a piece begins: the first row at or after this place. */
 export interface Cursor {
   readonly bucket: number;
   readonly key: Uint8Array;
@@ -23,7 +23,7 @@ export const firstCursor: Cursor = { bucket: 0, key: new Uint8Array(0) };
 const bucketCount = Object.keys(Bucket).length;
 const rowHeadBytes = 7;
 
-/** Rows from `cursor` on, at least one if there is one, about `bytesMax` bytes. */
+/** Rows from `cursor` on, about `bytesMax` bytes. At least one row, if there is any left. */
 export function readChunk(reader: BackendReader, cursor: Cursor, bytesMax: number): RowChunk {
   const rows: RowWrite[] = [];
   let bytes = 0;
@@ -81,7 +81,7 @@ export function encodeChunk(chunk: RowChunk): Uint8Array {
   return bytes;
 }
 
-/** Undefined: damaged on the way, or not a chunk. Rows come in strictly ascending order. */
+/** Undefined: the bytes are damaged or no chunk. The rows are in strictly ascending order. */
 export function decodeChunk(bytes: Uint8Array): RowChunk | undefined {
   if (bytes.length < 8) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);

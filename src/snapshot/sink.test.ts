@@ -1,4 +1,4 @@
-/** A state of many pieces is fetched whole, whatever order commits and answers end in, or not at all. */
+/** A state of many pieces is fetched whole or not at all, in whatever order steps end. */
 import { describe, expect, test } from "vitest";
 import type { Done } from "../base/done.js";
 import { KvError } from "../base/errors.js";
@@ -14,7 +14,7 @@ const confState = {
   ...{ voters: [], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false },
 };
 
-/** What waits, in whatever order the dice say. */
+/** Callbacks that wait; they run in a random order. */
 class Waiting {
   readonly #all: (() => void)[] = [];
   readonly push = (fn: () => void): void => {

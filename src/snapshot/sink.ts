@@ -1,7 +1,7 @@
 /**
- * The receiving side of a state transfer: pulls the pieces into a backend of its own, proves the
- * result against the manifest by a full scan, and only then lets raft hear of the snapshot. A
- * failure at any step leaves the member as it was; the next offer begins anew.
+ * The receiving side of a state transfer. It pulls the pieces into a new backend and proves the
+ * result against the manifest by a full scan. Raft hears of the snapshot only then. A failure at
+ * any step leaves the member as it was, and the next offer starts anew.
  */
 
 import type { Done } from "../base/done.js";
@@ -13,22 +13,24 @@ import type { FetchedState } from "../storage/fetched-state.js";
 import { type Cursor, decodeChunk, encodeCursor, firstCursor } from "./row-chunk.js";
 import { decodeManifest, type Manifest } from "./source.js";
 
-/** A commit is begun when pieces of this much have come. */
+/** The sink begins a commit when it has received this many bytes since the last one. */
 const commitBytes = 8 * 1024 * 1024;
-/** One piece is asked for this often before the transfer is given up. */
+/** How often one piece is asked for before the transfer is given up. */
 const attemptsMax = 5;
 
-/** Names of backends that hold, or once should hold, the snapshot at `index`. */
+/** Prefix of the names of backends that hold the snapshot at `index`, complete or not. */
 export function fetchedPrefix(index: number): string {
   return `snap-${index}-`;
 }
 
 export interface SnapshotSinkParts {
-  /** Of the names of its backends; `fetchedPrefix` if left out. */
+  /** The prefix of its backends' names; `fetchedPrefix` if left out. */
   prefix?(index: number): string;
   readonly backends: BackendStore;
   request(to: bigint, method: PeerMethod, body: Uint8Array, done: Done<Uint8Array>): void;
-  /** Opens the machine on a complete backend and proves rows, stored digest and `root` equal. */
+  /**
+   * Opens the machine on a complete backend and proves that rows, stored digest and `root` agree.
+   */
   verify(
     fetched: { readonly backend: Backend; readonly root: Uint8Array },
     isStopped: () => boolean,
@@ -50,8 +52,9 @@ export class SnapshotSink {
   }
 
   /**
-   * Fetches unless the same offer is being fetched already (then `done` is not called). Another
-   * offer ends the running transfer: its sender may lead no more.
+   * Fetches the state at `index`. Does nothing if the same offer is being fetched already (`done`
+   * is not called then). Another offer ends the running transfer, because its sender may no longer
+   * lead.
    */
   fetch(from: bigint, index: number, done: (error: Error | undefined) => void): void {
     const running = this.#running;
@@ -80,7 +83,7 @@ export class SnapshotSink {
     return this.#fetched !== undefined;
   }
 
-  /** The verified state at `index`, for good; undefined: none. */
+  /** Hands the verified state at `index` over to the caller. Undefined: there is none. */
   take(index: number): FetchedState | undefined {
     const fetched = this.#fetched;
     if (fetched?.machine.appliedIndex !== index) return undefined;
@@ -95,14 +98,16 @@ export class SnapshotSink {
     fetched?.backend.close(() => this.#parts.backends.remove(fetched.name));
   }
 
-  /** The member stops. */
+  /** Call when the member stops. */
   stop(): void {
     this.#running?.transfer.abandon();
     this.#running = undefined;
     this.discard();
   }
 
-  /** Lets go of a fetched state that the log may count on already: the next start finds it. */
+  /**
+   * Closes a fetched state but keeps its files: the log may name it, and the next start finds it.
+   */
   leave(): void {
     this.#fetched?.backend.close(() => {});
     this.#fetched = undefined;
@@ -119,10 +124,10 @@ class Transfer {
   };
   readonly #done: (result: Machine | Error) => void;
   #isOver = false;
-  /** Of pieces that were written since the last commit began. */
+  /** Bytes of pieces that were written since the last commit began. */
   #uncommittedBytes = 0;
   #isCommitting = false;
-  /** What waits for the commit that runs. */
+  /** The step that waits for the running commit. */
   #waiting: (() => void) | undefined;
   #manifest: Manifest | undefined;
 
@@ -146,7 +151,7 @@ class Transfer {
     };
   }
 
-  /** Nothing of it counts any more; its backend is closed when the step under way ends. */
+  /** Ends the transfer without a result. Its backend is closed when the step under way ends. */
   abandon(): void {
     this.#isOver = true;
     const { backend, name } = this.#target;
@@ -183,7 +188,9 @@ class Transfer {
     });
   }
 
-  /** The next piece is asked for while what came before becomes durable; memory holds two commits. */
+  /**
+   * Asks for the next piece while earlier ones become durable. Memory holds at most two commits.
+   */
   #received(next: Cursor | undefined): void {
     const { backend } = this.#target;
     if (next === undefined) {
@@ -200,7 +207,7 @@ class Transfer {
     }
   }
 
-  /** At once, if no commit runs. */
+  /** Runs `fn` after the running commit; at once if none runs. */
   #afterCommit(fn: () => void): void {
     if (this.#isCommitting) this.#waiting = fn;
     else fn();

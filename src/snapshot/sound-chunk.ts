@@ -1,4 +1,6 @@
-/** A piece of a state that leaves this member: no row that fails its check value is passed on. */
+/**
+ * Reads a piece of a state that leaves this member. A row that fails its check value is never sent.
+ */
 import type { BackendReader } from "../platform/backend.js";
 import { openRow } from "../state/rows.js";
 import { type Cursor, type RowChunk, readChunk } from "./row-chunk.js";

@@ -1,7 +1,7 @@
 /**
- * The sending side of a state transfer. A frozen view of the backend serves any number of
- * receivers, piece by piece, until nobody has asked for a while; raft is told exactly the index
- * that the view holds. The manifest lets the receiver prove what it got.
+ * The sending side of a state transfer. One frozen view of the backend serves any number of
+ * receivers, piece by piece, until nobody has asked for a while. Raft offers exactly the index of
+ * the view. The manifest lets a receiver prove what it got.
  */
 import { KvError } from "../base/errors.js";
 import type { BackendSnapshot } from "../platform/backend.js";
@@ -32,20 +32,20 @@ export interface SnapshotSourceParts {
   readonly clock: Clock;
   /** Makes all applied state durable, then freezes it. */
   freeze(done: (state: FrozenState) => void): void;
-  /** The oldest index a receiver can go on from by log alone, minus one. */
+  /** The oldest index from which a receiver can continue by log alone, minus one. */
   oldestUsable(): number;
-  /** A snapshot that does not name a member cannot be sent to it. */
+  /** The current configuration. A snapshot that does not name a member cannot be sent to it. */
   confState(): ConfState;
 }
 
 export class SnapshotSource {
   readonly #parts: SnapshotSourceParts;
   #state: FrozenState | undefined;
-  /** Of the freeze that is under way; undefined: none is. */
+  /** Identifies the freeze that is under way; undefined: none is. */
   #freezing: object | undefined;
   #offers: ((state: FrozenState) => void)[] = [];
   #idle: Timer | undefined;
-  /** When each receiver last asked for something. */
+  /** When each receiver last asked for something, in milliseconds of the clock. */
   readonly #askedMs = new Map<bigint, number>();
   served = 0;
 
@@ -53,7 +53,9 @@ export class SnapshotSource {
     this.#parts = parts;
   }
 
-  /** What raft may offer now; undefined while a view is being made: raft asks again. */
+  /**
+   * The snapshot that raft may offer now. Undefined while a view is being made; raft asks again.
+   */
   latest(): SnapshotMeta | undefined {
     const meta = this.#state?.meta;
     if (meta !== undefined && meta.index >= this.#parts.oldestUsable()) {
@@ -72,7 +74,7 @@ export class SnapshotSource {
     this.#freezing = freezing;
     this.#parts.freeze((state) => {
       if (this.#freezing !== freezing) {
-        // Closed meanwhile: nobody waits for it any more.
+        // The source was closed meanwhile, so nobody waits for this state.
         state.view.close();
         return;
       }
@@ -84,12 +86,15 @@ export class SnapshotSource {
     });
   }
 
-  /** Of the frozen state, while somebody fetches it or did so a moment ago; undefined: nobody. */
+  /**
+   * The index of the frozen state, while a receiver fetches it or did so a moment ago. Undefined:
+   * there is none.
+   */
   sentIndex(): number | undefined {
     return this.#state?.meta.index;
   }
 
-  /** When `receiver` last asked; undefined: never since it was forgotten. */
+  /** When `receiver` last asked. Undefined: not since it was forgotten. */
   askedMs(receiver: bigint): number | undefined {
     return this.#askedMs.get(receiver);
   }
@@ -106,7 +111,7 @@ export class SnapshotSource {
     return encodeManifest(state);
   }
 
-  /** For a member that asks by itself: a state that is frozen now, and its manifest. */
+  /** Freezes a state and gives its manifest, for a member that asks on its own. */
   offer(done: (offer: { readonly manifest: Uint8Array; readonly index: number }) => void): void {
     const tell = (state: FrozenState): void => {
       this.#touch();
@@ -116,7 +121,7 @@ export class SnapshotSource {
     this.#freeze();
   }
 
-  /** `body`: the index (8 bytes), then a cursor. */
+  /** `body` is the index (8 bytes), then a cursor. @throws DamageError */
   chunk(from: bigint, body: Uint8Array): Uint8Array | KvError {
     this.#askedMs.set(from, this.#parts.clock.now());
     const state = this.#state;
@@ -134,7 +139,7 @@ export class SnapshotSource {
     return encodeChunk(chunk);
   }
 
-  /** Lets go of what is frozen or being frozen; it may be asked again, for another state. */
+  /** Releases the frozen state and ends a running freeze. The source can be used again. */
   close(): void {
     this.#idle?.cancel();
     this.#freezing = undefined;
@@ -168,7 +173,7 @@ function sameMembers(a: ConfState, b: ConfState): boolean {
   return same(a.voters, b.voters) && same(a.learners, b.learners);
 }
 
-/** Undefined: not a manifest. */
+/** Undefined: the bytes are no manifest. */
 export function decodeManifest(bytes: Uint8Array): Manifest | undefined {
   if (bytes.length !== manifestBytes) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);

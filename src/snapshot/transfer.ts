@@ -1,7 +1,7 @@
 /**
- * Both sides of a state transfer wired to the peers. A follower that is offered a snapshot fetches
- * and proves the content first; raft hears of the offer only then, so it never waits for a transfer
- * and never holds a state that it has only been promised.
+ * Connects both sides of a state transfer with the peers. A follower that gets an offer first
+ * fetches and proves the content. Raft hears of the offer only then, so it never waits for a
+ * transfer and never counts on a state that is not here.
  */
 import { KvError } from "../base/errors.js";
 import { PeerMethod } from "../peers/codec.js";
@@ -16,7 +16,7 @@ import { proveFetched } from "./prove-fetched.js";
 import { SnapshotSink, type SnapshotSinkParts } from "./sink.js";
 import { SnapshotSource } from "./source.js";
 
-/** A receiver that is silent for this long is offered the snapshot anew. */
+/** Milliseconds after which a silent receiver gets a new offer. */
 const stalledMs = 5_000;
 
 export interface SnapshotTransferParts {
@@ -25,13 +25,13 @@ export interface SnapshotTransferParts {
   readonly state: StateStore;
   committer(): Committer;
   oldestUsable(): number;
-  /** The content of the offer is here and proven: raft may have it. */
+  /** Passes the offer to raft: the content is here and proven. */
   offer(message: Message): void;
-  /** Raft has not yet said what becomes of what it was offered. */
+  /** True while raft has not decided about an offer that it got. */
   isUndecided(): boolean;
-  /** What was to be sent is damaged. */
+  /** The state that was to be sent is damaged. */
   failed(error: Error): void;
-  /** A follower says that its transfer failed. */
+  /** A follower reports that its transfer failed. */
   failedAt(follower: bigint): void;
   log(level: "info" | "warn", message: string, fields: Readonly<Record<string, unknown>>): void;
 }
@@ -39,11 +39,11 @@ export interface SnapshotTransferParts {
 export class SnapshotTransfer {
   readonly source: SnapshotSource;
   readonly sink: SnapshotSink;
-  /** For states that this member asks for by itself. */
+  /** Fetches states that this member asks for itself, in order to heal. */
   readonly healSink: SnapshotSink;
   readonly #parts: SnapshotTransferParts;
   readonly #request: SnapshotSinkParts["request"];
-  /** Since when each follower is in need of a snapshot. */
+  /** Since when each follower has needed a snapshot. */
   readonly #offeredMs = new Map<bigint, number>();
 
   constructor(
@@ -100,15 +100,16 @@ export class SnapshotTransfer {
     });
   }
 
-  /** A MsgSnap arrived. */
+  /** Call when a MsgSnap arrives. */
   offered(message: Message): void {
     const meta = message.snapshot as SnapshotMeta;
     if (meta.index <= this.#parts.state.machine().appliedIndex) {
-      // Nothing to fetch, and its name may be that of the very backend in use. Raft tells the leader.
+      // There is nothing to fetch, and the fetched backend might get the name of the one in use.
+      // Raft tells the leader.
       this.#parts.offer(message);
       return;
     }
-    // What was fetched before may be about to be installed: the leader will offer again.
+    // Raft may be about to install the state that was fetched before. The leader will offer again.
     if (this.sink.hasFetched() && this.#parts.isUndecided()) return;
     this.sink.fetch(message.from, meta.index, (error) => {
       if (error === undefined) {
@@ -124,8 +125,9 @@ export class SnapshotTransfer {
   }
 
   /**
-   * At the leader, with each tick: a follower that was offered a snapshot and has asked for nothing
-   * for a while (the offer, its report or its acknowledgement was lost) is probed again.
+   * Call at the leader with each tick. If a follower needs a snapshot but has asked for nothing for
+   * a while, the leader probes it again: the offer, the follower's report or its acknowledgement
+   * was lost.
    */
   watchReceivers(receivers: readonly bigint[], nowMs: number): void {
     for (const id of this.#offeredMs.keys())
@@ -140,7 +142,7 @@ export class SnapshotTransfer {
     }
   }
 
-  /** `isInstalling`: raft has taken the fetched state, and the log may say so. */
+  /** `isInstalling`: raft has taken the fetched state, and the log may already refer to it. */
   close(isInstalling: boolean): void {
     this.source.close();
     this.healSink.stop();

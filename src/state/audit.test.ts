@@ -1,4 +1,4 @@
-/** Rows against tables: they agree whatever was applied, and any change behind their back shows. */
+/** Rows and tables agree after any entries; a change of the rows by anything else is found. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Bucket } from "../platform/rows.js";

@@ -1,10 +1,10 @@
 /**
- * Holds the rows of the backend against what the machine knows of them in memory: the key index, the
- * leases, the alarms, the cluster. Entries change both, each in its own way and without a digest, so
- * the tables are a witness: rows that they do not know, or miss, were changed by no entry.
+ * Compares the rows of the backend with the machine's tables in memory: the key index, the leases,
+ * the alarms, the cluster. Entries change both, separately and without a digest. So a row that the
+ * tables do not know, or miss, was not changed by an entry.
  *
- * Runs beside `apply`: each piece sees rows and tables of one moment. The tables were read from the
- * rows when the machine was made: what was wrong by then, they cannot tell.
+ * Runs beside `apply`: each piece sees rows and tables of the same moment. The tables were read
+ * from the rows when the machine was made, so damage from before that does not show.
  */
 import type { BackendReader } from "../platform/backend.js";
 import { Bucket } from "../platform/rows.js";
@@ -17,7 +17,7 @@ import { decodeRevision, encodeRevision } from "./mvcc/revision-key.js";
 import type { Job, MemberRecord } from "./types.js";
 
 export interface AuditedState {
-  /** Of the live backend, opened. */
+  /** The live backend, with check values removed. */
   readonly rows: BackendReader;
   readonly index: KeyIndex;
   readonly leases: LeaseTable;
@@ -27,7 +27,7 @@ export interface AuditedState {
 
 const firstKey = new Uint8Array(0);
 
-/** The buckets whose rows are not what the tables know. */
+/** The buckets whose rows do not match the tables. */
 export function auditRows(state: AuditedState): Job<ReadonlySet<Bucket>> {
   const wrong = new Set<Bucket>();
   const known = knownRows(state);
@@ -53,7 +53,10 @@ export function auditRows(state: AuditedState): Job<ReadonlySet<Bucket>> {
   };
 }
 
-/** What was written can be opened and decoded: whatever a decoder throws, this row was not. */
+/**
+ * Every row that was written can be opened and decoded. So a row on which a decoder throws is not
+ * as it was written.
+ */
 function agrees<T>(look: () => T): T | false {
   try {
     return look();
@@ -62,7 +65,7 @@ function agrees<T>(look: () => T): T | false {
   }
 }
 
-/** Every row of the key space stands in the index. */
+/** Checks that every row of the key space stands in the index. */
 function knownRows({ rows, index }: AuditedState): Job<boolean> {
   let from: Uint8Array = firstKey;
   return {
@@ -89,7 +92,7 @@ function holds(
   history: KeyHistory,
   row: { readonly main: number; readonly sub: number; readonly isTombstone: boolean },
 ): boolean {
-  // One entry may write a key several times: the newest of them is found first.
+  // One entry may write a key several times. The search finds the newest of them first.
   for (let place = history.placeAt(row.main); place >= 0; place--) {
     if (history.main(place) !== row.main) return false;
     if (history.sub(place) === row.sub) return history.isTombstone(place) === row.isTombstone;
@@ -97,7 +100,7 @@ function holds(
   return false;
 }
 
-/** Every place of the index has its row. */
+/** Checks that every place of the index has its row. */
 function keptPlaces({ rows, index }: AuditedState): Job<boolean> {
   let from = "";
   return {
@@ -122,7 +125,7 @@ function keptPlaces({ rows, index }: AuditedState): Job<boolean> {
   };
 }
 
-/** Each table read anew from its rows must be the table. */
+/** Reads each table anew from its rows and compares it with the one in memory. */
 function smallBuckets(state: AuditedState): [Bucket, () => boolean][] {
   const { rows, leases, alarms, cluster } = state;
   const restored = new ClusterState();
@@ -225,7 +228,7 @@ function clusterText(cluster: ClusterState): string {
   ].join();
 }
 
-/** How many rows make up what it says. */
+/** The number of rows that this cluster state must have. */
 function clusterRows(cluster: ClusterState): number {
   const members = cluster.members();
   const versions = members.filter(({ serverVersion }) => serverVersion !== undefined);

@@ -1,4 +1,4 @@
-/** docs/digest.md, byte for byte, computed here a second time in the plainest way. */
+/** docs/digest.md, byte for byte, computed here a second time in the simplest way. */
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { expect, test } from "vitest";

@@ -14,7 +14,7 @@ import type { BucketDigest } from "./types.js";
 
 export const digestVersion = 1;
 export const digestBytes = 32;
-/** Every bucket whose rows are replicated, in the order of docs/digest.md; meta is in the root. */
+/** Every bucket whose rows are replicated, in the order of docs/digest.md. The root covers meta. */
 export const digestedBuckets: readonly Bucket[] = [
   Bucket.key,
   Bucket.lease,
@@ -32,22 +32,22 @@ export class DigestSet {
   readonly #sha256: Sha256;
   /** The sums, each 32 bytes little-endian, in the order of `digestedBuckets`. */
   readonly #sums = new Uint8Array(digestSetBytes);
-  /** The sum of all rows of all buckets, its low bytes. */
+  /** The low bytes of the sum over all rows of all buckets. */
   readonly #total = new Uint8Array(fingerprintBytes);
-  /** What is hashed; begins with the domain. */
+  /** The input of the hash; begins with the domain. */
   #scratch = scratchOf(4096);
 
   constructor(sha256: Sha256) {
     this.#sha256 = sha256;
   }
 
-  /** Becomes equal to another one. */
+  /** Takes over all sums of another set. */
   copyFrom(other: DigestSet): void {
     this.#sums.set(other.#sums);
     this.#total.set(other.#total);
   }
 
-  /** Nothing happens for a bucket that is not digested. */
+  /** Does nothing for a bucket that is not digested. */
   add(bucket: Bucket, key: Uint8Array, value: Uint8Array): void {
     const start = digestedBuckets.indexOf(bucket) * digestBytes;
     if (start < 0) return;
@@ -102,8 +102,9 @@ export class DigestSet {
   }
 
   /**
-   * All rows of all buckets in `fingerprintBytes` bytes at `at`: what is cheap enough to be told with
-   * each message. A row's hash covers its bucket, so this sum is as good as any bucket's.
+   * Writes the sum over all rows of all buckets: `fingerprintBytes` bytes at `at`. It is small
+   * enough to be sent with each message. A row's hash covers its bucket, so this sum is as good as
+   * any bucket's.
    */
   writeFingerprint(bytes: Uint8Array, at: number): void {
     bytes.set(this.#total, at);
@@ -122,7 +123,9 @@ export class DigestSet {
   }
 }
 
-/** Recomputes the digests from the rows: what the incremental ones must equal. @throws DamageError */
+/**
+ * Recomputes the digests from the rows. The incremental ones must equal them. @throws DamageError
+ */
 export function scanDigests(
   backend: BackendReader,
   sha256: Sha256,
@@ -141,12 +144,12 @@ export function scanDigests(
 
 const stepBytesMax = 4 * 1024 * 1024;
 
-/** The same piece by piece. */
+/** The same, piece by piece. */
 export class DigestScan {
   readonly digests: DigestSet;
   readonly #rows: RowReader;
   #bucket = 0;
-  /** The last key seen in the bucket. */
+  /** The last key that was read in the bucket. */
   #last: Uint8Array | undefined;
 
   constructor(backend: BackendReader, sha256: Sha256) {
@@ -154,7 +157,9 @@ export class DigestScan {
     this.#rows = new RowReader(backend);
   }
 
-  /** Looks at up to `rowsMax` rows, or some MiB of them; true when all were seen. @throws DamageError */
+  /**
+   * Reads up to `rowsMax` rows, or some MiB of them. True when all were read. @throws DamageError
+   */
   step(rowsMax: number): boolean {
     const bucket = digestedBuckets[this.#bucket];
     if (bucket === undefined) return true;
@@ -179,7 +184,7 @@ export class DigestScan {
   }
 }
 
-/** What a root covers beside the bucket digests. */
+/** What a root digest covers beside the bucket digests. */
 export interface RootFields {
   readonly index: number;
   readonly term: number;
@@ -205,7 +210,7 @@ export function rootDigest(digests: DigestSet, fields: RootFields, sha256: Sha25
   return sha256(bytes);
 }
 
-/** Adds the low bytes of the number at `from` of `hash`. */
+/** Adds the low bytes of the number that begins at `from` in `hash`. */
 function addTo(total: Uint8Array, hash: Uint8Array, from: number): void {
   let carry = 0;
   for (let at = 0; at < fingerprintBytes; at++) {

@@ -1,11 +1,11 @@
 /**
- * The write handle of one entry: gathers its rows, keeps the digests in step, and hands everything
- * to the backend in one write. Reads see the entry's own writes. A handle that is not committed
- * leaves no trace but in the digests that it was given.
+ * The write handle of one entry. It gathers the entry's rows, keeps the digests in step, and hands
+ * everything to the backend in one write. Reads see the entry's own writes. A handle that is not
+ * committed changes nothing except the digests that it was given.
  *
- * The first rows lie in a list. From `packedFrom` rows on, those of the key space are packed into a
- * run (row-run.ts), which the backend takes over as it is: to close the handle costs the same however
- * many rows there are.
+ * The first rows are in a list. From `packedFrom` rows on, those of the key space are packed into a
+ * run (row-run.ts), which the backend takes over as it is. So closing the handle costs the same for
+ * any number of rows.
  */
 import type { Backend } from "../platform/backend.js";
 import { RowRun } from "../platform/row-run.js";
@@ -14,7 +14,7 @@ import type { DigestSet } from "./digest.js";
 import { openRow, sealRow } from "./rows.js";
 import type { WriteHandle } from "./types.js";
 
-/** Beyond this many rows a map is quicker than looking through the list. */
+/** With more rows than this, a map is faster than a search of the list. */
 const listMax = 8;
 const latin1Slice = Buffer.prototype.latin1Slice;
 
@@ -23,9 +23,9 @@ export class EntryWrite implements WriteHandle {
   readonly #digests: DigestSet;
   readonly #rows: RowWrite[] = [];
   readonly #packedFrom: number;
-  /** Where in #rows a row was written last, by bucket and key. */
+  /** The last position in #rows of each written row, by bucket and key. */
   #places: Map<string, number> | undefined;
-  /** Later rows of the key space, none of whose keys is in #rows too. */
+  /** Later rows of the key space. None of their keys is in #rows. */
   #run: RowRun | undefined;
 
   constructor(backend: Backend, digests: DigestSet, packedFrom = Number.MAX_SAFE_INTEGER) {
@@ -65,13 +65,13 @@ export class EntryWrite implements WriteHandle {
     if (old !== undefined) this.deleteKnown(bucket, key, old);
   }
 
-  /** For a row that was just read: `value` is what it holds. */
+  /** For a row that was just read: `value` is its content. */
   deleteKnown(bucket: Bucket, key: Uint8Array, value: Uint8Array): void {
     this.#digests.subtract(bucket, key, value);
     this.#push({ bucket, key, value: undefined });
   }
 
-  /** Closes the handle with the row that says what this state is. */
+  /** Closes the handle with the meta row, which identifies this state. */
   commit(metaKey: Uint8Array, meta: Uint8Array): void {
     const value = sealRow(Bucket.meta, metaKey, meta);
     this.#rows.push({ bucket: Bucket.meta, key: metaKey, value });
@@ -79,7 +79,7 @@ export class EntryWrite implements WriteHandle {
   }
 
   #push(row: RowWrite): void {
-    // What stands in the list is looked for there first.
+    // Reads look into the list first, so a row that stands there must be overwritten there.
     const isListed = this.#rows.length < this.#packedFrom || this.#place(row.bucket, row.key) >= 0;
     if (isListed || !this.#pack(row)) this.#append(row);
   }
@@ -89,14 +89,17 @@ export class EntryWrite implements WriteHandle {
     this.#rows.push(row);
   }
 
-  /** False: it belongs into the list, because of its bucket, or its key is not above those of the run. */
+  /**
+   * False: the row belongs into the list, because of its bucket, or because its key is not above
+   * those of the run.
+   */
   #pack({ bucket, key, value }: RowWrite): boolean {
     if (bucket !== Bucket.key || this.#rows.length < this.#packedFrom) return false;
     this.#run ??= new RowRun(Bucket.key);
     return this.#run.add(key, value);
   }
 
-  /** -1: this entry did not write the row into the list. */
+  /** -1: the list has no row with this key. */
   #place(bucket: Bucket, key: Uint8Array): number {
     const rows = this.#rows;
     if (rows.length > listMax) {
@@ -115,7 +118,7 @@ function placeKey(bucket: Bucket, key: Uint8Array): string {
   return bucket + latin1Slice.call(key as Buffer, 0, key.length);
 }
 
-/** From the end: revisions differ there first. */
+/** Compares from the end: revisions differ there first. */
 function isSame(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;
   for (let at = a.length - 1; at >= 0; at--) if (a[at] !== b[at]) return false;

@@ -1,13 +1,13 @@
 /**
- * What a member says of its state with each raft message (docs/integrity.md): the fingerprint at the
- * last index it applied, and the digest version that it was made by. Fixed layout, little-endian:
+ * What a member sends about its state with each raft message (docs/integrity.md): the fingerprint
+ * at the last index that it applied, and the version of its digests. Fixed layout, little-endian:
  * version (1), index (8), revision (8), compact revision (8), log chain (4), rows (16).
  */
 import { equalBytes } from "../base/bytes.js";
 
-/** What members compare at each index: cheap to tell, and as good as the root digest. */
+/** What members compare at each index. It fits into messages, and is as good as the root digest. */
 export interface Fingerprint {
-  /** Of the digests. Fingerprints of different versions cannot be compared. */
+  /** The version of the digests. Fingerprints of different versions cannot be compared. */
   readonly version: number;
   readonly index: number;
   readonly revision: number;
@@ -19,12 +19,15 @@ export interface Fingerprint {
   readonly rows: Uint8Array;
 }
 
-/** Of the sum over all buckets that members compare at each index. */
+/** Bytes of the row sum that members compare at each index. */
 export const fingerprintBytes = 16;
 const rowsAt = 1 + 3 * 8 + 4;
 export const encodedFingerprintBytes = rowsAt + fingerprintBytes;
 
-/** What two fingerprints of one index and version say: nothing, another log, or another way to apply it. */
+/**
+ * What two fingerprints of one index and version show: no difference, another log, or an entry that
+ * was applied differently.
+ */
 export type Difference = "none" | "log" | "apply";
 
 export function differenceOf(a: Fingerprint, b: Fingerprint): Difference {
@@ -52,7 +55,7 @@ export function encodeFingerprint(fingerprint: Fingerprint): Uint8Array {
   return bytes;
 }
 
-/** Undefined: these bytes hold no fingerprint. */
+/** Undefined: the bytes hold no fingerprint. */
 export function readFingerprint(bytes: Uint8Array, at = 0): Fingerprint | undefined {
   if (bytes.length < at + encodedFingerprintBytes) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset + at, encodedFingerprintBytes);
@@ -66,7 +69,7 @@ export function readFingerprint(bytes: Uint8Array, at = 0): Fingerprint | undefi
   };
 }
 
-/** For people and for evidence: what differs, in one line. */
+/** One line for people and for evidence. */
 export function describeFingerprint(fingerprint: Fingerprint): string {
   const rows = Buffer.from(fingerprint.rows).toString("hex");
   const chain = fingerprint.logChain.toString(16);

@@ -1,7 +1,7 @@
 /**
- * For tests only: what the key space must do, written as plainly as possible. Keeps every version
- * of every key for ever and answers by looking at all of them; knows nothing of indexes, rows or
- * steps. Texts are latin1.
+ * For tests only: the required behaviour of the key space, written as simply as possible. Keeps
+ * every version of every key for ever and answers by looking at all of them. It has no indexes,
+ * rows or steps. Texts are latin1.
  */
 import { KvError } from "../base/errors.js";
 import type {
@@ -33,7 +33,7 @@ export class KvModel {
   compactRevision = -1;
   readonly leases = new Set<bigint>();
   versions: Version[] = [];
-  /** Changes of the command that runs. */
+  /** Changes of the running command. */
   #changes = 0;
 
   /** Runs one command: all its changes get one revision. */

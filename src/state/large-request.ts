@@ -1,6 +1,6 @@
 /**
- * The requests that may change or read many rows: a deletion of a range, a transaction, the end of a
- * lease. They are executed with pauses (work.ts); machine.ts makes one entry of it all the same.
+ * The requests that may change or read many rows: the deletion of a range, a transaction, the end
+ * of a lease. They are executed with pauses (work.ts); machine.ts still makes one entry of each.
  */
 import { type ErrorReason, KvError } from "../base/errors.js";
 import { DeleteRangeRequest, LeaseRevokeRequest, TxnRequest } from "../wire/gen/rpc.js";
@@ -20,7 +20,7 @@ interface EntryParts {
 }
 export type LargeRequest = (parts: EntryParts) => Generator<undefined, Outcome | KvError>;
 
-/** Undefined: any other request. */
+/** Undefined for any other request. */
 export function largeRequest(
   { field, body }: OpenedRequest,
   tables: { readonly leases: LeaseTable; readonly alarms: AlarmSet },
@@ -35,7 +35,7 @@ export function largeRequest(
     case Field.txn: {
       const txn = decode(TxnRequest, body);
       if (alarms.isClusterCorrupt()) return refused("corrupt");
-      // As etcd: while any member is out of space, only what can free space is applied.
+      // As in etcd: while any member is out of space, only requests that can free it are applied.
       if (alarms.has("NOSPACE") && mayPut(txn)) return refused("noSpace");
       return ({ writer, way }) => applyTxn(writer, leases, txn, way);
     }

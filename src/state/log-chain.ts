@@ -1,8 +1,9 @@
 /**
- * A running checksum of the log that made a state: CRC-32C over term, type, length and data of each
- * entry, each seeded with the one before. It stands beside the digests. Equal chains and different
- * rows mean that an entry was applied differently; different chains, that another log was applied:
- * an entry lost, doubled or replaced. A member alone sees that when it starts, from its own log.
+ * A running checksum of the log that made a state: CRC-32C over index, term, type, length and data
+ * of each entry, each seeded with the one before. It stands beside the digests. If two members have
+ * equal chains but different rows, one applied an entry differently. If their chains differ, they
+ * applied different logs: an entry was lost, doubled or replaced. A member can also check this
+ * alone at its start, against its own log.
  */
 import { crc32c, crc32cWord } from "../base/crc32c.js";
 import type { Entry } from "../raft/types.js";

@@ -31,7 +31,7 @@ export class JournalBackend implements Backend {
     defer: () => undefined,
   });
 
-  /** What a crash leaves that saved the first `count` writes. */
+  /** What a crash leaves after the first `count` writes were saved. */
   image(count: number): JournalBackend {
     const image = new JournalBackend();
     for (const rows of this.writes.slice(0, count)) image.write(rows);

@@ -39,8 +39,8 @@ function compactStep(revision: number, rowsMax: number): Command {
 }
 
 /**
- * As many rows as a compaction's own entry looks at, in one revision: with them, compactions of
- * what comes after need steps.
+ * As many rows as a compaction's own entry looks at, in one revision. With them, compactions of
+ * later revisions need further steps.
  */
 const fill: Command = {
   $case: "txn",

@@ -1,4 +1,4 @@
-/** The law of the machine, entry by entry; semantics of the key space are in the other tests. */
+/** The machine, entry by entry. The semantics of the key space are in the other tests. */
 import { describe, expect, test } from "vitest";
 import { KvError } from "../base/errors.js";
 import { Bucket, type RowWrite } from "../platform/rows.js";

@@ -1,14 +1,14 @@
 /**
- * The replicated state machine: `apply` is a pure function of the state and the entry, and the only
+ * The replicated state machine. `apply` is a pure function of the state and the entry, and the only
  * way to change replicated rows. It opens the one write handle, applies one entry, and closes it
- * with the row that names index, term, revisions and digests: content and index cannot part.
+ * with the row that names index, term, revisions and digests: so content and index agree.
  *
- * Every check comes before the first change, so an entry is applied whole or refused whole. A throw
- * out of `apply` is a bug or a damaged backend; the machine is then useless and the member stops.
+ * Every check comes before the first change, so an entry is applied whole or refused whole. If
+ * `apply` throws, there is a bug or a damaged backend: the machine is useless, the member stops.
  *
- * An entry that changes many rows may be applied in slices (`begin`): rows and digests are gathered
- * beside those in force, the key index takes changes of a revision that no reader asks for, the lease
- * table tells attachments from before. The last slice ends with the same one write as any entry.
+ * An entry that changes many rows may be applied in slices (`begin`). Its rows and digests are
+ * gathered beside those in force, the key index takes changes of a revision that no reader asks
+ * for, and the lease table shows attachments from before. The last slice ends with one write.
  */
 
 import { DamageError, KvError, rebuildAdvice } from "../base/errors.js";
@@ -66,7 +66,7 @@ import type {
 } from "./types.js";
 import { Work } from "./work.js";
 
-/** Rows that a compaction's own entry looks at; further steps are entries of their own. */
+/** Rows that a compaction's own entry looks at. Further steps are entries of their own. */
 const firstStepRows = 1_000;
 
 const nobody = { requestId: 0, proposer: 0n };
@@ -79,13 +79,13 @@ const wholeEntry: ApplyWay = {
   eventsMax: Number.MAX_SAFE_INTEGER,
 };
 
-/** Reads what the backend holds. @throws DamageError */
+/** Makes the machine for the content of the backend. @throws DamageError */
 export function createMachine(backend: Backend, sha256: Sha256): Machine {
   try {
     return new ReplicatedMachine(backend, sha256);
   } catch (error) {
     if (!(error instanceof InvariantViolation)) throw error;
-    // Rows that prove themselves, but not together: some were lost or added.
+    // Each row passes its check, but the rows contradict each other: some were lost or added.
     throw new DamageError({
       finding: `the rows of the backend contradict each other (${error.message}): rows were lost or added`,
       advice: rebuildAdvice,
@@ -105,7 +105,7 @@ class ReplicatedMachine implements Machine {
   readonly #nextDigests: DigestSet;
   readonly #alarms = new AlarmSet();
   readonly #meta: Meta;
-  /** An entry is being applied in slices. */
+  /** True while an entry is being applied in slices. */
   #isOpen = false;
 
   constructor(backend: Backend, sha256: Sha256) {
@@ -160,7 +160,7 @@ class ReplicatedMachine implements Machine {
     const { rows, index } = this.kv;
     const { leases, cluster } = this;
     const job = auditRows({ rows, index, leases, alarms: this.#alarms, cluster });
-    // In the middle of an entry the tables are ahead of the rows.
+    // In the middle of an entry the tables are ahead of the rows, so the audit waits.
     return { step: (rowsMax) => (this.#isOpen ? undefined : job.step(rowsMax)) };
   }
 
@@ -221,7 +221,7 @@ class ReplicatedMachine implements Machine {
     return this.#applied(request, outcome, events);
   }
 
-  /** Does the first slice, and most entries are done with it. */
+  /** Does the first slice. Most entries are complete after it. */
   #open(
     entry: Entry,
     request: OpenedRequest,
@@ -336,8 +336,8 @@ class ReplicatedMachine implements Machine {
   }
 
   /**
-   * A verdict that was found in another configuration is void: the member may be another one. Member
-   * 0 stands for the cluster: nobody could tell who is right.
+   * A verdict from another configuration is void, because its member id may mean another member
+   * now. Member 0 stands for the cluster: nobody could tell which state is right.
    */
   #judge(w: EntryWrite, request: IntegrityVerdictRequest): Outcome {
     const memberId = request.member_ID;
@@ -356,7 +356,7 @@ class ReplicatedMachine implements Machine {
     return { kind: "verdict", memberId, verdict: "cleared" };
   }
 
-  /** As etcd: while any member is out of space, only what can free space is applied. */
+  /** As in etcd: while any member is out of space, only requests that can free it are applied. */
   #isOutOfSpace(): boolean {
     return this.#alarms.has("NOSPACE");
   }

@@ -1,6 +1,7 @@
 /**
- * The one row of bucket meta: up to which entry the rows stand, and what they must digest to. It is
- * written with every entry, in the same write as its rows; that is the law of this store.
+ * The one row of bucket meta: the last entry that the rows include, and the digests that the rows
+ * must have. It is written with every entry, in the same write as the entry's rows. This is the law
+ * of this store.
  */
 import { DamageError } from "../base/errors.js";
 import { cutBytes } from "../base/slab.js";
@@ -13,18 +14,18 @@ export interface Meta {
   index: number;
   term: number;
   revision: number;
-  /** -1 before the first compaction: as in etcd, the first may be at 0. */
+  /** -1 before the first compaction, because as in etcd the first one may be at 0. */
   compactRevision: number;
-  /** Superseded rows up to here are physically gone. */
+  /** Superseded rows up to here are removed. */
   finishedCompactRevision: number;
-  /** Where the running compaction goes on: main and sub revision of the next row to look at. */
+  /** Where the running compaction continues: main and sub revision of the next row to look at. */
   cursorMain: number;
   cursorSub: number;
-  /** Of all entries up to `index`: see log-chain.ts. */
+  /** Covers all entries up to `index`: see log-chain.ts. */
   logChain: number;
 }
 
-/** Of a store in which nothing has happened. */
+/** The meta row of a store in which nothing has happened. */
 export function emptyMeta(): Meta {
   return {
     index: 0,
@@ -59,7 +60,7 @@ export function encodeMeta(meta: Meta, digests: DigestSet): Uint8Array {
   return bytes;
 }
 
-/** Undefined: an empty backend. Fills `digests`. @throws DamageError */
+/** Fills `digests`. Undefined: the backend is empty. @throws DamageError */
 export function readMeta(
   backend: Pick<BackendReader, "get">,
   digests: DigestSet,

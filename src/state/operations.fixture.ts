@@ -1,7 +1,7 @@
 /**
- * For tests only: random commands over so few keys that they meet, and the comparable form of what
- * a machine answers. A command is drawn as a function of the current revision, because revisions
- * are only interesting near it.
+ * For tests only: random commands over so few keys that they often meet, and a comparable form of a
+ * machine's answers. A command is drawn as a function of the current revision, because only
+ * revisions near it are interesting.
  */
 import fc from "fast-check";
 import { KvError } from "../base/errors.js";
@@ -11,7 +11,7 @@ import type { KvModel, ModelKv } from "./kv-model.fixture.js";
 import { bytes, type Command, text } from "./machine.fixture.js";
 import type { KvBytes, Outcome } from "./types.js";
 
-/** Given the current revision. */
+/** What was drawn, given the current revision. */
 export type Drawn<T> = (revision: number) => T;
 
 const keys = ["a", "b", "c", "a/1", "a/2", "\0", "\xff", "\xff\xff"];

@@ -1,7 +1,7 @@
-/** How the requests in the log are told apart and read. */
+/** How requests in the log are identified and decoded. */
 import { InvariantViolation } from "../base/invariant.js";
 
-/** Field numbers of proto/internal.proto, as etcd's where etcd has the request too. */
+/** Field numbers of proto/internal.proto. They are etcd's where etcd has the request, too. */
 export const Field = {
   put: 4,
   deleteRange: 5,
@@ -18,7 +18,7 @@ export const Field = {
   integrityVerdict: 2001,
 } as const;
 
-/** @throws InvariantViolation: a committed entry that cannot be read must not be skipped. */
+/** @throws InvariantViolation if a committed entry cannot be read: it must not be skipped */
 export function decode<T>(message: { decode(bytes: Uint8Array): T }, bytes: Uint8Array): T {
   try {
     return message.decode(bytes);

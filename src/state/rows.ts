@@ -1,7 +1,7 @@
 /**
- * The stored form of a row: its value, then a check value bound to bucket and key. It is verified
- * whenever the row is read, so a flipped bit, or a row under a wrong key, is never answered; it is
- * no part of digests, HashKV or what clients see.
+ * The stored form of a row: its value, then a check value bound to bucket and key. Every read
+ * verifies it, so a flipped bit, or a row under a wrong key, is never answered. It is not part of
+ * digests, HashKV or what clients see.
  */
 
 import { crc32c } from "../base/crc32c.js";
@@ -32,7 +32,7 @@ export function sealRow(bucket: Bucket, key: Uint8Array, value: Uint8Array): Uin
   return stored;
 }
 
-/** @throws DamageError when the row is not what was written under this key. */
+/** @throws DamageError when the row is not the one written under this key */
 export function openRow(bucket: Bucket, key: Uint8Array, stored: Uint8Array): Uint8Array {
   const end = stored.length - checkBytes;
   if (end >= 0) {

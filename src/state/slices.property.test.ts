@@ -1,6 +1,7 @@
 /**
- * Entries in slices: whatever the size of a slice, the result is that of the same entry at once; in
- * between every reader sees the state before it; and what is given up in the middle leaves nothing.
+ * Entries in slices. Whatever the size of a slice, the result equals that of the same entry applied
+ * at once. In between every reader sees the state before it. An entry given up in the middle
+ * changes nothing.
  */
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -20,7 +21,7 @@ import type { Applied, Machine } from "./types.js";
 
 const everything = rangeOf("\0", "\0");
 
-/** All that a reader can ask for. */
+/** Everything that a reader can see. */
 function seen(machine: Machine): object {
   const { kv, leases } = machine;
   const { kvs, count } = kv.range(everything);
@@ -36,7 +37,7 @@ function seen(machine: Machine): object {
   };
 }
 
-/** In slices; `paused` is called in between and gives it up by returning true. */
+/** Applies in slices. Calls `paused` in between; if it returns true, gives the entry up. */
 function inSlices(
   machine: Machine,
   entry: Entry,

@@ -1,8 +1,8 @@
-/** Sorts many texts with pauses: pieces by themselves, then pairs of neighbours, as in a merge sort. */
+/** Sorts many texts with pauses: first pieces, then pairs of neighbours, as a merge sort. */
 import type { Work } from "./work.js";
 
 const pieceLength = 512;
-/** Comparisons are cheap beside rows. */
+/** A comparison costs far less than a row. */
 const comparisonsPerUnit = 16;
 
 /** In ascending order; may sort `texts` in place. */

@@ -14,7 +14,7 @@ import type { Fingerprint } from "./fingerprint.js";
 
 export type KvBytes = Uint8Array;
 
-/** The only way to change replicated rows; exists while one entry is applied. See machine.ts. */
+/** The only way to change replicated rows. It exists while one entry is applied. See machine.ts. */
 export interface WriteHandle {
   /** Sees this entry's own writes. @throws DamageError if the row fails its check value. */
   get(bucket: Bucket, key: Uint8Array): Uint8Array | undefined;
@@ -48,7 +48,10 @@ export type OpOutcome = RangeOutcome | PutOutcome | DeleteRangeOutcome | TxnOutc
 export interface AlarmRecord {
   readonly memberId: bigint;
   readonly alarm: "NOSPACE" | "CORRUPT";
-  /** CORRUPT by a verdict: that member alone refuses its clients, and heals. Else as in etcd. */
+  /**
+   * A CORRUPT alarm by a verdict: only that member refuses its clients, and it heals. Without this
+   * the alarm works as in etcd.
+   */
   readonly isContained?: boolean;
 }
 export interface MemberRecord {
@@ -58,9 +61,9 @@ export interface MemberRecord {
   readonly peerUrls: readonly string[];
   readonly clientUrls: readonly string[];
   readonly isLearner: boolean;
-  /** Of the build that it runs, "3.6.0"; undefined until it has said so. */
+  /** The version of its build, like "3.6.0". Undefined: the member has not named it yet. */
   readonly serverVersion?: string | undefined;
-  /** Of the log with which it first took part; undefined until it has said so. */
+  /** The incarnation with which the member first took part. Undefined: not named yet. */
   readonly incarnation?: bigint | undefined;
 }
 
@@ -75,7 +78,7 @@ export type Outcome =
       readonly member: MemberRecord | undefined;
       readonly members: readonly MemberRecord[];
     }
-  /** The cluster's version is another one from this entry on. */
+  /** The cluster version is another one from this entry on. */
   | { readonly kind: "clusterVersion"; readonly version: string }
   | {
       readonly kind: "verdict";
@@ -90,8 +93,8 @@ export interface RevisionEvents {
   /** Empty if there is a `span`. */
   readonly events: readonly KvEvent[];
   /**
-   * The changes were too many to be handed out, and are read from the store (`history`): all lie in
-   * this span of keys. Latin-1 texts, `to` exclusive.
+   * Set if the changes were too many to be handed out. They must be read from the store
+   * (`history`); all lie in this span of keys. Latin-1 texts, `to` exclusive.
    */
   readonly span?: { readonly from: string; readonly to: string };
 }
@@ -106,18 +109,21 @@ export interface KvEvent {
 
 export interface Applied {
   readonly index: number;
-  /** Who waits: 0n and 0 when nobody. */
+  /** Who waits for the outcome: 0n and 0 when nobody does. */
   readonly proposer: bigint;
   readonly requestId: number;
   /** Current revision after this entry. */
   readonly revision: number;
-  /** A KvError is an outcome too: the entry changed nothing but the applied index. */
+  /** A KvError is an outcome, too: the entry changed nothing but the applied index. */
   readonly outcome: Outcome | KvError;
-  /** The entry changed what it had to, but the rows of its answer were too many to be gathered. */
+  /** The entry took effect, but the rows of its answer were too many to be gathered. */
   readonly isAnswerTooLarge?: boolean;
   /** Undefined when the key space did not change. */
   readonly events: RevisionEvents | undefined;
-  /** For a configuration-change entry: what to tell raft; `change` undefined: void, skip it. */
+  /**
+   * For a configuration-change entry: the change that raft must take. `change` undefined: the entry
+   * is void, and raft skips it.
+   */
   readonly conf: { readonly change: ConfChange | undefined } | undefined;
 }
 
@@ -134,7 +140,7 @@ export interface Digests {
 
 export interface HashKv {
   readonly hash: number;
-  /** -1 before the first compaction: here etcd shows it. */
+  /** -1 before the first compaction, as etcd shows it here. */
   readonly compactRevision: number;
   readonly hashRevision: number;
 }
@@ -143,31 +149,31 @@ export interface Job<T> {
   step(rowsMax: number): T | undefined;
 }
 
-/** How an entry is to be applied: nothing of this changes what it does to the state. */
+/** How to apply an entry. None of it changes the effect on the state. */
 export interface ApplyWay {
-  /** Of work before the first pause, see work.ts. */
+  /** Units of work before the first pause, see work.ts. */
   readonly units: number;
-  /** False: nobody waits for its answer here, and the rows that it would show are not gathered. */
+  /** False: nobody waits for the answer here, so its rows are not gathered. */
   isAnswerWanted(request: Pick<Applied, "proposer" | "requestId">): boolean;
-  /** An entry with more changes tells only their span of keys, not each event. */
+  /** An entry with more changes gives only the span of their keys, not each event. */
   readonly eventsMax: number;
 }
 
-/** An entry that is being applied: nothing of it can be read before its last step. */
+/** An entry that is being applied. Nobody can read its effect before its last step. */
 export interface OpenEntry {
   readonly index: number;
-  /** Goes on for that much work; the result of the entry after the last step. Throws as `apply`. */
+  /** Continues for that much work; after the last step returns the result. Throws as `apply`. */
   step(units: number): Applied | undefined;
 }
 
-/** A change: `sub` counts those of one revision from 0. */
+/** A place in the history: `sub` counts the changes of one revision from 0. */
 export interface HistoryPlace {
   readonly revision: number;
   readonly sub: number;
 }
 export interface HistoryOptions {
   readonly from: number;
-  /** The first change wanted of `from`; absent: 0. */
+  /** The first change wanted of revision `from`; absent: 0. */
   readonly fromSub?: number;
   readonly to: number;
   readonly revisionsMax: number;
@@ -186,8 +192,8 @@ export interface KvReader {
   /** Limits, filters, sort as etcd. @throws KvError compacted, futureRevision, answerTooLarge */
   range(request: RangeRequest): RangeOutcome;
   /**
-   * A transaction of ranges only, all at the revision of this moment, which it tells.
-   * @throws KvError compacted, futureRevision, answerTooLarge, each from step
+   * A transaction of ranges only, all at the current revision, which is part of the result. @throws
+   * KvError compacted, futureRevision, answerTooLarge, each from step
    */
   readTxn(request: TxnRequest): Job<TxnOutcome & { readonly revision: number }>;
   /** The value of `key` as of `revision` (its newest version <= revision), undefined: none or deleted. */
@@ -205,7 +211,7 @@ export interface KvReader {
   keyCount(): number;
 }
 
-/** Leases as replicated: what was granted and which keys hang on it. No clock here. */
+/** Leases as replicated: what was granted and which keys are attached. There is no clock here. */
 export interface LeaseReader {
   get(
     id: bigint,
@@ -228,19 +234,21 @@ export interface ClusterReader {
   member(id: bigint): MemberRecord | undefined;
   isRemoved(id: bigint): boolean;
   removed(): ReadonlySet<bigint>;
-  /** "3.6.0"; empty until decided. What semantics entries have: see cluster/version.ts. */
+  /** "3.6.0"; empty until decided. cluster/version.ts says which rules entries follow. */
   clusterVersion(): string;
-  /** The version that the members allow the cluster to rise to now; undefined: none. */
+  /** The version to which the members allow the cluster to rise now; undefined: none. */
   dueVersion(): string | undefined;
-  /** Why no downgrade to this version can begin now. */
+  /** Why no downgrade to this version can begin now. Undefined: it can. */
   downgradeRefusal(target: string): KvError | undefined;
-  /** The version that a downgrade in progress leads to: the cluster's, until it ends. */
+  /**
+   * The target of the downgrade in progress; it is the cluster version until the downgrade ends.
+   */
   downgradeTarget(): string | undefined;
-  /** All members run the target of the downgrade in progress. */
+  /** True if all members run the target of the downgrade in progress. */
   isDowngradeComplete(): boolean;
 }
 
-/** The replicated state for all who only read it. */
+/** The replicated state for parts that only read it. */
 export interface MachineReader {
   readonly appliedIndex: number;
   readonly appliedTerm: number;
@@ -251,33 +259,36 @@ export interface MachineReader {
   alarms(): readonly AlarmRecord[];
   digests(): Digests;
   fingerprint(): Fingerprint;
-  /** Holds the rows against the tables in memory: the buckets that disagree. See audit.ts. */
+  /** Compares the rows with the tables in memory. Gives the buckets that disagree. See audit.ts. */
   audit(): Job<ReadonlySet<Bucket>>;
 }
 
-/** The law in the types: who holds this may change the state. That is who applies the log, and boot. */
+/**
+ * The machine as the applier and boot see it. Only they may change the state, so no other part gets
+ * this type.
+ */
 export interface Machine extends MachineReader {
   /** Applies the entry after `appliedIndex`. Only an InvariantViolation or DamageError is thrown. */
   apply(entry: Entry): Applied;
   /**
-   * The same in slices: does the first, and if that was not all, gives the entry to go on with. Until
-   * its last step everything here shows the state before it. Nothing else may be applied meanwhile;
-   * an entry that is not taken to its end leaves a machine that is of no more use for `apply` (its
-   * reads and its backend are those of the state before).
+   * The same in slices. Does the first slice. If that was not all, returns the entry to continue
+   * with. Until its last step everything here shows the state before it. Nothing else may be
+   * applied meanwhile. If the entry is not taken to its end, `apply` cannot be used any more; reads
+   * and the backend still show the state before.
    */
   begin(entry: Entry, way: ApplyWay): Applied | OpenEntry;
   /**
-   * A new member's first state, before any entry: index and term of the bootstrap snapshot, the
-   * configuration and the members. Only on an empty backend.
+   * Makes a new member's first state, before any entry: index and term of the bootstrap snapshot,
+   * the configuration and the members. Only on an empty backend.
    */
   bootstrap(state: {
     readonly clusterId: bigint;
     readonly members: readonly MemberRecord[];
     readonly index: number;
     readonly term: number;
-    /** Ids that may never come back; none at a founding. */
+    /** Ids that may never come back. None when a cluster is founded. */
     readonly removed?: ReadonlySet<bigint>;
-    /** Empty at a founding. */
+    /** Empty when a cluster is founded. */
     readonly clusterVersion?: string;
   }): void;
 }

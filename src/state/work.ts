@@ -1,7 +1,8 @@
 /**
- * The work of an entry in slices. Whoever works through many rows counts them here, and pauses (a
- * `yield`) when its slice is used up; so where an entry pauses depends on the entry, the state and
- * the size of a slice, never on a clock. A unit is about one row, or one KiB of a large one.
+ * The work of an entry in slices. Code that works through many rows counts them here, and pauses (a
+ * `yield`) when its slice is used up. So the places where an entry pauses depend on the entry, the
+ * state and the size of a slice, never on a clock. A unit is about one row, or one KiB of a large
+ * one.
  */
 export class Work {
   #left: number;
@@ -17,13 +18,13 @@ export class Work {
     return this.#left <= 0;
   }
 
-  /** The next slice begins. */
+  /** Begins the next slice. */
   refill(units: number): void {
     this.#left = units;
   }
 }
 
-/** Runs it to its end at once. */
+/** Runs all steps at once. */
 export function runThrough<T>(steps: Generator<undefined, T>): T {
   for (;;) {
     const step = steps.next();

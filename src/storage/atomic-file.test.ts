@@ -1,4 +1,4 @@
-/** Power may fail at any call of the disk: the old bytes or the new ones are there afterwards. */
+/** The power fails at each call of the disk. Afterwards the old bytes or the new ones are there. */
 import { expect, test } from "vitest";
 import type { BackendStore } from "../platform/backend.js";
 import type { Disk } from "../platform/disk.js";
@@ -15,7 +15,9 @@ const text = (disk: Disk, path: string): string | undefined => {
 
 class PowerFailure extends Error {}
 
-/** Fails at the call number `at` of those that change the disk, before or after it takes effect. */
+/**
+ * Fails at call number `at` of those that change the disk, before or after the call takes effect.
+ */
 function failingDisk(disk: MemoryDisk, at: number, isAfter: boolean): Disk {
   let calls = 0;
   const counted = <T>(work: () => T): T => {
@@ -48,7 +50,7 @@ function failingDisk(disk: MemoryDisk, at: number, isAfter: boolean): Disk {
   }) as Disk;
 }
 
-/** Runs `work` with a power failure at each of its disk calls, and looks at what is left. */
+/** Runs `work` with a power failure at each disk call, and `look` on the disk that is left. */
 function atEachFailure(
   prepare: (disk: Disk) => void,
   work: (disk: Disk) => void,
@@ -112,7 +114,7 @@ test("the list of backends that are kept aside is never lost", () => {
         ["wrong-1", "wrong-2"],
         ["wrong-2", "wrong-3"],
       ]).toContainEqual(kept);
-      // Whatever is on the list is still there.
+      // Every backend on the list is still there.
       for (const name of removed.splice(0)) expect(kept).not.toContain(name);
     },
   );

@@ -1,9 +1,12 @@
-/** Small files that are replaced as a whole: a crash at any moment leaves the old bytes or the new ones. */
+/**
+ * Small files that are replaced as a whole: after a crash at any moment the file has the old bytes
+ * or the new ones.
+ */
 import type { Disk } from "../platform/disk.js";
 
 const draftSuffix = ".tmp";
 
-/** Durable when it returns. @throws the disk's errors; then the old file is still there. */
+/** Durable when it returns. @throws the disk's errors; the old file is still there then */
 export function replaceFile(disk: Disk, path: string, bytes: Uint8Array): void {
   const draft = path + draftSuffix;
   if (disk.exists(draft)) disk.remove(draft);

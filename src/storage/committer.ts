@@ -1,7 +1,7 @@
 /**
- * Decides when applied state becomes durable in the backend, and how much of the log may then be
- * forgotten. A backend commit holds whole entries only (the backend guarantees it); the log is
- * released only below an index whose commit is durable, so a restart always finds the rest.
+ * Decides when applied state becomes durable in the backend, and how much of the log may be dropped
+ * then. The backend guarantees that a commit holds whole entries only. The log is dropped only
+ * below an index whose commit is durable, so a restart always finds the rest.
  */
 import type { Backend } from "../platform/backend.js";
 import type { Clock, Timer } from "../platform/clock.js";
@@ -10,7 +10,7 @@ import type { Digests } from "../state/types.js";
 import type { RaftLog } from "../wal/raft-log.js";
 import type { Wal } from "../wal/wal.js";
 
-/** Above this much log in memory it is compacted even if it is young. */
+/** With more bytes of log than this in memory, the log is compacted even if it is young. */
 const logBytesMax = 256 * 1024 * 1024;
 
 export interface CommitterParts {
@@ -26,11 +26,14 @@ export interface CommitterParts {
   readonly batchLimit: number;
   readonly snapshotCount: number;
   readonly catchupEntries: number;
-  /** What the log is to remember of the state as it is now; undefined: nothing. */
+  /** The note about the current state that the log must store. Undefined: none is needed. */
   checkpointNote(): Uint8Array | undefined;
-  /** The index of a state that is being sent: who gets it goes on from there by log; undefined: none. */
+  /**
+   * The index of a state that is being sent: its receiver continues from there by log. Undefined:
+   * none is being sent.
+   */
   sentIndex(): number | undefined;
-  /** True while the log must not be released: it is needed to heal. */
+  /** True while the log must not be dropped because healing needs it. */
   isLogHeld(): boolean;
   failed(error: Error): void;
 }
@@ -38,7 +41,7 @@ export interface CommitterParts {
 export interface StateProof {
   readonly meta: SnapshotMeta;
   readonly root: Uint8Array;
-  /** As they stand in memory at that moment. */
+  /** The digests in memory at that moment. */
   readonly digests: Digests;
 }
 
@@ -62,7 +65,7 @@ export class Committer {
     return this.#durable.index;
   }
 
-  /** Entries were applied. */
+  /** Call when entries were applied. */
   applied(entries: number): void {
     this.#sinceCommit += entries;
     if (this.#sinceCommit >= this.#parts.batchLimit) this.#commit();
@@ -70,24 +73,27 @@ export class Committer {
   }
 
   /**
-   * Calls `done` when all that is applied now is durable. Then, inside `done`, the backend's
-   * snapshot is exactly the state that the proof describes (it may be newer than this call, or another
-   * one that took the place of that). What `done` throws stops the member.
+   * Calls `done` when everything that is applied now is durable. Inside `done` the backend's
+   * snapshot is exactly the state that the proof describes. That state may be newer than this call,
+   * or another one that replaced it. If `done` throws, the member stops.
    */
   flush(done: (proof: StateProof) => void): void {
     this.#waiting.push(done);
     this.#commit();
   }
 
-  /** The backend was replaced by one that is durable up to `durable` (as it is). */
+  /**
+   * Call when another backend came into use that is durable up to `durable` (default: all that is
+   * applied).
+   */
   replaced(durable = this.#parts.appliedMeta()): void {
     this.#durable = durable;
     this.#sinceCommit = 0;
-    // Nothing more may be applied for long: the log knows of it from now on.
+    // The next entry may take long to come, so the log gets the note at once.
     this.#parts.wal.note(this.#parts.checkpointNote, () => {});
   }
 
-  /** No commit begins any more. */
+  /** No commit begins after this. */
   stop(): void {
     this.#isStopped = true;
     this.#timer?.cancel();
@@ -105,7 +111,7 @@ export class Committer {
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#isRunning = true;
-    // A crash may leave the note without the state, never the state without its note.
+    // After a crash there may be a note without its state, but no state without its note.
     this.#parts.wal.note(this.#parts.checkpointNote, () => this.#commitNow());
   }
 
@@ -120,7 +126,7 @@ export class Committer {
     backend.commit((error) => {
       this.#isRunning = false;
       if (backend !== this.#parts.backend()) {
-        // Another state has taken its place, and neither success nor failure says anything of that.
+        // Another state is in use now. The result of this commit says nothing about that one.
         this.#waiting.unshift(...waiting);
         if (this.#waiting.length > 0) this.#commit();
         else if (this.#sinceCommit > 0) this.#arm();
@@ -149,7 +155,7 @@ export class Committer {
     }
   }
 
-  /** Forgets log that neither a restart nor a slightly lagging follower needs. */
+  /** Drops log that neither a restart nor a slightly lagging follower needs. */
   #releaseLog(): void {
     if (this.#parts.isLogHeld()) return;
     const { log, wal, snapshotCount, catchupEntries } = this.#parts;
@@ -162,7 +168,7 @@ export class Committer {
     const index = Math.min(unneeded, sent ?? unneeded);
     const term = log.term(index);
     if (term === undefined || index < log.firstIndex()) return;
-    // The configuration stands in the backend; the marker's one serves readers of the WAL alone.
+    // A restart takes the configuration from the backend. The marker's is for readers of the WAL.
     wal.saveSnapshot({ index, term, confState: this.#durable.confState }, () => {
       wal.purge(index);
     });

@@ -1,7 +1,7 @@
 /**
- * Rewrites the backend compactly while nothing is applied. Who asks while one runs gets its result:
- * two at a time would take the same name for two files. One that fails, for want of space, changes
- * nothing.
+ * Rewrites the backend compactly while nothing is applied. A request that comes while one runs gets
+ * the same result, because two at a time would use the same file name. A rewrite that fails, for
+ * example for lack of space, changes nothing.
  */
 
 import type { Done } from "../base/done.js";
@@ -10,12 +10,15 @@ import type { Committer } from "./committer.js";
 import type { StateStore } from "./state-store.js";
 
 export interface DefragmenterParts {
-  /** Entries are not applied between the two. */
+  /** No entry is applied between `pause` and `resume`. */
   pause(): void;
   resume(): void;
   readonly committer: Committer;
   readonly state: StateStore;
-  /** The state is damaged: it is given up. Or the change to the new file failed half way: the member stops. */
+  /**
+   * The state is damaged and must be given up, or the change to the new file failed half way and
+   * the member must stop.
+   */
   failed(error: Error): void;
   log(level: "error", message: string, fields: Readonly<Record<string, unknown>>): void;
 }
@@ -28,6 +31,7 @@ export class Defragmenter {
     this.#parts = parts;
   }
 
+  /** `done` gets defragmentFailed if it fails. */
   run(done: Done<void>): void {
     this.#waiting.push(done);
     if (this.#waiting.length > 1) return;
@@ -40,7 +44,7 @@ export class Defragmenter {
       for (const fn of told) fn(refusal);
     };
     committer.flush(() => {
-      // A stand-in is not worth it, and must not be named as the state.
+      // A stand-in is not worth rewriting, and the slot must not name it.
       if (state.isStandIn()) {
         end();
         return;

@@ -3,7 +3,7 @@ import type { Machine } from "../state/types.js";
 
 /** A complete state that is not in use yet. */
 export interface FetchedState {
-  /** Of its backend. */
+  /** The name of its backend. */
   readonly name: string;
   readonly backend: Backend;
   readonly machine: Machine;

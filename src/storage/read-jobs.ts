@@ -1,6 +1,6 @@
 /**
- * Long reads in bounded pieces between turns, and what becomes of their errors: an error ends the
- * request that read, never the member. Damage that it came upon is healed as any other.
+ * Long reads in bounded pieces between turns. An error ends only the request that reads, never the
+ * member. Damage that a read finds is healed like any other damage.
  */
 
 import type { Done } from "../base/done.js";
@@ -11,12 +11,12 @@ import type { Job } from "../state/types.js";
 const rowsPerTurn = 5_000;
 
 export interface ReadErrors {
-  /** What was read is damaged. */
+  /** Reports that a read found damage. */
   damaged(error: DamageError): void;
   log(level: "error", message: string, fields: Readonly<Record<string, unknown>>): void;
 }
 
-/** What a client is told of an error of its read. */
+/** The error that a client gets for an error of its read. */
 export function readRefusal(error: unknown, errors: ReadErrors): KvError {
   if (error instanceof KvError) return error;
   if (error instanceof DamageError) {
@@ -27,7 +27,7 @@ export function readRefusal(error: unknown, errors: ReadErrors): KvError {
   return new KvError("readFailed");
 }
 
-/** Runs a job in pieces, the first one now. Calls `done` once. */
+/** Runs a job in pieces, the first one inside this call. Calls `done` once. */
 export function runJob<T>(
   clock: Clock,
   job: Job<T>,

@@ -4,7 +4,7 @@ import { createMachine } from "../state/machine.js";
 import type { ClusterReader } from "../state/types.js";
 import type { FetchedState } from "./fetched-state.js";
 
-/** A state without keys: raft can go on with it, and nothing wrong can be read from it. */
+/** Opens a state without keys. Raft can continue with it, and nothing wrong can be read from it. */
 export function openStandIn(
   world: {
     readonly backends: BackendStore;

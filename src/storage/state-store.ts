@@ -1,7 +1,7 @@
 /**
  * The member's replicated state: the backend in use and the machine on it. Both change together,
- * when a snapshot is installed or the backend is rewritten compactly; everybody else asks here each
- * time and never keeps them.
+ * when a snapshot is installed or the backend is rewritten compactly. So all other parts ask here
+ * each time and keep neither.
  */
 import { KvError } from "../base/errors.js";
 import { InvariantViolation } from "../base/invariant.js";
@@ -25,14 +25,14 @@ export class StateStore {
   #name: string;
   #backend: Backend;
   #machine: Machine;
-  /** The backend on disk that the slot names, while a stand-in is in use. */
+  /** While a stand-in is in use: the backend that the slot names. */
   #aside: string | undefined;
   /** Wrong backends that are not closed yet. */
   readonly #closing: readonly [own: Set<string>, restart: ReadonlySet<string>];
-  /** Made so far: the last one may not be closed yet when the next is needed. */
+  /** Stand-ins made so far. Each has its own name: an earlier one may not be closed yet. */
   #standIns: number;
   readonly #views: StateViews;
-  /** Backends that are being closed, by what is done when all are. */
+  /** Number of backends that are being closed. */
   #leaving = 0;
   #whenLeft: (() => void) | undefined;
   #isClosed = false;
@@ -59,12 +59,12 @@ export class StateStore {
     this.#standIns = former.aside === undefined ? 0 : 1;
   }
 
-  /** The backend's name; of the wrong one, while a stand-in is in use. */
+  /** The backend's name. While a stand-in is in use: the name of the wrong backend. */
   name(): string {
     return this.#aside ?? this.#name;
   }
 
-  /** A state without keys is in the place of a wrong one. */
+  /** True while a stand-in is in the place of a wrong state. */
   isStandIn(): boolean {
     return this.#aside !== undefined;
   }
@@ -73,30 +73,36 @@ export class StateStore {
     return this.#machine;
   }
 
-  /** For reads within this turn; who goes on in another turn takes a view. */
+  /** For reads within this turn. Whoever reads in several turns takes a view. */
   backend(): Backend {
     return this.#backend;
   }
 
-  /** The member stops: nothing can be read any more. */
+  /** True when the member stops. Nothing can be read any more. */
   isClosed(): boolean {
     return this.#isClosed;
   }
 
-  /** The durable state, frozen, for work of the member itself: see StateViews. @throws KvError stopped */
+  /**
+   * The durable state, frozen, for the member's own work: see StateViews. The caller closes it.
+   * @throws KvError stopped
+   */
   view(): BackendSnapshot {
     if (this.#isClosed) throw new KvError("stopped");
     return this.#views.open(this.#backend);
   }
 
-  /** The same for a client. @throws KvError corrupt, stopped, tooManyViews */
+  /**
+   * The same for a client. Calls `ended` if the view is ended before it is closed. @throws KvError
+   * corrupt, stopped, tooManyViews
+   */
   viewForClient(ended: (error: KvError) => void): ClientView {
     if (this.#isClosed) throw new KvError("stopped");
     if (this.isStandIn()) throw new KvError("corrupt");
     return this.#views.openForClient(this.#backend, ended);
   }
 
-  /** A reader that follows replacements: for those who must keep one. */
+  /** A reader that always reads the state in use, for parts that must keep one. */
   kv(): KvReader {
     const now = (): KvReader => this.#machine.kv;
     return {
@@ -113,7 +119,7 @@ export class StateStore {
     };
   }
 
-  /** What the applied state is, for raft and the log. */
+  /** Index, term and configuration of the applied state, for raft and the log. */
   meta(): SnapshotMeta {
     const { appliedIndex, appliedTerm, confState } = this.#machine;
     return { index: appliedIndex, term: appliedTerm, confState };
@@ -126,8 +132,9 @@ export class StateStore {
   }
 
   /**
-   * Puts a complete state, durable at some index, in the place of the current one. If that is a
-   * stand-in, the wrong backend is kept aside. Views of the former one stay; it goes with the last.
+   * Replaces the current state by a complete one that is durable at some index. If the current one
+   * is a stand-in, the wrong backend is kept aside. Views of the old state stay valid, and its
+   * backend is removed after the last of them. @throws the disk's errors
    */
   replace(next: FetchedState): void {
     const old = { name: this.#name, backend: this.#backend };
@@ -142,9 +149,9 @@ export class StateStore {
   }
 
   /**
-   * Lets go of a wrong state: one without keys takes its place, with the same members at the same
-   * index. The wrong backend stays on the disk as it is, and the slot goes on naming it. Who reads
-   * from it is refused.
+   * Replaces a wrong state by a stand-in with the same members at the same index. The wrong backend
+   * stays on the disk, and the slot still names it. Clients that read from it get the error
+   * corrupt.
    */
   standIn(): void {
     const old = { name: this.#name, backend: this.#backend };
@@ -166,11 +173,11 @@ export class StateStore {
       this.#closing[0].delete(old.name);
       if (isStandIn) this.#backends.remove(old.name);
     };
-    // What is wrong may not be on the disk yet, and is evidence.
+    // The wrong rows are evidence, and some may not be on the disk yet.
     this.#leave(old.backend, left, { commits: !isStandIn });
   }
 
-  /** Closes a backend that is not in use any more; `left` is called when it is. */
+  /** Closes a backend that is no longer in use, then calls `left`. */
   #leave(backend: Backend, left: () => void, { commits = false } = {}): void {
     this.#leaving++;
     const close = (): void =>
@@ -183,7 +190,9 @@ export class StateStore {
     else close();
   }
 
-  /** A wrong backend that is kept aside, to be looked at and closed. Calls `done` once. */
+  /**
+   * Opens a wrong backend that is kept aside. Calls `done` once; its receiver closes the backend.
+   */
   openAside(name: string, done: (result: Backend | Error) => void): void {
     if (!this.#isAside(name)) {
       done(new Error("it is not kept any more"));
@@ -211,11 +220,11 @@ export class StateStore {
   }
 
   /**
-   * Rewrites the durable rows into a fresh backend and changes over to it. After an error nothing has
-   * changed, unless it is said to be fatal.
+   * Rewrites the durable rows into a fresh backend and puts that into use. After an error nothing
+   * has changed, unless `isFatal` is true.
    */
   compactFile(done: (error: Error | undefined, isFatal?: boolean) => void): void {
-    // Former ones may still be read.
+    // Older backends may still be read, so the name must be new.
     const numbers = this.#backends.list().map((known) => /^state-(\d+)$/.exec(known)?.[1] ?? 0);
     const name = `state-${1 + Math.max(0, ...numbers.map(Number))}`;
     const discard = (): void => {
@@ -224,7 +233,7 @@ export class StateStore {
     const source = this.#backend;
     source.copyTo(name, (error) => {
       if (source !== this.#backend || this.#isClosed) {
-        // It was found to be wrong meanwhile, or the member stops.
+        // Meanwhile the state was found wrong, or the member stops.
         discard();
         done(undefined);
         return;
@@ -254,7 +263,7 @@ export class StateStore {
     });
   }
 
-  /** Ends all views; calls `done` once, later, when all backends are closed. */
+  /** Ends all views. Calls `done` once, later, when all backends are closed. */
   close(done: () => void): void {
     this.#isClosed = true;
     this.#views.end(undefined, new KvError("stopped"));

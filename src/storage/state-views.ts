@@ -1,9 +1,10 @@
 /**
- * The frozen views of a member's states. Whoever reads a state in several turns holds a view: the
- * backend below it stays open until the last one is closed, also when another state has taken its
- * place. So a view must end. One of the member's own work is closed by its holder as soon as that sees
- * a newer state. One of a client is bounded: in number, in time, and by how many replaced states are
- * kept for it. A view that is ended refuses reads with the reason, a KvError for its client.
+ * The frozen views of a member's states. A reader that reads a state in several turns holds a view.
+ * The backend below a view stays open until its last view is closed, even if another state is in
+ * use by then. So every view must end. The holder of a view for the member's own work closes it
+ * when it sees a newer state. The views of clients are bounded: in number, in time, and by how many
+ * replaced states are kept for them. A view that was ended refuses reads by throwing the reason, a
+ * KvError for its client.
  */
 import { KvError } from "../base/errors.js";
 import type { Backend, BackendSnapshot } from "../platform/backend.js";
@@ -11,25 +12,25 @@ import type { Clock, Timer } from "../platform/clock.js";
 import type { RowVisit, ScanRange } from "../platform/row-layer.js";
 import type { Bucket } from "../platform/rows.js";
 
-/** Views of clients at a time: Snapshot streams and Hash. */
+/** How many client views may be open at a time: Snapshot streams and Hash. */
 export const clientViewsMax = 32;
-/** A client that takes nothing for so long is not waited for. */
+/** Milliseconds after which a view is ended whose client takes nothing. */
 export const clientIdleMs = 60_000;
-/** A view holds the disk pages of its state: none may do so for ever. */
+/** Milliseconds after which any client view is ended: it keeps disk pages in use. */
 export const clientLifeMs = 60 * 60_000;
-/** States that were replaced and are still read; each is a file of its own. */
+/** How many replaced states are kept for readers; each is a file of its own. */
 export const replacedStatesMax = 2;
 const lookMs = 5_000;
 
 export interface ClientView extends BackendSnapshot {
-  /** The client has taken something. */
+  /** Call when the client has taken something. */
   touch(): void;
 }
 
 export class StateViews {
   readonly #clock: Clock;
   readonly #open = new Set<HeldView>();
-  /** With open views; the oldest first. */
+  /** Replaced states with open views; the oldest first. */
   #replaced: Backend[] = [];
   #timer: Timer | undefined;
 
@@ -37,14 +38,14 @@ export class StateViews {
     this.#clock = clock;
   }
 
-  /** For work of the member itself; the holder closes it. */
+  /** A view for the member's own work. The holder closes it. */
   open(backend: Backend): BackendSnapshot {
     return this.#hold(backend, undefined);
   }
 
   /**
-   * For a client. `ended` is told, in a turn of its own, when the view was ended before it was closed.
-   * @throws KvError tooManyViews
+   * A view for a client. Calls `ended`, in a turn of its own, if the view is ended before it is
+   * closed. @throws KvError tooManyViews
    */
   openForClient(backend: Backend, ended: (error: KvError) => void): ClientView {
     if (this.#clients().length >= clientViewsMax) throw new KvError("tooManyViews");
@@ -53,14 +54,14 @@ export class StateViews {
     return view;
   }
 
-  /** Ends all views of a state, or of all states. */
+  /** Ends all views of a state, or of all states if `backend` is undefined. */
   end(backend: Backend | undefined, reason: KvError): void {
     for (const view of [...this.#open]) {
       if (backend === undefined || view.backend === backend) view.end(reason);
     }
   }
 
-  /** Another state has taken the place of this one. */
+  /** Call when another state has replaced this one. */
   replaced(backend: Backend): void {
     if ([...this.#open].some((view) => view.backend === backend)) this.#replaced.push(backend);
     if (this.#replaced.length <= replacedStatesMax) return;
@@ -90,7 +91,7 @@ export class StateViews {
     return [...this.#open].filter((view) => view.client !== undefined);
   }
 
-  /** While any client has a view. */
+  /** Looks for late views while any client has a view. */
   #watch(): void {
     this.#timer ??= this.#clock.after(lookMs, () => {
       this.#timer = undefined;
@@ -165,7 +166,7 @@ class HeldView implements ClientView {
     this.#reason = reason;
     this.close();
     const { client } = this;
-    // Whoever hears of it may do anything; this may be in the middle of a replacement.
+    // `ended` may do anything, and this call may be in the middle of a replacement.
     if (client !== undefined) this.#clock.defer(() => client.ended(reason));
   }
 }

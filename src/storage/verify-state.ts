@@ -1,4 +1,4 @@
-/** Whether the rows of a backend give the digests that are stored in it. */
+/** Checks whether the rows of a backend give the digests that are stored in it. */
 import { equalBytes } from "../base/bytes.js";
 import { DamageError } from "../base/errors.js";
 import type { Backend } from "../platform/backend.js";
@@ -8,7 +8,7 @@ import { scanDigests } from "../state/digest.js";
 import { createMachine } from "../state/machine.js";
 import type { Machine } from "../state/types.js";
 
-/** Opens a backend and recomputes its digests from the rows: they must be those stored in it. */
+/** Opens a backend and recomputes its digests. An error if they differ from the stored ones. */
 export function verifyState(backend: Backend, sha256: Sha256): Machine | Error {
   try {
     const machine = createMachine(backend, sha256);
@@ -18,7 +18,7 @@ export function verifyState(backend: Backend, sha256: Sha256): Machine | Error {
   }
 }
 
-/** Recomputes the digests from the rows: undefined if they are those stored. */
+/** Recomputes the digests from the rows. Undefined: they equal the stored ones. */
 export function proveRows(
   backend: Backend,
   machine: Machine,

@@ -1,6 +1,6 @@
 /**
- * Records of one coming flush, encoded as they arrive into one growing buffer: what the flush
- * writes is this buffer, as it stands.
+ * The records of the coming flush, encoded as they arrive into one growing buffer. The flush writes
+ * this buffer as it is.
  */
 import { crc32c, crc32cWord } from "../base/crc32c.js";
 import type { Entry, HardState } from "../raft/types.js";
@@ -17,7 +17,7 @@ import {
 } from "./frame.js";
 import { entryHeadBytes, hardStateBytes, writeEntryHead, writeHardState } from "./payload.js";
 
-/** A buffer that one huge batch has grown is given back after it. */
+/** A buffer that one huge batch made larger than this is replaced after the flush. */
 const keepBytesMax = 4 * 1024 * 1024;
 const firstBytes = 64 * 1024;
 
@@ -26,7 +26,7 @@ export class FrameBuffer {
   #bytes = new Uint8Array(firstBytes);
   #view = new DataView(this.#bytes.buffer);
   #length = 0;
-  /** Bytes of the same flush that left before (see `taken`). */
+  /** Bytes of the same flush that were written before (see `taken`). */
   #before = 0;
   #chain = 0;
   #firstIndex: number | undefined;
@@ -35,7 +35,7 @@ export class FrameBuffer {
     this.#salt = salt;
   }
 
-  /** Starts a flush: empty, behind a record with this chain value. */
+  /** Starts an empty flush. It follows a record with this chain value. */
   begin(chain: number): void {
     this.#chain = chain;
     this.#length = 0;
@@ -44,7 +44,7 @@ export class FrameBuffer {
     if (this.#bytes.length > keepBytesMax) this.#replace(new Uint8Array(firstBytes));
   }
 
-  /** Each `add`: with `continues`, the next record belongs to the same batch. */
+  /** For each `add`: with `continues`, the next record belongs to the same batch. */
   addEntry(entry: Entry, continues: boolean): void {
     if (this.#firstIndex === undefined || entry.index < this.#firstIndex) {
       this.#firstIndex = entry.index;
@@ -74,7 +74,7 @@ export class FrameBuffer {
     return this.#bytes.subarray(0, this.#length);
   }
 
-  /** What `bytes` gave was written ahead of the rest of this flush. */
+  /** Call when `bytes` was written ahead of the rest of this flush. */
   taken(): void {
     this.#before += this.#length;
     this.#length = 0;
@@ -89,7 +89,7 @@ export class FrameBuffer {
     return this.#chain;
   }
 
-  /** The lowest entry index of this flush; undefined: no entry. */
+  /** The lowest entry index of this flush. Undefined: there is no entry. */
   firstIndex(): number | undefined {
     return this.#firstIndex;
   }

@@ -1,15 +1,18 @@
 /**
- * The frame of a WAL record (docs/formats.md, "Write-ahead log"): how a reader knows a whole record
- * when it sees one. A frame is checked by itself, so that whole records behind a damaged one can be
- * recognised, and chained to all before it, so that none can be left out. It says how far it lies
- * behind the start of its flush: that tells what one unfinished write may have torn from what an
- * earlier, finished write had made durable.
+ * The frame of a WAL record (docs/formats.md, "Write-ahead log"): how a reader recognises a whole
+ * record. A frame has a check of its own, so that a reader can recognise whole records behind a
+ * damaged one. It is also chained to all frames before it, so that none can be left out. A frame
+ * states its distance from the start of its flush. With it a reader can tell bytes that one
+ * unfinished write may have torn from bytes that an earlier, finished write had made durable.
  *
- * The checks are seeded with the log's salt: no value that a client stores looks like a frame.
+ * The checks are seeded with the log's salt, so no value that a client stores looks like a frame.
  */
 import { crc32c, crc32cWord } from "../base/crc32c.js";
 
-/** `start` opens each segment and is checked with salt 0. `seal` is empty; a `note` is its writer's. */
+/**
+ * `start` opens each segment and is checked with salt 0. `seal` is empty. The writer decides the
+ * content of a `note`.
+ */
 export const RecordType = {
   start: 1,
   entry: 2,
@@ -32,15 +35,15 @@ export const alignment = 8;
 export const continuesBit = 0x80;
 
 export interface Frame {
-  /** A RecordType, or the number of one that this program does not know. */
+  /** A RecordType, or a number that this program does not know. */
   readonly type: number;
   readonly isBatchEnd: boolean;
   readonly payload: Uint8Array;
-  /** Offset of the record from the first one of the same flush. */
+  /** Offset of the record from the first record of the same flush. */
   readonly distance: number;
   readonly own: number;
   readonly chain: number;
-  /** The whole frame, padding included. */
+  /** Bytes of the whole frame, padding included. */
   readonly frameBytes: number;
 }
 
@@ -69,7 +72,7 @@ export class FrameReader {
     this.#salt = salt;
   }
 
-  /** The whole record at `at`, or undefined when there is none that passes its own check. */
+  /** The whole record at `at`. Undefined: no record there passes its own check. */
   read(at: number): Frame | undefined {
     const frameBytes = this.extent(at);
     if (frameBytes === undefined) return undefined;
@@ -90,14 +93,17 @@ export class FrameReader {
     };
   }
 
-  /** Size of the frame whose head stands at `at`; undefined: no head, or none of such a size. */
+  /** Bytes of the frame whose head stands at `at`. Undefined: no head, or it does not fit. */
   extent(at: number): number | undefined {
     const length = this.payloadBytes(at);
     const isWhole = length !== undefined && at + headerBytes + length <= this.#bytes.length;
     return isWhole ? frameBytesOf(length) : undefined;
   }
 
-  /** What the head at `at` says of its payload, which may end behind these bytes; undefined: no head. */
+  /**
+   * Bytes of the payload that the head at `at` announces; they may end behind these bytes.
+   * Undefined: there is no head.
+   */
   payloadBytes(at: number): number | undefined {
     if (at + headerBytes > this.#bytes.length) return undefined;
     const type = this.#bytes[at + typeAt] as number;

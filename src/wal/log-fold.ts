@@ -1,4 +1,4 @@
-/** Folds the records of a log, batch by batch, into what they describe. */
+/** Reads the records of a log, batch by batch, and computes the log's content from them. */
 import { DamageError, rebuildAdvice } from "../base/errors.js";
 import type { Entry, HardState, SnapshotMeta } from "../raft/types.js";
 import { type Frame, RecordType } from "./frame.js";
@@ -6,11 +6,11 @@ import { decodeMeta, readEntry, readHardState, type SegmentStart } from "./paylo
 
 export interface LogContent {
   readonly hardState: HardState;
-  /** The log holds what follows this; undefined: it goes back to the founding. */
+  /** The log continues this state. Undefined: the log goes back to the founding. */
   readonly snapshot: SnapshotMeta | undefined;
-  /** Without a gap, after the snapshot. */
+  /** Without a gap, beginning after the snapshot. */
   readonly entries: readonly Entry[];
-  /** What `Wal.note` was given, oldest first, as far back as segments are kept. */
+  /** The notes given to `Wal.note`, oldest first, as far back as segments are kept. */
   readonly notes: readonly Uint8Array[];
 }
 
@@ -19,16 +19,16 @@ export class LogFold {
   #hardState: HardState = { term: 0, vote: 0n, commit: 0 };
   #marker: SnapshotMeta | undefined;
   readonly #notes: Uint8Array[] = [];
-  /** Records of a batch whose end has not come yet. */
+  /** Records of a batch whose end has not been read yet. */
   #batch: { readonly frame: Frame; readonly place: string }[] = [];
 
-  /** A segment begins: it repeats what stands before it. */
+  /** Begins a segment. Its start repeats what the earlier segments said. */
   begin(start: SegmentStart): void {
     this.#hardState = start.hardState;
     this.#marker = start.marker;
   }
 
-  /** `place` says where the record stands. @throws DamageError when it cannot follow the others */
+  /** `place` says where the record stands. @throws DamageError if it cannot follow the others */
   add(frame: Frame, place: string): void {
     if (!frame.isBatchEnd) {
       this.#batch.push({ frame, place });
@@ -39,7 +39,7 @@ export class LogFold {
     this.#apply(frame, place);
   }
 
-  /** Forgets a batch whose end is not there. */
+  /** Drops a batch whose end is missing. */
   dropUnfinished(): void {
     this.#batch = [];
   }
@@ -79,7 +79,7 @@ export class LogFold {
         this.#marker = decodeMeta(frame.payload);
         break;
       case RecordType.note:
-        // Copied: the segment's bytes are not kept alive by it.
+        // A copy: it must not keep the segment's bytes in memory.
         this.#notes.push(frame.payload.slice());
         break;
       case RecordType.seal:

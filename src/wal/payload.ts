@@ -1,17 +1,19 @@
-/** What stands inside WAL records (docs/formats.md, "Write-ahead log"); all little-endian. */
+/**
+ * The payloads of WAL records (docs/formats.md, "Write-ahead log"). All numbers are little-endian.
+ */
 import type { ConfState, Entry, EntryType, HardState, SnapshotMeta } from "../raft/types.js";
 
 /** term u64, index u64, entry type u8, then the data. */
 export const entryHeadBytes = 17;
 
-/** The data follows at `at + entryHeadBytes`; the caller puts it there. */
+/** Writes only the head. The caller writes the data at `at + entryHeadBytes`. */
 export function writeEntryHead(view: DataView, at: number, entry: Entry): void {
   setSafe(view, at, entry.term);
   setSafe(view, at + 8, entry.index);
   view.setUint8(at + 16, entry.type);
 }
 
-/** The data is copied out: the segment's bytes are not kept alive by one entry. */
+/** Copies the data, so that one entry does not keep the segment's bytes in memory. */
 export function readEntry(payload: Uint8Array): Entry {
   const view = viewOf(payload);
   return {
@@ -81,17 +83,17 @@ export function decodeMeta(payload: Uint8Array): SnapshotMeta {
   return { index: getSafe(view, 0), term: getSafe(view, 8), confState };
 }
 
-/** Whose log it is: decided when it is created, the same in all its segments. */
+/** Identifies a log. It is decided when the log is created, and is the same in all its segments. */
 export interface LogIdentity {
   readonly clusterId: bigint;
   readonly memberId: bigint;
-  /** Random 64 bits that tell this log from another one of the same member; 0n: of an older build. */
+  /** Random 64 bits that tell this log from others of the same member. 0n: from an older build. */
   readonly incarnation: bigint;
-  /** Begun by a member that joined a running cluster, not by one that founded it. */
+  /** True if a member that joined a running cluster created the log; false for a founder. */
   readonly isJoiner: boolean;
 }
 
-/** What each segment begins with: enough to do without all segments before it. */
+/** The start of each segment. It says enough to continue without all earlier segments. */
 export interface SegmentStart extends LogIdentity {
   /** Seeds the checks of all other records. Random, the same in all segments of a log. */
   readonly salt: number;
@@ -103,7 +105,7 @@ export interface SegmentStart extends LogIdentity {
 
 const magic = Uint8Array.from("LSTPWAL", (char) => char.charCodeAt(0));
 const version = 2;
-/** Without incarnation and origin. */
+/** The version without incarnation and joiner. */
 const firstVersion = 1;
 const incarnationAt = 32 + hardStateBytes;
 const joinerAt = incarnationAt + 8;
@@ -130,7 +132,7 @@ export function encodeStart(start: SegmentStart): Uint8Array {
   return bytes;
 }
 
-/** Undefined: not a start that this program can read. */
+/** Undefined: this program cannot read it as a start. */
 export function decodeStart(payload: Uint8Array): SegmentStart | undefined {
   if (magic.some((byte, at) => payload[at] !== byte)) return undefined;
   const isFirst = payload[7] === firstVersion;

@@ -1,12 +1,12 @@
 /**
  * The log in memory, as raft reads it: entries after a base, whose index and term are kept. The
- * driver appends here at once; durability is the WAL's affair. Grows with what is appended until
- * `compact` drops the front.
+ * driver appends here at once; the WAL makes the entries durable. The log grows with each append
+ * until `compact` drops the front.
  */
 import { invariant } from "../base/invariant.js";
 import type { ConfState, Entry, HardState, LogStorage, SnapshotMeta } from "../raft/types.js";
 
-/** What an entry costs beside its data when sizes are summed. */
+/** Memory of an entry beside its data, for sums of sizes. */
 const entryOverheadBytes = 24;
 const noConf: ConfState = {
   voters: [],
@@ -26,7 +26,7 @@ export class RaftLog implements LogStorage {
   #confState: ConfState = noConf;
   #snapshot: () => SnapshotMeta | undefined = () => undefined;
 
-  /** What raft starts from, and where its snapshots come from. */
+  /** Sets what raft starts from, and where its snapshots come from. */
   start(from: {
     readonly hardState: HardState;
     readonly confState: ConfState;
@@ -93,7 +93,7 @@ export class RaftLog implements LogStorage {
     }
   }
 
-  /** Forgets entries up to `index`, whose term stays known. */
+  /** Forgets entries up to `index`. The term of `index` stays known. */
   compact(index: number): void {
     const term = this.term(index);
     invariant(term !== undefined, "compaction outside of the log", () => ({ index }));
@@ -104,7 +104,7 @@ export class RaftLog implements LogStorage {
     this.#baseTerm = term;
   }
 
-  /** Begins anew after a snapshot: an empty log. */
+  /** Starts again after a snapshot, with an empty log. */
   restore(meta: SnapshotMeta): void {
     this.#baseIndex = meta.index;
     this.#baseTerm = meta.term;

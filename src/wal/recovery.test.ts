@@ -1,6 +1,6 @@
 /**
- * The log against a disk that loses, tears, reorders and rots. What was acknowledged is there after
- * every crash; what is damaged behind an acknowledgement is refused, never skipped.
+ * The log on a disk that loses, tears, reorders and rots. After every crash everything acknowledged
+ * is there. Damage before an acknowledged record is refused, never skipped.
  */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -29,7 +29,7 @@ import {
 } from "./wal.fixture.js";
 import { createWal, openWal, type Recovered, type Wal } from "./wal.js";
 
-/** What a log says, as text. */
+/** The content of a log, as text. */
 function shown({ hardState, snapshot, entries: list }: State): string {
   const from = snapshot?.index ?? 0;
   const kept = list.filter(({ index }) => index > from);
@@ -41,10 +41,10 @@ type State = Omit<Recovered, "metadata" | "notes">;
 
 let lives = 0;
 
-/** Writes random batches; knows which states of the log a crash may leave. */
+/** Writes random batches, and knows which states of the log a crash may leave. */
 class Writer {
   wal: Wal;
-  /** After each batch; nothing before `#acknowledged` may come back. */
+  /** The state after each batch. Nothing before `#acknowledged` may come back. */
   #states: State[];
   #acknowledged = 0;
   readonly #life = ++lives;
@@ -75,7 +75,7 @@ class Writer {
   commit(): void {
     const hardState = { ...this.state.hardState, commit: this.state.hardState.commit + 1 };
     this.#add({ ...this.state, hardState });
-    // What needs no sync is answered before it is durable.
+    // A batch that needs no sync is answered before it is durable.
     appendCommit(this.wal, hardState);
   }
 
@@ -91,7 +91,7 @@ class Writer {
     });
   }
 
-  /** Says how many states there were before it. */
+  /** Adds a note with the number of states before it. */
   note(): void {
     this.wal.note(
       () => new TextEncoder().encode(`${this.#life} ${this.#states.length}`),
@@ -106,11 +106,11 @@ class Writer {
     this.wal.append({ hardState: undefined, entries: [], snapshot, mustSync: true }, done);
   }
 
-  /** What a crash left must be one of the states since the acknowledged one. */
+  /** The recovered log must be one of the states since the acknowledged one. */
   check(recovered: Recovered): void {
     const possible = this.#states.slice(this.#acknowledged).map(shown);
     expect(possible).toContain(shown(recovered));
-    // What a note was written behind is there whenever the note is.
+    // If a note is there, everything written before it is there, too.
     const newest = new TextDecoder().decode(recovered.notes.at(-1)).split(" ").map(Number);
     const reached = this.#acknowledged + possible.lastIndexOf(shown(recovered));
     if (newest[0] === this.#life) expect(newest[1]).toBeLessThanOrEqual(reached + 1);
@@ -180,7 +180,7 @@ test("whenever it ends, the log holds all that was acknowledged, whole batches, 
   );
 });
 
-/** Ends at the nth call that changes the disk, which may or may not have happened. */
+/** Thrown at the nth call that changes the disk; the call may or may not have taken effect. */
 class PowerFailure extends Error {}
 
 function failingAfter(disk: MemoryDisk, calls: number): { disk: Disk; used: () => number } {
@@ -204,7 +204,7 @@ function failingAfter(disk: MemoryDisk, calls: number): { disk: Disk; used: () =
   return { disk: counted(disk, names), used: () => used };
 }
 
-/** A log with rotations, a new tail, markers and purges, made while the power lasts. */
+/** Writes a log with rotations, a new tail, markers and purges, until the power fails. */
 function busyLife(disk: Disk, queue: Queue): Writer | undefined {
   let writer: Writer | undefined;
   try {
@@ -227,7 +227,7 @@ function busyLife(disk: Disk, queue: Queue): Writer | undefined {
   return writer;
 }
 
-/** Only the process died; the next one writes on, and then the power fails. */
+/** Only the process died. The next process continues to write, and then the power fails. */
 function diesAgain(left: MemoryDisk, seed: number): void {
   const queue = new Queue();
   const disk = left.orphaned(queue.push);
@@ -258,7 +258,7 @@ test("power fails at every single call to the disk", () => {
     for (let seed = 0; seed < 4; seed++) {
       const disk = memory.crashed(new Dice(seed).sequence(), () => {});
       if (segmentsOf(disk).length === 0) {
-        // Nothing was founded: it can be done again over what there is.
+        // Nothing was founded. Founding can be repeated over what is there.
         expect(writer).toBeUndefined();
         createWal(disk, founding, options);
         continue;

@@ -1,12 +1,12 @@
 /**
- * Reads a log back. What one unfinished flush may have left is cut from the last segment; anything
- * else that does not check is damage, and the member refuses to start on it: a log that forgot an
+ * Reads a log back. The remains of one unfinished flush are cut from the last segment. Any other
+ * bytes that fail their check are damage, and the member refuses to start: a log that forgot an
  * acknowledged entry or a vote is worse than a member that is down.
  *
  * The rule: a flush is written only after the one before it is durable. So bytes that fail their
- * check are a torn tail if they lie in the last segment and every whole record behind them belongs
- * to the flush that begins at or before them. A whole record behind them of a later flush proves
- * that they had been durable: damage.
+ * check are a torn tail if they are in the last segment and every whole record behind them belongs
+ * to the flush that begins at or before them. A whole record of a later flush behind them proves
+ * that they were durable once: damage.
  */
 
 import { crc32cWord } from "../base/crc32c.js";
@@ -21,23 +21,23 @@ export interface Recovered extends LogContent {
   readonly metadata: LogIdentity;
 }
 
-/** Where the log goes on. */
+/** Where the log continues. */
 export interface RecoveredTail {
   readonly segments: readonly SegmentName[];
   readonly start: SegmentStart;
   readonly chain: number;
-  /** Offset in the last segment of the last flush that left anything. */
+  /** Offset in the last segment of the last flush of which anything is left. */
   readonly flushOffset: number;
-  /** What the last segment holds from there on: whole batches. */
+  /** The content of the last segment from there on: whole batches. */
   readonly flushBytes: Uint8Array;
-  /** Bytes behind those that must be zeroed first; 0: none. */
+  /** How many bytes behind those must be zeroed first; 0: none. */
   readonly tornBytes: number;
 }
 
 const advice =
   "Restore the file from a copy, or remove this member from the cluster and add it anew with an empty data directory";
 
-/** @throws DamageError with file, offset and what to do; StartError on files that are not ours. */
+/** @throws DamageError with file, offset and advice; StartError for files of another program */
 export function recover(
   disk: Disk,
   dir: string,
@@ -83,7 +83,7 @@ function readSegment(source: SegmentSource, log: LogFold): SegmentEnd {
   const frames = new FrameReader(bytes, start.salt);
   let at = startBytes;
   let { chain } = start;
-  // Behind the last whole batch. What a batch without its end has left is as if never written.
+  // The end of the last whole batch. A batch without its end counts as never written.
   let end = { offset: at, chain, flushOffset: at };
   for (let frame = frames.read(at); frame !== undefined; frame = frames.read(at)) {
     chain = crc32cWord(frame.own, chain);
@@ -108,8 +108,8 @@ function readSegment(source: SegmentSource, log: LogFold): SegmentEnd {
 }
 
 /**
- * The first record of a segment; `before` is what stands behind the records of the segment before.
- * @throws DamageError, StartError
+ * Reads the first record of a segment. `before` describes the end of the segment before. @throws
+ * DamageError, StartError
  */
 export function readStart(source: {
   readonly path: string;
@@ -141,13 +141,16 @@ export function readStart(source: {
   return { start, startBytes: frame.frameBytes };
 }
 
-/** The bytes at `at` fail their check: @throws DamageError unless one unfinished flush explains it. */
+/**
+ * Called for bytes at `at` that fail their check. @throws DamageError unless one unfinished flush
+ * explains them
+ */
 function refuseDurable(source: SegmentSource, frames: FrameReader, at: number): void {
   const { path, bytes, isLast } = source;
   const place = `${path}: offset ${at}`;
   if (!isLast) throw damage(place, "a damaged record in a finished segment");
   const end = at + usedBytes(bytes, at);
-  // What a good head says to be inside of its record is not looked at: a payload may hold anything.
+  // The inside of a record with a good head is skipped: a payload may look like anything.
   const from = at + (frames.extent(at) ?? alignment);
   for (let later = from; later < end; later += alignment) {
     const frame = frames.read(later);

@@ -1,9 +1,9 @@
 /**
- * Reads a segment again while the log is in use: the same frames and the same chain that a restart
- * would check, but window by window, so that no step holds up a turn. It looks only at what cannot
- * change any more: a finished segment, or the durable part of the last one. It never writes.
+ * Reads a segment again while the log is in use. It checks the same frames and the same chain as a
+ * restart, but window by window, so that no step holds up a turn. It reads only what cannot change
+ * any more: a finished segment, or the durable part of the last one. It never writes.
  *
- * Where it is stricter than a restart: nothing here may be a torn tail.
+ * It is stricter than a restart: nothing here may be a torn tail.
  */
 import { crc32cWord } from "../base/crc32c.js";
 import type { DiskFile } from "../platform/disk.js";
@@ -14,7 +14,7 @@ import type { WalExtent } from "./wal.js";
 
 const windowBytes = 64 * 1024;
 
-/** What the next segment must continue. */
+/** The end of a segment, which the next segment must continue. */
 export interface SegmentLink {
   readonly start: SegmentStart;
   readonly chain: number;
@@ -30,7 +30,7 @@ export interface CheckedSegment {
   readonly path: string;
   readonly file: DiskFile;
   readonly before: SegmentLink | undefined;
-  /** Of the segment that is written to; undefined: it is finished. */
+  /** The durable part of the segment that is written to. Undefined: the segment is finished. */
   readonly durable: WalExtent["durable"] | undefined;
 }
 
@@ -38,13 +38,13 @@ export class SegmentCheck {
   readonly #segment: CheckedSegment;
   readonly #limit: number;
   #start: SegmentStart | undefined;
-  /** The next record. */
+  /** Offset of the next record. */
   #at = 0;
   #chain = 0;
-  /** Behind the last whole batch. */
+  /** Offset of the end of the last whole batch. */
   #batchEnd = 0;
   #wanted = windowBytes;
-  /** Behind the records there are only zeros, looked at up to here. */
+  /** After the records only zeros may follow; they are checked up to here. */
   #zerosTo: number | undefined;
   #isDone = false;
   #damage: SegmentDamage | undefined;
@@ -54,7 +54,10 @@ export class SegmentCheck {
     this.#limit = segment.durable?.offset ?? segment.file.size();
   }
 
-  /** Reads one more window; returns its size. 0: there is no more, see `damage`. @throws EIO and the like */
+  /**
+   * Reads one more window and returns its bytes. 0: the check has ended, see `damage`. @throws EIO
+   * and the like
+   */
   step(): number {
     if (this.#isDone) return 0;
     if (this.#zerosTo !== undefined) return this.#stepZeros(this.#zerosTo);
@@ -66,7 +69,7 @@ export class SegmentCheck {
     return Math.max(1, bytes.length);
   }
 
-  /** Where the read stands. */
+  /** The offset up to which records are checked. */
   offset(): number {
     return this.#at;
   }
@@ -115,7 +118,7 @@ export class SegmentCheck {
     else if (!this.#continuesBehind(frames, at, bytes.length)) this.#unreadable();
   }
 
-  /** The record at `at` of the window goes on behind it; `#wanted` is then enough for all of it. */
+  /** True if the record at `at` goes on behind the window. `#wanted` then covers all of it. */
   #continuesBehind(frames: FrameReader, at: number, length: number): boolean {
     const left = this.#limit - this.#at;
     const payload = frames.payloadBytes(at);
@@ -127,7 +130,7 @@ export class SegmentCheck {
     return this.#wanted > length - at && this.#wanted <= left;
   }
 
-  /** No record stands at `#at`. */
+  /** Ends the check because no record stands at `#at`. */
   #unreadable(): void {
     if (this.#segment.durable !== undefined) this.#refuse("a damaged record");
     else this.#zerosTo = this.#batchEnd;

@@ -1,7 +1,7 @@
 /**
- * The files of a log: named by sequence number and first index, preallocated, durable before they
- * have their name. The next one is preallocated in pieces while the current one fills, so that a
- * rotation does not hold up a turn.
+ * The files of a log. They are named by sequence number and first index, preallocated, and durable
+ * before they get their name. The next one is preallocated in pieces while the current one fills,
+ * so that a rotation does not hold up a turn.
  */
 import type { Disk, DiskFile } from "../platform/disk.js";
 
@@ -36,11 +36,11 @@ export class SegmentFactory {
   readonly #disk: Disk;
   readonly #dir: string;
   readonly #segmentBytes: number;
-  /** Preallocated so far; `#draftBytes` says how far. */
+  /** The file that is being preallocated. `#draftBytes` says how far. */
   #draft: DiskFile | undefined;
   #draftBytes = 0;
   #isDraftSyncing = false;
-  /** The disk refused it: nothing is prepared until the next segment is made. */
+  /** True after the disk refused: nothing is prepared until the next segment is created. */
   #isRefused = false;
 
   constructor(disk: Disk, options: { readonly dir: string; readonly segmentBytes: number }) {
@@ -49,7 +49,10 @@ export class SegmentFactory {
     this.#segmentBytes = options.segmentBytes;
   }
 
-  /** A piece of the next segment. Never throws: what fails here is tried again when it is needed. */
+  /**
+   * Prepares a piece of the next segment. Never throws: a step that fails is tried again when the
+   * segment is needed.
+   */
   prepare(): void {
     if (this.#isRefused || this.#draftBytes >= this.#segmentBytes) return;
     try {
@@ -64,11 +67,11 @@ export class SegmentFactory {
   }
 
   /**
-   * A segment with `head` at its start and room for `roomBytes` behind it, durable under its name.
-   * @throws the system's error
+   * Creates a segment with `head` at its start and room for `roomBytes` behind it, durable under
+   * its name. @throws the system's error
    */
   create(segment: SegmentName, head: Uint8Array, roomBytes: number): DiskFile {
-    // A draft whose sync has not come back may yet fail: begin anew.
+    // The sync of this draft has not ended and may yet fail, so a new draft is made.
     if (this.#isDraftSyncing) this.#discard();
     const file = this.#draft ?? this.#createDraft();
     this.#draft = undefined;
@@ -107,7 +110,7 @@ export class SegmentFactory {
     });
   }
 
-  /** Gives the space back, if the disk still lets us. */
+  /** Gives the space back, if the disk still allows it. */
   #discard(): void {
     this.#draft?.close();
     this.#draft = undefined;
@@ -116,7 +119,7 @@ export class SegmentFactory {
     try {
       removeDraft(this.#disk, this.#dir);
     } catch {
-      // Whoever makes the next segment meets the same error.
+      // The creation of the next segment will meet the same error.
     }
   }
 }
@@ -127,7 +130,7 @@ export function segmentAfter(before: SegmentName | undefined, firstIndex: number
   return { name: `${hex16(sequence)}-${hex16(firstIndex)}.wal`, sequence, firstIndex };
 }
 
-/** Removes what a crash in the middle of a rotation left. */
+/** Removes the draft that a crash in the middle of a rotation left. */
 export function removeDraft(disk: Disk, dir: string): void {
   const path = `${dir}/${draftName}`;
   if (disk.exists(path)) disk.remove(path);

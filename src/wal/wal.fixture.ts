@@ -1,4 +1,4 @@
-/** What the tests of the log share: small segments on a disk whose syncs the test completes. */
+/** Shared by the tests of the log: small segments on a disk whose syncs the test completes. */
 import type { Entry, HardState } from "../raft/types.js";
 import { MemoryDisk } from "../verify/sim/memory-disk.js";
 import { FrameReader, RecordType } from "./frame.js";

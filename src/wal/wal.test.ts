@@ -1,4 +1,4 @@
-/** What the log promises while it runs: order, groups, segments, room, and its end on an error. */
+/** The promises of a running log: order, groups, segments, room, and its end on an error. */
 import { describe, expect, test } from "vitest";
 import type { SnapshotMeta } from "../raft/types.js";
 import { Dice } from "../verify/sim/dice.js";
@@ -340,7 +340,7 @@ describe("a failing disk", () => {
       for (let seed = 0; seed < 20; seed++) {
         const { disk, queue, wal } = foundLog();
         append(wal, entries(1, 5));
-        // A sync that failed, or one that never ran: then the process dies, not the machine.
+        // The sync failed, or never ran. Then the process dies, not the machine.
         disk.faults.failNextSync = failNextSync;
         if (failNextSync) queue.settle();
         const next = disk.orphaned(() => {});

@@ -1,10 +1,10 @@
 /**
- * The write-ahead log: batches become durable in call order, each all or not at all. Batches that
- * are handed over while a sync runs leave together in the next write. After a failed write or sync
- * the log is closed for good: the page cache may have dropped the bytes, a retry would lie.
+ * The write-ahead log. Batches become durable in call order, each all or not at all. Batches handed
+ * over while a sync runs leave together in the next write. After a failed write or sync the log is
+ * closed for good: the page cache may have dropped the bytes, so a retry would prove nothing.
  *
  * When a sync ends and nothing waits, the next flush begins at once with a seal: an empty record,
- * not synced itself, that proves that what stands before it had been durable (see recovery.ts).
+ * not synced itself. It proves that everything before it was durable (see recovery.ts).
  */
 import { StartError } from "../base/errors.js";
 import { invariant } from "../base/invariant.js";
@@ -28,19 +28,19 @@ export type { Recovered } from "./recovery.js";
 export interface WalOptions {
   /** Folder below the data directory. */
   readonly dir: string;
-  /** Preallocated size of a segment; a larger flush makes a larger segment. */
+  /** Preallocated bytes of a segment. A larger flush makes a larger segment. */
   readonly segmentBytes: number;
 }
 
 export interface WalBatch {
   readonly hardState: HardState | undefined;
-  /** Continue the log without a gap; an index already present replaces the tail from there. */
+  /** Continue the log without a gap. An index already present replaces the tail from there. */
   readonly entries: readonly Entry[];
-  /** The log begins anew after this state. Comes before `entries`. */
+  /** The log starts again after this state. It is written before `entries`. */
   readonly snapshot: SnapshotMeta | undefined;
   /**
-   * False: needs no sync of its own. Its bytes leave with the next batch that does; `done` is called
-   * when a sync that runs now has ended, else with that next batch.
+   * False: the batch needs no sync of its own. Its bytes are written with the next batch that needs
+   * one. If a sync runs now, `done` is called when that has ended, else with that next batch.
    */
   readonly mustSync: boolean;
 }
@@ -48,42 +48,42 @@ export interface WalBatch {
 /** The files of a log as its writer knows them. */
 export interface WalExtent {
   readonly dir: string;
-  /** Oldest first; all but the last are durable as they are, and change no more. */
+  /** Oldest first. All but the last are durable and change no more. */
   readonly segments: readonly SegmentName[];
-  /** What is known to be durable of the last one: whole records up to `offset`, then this chain. */
+  /** The durable part of the last segment: whole records up to `offset`, then this chain value. */
   readonly durable: { readonly offset: number; readonly chain: number };
 }
 
 export interface Wal {
   /**
-   * Calls `done` once, never inside this call, when the batch is durable; never after a failure.
-   * A failure to write calls `onFailure` inside this call.
+   * Calls `done` once, never inside this call, when the batch is durable. After a failure it is
+   * never called. A failure to write calls `onFailure` inside this call.
    */
   append(batch: WalBatch, done: () => void): void;
-  /** True when all that was appended and must be durable is. */
+  /** True when everything appended that must be durable is durable. */
   isIdle(): boolean;
   /**
-   * Marks that entries up to here are no longer needed; in `done`, `purge` may follow. Nothing
-   * happens if the log already begins behind that.
+   * Marks that entries up to here are no longer needed. Calls `done` when the mark is durable;
+   * `purge` may follow then. Does nothing, and calls nothing, if the log already begins later.
    */
   saveSnapshot(meta: SnapshotMeta, done: () => void): void;
   /**
-   * A remark of the writer about what was appended before. When no sync runs, at once or later, `make`
-   * is called, its bytes (undefined: none) go to the file, and `written` is called, all in one turn;
-   * neither ever happens after a failure. It is durable with the next batch.
+   * Adds a note of the caller about what was appended before. When no sync runs, at once or later,
+   * it calls `make`, writes the returned bytes (undefined: none) to the file, and calls `written`,
+   * all in one turn. After a failure neither is called. The note is durable with the next batch.
    */
   note(make: () => Uint8Array | undefined, written: () => void): void;
-  /** Removes whole segments whose entries are all <= `index`, oldest first; the last one stays. */
+  /** Removes whole segments whose entries are all <= `index`, oldest first. The last one stays. */
   purge(index: number): void;
-  /** `fn` is called once, when the disk failed; the member must stop. */
+  /** Calls `fn` once, when the disk failed. The member must stop then. */
   onFailure(fn: (error: Error) => void): void;
   stats(): { readonly syncs: number; readonly bytes: number };
-  /** What a reader beside this writer may expect to find on the disk now. */
+  /** What another reader may expect to find on the disk now. */
   extent(): WalExtent;
   close(): void;
 }
 
-/** Founds an empty log after `marker` (undefined: from index 1 on). @throws StartError if there is one. */
+/** Creates an empty log after `marker` (undefined: from 1 on). @throws StartError if one exists */
 export function createWal(
   disk: Disk,
   founding: {
@@ -108,9 +108,8 @@ export function createWal(
 }
 
 /**
- * Opens the log for appending and returns what it holds, all of it durable: also what the crash of
- * a process, or a sync that failed, left in the page cache alone.
- * @throws DamageError, StartError (see recovery.ts)
+ * Opens the log for appending and returns its content, all of it durable: even bytes that a crash
+ * of the process, or a failed sync, left only in the page cache. @throws DamageError, StartError
  */
 export function openWal(
   disk: Disk,
@@ -134,7 +133,7 @@ class SegmentedWal implements Wal {
   readonly #dir: string;
   readonly #factory: SegmentFactory;
   #segments: SegmentName[] = [];
-  /** What a segment after all that was handed over, and after all that is written, starts with. */
+  /** The start of a new segment: after everything handed over, and after everything written. */
   #start: SegmentStart;
   #writtenStart: SegmentStart;
   #lastIndex: number;
@@ -148,7 +147,7 @@ class SegmentedWal implements Wal {
   #notes: { readonly make: () => Uint8Array | undefined; readonly written: () => void }[] = [];
   #mustSync = false;
   #isSyncing = false;
-  /** Written ahead of the next flush. */
+  /** True while bytes are written ahead of the next flush. */
   #hasUnsynced = false;
   #isClosed = false;
   #onFailure: (error: Error) => void = () => {};
@@ -172,13 +171,13 @@ class SegmentedWal implements Wal {
     this.#pending.begin(from.start.chain);
   }
 
-  /** The first segment of a new log. */
+  /** Creates the first segment of a new log. */
   found(): void {
     removeDraft(this.#disk, this.#dir);
     this.#rotate(0);
   }
 
-  /** Goes on behind what was recovered, after making sure of it. */
+  /** Continues after the recovered part, which is written and synced again first. */
   resume(tail: RecoveredTail): void {
     removeDraft(this.#disk, this.#dir);
     this.#segments = [...tail.segments];
@@ -187,7 +186,7 @@ class SegmentedWal implements Wal {
     this.#file = file;
     this.#fileBytes = file.size();
     this.#offset = tail.flushOffset + tail.flushBytes.length;
-    // Pages of a failed sync count as clean: only a new write brings them to the disk.
+    // Pages of a failed sync count as clean, so only a new write brings them to the disk.
     if (tail.flushBytes.length > 0) file.write(tail.flushOffset, tail.flushBytes);
     if (tail.tornBytes > 0) file.write(this.#offset, new Uint8Array(tail.tornBytes));
     file.syncNow();
@@ -222,8 +221,8 @@ class SegmentedWal implements Wal {
   }
 
   saveSnapshot(meta: SnapshotMeta, done: () => void): void {
-    // A snapshot that is being installed may be ahead of the state that was just made durable: the
-    // marker must not fall back behind it, to entries that are gone.
+    // A snapshot that is being installed may be ahead of the state that was just made durable. The
+    // marker must not move back before it: those entries are gone.
     if (this.#isClosed || meta.index <= (this.#start.marker?.index ?? 0)) return;
     invariant(meta.index <= this.#lastIndex, "a snapshot ahead of the log", () => ({
       index: meta.index,
@@ -246,7 +245,7 @@ class SegmentedWal implements Wal {
       if (next.firstIndex - 1 > index) break;
       const [gone] = this.#segments.splice(0, 1) as [SegmentName];
       this.#disk.remove(`${this.#dir}/${gone.name}`);
-      // One by one: a crash must not leave an older segment without the one behind it.
+      // One by one: a crash must not leave an older segment without the next one.
       this.#disk.syncDir(this.#dir);
     }
   }
@@ -315,7 +314,7 @@ class SegmentedWal implements Wal {
       }
       this.#syncs++;
       this.#durable = written;
-      // What needs no sync of its own waited only for what was before it.
+      // Batches without a sync of their own only waited for earlier batches.
       const unsynced = this.#mustSync ? [] : this.#waiting.splice(0);
       if (this.#notes.length > 0) this.#writeNotes();
       if (this.#mustSync) this.#flush();
@@ -323,11 +322,11 @@ class SegmentedWal implements Wal {
       for (const fn of unsynced) fn();
       if (!this.#isSyncing) this.#writeAhead();
     });
-    // The disk is busy: time to prepare the next segment.
+    // The disk is busy, so this is a good time to prepare the next segment.
     this.#factory.prepare();
   }
 
-  /** All that is pending goes behind what is written. */
+  /** Writes everything pending after the written bytes. */
   #write(): void {
     const bytes = this.#pending.bytes();
     if (bytes.length > 0) this.#file?.write(this.#offset, bytes);
@@ -336,7 +335,7 @@ class SegmentedWal implements Wal {
     this.#writtenStart = { ...this.#start, chain: this.#pending.chain() };
   }
 
-  /** All that is written is durable, and nothing waits: seals it. */
+  /** Call when everything written is durable and nothing waits: writes the seal. */
   #writeAhead(): void {
     if (this.#isClosed) return;
     const buffer = this.#pending;
@@ -358,7 +357,7 @@ class SegmentedWal implements Wal {
     for (const { written } of notes) written();
   }
 
-  /** What is pending goes to the file ahead of the rest of its flush, and is not synced. */
+  /** Writes what is pending ahead of the rest of its flush, without a sync. */
   #writePart(): void {
     const buffer = this.#pending;
     try {
@@ -373,7 +372,9 @@ class SegmentedWal implements Wal {
     this.#hasUnsynced = true;
   }
 
-  /** Starts a segment with room for `roomBytes`; everything written so far becomes durable first. */
+  /**
+   * Starts a segment with room for `roomBytes`. Everything written so far becomes durable first.
+   */
   #rotate(roomBytes: number): void {
     if (this.#hasUnsynced) this.#file?.syncNow();
     const firstIndex = this.#pending.firstIndex() ?? this.#lastIndex + 1;

@@ -1,4 +1,4 @@
-/** The parts between log, raft, state and peers. */
+/** Makes the parts between log, raft, state and peers. */
 import { KvError } from "../../base/errors.js";
 import { raftEnvelope } from "../../peers/codec.js";
 import { encodeMessage } from "../../raft/message-codec.js";

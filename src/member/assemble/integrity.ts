@@ -1,4 +1,4 @@
-/** The parts that compare, prove and repair the state. */
+/** Makes the parts that compare, prove and repair the state. */
 import { DamageError } from "../../base/errors.js";
 import { EtcdChecks } from "../../integrity/etcd-checks/etcd-checks.js";
 import { askHash, serveHash } from "../../integrity/etcd-checks/peer-hash.js";
@@ -43,7 +43,7 @@ export function createMonitor(w: Wiring): IntegrityMonitor {
       offer: (done) => w.transfer.source.offer(done),
       checkSelf: (done) =>
         checkSelf({ ...exchange, sha256: hash.sha256 }, (isSound) =>
-          // A stand-in is sound, but says nothing.
+          // A stand-in passes the check, but it is not the member's state.
           done(isSound && w.monitor.quarantine() === undefined),
         ),
       mayLead: (isAllowed) =>
@@ -127,7 +127,7 @@ export function createScrubber(w: Wiring): Scrubber {
     ...{ platform, config, wal: w.booted.wal },
     state: w.state,
     committer: w.committer,
-    // A wrong digest or a damaged log is told by log lines and metrics; a damaged state is healed.
+    // A damaged state is healed. A wrong digest or a damaged log only shows in logs and metrics.
     onFinding: (finding) => {
       const isState = finding.kind === "row" || (finding.kind === "rows" && finding.isConfirmed);
       if (isState) w.damaged(new DamageError({ finding: finding.what }));

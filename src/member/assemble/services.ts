@@ -1,4 +1,4 @@
-/** The parts that clients and the member itself ask for something. */
+/** Makes the parts that serve requests of clients and of the member itself. */
 import { LeaseDriver } from "../../lease/driver.js";
 import { messageBytesMax } from "../../peers/codec.js";
 import type { ClusterInfo, NetworkHandler } from "../../platform/network.js";
@@ -149,7 +149,7 @@ export function createMember(w: Wiring): RunningMember {
       w.heartbeat.start();
       w.driver.schedule();
       const { voters } = w.machine().confState;
-      // Alone there is nobody to wait for.
+      // A lone voter need not wait for an election timeout.
       if (voters.length === 1 && voters[0] === id) w.driver.post({ kind: "campaign" });
       w.progressed();
     },
@@ -187,7 +187,10 @@ export function createMaintenance(w: Wiring): Maintenance {
   });
 }
 
-/** What arrives from other members. A message or a page that fails costs itself, not the member. */
+/**
+ * Takes what arrives from other members. If handling a message or a page fails, only that message
+ * or page is lost; the member goes on.
+ */
 function createHandler(w: Wiring): NetworkHandler {
   const { links, incarnations, guard } = w;
   return {
@@ -224,7 +227,10 @@ function createHandler(w: Wiring): NetworkHandler {
   };
 }
 
-/** What a member that wants to join must know; only members that know the cluster answer. */
+/**
+ * What a joining member must know of the cluster. Undefined while this member does not know the
+ * cluster itself.
+ */
 function clusterInfo(w: Wiring): ClusterInfo | undefined {
   const { cluster } = w.machine();
   const members = cluster.members();

@@ -47,8 +47,8 @@ export interface MemberWorld {
 }
 
 /**
- * Parts are made one after the other. One that is made earlier reaches a later one only inside a
- * callback, and nothing calls back before the member starts.
+ * The parts are made one after the other. An earlier part reaches a later one only inside a
+ * callback, and no callback runs before the member starts.
  */
 export interface Wiring extends MemberWorld {
   readonly booted: Booted;
@@ -86,19 +86,20 @@ export interface Wiring extends MemberWorld {
   member: RunningMember;
 
   machine(): MachineReader;
-  /** Asks another member; ends with its answer or the request timeout. */
+  /** Sends a request to another member. Ends with its answer, or later with `timeout`. */
   request(to: bigint, method: PeerMethod, body: Uint8Array, done: Done<Uint8Array>): void;
   /** Ends when reads of the applied state are linearizable. */
   readBarrier(done: Done<void>): void;
-  /** Something was applied, or another member leads. */
+  /** Call when entries were applied or the leader changed. */
   progressed(): void;
   /**
-   * Our state is damaged. True: other members have it, so ours is given up and fetched. False: nobody
-   * else has it, and nothing was done.
+   * Call when this member's state is damaged. True: the member gives its state up and fetches a
+   * right one from the others. False: nothing was done, because this member is the only voter or
+   * stops.
    */
   damaged(error: DamageError): boolean;
-  /** Takes what the handling of a request threw, and returns what that request is answered. */
+  /** Takes an error that the handling of a request threw, and returns the request's answer. */
   requestFailed(error: unknown): KvError;
-  /** Damage of the state is healed where it can be; any other error ends the member. */
+  /** Heals damage of the state where other members can help. Any other error stops the member. */
   failed(error: Error): void;
 }

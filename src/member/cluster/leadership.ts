@@ -1,6 +1,7 @@
 /**
- * Who leads, since when, and handing it over. Also names the likely cause when a request timed out,
- * as etcd does, because its clients decide by that text whether to try again.
+ * Knows who leads and since when, and hands leadership over. It also names the likely cause of a
+ * request's timeout. The texts are etcd's, because etcd's clients decide by them whether to try
+ * again.
  */
 
 import type { Done } from "../../base/done.js";
@@ -23,14 +24,14 @@ export class Leadership {
   readonly #parts: LeadershipParts;
   #leader = 0n;
   #electedMs = 0;
-  /** Changes seen, the first election included. */
+  /** Changes of leader seen, the first election included. */
   changes = 0;
 
   constructor(parts: LeadershipParts) {
     this.#parts = parts;
   }
 
-  /** True when the leader is another one than before (or none). */
+  /** True when the leader changed, also to none. */
   observe(state: { readonly leader: bigint; readonly role: Role }): boolean {
     if (state.leader === this.#leader) return false;
     this.#leader = state.leader;
@@ -41,7 +42,7 @@ export class Leadership {
     return true;
   }
 
-  /** For a request that began at `sinceMs` and was never answered. */
+  /** The likely cause, for a request that began at `sinceMs` (Clock.now) and got no answer. */
   timeoutCause(sinceMs: number): KvError {
     const lostMs = this.#electedMs - 2 * this.#parts.electionMs;
     if (this.#electedMs > 0 && sinceMs > lostMs && sinceMs < this.#electedMs) {
@@ -53,7 +54,7 @@ export class Leadership {
     return new KvError("timeout");
   }
 
-  /** Only at the leader, only to a voter; ends when the other leads. */
+  /** Hands leadership to a voter. Only the leader can. Ends when the other member leads. */
   move(to: bigint, done: Done<void>): void {
     const status = this.#parts.raft().status();
     if (status.role !== "leader") {
@@ -80,7 +81,10 @@ export class Leadership {
     look();
   }
 
-  /** The voter that is furthest and reachable, to take over when we stop; undefined: nobody. */
+  /**
+   * The reachable voter with the longest log, to take over when this leader stops. Undefined: there
+   * is none, or this member does not lead.
+   */
   successor(): bigint | undefined {
     const status = this.#parts.raft().status();
     if (status.role !== "leader") return undefined;

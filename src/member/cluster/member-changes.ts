@@ -1,4 +1,7 @@
-/** Requests to add, remove, update or promote a member: checked, proposed, and promotions passed to the leader. */
+/**
+ * Requests to add, remove, update or promote a member. This member checks and proposes them. It
+ * passes a promotion to the leader.
+ */
 import type { Done } from "../../base/done.js";
 import { KvError } from "../../base/errors.js";
 import { PeerMethod } from "../../peers/codec.js";
@@ -16,7 +19,7 @@ type Outcome = {
 export interface MemberChangesParts {
   readonly peers: Pick<Peers, "serve">;
   readonly membership: Membership;
-  /** Why no change is taken now. */
+  /** Why this member takes no change now. */
   refusal(): KvError | undefined;
   propose(change: Change, done: Done<Applied>): void;
   isLeader(): boolean;
@@ -53,7 +56,9 @@ export class MemberChanges {
     this.#change(this.#parts.membership.update(id, peerUrls), (result) => done(membersOf(result)));
   }
 
-  /** Only the leader knows how far a learner is: any other member passes the request to it. */
+  /**
+   * Only the leader knows how much log a learner has, so any other member passes the request to it.
+   */
   promote(id: bigint, done: Done<readonly MemberRecord[]>): void {
     if (this.#parts.isLeader()) {
       this.#change(this.#parts.membership.promote(id), (result) => done(membersOf(result)));
@@ -68,7 +73,7 @@ export class MemberChanges {
     new DataView(body.buffer).setBigUint64(0, id);
     this.#parts.request(leader, PeerMethod.promote, body, (answer) => {
       if (answer instanceof KvError) done(answer);
-      // The change is committed; it is here as soon as we have applied as much as the leader had.
+      // The leader committed the change. After a read barrier this member has applied it, too.
       else this.#parts.readBarrier((error) => done(error ?? this.#parts.members()));
     });
   }

@@ -1,7 +1,7 @@
 /**
- * Changes of the configuration as their proposer sees them: etcd's strict checks, which keep a
- * cluster from voting itself out of its quorum, then one proposal. The checks look at connections
- * and progress, so they belong here and not to apply; what apply checks is in state/cluster.
+ * Checks a change of the configuration before it is proposed. These are etcd's strict checks: they
+ * keep a cluster from removing its own quorum. They look at connections and progress, so they
+ * cannot stand in apply; the checks of apply are in state/cluster.
  */
 import { KvError } from "../../base/errors.js";
 import type { Hash } from "../../platform/hash.js";
@@ -10,7 +10,7 @@ import { memberId } from "../../state/cluster/ids.js";
 import type { ClusterReader, MemberRecord } from "../../state/types.js";
 import { ConfChangeRequest, ConfChangeRequest_Type } from "../../wire/gen/internal.js";
 
-/** How long a connection must have held to count (etcd's HealthInterval). */
+/** Milliseconds that a connection must have lasted to count (etcd's HealthInterval). */
 const healthIntervalMs = 5_000;
 /** A learner may be promoted when it holds this share of the leader's log. */
 const learnerReadyShare = 0.9;
@@ -36,7 +36,7 @@ export class Membership {
     this.#parts = parts;
   }
 
-  /** The change to propose, or why not. */
+  /** The change to propose, or the refusal. */
   add(peerUrls: readonly string[], isLearner: boolean): Change | KvError {
     const cluster = this.#parts.cluster();
     const members = cluster.members();
@@ -48,7 +48,7 @@ export class Membership {
     }
     const refusal = this.#mayAdd(isLearner);
     if (refusal !== undefined) return refusal;
-    // etcd derives the id of a late member from its URLs and the second of its birth.
+    // etcd derives the id of a member that is added later from its URLs and the current second.
     const unixSeconds = Math.floor(this.#parts.unixMs() / 1000);
     const id = memberId({ peerUrls, token: "", unixSeconds }, this.#parts.hash.sha1);
     return {
@@ -86,7 +86,7 @@ export class Membership {
     };
   }
 
-  /** Only the leader can judge: it alone knows how far the learner is. */
+  /** Only the leader can judge this: it alone knows how much log the learner has. */
   promote(id: bigint): Change | KvError {
     const member = this.#parts.cluster().member(id);
     if (member === undefined) return new KvError("memberNotFound");
@@ -129,7 +129,7 @@ export class Membership {
     if (rest.length === 0 || count(rest, isStarted) < quorum(rest.length)) {
       return new KvError("notEnoughStartedMembers");
     }
-    // A member that is down is no part of the working quorum: it can go.
+    // A member that is down is not part of the working quorum, so removing it is safe.
     const isSelf = member.id === this.#parts.selfId;
     if (!isSelf && this.#parts.activeSince(member.id) === undefined) return undefined;
     if (this.#connected(voters) - 1 < quorum(rest.length)) return new KvError("unhealthyCluster");
@@ -143,7 +143,10 @@ export class Membership {
       .filter((member) => !member.isLearner);
   }
 
-  /** How many of `members` we have been connected to for the health interval; we count too. */
+  /**
+   * How many of `members` have been connected to this member for the health interval. This member
+   * counts, too.
+   */
   #connected(members: readonly MemberRecord[]): number {
     const since = this.#parts.nowMs() - healthIntervalMs;
     return count(members, (member) => {
@@ -168,7 +171,7 @@ function count<T>(items: readonly T[], holds: (item: T) => boolean): number {
   return total;
 }
 
-/** With the header that says who waits for the outcome. */
+/** Adds the header that names the waiting proposal. */
 export function encodeChange(
   change: Change,
   header: { readonly id: number; readonly proposer: bigint },

@@ -1,8 +1,9 @@
 /**
- * Makes a started member known: its name, client URLs, version and which log it has go through the
- * log, again until they stand in the replicated state. When they do, the member is ready to serve. The leader also
- * keeps the cluster's version: the first one, a higher one once all members run it, and the end of
- * a downgrade once all members run its target. What is valid the state machine decides.
+ * Makes a started member known to the cluster. It proposes the member's name, client URLs, version
+ * and incarnation until they stand in the replicated state. Then the member is ready to serve. The
+ * leader also keeps the cluster version: it proposes the first one, a higher one once all members
+ * run it, and the end of a downgrade once all members run its target. The state machine decides
+ * which of these proposals are valid.
  */
 import type { Clock } from "../../platform/clock.js";
 import { initialVersion, mayServe } from "../../state/cluster/version.js";
@@ -33,7 +34,10 @@ export interface PublisherParts {
 export class Publisher {
   readonly #parts: PublisherParts;
   #isPublished = false;
-  /** The members among which we stand as we are; replaced whole when one changes. */
+  /**
+   * The member list in which this member's row was last found current. The list is replaced whole
+   * when a member changes.
+   */
   #seen: readonly MemberRecord[] | undefined;
   #isProposing = false;
   #isVersionProposed = false;
@@ -43,18 +47,18 @@ export class Publisher {
     this.#parts = parts;
   }
 
-  /** Something was applied or the leader changed: look whether there is something to do. */
+  /** Call when entries were applied or the leader changed. Proposes what is missing. */
   poke(): void {
     if (this.#isStopped) return;
     const cluster = this.#parts.cluster();
     if (!this.#isVersionProposed && this.#parts.isLeader()) this.#lead(cluster);
     const members = cluster.members();
     if (members === this.#seen) return;
-    // Without a leader the state may be an old one: nobody is served from it.
+    // Without a leader this state may be old, so the member must not become ready by it.
     const self = cluster.member(this.#parts.selfId);
     if (self === undefined || !this.#parts.hasLeader()) return;
     if (!this.#isCurrent(self)) {
-      // Also later: what an earlier life of this member said may come after what we said.
+      // This may happen again later: an entry from an earlier life may be applied after this one's.
       this.#publish();
       return;
     }
@@ -110,7 +114,7 @@ export class Publisher {
     const { serverVersion } = this.#parts;
     if (cluster.clusterVersion() === "") return initialVersion(serverVersion, cluster.members());
     const due = cluster.dueVersion();
-    // Our own row may still be that of an earlier life.
+    // This member's own row may still be from an earlier life.
     return due !== undefined && mayServe(serverVersion, due) ? due : undefined;
   }
 

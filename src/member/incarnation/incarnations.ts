@@ -1,16 +1,18 @@
 /**
- * Which log each member id belongs to, and whether ours may vote (docs/decisions/0017). Every log has a
- * random incarnation. A member says in the log which one it has; the first that the state hears of
- * counts for ever. So a member that comes back without its log, under its old id, is found out: by
- * itself, as soon as its new log or state names the old incarnation, and by every member that knows it.
+ * Knows which log each member id belongs to, and whether this member may vote
+ * (docs/decisions/0017). Every log has a random incarnation. A member writes its incarnation into
+ * the log, and the first one that the state hears of counts for ever. So a member that lost its log
+ * and comes back under its old id is detected: it detects itself as soon as its new log or state
+ * names the old incarnation, and so does every member that knows the old one.
  *
- * Until its own incarnation is committed, a member that joined is a novice: it follows and acknowledges,
- * but its vote counts for nobody, because it cannot tell whether it has voted before. In a cluster of
- * two the other one is part of every quorum and knows all that was ever decided: there it may count a
- * novice's vote, without which the cluster could not grow from one to two.
+ * A member that joined is a novice until its own incarnation is committed. A novice follows and
+ * acknowledges, but nobody counts its vote, because it cannot tell whether it has voted before. A
+ * cluster of two is the exception: the other member is part of every quorum and knows all past
+ * decisions, so it may count a novice's vote. Otherwise the cluster could not grow from one to two.
  *
- * Founders vote from the first moment, as nothing can be committed before. What protects them until
- * their incarnation is in the log is what each peer has heard in hellos, which it keeps on its disk.
+ * Founders vote at once, because nothing can be committed before they do. Until a founder's
+ * incarnation is in the log, the hellos protect it: each peer stores on its disk the incarnations
+ * that it has heard.
  */
 import type { Platform } from "../../platform/platform.js";
 import { type Entry, EntryType, type Message, type RaftEvent } from "../../raft/types.js";
@@ -21,13 +23,13 @@ import { RequestField } from "../../wire/proposal.js";
 import type { KnownIncarnations } from "./known-incarnations.js";
 import { LostDataError } from "./lost-data.js";
 
-/** Message.context of a vote that only a candidate of a cluster of two may count. */
+/** Message.context of a novice's vote. Only a candidate of a cluster of two may count it. */
 const fromNovice = 1;
 
 export interface IncarnationParts {
   readonly selfId: bigint;
   readonly name: string;
-  /** Of our log. */
+  /** The incarnation of this member's log. */
   readonly own: bigint;
   readonly isJoiner: boolean;
   readonly known: KnownIncarnations;
@@ -35,7 +37,7 @@ export interface IncarnationParts {
   voters(): readonly bigint[];
   post(event: RaftEvent): void;
   isStopped(): boolean;
-  /** The disk fails: the member stops. */
+  /** The disk failed: the member must stop. */
   failed(error: Error): void;
   readonly log: Platform["log"];
 }
@@ -43,10 +45,10 @@ export interface IncarnationParts {
 export class Incarnations {
   readonly #parts: IncarnationParts;
   #isNovice: boolean;
-  /** The replicated state names our incarnation: nothing about it can change any more. */
+  /** The replicated state names this member's incarnation, so it cannot change any more. */
   #isSettled = false;
   #isRefusalTold = false;
-  /** Whether anything else forbids us to lead. */
+  /** False while another part forbids this member to lead. */
   #mayLead = true;
 
   /** @throws LostDataError */
@@ -63,7 +65,7 @@ export class Incarnations {
     return this.#parts.own;
   }
 
-  /** Before the first event: a novice does not stand for election. */
+  /** Call before the first event. A novice does not stand for election. */
   start(): void {
     if (!this.#isNovice) return;
     this.#parts.post({ kind: "mayLead", isAllowed: false });
@@ -74,13 +76,16 @@ export class Incarnations {
     );
   }
 
-  /** As a peer greets us. False: it is known with another log. */
+  /**
+   * Checks the incarnation in a peer's hello, and stores it if it is the first from this peer.
+   * False: the peer is known with another log.
+   */
   greeted(from: bigint, incarnation: bigint): boolean {
     const { selfId } = this.#parts;
     const first = this.incarnationOf(from);
     if (first !== 0n) return first === incarnation;
     const cluster = this.#parts.cluster();
-    // Of a stranger nothing counts, so nothing needs to be remembered.
+    // A stranger's messages have no effect, so its incarnation is not stored.
     const isMember = (id: bigint): boolean => id === selfId || cluster.member(id) !== undefined;
     if (!isMember(from) || incarnation === 0n || this.#parts.isStopped()) return true;
     try {
@@ -96,7 +101,7 @@ export class Incarnations {
     return this.#parts.cluster().member(id)?.incarnation ?? this.#parts.known.get(id) ?? 0n;
   }
 
-  /** What may leave in the place of a message of ours. */
+  /** The form in which a message of this member may leave. */
   outgoing(message: Message): Message {
     if (!this.#isNovice || message.reject) return message;
     switch (message.type) {
@@ -104,21 +109,22 @@ export class Incarnations {
       case "MsgPreVoteResp":
         return { ...message, context: fromNovice };
       case "MsgHeartbeatResp":
-        // It would confirm a read: who forgot its votes cannot know that the leader still leads.
+        // The context would confirm a read. A novice may have forgotten a vote for a newer leader,
+        // so it must not confirm that the sender still leads.
         return { ...message, context: 0 };
       default:
         return message;
     }
   }
 
-  /** False: raft must not see it. */
+  /** False: the message must not reach raft. */
   admits(message: Message): boolean {
     const isVote = message.type === "MsgVoteResp" || message.type === "MsgPreVoteResp";
     if (!isVote || message.context !== fromNovice) return true;
     return this.#parts.voters().length === 2;
   }
 
-  /** Before entries are appended, so before we acknowledge them. @throws LostDataError */
+  /** Call before entries are appended, and so acknowledged. @throws LostDataError */
   appending(entries: readonly Entry[]): void {
     if (this.#isSettled) return;
     for (const { type, data } of entries) {
@@ -130,7 +136,10 @@ export class Incarnations {
     }
   }
 
-  /** The state may name our incarnation now. @throws LostDataError */
+  /**
+   * Call when entries were applied: the state may name this member's incarnation now.
+   * @throws LostDataError
+   */
   applied(): void {
     if (this.#isSettled) return;
     const { selfId, known, own, isJoiner } = this.#parts;
@@ -138,14 +147,14 @@ export class Incarnations {
     if (named === undefined) return;
     this.#compare(named);
     this.#isSettled = true;
-    // A state that must be given up later may not make us a novice again.
+    // In a file, too: if this state is given up later, the member must not be a novice again.
     if (isJoiner && known.get(selfId) !== own) known.set(selfId, own);
     if (!this.#isNovice) return;
     this.#isNovice = false;
     this.#parts.post({ kind: "mayLead", isAllowed: this.#mayLead });
   }
 
-  /** What others decide about our leading, as far as it may take effect. */
+  /** Keeps a novice from leading, whatever other parts allow. Their decision counts afterwards. */
   filtered(event: RaftEvent): RaftEvent {
     if (event.kind !== "mayLead") return event;
     this.#mayLead = event.isAllowed;
@@ -153,8 +162,9 @@ export class Incarnations {
   }
 
   /**
-   * A peer knows our id with another log. Whom the state names does not stop at the word of one: that
-   * one may come from before a majority lost all it had.
+   * Call when a peer says that it knows this member's id with another log. A member whose
+   * incarnation is in the state does not stop for that: the peer's knowledge may date from before a
+   * majority lost all data.
    */
   refused(): void {
     if (!this.#isSettled) this.#parts.failed(this.#lostData());

@@ -1,6 +1,7 @@
 /**
- * The incarnations of members as this member has first seen them, in a file of its own beside the log:
- * what the log says of them may come late. Written at once and whole, once for each member.
+ * The incarnation of each member as this member first saw it. They have a file of their own beside
+ * the log, because the log may name them late. The file is written at once and as a whole, once for
+ * each member.
  */
 import { DamageError } from "../../base/errors.js";
 import type { Disk } from "../../platform/disk.js";
@@ -10,7 +11,7 @@ const path = "incarnations.json";
 const draft = "incarnations.json.tmp";
 const sizeMax = 64 * 1024;
 
-/** For a new log; never 0n. */
+/** The incarnation for a new log; never 0n. */
 export function drawIncarnation(rng: Rng): bigint {
   const source = rng.fork("incarnation");
   return (BigInt(source.int(2 ** 32)) << 32n) | BigInt(1 + source.int(2 ** 32 - 1));
@@ -42,7 +43,9 @@ export class KnownIncarnations {
     return this.#known.get(id);
   }
 
-  /** Durable when it returns. Members that `isKept` denies are forgotten. @throws the disk's errors */
+  /**
+   * Durable when it returns. Forgets members for which `isKept` is false. @throws the disk's errors
+   */
   set(id: bigint, incarnation: bigint, isKept: (id: bigint) => boolean = () => true): void {
     for (const known of this.#known.keys()) if (!isKept(known)) this.#known.delete(known);
     this.#known.set(id, incarnation);

@@ -1,9 +1,9 @@
-/** What a member is told that has come back under its old id with another log than it had. */
+/** The error of a member that came back under its old id with another log. */
 import { StartError } from "../../base/errors.js";
 
 /**
- * The member has forgotten what it voted for and acknowledged, and may not go on under its id. Names
- * what to do: docs/operations/lost-data-directory.md.
+ * The member has forgotten its votes and what it acknowledged, so it must not go on under its id.
+ * The text says what to do; more is in docs/operations/lost-data-directory.md.
  */
 export class LostDataError extends StartError {
   constructor(memberId: bigint, name: string) {

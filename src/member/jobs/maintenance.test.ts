@@ -1,4 +1,6 @@
-/** Long reads while the state is replaced, given up or closed under them; and the bounds of views. */
+/**
+ * Long reads while the state is replaced, given up or closed meanwhile; and the bounds of views.
+ */
 import { describe, expect, test } from "vitest";
 import { KvError } from "../../base/errors.js";
 import { BusyClock } from "../../integrity/scrub/scrub.fixture.js";
@@ -99,7 +101,7 @@ function put(machine: Parameters<typeof applyCommand>[0], key: string): void {
   applyCommand(machine, { $case: "put", value: putOf(key, "value") });
 }
 
-/** All of it, or the error that ended it. */
+/** All bytes of the stream, or the error that ended it. */
 function readAll(stream: SnapshotStream): Buffer | KvError {
   const chunks: Uint8Array[] = [];
   for (;;) {
@@ -203,7 +205,7 @@ describe("a snapshot stream", () => {
     scene.backends.faults.flipBit("state-0", { bucket: Bucket.key, row: 2_999, bit: 9 });
     const again = scene.snapshot();
     scene.settle();
-    // The one that was open has its own view of the rows, as they were.
+    // The stream that was open has its own view of the old rows.
     expect(readAll(stream as SnapshotStream)).toBeInstanceOf(Buffer);
     expect(again.stream).toEqual(new KvError("corrupt"));
     expect(scene.failures.map(({ name }) => name)).toEqual(["DamageError"]);
@@ -271,7 +273,7 @@ describe("the views of clients", () => {
     expect(ended).toEqual(["idle viewTooSlow", "busy viewTooSlow"]);
     expect(own.get(Bucket.key, key)).toBeUndefined();
     own.close();
-    // Nothing is left to be watched.
+    // No timer is left.
     expect(clock.step()).toBe(false);
   });
 

@@ -1,7 +1,8 @@
 /**
- * The long or rare reads that an operator asks of one member: hashes and a copy of the state. They run
- * in bounded pieces between turns, over a frozen view or a fixed revision, whatever becomes of the
- * state meanwhile: a replaced one is read to its end, a wrong one is not answered from.
+ * Long or rare reads that an operator asks of one member: hashes and a copy of the state. They run
+ * in bounded pieces between turns, over a frozen view or a fixed revision. If the state is replaced
+ * meanwhile, the read of the old one goes on to its end. If the state turns out to be wrong, the
+ * read ends with an error.
  */
 import { crc32c } from "../../base/crc32c.js";
 import type { Done } from "../../base/done.js";
@@ -51,7 +52,7 @@ export class Maintenance {
     });
   }
 
-  /** CRC-32C over every bucket's name and rows in order. */
+  /** CRC-32C over the name and the rows of every bucket, in order. */
   hash(done: Done<number>): void {
     this.#view(
       () => {},
@@ -98,7 +99,7 @@ export class Maintenance {
     );
   }
 
-  /** Of all that is applied now. */
+  /** A view of everything that is applied now. */
   #view(ended: (error: KvError) => void, done: Done<ClientView>): void {
     const { state, committer } = this.#parts;
     committer.flush(() => {
@@ -114,9 +115,10 @@ export class Maintenance {
 }
 
 /**
- * No view is held: rows of a revision change by compaction alone, of which the job hears itself. When
- * another state takes the place of this one, the job begins anew on that: rewritten compactly it is the
- * same state, and one of a later index gives the same hash of the revision, or has compacted it.
+ * This job holds no view: only compaction changes the rows of a revision, and the machine tells the
+ * job of a compaction. When another state replaces this one, the job starts anew on that. A
+ * defragmented state is the same state. A later state gives the same hash of the revision, or has
+ * compacted it.
  * @throws KvError
  */
 function hashKvOf(state: StateStore, revision: number): Job<HashKv> {
@@ -126,7 +128,7 @@ function hashKvOf(state: StateStore, revision: number): Job<HashKv> {
     step(rowsMax) {
       if (state.isClosed()) throw new KvError("stopped");
       if (state.machine() !== machine) {
-        // What was read so far was wrong.
+        // The job has read rows of a state that was found wrong.
         if (state.isStandIn()) throw new KvError("corrupt");
         machine = state.machine();
         job = machine.kv.hashKv(revision);
@@ -156,7 +158,7 @@ function hashAll(view: BackendReader): Job<number> {
   };
 }
 
-/** What `streamSnapshot` will give. */
+/** The number of bytes that `streamSnapshot` will give. */
 function streamBytes(view: BackendReader): Job<number> {
   let cursor: Cursor = firstCursor;
   let bytes = 0;
@@ -171,7 +173,7 @@ function streamBytes(view: BackendReader): Job<number> {
   };
 }
 
-/** A frozen state as a byte stream: 4-byte little-endian length, then one chunk, repeated. */
+/** A frozen state as a byte stream. Each chunk follows its length (4 bytes, little-endian). */
 function streamSnapshot(
   view: ClientView,
   errors: ReadErrors,

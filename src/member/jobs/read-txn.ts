@@ -6,18 +6,18 @@ import type { Clock } from "../../platform/clock.js";
 import type { Job, MachineReader, TxnOutcome } from "../../state/types.js";
 import type { TxnRequest } from "../../wire/gen/rpc.js";
 
-/** See state/work.ts. */
+/** Units of state/work.ts. */
 const unitsPerTurn = 512;
 
 export interface ReadTxnParts {
   readonly clock: Clock;
   machine(): MachineReader;
   isStopped(): boolean;
-  /** The state is damaged or our own code wrong. */
+  /** Reports a damaged state or a bug. */
   failed(error: Error): void;
 }
 
-/** Calls `done` once. Begins anew if another state takes the place of the one it reads. */
+/** Calls `done` once. Starts anew if another state replaces the one that it reads. */
 export function readTxn(
   parts: ReadTxnParts,
   request: TxnRequest,

@@ -1,6 +1,6 @@
 /**
- * From a data directory to a member's parts: a first start, a join, or a restart. What is on disk
- * decides; anything that a crash of ours cannot explain is refused with what to do about it, and
+ * From a data directory to a member's parts: a first start, a join, or a restart. The content of
+ * the disk decides which. A state of the disk that no crash can explain is refused with advice, and
  * nothing is changed before that.
  */
 import { DamageError, StartError } from "../../base/errors.js";
@@ -24,11 +24,11 @@ export type Booted = Restarted;
 
 const walDir = "wal";
 const firstBackend = "state-0";
-/** The founding state stands for the first log entry of term 1. */
+/** The founding state counts as the first log entry, of term 1. */
 const foundingIndex = 1;
 const foundingTerm = 1;
 
-/** Calls `done` once, possibly inside the call. Throws nothing. */
+/** Calls `done` once, possibly inside the call. Does not throw. */
 export function bootMember(
   world: { readonly platform: Platform; readonly network: Network; readonly config: MemberConfig },
   done: (result: Booted | Error) => void,
@@ -54,7 +54,7 @@ export function bootMember(
   }
 }
 
-/** Nothing is here yet: this member founds a cluster with others, or joins one. */
+/** The data directory is empty: this member founds a cluster with others, or joins one. */
 function firstStart(
   world: { readonly platform: Platform; readonly network: Network; readonly config: MemberConfig },
   attempt: (work: () => void) => void,
@@ -87,14 +87,16 @@ function firstStart(
 
 type Told = ClusterInfo["members"][number];
 
-/** Under this id somebody took part who had a log: nobody may begin anew under it. */
+/**
+ * A member with a log took part under this id before. Nobody may start with an empty log under it.
+ */
 function hasTakenPart(self: Told): boolean {
   return self.name !== "" || self.incarnation !== 0n;
 }
 
 /**
- * Who we are, from a member that knows of our addition. Some may lag, and if the others need us for
- * their quorum those will never learn of it: each is asked until one knows.
+ * Asks the other members for this member's id, one after the other until one knows it. Some may
+ * lag, and if the cluster needs this member for its quorum, they cannot learn of its addition.
  */
 function askForSelf(
   world: { readonly network: Network; readonly config: MemberConfig },
@@ -119,7 +121,7 @@ function askForSelf(
         done({ info, self });
         return;
       }
-      // An answer that does not name us says more than none.
+      // "This member is not listed" is more useful to report than "no answer".
       if (!(info instanceof Error)) {
         problem = `no member of the cluster has the peer URLs ${urls.join(",")}: add it first (member add ${config.name} --peer-urls=...)`;
       } else if (place === 0) {
@@ -132,8 +134,8 @@ function askForSelf(
 }
 
 /**
- * A founding member that has lost its data would forget its votes and what it acknowledged. The
- * others know whether it ever started; if none answers, it is the first to start.
+ * A founding member that lost its data has forgotten its votes and what it acknowledged. The other
+ * members know whether it ever started. If none answers, this is taken for the first start.
  */
 function refuseSecondBirth(
   peerUrls: readonly string[],
@@ -161,7 +163,7 @@ function refuseVersion(config: MemberConfig, clusterVersion: string): void {
   if (refusal !== undefined) throw refusal;
 }
 
-/** Calls `done` when the backend that had to be looked at is closed again. @throws DamageError */
+/** Calls `done` once the backend that it looked at is closed again. @throws DamageError */
 function refuseStateWithoutLog(platform: Platform, done: () => void): void {
   const name = readSlot(platform.disk);
   if (name === undefined) {
@@ -170,7 +172,7 @@ function refuseStateWithoutLog(platform: Platform, done: () => void): void {
   }
   const backend = platform.backends.open(name);
   const { appliedIndex } = createMachine(backend, platform.hash.sha256);
-  // The founding state alone is what a crash in the middle of a first start leaves.
+  // A crash in the middle of a first start leaves the founding state alone.
   if (appliedIndex <= foundingIndex) {
     backend.close(done);
     return;
@@ -240,14 +242,14 @@ function join(
 }
 
 function freshBackend(platform: Platform): Backend {
-  // Only an unfinished first start can have left one: see refuseStateWithoutLog.
+  // Only an unfinished first start can have left a backend: see refuseStateWithoutLog.
   for (const name of platform.backends.list()) platform.backends.remove(name);
   const backend = platform.backends.open(firstBackend);
   writeSlot(platform.disk, firstBackend);
   return backend;
 }
 
-/** The log is created last, above a durable state: its existence says that the rest is complete. */
+/** Creates the log last, after the state is durable. So if a log exists, all else is complete. */
 function assemble(
   parts: {
     readonly platform: Platform;

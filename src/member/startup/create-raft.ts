@@ -1,11 +1,11 @@
-/** The consensus node of a member: what it starts from, and the member's settings in raft's terms. */
+/** Creates the member's consensus node: its starting point, and the settings in raft's terms. */
 import type { Platform } from "../../platform/platform.js";
 import { createRaftNode } from "../../raft/node.js";
 import type { RaftNode, SnapshotMeta } from "../../raft/types.js";
 import { type MemberConfig, raftLimits } from "../config.js";
 import type { Booted } from "./boot.js";
 
-/** `snapshot`: what may be offered to a follower that lags behind the log. */
+/** `snapshot` gives the snapshot that may be offered to a follower that lags behind the log. */
 export function createMemberRaft(
   world: { readonly platform: Platform; readonly config: MemberConfig },
   booted: Booted,

@@ -1,6 +1,7 @@
 /**
- * When a started member begins to serve: it has published itself, has proven a large state (a small one
- * is proven before the member takes part), and has passed etcd's initial check where that is on.
+ * Decides when a started member begins to serve. It must have published itself, have proven its
+ * state, and have passed etcd's initial check where that is on. A small state is proven before the
+ * member takes part; a large one is proven here.
  */
 import { DamageError } from "../../base/errors.js";
 import { checkSelf } from "../../integrity/self-check.js";
@@ -12,12 +13,12 @@ export interface ReadinessParts {
   readonly platform: Pick<Platform, "clock" | "hash" | "log">;
   readonly memberId: bigint;
   readonly clusterId: bigint;
-  /** The rows were not proven at the start: there are too many. */
+  /** The state was too large to be proven at the start. */
   readonly isUnproven: boolean;
   readonly committer: Committer;
   readonly state: StateStore;
   isStopping(): boolean;
-  /** etcd's check; calls `done` unless the member must not serve. */
+  /** etcd's initial check. Calls `done` unless the member must not serve. */
   initialCheck(done: () => void): void;
   failed(error: Error): void;
 }
@@ -41,7 +42,7 @@ export class Readiness {
     else this.#waiting.push(fn);
   }
 
-  /** The member's name and URLs stand in the replicated state. */
+  /** Call when the member's name and URLs stand in the replicated state. */
   published(): void {
     this.#prove(() => this.#parts.initialCheck(() => this.#becomeReady()));
   }

@@ -1,8 +1,9 @@
 /**
- * A restart: the write-ahead log, and the backend that it leads on from. The backend has to prove
- * itself before anything is answered from it: its rows against their digests, its index against the
- * log. One that fails is set aside; the member starts in quarantine with a stand-in and heals from its
- * peers. A log that lost entries is refused: its member may have forgotten what it promised.
+ * A restart: opens the write-ahead log and the backend that it continues. The backend has to prove
+ * itself before the member answers from it: its rows against their digests, its index against the
+ * log. A backend that fails is set aside; the member then starts in quarantine with a stand-in, and
+ * heals from its peers. A log that lost entries is refused: the member may have forgotten what it
+ * acknowledged.
  */
 import { DamageError, rebuildAdvice, StartError } from "../../base/errors.js";
 import {
@@ -29,13 +30,13 @@ import type { MemberConfig } from "../config.js";
 import { drawIncarnation, KnownIncarnations } from "../incarnation/known-incarnations.js";
 import { versionRefusal } from "./version-check.js";
 
-/** A start scans all rows of a backend up to this size; what is larger is read by the running member. */
+/** A start scans all rows of a backend up to this size. The running member reads a larger one. */
 const fullScanBytesMax = 256 * 1024 * 1024;
 
 export interface Restarted {
   readonly memberId: bigint;
   readonly clusterId: bigint;
-  /** Of the log. */
+  /** The incarnation of the log. */
   readonly incarnation: bigint;
   readonly isJoiner: boolean;
   readonly known: KnownIncarnations;
@@ -45,15 +46,15 @@ export interface Restarted {
   readonly backendName: string;
   readonly backend: Backend;
   readonly machine: Machine;
-  /** The state is too large to be read at the start: nobody is served before it has been. */
+  /** The state is too large to be read at the start, so the member must not serve yet. */
   readonly isUnproven?: boolean;
-  /** What the backend holds for good; `machine` may have gone on from there. Undefined: all of it. */
+  /** The durable part of the backend, if `machine` is ahead of it. Undefined: all is durable. */
   readonly durable?: SnapshotMeta | undefined;
-  /** The state on disk is not to be trusted: `machine` is a stand-in. */
+  /** Set if the state on disk is not to be trusted. `machine` is a stand-in then. */
   readonly quarantine?: Quarantine;
-  /** Then: the backend that the slot names. */
+  /** With `quarantine`: the backend that the slot names. */
   readonly aside?: string;
-  /** Backends that may be in the middle of being closed. */
+  /** Backends that may not be closed yet. */
   readonly closing?: ReadonlySet<string>;
 }
 
@@ -63,7 +64,7 @@ interface OpenedState {
   readonly machine: Machine;
 }
 
-/** @throws DamageError, StartError; then everything is closed again but the disk */
+/** @throws DamageError, StartError; then everything is closed again except the disk */
 export function restart(platform: Platform, config: MemberConfig, walDir: string): Restarted {
   const { wal, recovered } = openWal(platform.disk, {
     dir: walDir,
@@ -94,7 +95,8 @@ export function restart(platform: Platform, config: MemberConfig, walDir: string
   return {
     ...{ ...metadata, known, incarnation: incarnationOf(metadata, known, { platform, machine }) },
     ...{ wal, log: recoveredLog(recovered, machine), backendName: name, backend, machine },
-    // A commit-only change is not synced, so the durable commit index may lag what was applied.
+    // A change of the commit index alone is not synced, so the durable commit index may lag behind
+    // the applied one.
     hardState: { ...hardState, commit: Math.max(hardState.commit, machine.appliedIndex) },
     ...(quarantine === undefined
       ? { isUnproven, durable }
@@ -102,9 +104,7 @@ export function restart(platform: Platform, config: MemberConfig, walDir: string
   };
 }
 
-/**
- * Earlier builds took any term that somebody sent to the peer port, and kept it. @throws StartError
- */
+/** Earlier builds stored any term that a stranger sent to the peer port. @throws StartError */
 function refuseLastTerm(term: number, close: () => void): void {
   if (term <= termMax) return;
   close();
@@ -113,7 +113,9 @@ function refuseLastTerm(term: number, close: () => void): void {
   );
 }
 
-/** A log of an older build has none: its member keeps one beside it from now on. */
+/**
+ * The log of an older build has no incarnation. Its member keeps one beside the log from now on.
+ */
 function incarnationOf(
   { incarnation, memberId }: LogIdentity,
   known: KnownIncarnations,
@@ -135,7 +137,7 @@ class Restart {
     readonly recovered: Recovered;
   };
   readonly #slot: string;
-  /** Backends that were opened in vain and are not closed yet. */
+  /** Backends that were opened, turned out unusable, and are not closed yet. */
   readonly closing = new Set<string>();
   quarantine: Quarantine | undefined;
   isUnproven = false;
@@ -169,7 +171,7 @@ class Restart {
     return this.#openStandIn(backend, damage);
   }
 
-  /** The backend in use, or the fetched one whose taking over a crash interrupted. */
+  /** Opens the backend in use, or a fetched one if a crash interrupted the change to it. */
   #openSound(backend: Backend): OpenedState {
     const { platform, recovered } = this.#world;
     const machine = createMachine(backend, platform.hash.sha256);
@@ -193,7 +195,7 @@ class Restart {
     }
     for (const name of platform.backends.list()) {
       if (name === this.#slot || !name.startsWith(fetchedPrefix(marker))) continue;
-      // A crash may also have left an unfinished transfer of the same snapshot: prove it.
+      // A crash may also leave an unfinished transfer of this snapshot, so the content is proven.
       const next = platform.backends.open(name);
       const proven = verifyState(next, platform.hash.sha256);
       if (proven instanceof Error || proven.appliedIndex !== marker) {
@@ -210,7 +212,7 @@ class Restart {
     });
   }
 
-  /** A member that is alone cannot heal: it does not start. @throws DamageError */
+  /** Opens a stand-in. A lone member cannot heal, so it does not start. @throws DamageError */
   #openStandIn(backend: Backend | undefined, damage: DamageError | undefined): OpenedState {
     const { platform } = this.#world;
     const at = recoverCluster(this.#world, backend);
@@ -240,7 +242,7 @@ class Restart {
   }
 }
 
-/** Not to be healed: who lost log may have forgotten what it acknowledged. */
+/** This damage is not healed: a member that lost log may have forgotten what it acknowledged. */
 class LostLogError extends DamageError {}
 
 /** @throws LostLogError */

@@ -1,12 +1,12 @@
 /**
- * Whether this build may take part in the cluster: the replicated cluster version says by which
- * rules entries are applied, and a build knows those of its own minor and of the one below. Asked
- * before anything is served, and whenever the cluster's version changes.
+ * Decides whether this build may take part in the cluster. The replicated cluster version says by
+ * which rules entries are applied; a build knows the rules of its own minor version and of the one
+ * below. It is asked before the member serves, and whenever the cluster version changes.
  */
 import { StartError } from "../../base/errors.js";
 import { mayServe, minorsAhead, parseVersion, versionText } from "../../state/cluster/version.js";
 
-/** Undefined: it may. `cluster` empty: not decided yet, or not known. */
+/** Undefined: this build may take part. An empty `cluster` means: not decided or not known yet. */
 export function versionRefusal(server: string, cluster: string): StartError | undefined {
   const own = parseVersion(server);
   if (own === undefined) return new StartError(`"${server}" is no server version`);

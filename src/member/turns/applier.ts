@@ -1,8 +1,8 @@
 /**
- * Committed entries into the state machine, in order, each exactly once, and the news of it to all
- * who wait: watchers first, then the proposer. An entry that changes many rows takes several turns,
- * and what was committed behind it waits here; nobody sees anything of it before it is done. If
- * another state takes the place of ours meanwhile, what was done of it is forgotten and begins anew.
+ * Applies committed entries to the state machine, in order, each exactly once. It tells the
+ * watchers first, then the proposer. An entry that changes many rows takes several turns; later
+ * entries wait for it here, and nobody sees its effect before it is complete. If another state
+ * replaces the current one meanwhile, the partial work is dropped and the entry starts anew.
  */
 import { DamageError } from "../../base/errors.js";
 import type { Clock } from "../../platform/clock.js";
@@ -14,7 +14,9 @@ import type { Proposals } from "./proposals.js";
 
 /** More small entries than this in one turn would starve timers and sockets. */
 const entriesPerTurnMax = 2_000;
-/** Small entries go on for longer: to answer many at once costs less than to pause. */
+/**
+ * Small entries may run for this many turns' time: answering many at once costs less than pausing.
+ */
 const smallTurns = 10;
 
 export interface ApplierParts {
@@ -27,14 +29,14 @@ export interface ApplierParts {
   applyConfChange(change: ConfChange | undefined): ConfState;
   /** Leases, members or alarms may have changed. */
   applied(applied: Applied): void;
-  /** The state is damaged: true if another one has taken its place, at the same index. */
+  /** Reports a damaged state. True: another state has taken its place, at the same index. */
   damaged(error: DamageError): boolean;
 }
 
-/** What one turn has come to. */
+/** What one turn has done. */
 export interface AppliedSome {
   readonly entries: number;
-  /** Index of the last of them; 0: none. */
+  /** Index of the last entry applied; 0: none. */
   readonly last: number;
 }
 
@@ -42,9 +44,9 @@ export class Applier {
   readonly #parts: ApplierParts;
   readonly #way: ApplyWay;
   #queue: Entry[] = [];
-  /** How many of the queue are done. */
+  /** How many entries of the queue are done. */
   #done = 0;
-  /** The next entry of the queue, while it is in the middle. */
+  /** The next entry of the queue, if it is partly applied. */
   #open: { readonly machine: Machine; readonly entry: OpenEntry } | undefined;
 
   constructor(parts: ApplierParts) {
@@ -61,12 +63,12 @@ export class Applier {
     for (const entry of entries) this.#queue.push(entry);
   }
 
-  /** Something waits to be applied. */
+  /** True while entries wait to be applied. */
   isBusy(): boolean {
     return this.#done < this.#queue.length;
   }
 
-  /** Applies what waits, until the turn has taken long enough. */
+  /** Applies waiting entries until the turn has taken long enough. */
   run(): AppliedSome {
     const { clock, limits } = this.#parts;
     const startMs = clock.now();
@@ -74,7 +76,7 @@ export class Applier {
     let last = 0;
     while (this.#done < this.#queue.length && entries < entriesPerTurnMax) {
       const entry = this.#queue[this.#done] as Entry;
-      // After a restart raft hands out from the backend's index on; older ones never come.
+      // After a restart raft hands out entries from the backend's index on. Older ones are skipped.
       if (entry.index > this.#parts.machine().appliedIndex) {
         const applied = this.#applyOne(entry, startMs + limits.turnMs);
         if (applied === undefined) break;
@@ -101,7 +103,7 @@ export class Applier {
     }
   }
 
-  /** Undefined: it goes on in the next turn. */
+  /** Undefined: the entry goes on in the next turn. */
   #applyOne(entry: Entry, untilMs: number): Applied | undefined {
     try {
       return this.#goOn(entry, untilMs);
@@ -115,7 +117,7 @@ export class Applier {
     const machine = this.#parts.machine();
     let steps = this.#open?.machine === machine ? this.#open.entry : undefined;
     this.#open = undefined;
-    // At least one slice in each turn, so that it comes to an end.
+    // Each turn does at least one slice, so that every entry comes to an end.
     do {
       const next =
         steps === undefined ? machine.begin(entry, this.#way) : steps.step(this.#way.units);

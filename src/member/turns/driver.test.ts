@@ -12,7 +12,7 @@ function ready(part: Partial<Ready>): Ready {
   return { ...nothing, readStates: [], contradictions: [], send: [], apply: [], ...part };
 }
 
-/** A driver whose raft hands out `work`; `turn` runs what it has scheduled. */
+/** A driver whose raft hands out `work`. `turn` runs what the driver has scheduled. */
 function driver(work: Ready[], parts: Partial<DriverParts> & { readonly isLeader?: boolean }) {
   const due: (() => void)[] = [];
   const seen: string[] = [];

@@ -1,9 +1,9 @@
 /**
- * The one place where consensus meets I/O. Events gather in an inbox; a turn, run when the events
- * already due have been handled, steps them all, and hands out what raft made of them: one WAL
- * batch, one message per destination and kind, one pass of apply. Batching is by turn, no timer
- * waits to fill one. A pass of apply that is not done goes on in the next turn, beside everything
- * else. Nothing here awaits, so the simulator decides every order.
+ * The one place where consensus meets I/O. Events gather in an inbox. A turn runs after the events
+ * that are already due. It steps all events, then hands out raft's results: one WAL batch, one
+ * message per destination and kind, one pass of apply. The turn is the only batching; no timer
+ * waits to fill a batch. A pass of apply that is not done goes on in the next turn, beside other
+ * work. Nothing here awaits, so the simulator decides every order.
  */
 import type { Clock } from "../../platform/clock.js";
 import {
@@ -28,27 +28,27 @@ export interface DriverParts {
   readonly wal: Wal;
   readonly proposals: Proposals;
   readonly reads: ReadBarrier;
-  /** Entries come to the log; those who hear of it next count on them. @throws to stop the member */
+  /** Called before entries are appended, and so acknowledged. @throws to stop the member */
   appending(entries: readonly Entry[]): void;
-  /** To be applied behind what waits already. */
+  /** Queues entries to be applied behind those that wait already. */
   apply(entries: readonly Entry[]): void;
-  /** Some of it, for one turn: into the state machine, and answers for those who wait. */
+  /** Applies waiting entries for one turn, and answers those who wait for them. */
   applySome(): AppliedSome;
-  /** Between two turns of one entry; 0: none but what else is due. */
+  /** Milliseconds between two turns of one entry. 0: only events that are due run in between. */
   readonly applyPauseMs: number;
-  /** Something waits to be applied. */
+  /** True while entries wait to be applied. */
   isApplying(): boolean;
   /** The last index that was applied. */
   appliedIndex(): number;
   send(message: Message): void;
-  /** False while nothing sent to the leader would arrive: better to wait than to lose it. */
+  /** False while messages to the leader would be lost. Proposals and reads wait then. */
   canReachLeader(): boolean;
   softStateChanged(state: NonNullable<Ready["softState"]>): void;
-  /** A leader's log lacks what is committed, here or at a follower. */
+  /** A leader's log lacks entries that are committed, here or at a follower. */
   contradicted(found: Contradiction): void;
-  /** A snapshot whose content was fetched and verified before raft was told of it. */
+  /** Installs a snapshot whose content was fetched and verified before raft heard of it. */
   installSnapshot(index: number, done: () => void): void;
-  /** Our own bug or a failed disk: the member must stop. */
+  /** A bug or a failed disk: the member must stop. */
   failed(error: Error): void;
 }
 
@@ -59,7 +59,9 @@ export class Driver {
   #isScheduled = false;
   #isStopped = false;
   #isPaused = false;
-  /** While a snapshot is being installed, later work waits: it builds on the new state. */
+  /**
+   * True while a snapshot is being installed. Later work waits, because it builds on the new state.
+   */
   #isInstalling = false;
 
   constructor(id: bigint, parts: DriverParts) {
@@ -73,7 +75,7 @@ export class Driver {
     this.schedule();
   }
 
-  /** Asks for a turn: something waits in the proposals, the reads or the inbox. */
+  /** Asks for a turn, because the proposals, the reads or the inbox have work. */
   schedule(): void {
     if (this.#isScheduled || this.#isStopped) return;
     this.#isScheduled = true;
@@ -84,7 +86,7 @@ export class Driver {
     this.#isStopped = true;
   }
 
-  /** No turn runs until `resume`; events gather. */
+  /** No turn runs until `resume`. Events gather meanwhile. */
   pause(): void {
     this.#isPaused = true;
   }
@@ -98,7 +100,7 @@ export class Driver {
     return this.#isInstalling;
   }
 
-  /** Raft may still decide to install what it was offered. */
+  /** Raft may still decide to install a snapshot that it was offered. */
   isUndecided(): boolean {
     return this.#isInstalling || this.#inbox.length > 0;
   }
@@ -136,9 +138,10 @@ export class Driver {
   }
 
   /**
-   * A leader's decisions come before what clients ask for in this turn, and only if they are right
-   * now: the end of the log may have changed what they were about. A paused leader decides first and
-   * hears of its successor then: that is never passed on.
+   * Picks the queued entries that may be proposed now. The leader's own decisions come before
+   * requests of clients, and only if they are still right: entries at the end of the log may have
+   * changed what they were about. A paused leader decides before it hears of its successor; such a
+   * decision is never forwarded.
    */
   #rightOnes(queued: readonly QueuedEntry[]): readonly QueuedEntry[] {
     if (queued.every(({ isRight }) => isRight === undefined)) return queued;
@@ -169,7 +172,7 @@ export class Driver {
       for (const state of ready.readStates) this.#parts.reads.confirm(state.id, state.index);
       for (const message of ready.send) this.#route(message);
       if (ready.append !== undefined) this.#append(ready.append);
-      // A log that fails at once has ended the member, and closed what would be applied to.
+      // If the log failed at once, the member has ended and its state is closed.
       if (this.#isStopped) return;
       if (ready.apply.length > 0) this.#parts.apply(ready.apply);
       if (this.#isInstalling) return;
@@ -196,11 +199,11 @@ export class Driver {
         this.post({ kind: "persisted", index: last.index, term: last.term });
       }
     });
-    // Everything before it is durable and it needs no sync itself: nothing to wait for.
+    // All earlier writes are durable and this one needs no sync, so the messages can go at once.
     if (isDurable) for (const message of work.sendAfter) this.#route(message);
   }
 
-  /** The new state takes the place of the old one before anything else goes on. */
+  /** Installs the snapshot: the new state replaces the old one before any other work goes on. */
   #install(work: NonNullable<Ready["append"]>): void {
     const meta = work.snapshot as NonNullable<typeof work.snapshot>;
     this.#isInstalling = true;
@@ -226,7 +229,7 @@ export class Driver {
     else clock.after(applyPauseMs, () => this.schedule());
   }
 
-  /** True: enough for this turn. */
+  /** Applies for one turn. True: the turn has done enough. */
   #applySome(): boolean {
     const { last } = this.#parts.applySome();
     if (last > 0) this.#parts.raft.step({ kind: "applied", index: last });

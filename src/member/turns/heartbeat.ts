@@ -11,7 +11,7 @@ import type { WatchPacer } from "./watch-pacer.js";
 export interface HeartbeatParts {
   readonly clock: Clock;
   readonly heartbeatMs: number;
-  /** Proposals and reads that began longer ago are told so. */
+  /** Milliseconds after which a proposal or a read is ended with a timeout. */
   readonly timeoutMs: number;
   readonly raft: Pick<RaftNode, "isLeader" | "status">;
   readonly proposals: Pick<Proposals, "expire">;
@@ -22,7 +22,7 @@ export interface HeartbeatParts {
   readonly monitor: Pick<IntegrityMonitor, "tick">;
   /** Raft's own tick. */
   tickRaft(): void;
-  /** Leases, checks and progress of watches. */
+  /** Drives leases, checks and the progress of watches. */
   ticked(nowMs: number): void;
 }
 

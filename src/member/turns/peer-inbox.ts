@@ -1,4 +1,7 @@
-/** Messages of other members: requests and answers go to who serves them, raft's to raft. */
+/**
+ * Dispatches messages of other members: requests and answers to the part that serves them, raft
+ * messages to raft.
+ */
 import type { PeerGuard } from "../../peers/guard.js";
 import type { PeerLinks } from "../../peers/links.js";
 import type { Peers } from "../../peers/peers.js";
@@ -17,9 +20,9 @@ export interface PeerInboxParts {
   readonly incarnations: Pick<Incarnations, "admits">;
   isStopped(): boolean;
   isRemoved(id: bigint): boolean;
-  /** What the sender says of its state. */
+  /** Compares the sender's fingerprint with this member's. */
   compare(from: bigint, fingerprint: Fingerprint): void;
-  /** A snapshot was offered: its content is fetched before raft hears of it. */
+  /** Takes an offered snapshot. Its content is fetched before raft hears of it. */
   snapshotOffered(message: Message): void;
   raftReceived(message: Message): void;
 }

@@ -1,8 +1,8 @@
 /**
  * Requests on their way through the log. A proposal is queued until raft can take it (there may be
- * no leader for a moment), then waits for its entry to be applied here. Every proposal ends once:
- * with its outcome, or after the request timeout with etcd's text for the likely cause. A timeout
- * does not say that the entry will not be applied.
+ * no leader for a moment). Then it waits until its entry is applied here. Every proposal ends once:
+ * with its outcome, or after the request timeout with etcd's text for the likely cause. After a
+ * timeout the entry may still be applied.
  */
 
 import type { Done } from "../../base/done.js";
@@ -14,8 +14,9 @@ export interface QueuedEntry {
   readonly type: EntryType;
   readonly data: Uint8Array;
   /**
-   * A decision of the leader, nobody else's: void when we lead no more, or when this says that it
-   * is not right any more. Asked in the moment in which it would be appended. Undefined: a client's.
+   * Set for a decision that only the leader may take, undefined for a request of a client. The
+   * decision is dropped if this member no longer leads, or if this function says no just before the
+   * append.
    */
   readonly isRight: (() => boolean) | undefined;
 }
@@ -25,12 +26,12 @@ interface Waiting {
   readonly done: Done<Applied>;
 }
 
-/** Bounds on what may wait: beyond, a request is refused with etcd's "too many requests". */
+/** Bounds on waiting requests. Beyond, a request is refused with etcd's "too many requests". */
 const waitingMax = 100_000;
 const queuedBytesMax = 128 * 1024 * 1024;
 
 export class Proposals {
-  /** In order of arrival, so of deadline too. */
+  /** In order of arrival, and so of deadline. */
   readonly #waiting = new Map<number, Waiting>();
   #queue: QueuedEntry[] = [];
   #queuedBytes = 0;
@@ -42,20 +43,22 @@ export class Proposals {
     this.#nextId = firstId;
   }
 
+  /** A fresh id, above all earlier ones. */
   nextId(): number {
     return this.#nextId++;
   }
 
+  /** How many requests wait for their answer. */
   pending(): number {
     return this.#waiting.size;
   }
 
-  /** Somebody waits for the answer of this request. */
+  /** True while somebody waits for this request's answer. */
   isWaiting(id: number): boolean {
     return this.#waiting.has(id);
   }
 
-  /** False: too much is waiting already; `done` was not taken. */
+  /** Starts to wait for `id`. False: too much is waiting already, and `done` will not be called. */
   add(id: number, nowMs: number, done: Done<Applied>): boolean {
     if (this.#waiting.size >= waitingMax || this.#queuedBytes >= queuedBytesMax) return false;
     this.#waiting.set(id, { sinceMs: nowMs, done });
@@ -71,7 +74,7 @@ export class Proposals {
     return this.#queue.length > 0;
   }
 
-  /** All queued entries, for one raft step; `putBack` them when raft cannot take them now. */
+  /** All queued entries, for one raft step. Call `putBack` if raft cannot take them now. */
   takeQueued(): readonly QueuedEntry[] {
     const entries = this.#queue;
     this.#queue = [];
@@ -84,7 +87,7 @@ export class Proposals {
     for (const entry of entries) this.#queuedBytes += entry.data.length;
   }
 
-  /** The entry of this request was applied. Unknown ids (another life, timed out) are ignored. */
+  /** Ends the request whose entry was applied. Ignores unknown ids (another life, timed out). */
   settle(id: number, applied: Applied): void {
     const waiting = this.#waiting.get(id);
     if (waiting === undefined) return;
@@ -92,7 +95,7 @@ export class Proposals {
     waiting.done(applied.outcome instanceof KvError ? applied.outcome : applied);
   }
 
-  /** Ends those that began before `deadlineMs`; `cause` names the error from the begin time. */
+  /** Ends the requests begun before `deadlineMs`. `cause` makes the error from the begin time. */
   expire(deadlineMs: number, cause: (sinceMs: number) => KvError): void {
     for (const [id, waiting] of this.#waiting) {
       if (waiting.sinceMs > deadlineMs) return;
@@ -100,10 +103,11 @@ export class Proposals {
       this.failed++;
       waiting.done(cause(waiting.sinceMs));
     }
-    // Nobody waits any more: what was never handed to raft must not surprise later.
+    // Nobody waits any more, so entries that raft never got must not be proposed later.
     if (this.#waiting.size === 0) this.takeQueued();
   }
 
+  /** Ends all waiting requests with `error`, and drops what raft has not got. */
   failAll(error: KvError): void {
     this.takeQueued();
     const all = [...this.#waiting.values()];

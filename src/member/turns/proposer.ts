@@ -27,7 +27,7 @@ export class Proposer {
     this.#parts = parts;
   }
 
-  /** `done` gets the outcome when the entry was applied here, or why it was not. */
+  /** Calls `done` with the outcome once the entry is applied here, or with the refusal. */
   propose(field: RequestField, body: Uint8Array, done: Done<Applied>): void {
     const id = this.#takeId(done);
     if (id === undefined) return;
@@ -36,13 +36,16 @@ export class Proposer {
     this.#parts.schedule();
   }
 
-  /** A member's own request: neither quota nor size is checked, and its outcome interests nobody. */
+  /** Proposes a member's own request. Neither quota nor size is checked. `done` gets no outcome. */
   proposeInternal(field: RequestField, body: Uint8Array, done: () => void): void {
     if (this.#parts.isStopping()) this.#parts.clock.defer(done);
     else this.propose(field, body, () => done());
   }
 
-  /** A decision that only the leader may take: void if it leads no more, or `isRight` says no, by then. */
+  /**
+   * Proposes a decision that only the leader may take. It is dropped if this member no longer leads
+   * at the append, or if `isRight` is false then.
+   */
   proposeAsLeader(field: RequestField, body: Uint8Array, isRight = () => true): void {
     const { proposals, encoder } = this.#parts;
     if (this.#parts.isStopping()) return;
@@ -59,7 +62,7 @@ export class Proposer {
     this.#parts.schedule();
   }
 
-  /** A fresh id under which `done` waits. Undefined: too much waits already, and `done` was told. */
+  /** A fresh id under which `done` waits. Undefined: too much waits, and `done` got the refusal. */
   #takeId(done: Done<Applied>): number | undefined {
     const { proposals, clock } = this.#parts;
     const id = proposals.nextId();

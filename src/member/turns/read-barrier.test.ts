@@ -42,7 +42,7 @@ describe("read rounds", () => {
     reads.confirm(first, 13);
     reads.applied(25);
     expect(log).toEqual(["a corrupt"]);
-    // What was applied since says nothing: the answer was on its way.
+    // Entries applied after the question do not count: the answer was already on its way.
     add("b", 1);
     const second = reads.nextAsk(1, 25) as number;
     reads.confirm(second, 25);

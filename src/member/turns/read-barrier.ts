@@ -1,14 +1,14 @@
 /**
- * Linearizable reads (Raft thesis 6.4, ReadIndex): a batch of readers asks raft for a read index,
+ * Linearizable reads (Raft thesis 6.4, ReadIndex). A batch of readers asks raft for a read index,
  * then waits until that index is applied here. A round belongs to the batch that was waiting when
- * it began, so no reader is answered by a round older than itself; a retry is a new round with a
- * fresh id (etcd #20418 is what happens otherwise).
+ * it began, so no reader is answered by a round older than itself. A retry is a new round with a
+ * fresh id (without that, the bug of etcd #20418 appears).
  */
 
 import type { Done } from "../../base/done.js";
 import { KvError } from "../../base/errors.js";
 
-/** Ask again when no answer came: the request or its answer may be lost. */
+/** Milliseconds after which an unanswered round is repeated: request or answer may be lost. */
 const retryMs = 500;
 
 interface Reader {
@@ -18,14 +18,17 @@ interface Reader {
 interface Round {
   readonly readers: readonly Reader[];
   askedMs: number;
-  /** Every id asked for this batch, with what was applied then: an answer to any of them serves it. */
+  /**
+   * Every id that was asked for this batch, with the applied index at that time. An answer to any
+   * of them serves the batch.
+   */
   readonly asked: Map<number, number>;
 }
 
 export class ReadBarrier {
   #arriving: Reader[] = [];
   #round: Round | undefined;
-  /** Confirmed, waiting for the apply; indexes ascending. */
+  /** Confirmed readers that wait for the apply; indexes ascending. */
   #confirmed: { readonly index: number; readonly readers: readonly Reader[] }[] = [];
   #nextId: number;
   slowRounds = 0;
@@ -35,6 +38,7 @@ export class ReadBarrier {
     this.#nextId = firstId;
   }
 
+  /** Calls `done` once: when a read index is confirmed and applied here, or with an error. */
   add(nowMs: number, done: Done<void>): void {
     this.#arriving.push({ sinceMs: nowMs, done });
   }
@@ -42,7 +46,7 @@ export class ReadBarrier {
   /**
    * The id to ask raft for now, if a round should begin or be repeated; else undefined.
    *
-   * @param appliedIndex what is applied here now: no right answer lies below it
+   * @param appliedIndex the index that is applied here now: no right answer lies below it
    */
   nextAsk(nowMs: number, appliedIndex: number): number | undefined {
     const round = this.#round;
@@ -61,9 +65,9 @@ export class ReadBarrier {
   }
 
   /**
-   * Raft's answer to the id of some round. What was applied here when it was asked for is committed in
-   * the log of every leader that may answer: one that has not come so far has lost it, and its readers
-   * must not be told what we have instead (see raft/contradiction.ts).
+   * Raft's answer to a round's id. What was applied here when the round was asked is committed, so
+   * it is in the log of every leader that may answer. A leader with a lower index has lost entries.
+   * Its readers must not be answered from this member's state instead (see raft/contradiction.ts).
    */
   confirm(id: number, index: number): void {
     const round = this.#round;
@@ -78,7 +82,7 @@ export class ReadBarrier {
     this.#confirmed.push({ index, readers: round.readers });
   }
 
-  /** Answers all whose index is applied. */
+  /** Answers all readers whose index is applied. */
   applied(index: number): void {
     while (this.#confirmed[0] !== undefined && this.#confirmed[0].index <= index) {
       const batch = this.#confirmed.shift();
@@ -86,7 +90,10 @@ export class ReadBarrier {
     }
   }
 
-  /** The leader changed: the round in flight may never be answered, so it is asked again at once. */
+  /**
+   * Call when the leader changed. The round in flight may never be answered, so it is asked again
+   * at once.
+   */
   leaderChanged(): void {
     if (this.#round !== undefined) this.#round.askedMs = Number.NEGATIVE_INFINITY;
   }
@@ -122,7 +129,7 @@ export class ReadBarrier {
     for (const reader of all) reader.done(error);
   }
 
-  /** True when readers arrived and no round is in flight: one can begin at once. */
+  /** True when readers have arrived and no round is in flight, so that one can begin at once. */
   isRoundOver(): boolean {
     return this.#round === undefined && this.#arriving.length > 0;
   }

@@ -1,12 +1,12 @@
 /**
- * Wraps an encoded request as a log entry's InternalRequest (proto/internal.proto) without
+ * Wraps an encoded request into a log entry's InternalRequest (proto/internal.proto) without
  * decoding it: header field 100 {ID = 1, proposer = 16 fixed64}, then the request's own field.
  */
 import { cutBytes } from "../../base/slab.js";
 import type { RequestField } from "../../wire/proposal.js";
 import { varintLength, writeVarint } from "../../wire/protobuf-writer.js";
 
-/** Encodes for one proposer: its id is split once, not for each request. */
+/** Encodes for one proposer, so that the proposer's id is split into words only once. */
 export class EntryEncoder {
   readonly #proposerLow: number;
   readonly #proposerHigh: number;
@@ -16,14 +16,14 @@ export class EntryEncoder {
     this.#proposerHigh = Number(proposer >> 32n);
   }
 
-  /** `id` is a positive safe integer; it comes back in the entry's Applied. */
+  /** `id` is a positive safe integer. The entry's Applied carries it back. */
   encode(id: number, field: RequestField, body: Uint8Array): Uint8Array {
     const headerBytes = 1 + varintLength(id) + 10;
     const tag = field * 8 + 2;
     const bytes = cutBytes(
       3 + headerBytes + varintLength(tag) + varintLength(body.length) + body.length,
     );
-    // Field 100, length-delimited: tag 802 takes two bytes; the header is shorter than 128 bytes.
+    // Field 100, length-delimited: tag 802 takes two bytes; the header has less than 128 bytes.
     bytes[0] = 0xa2;
     bytes[1] = 0x06;
     bytes[2] = headerBytes;

@@ -1,4 +1,6 @@
-/** What follows from a turn of the driver: an applied entry, another leader, an installed snapshot. */
+/**
+ * What follows from a turn of the driver: an applied entry, another leader, an installed snapshot.
+ */
 import { KvError } from "../../base/errors.js";
 import { invariant } from "../../base/invariant.js";
 import type { IntegrityMonitor } from "../../integrity/monitor.js";
@@ -34,10 +36,10 @@ export interface TurnEventsParts {
   machine(): MachineReader;
   /** Asks the driver for a turn. */
   schedule(): void;
-  /** For leases. */
+  /** Informs the lease driver. */
   entryApplied(applied: Applied): void;
   leaderChanged(isLeader: boolean): void;
-  /** Something was applied, or another member leads: who waits for that looks again. */
+  /** Wakes the parts that wait for applied entries or for a leader. */
   progressed(): void;
   removed(): void;
   failed(error: Error): void;
@@ -50,7 +52,7 @@ export class TurnEvents {
     this.#parts = parts;
   }
 
-  /** @throws StartError when the cluster's version has become one that we do not serve */
+  /** @throws StartError when the cluster version becomes one that this build does not serve */
   applied(applied: Applied): void {
     const { monitor, links, clock, electionMs } = this.#parts;
     const machine = this.#parts.machine();
@@ -61,7 +63,7 @@ export class TurnEvents {
     if (applied.conf === undefined) return;
     links.sync();
     if (machine.cluster.isRemoved(this.#parts.selfId)) {
-      // The others must hear of the commit before this member, which told of it, is silent.
+      // Perhaps only this member can tell the others of the commit, so it stops a little later.
       clock.after(electionMs, () => this.#parts.removed());
     }
   }
@@ -80,7 +82,10 @@ export class TurnEvents {
     this.#parts.schedule();
   }
 
-  /** The fetched state takes the place of ours. `done` is called inside the call, or the member fails. */
+  /**
+   * Replaces this member's state by the fetched one. Calls `done` inside the call; if it cannot,
+   * the member fails.
+   */
   installSnapshot(index: number, done: () => void): void {
     const { transfer, state, committer, monitor, watch, links, log, incarnations } = this.#parts;
     try {
@@ -99,11 +104,11 @@ export class TurnEvents {
       return;
     }
     done();
-    // A member that joins may get its whole state so, and nothing else may follow.
+    // A joining member may get its whole state this way, and no entry may follow.
     this.#parts.progressed();
   }
 
-  /** @throws StartError: later entries follow rules that this build does not have. */
+  /** @throws StartError when later entries follow rules that this build does not have */
   #checkVersion(): void {
     const { serverVersion, log } = this.#parts;
     const version = this.#parts.machine().cluster.clusterVersion();

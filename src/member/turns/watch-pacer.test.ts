@@ -1,4 +1,4 @@
-/** A history that cannot be read costs the watchers that need it, and nobody else. */
+/** A history that cannot be read ends only the watchers that need it. */
 import { expect, test } from "vitest";
 import type { Clock } from "../../platform/clock.js";
 import { createWatchHub, type WatchHub } from "../../state/mvcc/watch-hub.js";

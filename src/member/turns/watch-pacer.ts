@@ -1,6 +1,6 @@
 /**
- * Keeps the watch hub going beside the turns: watchers behind the state get their history in pieces
- * between turns, and streams that insist on a leader end when there was none for too long.
+ * Drives the watch hub between turns. Watchers that are behind get their history in pieces. Streams
+ * that require a leader end when there has been none for too long.
  */
 import type { Clock } from "../../platform/clock.js";
 import type { WatchHub } from "../../state/mvcc/watch-hub.js";
@@ -24,7 +24,7 @@ export class WatchPacer {
     this.#parts = parts;
   }
 
-  /** Some watcher needs history. */
+  /** Call when a watcher needs history. */
   readonly catchUp = (): void => {
     if (this.#isCatchingUp) return;
     this.#isCatchingUp = true;
@@ -36,13 +36,14 @@ export class WatchPacer {
         if (this.#parts.watch().catchUp()) clock.after(0, this.catchUp);
       } catch (error) {
         this.#parts.failed(error);
-        // Damage and a broken invariant have stopped the member or its state, and the streams with it.
+        // Damage and a broken invariant have already stopped the state or the member, with all
+        // streams. After any other error only the streams that needed history end.
         this.#parts.watch().endBehind();
       }
     });
   };
 
-  /** A heartbeat passed. */
+  /** Call at each heartbeat. */
   tick(nowMs: number): void {
     if (this.#parts.hasLeader()) this.#leaderSeenMs = nowMs;
     else if (nowMs - this.#leaderSeenMs > 3 * this.#parts.electionMs) {

@@ -11,7 +11,7 @@ export const nodeClock: Clock = {
     const dueMs = performance.now() + delayMs;
     let timer: NodeJS.Timeout;
     const arm = (leftMs: number): void => {
-      // Node's timers count whole milliseconds and may be early by a fraction of one.
+      // Node's timers count whole milliseconds and may fire early by a fraction of one.
       timer = setTimeout(
         () => {
           const restMs = dueMs - performance.now();

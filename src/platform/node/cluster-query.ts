@@ -1,6 +1,6 @@
 /**
- * How a member that joins learns the cluster's id and members before it has an id itself: it
- * connects to any peer address, sends the query magic and reads one JSON object to the end.
+ * How a joining member learns the cluster's id and members before it has an id itself. It connects
+ * to any peer address, sends the query magic and reads one JSON object to the end.
  */
 import net from "node:net";
 import type { ClusterInfo } from "../network.js";
@@ -41,7 +41,9 @@ export function serveClusterInfo(socket: net.Socket, info: ClusterInfo | undefin
   socket.end(JSON.stringify(wire));
 }
 
-/** Asks one address after the other; the first whole answer wins, else the last error. */
+/**
+ * Asks one address after the other. The result is the first whole answer, or else the last error.
+ */
 export function fetchClusterInfo(
   peerUrls: readonly string[],
   done: (result: ClusterInfo | Error) => void,

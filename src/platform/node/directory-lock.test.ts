@@ -95,7 +95,7 @@ describe("claims by process id", () => {
       expect(readFileSync(`/proc/${pid}/comm`, "utf8")).toBe("x) S 1 (\n");
       claim(pid, startOf(pid));
       expect(() => takeDirectory(root, log)).toThrow(new RegExp(`in use by process ${pid}\\b`));
-      // Who was refused leaves no claim behind.
+      // A refused process leaves no claim behind.
       expect(readdirSync(root)).toEqual([
         "member.lock",
         `member.lock.${pid}.${startOf(pid)}.${boot}`,

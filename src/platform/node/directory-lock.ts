@@ -1,9 +1,9 @@
 /**
- * The exclusive right to a data directory. The kernel holds a lock on `member.lock` (kernel-lock.ts),
- * which all processes of the machine see, whatever container they run in. Each process also leaves
- * a claim by its process id (process-claim.ts), which keeps out processes that cannot take the
+ * The exclusive right to a data directory. The kernel holds a lock on `member.lock`
+ * (kernel-lock.ts). All processes of the machine see it, in any container. Each process also leaves
+ * a claim by its process id (process-claim.ts). The claim keeps out processes that cannot take the
  * kernel's lock: those without a `flock` program, and older builds. Where there is no kernel lock,
- * the claim is all there is, and a warning says what is not protected.
+ * only the claim protects, and a warning says what is not protected.
  */
 import fs from "node:fs";
 import os from "node:os";
@@ -15,17 +15,17 @@ import { claimDirectory } from "./process-claim.js";
 
 const fileName = "member.lock";
 
-/** What the lock file says of the process that holds it: for the text of a refusal only. */
+/** What the lock file says about the process that holds it. Used only for the text of a refusal. */
 interface Holder {
   readonly pid: number;
   readonly host: string;
-  /** As the kernel names it; "" where it does not tell. */
+  /** As the kernel names it; "" where the kernel does not say. */
   readonly pidNamespace: string;
 }
 
 /**
- * Returns how to give the right back.
- * @throws StartError when a living process has the directory, this one included.
+ * Takes the right and returns a function that gives it back. @throws StartError if a living process
+ * has the directory, this one included
  */
 export function takeDirectory(root: string, log: Platform["log"]): () => void {
   const handle = lock(root, log);
@@ -75,13 +75,16 @@ function lockOrThrow(file: string): ReturnType<typeof lockFile> {
   }
 }
 
-/** A full disk is no reason not to start: without a note a refusal names no process. */
+/**
+ * Writes the holder's note. A failure is ignored: a full disk must not prevent a start, and without
+ * a note a refusal only names no process.
+ */
 function note(handle: number, text: string): void {
   try {
     fs.ftruncateSync(handle, 0);
     if (text !== "") fs.writeSync(handle, text, 0);
   } catch {
-    // See above.
+    // Ignored: see above.
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * The Disk port on a directory of the file system. Durability is fdatasync through libuv's thread
- * pool; metadata calls are synchronous. Preallocated space is written with zeros, because a sync of
- * a file whose size and blocks are settled touches no metadata.
+ * pool; metadata calls are synchronous. Preallocated space is written with zeros: a sync of a file
+ * whose size and blocks do not change touches no metadata.
  */
 import fs from "node:fs";
 import path from "node:path";
@@ -13,8 +13,8 @@ import { takeDirectory } from "./directory-lock.js";
 const zeros = new Uint8Array(1024 * 1024);
 
 /**
- * Creates the folder if it is missing. `log` hears what the lock cannot protect.
- * @throws StartError if it cannot be one.
+ * Creates the folder if it is missing. `log` gets a warning if the lock does not protect fully.
+ * @throws StartError if the folder cannot be used
  */
 export function createNodeDisk(root: string, log: Platform["log"]): Disk {
   try {
@@ -27,8 +27,8 @@ export function createNodeDisk(root: string, log: Platform["log"]): Disk {
 }
 
 /**
- * Durable, and step by step: Node's own recursive mkdir does not return where a parent cannot be
- * made (/proc).
+ * Creates the folder durably, step by step. Node's own recursive mkdir does not return where a
+ * parent cannot be made (/proc).
  */
 function ensureDirectory(folder: string): void {
   if (fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
@@ -38,7 +38,7 @@ function ensureDirectory(folder: string): void {
   try {
     syncFolder(parent);
   } catch (error) {
-    // A parent that may be written but not read cannot be synced either.
+    // A parent that this user may write but not read cannot be synced either.
     if ((error as NodeJS.ErrnoException).code !== "EACCES") throw error;
   }
 }
@@ -163,7 +163,7 @@ class NodeFile implements DiskFile {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    // A descriptor in use by the thread pool must not be closed: its number may be given out again.
+    // The thread pool still uses the descriptor: if closed, its number may be given out again.
     if (this.#syncing === 0) fs.closeSync(this.#handle);
   }
 }

@@ -1,7 +1,8 @@
 /**
- * TCP ports for members that must know theirs before they start and keep it for life. They lie
- * below the range from which the kernel takes the ports of outgoing connections: a member that is
- * down must not find its port used by one, least of all by a peer that dialled into itself.
+ * TCP ports for members that must know their ports before they start and keep them for life. They
+ * lie below the range from which the kernel takes the ports of outgoing connections. Otherwise an
+ * outgoing connection could take the port of a member that is down, even one of a peer that dials
+ * it.
  */
 import { randomInt } from "node:crypto";
 import net from "node:net";
@@ -11,7 +12,7 @@ const lowest = 12_000;
 const above = 32_768;
 const attemptsMax = 1_000;
 
-/** Whether somebody could listen there at this moment. */
+/** True if a server could listen there at this moment. */
 export function isFree(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = net.createServer();
@@ -20,7 +21,9 @@ export function isFree(host: string, port: number): Promise<boolean> {
   });
 }
 
-/** `count` different free ports, none of `except`. @throws if `host` is no address of this machine */
+/**
+ * `count` different free ports, none of `except`. @throws if `host` is no address of this machine
+ */
 export async function freePorts(
   host: string,
   count: number,

@@ -1,9 +1,9 @@
 /**
- * flock(2) on a file: a lock that the kernel holds, so it is seen from every PID namespace of the
- * machine and ends with the process, however that ends. Node cannot call flock, so the program
+ * flock(2) on a file: the kernel holds the lock, so it is seen from every PID namespace of the
+ * machine, and it ends with the process, however that ends. Node cannot call flock, so the program
  * `flock` (util-linux or busybox) takes the lock on a descriptor that it inherits. The lock belongs
  * to the open file, not to the program that took it: it lasts until this process closes the
- * descriptor or ends. Children never inherit it: Node opens files close-on-exec.
+ * descriptor or ends. Children never inherit it, because Node opens files close-on-exec.
  */
 import { spawnSync } from "node:child_process";
 import fs from "node:fs";
@@ -14,12 +14,12 @@ export type KernelLock =
   /** There is no `flock` program, or the file system keeps no locks. */
   | { readonly kind: "unavailable"; readonly reason: string };
 
-/** It never waits for the lock, but an unreachable network file system may not answer at all. */
+/** `flock` is told not to wait, but an unreachable network file system may not answer at all. */
 const timeoutMs = 30_000;
 
 /**
  * Creates the file if it is missing and never removes it: a process that locked a removed file
- * would share nothing with one that locks its successor. Close the handle to release the lock.
+ * would share nothing with one that locks the new file. Close the handle to release the lock.
  * @throws the system's error if the file cannot be opened
  */
 export function lockFile(file: string): KernelLock {
@@ -35,7 +35,9 @@ export function lockFile(file: string): KernelLock {
 
 const notKept = { unavailable: "a second descriptor could lock the file, too" };
 
-/** Proves that the lock outlives the program that took it, and that others are kept out. */
+/**
+ * Proves that the lock outlives the program that took it, and that it keeps other processes out.
+ */
 function isLockedFor(file: string): boolean {
   const other = open(file);
   try {
@@ -50,7 +52,7 @@ function open(file: string): number {
 }
 
 function flock(handle: number): "locked" | "refused" | { readonly unavailable: string } {
-  // Its descriptor 3 is ours. -n: do not wait, -x: exclusive; both programs know these.
+  // The program's descriptor 3 is this handle. -n: do not wait, -x: exclusive; both know these.
   const { status, signal, error, stderr } = spawnSync("flock", ["-n", "-x", "3"], {
     stdio: ["ignore", "ignore", "pipe", handle],
     encoding: "utf8",
@@ -58,7 +60,7 @@ function flock(handle: number): "locked" | "refused" | { readonly unavailable: s
   });
   if (error !== undefined) return { unavailable: `cannot run "flock": ${error.message}` };
   if (status === 0) return "locked";
-  // Both programs say nothing when the lock is taken, and name any other cause.
+  // Both programs print nothing when the lock is taken, and name any other cause.
   if (status === 1 && stderr === "") return "refused";
   const how = status === null ? `ended by ${signal}` : `ended with code ${status}`;
   return { unavailable: `"flock" ${how}: ${stderr.trim()}` };

@@ -1,7 +1,7 @@
 /**
- * Runs as a process of its own in lmdb-backend.crash.test.ts, which kills it. Writes numbered
- * units without end (unit n: row n, and `n` in the meta row) and commits after every few; prints
- * `ack <n>` when unit n is durable, and what a failed commit does.
+ * Runs as a separate process in lmdb-backend.crash.test.ts, which kills it. Writes numbered units
+ * without end (unit n: row n, and `n` in the meta row) and commits after every few. Prints `ack
+ * <n>` when unit n is durable, and what a failed commit does.
  */
 import { writeSync } from "node:fs";
 import { Bucket } from "../rows.js";
@@ -16,7 +16,7 @@ export function numberBytes(value: number): Uint8Array {
 }
 
 function run(root: string): void {
-  // A write beyond the limit that the test sets shall fail, not end the process.
+  // A write beyond the limit that the test sets must fail, not end the process.
   process.on("SIGXFSZ", () => {});
   const print = (line: string) => writeSync(1, `${line}\n`);
   const backend = createLmdbBackendStore(root).open("db");
@@ -50,7 +50,7 @@ function run(root: string): void {
         turn();
       }
     });
-    // These ride in the next generation, while the commit runs.
+    // These go into the next generation, while the commit runs.
     writeUnit();
   };
   turn();

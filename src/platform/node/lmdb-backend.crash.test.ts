@@ -1,4 +1,4 @@
-/** Real processes, really killed: what their file holds is a prefix of the units they wrote. */
+/** Real processes that are killed: their file must hold a prefix of the units they wrote. */
 import { spawn } from "node:child_process";
 import {
   appendFileSync,

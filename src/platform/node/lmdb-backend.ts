@@ -1,11 +1,12 @@
 /**
- * The backends of one member on LMDB: `<root>/<name>.mdb` each, beside it LMDB's lock file.
- * Unsaved rows are in memory (row-generations.ts); a commit stores one generation in one LMDB
- * transaction, and only its durable end (lmdb-env.ts says how that is known) drops the generation.
- * So a killed process leaves exactly the state of some commit, no older than the last completed.
+ * The backends of one member on LMDB: `<root>/<name>.mdb` each, with LMDB's lock file beside it.
+ * Unsaved rows are in memory (row-generations.ts). A commit stores one generation in one LMDB
+ * transaction. The generation is dropped only when that transaction is durable (lmdb-env.ts says
+ * how this is known). So a killed process leaves exactly the state of some commit, no older than
+ * the last completed one.
  *
- * Must never let a read of stored rows go past the last completed commit: all reads use one frozen
- * view, replaced when a commit completes.
+ * A read of stored rows must never see more than the last completed commit. So all reads use one
+ * frozen view, which is replaced when a commit completes.
  */
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -21,7 +22,7 @@ import { LmdbEnv, syncDirectory, type View } from "./lmdb-env.js";
 import { markOf, tryReadingLater } from "./lmdb-trial.js";
 
 const suffix = ".mdb";
-/** A copy that is not complete yet; left over by a crash. */
+/** A copy that is not complete; a crash may leave one. */
 const partialSuffix = ".partial";
 type Done = (error: Error | undefined) => void;
 
@@ -32,7 +33,7 @@ export function createLmdbBackendStore(root: string): BackendStore {
     if (name.includes(partialSuffix)) rmSync(join(root, name));
   }
   const openNames = new Set<string>();
-  /** Files of an earlier process that were not opened yet. */
+  /** Files of an earlier process that this one has not opened yet. */
   const strange = new Set(readdirSync(root));
   const pathOf = (name: string) => join(root, name + suffix);
   return {
@@ -78,7 +79,7 @@ class LmdbBackend implements Backend {
   readonly #copies = new Set<Promise<void>>();
   #view: View;
   #sizes: { readonly total: number; readonly inUse: number } | undefined;
-  /** Told when the last snapshot is closed. */
+  /** Called when the last snapshot is closed. */
   #whenUnviewed: (() => void) | undefined;
 
   constructor(env: LmdbEnv, links: StoreLinks) {
@@ -138,7 +139,7 @@ class LmdbBackend implements Backend {
   }
 
   close(done: () => void): void {
-    // Whoever asks for them later is told what they were.
+    // A later call of `sizes` returns these.
     this.#sizes ??= this.#env.sizes();
     this.#generations.close(() => void this.#close().then(() => setImmediate(done)));
   }
@@ -154,7 +155,7 @@ class LmdbBackend implements Backend {
     );
   }
 
-  /** Reads see the new commit from now on. Returns the error that keeps them from it. */
+  /** Lets reads see the new commit from now on. Returns the error that prevents it. */
   #advanceView(): Error | undefined {
     const former = this.#view;
     try {
@@ -193,7 +194,7 @@ class LmdbBackend implements Backend {
       });
     }
     this.#view.release();
-    // What the library cannot close it has given up: nothing can be done about it here.
+    // If the library cannot close the file, nothing more can be done about it here.
     await this.#env.close().catch(() => {});
     this.#links.closed();
   }

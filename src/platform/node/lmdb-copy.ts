@@ -1,7 +1,8 @@
 /**
- * A copy of a frozen view into a fresh LMDB file, row by row (lmdb-made.ts says why not the package's
- * own). In slices of a few milliseconds, each a transaction, with other events served in between. Rows
- * come in key order and are appended, so the pages of the copy are full; it is synced once, at the end.
+ * Copies a frozen view into a fresh LMDB file, row by row (lmdb-made.ts says why it does not use
+ * the package's own copy). It works in slices of a few milliseconds, each a transaction, and other
+ * events are served in between. Rows come in key order and are appended, so the pages of the copy
+ * are full. The copy is synced once, at the end.
  */
 import { open as openFileHandle } from "node:fs/promises";
 import { performance } from "node:perf_hooks";
@@ -51,7 +52,10 @@ export async function copyRows(
 
 type Opened = ReturnType<typeof openFile>;
 
-/** One transaction. Returns the key where the next one begins; undefined: the bucket is complete. */
+/**
+ * Copies one slice in one transaction. Returns the key where the next one begins. Undefined: the
+ * bucket is complete.
+ */
 async function slice(
   view: BackendSnapshot,
   at: {
@@ -78,7 +82,7 @@ async function slice(
       return true;
     });
   });
-  // A key that is not behind the one before it is not appended.
+  // LMDB does not append a key that is not above the one before it.
   if ((await Promise.all(results)).includes(false)) {
     throw new DamageError({
       finding: "the rows of the backend are not in the order of their keys",

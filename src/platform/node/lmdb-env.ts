@@ -2,18 +2,19 @@
  * One LMDB file: the durable rows of a backend, one named database for each bucket. All use of the
  * `lmdb` package is here.
  *
- * How durability is known. With its default `overlappingSync` the package lets a transaction be
- * seen before it is on disk. With it off (package 3.5, read in its C source) `mdb_txn_commit` runs
- * on a thread-pool thread and in this order: writes the pages, fdatasync, writes the meta page
- * through a descriptor opened with O_DSYNC, only then makes the transaction visible to readers and
- * marks its instructions committed. The promise of a batch resolves on that mark, so it means:
- * durable. A crash before the meta page is written leaves the former state whole.
+ * How durability is known. With its default `overlappingSync` the package shows a transaction
+ * before it is on disk. With that option off (package 3.5, read in its C source) `mdb_txn_commit`
+ * runs on a thread-pool thread in this order: it writes the pages, calls fdatasync, writes the meta
+ * page through a descriptor opened with O_DSYNC, and only then makes the transaction visible to
+ * readers and marks its instructions committed. The promise of a batch resolves on that mark, so it
+ * means: durable. A crash before the meta page is written leaves the former state whole.
  *
- * A batch is one transaction because the package's writer never commits inside a batch block; one
- * that fails is aborted whole. A large commit must not hold the event loop, and a batch block cannot
- * stay open over turns: it uses the package's asynchronous transaction, whose promise resolves on the
- * same mark. While that is open the package would let every read see its rows; `env.writeTxn` is
- * what makes it so, and it is taken away before each pause. Values read are copies (lmdb-values.ts): callers may keep them.
+ * A batch is one transaction, because the package's writer never commits inside a batch block; a
+ * batch that fails is aborted whole. A large commit must not hold the event loop, and a batch block
+ * cannot stay open over turns. So a large commit uses the package's asynchronous transaction, whose
+ * promise resolves on the same mark. While that is open the package would let every read see its
+ * rows, because `env.writeTxn` is set; so this is cleared before each pause. Values read are copies
+ * (lmdb-values.ts): callers may keep them.
  */
 import { closeSync, fsyncSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
@@ -27,11 +28,11 @@ import { isMadeHere, markKey, markOf, rewriteRows } from "./lmdb-made.js";
 import { OpeningMark, tryReading } from "./lmdb-trial.js";
 import { ValueCopier } from "./lmdb-values.js";
 
-/** Address space only: LMDB doubles it when the file outgrows it. */
+/** Only address space: LMDB doubles it when the file outgrows it. */
 const mapBytes = 1024 ** 3;
-/** A file up to this size is read as a whole by another process before it is opened. */
+/** A file up to this size is read whole by another process before it is opened. */
 const triedBytesMax = 256 * 1024 * 1024;
-/** Readers: the commits that are viewed, the current one, the next, and those of other processes. */
+/** Readers: one for each viewed commit, the current one, the next, and those of other processes. */
 const readersMax = viewedCommitsMax + 26;
 /** An option that the package's declarations leave out. */
 const permissions = { permissionsMode: 0o600 };
@@ -63,12 +64,13 @@ export class LmdbEnv {
   readonly path: string;
   readonly #root: RootDatabase<Uint8Array, Uint8Array>;
   readonly #buckets: readonly Rows[];
-  /** A transaction is open that must not end. */
+  /** True while a transaction is open that must not end. */
   #isStuck = false;
 
   /**
-   * Creates the file if absent. `isStrange`: an earlier process wrote it; `isWritten`: something will
-   * be written to it. @throws DamageError if it is not ours or cannot be read; or the system's error.
+   * Creates the file if absent. `isStrange`: an earlier process wrote it. `isWritten`: something
+   * will be written to it. @throws DamageError if it is no backend file or cannot be read; or the
+   * system's error
    */
   constructor(
     path: string,
@@ -95,14 +97,14 @@ export class LmdbEnv {
       mark.remove();
       throw error;
     }
-    // Whoever opens a backend reads it in the same turn.
+    // A backend is read in the same turn in which it is opened.
     setImmediate(() => mark.remove());
   }
 
   /** The last committed state, frozen. */
   view(): View {
-    // The package shares one read transaction within an event turn and may keep cursors for it;
-    // a reset before and after makes this one new, and ours alone.
+    // The package shares one read transaction within an event turn and may keep cursors for it. A
+    // reset before and after makes this one new, and unshared.
     this.#root.resetReadTxn();
     const transaction = this.#root.useReadTransaction();
     this.#root.resetReadTxn();
@@ -144,7 +146,7 @@ export class LmdbEnv {
     }
   }
 
-  /** Resolves when the rows are durable; rejects when none of them is. */
+  /** Resolves when the rows are durable. Rejects when none of them is. */
   async store(batch: RowBatch): Promise<void> {
     try {
       if (batch.count > rowsAtOnce) await this.#storeInSlices(batch);
@@ -180,8 +182,8 @@ export class LmdbEnv {
   }
 
   /**
-   * The same for many rows: one transaction that stays open over several turns. LMDB itself marks a
-   * transaction in which a write failed, and refuses to commit it.
+   * The same for many rows: one transaction that stays open over several turns. If a write in it
+   * failed, LMDB itself marks the transaction and refuses to commit it.
    */
   #storeInSlices(batch: RowBatch): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -189,7 +191,7 @@ export class LmdbEnv {
         try {
           await this.#putInSlices(batch);
         } catch (error) {
-          // The package would commit what is there: so this transaction never ends.
+          // The package would commit the rows written so far, so this transaction must never end.
           this.#isStuck = true;
           reject(error);
           await new Promise(() => {});
@@ -205,7 +207,7 @@ export class LmdbEnv {
     for (const row of batch.rows()) {
       void this.#put(row);
       if (++count % rowsBetweenLooks !== 0 || performance.now() < untilMs) continue;
-      // Meanwhile everybody reads what is committed, not what this transaction holds.
+      // During the pause all reads must see the committed rows, not those of this transaction.
       (this.#root as RootDatabase & { env: { writeTxn: unknown } }).env.writeTxn = null;
       await new Promise((resume) => setImmediate(resume));
       untilMs = performance.now() + sliceMs;
@@ -224,8 +226,8 @@ export class LmdbEnv {
 type Root = RootDatabase<Uint8Array, Uint8Array>;
 
 /**
- * Opens the file with its buckets and creates what is absent. `isSynced` false: commits reach the
- * disk when the caller syncs the file. @throws DamageError
+ * Opens the file with its buckets and creates what is absent. With `isSynced` false, commits reach
+ * the disk when the caller syncs the file. @throws DamageError
  */
 export function openFile(
   path: string,
@@ -252,15 +254,16 @@ export function openFile(
     );
     return { root, buckets };
   } catch (error) {
-    // It cannot be used; whether it can be closed tells nothing more.
+    // The file cannot be used; an error of the close adds nothing.
     root?.close().catch(() => {});
     throw damage(path, messageOf(error));
   }
 }
 
 /**
- * One transaction of all that `work` puts and removes, each told to `written`: the package gives a
- * promise for each, or one for many, and one that fails with the transaction must have been heard.
+ * One transaction of all that `work` puts and removes. `work` passes each result to `written`. The
+ * package gives a promise for each change, or one for many, and a promise that fails with the
+ * transaction must have a handler.
  */
 export async function writeAll(
   root: Root,

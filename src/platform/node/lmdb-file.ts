@@ -1,10 +1,11 @@
 /**
- * What can be told about an LMDB data file before LMDB maps it: whether it is one, and whether it
- * is long enough. LMDB itself reads a missing page through the map, which kills the process.
+ * Checks an LMDB data file before LMDB maps it: whether it is one, and whether it is long enough.
+ * LMDB itself reads a missing page through the map, which kills the process.
  *
- * Layout (lmdb 3.5's data version 2, little-endian): two meta pages at 0 and at the page size, each
- * a 24-byte page header (flags at 18) and then magic, version, address, map size, two database
- * records of 48 bytes (the first begins with the page size), last page number, transaction id.
+ * Layout (lmdb 3.5's data version 2, little-endian): two meta pages, at 0 and at the page size.
+ * Each has a 24-byte page header (flags at 18) and then magic, version, address, map size, two
+ * database records of 48 bytes (the first begins with the page size), last page number, transaction
+ * id.
  */
 import {
   closeSync,
@@ -25,10 +26,10 @@ const at = { flags: 18, magic: 24, version: 28, pageSize: 48, lastPage: 144, txn
 const dataVersion = 2;
 
 /**
- * "absent" also for an empty file: the process died while creating it. "short": it ended before its
- * last page and is now extended with zeros; the missing pages may be free ones, which LMDB need not
- * have written, or the file was cut.
- * @throws DamageError if this is no LMDB file of the known version.
+ * "absent" also for an empty file: the process died while creating it. "short": the file ended
+ * before its last page and is now extended with zeros. Either the missing pages are free ones,
+ * which LMDB need not have written, or the file was cut. @throws DamageError if this is no LMDB
+ * file of the known version
  */
 export function checkDataFile(path: string): "absent" | "whole" | "short" {
   if (!existsSync(path)) return "absent";
@@ -54,8 +55,8 @@ export function checkDataFile(path: string): "absent" | "whole" | "short" {
 }
 
 /**
- * The page of the newest state with the names of its databases, of a file that `checkDataFile` found
- * to be one; undefined: there is none yet, or no such page.
+ * The page of the newest state that holds the names of its databases. `checkDataFile` must have
+ * accepted the file. Undefined: there is no such page (yet).
  */
 export function readMainPage(path: string): Buffer | undefined {
   const file = openSync(path, "r");
@@ -75,7 +76,7 @@ export function readMainPage(path: string): Buffer | undefined {
   }
 }
 
-/** Free pages at the end cannot plausibly be more than this and half of the file. */
+/** More free pages at the end than this and half of the file are not plausible. */
 const slackBytes = 16 * 1024 * 1024;
 
 function readMeta(file: number, path: string, position: number): DataView {

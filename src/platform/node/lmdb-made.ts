@@ -1,13 +1,13 @@
 /**
- * How an LMDB file was made. The package's own compact copy (`backup(path, true)`, lmdb 3.2 to 3.5.6
- * at least) makes files that end the process: the first transaction that frees some 500 pages fails an
- * assertion in the page allocator, or writes through a null pointer. Earlier builds defragmented so. A
- * file is therefore marked when it is made row by row, and one without its mark is written anew, row by
- * row, before its first transaction.
+ * How an LMDB file was made. The package's own compact copy (`backup(path, true)`, lmdb 3.2 to
+ * 3.5.6 at least) makes files that end the process: the first transaction that frees some 500 pages
+ * fails an assertion in the page allocator, or writes through a null pointer. Earlier builds
+ * defragmented with it. So a file that is made row by row gets a mark, and a file without its mark
+ * is written anew, row by row, before its first transaction.
  *
- * The mark is a row of the file's main database, beside the names of the buckets; its value is the
- * backend's name, so that a compact copy of a marked file (an earlier build ran in between) has not
- * the mark of its own name.
+ * The mark is a row of the file's main database, beside the names of the buckets. Its value is the
+ * backend's name. So a compact copy of a marked file, made by an earlier build in between, does not
+ * have the mark of its own name.
  */
 import { spawnSync } from "node:child_process";
 import { closeSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs";
@@ -29,7 +29,7 @@ export function isMadeHere(path: string, name: string): boolean {
   return page?.includes(Buffer.concat([markKey, markOf(name)])) === true;
 }
 
-/** What writing says when it ended the process that rewrites: no damage. */
+/** The rewriting process exits with this when a write failed: that is no damage. */
 const refusedCode = 3;
 
 /** Runs in a process of its own: reading a damaged file may end it. */
@@ -73,8 +73,9 @@ target.close().then(() => process.exit(0), () => process.exit(${refusedCode}));
 `;
 
 /**
- * Puts a file with the same rows in the place of this one; a crash leaves the one or the other whole.
- * Blocks meanwhile: for a start. @throws DamageError: it cannot be read; Error: it cannot be written.
+ * Replaces this file by one with the same rows. A crash leaves the one or the other whole. Blocks
+ * meanwhile, so use it at a start. @throws DamageError if it cannot be read; Error if it cannot be
+ * written
  */
 export function rewriteRows(path: string, name: string): void {
   const draft = `${path}.partial`;

@@ -1,7 +1,7 @@
 /**
- * Runs as a process of its own in lmdb-maintenance.test.ts, because the library can end it: sequences
- * of all that a member does with backend files, against a plain model of the rows. The first argument
- * names the sequence, the second the folder. Prints `ok` and what it did.
+ * Runs as a separate process in lmdb-maintenance.test.ts, because the library can end it. Runs
+ * sequences of everything a member does with backend files, against a simple model of the rows. The
+ * first argument names the sequence, the second the folder. Prints `ok` and what it did.
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -68,7 +68,7 @@ class Sequence {
     await this.#commit();
   }
 
-  /** What an earlier process left: rows 0 to `count`. */
+  /** Checks what an earlier process left: rows 0 to `count`. */
   expect(count: number, size: number): void {
     this.#model = new Map(Array.from({ length: count }, (_, at) => [at, size]));
     this.#check(this.#backend);
@@ -78,7 +78,7 @@ class Sequence {
     return [...this.#model.keys()];
   }
 
-  /** As a member does it. */
+  /** Defragments as a member does it. */
   async defragment(): Promise<void> {
     this.#count("defragment");
     const next = `state-${Number(this.#name.slice(6)) + 1}`;

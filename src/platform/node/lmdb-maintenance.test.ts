@@ -1,6 +1,7 @@
 /**
- * What the `lmdb` package is trusted with, in combination: large puts, deletions of many pages,
- * copies, replacements, restarts, in processes of their own (a fault of the library ends the process).
+ * Uses that the `lmdb` package must survive, in combination: large puts, deletions of many pages,
+ * copies, replacements, restarts. They run in separate processes, because a fault of the library
+ * ends its process.
  */
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
@@ -86,7 +87,7 @@ test("a copy of many rows never holds the event loop for long, and is dense", as
   count();
   await copyTo(backend, "copy");
   isDone = true;
-  // Others had their turn at least this often: 40,000 rows are some dozen slices.
+  // Other events had their turn at least this often: 40,000 rows are some dozen slices.
   expect(slices).toBeGreaterThan(20);
   const { inUse } = backend.sizes();
   await close(backend);

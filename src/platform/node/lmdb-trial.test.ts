@@ -1,4 +1,4 @@
-/** Files that end the process that reads them are found out without ending ours. */
+/** Files that end the process that reads them are found without ending this process. */
 import { spawnSync } from "node:child_process";
 import {
   existsSync,

@@ -1,15 +1,14 @@
 /**
- * Reads a whole LMDB file in a process of its own. LMDB ends the process when pages that belong
- * together do not fit (a failed assertion, or a fault in the map), and a member that dies so at each
- * start could never say what is wrong, let alone heal. So a file of an earlier process is tried before
- * it is opened, unless it is large; a large one if it is short, or if a process did not come back from
- * opening it.
+ * Reads a whole LMDB file in another process. LMDB ends the process when related pages do not fit
+ * together (a failed assertion, or a fault in the map). A member that dies so at each start could
+ * never report what is wrong, and could not heal. So a file of an earlier process is tried before
+ * it is opened. A large file is tried only if it is short, or if a process died while opening it.
  */
 import { execFile, spawnSync } from "node:child_process";
 import { closeSync, existsSync, openSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 
-/** Ends by itself when its parent is gone: it holds files in that one's folder. */
+/** The reader ends when its parent is gone, because it has the parent's files open. */
 const reader = `
 const [, niceness, parent, library, path, ...names] = process.argv;
 require("node:os").setPriority(Number(niceness));
@@ -64,10 +63,12 @@ function problemOf({ status, signal, stderr }: End): string | undefined {
   return `a process that read it ended by ${signal ?? `code ${status}`} ${line}`.trimEnd();
 }
 
-/** A file beside the backend's, there while it is opened and read for the first time. */
+/**
+ * A file beside the backend's. It exists while the backend is opened and read for the first time.
+ */
 export class OpeningMark {
   readonly #path: string;
-  /** An earlier process died in this. */
+  /** True if an earlier process died while opening. */
   readonly wasThere: boolean;
 
   constructor(backendPath: string) {

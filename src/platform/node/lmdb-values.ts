@@ -1,15 +1,15 @@
 /**
- * Row values between the `lmdb` package and us. The package reads every value into one buffer of
- * its own and uses it again for the next read, so each value is copied out. Small ones are copied
- * into slabs: a value that is kept keeps its slab (at most 16 KiB) alive, which costs far less
- * than an allocation for each read (measured: 0.7 against 0.5 M point reads a second).
+ * Copies row values out of the `lmdb` package. The package reads every value into one buffer of its
+ * own and uses it again for the next read, so each value must be copied. Small ones are copied into
+ * slabs: a value that is kept keeps its slab (at most 16 KiB) in memory, which costs far less than
+ * an allocation for each read (measured: 0.7 against 0.5 M point reads a second).
  */
 
 const slabBytes = 16 * 1024;
 /** Larger values get memory of their own. */
 const slabbedBytesMax = slabBytes / 8;
 
-/** The package's buffer: `length` is overwritten with that of the last value read. */
+/** The package's buffer. The package overwrites `length` with that of the last value read. */
 interface ReusedBuffer extends Uint8Array {
   readonly maxLength: number | undefined;
 }
@@ -37,7 +37,7 @@ export class ValueCopier {
     return copy;
   };
 
-  /** A view with a true length: typed-array methods do not see the overwritten one. */
+  /** A view with the true length: typed-array methods do not see the overwritten one. */
   #sourceOf(value: ReusedBuffer): Uint8Array {
     if (value === this.#reused) return this.#reusedBytes;
     // Values larger than the package's buffer come as a plain view of the memory map.

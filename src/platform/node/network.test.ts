@@ -1,4 +1,4 @@
-/** Members that lose each other, and strangers: what they are told, and what goes on. */
+/** Members that lose each other, and strangers: what each is told, and what continues to work. */
 import net from "node:net";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Network, NetworkHandler, Rejection } from "../network.js";
@@ -45,7 +45,7 @@ function handlerOf(id: bigint, more: Partial<NetworkHandler>): NetworkHandler {
   };
 }
 
-/** A promise, and what fulfils it. */
+/** A promise, and the function that fulfils it. */
 function event<T = void>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
   let resolve = (_value: T): void => {};
   const promise = new Promise<T>((fulfil) => {
@@ -71,13 +71,13 @@ function connect(listener: PeerListener, handler: NetworkHandler): Network {
   return network;
 }
 
-/** Until the test ends. */
+/** Sends until the test ends. */
 function sendAlways(network: Network, to: bigint): void {
   const sending = setInterval(() => network.send(to, Uint8Array.of(1)), 10);
   ends.push(() => clearInterval(sending));
 }
 
-/** Members A and B; what A refuses, and each message of B. */
+/** Members A and B. Collects what A refuses, and each message of B. */
 async function twoMembers(ofA: Partial<NetworkHandler> = {}, ofB: Partial<NetworkHandler> = {}) {
   const [a, b] = [await listen(), await listen()];
   const refused: Rejection[] = [];
@@ -254,7 +254,7 @@ test("a black hole is noticed, and a way that works again is used at once", asyn
     { received: () => received++ },
     { linkChanged: (_id, isUp) => isUp || lost.resolve(performance.now()) },
   );
-  // Passes everything on, or nothing without closing anything.
+  // A relay that passes everything on, or nothing without closing a connection.
   const pairs: net.Socket[] = [];
   let isHole = false;
   const proxy = net.createServer((incoming) => {
@@ -312,7 +312,7 @@ describe("the connection of a member", () => {
     head.writeUInt32LE(60 << 20);
     other.write(head);
     await vi.waitUntil(() => socket.bytesRead === head.length);
-    // It goes on, but far too slowly.
+    // The frame continues, but far too slowly.
     for (let second = 0; second < 80 && refused.length === 0; second++) {
       other.write(Buffer.of(second));
       await vi.waitUntil(() => socket.bytesRead === head.length + second + 1);

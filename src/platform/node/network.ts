@@ -1,8 +1,9 @@
 /**
- * The Network port on TCP: one outgoing connection to each peer carries what we send, its incoming
- * one what we receive. Best effort: what does not fit a peer's queue is dropped and reported as
- * unreachable; raft repeats. Bytes that are not our protocol close that connection and nothing else,
- * and nobody is heard before it has proven who it is (peer-admission.ts).
+ * The Network port on TCP. One outgoing connection to each peer carries this member's messages; the
+ * peer's incoming connection carries the peer's. Best effort: a message that does not fit the
+ * peer's queue is dropped and reported as unreachable, and raft repeats. Bytes that are not this
+ * protocol close only their connection. No message is accepted before its sender has proven its
+ * identity (peer-admission.ts).
  */
 import net from "node:net";
 import type { ClusterInfo, Network, NetworkHandler } from "../network.js";
@@ -29,7 +30,7 @@ export async function listenForPeers(options: NodeNetworkOptions): Promise<PeerL
   return listener;
 }
 
-/** Bound sockets waiting for their member: connections before `connect` are refused. */
+/** Bound sockets that wait for their member. Connections before `connect` are refused. */
 export class PeerListener {
   readonly #options: NodeNetworkOptions;
   readonly #servers: net.Server[] = [];
@@ -74,7 +75,7 @@ class TcpNetwork implements Network {
   readonly #now: () => number;
   readonly #onClose: () => void;
   readonly #links = new Map<bigint, PeerLink>();
-  /** One of each member: the newest. */
+  /** The newest incoming connection of each member. */
   readonly #sources = new Map<bigint, PeerSource>();
   readonly #admission: PeerAdmission;
 
@@ -102,7 +103,7 @@ class TcpNetwork implements Network {
   removePeer(id: bigint): void {
     this.#links.get(id)?.close();
     this.#links.delete(id);
-    // It may not have heard that it was removed: when it dials anew it is told.
+    // The peer may not have heard that it was removed. It is told when it dials again.
     this.#sources.get(id)?.close();
     this.#sources.delete(id);
   }

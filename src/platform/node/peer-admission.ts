@@ -1,7 +1,7 @@
 /**
- * Incoming connections before anybody is believed: few, small and short. A hello is answered only when
- * a nonce has come back by way of the peer URL of the member that the other side says it is; nothing
- * of what it sends otherwise is kept.
+ * Incoming connections that have not proven their sender: few, small and short-lived. A hello
+ * claims to come from a member. It is answered only when a nonce, sent to that member's peer URL,
+ * has come back on the connection. Nothing else that the sender says is kept.
  */
 import { randomBytes, timingSafeEqual } from "node:crypto";
 import type net from "node:net";
@@ -22,19 +22,19 @@ import {
 } from "./peer-framing.js";
 import { isHttp, PeerHttp } from "./peer-http.js";
 
-/** From the first byte to the proof, or to the end of an answer. */
+/** Milliseconds from the first byte to the proof, or to the end of an answer. */
 const deadlineMs = 5_000;
-/** Beyond, the oldest goes: a member needs some milliseconds. */
+/** With more connections the oldest is closed. A real member needs only some milliseconds. */
 const perAddressMax = 64;
 const totalMax = 256;
-/** Of one id at a time. */
+/** Challenges to one id at a time. */
 const challengesMax = 16;
 
 export interface AdmissionParts {
   readonly handler: NetworkHandler;
-  /** The connection is that of this member. */
+  /** The connection belongs to this member. */
   proven(socket: net.Socket, id: bigint): void;
-  /** Somebody asks whether we have dialled it. */
+  /** A peer asks whether this member has dialled it. */
   challenged(greeting: Greeting): boolean;
 }
 
@@ -92,7 +92,7 @@ export class PeerAdmission {
     if (oldest !== undefined) this.#refuse(oldest.socket, "too_many_connections", 0n);
   }
 
-  /** True: the first bytes are dealt with. */
+  /** True: the first bytes are handled. */
   #look(socket: net.Socket, head: Buffer): boolean {
     const start = head.toString("latin1", 0, magicBytes);
     const isPage = isHttp(start);
@@ -150,11 +150,11 @@ export class PeerAdmission {
     } else this.#prove(socket, hello, rest);
   }
 
-  /** Welcomes the other side when it has brought what only the member that it says it is can know. */
+  /** Welcomes the other side once it has sent the nonce, which only the claimed member can know. */
   #prove(socket: net.Socket, hello: Greeting, rest: Buffer): void {
     const { from } = hello;
     if (rest.length > 0) {
-      // It cannot know the nonce yet.
+      // These bytes came too early: the sender cannot know the nonce yet.
       this.#refuse(socket, "unproven_member", from, HelloStatus.unproven);
       return;
     }
@@ -193,14 +193,14 @@ export class PeerAdmission {
     );
   }
 
-  /** At the addresses that we know; if that fails, at those that others know. */
+  /** Sends the nonce to the known addresses. If that fails, to those that other members know. */
   #ask(
     hello: Greeting,
     of: {
       isOpen(): boolean;
       locatedAt(urls: readonly string[]): void;
       failed(reason: RejectionReason): void;
-      /** Once. */
+      /** Called once. */
       ended(): void;
     },
   ): void {

@@ -1,20 +1,20 @@
 /**
- * How a member finds out who has dialled it: it dials the peer URLs of the member that the other side
- * says it is, and leaves a nonce there that only that member's process can bring to the connection in
- * question. Whoever can listen at such an address, or read and change what passes on the way, can
- * still pretend to be that member: only TLS helps there.
+ * How a member finds out which member has dialled it. It dials the peer URLs of the claimed member
+ * and leaves a nonce there. Only that member's process can send the nonce on the connection in
+ * question. An attacker who can listen at such an address, or read and change traffic, can still
+ * pretend to be that member; only TLS helps against that.
  */
 import net from "node:net";
 import { addressOf } from "./peer-address.js";
 import { ChallengeAnswer, challengeMagic, encodeGreeting, type Greeting } from "./peer-framing.js";
 
 const timeoutMs = 1_500;
-/** More addresses than any member has. */
+/** No member has that many addresses. */
 const urlsMax = 8;
 
 /**
- * Asks at all addresses at once. `done` is called once: true as soon as one says that the connection
- * is its own, false when none did.
+ * Asks at all addresses at once. Calls `done` once: with true as soon as one says that the
+ * connection is its own, with false when none does.
  */
 export function challenge(
   peerUrls: readonly string[],

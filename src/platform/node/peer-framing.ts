@@ -1,37 +1,37 @@
 /**
  * Bytes between members on TCP (docs/formats.md, "Peer connections"). A connection begins with a
- * greeting: a magic that says what it is for, the length of a record, the record. Then frames flow:
+ * greeting: a magic that names its purpose, the length of a record, the record. Then frames follow:
  * length and CRC-32C, 4 bytes little-endian each, then the message. A frame without a message asks
- * whether the other side is there; it answers with the same. A frame that fails its check closes the
- * connection: nothing of it is delivered.
+ * whether the other side is alive; the other side answers with the same. A frame that fails its
+ * check closes the connection, and nothing of the frame is delivered.
  */
 import { crc32c } from "../../base/crc32c.js";
 
 /** Every magic has this length. */
 export const magicBytes = 8;
-/** A connection that will carry messages of the dialling side. */
+/** A connection that carries messages of the dialling side. */
 export const helloMagic = "LKSTEP2\n";
-/** Asks whether the member that is reached here has dialled us; brings what it has to say then. */
+/** Asks the reached member whether it has dialled the asking one; brings the nonce to send. */
 export const challengeMagic = "LKSTEP!\n";
-/** Without a record: asks for the cluster's members as JSON, then the server closes. */
+/** Has no record. Asks for the cluster's members as JSON; then the server closes. */
 export const queryMagic = "LKSTEP?\n";
 export const nonceBytes = 16;
 export const frameHeaderBytes = 8;
 const recordLengthBytes = 2;
-/** Room for what later versions add. */
+/** Leaves room for fields of later versions. */
 export const recordBytesMax = 1024;
 
-/** The answer to a hello; `ok` comes after the proof. */
+/** The answer to a hello. `ok` is sent after the proof. */
 export const HelloStatus = {
   ok: 0,
   wrongCluster: 1,
   wrongMember: 2,
   removed: 3,
-  /** The member that was reached is still starting, or has too much to do: dial again. */
+  /** The reached member is still starting, or has too much to do: dial again. */
   notReady: 4,
-  /** It could not be confirmed that the dialling side is the member that it says it is. */
+  /** The reached member could not confirm the identity of the dialling side. */
   unproven: 5,
-  /** The member that was reached knows the dialling side's id with another log. */
+  /** The reached member knows the dialling side's id with another log. */
   wrongIncarnation: 6,
 } as const;
 export type HelloStatus = (typeof HelloStatus)[keyof typeof HelloStatus];
@@ -43,11 +43,11 @@ export interface Greeting {
   readonly clusterId: bigint;
   readonly from: bigint;
   readonly to: bigint;
-  /** Drawn by the dialling side of a hello; a challenge repeats it. */
+  /** Random bytes of the side that says hello. A challenge repeats them. */
   readonly token: Buffer;
-  /** Of a challenge; empty in a hello. */
+  /** Set in a challenge; empty in a hello. */
   readonly nonce: Buffer;
-  /** Of the log of the side that says hello; 0n: not told. */
+  /** The incarnation of the log of the side that says hello. 0n: not given. */
   readonly incarnation: bigint;
 }
 
@@ -70,8 +70,8 @@ export function encodeGreeting(magic: string, greeting: Greeting): Buffer {
 }
 
 /**
- * Of bytes that start with a magic. "cut": more of them are needed; undefined: no greeting. `bytes`
- * says how many it took. Fields that we do not know are skipped.
+ * Decodes bytes that start with a magic. "cut": more bytes are needed. Undefined: this is no
+ * greeting. The result's `bytes` is the length of the greeting. Unknown fields are skipped.
  */
 export function decodeGreeting(
   bytes: Buffer,
@@ -97,7 +97,7 @@ export function decodeGreeting(
   if (clusterId === undefined || from === undefined || to === undefined) return undefined;
   if (token?.length !== nonceBytes) return undefined;
   const nonce = fields.get(Field.nonce) ?? nothing;
-  // Copies: the rest of the connection must not hang on the first bytes of it.
+  // Copies, so that the connection does not keep its first bytes in memory.
   const incarnation = id(Field.incarnation) ?? 0n;
   const copies = { token: Buffer.from(token), nonce: Buffer.from(nonce) };
   const greeting = { clusterId, from, to, incarnation, ...copies };
@@ -121,7 +121,7 @@ export function frameHeader(message: Uint8Array): Buffer {
   return header;
 }
 
-/** Asks, or answers, that we are there. */
+/** Asks whether the other side is alive, or answers that this side is. */
 export const emptyFrame: Buffer = frameHeader(nothing);
 
 export type FrameFlaw = "frame_too_large" | "frame_damaged";
@@ -132,12 +132,12 @@ export class FrameReader {
   #chunks: Buffer[] = [];
   #bytes = 0;
 
-  /** `bytesMax`: of a message that begins with this byte. */
+  /** `bytesMax` gives the most bytes of a message that begins with this byte. */
   constructor(bytesMax: (kind: number) => number) {
     this.#bytesMax = bytesMax;
   }
 
-  /** How long the frame is of which a part has come; 0: none has. */
+  /** Length of the frame of which only a part has come; 0: there is none. */
   pending(): number {
     if (this.#bytes === 0) return 0;
     return this.#bytes < frameHeaderBytes
@@ -145,7 +145,9 @@ export class FrameReader {
       : frameHeaderBytes + this.#peek(frameHeaderBytes).readUInt32LE(0);
   }
 
-  /** Delivers each whole frame, also empty ones; says what is wrong with the stream, if anything. */
+  /**
+   * Delivers each whole frame, also empty ones. Returns the flaw of the stream, if there is one.
+   */
   push(chunk: Buffer, deliver: (message: Buffer) => void): FrameFlaw | undefined {
     this.#chunks.push(chunk);
     this.#bytes += chunk.length;

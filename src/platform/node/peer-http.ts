@@ -1,6 +1,6 @@
 /**
- * HTTP on the peer address: a connection that begins with the name of an HTTP method is handed here,
- * with what was read of it already. One request for each connection, of a few bytes.
+ * HTTP on the peer address. A connection that begins with the name of an HTTP method is passed
+ * here, with the bytes read so far. Each connection carries one request of a few bytes.
  */
 import http from "node:http";
 import type net from "node:net";
@@ -43,7 +43,7 @@ export class PeerHttp {
     });
   }
 
-  /** `head`: what was read of the connection. */
+  /** `head` holds the bytes read so far. */
   accept(socket: net.Socket, head: Buffer): void {
     socket.pause();
     socket.unshift(head);

@@ -1,7 +1,7 @@
 /**
- * The outgoing connection to one peer; redials for ever, through its addresses in turn. What is
- * written to a connection that answers nothing for a while is lost anyway: it is given up and made
- * anew, so that a way that works again is used at once.
+ * The outgoing connection to one peer. It redials for ever, through the peer's addresses in turn.
+ * If the peer answers nothing for a while, everything written to the connection is lost anyway: it
+ * is closed and made anew, so that a repaired path is used at once.
  */
 import { randomBytes } from "node:crypto";
 import net from "node:net";
@@ -18,19 +18,19 @@ import {
   nonceBytes,
 } from "./peer-framing.js";
 
-/** A peer that cannot take this much is treated as unreachable. */
+/** A peer with more bytes than this in its queue is treated as unreachable. */
 const queueBytesMax = 64 * 1024 * 1024;
-/** After a connection that had served. */
+/** Delay after a connection that had worked. */
 const redialAtOnceMs = 10;
 const redialSoonMs = 100;
-/** After several refusals in a row. */
+/** Delay after several refusals in a row. */
 const redialSlowMs = 1_000;
 const refusalsMax = 10;
 const connectTimeoutMs = 1_000;
 const helloTimeoutMs = 4_000;
-/** One question, whether the peer is there, each. */
+/** At each tick the link asks once whether the peer is alive. */
 const tickMs = 500;
-/** Counted in ticks: while we ourselves stood still, the peer was not silent. */
+/** Counted in ticks, because while this process stood still, the peer was not silent. */
 const silentTicksMax = 6;
 
 export interface PeerTarget {
@@ -45,7 +45,7 @@ export class PeerLink {
   readonly #now: () => number;
   readonly #ticker: NodeJS.Timeout;
   #socket: net.Socket | undefined;
-  /** Of the connection that has greeted and not yet proven itself. */
+  /** Token of a connection that has said hello and not proven itself yet. */
   #token: Buffer | undefined;
   #redial: NodeJS.Timeout | undefined;
   #dials = 0;
@@ -67,7 +67,7 @@ export class PeerLink {
     const socket = this.#socket;
     if (socket === undefined || this.activeSince === undefined) return false;
     if (socket.writableLength > queueBytesMax) return false;
-    // The other side would close the connection, and lose what follows.
+    // The other side would close the connection, and later messages would be lost.
     if (message.length > this.#handler.messageBytesMax(message[0] as number)) return false;
     // All messages of one turn leave in one write.
     if (!this.#isCorked) {
@@ -83,17 +83,17 @@ export class PeerLink {
     return true;
   }
 
-  /** The peer asks whether we have dialled it: brings the nonce to the connection that it means. */
+  /** A peer asks whether this member dialled it: sends the nonce on the connection in question. */
   prove(challenge: Greeting): boolean {
     if (this.#token === undefined || !this.#token.equals(challenge.token)) return false;
     if (challenge.nonce.length !== nonceBytes) return false;
-    // Once: whoever saw the token later gets nothing for it.
+    // Only once: a later use of a seen token must give nothing.
     this.#token = undefined;
     this.#socket?.write(challenge.nonce);
     return true;
   }
 
-  /** The peer is there: it has just proven itself to us. */
+  /** The peer has just proven itself to this member, so it is alive: dials at once. */
   hurry(): void {
     if (this.#redial === undefined) return;
     clearTimeout(this.#redial);
@@ -162,7 +162,7 @@ export class PeerLink {
   #tick(): void {
     const socket = this.#socket;
     if (socket === undefined || this.activeSince === undefined) return;
-    // A queue that gets shorter moves: the answer waits behind it.
+    // A queue that gets shorter still moves; the answer waits behind it.
     const flushedBytes = socket.bytesWritten - socket.writableLength;
     const isMoving = socket.writableLength > 0 && flushedBytes > this.#flushedBytes;
     this.#flushedBytes = flushedBytes;

@@ -1,19 +1,19 @@
 /**
- * The incoming connection of a member that has proven itself: frames in, a sign of life back for each
- * empty one. What it may hold in memory is one frame of the size that its kind allows, for a time that
- * fits its length.
+ * The incoming connection of a member that has proven itself: it takes frames, and answers each
+ * empty frame with one. It may hold one frame in memory, as large as its kind allows, for a time
+ * that fits its length.
  */
 import type net from "node:net";
 import type { NetworkHandler, RejectionReason } from "../network.js";
 import { emptyFrame, FrameReader } from "./peer-framing.js";
 
 const tickMs = 500;
-/** The other side asks each half second; it may stand still for a while. */
+/** The other side asks every half second, but its process may stand still for a while. */
 const silentTicksMax = 20;
-/** A frame of which a part has come must be whole after this and a second for each MiB. */
+/** A frame of which a part has come must be whole after this, plus a second for each MiB. */
 const frameTicksMax = 20;
 const bytesPerTick = 512 * 1024;
-/** Answers that nobody reads are not heaped up. */
+/** Answers that the peer does not read must not pile up. */
 const answerBytesMax = 16 * 1024;
 
 export class PeerSource {
@@ -23,7 +23,7 @@ export class PeerSource {
   readonly #reader: FrameReader;
   readonly #ticker: NodeJS.Timeout;
   #silentTicks = 0;
-  /** How long the frame under way has been so. */
+  /** For how many ticks the current frame has been incomplete. */
   #frameTicks = 0;
 
   constructor(socket: net.Socket, id: bigint, handler: NetworkHandler) {
@@ -45,7 +45,7 @@ export class PeerSource {
     this.#silentTicks = 0;
     const flaw = this.#reader.push(chunk, (message) => {
       this.#frameTicks = 0;
-      // What is left of a connection that was given up is not delivered.
+      // Bytes left on a connection that was given up are not delivered.
       if (this.#socket.destroyed) return;
       if (message.length > 0) this.#handler.received(this.#id, message);
       else if (this.#socket.writableLength < answerBytesMax) this.#socket.write(emptyFrame);

@@ -1,4 +1,4 @@
-/** The real world, composed for one member: its folder, its peer sockets, the system's clock. */
+/** The real world for one member: its folder, its peer sockets, the system's clock. */
 import path from "node:path";
 import type { Platform } from "../platform.js";
 import { nodeClock } from "./clock.js";
@@ -23,7 +23,7 @@ export interface NodePlatform {
 /** Binds the peer sockets. @throws StartError, or the system's error (EADDRINUSE, ...) */
 export async function createNodePlatform(options: NodePlatformOptions): Promise<NodePlatform> {
   const { dataDir, log } = options;
-  // The folder first: a listener that nobody closes would keep the process alive.
+  // The folder comes first: a listener that nobody closes would keep the process alive.
   const disk = createNodeDisk(dataDir, log);
   const listener = await listenForPeers({
     listen: options.listenPeers,

@@ -1,12 +1,12 @@
 /**
- * The exclusive right to a data directory among processes that see each other, without any help
- * from the kernel. Each process leaves a claim, a file named by process id, start time and boot,
- * and then looks for claims of others. It holds the right if no other living process has one; else
- * it withdraws.
+ * The exclusive right to a data directory among processes that see each other, without help from
+ * the kernel. Each process leaves a claim, a file named by process id, start time and boot, and
+ * then looks for other claims. It holds the right if no other living process has one; otherwise it
+ * withdraws its claim.
  *
- * Of two processes at least one looks after both claims are there, so never both hold the right
- * (two that start at the same moment may both withdraw). A dead process's claim is removed by
- * its name, which no living process shares, so clearing up after a kill -9 can hit nobody else.
+ * Of two processes at least one looks when both claims are there, so both never hold the right (two
+ * that start at the same moment may both withdraw). A dead process's claim is removed by its name,
+ * which no living process shares, so cleaning up after a kill -9 cannot harm another process.
  * Processes of other machines or of other PID namespaces (containers) cannot be seen this way.
  */
 import fs from "node:fs";
@@ -20,13 +20,13 @@ export type Claim =
   | { readonly kind: "held"; readonly release: () => void }
   | { readonly kind: "taken"; readonly pid: number };
 
-/** `taken`: a living process has the directory, this one included; nothing was left behind. */
+/** `taken`: a living process has the directory, this one included. Nothing was left behind then. */
 export function claimDirectory(root: string): Claim {
   const boot = bootId();
   const own = `${prefix}${process.pid}.${startTime(process.pid) ?? "unknown"}.${boot}`;
   const file = path.resolve(root, own);
   if (claimedHere.has(file)) return { kind: "taken", pid: process.pid };
-  // One that stands here already is of a process that died before, where start times are unknown.
+  // Without start times, an existing claim of this name is from a process that died before.
   fs.writeFileSync(file, "", { mode: 0o600 });
   claimedHere.add(file);
   const release = (): void => {
@@ -50,17 +50,19 @@ export function claimDirectory(root: string): Claim {
   return { kind: "held", release };
 }
 
-/** Whether the process that started then still runs: its id may have passed to a younger one. */
+/** True if the process that started at `start` still runs. Its id may belong to a younger one. */
 function isAlive(pid: number, start: string): boolean {
   const now = startTime(pid);
   if (now !== undefined) return now === start;
   return start === "unknown" && answers(pid);
 }
 
-/** Field 22 of /proc/PID/stat: ticks since boot. Undefined where there is no such process or no /proc. */
+/**
+ * Field 22 of /proc/PID/stat: ticks since boot. Undefined: there is no such process, or no /proc.
+ */
 function startTime(pid: number): string | undefined {
   const stat = readText(`/proc/${pid}/stat`);
-  // The name in parentheses may hold spaces: count behind it. A zombie owns nothing.
+  // The name in parentheses may hold spaces, so fields count from behind it. A zombie owns nothing.
   const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
   return fields?.[0] === "Z" ? undefined : fields?.[19];
 }

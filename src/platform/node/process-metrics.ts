@@ -1,4 +1,4 @@
-/** What Prometheus expects every process to tell about itself. */
+/** The metrics that Prometheus expects from every process. */
 import fs from "node:fs";
 
 export interface ProcessSample {

@@ -1,7 +1,7 @@
 /**
  * Computes the configuration that follows from a change: one voter at a time (simple), or any
  * change in two steps through a joint configuration (Raft thesis, chapter 4). Pure: the result is
- * new, and a refused change leaves the input untouched. What may be proposed is not decided here.
+ * new, and a refused change leaves the input untouched. Other code decides what may be proposed.
  */
 import { compareIds } from "../quorum/joint.js";
 import { type InflightLimits, Inflights } from "../tracker/inflights.js";
@@ -16,7 +16,7 @@ export interface Tracked {
 }
 
 export interface ChangeContext {
-  /** Our last index: where the probing of a new member starts. */
+  /** The last index of this member's log, where the probing of a new member starts. */
   readonly lastIndex: number;
   readonly limits: InflightLimits;
 }
@@ -66,7 +66,7 @@ export function leaveJointConfig(from: Tracked, context: ChangeContext): Tracked
   return draft.finish(false);
 }
 
-/** The progress of every member of `config`, as a member that just learnt of it would have it. */
+/** The progress of every member of `config`, as for a member that just learnt of it. */
 export function restoreConfig(config: ConfState, context: ChangeContext): Tracked {
   const draft = new Draft({ config, peers: [] }, context);
   for (const id of [...config.voters, ...config.votersOutgoing]) draft.track(id, false);
@@ -120,7 +120,7 @@ class Draft {
     const next = Math.max(this.#context.lastIndex, 1);
     const inflights = new Inflights(this.#context.limits);
     const peer = new PeerProgress(id, { isLearner, next, inflights });
-    // Otherwise the quorum check could depose us before the new member could say a word.
+    // Otherwise the quorum check could depose the leader before the new member can answer.
     peer.recentActive = true;
     this.#peers.set(id, peer);
   }
@@ -156,7 +156,7 @@ class Draft {
     if (peer.isLearner) return;
     this.#remove(id);
     this.#peers.set(id, peer);
-    // A member is never voter and learner at once: a voter of the outgoing half waits.
+    // A member is never voter and learner at once, so a voter of the outgoing half waits.
     if (this.outgoing.has(id)) {
       this.#learnersNext.add(id);
     } else {

@@ -1,12 +1,12 @@
 /**
- * What holds for every configuration and the progress kept beside it. A violation is a bug of the
- * change computation or a damaged snapshot, never a refused change.
+ * The invariants of every configuration and of the progress kept beside it. A violation is a bug of
+ * the change computation or a damaged snapshot, never a refused change.
  */
 import { invariant } from "../../base/invariant.js";
 import type { PeerProgress } from "../tracker/peer-progress.js";
 import type { ConfState } from "../types.js";
 
-/** Staged learners need no look: they are outgoing voters. */
+/** Staged learners are outgoing voters, so they need no check of their own. */
 export function isMember(config: ConfState, id: bigint): boolean {
   const { voters, learners, votersOutgoing } = config;
   return voters.includes(id) || learners.includes(id) || votersOutgoing.includes(id);

@@ -19,7 +19,9 @@ export function changesText(changes: readonly SingleChange[]): string {
   return changes.map(({ type, id }) => `${letterOf(type)}${id}`).join(" ");
 }
 
-/** The data of an entry: empty for leaving a joint configuration, as raft itself writes it. */
+/**
+ * The data of an entry. It is empty for leaving a joint configuration, as raft itself writes it.
+ */
 export function encodeChange({ transition, changes }: ConfChange): Uint8Array {
   if (transition === "auto" && changes.length === 0) return leaveJoint.context;
   return new TextEncoder().encode(`${transition} ${changesText(changes)}`);

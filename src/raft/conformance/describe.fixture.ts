@@ -1,4 +1,4 @@
-/** What the scenario files print, in their notation (the Describe functions of etcd-io/raft). */
+/** Prints in the notation of the scenario files (the Describe functions of etcd-io/raft). */
 import type { PeerProgress } from "../tracker/peer-progress.js";
 import {
   type ConfState,
@@ -77,7 +77,7 @@ export function describeSnapshot({ index, term, confState }: SnapshotMeta): stri
   );
 }
 
-/** What a message line shows; the local ones to and from storage have names instead of ids. */
+/** What a message line shows. Local messages to and from storage have names instead of ids. */
 export interface Shown {
   readonly from: string;
   readonly to: string;
@@ -93,7 +93,7 @@ export interface Shown {
   readonly responses: readonly string[];
 }
 
-/** Without what ours carry beyond raftpb (see Message). */
+/** Hides the fields that Lockstep's messages carry beyond raftpb (see Message). */
 function shownPoint({ type, index, logTerm, reject }: Message): LogPoint {
   const isHeartbeat = type === "MsgHeartbeat" || type === "MsgHeartbeatResp";
   if (isHeartbeat) return { index: 0, term: 0 };

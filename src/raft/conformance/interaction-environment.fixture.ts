@@ -198,7 +198,7 @@ export class InteractionEnvironment {
     return taken.length;
   }
 
-  /** An answer that the node ignores is reported as the library does. */
+  /** An answer that the node ignores is reported as the library reports it. */
   #step(node: InteractionNode, event: RaftEvent): void {
     if (event.kind === "received" && isFromStranger(node.state, event.message)) {
       this.#print("raft: cannot step as peer not found");
@@ -214,7 +214,7 @@ export class InteractionEnvironment {
     return undefined;
   }
 
-  /** One round of everything; false when there was nothing left to do. */
+  /** One round of everything. False when there was nothing left to do. */
   #stabilizeOnce(nodes: readonly InteractionNode[]): boolean {
     let isBusy = false;
     const section = (node: InteractionNode, title: string, run: () => void): void => {

@@ -44,7 +44,7 @@ export interface Delivery {
 }
 
 export interface ThreadWork {
-  /** The message to the thread without its responses. */
+  /** The message to the thread, without its responses. */
   readonly text: string;
   run(): void;
   readonly responses: readonly Delivery[];
@@ -72,7 +72,7 @@ export class InteractionNode {
   readonly applyWork: ThreadWork[] = [];
   readonly #isAsync: boolean;
   readonly #ready: ReadySource;
-  /** The states that the state machine went through. */
+  /** The states that the state machine has had. */
   readonly #history: SnapshotMeta[];
   #softState: { readonly leader: bigint; readonly role: Role };
   #hardState: HardState;
@@ -100,7 +100,7 @@ export class InteractionNode {
     return this.#ready.hasReady();
   }
 
-  /** Handles one Ready: gives its description and what goes on its way. */
+  /** Handles one Ready: returns its description and the messages that it causes. */
   processReady(): { readonly text: string; readonly deliveries: readonly Delivery[] } {
     const ready = this.#ready.take();
     if (ready === undefined) return { text: "<empty Ready>", deliveries: [] };
@@ -131,7 +131,7 @@ export class InteractionNode {
       (hardState.term !== this.#hardState.term || hardState.vote !== this.#hardState.vote);
     if (hardState !== undefined) this.#hardState = hardState;
     const mustSync = isVoteNew || (append?.entries.length ?? 0) > 0;
-    // Ours also asks for the sync of a snapshot, which the files leave to the storage.
+    // Lockstep also asks for the sync of a snapshot, which the files leave to the storage.
     const isOurs = append?.mustSync ?? false;
     invariant(isOurs === (mustSync || append?.snapshot !== undefined), "mustSync as expected");
     return mustSync;

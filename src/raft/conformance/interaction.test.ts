@@ -14,7 +14,9 @@ const expectedDifferences: Readonly<Record<string, string>> = {};
 const fileCount = 28;
 const caseCount = 558;
 
-/** Drops log lines; what is then empty reads like a command without output. */
+/**
+ * Drops log lines. An output that is empty afterwards reads like that of a command without output.
+ */
 function normalized(output: string): string {
   const lines = output.split("\n").filter((line) => !/^\s*(DEBUG|INFO|WARN|ERROR) /.test(line));
   const text = lines.join("\n").trimEnd();

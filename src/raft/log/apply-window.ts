@@ -1,6 +1,6 @@
 /**
  * The pages of entries handed out to be applied and not yet answered. Bounds their bytes, so that a
- * state machine that is behind is fed in pages instead of all that is committed.
+ * slow state machine gets pages instead of everything that is committed.
  */
 import type { Entry } from "../types.js";
 import { entryBytes, payloadBytes } from "./entry-bytes.js";
@@ -25,12 +25,12 @@ export class ApplyWindow {
     return this.#isPaused;
   }
 
-  /** Room for the next page; at least 1, because a page holds at least one entry. */
+  /** Bytes left for the next page; at least 1, because a page holds at least one entry. */
   roomBytes(): number {
     return Math.max(1, this.#bytesMax - this.#bytes);
   }
 
-  /** @param isCut more could have been handed out but for the limit */
+  /** @param isCut the limit kept further entries out of this page */
   add(page: readonly Entry[], isCut: boolean): void {
     let bytes = 0;
     for (const entry of page) bytes += entryBytes(entry);
@@ -40,7 +40,7 @@ export class ApplyWindow {
     this.#isPaused = isCut || this.#bytes >= this.#bytesMax;
   }
 
-  /** Forgets the pages up to `index`; gives the data bytes that they held. */
+  /** Forgets the pages up to `index` and returns their data bytes. */
   applied(index: number): number {
     let released = 0;
     while (this.#pages.length > 0 && (this.#pages[0] as Page).lastIndex <= index) {

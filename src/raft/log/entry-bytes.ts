@@ -1,4 +1,4 @@
-/** How large entries count where a limit is in bytes. */
+/** How many bytes an entry counts against a limit. */
 import type { Entry } from "../types.js";
 
 /** Term, index, type and lengths of an encoded entry, rounded up. */
@@ -9,7 +9,7 @@ export function entryBytes(entry: Entry): number {
   return entry.data.length + entryOverheadBytes;
 }
 
-/** Sum of the data sizes: an empty entry is free, so that a limit never refuses it. */
+/** Sum of the data sizes. An empty entry counts nothing, so that no limit refuses it. */
 export function payloadBytes(entries: readonly { readonly data: Uint8Array }[]): number {
   let bytes = 0;
   for (const entry of entries) bytes += entry.data.length;

@@ -1,7 +1,7 @@
 /**
- * One log made of two: the durable part in the storage and the tail in memory. Knows how far it is
- * committed, handed out and applied. Invariant: applied <= applying <= committed <= last index.
- * Never reorders, never shortens anything committed.
+ * One log made of two parts: the durable part in the storage and the tail in memory. It knows how
+ * far it is committed, handed out and applied. Invariant: applied <= applying <= committed <= last
+ * index. It never reorders, and never removes a committed entry.
  */
 import { invariant } from "../../base/invariant.js";
 import { type Entry, EntryType, type LogStorage, type SnapshotMeta } from "../types.js";
@@ -32,7 +32,7 @@ export class RaftLog {
     this.unstable = new Unstable(storage.lastIndex() + 1);
     const compacted = storage.firstIndex() - 1;
     const applied = Math.max(compacted, options.appliedIndex);
-    // The stored commit index may lag: it is written without an fsync. What was applied was committed.
+    // The stored commit index is written without an fsync and may lag. Applied means committed.
     this.#committed = Math.max(commit, applied);
     this.#applying = applied;
     this.#applied = applied;
@@ -84,7 +84,7 @@ export class RaftLog {
     return lastTerm > ours || (lastTerm === ours && lastIndex >= this.lastIndex());
   }
 
-  /** Entries from `low` on, at least one if there is one; undefined: compacted away. */
+  /** Entries from `low` on, at least one if there is one. Undefined: compacted away. */
   entriesFrom(low: number, bytesMax: number): readonly Entry[] | undefined {
     const high = this.lastIndex() + 1;
     return low >= high ? [] : this.slice(low, high, bytesMax);
@@ -108,7 +108,7 @@ export class RaftLog {
     return this.unstable.snapshot ?? this.#storage.snapshot();
   }
 
-  /** Appends own entries (of a leader). */
+  /** Appends a leader's own entries. */
   append(entries: readonly Entry[]): void {
     const first = entries[0];
     if (first === undefined) return;
@@ -140,8 +140,8 @@ export class RaftLog {
   }
 
   /**
-   * Where this log may still agree with one that has `term` at `index`: the highest index up to
-   * there whose term is not above. Its term is 0 when unknown.
+   * Where this log may still agree with another one that has `term` at `index`: the highest index
+   * up to there whose term is not above `term`. The returned term is 0 when unknown.
    */
   findConflictByTerm(index: number, term: number): { index: number; term: number } {
     for (let at = index; at > 0; at--) {
@@ -183,7 +183,7 @@ export class RaftLog {
     return page;
   }
 
-  /** @returns the data bytes of the pages that are now done with */
+  /** @returns the data bytes of the pages that are done with this */
   appliedTo(index: number): number {
     invariant(index <= this.#committed, "applied beyond the commit index", () => ({ index }));
     this.#applied = Math.max(this.#applied, index);
@@ -191,7 +191,7 @@ export class RaftLog {
     return this.#window.applied(index);
   }
 
-  /** Whether a committed configuration change waits to be applied. Scans in pages. */
+  /** True if a committed configuration change waits to be applied. Scans in pages. */
   hasUnappliedConfChange(): boolean {
     let low = this.#applied + 1;
     while (low <= this.#committed) {

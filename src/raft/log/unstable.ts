@@ -1,10 +1,11 @@
 /**
- * The tail of the log that is not yet known to be durable: entries not handed out, and entries whose
- * write is under way. It shadows the storage, so the node never depends on how far a write got.
+ * The tail of the log that is not yet known to be durable: entries not handed out, and entries
+ * whose write is under way. It shadows the storage, so the node never depends on how far a write
+ * got.
  *
  * Writes become durable in the order they were handed out. Each is remembered until its `persisted`
- * comes; when a later entry replaces part of it, its claim shrinks to what still stands. So an old
- * write that ends late can never vouch for a newer entry of the same index, not even one with the
+ * comes. When a later entry replaces part of a write, only the rest of it still counts. So an old
+ * write that ends late can never confirm a newer entry of the same index, not even one with the
  * same term (A, then B, then A again at one index).
  */
 import { invariant } from "../../base/invariant.js";
@@ -13,7 +14,7 @@ import type { Entry, SnapshotMeta } from "../types.js";
 interface Write {
   readonly index: number;
   readonly term: number;
-  /** The last index of this write that no later one replaced. */
+  /** The last index of this write that no later write replaced. */
   stands: number;
 }
 
@@ -41,7 +42,7 @@ export class Unstable {
     return this.#entries.length === 0;
   }
 
-  /** Received and not yet installed. */
+  /** A snapshot that was received and is not installed yet. */
   get snapshot(): SnapshotMeta | undefined {
     return this.#snapshot;
   }
@@ -73,7 +74,7 @@ export class Unstable {
     return this.#snapshot !== undefined && !this.#isSnapshotHandedOut;
   }
 
-  /** Hands out what was not yet handed out. */
+  /** Hands out the entries that were not handed out before. */
   takeEntries(): readonly Entry[] {
     const entries = this.#entries.slice(this.#handedOut - this.#offset);
     const last = entries.at(-1);
@@ -118,7 +119,7 @@ export class Unstable {
     this.#isSnapshotHandedOut = false;
   }
 
-  /** The snapshot takes the place of the whole log. */
+  /** Replaces the whole log by the snapshot. */
   restore(snapshot: SnapshotMeta): void {
     this.#entries = [];
     this.#offset = snapshot.index + 1;

@@ -1,6 +1,6 @@
 /**
  * Decisions of two groups of voters that must both agree (Raft thesis, section 4.3). The groups may
- * overlap; an empty second group is the ordinary case of one majority.
+ * overlap. With an empty second group this is the ordinary case of one majority.
  */
 import { type Majority, majorityCommitted, majorityVote, type VoteResult } from "./majority.js";
 
@@ -17,7 +17,7 @@ export function jointCommitted(
   return Math.min(majorityCommitted(incoming, acked), majorityCommitted(outgoing, acked));
 }
 
-/** Lost as soon as one group lost; won only when both won. */
+/** Lost as soon as one group has lost; won only when both have won. */
 export function jointVote(
   { incoming, outgoing }: JointVoters,
   votes: ReadonlyMap<bigint, boolean>,
@@ -34,7 +34,7 @@ export function jointIds({ incoming, outgoing }: JointVoters): bigint[] {
   return [...new Set([...incoming, ...outgoing])].sort(compareIds);
 }
 
-/** Orders member ids; a bigint difference must not be narrowed to a number. */
+/** Orders member ids. A bigint difference must not be narrowed to a number. */
 export function compareIds(a: bigint, b: bigint): number {
   if (a === b) return 0;
   return a < b ? -1 : 1;

@@ -1,6 +1,6 @@
 /**
- * Decisions of one group of voters. Pure: voters and what they said go in, the decision comes out.
- * A group without voters agrees with everything, so that a joint configuration with an empty half
+ * Decisions of one group of voters. Pure: the voters and their answers go in, the decision comes
+ * out. A group without voters agrees with everything, so a joint configuration with an empty half
  * behaves like its other half.
  */
 
@@ -38,7 +38,7 @@ export function majorityCommitted(
   return quorumIndex(voters.map((id) => acked(id) ?? 0));
 }
 
-/** Won or lost as soon as the missing votes cannot change it. */
+/** Won or lost as soon as the missing votes cannot change it; else pending. */
 export function majorityVote(voters: Majority, votes: ReadonlyMap<bigint, boolean>): VoteResult {
   if (voters.length === 0) return "won";
   let granted = 0;

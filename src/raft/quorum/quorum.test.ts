@@ -16,7 +16,7 @@ const votes = fc
     return new Map(pairs.filter((pair): pair is [bigint, boolean] => pair[1] !== undefined));
   });
 
-/** By trying every index: the definition, not the algorithm. */
+/** Tries every index: this is the definition, not the algorithm. */
 function naiveCommitted(
   groups: readonly (readonly bigint[])[],
   acked: (id: bigint) => number | undefined,
@@ -32,7 +32,7 @@ function naiveCommitted(
   return index;
 }
 
-/** By trying both fates of every missing vote. */
+/** Tries both outcomes of every missing vote. */
 function naiveVote(groups: readonly (readonly bigint[])[], given: ReadonlyMap<bigint, boolean>) {
   const wins = (missing: boolean) =>
     groups.every((group) => {

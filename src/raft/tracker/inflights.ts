@@ -1,6 +1,6 @@
 /**
  * The window of append messages sent to one follower and not yet acknowledged, oldest first. It
- * bounds both their number and their bytes; the byte bound is soft: the message that crosses it is
+ * bounds both their number and their bytes. The byte bound is soft: the message that crosses it is
  * still accepted, so that a message larger than the bound can be sent at all.
  */
 import { invariant } from "../../base/invariant.js";
@@ -12,7 +12,9 @@ export interface InflightLimits {
 
 export class Inflights {
   readonly #limits: InflightLimits;
-  /** Parallel queues: last entry index, and bytes, of each message; live from #head on. */
+  /**
+   * Parallel queues: last entry index, and bytes, of each message. The valid part begins at #head.
+   */
   #indexes: number[] = [];
   #sizes: number[] = [];
   #head = 0;

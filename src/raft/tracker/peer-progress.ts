@@ -14,12 +14,12 @@ import type { Inflights } from "./inflights.js";
 export class PeerProgress implements Progress {
   readonly id: bigint;
   readonly isLearner: boolean;
-  /** The highest index known to equal ours. */
+  /** The highest index at which the member's log is known to equal the leader's. */
   match = 0;
-  /** The next entry to send; those between match and next are under way. */
+  /** The next entry to send. Those between match and next are under way. */
   next: number;
   state: "probe" | "replicate" | "snapshot" = "probe";
-  /** Heard from since the last quorum check; always true for the leader itself. */
+  /** The member was heard from since the last quorum check; always true for the leader itself. */
   recentActive = false;
   /** The single message that a probe (or a full window) allows is under way. */
   flowPaused = false;
@@ -27,7 +27,9 @@ export class PeerProgress implements Progress {
   pendingSnapshot = 0;
   /** See Progress. */
   isContradicting = false;
-  /** The highest commit index under way to the member; spares empty messages. */
+  /**
+   * The highest commit index sent to the member. With it the leader skips needless empty messages.
+   */
   sentCommit = 0;
   readonly inflights: Inflights;
 
@@ -41,7 +43,7 @@ export class PeerProgress implements Progress {
     this.inflights = options.inflights;
   }
 
-  /** The same knowledge in another part of the configuration; the window is shared. */
+  /** The same progress in another part of the configuration. The window is shared. */
   withLearner(isLearner: boolean): PeerProgress {
     const { id, next, inflights } = this;
     const copy = new PeerProgress(id, { isLearner, next, inflights });
@@ -69,7 +71,7 @@ export class PeerProgress implements Progress {
     this.isContradicting = false;
   }
 
-  /** Until the end of the term: what it acknowledged stands in another history. */
+  /** Lasts until the end of the term: the member acknowledged entries of another history. */
   contradicts(): void {
     this.#enter("probe");
     this.isContradicting = true;
@@ -104,7 +106,7 @@ export class PeerProgress implements Progress {
         this.next += count;
         this.inflights.add(this.next - 1, bytes);
       }
-      // A message into a full window is a probe: the next one waits for a sign of life.
+      // A message into a full window is a probe: the next one waits for an answer of the member.
       this.flowPaused = this.inflights.isFull();
       return;
     }
@@ -112,12 +114,12 @@ export class PeerProgress implements Progress {
     if (count > 0) this.flowPaused = true;
   }
 
-  /** Whether telling `commit` may still move the member's commit index. */
+  /** True if telling `commit` may still move the member's commit index. */
   canBumpCommit(commit: number): boolean {
     return commit > this.sentCommit && this.sentCommit < this.next - 1;
   }
 
-  /** The member has everything up to `index`. False: we knew that. */
+  /** The member has everything up to `index`. False: the leader knew that. */
   acknowledge(index: number): boolean {
     if (index <= this.match) return false;
     this.match = index;
@@ -127,15 +129,15 @@ export class PeerProgress implements Progress {
   }
 
   /**
-   * The member refused an append after `rejected`; `hint` is where its log may agree with ours.
-   * False: an answer to a message that later answers made meaningless.
+   * The member refused an append after `rejected`. `hint` is where its log may agree with the
+   * leader's. False: later answers made this one meaningless.
    */
   decrease(rejected: number, hint: number): boolean {
     if (this.state === "replicate") {
       if (rejected <= this.match) return false;
       this.next = this.match + 1;
     } else {
-      // A probe is one message at a time: any other index is an old answer.
+      // A probe sends one message at a time, so any other index is an old answer.
       if (this.next - 1 !== rejected) return false;
       this.next = Math.max(Math.min(rejected, hint + 1), this.match + 1);
       this.flowPaused = false;

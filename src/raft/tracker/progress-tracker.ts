@@ -1,7 +1,7 @@
 /**
- * The active configuration and the progress of every member in it, plus the votes of the running
- * election. Members are held in an array ascending by id: message order follows it, and with a
- * handful of members a scan beats a map.
+ * The active configuration, the progress of every member in it, and the votes of the running
+ * election. Members are in an array ascending by id, because messages are sent in this order. With
+ * so few members a scan is faster than a map.
  */
 import { type JointVoters, jointCommitted, jointIds, jointVote } from "../quorum/joint.js";
 import { quorumIndex, type VoteResult } from "../quorum/majority.js";
@@ -81,7 +81,7 @@ export class ProgressTracker {
     return jointCommitted(this.#voters, acked);
   }
 
-  /** Whether a quorum was heard from since the last check. */
+  /** True if a quorum was heard from since the last check. */
   isQuorumActive(): boolean {
     const active = new Map<bigint, boolean>();
     for (const peer of this.#peers) if (!peer.isLearner) active.set(peer.id, peer.recentActive);
@@ -92,7 +92,7 @@ export class ProgressTracker {
     this.#votes.clear();
   }
 
-  /** The first answer of a voter counts: a repeated message changes nothing. */
+  /** Only the first answer of a voter counts; a repeated message changes nothing. */
   recordVote(id: bigint, granted: boolean): void {
     if (!this.#votes.has(id)) this.#votes.set(id, granted);
   }

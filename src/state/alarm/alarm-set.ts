@@ -1,10 +1,10 @@
 /**
- * The alarms in force: pairs of a member and a kind, replicated like everything else. What an
- * alarm forbids is decided by whoever asks here.
+ * The alarms in force: pairs of a member and a kind, replicated like everything else. This set only
+ * knows the alarms; its readers decide what an alarm forbids.
  *
- * Rows (Bucket.alarm) are etcd's: key = the encoded AlarmMember, value empty; of an alarm by verdict
- * the value is one byte 1. Such an alarm ends by a verdict too; the others only by their DEACTIVATE
- * or the removal of their member.
+ * Rows (Bucket.alarm) are etcd's: key = the encoded AlarmMember, value empty. The row of an alarm
+ * raised by a verdict has a value of one byte 1. A verdict can also end such an alarm. Other alarms
+ * end only by their DEACTIVATE or when their member is removed.
  */
 import type { BackendReader } from "../../platform/backend.js";
 import { Bucket } from "../../platform/rows.js";
@@ -20,7 +20,9 @@ const nothing = new Uint8Array(0);
 const contained = Uint8Array.of(1);
 
 export class AlarmSet {
-  /** By kind (NOSPACE first), then member id ascending: an order that every member shares. */
+  /**
+   * By kind (NOSPACE first), then by member id ascending, so that all members have the same order.
+   */
   #alarms: readonly AlarmRecord[] = [];
 
   restore(reader: BackendReader): void {
@@ -36,9 +38,9 @@ export class AlarmSet {
   }
 
   /**
-   * GET lists the alarms of the asked kind (NONE: all), whatever the member. ACTIVATE returns the
-   * alarm, also when it was active before. DEACTIVATE removes exactly the named pair and returns
-   * it. All else (kind NONE, an unknown kind, no such alarm) changes and returns nothing.
+   * GET lists the alarms of the given kind (NONE: all), whatever the member. ACTIVATE returns the
+   * alarm, even if it was active before. DEACTIVATE removes exactly the named pair and returns it.
+   * Everything else (kind NONE, an unknown kind, no such alarm) changes and returns nothing.
    */
   apply(
     w: WriteHandle,
@@ -70,7 +72,10 @@ export class AlarmSet {
     }
   }
 
-  /** The verdict that this member's state is wrong. An alarm as etcd's stays what it is. */
+  /**
+   * Raises the alarm for a verdict that this member's state is wrong. An existing alarm of etcd's
+   * kind stays as it is.
+   */
   contain(w: WriteHandle, memberId: bigint): void {
     const record = recordOf(memberId, "CORRUPT", true);
     if (this.#alarms.some((known) => inOrder(known, record) === 0)) return;
@@ -78,7 +83,7 @@ export class AlarmSet {
     this.#alarms = [...this.#alarms, record].sort(inOrder);
   }
 
-  /** The end of such a verdict. */
+  /** Ends such a verdict's alarm. */
   release(w: WriteHandle, memberId: bigint): void {
     const isIt = (known: AlarmRecord): boolean =>
       known.memberId === memberId && known.isContained === true;
@@ -93,7 +98,7 @@ export class AlarmSet {
     return this.#alarms.some(isClusterCorrupt);
   }
 
-  /** Ends the alarms of a removed member: otherwise they would stay for ever (etcd's #14379). */
+  /** Ends the alarms of a removed member. Otherwise they would stay for ever (etcd's #14379). */
   removeMember(w: WriteHandle, memberId: bigint): void {
     for (const known of this.#alarms) {
       if (known.memberId === memberId) w.delete(Bucket.alarm, rowKey(known));
@@ -117,8 +122,8 @@ function alarmName(type: AlarmType): AlarmRecord["alarm"] | undefined {
 }
 
 /**
- * An alarm for which the whole cluster refuses its clients. A verdict concerns its member alone; that
- * on member 0 says that nobody knows who is right.
+ * True if the whole cluster refuses its clients because of this alarm. A verdict concerns its
+ * member alone, except a verdict on member 0: it says that nobody knows which state is right.
  */
 export function isClusterCorrupt(record: AlarmRecord): boolean {
   return record.alarm === "CORRUPT" && (record.isContained !== true || record.memberId === 0n);

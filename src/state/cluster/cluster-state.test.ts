@@ -135,7 +135,7 @@ describe("incarnations", () => {
     const { writes } = rows;
     cluster.setAttributes(rows, 2n, says(7n, "an impostor"));
     expect(rows.writes).toBe(writes);
-    // A build that does not say goes on under the one that is known.
+    // A member whose build sends no incarnation keeps the known one.
     cluster.setAttributes(rows, 2n, says(0n, "new name"));
     const member = { name: "new name", incarnation: 0xffff_0000_0000_0001n };
     expect(cluster.member(2n)).toMatchObject(member);
@@ -223,7 +223,7 @@ describe("versions", () => {
     restored.restore(rows);
     expect(restored.members()).toEqual(cluster.members());
     expect(restored.dueVersion()).toBe("3.7.0");
-    // A data directory from before members said their version.
+    // A data directory from before members named their version.
     rows.delete(Bucket.cluster, Buffer.from("version/1"));
     restored.restore(rows);
     expect(restored.member(1n)?.serverVersion).toBeUndefined();

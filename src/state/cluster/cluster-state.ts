@@ -1,14 +1,16 @@
 /**
- * Who belongs to the cluster, as the log decided it: members, ids that were removed for ever, the
- * cluster's id and the version its members agreed on.
+ * Who belongs to the cluster, as the log decided it: the members, the ids that were removed for
+ * ever, the cluster's id and the cluster version.
  *
- * Rows: Bucket.members and Bucket.membersRemoved keyed by the id in hexadecimal (etcd's text form),
- * values an encoded etcdserverpb.Member and the word "removed"; Bucket.cluster with the keys
- * "clusterId" (8 bytes, big-endian), and as text "clusterVersion", "downgrade" (the target of one in
- * progress), "version/<id>" (what a member said that it runs) and "incarnation/<id>" (8 bytes,
- * big-endian: which log the member has). Every command checks first, so a
- * KvError means that nothing happened. Limits that configuration sets (learners, quorum health)
- * are the proposer's to check: they must not decide here, where all members must agree.
+ * Rows: Bucket.members and Bucket.membersRemoved are keyed by the id in hexadecimal (etcd's text
+ * form); the values are an encoded etcdserverpb.Member and the word "removed". Bucket.cluster has
+ * the key "clusterId" (8 bytes, big-endian) and, as text, "clusterVersion", "downgrade" (the target
+ * of the one in progress), "version/<id>" (the version that a member says it runs) and
+ * "incarnation/<id>" (8 bytes, big-endian: the member's log).
+ *
+ * Every command checks first, so after a KvError nothing has changed. The proposer checks limits
+ * that come from configuration (learners, quorum health). They must not decide here, where all
+ * members must agree.
  */
 import { KvError } from "../../base/errors.js";
 import { invariant } from "../../base/invariant.js";
@@ -47,7 +49,7 @@ export class ClusterState implements ClusterReader {
   #clusterVersion = "";
   #downgradeTarget: string | undefined;
   #dueVersion: string | undefined;
-  /** Ascending by id; replaced whole, so that readers may keep it. */
+  /** Ascending by id. Replaced whole, so that readers may keep it. */
   #members: readonly MemberRecord[] = [];
   readonly #removed = new Set<bigint>();
 
@@ -73,7 +75,7 @@ export class ClusterState implements ClusterReader {
     });
   }
 
-  /** The first members of a new cluster, or those a joining member was told. */
+  /** Sets the first members of a new cluster, or those that a joining member was told. */
   bootstrap(
     w: WriteHandle,
     clusterId: bigint,
@@ -96,7 +98,7 @@ export class ClusterState implements ClusterReader {
     if (state.clusterVersion !== "") this.#saveVersion(w, state.clusterVersion);
   }
 
-  /** etcd's rules for each kind of change; an error voids the entry. See ConfChangeResult. */
+  /** etcd's rules for each kind of change. An error makes the entry void: see ConfChangeResult. */
   applyConfChange(w: WriteHandle, request: ConfChangeRequest): ConfChangeResult {
     const id = request.node_id;
     if (this.#removed.has(id)) return refused("memberNotFound");
@@ -115,8 +117,9 @@ export class ClusterState implements ClusterReader {
   }
 
   /**
-   * What a member says about itself when it starts. A member removed meanwhile is skipped, and so is
-   * one with another log than the id has had since it first took part: it lost its data.
+   * Stores what a member says about itself when it starts. Skips a member that was removed
+   * meanwhile. Also skips one whose log is not the log with which its id first took part: that
+   * member lost its data.
    */
   setAttributes(
     w: WriteHandle,
@@ -124,9 +127,9 @@ export class ClusterState implements ClusterReader {
     attributes: {
       readonly name: string;
       readonly clientUrls: readonly string[];
-      /** Empty from builds that did not say. */
+      /** Empty from builds that do not send it. */
       readonly serverVersion: string;
-      /** 0n from builds that did not say. */
+      /** 0n from builds that do not send it. */
       readonly incarnation: bigint;
     },
   ): Outcome {
@@ -151,7 +154,7 @@ export class ClusterState implements ClusterReader {
     return { kind: "none" };
   }
 
-  /** The first version may be any; after that only the next one that all members allow. */
+  /** The first version may be any. After that, only the next one that all members allow is set. */
   setVersion(w: WriteHandle, version: string): Outcome {
     const parsed = parseVersion(version);
     const isFirst = this.#clusterVersion === "" && parsed !== undefined;
@@ -160,8 +163,8 @@ export class ClusterState implements ClusterReader {
   }
 
   /**
-   * Begins a downgrade: from this entry on the cluster has the lower version, so members of it may
-   * take the place of the others one by one, and nothing raises it until the downgrade ends.
+   * Begins a downgrade. From this entry on the cluster has the lower version, so members of that
+   * version may replace the others one by one. Nothing raises the version until the downgrade ends.
    */
   beginDowngrade(w: WriteHandle, target: string): Outcome | KvError {
     const refusal = this.downgradeRefusal(target);
@@ -180,7 +183,7 @@ export class ClusterState implements ClusterReader {
     return { kind: "none" };
   }
 
-  /** As etcd, and no member may run a build that cannot serve the target. */
+  /** Refuses as etcd does, and also if a member runs a build that cannot serve the target. */
   downgradeRefusal(target: string): KvError | undefined {
     const now = parseVersion(this.#clusterVersion);
     if (now === undefined) return new KvError("clusterVersionUnavailable");
@@ -319,7 +322,9 @@ export class ClusterState implements ClusterReader {
     return { kind: "clusterVersion", version };
   }
 
-  /** Everything that `dueVersion` follows from comes through here; it is asked for often. */
+  /**
+   * Every input of `dueVersion` changes here, so its result can be cached: it is asked for often.
+   */
   #setMembers(members: readonly MemberRecord[]): void {
     this.#members = members;
     const mayRise = this.#clusterVersion !== "" && this.#downgradeTarget === undefined;

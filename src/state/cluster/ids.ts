@@ -1,12 +1,12 @@
 /**
- * How etcd computes the ids of members and clusters: the first 8 bytes, big-endian, of a SHA-1
- * over what identifies them. Pure: the hash function and the time are the caller's.
+ * How etcd computes the ids of members and clusters: the first 8 bytes, big-endian, of a SHA-1 over
+ * what identifies them. Pure: the caller gives the hash function and the time.
  */
 import type { Sha1 } from "../../platform/hash.js";
 
 /**
- * `token` is the initial cluster token. `unixSeconds` belongs to members that join a running
- * cluster and is undefined at bootstrap, where all members must compute the same ids.
+ * `token` is the initial cluster token. `unixSeconds` is set for a member that joins a running
+ * cluster. It is undefined at bootstrap, where all members must compute the same ids.
  */
 export function memberId(
   of: {
@@ -21,7 +21,7 @@ export function memberId(
   return firstEightBytes(sha1(new TextEncoder().encode(text)));
 }
 
-/** From the ids of the members at bootstrap, in any order. */
+/** Computed from the ids of the founding members, in any order. */
 export function clusterId(memberIds: readonly bigint[], sha1: Sha1): bigint {
   const sorted = [...memberIds].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
   const view = new DataView(new ArrayBuffer(sorted.length * 8));

@@ -1,7 +1,7 @@
 /**
  * The stored form of a lease: row key = the id as 8 bytes big-endian, row value = etcd's
- * leasepb.Lease {ID=1, TTL=2, RemainingTTL=3}, zero fields omitted. No meaning is given here to
- * the numbers; see lease-table.ts.
+ * leasepb.Lease {ID=1, TTL=2, RemainingTTL=3}, zero fields omitted. This file only encodes the
+ * numbers; lease-table.ts gives them their meaning.
  */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { invariant } from "../../base/invariant.js";

@@ -1,13 +1,14 @@
 /**
- * The leases as every member holds them: what was granted, and which keys hang on which lease.
+ * The leases as every member holds them: what was granted, and which keys are attached to which
+ * lease.
  *
- * Rows (Bucket.lease) are written through the entry's WriteHandle; attachments have no rows of
- * their own, because each key's stored KeyValue names its lease: whoever restores the key space
- * feeds them back through `attach`. Each command checks first and changes afterwards, so that a
- * KvError means that nothing happened. No clock and no configuration here: expiry is a proposal
- * of the leader, and a TTL below the minimum is raised by the proposer.
+ * Rows (Bucket.lease) are written through the entry's WriteHandle. Attachments have no rows of
+ * their own, because each key's stored KeyValue names its lease; whoever restores the key space
+ * passes them to `attach`. Each command checks first and changes afterwards, so after a KvError
+ * nothing has changed. There is no clock and no configuration here: the leader proposes an expiry,
+ * and the proposer raises a TTL below the minimum.
  *
- * An entry may change attachments over several turns (`beginChange` to `endChange`). Until it ends
+ * An entry may change attachments over several turns (`beginChange` to `endChange`). Until it ends,
  * readers see the attachments from before it.
  */
 import { KvError } from "../../base/errors.js";
@@ -37,12 +38,12 @@ const noKeys: readonly Uint8Array[] = [];
 
 export class LeaseTable implements LeaseReader {
   readonly #leases = new Map<bigint, Lease>();
-  /** Of no concern to readers. */
+  /** The attached keys' leases. Readers never see this map. */
   readonly #leaseByKey = new Map<string, Lease>();
-  /** What the entry that is being applied has changed of each lease's keys; undefined: none is. */
+  /** The running entry's changes to each lease's keys. Undefined: no entry is changing them. */
   #changed: Map<Lease, Changed> | undefined;
 
-  /** Forgets everything and reads the rows; follow with `attach` for every live key with a lease. */
+  /** Forgets everything and reads the rows. Call `attach` then for every live key with a lease. */
   restore(reader: BackendReader): void {
     this.#leases.clear();
     this.#leaseByKey.clear();
@@ -53,7 +54,9 @@ export class LeaseTable implements LeaseReader {
     });
   }
 
-  /** `ttl` in seconds, stored as given. leaseNotFound for id 0, leaseTtlTooLarge, leaseExists. */
+  /**
+   * `ttl` in seconds, stored as given. Errors: leaseNotFound (id 0), leaseTtlTooLarge, leaseExists.
+   */
   grant(w: WriteHandle, id: bigint, ttl: number): Outcome | KvError {
     if (id === 0n) return new KvError("leaseNotFound");
     if (ttl > leaseTtlMax) return new KvError("leaseTtlTooLarge");
@@ -65,8 +68,8 @@ export class LeaseTable implements LeaseReader {
   }
 
   /**
-   * The keys that a revocation must now delete, in this order (sorted bytewise) in one revision, then
-   * `revoke`. Or leaseNotFound. A key is Latin-1 text.
+   * The keys that a revocation must delete now, in this order (sorted bytewise) and in one
+   * revision, before it calls `revoke`. Or leaseNotFound. A key is Latin-1 text.
    */
   *doomedKeys(id: bigint, work: Work): Generator<undefined, readonly string[] | KvError> {
     const lease = this.#leases.get(id);
@@ -74,18 +77,21 @@ export class LeaseTable implements LeaseReader {
     return yield* sortInSlices([...lease.keys], work);
   }
 
-  /** A key was deleted whose lease ends with the same entry, and with it all that it knows of keys. */
+  /**
+   * Forgets a deleted key whose lease ends with the same entry. The lease's own list of keys ends
+   * with the lease.
+   */
   forget(text: string): void {
     this.#leaseByKey.delete(text);
   }
 
-  /** Removes the lease, whose keys were deleted. */
+  /** Removes the lease. Its keys must be deleted already. */
   revoke(w: WriteHandle, id: bigint): void {
     w.delete(Bucket.lease, leaseRowKey(id));
     this.#leases.delete(id);
   }
 
-  /** Readers see the attachments of this moment until `endChange`. */
+  /** Until `endChange`, readers see the attachments of this moment. */
   beginChange(): void {
     this.#changed = new Map();
   }
@@ -94,7 +100,9 @@ export class LeaseTable implements LeaseReader {
     this.#changed = undefined;
   }
 
-  /** Moves `key` to lease `id`, which must exist: puts are checked before they change anything. */
+  /**
+   * Moves `key` to lease `id`. The lease must exist: puts are checked before they change anything.
+   */
   attach(key: Uint8Array, id: bigint): void {
     const lease = this.#leases.get(id);
     invariant(lease !== undefined, "a key is attached to an unknown lease", () => ({ id }));
@@ -107,9 +115,9 @@ export class LeaseTable implements LeaseReader {
     this.#leaseByKey.set(text, lease);
   }
 
-  /** The key has no lease any more; nothing happens if it had none. */
+  /** Removes the key from its lease, if it has one. */
   detach(key: Uint8Array): void {
-    // Most stores have few attached keys and this runs for every put.
+    // Most stores have few attached keys, and this runs for every put.
     if (this.#leaseByKey.size === 0) return;
     const text = keyText(key);
     const lease = this.#leaseByKey.get(text);
@@ -123,7 +131,7 @@ export class LeaseTable implements LeaseReader {
     lease.keys.delete(text);
   }
 
-  /** What comes back is as it was. */
+  /** A key that is removed and added again, or the reverse, counts as unchanged. */
   #note(lease: Lease, text: string, what: keyof Changed): void {
     if (this.#changed === undefined) return;
     let changed = this.#changed.get(lease);
@@ -136,7 +144,7 @@ export class LeaseTable implements LeaseReader {
     if (!other.delete(text)) same.add(text);
   }
 
-  /** 0n: none. */
+  /** 0n: the key has no lease. */
   leaseOf(key: Uint8Array): bigint {
     if (this.#leaseByKey.size === 0) return 0n;
     return this.#leaseByKey.get(keyText(key))?.id ?? 0n;
@@ -147,8 +155,8 @@ export class LeaseTable implements LeaseReader {
   }
 
   /**
-   * Stores the seconds that leases had left at the leader, for the next leader to start from;
-   * 0 means the full TTL again. Leases revoked meanwhile are skipped.
+   * Stores the seconds that leases had left at the leader, so that the next leader starts from
+   * there. 0 means the full TTL again. Skips leases that were revoked meanwhile.
    */
   checkpoint(
     w: WriteHandle,
@@ -175,7 +183,7 @@ export class LeaseTable implements LeaseReader {
     return sortedKeys(new Set([...kept, ...changed.detached]));
   }
 
-  /** In the order of their grants (after a restore: of their ids as unsigned numbers). */
+  /** In the order of the grants (after a restore: of the ids as unsigned numbers). */
   all(): Iterable<LeaseRow> {
     return this.#leases.values();
   }

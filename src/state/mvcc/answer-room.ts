@@ -1,9 +1,9 @@
 /**
- * How much an answer may still hold. An answer is not state: only the member that has to give it
- * gathers it, and one that becomes too large is dropped as soon as that is known.
+ * How much an answer may still hold. An answer is not state: only the member that must give it
+ * gathers it, and drops it as soon as it is too large.
  */
 const readBytesMax = 512 * 1024 * 1024;
-/** Of an entry: what is committed behind it waits while its answer is gathered. */
+/** For an entry's answer the limit is lower, because later entries wait while it is gathered. */
 const entryBytesMax = 128 * 1024 * 1024;
 
 export class AnswerRoom {
@@ -21,7 +21,7 @@ export class AnswerRoom {
     this.#left = bytes;
   }
 
-  /** False: there is no room for that; whoever gathers drops what it has. */
+  /** False: there is no room for that many bytes. The caller then drops what it has gathered. */
   take(bytes: number): boolean {
     this.#left -= bytes;
     return this.#left >= 0;

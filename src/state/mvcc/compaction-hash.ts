@@ -1,8 +1,9 @@
 /**
- * etcd's hash of a compaction (3.5.5 on): the HashKV of the compacted revision as it was before, which
- * costs no reading of its own, because the compaction looks at these rows anyway. It is the same on all
- * members that compacted at the same two revisions, whenever each of them did the work. In memory
- * only, and only of compactions that began in this process behind a finished one; as in etcd.
+ * etcd's hash of a compaction (3.5.5 on): the HashKV of the compacted revision from before the
+ * compaction. It costs no extra reading, because the compaction looks at these rows anyway. All
+ * members that compacted at the same two revisions have the same hash, whenever each of them did
+ * the work. As in etcd, hashes are kept in memory only, and only for compactions that began in this
+ * process after a finished one.
  */
 import { crc32c } from "../../base/crc32c.js";
 import type { HashKv } from "../types.js";
@@ -19,8 +20,8 @@ export class CompactionHashes {
   #knownToKeep: boolean | undefined;
 
   /**
-   * A compaction begins: its revision, and that of the one before (-1: none). `keepsAny`: whether
-   * it will keep any row; asked at most once.
+   * Begins a compaction at `revision`. `before` is the revision of the previous one; -1: none.
+   * `keepsAny` tells whether this one keeps any row; it is called at most once.
    */
   begin(revision: number, before: number, keepsAny: () => boolean): void {
     this.#running = { revision, before, hash: bucketHash };
@@ -28,12 +29,12 @@ export class CompactionHashes {
     this.#knownToKeep = undefined;
   }
 
-  /** What runs is not whole, or not behind a finished compaction: it has no hash. */
+  /** Gives up the running compaction's hash: it is not whole, or follows no finished one. */
   giveUp(): void {
     this.#running = undefined;
   }
 
-  /** The compaction looks at its next row. */
+  /** Takes the next row of the compaction. */
   row(
     at: RowRevision,
     row: { readonly key: Uint8Array; readonly value: Uint8Array },

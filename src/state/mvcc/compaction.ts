@@ -1,8 +1,8 @@
 /**
- * The physical part of a compaction, one bounded step at a time, each inside the write of a log
- * entry: so every member has removed the same rows at the same index, and a crash in the middle is
- * an ordinary replay. A step looks at rows in revision order and drops what no reader at or above
- * the compact revision can need.
+ * The physical part of a compaction, one bounded step at a time. Each step is inside the write of a
+ * log entry, so every member has removed the same rows at the same index, and a crash in the middle
+ * is an ordinary replay. A step looks at rows in revision order and drops those that no reader at
+ * or above the compact revision can need.
  */
 import { Bucket } from "../../platform/rows.js";
 import { keyOf } from "../../wire/key-value.js";
@@ -25,7 +25,7 @@ export function compactStep(
     readonly rows: RowReader;
     readonly index: KeyIndex;
     readonly meta: Meta;
-    /** Sees every row. */
+    /** Gets every row that the step looks at. */
     readonly hashes: CompactionHashes;
   },
   rowsMax: number,
@@ -55,7 +55,7 @@ export function compactStep(
     return true;
   });
   for (const { key, value } of doomed) w.deleteKnown(Bucket.key, key, value);
-  // Rows come in revision order, so what a step dooms of a key is what its history begins with.
+  // Rows come in revision order, so the dropped rows of a key are always the oldest of its history.
   for (const [text, count] of dropped) index.dropFirst(text, count);
   meta.cursorMain = next?.main ?? meta.compactRevision + 1;
   meta.cursorSub = next?.sub ?? 0;
@@ -78,7 +78,7 @@ function isNeeded(
   return !row.isTombstone || row.main === compactRevision;
 }
 
-/** Whether a compaction at this revision leaves any row up to it. Ends at the first key that has one. */
+/** True if a compaction at this revision leaves any row up to it. Stops at the first such key. */
 export function keepsAny(index: KeyIndex, revision: number): boolean {
   let found = false;
   index.scan({ from: "", to: undefined }, (_key, history) => {

@@ -2,9 +2,9 @@
  * etcd's HashKV: CRC-32C over the bucket's name and every row up to a revision that still counts,
  * key then value. Rows at or below the compact revision count only if a reader at the hashed
  * revision would see them; a tombstone at exactly the compact revision never does. When no key is
- * alive at that revision, etcd's keep set is empty and it skips nothing: so do we.
+ * alive at that revision, etcd's keep set is empty and etcd skips nothing. This code does the same.
  *
- * Runs in pieces. A compaction in between changes what counts, so the work begins again.
+ * Runs in pieces. A compaction in between changes which rows count, so the work begins again.
  */
 import { crc32c } from "../../base/crc32c.js";
 import { KvError } from "../../base/errors.js";
@@ -18,7 +18,7 @@ import { decodeRevision, revisionStart } from "./revision-key.js";
 export interface HashSource {
   readonly rows: RowReader;
   readonly index: KeyIndex;
-  /** The machine's: changes as entries are applied. */
+  /** The machine's meta; it changes as entries are applied. */
   readonly meta: { readonly revision: number; readonly compactRevision: number };
 }
 
@@ -31,7 +31,7 @@ export class HashKvJob implements Job<HashKv> {
   #compactRevision = 0;
   #keepsAny = false;
   #hash = bucketHash;
-  /** The first row not looked at. */
+  /** The next row to look at. */
   #next: Uint8Array = nothing;
 
   /** `revision` 0: the current one. @throws KvError compacted, futureRevision */

@@ -1,19 +1,19 @@
 /**
- * The revisions of one key, ascending. The newest lies in the object itself, because most keys have
- * no other; a tombstone among them ends one life of the key, and the next put begins another.
+ * The revisions of one key, ascending. The newest is stored in the object itself, because most keys
+ * have no other. A tombstone ends one life of the key, and the next put begins another.
  *
- * A place counts the revisions from the oldest that compaction has left: places of a history stay
- * valid until the next change of it.
+ * A place is a revision's position, counted from the oldest that compaction has left. Places stay
+ * valid until the next change of the history.
  */
 export class KeyHistory {
-  /** Of the current life; both 0 while the key is deleted. */
+  /** Of the current life. Both are 0 while the key is deleted. */
   createRevision = 0;
   version = 0;
   /** The newest revision; 0: none at all. */
   #main = 0;
-  /** Sub revision of the newest; a tombstone's is stored as its complement, thus negative. */
+  /** Sub revision of the newest. A tombstone's is stored as its complement, thus negative. */
   #sub = 0;
-  /** The others: main, sub, main, sub, ... */
+  /** The older ones: main, sub, main, sub, ... */
   #older: number[] | undefined;
 
   isAlive(): boolean {
@@ -24,7 +24,7 @@ export class KeyHistory {
     return this.#main === 0;
   }
 
-  /** How many places there are. */
+  /** The number of places. */
   get count(): number {
     if (this.#main === 0) return 0;
     return this.#older === undefined ? 1 : (this.#older.length >> 1) + 1;
@@ -49,7 +49,7 @@ export class KeyHistory {
       this.#older = undefined;
     } else if (count > 0) {
       const older = this.#older as number[];
-      // A fresh array: the old one keeps the room of its longest time.
+      // A fresh array: the old one would keep the memory of its longest time.
       this.#older = older.length === 2 * count ? undefined : older.slice(2 * count);
     }
   }

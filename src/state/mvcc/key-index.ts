@@ -24,7 +24,7 @@ export function keyBytes(text: KeyText): Uint8Array {
   return Buffer.from(text, "latin1");
 }
 
-/** From `from` (inclusive) to `to` (exclusive); `to` undefined: without end. */
+/** From `from` (inclusive) to `to` (exclusive). `to` undefined: no end. */
 export interface KeyRange {
   readonly from: KeyText;
   readonly to: KeyText | undefined;
@@ -33,7 +33,7 @@ export interface KeyRange {
 export class KeyIndex {
   #tree = new KeyTree();
 
-  /** Replaces everything; entries in any order. */
+  /** Replaces everything. Entries may come in any order. */
   load(histories: ReadonlyMap<KeyText, KeyHistory>): void {
     this.#tree = KeyTree.of([...histories].sort(([a], [b]) => (a < b ? -1 : 1)));
   }
@@ -43,9 +43,9 @@ export class KeyIndex {
   }
 
   /**
-   * An entry changes the index from here on, maybe over several turns: what it writes has a higher
-   * revision than `revision`, the newest. Readers go on reading at that one, and count with
-   * `formerlyAlive`.
+   * Call before an entry changes the index, maybe over several turns. The entry writes at a higher
+   * revision than `revision`, the newest one. Readers continue to read at `revision`, and count
+   * with `formerlyAliveIn`.
    */
   beginChange(revision: number): void {
     this.#tree.beginChange(revision);
@@ -66,7 +66,7 @@ export class KeyIndex {
     return Math.max(0, end - this.#tree.aliveBefore(range.from));
   }
 
-  /** The same before the change that is going on, if one is. */
+  /** The same, from before the running change if there is one. */
   formerlyAliveIn(range: KeyRange): number {
     const tree = this.#tree;
     const end = range.to === undefined ? tree.formerlyAlive : tree.aliveBefore(range.to, true);
@@ -104,7 +104,9 @@ export class KeyIndex {
     this.#tree.remove(key);
   }
 
-  /** Visits histories in key order until `visit` returns false; `visit` must change nothing. */
+  /**
+   * Visits histories in key order until `visit` returns false. `visit` must not change anything.
+   */
   scan(range: KeyRange, visit: (key: KeyText, history: KeyHistory) => boolean): void {
     this.#tree.scan(range, visit);
   }

@@ -1,29 +1,31 @@
 /**
- * A B+ tree from key texts to histories that also counts the keys alive below each node: so the
- * keys of a range can be counted without visiting them. Entries lie in the leaves; an inner node
- * knows the lower bound of each child. Nodes hold at most `nodeMax` entries; a node that gets small
- * is joined to a neighbour when both fit into half a node.
+ * A B+ tree from key texts to histories. It also counts the keys alive below each node, so the keys
+ * of a range can be counted without visiting them. Entries are in the leaves; an inner node knows a
+ * lower bound of each child. Nodes hold at most `nodeMax` entries. A small node is joined with a
+ * neighbour when both fit into half a node.
  *
- * Between `beginChange` and `endChange` each node that a change touches keeps its former count, too:
- * so it can be counted as of before the change, however far that has come.
+ * Between `beginChange` and `endChange` each node that a change touches also keeps its former
+ * count. So readers can count as of before the change at any time.
  */
 import { invariant } from "../../base/invariant.js";
 import type { KeyHistory } from "./key-history.js";
 
-/** Latin1 text of a key's bytes: compares as the bytes do. */
+/** Latin-1 text of a key's bytes. Texts compare as the bytes do. */
 export type KeyText = string;
 
 const nodeMax = 64;
 
 class Node {
-  /** Of a leaf: the keys. Of an inner node: a lower bound of each child (the first one's unused). */
+  /**
+   * In a leaf: the keys. In an inner node: a lower bound of each child (the first one's is unused).
+   */
   readonly keys: KeyText[];
   readonly histories: KeyHistory[] | undefined;
   readonly children: Node[] | undefined;
   alive = 0;
-  /** The change that noted `former`; 0: none did. */
+  /** The change that stored `former`; 0: none did. */
   change = 0;
-  /** What `alive` was before that change. */
+  /** The value of `alive` before that change. */
   former = 0;
 
   constructor(keys: KeyText[], content: { histories?: KeyHistory[]; children?: Node[] }) {
@@ -37,7 +39,7 @@ class Node {
 
 export class KeyTree {
   #root = new Node([], { histories: [] });
-  /** Of the change that is going on; 0: none is. */
+  /** Number of the running change; 0: there is none. */
   #change = 0;
   #changes = 0;
   /** The newest revision before it. */
@@ -80,12 +82,14 @@ export class KeyTree {
     return this.#root.alive;
   }
 
-  /** Keys alive before the change that is going on, if one is. */
+  /** Keys alive before the running change, if there is one. */
   get formerlyAlive(): number {
     return this.#formerOf(this.#root);
   }
 
-  /** Former counts are kept from now on: of what is alive at `revision`, which is the newest. */
+  /**
+   * From now on nodes keep their former counts: the keys alive at `revision`, which is the newest.
+   */
   beginChange(revision: number): void {
     this.#change = ++this.#changes;
     this.#revision = revision;
@@ -102,7 +106,7 @@ export class KeyTree {
     return node.keys[at] === key ? node.histories?.[at] : undefined;
   }
 
-  /** `key` must be absent; `history` is counted as it is now. */
+  /** `key` must be absent. `history` is counted as it is now. */
   insert(key: KeyText, history: KeyHistory): void {
     const right = this.#insert(this.#root, key, history);
     if (right === undefined) return;
@@ -114,7 +118,7 @@ export class KeyTree {
     this.#root.former = this.#formerOf(left) + this.#formerOf(right);
   }
 
-  /** The history of `key` began (1) or ended (-1) a life. */
+  /** Call when the history of `key` began (1) or ended (-1) a life. */
   addAlive(key: KeyText, difference: 1 | -1): void {
     let node = this.#root;
     this.#add(node, difference);
@@ -131,7 +135,9 @@ export class KeyTree {
     while (this.#root.children?.length === 1) this.#root = this.#root.children[0] as Node;
   }
 
-  /** Keys before `key` that are alive, or were so before the change that is going on. */
+  /**
+   * Counts the keys before `key` that are alive, or with `isFormer` were before the running change.
+   */
   aliveBefore(key: KeyText, isFormer = false): number {
     let node = this.#root;
     let before = 0;
@@ -178,7 +184,7 @@ export class KeyTree {
 
   #split(node: Node, inserted: KeyText): Node {
     const right = split(node, inserted);
-    // `node` was touched on the way down; the right half has what it no longer has.
+    // `node` was touched on the way down. Part of its former count moves to the right half.
     if (this.#change === 0 || node.change !== this.#change) return right;
     const left = this.#formerCount(node);
     right.change = this.#change;
@@ -195,7 +201,7 @@ export class KeyTree {
     node.alive += difference;
   }
 
-  /** By what lies in it. */
+  /** Computes the former count from the node's content. */
   #formerCount(node: Node): number {
     let count = 0;
     for (const child of node.children ?? []) count += this.#formerOf(child);
@@ -224,7 +230,7 @@ export class KeyTree {
   }
 }
 
-/** The right half becomes a node of its own; of keys that arrive in order, only the last. */
+/** The right half becomes a new node. If keys arrive in order, only the last entry moves. */
 function split(node: Node, inserted: KeyText): Node {
   const { keys } = node;
   const at = keys[keys.length - 1] === inserted ? keys.length - 1 : keys.length >> 1;

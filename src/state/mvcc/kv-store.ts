@@ -1,6 +1,6 @@
 /**
- * The key space as readers see it: the state after the last applied entry. Rows by revision lie in
- * the backend, the index of them in memory. Changes are made by KvWriter and compactStep.
+ * The key space as readers see it: the state after the last applied entry. The rows, by revision,
+ * are in the backend; the index of them is in memory. KvWriter and compactStep make the changes.
  */
 import { KvError } from "../../base/errors.js";
 import type { BackendReader } from "../../platform/backend.js";
@@ -39,16 +39,16 @@ export class KvStore implements KvReader {
   readonly compactionHashes = new CompactionHashes();
   readonly #meta: Meta;
 
-  /** An entry changes the index: it has got further than `meta` says. */
+  /** True while an entry changes the index, which is then ahead of `meta`. */
   #isChanging = false;
 
-  /** `meta` is the machine's and changes as entries are applied. */
+  /** `meta` is the machine's; it changes as entries are applied. */
   constructor(backend: BackendReader, meta: Meta) {
     this.rows = new RowReader(backend);
     this.#meta = meta;
   }
 
-  /** Rebuilds the index from the rows; `attach` hears of every live key with a lease. */
+  /** Rebuilds the index from the rows. `attach` is called for every live key with a lease. */
   restore(attach: (key: Uint8Array, lease: bigint) => void): void {
     const histories = new Map<KeyText, KeyHistory>();
     const leases = new Map<KeyText, { readonly key: Uint8Array; readonly lease: bigint }>();
@@ -64,7 +64,7 @@ export class KvStore implements KvReader {
       if (isTombstone) history.delete(main, sub);
       else {
         history.put(main, sub);
-        // The first rows of this life may be compacted away: the row itself knows.
+        // The first rows of this life may be compacted away, so the values come from the row.
         history.createRevision = kv.createRevision;
         history.version = kv.version;
       }
@@ -88,7 +88,7 @@ export class KvStore implements KvReader {
     return Math.max(0, this.#meta.finishedCompactRevision);
   }
 
-  /** From here to `endChange` an entry changes index and rows; readers see none of that. */
+  /** From here to `endChange` an entry changes index and rows. Readers see none of that. */
   beginChange(): void {
     this.#isChanging = true;
     this.index.beginChange(this.#meta.revision);
@@ -148,7 +148,7 @@ export class KvStore implements KvReader {
   }
 
   hashKv(revision: number): Job<HashKv> {
-    // As etcd: of a compaction's revision it tells the hash from before.
+    // As etcd: for a compaction's revision this gives the hash from before the compaction.
     const known = this.compactionHashes
       .all()
       .find(({ hashRevision }) => revision > 0 && hashRevision === revision);
@@ -164,7 +164,7 @@ export class KvStore implements KvReader {
     return this.#isChanging ? this.index.formerlyAlive() : this.index.aliveCount();
   }
 
-  /** Of the revision of this moment, also later. */
+  /** A view of the current revision; it stays at that revision. */
   #view(): KvView {
     const { revision, compactRevision } = this.#meta;
     return {

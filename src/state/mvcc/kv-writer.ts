@@ -1,7 +1,7 @@
 /**
- * Changes of the key space by one entry: all get the same main revision, each its own sub revision.
- * Reads through the writer see what it has written. Nothing here checks: callers do, before the
- * first change.
+ * Changes of the key space by one entry. All get the same main revision, each its own sub revision.
+ * Reads through the writer see what it has written. Nothing here checks: callers must do so before
+ * the first change.
  */
 import { DamageError, rebuildAdvice } from "../../base/errors.js";
 import { Bucket } from "../../platform/rows.js";
@@ -26,7 +26,7 @@ const empty = new Uint8Array(0);
 /** Keys looked at in one walk of the index. */
 const keysPerWalk = 256;
 
-/** Whoever shows the values from before a deletion gathers them here. */
+/** Gathers the values from before a deletion, for an answer that shows them. */
 export interface PrevKvs {
   readonly kvs: KvBytes[];
   readonly room: AnswerRoom;
@@ -48,7 +48,7 @@ export class KvWriter implements KvView {
   /** The first `eventsMax` changes. */
   #events: KvEvent[] = [];
   #changes = 0;
-  /** Of all changed keys. */
+  /** The first and the last of all changed keys. */
   #first = "";
   #last = "";
 
@@ -66,12 +66,12 @@ export class KvWriter implements KvView {
     this.#eventsMax = eventsMax;
   }
 
-  /** The revision before this entry, or its own once it changed something. */
+  /** The revision before this entry, or the entry's own once it has changed something. */
   get revision(): number {
     return this.#changes > 0 ? this.#base + 1 : this.#base;
   }
 
-  /** The revision that a write of this entry has. */
+  /** The revision of this entry's writes. */
   get writeRevision(): number {
     return this.#base + 1;
   }
@@ -105,7 +105,7 @@ export class KvWriter implements KvView {
     return this.index.aliveIn(range);
   }
 
-  /** Deletes the live keys of a range; returns how many. `prev` gets the values they had. */
+  /** Deletes the live keys of a range and returns their number. `prev` gets their former values. */
   *deleteRange(
     target: { readonly key: Uint8Array; readonly rangeEnd: Uint8Array },
     work: Work,
@@ -127,7 +127,7 @@ export class KvWriter implements KvView {
     return deleted;
   }
 
-  /** Deletes keys of a lease that ends, if they are alive: Latin-1 texts. */
+  /** Deletes the keys of an ending lease that are alive. They are Latin-1 texts. */
   *deleteOfLease(texts: readonly KeyText[], work: Work): Generator<undefined, void> {
     for (const text of texts) {
       this.#deleteLive(text, undefined, "whole lease ends");
@@ -184,7 +184,7 @@ export class KvWriter implements KvView {
     return true;
   }
 
-  /** Beyond `eventsMax` only their number and the span of their keys are kept. */
+  /** Beyond `eventsMax` changes, only their number and the span of their keys are kept. */
   #changed(event: KvEvent): void {
     this.#changes++;
     if (this.#changes <= this.#eventsMax) {
@@ -204,7 +204,7 @@ export class KvWriter implements KvView {
   }
 }
 
-/** The stored tombstone holds only the key; the event also tells the revision. */
+/** The stored tombstone holds only the key. The event also has the revision. */
 export function tombstone(key: Uint8Array, modRevision: number): KvBytes {
   return encodeKeyValue({
     key,

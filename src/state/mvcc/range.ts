@@ -1,7 +1,7 @@
 /**
- * Range as etcd does it: which keys, at which revision, then filters, order and limit. Works on any
- * view of the store: the applied state, or the inside of a transaction that has written already.
- * Ranges of many keys pause in between (see work.ts); the view must not change its revision meanwhile.
+ * Range as etcd does it: select keys at a revision, then filter, sort and limit. Works on any view
+ * of the store: the applied state, or the inside of a transaction that has written already. Ranges
+ * of many keys pause in between (work.ts); the view must keep its revision meanwhile.
  */
 import { compareBytes } from "../../base/bytes.js";
 import { KvError } from "../../base/errors.js";
@@ -17,7 +17,7 @@ import type { Work } from "../work.js";
 import type { AnswerRoom } from "./answer-room.js";
 import { type KeyHistory, type KeyIndex, type KeyRange, keyText } from "./key-index.js";
 
-/** What a range reads. */
+/** What a range reads from. */
 export interface KvView {
   readonly index: KeyIndex;
   /** The newest revision that can be read here. */
@@ -26,22 +26,24 @@ export interface KvView {
   readonly compactRevision: number;
   /** The KeyValue at a place of a key's history. */
   row(history: KeyHistory, place: number): KvBytes;
-  /** Keys of a range alive at `revision`, if that is known without visiting them. */
+  /** The number of keys of a range alive at `revision`, if it is known without visiting them. */
   countAlive(range: KeyRange): number | undefined;
 }
 
 const fromKey = 0;
-/** Of a large row: so much is as much work as a small row. */
+/** This many bytes of a large row count as much as one small row. */
 const bytesPerUnit = 1024;
 
-/** Undefined: the one key. `rangeEnd` of a single 0 byte: everything from `key` on. */
+/** Undefined: the single key. `rangeEnd` of a single 0 byte: everything from `key` on. */
 export function keyRange(key: Uint8Array, rangeEnd: Uint8Array): KeyRange | undefined {
   if (rangeEnd.length === 0) return undefined;
   const isOpen = rangeEnd.length === 1 && rangeEnd[0] === fromKey;
   return { from: keyText(key), to: isOpen ? undefined : keyText(rangeEnd) };
 }
 
-/** The revision a read at `wanted` (<= 0: now) sees. @throws KvError futureRevision, compacted */
+/**
+ * The revision that a read at `wanted` (<= 0: now) sees. @throws KvError futureRevision, compacted
+ */
 export function readRevision(view: KvView, wanted: number): number {
   if (wanted > view.revision) throw new KvError("futureRevision");
   const revision = wanted <= 0 ? view.revision : wanted;
@@ -56,8 +58,8 @@ interface LiveTarget {
 }
 
 /**
- * Visits the live keys of a range at `revision`, in key order, until `visit` returns less than 0; it
- * returns the units of its work.
+ * Visits the live keys of a range at `revision`, in key order. `visit` returns the units of its
+ * work, or less than 0 to stop.
  */
 export function* scanLive(
   view: KvView,
@@ -91,7 +93,7 @@ export function nextKey(key: string): string {
 }
 
 /**
- * With more than there is `room` for, the outcome has no rows, and whoever gave the room sees it.
+ * If the result exceeds `room`, the outcome has no rows. The owner of `room` must check for that.
  * @throws KvError futureRevision, compacted
  */
 export function* evaluateRange(
@@ -132,7 +134,10 @@ export function* evaluateRange(
   return { kind: "range", kvs, more, count: known ?? seen };
 }
 
-/** How many keys a range has, if the index can tell without visiting them: only for the present. */
+/**
+ * The number of keys in a range, if the index can tell without visiting them. It can only for the
+ * current revision.
+ */
 function countNow(view: KvView, target: LiveTarget): number | undefined {
   if (target.revision !== view.revision) return undefined;
   const range = keyRange(target.key, target.rangeEnd);
@@ -158,7 +163,7 @@ function passes(bytes: KvBytes, request: RangeRequest): boolean {
   );
 }
 
-/** Keys come in ascending order anyway; a target other than the key without an order ascends. */
+/** Keys come in ascending order anyway. Another target, without an order, sorts ascending. */
 function needsSort(request: RangeRequest): boolean {
   return request.sort_order !== Order.NONE || request.sort_target !== Target.KEY;
 }

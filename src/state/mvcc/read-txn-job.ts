@@ -1,6 +1,6 @@
 /**
- * A transaction of ranges only, in slices, all at the revision at which it began: later entries may
- * be applied in between. An answer that becomes too large is refused before it takes memory.
+ * A transaction of ranges only, in slices, all at the revision at which it began. Entries may be
+ * applied in between. An answer that becomes too large is refused before it takes memory.
  */
 import { KvError } from "../../base/errors.js";
 import type { TxnRequest } from "../../wire/gen/rpc.js";
@@ -23,7 +23,7 @@ export class ReadTxnJob implements Job<TxnOutcome & { readonly revision: number 
     this.#steps = evaluateReadTxn(view, request, { work: this.#work, room: this.#room });
   }
 
-  /** @throws KvError compacted (also of its own revision), futureRevision, answerTooLarge */
+  /** @throws KvError compacted (also for its own revision), futureRevision, answerTooLarge */
   step(units: number): (TxnOutcome & { readonly revision: number }) | undefined {
     const { revision } = this.#view;
     if (revision < this.#compactRevision()) throw new KvError("compacted");

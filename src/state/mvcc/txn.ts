@@ -1,8 +1,8 @@
 /**
  * Put, delete and transactions, as etcd applies them. A transaction first decides every branch,
- * nested ones included, on the state before it; then all checks that depend on the state are made;
- * only then it writes. So a refused one changes nothing, and nested compares do not see the writes
- * before them. Work on ranges of keys pauses in between (see work.ts).
+ * nested ones included, on the state before it. Then it makes all checks that depend on the state.
+ * Only then it writes. So a refused transaction changes nothing, and nested compares do not see the
+ * writes before them. Work on ranges of keys pauses in between (work.ts).
  */
 import { compareBytes } from "../../base/bytes.js";
 import { KvError } from "../../base/errors.js";
@@ -28,14 +28,19 @@ type PutFields = Omit<PutRequest, "key" | "value"> & {
   readonly key: Uint8Array;
   readonly value: Uint8Array;
 };
-/** A decided transaction: which branch, and the same for each nested one in it, in order. */
+/**
+ * A decided transaction: the branch, and the decision of each nested transaction in it, in order.
+ */
 interface Decision {
   readonly succeeded: boolean;
   readonly ops: readonly RequestOp[];
   readonly nested: readonly Decision[];
 }
 
-/** How the entry's work is divided, and what its answer may hold; no room: nobody waits for it here. */
+/**
+ * How the entry's work is divided, and what its answer may hold. Without `room` nobody waits for
+ * the answer here.
+ */
 export interface Way {
   readonly work: Work;
   readonly room: AnswerRoom | undefined;
@@ -51,7 +56,7 @@ const absent: KeyValueFields = {
   lease: 0n,
 };
 
-/** What a put alone needs of the state. @throws KvError leaseNotFound, keyNotFound */
+/** Checks what a put alone needs of the state. @throws KvError leaseNotFound, keyNotFound */
 export function checkPut(view: KvView, leases: LeaseTable, put: PutFields): void {
   checkLease(leases, put);
   checkKey(view, put);
@@ -67,7 +72,7 @@ function checkKey(view: KvView, put: PutFields): void {
   if (!view.index.get(keyText(put.key))?.isAlive()) throw new KvError("keyNotFound");
 }
 
-/** After `checkPut`. */
+/** Call `checkPut` before. */
 export function applyPut(writer: KvWriter, put: PutFields): PutOutcome {
   const needsOld = put.prev_kv || put.ignore_value || put.ignore_lease;
   const prevKv = needsOld ? writer.current(put.key) : undefined;
@@ -92,7 +97,7 @@ export function* applyDelete(
   return { kind: "deleteRange", deleted, prevKvs: prev?.kvs ?? [] };
 }
 
-/** Whether either branch, nested ones included, has a put: then it may need space. */
+/** True if either branch, nested ones included, has a put and so may need space. */
 export function mayPut(request: TxnRequest): boolean {
   return [...request.success, ...request.failure].some(({ request: op }) => {
     if (op?.$case === "request_txn") return mayPut(op.value);
@@ -147,7 +152,7 @@ function checkPuts(view: KvView, leases: LeaseTable, decision: Decision): void {
   let nested = 0;
   for (const { request } of decision.ops) {
     if (request?.$case === "request_put") {
-      // The other way round than in a put alone: as etcd, whose clients see the first error.
+      // The order is the reverse of a single put, as in etcd: clients see the first error.
       checkKey(view, request.value);
       checkLease(leases, request.value);
     } else if (request?.$case === "request_txn") {
@@ -166,7 +171,7 @@ function checkRanges(view: KvView, decision: Decision): void {
   }
 }
 
-/** Stricter than a range alone, as in etcd: a negative revision is "compacted" here. */
+/** Stricter than a single range, as in etcd: a negative revision is "compacted" here. */
 function checkRevision(view: KvView, revision: number): void {
   if (revision === 0) return;
   if (revision < view.compactRevision) throw new KvError("compacted");
@@ -185,7 +190,7 @@ function* execute(
     switch (request?.$case) {
       case "request_range": {
         const { work, room } = way;
-        // Its revision was checked. What it finds changes nothing, so only who answers looks.
+        // The revision was checked already. The result is only computed for an answer.
         if (room === undefined || room.isExceeded) continue;
         const { revision } = view;
         outcome = yield* evaluateRange(view, request.value, { work, room });
@@ -211,7 +216,7 @@ function* execute(
   return { kind: "txn", succeeded: decision.succeeded, responses };
 }
 
-/** No key compares like zeros, but has no value. */
+/** A missing key compares as zeros, but has no value. */
 function holdsForKey(view: KvView, compare: Compare): boolean {
   const history = view.index.get(keyText(compare.key));
   const place = history?.liveAt(view.revision) ?? -1;
@@ -219,7 +224,7 @@ function holdsForKey(view: KvView, compare: Compare): boolean {
   return matches(compare, comparedFields(view, compare, { history, place }));
 }
 
-/** Every key of the range must compare. */
+/** True if the compare holds for every key of the range. */
 function* holdsForAll(view: KvView, compare: Compare, work: Work): Generator<undefined, boolean> {
   let found = false;
   let all = true;
@@ -239,7 +244,7 @@ function holdsForNone(compare: Compare): boolean {
   return compare.target !== Target.VALUE && matches(compare, absent);
 }
 
-/** The fields of a live key that a compare can ask for; the index knows most without the row. */
+/** The fields of a live key that a compare can ask for; most come from the index alone. */
 function comparedFields(
   view: KvView,
   compare: Compare,
@@ -269,7 +274,9 @@ function matches(compare: Compare, kv: KeyValueFields): boolean {
   }
 }
 
-/** The stored value against the wanted one; a wanted value of another target counts as zero. */
+/**
+ * Compares the stored value with the wanted one. A wanted value of another target counts as zero.
+ */
 function orderOf(compare: Compare, kv: KeyValueFields): number {
   const union = compare.target_union;
   const wanted = (name: "version" | "create_revision" | "mod_revision"): number =>

@@ -1,14 +1,15 @@
 /**
  * Catch-up: one pass over a window of history serves all watchers that need it.
  *
- * Passes alternate between the furthest behind, whose sweep gathers everyone it meets on its way
- * to the present, and the nearest to the present, who should not wait for the long way of others;
- * so history is read at most twice per 512 watchers, wherever they stand. A pass reads at most
- * `revisionsMax` revisions, fewer when they are big, and hands events over whenever it has
- * collected `bytesMax` bytes or `collectedMax` references; only one revision may exceed that.
+ * Passes alternate. One kind starts at the watcher furthest behind and takes along everyone on its
+ * way to the present. The other starts at the watcher nearest to the present, who should not wait
+ * for the others' long way. So history is read at most twice per 512 watchers, wherever they stand.
+ * A pass reads at most `revisionsMax` revisions, fewer when they are big. It hands events over
+ * whenever it has collected `bytesMax` bytes or `collectedMax` references; only a single revision
+ * may exceed that.
  *
- * One run reads at most `eventsMax` changes: a pass with a larger revision in it takes several, and
- * what it has collected stays with its watchers until that revision is whole.
+ * One run reads at most `eventsMax` changes. A pass with a larger revision takes several runs, and
+ * the collected events stay with their watchers until that revision is whole.
  */
 import type { HistoryPlace, KvReader, RevisionEvents } from "../types.js";
 import { EventView, isWanted } from "./watch-event.js";
@@ -20,7 +21,7 @@ export interface CatchUpLimits {
   readonly watchersMax: number;
   /** Revisions in one pass. */
   readonly revisionsMax: number;
-  /** Of events, wanted or not: shortens the next pass, and hands over what is collected. */
+  /** Bytes of events, wanted or not. Beyond: hands over, and the next pass is shorter. */
   readonly bytesMax: number;
   /** Collected events over all watchers of the pass. */
   readonly collectedMax: number;
@@ -39,21 +40,21 @@ export const defaultCatchUpLimits: CatchUpLimits = {
 
 const noWatchers: ReadonlySet<Watcher> = new Set();
 
-/** Takes a watcher's `pending` to its stream; false ends its part in the pass. */
+/** Sends a watcher's `pending` to its stream. False ends the watcher's part in the pass. */
 type HandOver = (watcher: Watcher) => boolean;
 
-/** One pass: its watchers are those that its events still go to. */
+/** One pass. `watchers` are those that still get its events. */
 interface Pass {
   readonly watchers: Set<Watcher>;
   readonly index: WatchIndex<Watcher>;
   touched: Watcher[];
-  /** Where it goes on. */
+  /** Where the pass continues. */
   next: HistoryPlace;
-  /** Revisions that it may still read. */
+  /** Revisions that the pass may still read. */
   left: number;
   /** The revision that was read last, maybe not to its end. */
   revision: number;
-  /** Of all events seen in the pass. */
+  /** Bytes of all events seen in the pass. */
   bytes: number;
   /** Since the last hand-over. */
   collectedBytes: number;
@@ -78,23 +79,23 @@ export class CatchUp {
   }
 
   /**
-   * One pass for some of the queued watchers, or a part of one; none of them may want compacted
-   * history. Returns those that were told all that it found for them, their `next` moved past it;
-   * about the others `handOver` has decided.
+   * Runs one pass, or a part of one, for some of the queued watchers. None of them may want
+   * compacted history. Returns the watchers that got everything that the pass found for them; their
+   * `next` is moved past it. `handOver` has decided about the others.
    */
   run(queue: ReadonlySet<Watcher>): ReadonlySet<Watcher> {
     const pass = this.#goOn() ?? this.#begin(queue);
     const to = this.#kv.revision() + 1;
     const { revision: from, sub: fromSub } = pass.next;
     const { eventsMax } = this.#limits;
-    // One that was begun was counted then.
+    // A revision that was begun before is counted already.
     const revisionsMax = pass.left + (fromSub > 0 ? 1 : 0);
     const options = { from, fromSub, to, revisionsMax, eventsMax };
     if (from < to) pass.next = this.#kv.history(options, (events) => this.#visit(pass, events));
     else pass.next = { revision: to, sub: 0 };
     if (pass.next.sub > 0) {
       this.#open = pass;
-      // This revision, and those behind the last hand-over, are still to be told.
+      // Revisions from here, or from the first collected event, are not handed over yet.
       for (const watcher of pass.watchers) {
         const told = watcher.pending.length > 0 ? watcher.pendingFrom : pass.next.revision;
         watcher.next = Math.max(watcher.next, told);
@@ -109,7 +110,7 @@ export class CatchUp {
     return pass.watchers;
   }
 
-  /** The open pass, if anybody still waits for it. */
+  /** The open pass, if any watcher still waits for it. */
   #goOn(): Pass | undefined {
     const pass = this.#open;
     this.#open = undefined;
@@ -128,7 +129,10 @@ export class CatchUp {
     };
   }
 
-  /** The furthest behind or the nearest, and all whose next revision lies in the same window. */
+  /**
+   * Chooses the watcher furthest behind or the nearest one, and all whose next revision lies in the
+   * same window.
+   */
   #choose(queue: ReadonlySet<Watcher>): { from: number; watchers: Set<Watcher> } {
     this.#isSweep = !this.#isSweep;
     let from = this.#isSweep ? Number.POSITIVE_INFINITY : 0;
@@ -143,7 +147,7 @@ export class CatchUp {
     return { from, watchers };
   }
 
-  /** Some or all events of one revision, behind those of it that came before. */
+  /** Takes some or all events of one revision; earlier events of it came before. */
   #visit(pass: Pass, { revision, events }: RevisionEvents): void {
     if (revision !== pass.revision) {
       const { bytesMax, collectedMax } = this.#limits;
@@ -175,7 +179,7 @@ export class CatchUp {
   #handOverAll(pass: Pass): void {
     for (const watcher of pass.touched) {
       if (this.#handOver(watcher)) continue;
-      // Its stream may take more again before this pass ends: that must not leave a gap.
+      // The stream may take events again before this pass ends. Going on would leave a gap.
       leave(pass, watcher);
     }
     pass.touched = [];

@@ -1,6 +1,6 @@
 /**
- * One event as the watchers see it, made once and shared by all of them: most streams want the
- * same bytes, and the previous value is read only if someone asks for it.
+ * One event as the watchers see it. It is made once and shared: most streams want the same bytes,
+ * and the previous value is read only if a watcher asks for it.
  */
 import type { KvEvent, KvReader } from "../types.js";
 import type { Watcher } from "./watch-stream.js";
@@ -19,7 +19,7 @@ export class EventView {
     this.#revision = revision;
   }
 
-  /** A list of this one event, the same list for all watchers that see it alike. */
+  /** A list of this one event. Watchers that see the event alike get the same list. */
   listFor(watcher: Watcher): readonly [WatchedEvent] {
     if (watcher.prevKv) {
       this.#withPrev ??= this.#readPrev();
@@ -29,7 +29,7 @@ export class EventView {
     return this.#plain;
   }
 
-  /** The value at the revision before; none for a new key, or when that is compacted away. */
+  /** The value at the revision before. None for a new key, or if that value is compacted away. */
   #readPrev(): readonly [WatchedEvent] {
     const before = this.#revision - 1;
     const hasPrev = !this.event.isCreate && before >= this.#kv.compactRevision();

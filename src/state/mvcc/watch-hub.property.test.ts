@@ -1,6 +1,6 @@
 /**
- * Random histories against the plainest possible account of what each watcher must be told:
- * every wanted event from its start on, once, in order, whole revisions per notice.
+ * Random histories, compared with the simplest model of what each watcher must be told: every
+ * wanted event from its start on, once, in order, whole revisions per notice.
  */
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -30,7 +30,7 @@ const command = fc.oneof(
       client,
       key,
       end: fc.constantFrom("", "\0", "ab", "b", "z"),
-      /** Back (or forth) from the current revision. */
+      /** How far back (or forth) from the current revision. */
       back: fc.oneof(fc.constant(undefined), fc.integer({ min: -3, max: 12 })),
       noPut: fc.boolean(),
       noDelete: fc.boolean(),
@@ -63,7 +63,7 @@ interface Watched {
   readonly spec: Partial<WatchSpec> & { readonly end: string };
   readonly key: string;
   readonly from: number;
-  /** Told up to here, for canceled watchers. */
+  /** The last revision told, for canceled watchers. */
   until: number;
   isCanceled: boolean;
 }
@@ -128,7 +128,7 @@ class World {
     this.watched.push({ client, id, key, spec, from, until: 0, isCanceled: false });
   }
 
-  /** Everybody reads, until all are in step or canceled. */
+  /** All clients read until all watchers are in step or canceled. */
   settle(): void {
     do {
       for (const client of this.clients) client.read(Number.POSITIVE_INFINITY);
@@ -160,7 +160,7 @@ function check(world: World): void {
     for (const of of world.watched) if (of.client === place) checkWatcher(world, client, of);
     checkProgress(world, client, place);
   }
-  // Nothing is held for anybody once all have read.
+  // Once all have read, nothing is held back for anybody.
   expect(world.hub.stats()).toMatchObject({ slow: 0, pendingEvents: 0 });
   const active = world.watched.filter((of) => !of.isCanceled).length;
   expect(world.hub.stats().watchers).toBe(active);
@@ -193,7 +193,7 @@ function checkWatcher(world: World, client: Client, of: Watched): void {
   expect(told.length === 0 || expected[told.length]?.revision !== last).toBe(true);
   for (const [place, shown] of told.entries()) {
     const wanted = expected[place]?.shown ?? "";
-    // The previous value may have been compacted away, but is never a wrong one.
+    // The previous value may have been compacted away, but must never be a wrong one.
     expect([wanted, withoutPrev(wanted)]).toContain(shown);
   }
 }

@@ -242,7 +242,7 @@ describe("catching up", () => {
       clients[at % 10]?.watch("a", { startRevision: 2 + at * 5, end: at % 2 === 0 ? "" : "b" });
     }
     settle();
-    // Two sweeps for 1,000 watchers, and as many passes for those who are nearly there.
+    // Two sweeps for 1,000 watchers, and as many passes for those that are nearly at the present.
     expect(store.revisionsRead).toBeLessThan(4 * 5_000);
     let events = 0;
     for (const client of clients) {
@@ -304,7 +304,7 @@ describe("calls back into the hub while it delivers", () => {
     const spec = { watchId: 0n, rangeEnd: new Uint8Array(0), startRevision: 2 };
     const flags = { progressNotify: false, noPut: false, noDelete: false, prevKv: false };
     stream.create({ ...spec, ...flags, key: Uint8Array.of(0x61) });
-    // Drains between two hand-overs of one pass: history calls back into the transport.
+    // Resumes the stream between two hand-overs of one pass: history calls back into the transport.
     const other = hub.open(() => {
       stream.resume();
       return true;

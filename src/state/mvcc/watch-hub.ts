@@ -2,13 +2,14 @@
  * Fans changes of the key space out to watchers (etcd's watchable store, without its threads).
  *
  * A watcher is either in step ("synced": it gets new events in the turn that applied them) or it
- * catches up from the store. A stream whose transport is full is left alone: each of its watchers
- * that misses an event keeps only its next revision, so a slow client costs no memory per event
- * and delays nobody. Between calls the hub holds no event, but those of one large revision that is
- * being collected for catch-up; what one call holds is bounded (see watch-catch-up.ts). The watchers
- * of a revision whose events were not handed out at all read it from the store, too. Each watcher gets whole revisions, ascending, without gap or duplicate.
+ * catches up from the store. The hub sends nothing to a stream whose transport is full. Each of its
+ * watchers that misses an event keeps only its next revision, so a slow client costs no memory per
+ * event and delays nobody. Between calls the hub holds no events, except those of one large
+ * revision that is being collected for catch-up; the amount that one call holds is bounded
+ * (watch-catch-up.ts). If a revision's events were too many to be handed out, its watchers read
+ * them from the store, too. Each watcher gets whole revisions, ascending, without gap or duplicate.
  *
- * It must never be asked anything between an apply and the `notify` of its events.
+ * Nobody may ask the hub anything between an apply and the `notify` of its events.
  */
 import { invariant } from "../../base/invariant.js";
 import type { KvReader, RevisionEvents } from "../types.js";
@@ -34,7 +35,7 @@ export interface WatchHubOptions {
   readonly limits?: Partial<CatchUpLimits>;
 }
 
-/** `kv` is the applied state; see WatchHub for what the caller owes. */
+/** `kv` is the applied state. WatchHub says what the caller must do. */
 export function createWatchHub(kv: KvReader, options: WatchHubOptions = {}): WatchHub {
   return new Hub(kv, options);
 }
@@ -88,9 +89,9 @@ class Hub implements WatchHub {
       if (hits.length === 0) continue;
       const view = new EventView(this.#kv, event, revision);
       for (const watcher of hits) {
-        // A future start, or a watcher that was created after this revision was applied.
+        // The watcher starts in the future, or was created after this revision was applied.
         if (revision < watcher.next || !isWanted(watcher, event)) continue;
-        // Nothing is collected, nor a previous value read, for a stream that cannot take it.
+        // For a full stream nothing is collected and no previous value is read.
         if (watcher.stream.isFull) {
           this.#fallBehind(watcher, revision);
         } else if (events.length === 1) {
@@ -157,7 +158,7 @@ class Hub implements WatchHub {
 
   closeAll(): void {
     for (const stream of [...this.#streams]) this.#end(stream, "stopped");
-    // The next store may be another one, whose revisions start where it likes.
+    // The next store may be another one, whose revisions may start anywhere.
     this.#notified = 0;
   }
 
@@ -237,7 +238,7 @@ class Hub implements WatchHub {
     if (!stream.answer(notice)) this.#end(stream, "overloaded");
   }
 
-  /** Those whose history is gone learn the oldest revision that is left. */
+  /** Cancels watchers whose history is gone, and tells them the oldest revision that is left. */
   #cancelCompacted(): void {
     const compactRevision = this.#kv.compactRevision();
     for (const watcher of this.#queue) {
@@ -248,7 +249,7 @@ class Hub implements WatchHub {
     }
   }
 
-  /** Sends `pending` and returns true; or false: the watcher must read it again, or is gone. */
+  /** Sends `pending` and returns true. False: the watcher must read it again, or is gone. */
   #handOver(watcher: Watcher, revision: number): boolean {
     const events = watcher.pending;
     watcher.pending = [];
@@ -276,7 +277,7 @@ class Hub implements WatchHub {
     this.#wait(watcher);
   }
 
-  /** All that may want one of these events. */
+  /** Lets all watchers that may want one of these events read them from the store. */
   #readLater(span: NonNullable<RevisionEvents["span"]>, revision: number): void {
     for (const { watchers } of this.#streams) {
       for (const watcher of watchers.values()) {
@@ -286,7 +287,7 @@ class Hub implements WatchHub {
     }
   }
 
-  /** Into the queue, or aside while its stream is full. */
+  /** Puts the watcher into the queue, or aside while its stream is full. */
   #wait(watcher: Watcher): void {
     if (watcher.stream.isFull) {
       watcher.state = "parked";
@@ -332,7 +333,7 @@ function refusalOf(
   return undefined;
 }
 
-/** True if no event at or below `revision` can still come: what a progress notice promises. */
+/** True if no event at or below `revision` can still come. A progress notice promises that. */
 function isCurrent(watcher: Watcher, revision: number): boolean {
   return watcher.state === "synced" && revision >= watcher.startRevision;
 }

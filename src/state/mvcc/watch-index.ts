@@ -1,7 +1,7 @@
 /**
  * From a key to the watchers that want it: a map for single keys, an interval tree for ranges.
- * Watchers of the same key or range share one entry, so the cost of an event grows with the
- * watchers it concerns and not with those that exist.
+ * Watchers of the same key or range share one entry, so the cost of an event depends on the
+ * watchers that it concerns, not on all watchers.
  */
 import { IntervalTree, type KeyInterval } from "./watch-interval-tree.js";
 
@@ -77,7 +77,7 @@ export class WatchIndex<W extends Watching> {
   }
 }
 
-/** Text whose order is the byte order of the key. */
+/** Latin-1 text, whose order is the byte order of the key. */
 export function keyText(key: Uint8Array): string {
   return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("latin1");
 }

@@ -1,7 +1,8 @@
 /**
- * A balanced tree (AVL) of half-open key intervals that finds all intervals containing a key in
- * O(log n + hits): each node knows the greatest end below it. Keys are latin1 text, whose order is
- * the byte order. Equal intervals are one item; the caller groups what shares an interval.
+ * A balanced tree (AVL) of half-open key intervals. It finds all intervals that contain a key in
+ * O(log n + hits), because each node knows the greatest end below it. Keys are latin1 text, whose
+ * order is the byte order. Equal intervals are one item; the caller groups watchers with the same
+ * interval.
  */
 import { invariant } from "../../base/invariant.js";
 
@@ -61,7 +62,7 @@ function collect<T extends KeyInterval>(node: Node<T>, key: string, into: T[]): 
   if (node.maxEnd !== undefined && node.maxEnd <= key) return;
   if (node.left !== undefined) collect(node.left, key, into);
   const { item } = node;
-  // Everything to the right starts later still.
+  // Everything to the right starts even later.
   if (item.start > key) return;
   if (item.end === undefined || key < item.end) into.push(item);
   if (node.right !== undefined) collect(node.right, key, into);
@@ -101,7 +102,7 @@ function leftmost<T extends KeyInterval>(node: Node<T>): T {
   return at.item;
 }
 
-/** Restores the node's facts and the AVL rule: the heights of its children differ by at most 1. */
+/** Restores the node's fields and the AVL rule: its children's heights differ by at most 1. */
 function balanced<T extends KeyInterval>(node: Node<T>): Node<T> {
   const lean = height(node.left) - height(node.right);
   if (lean > 1 && node.left !== undefined) {

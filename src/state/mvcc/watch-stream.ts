@@ -1,14 +1,16 @@
 /**
- * One stream's watchers and what is held back for it while its transport is full.
+ * One stream's watchers, and the answers held back while its transport is full.
  *
- * Held back are only answers without events ("created", "canceled"), at most `heldNoticesMax`;
- * a watcher that misses events remembers nothing but its next revision. Between a full transport
- * and the next `resume` nothing is delivered but "ended". The hub moves watchers between their
- * states; this file only keeps each stream's order: held answers first, then events.
+ * Only answers without events ("created", "canceled") are held back, at most `heldNoticesMax`. A
+ * watcher that misses events keeps nothing but its next revision. Between a full transport and the
+ * next `resume` only "ended" is delivered. The hub moves watchers between their states; this file
+ * only keeps each stream's order: held answers first, then events.
  */
 import type { EndCause, WatchedEvent, WatchNotice } from "./watch-types.js";
 
-/** Beyond this the client floods us with requests and does not read: its stream ends. */
+/**
+ * With more than this the client sends requests without reading the answers, and its stream ends.
+ */
 export const heldNoticesMax = 65_536;
 
 /**
@@ -23,7 +25,7 @@ export interface Watcher {
   readonly start: string;
   readonly end: string | undefined;
   readonly isSingleKey: boolean;
-  /** As asked for; 0: from now. */
+  /** As the client asked; 0: from now. */
   readonly startRevision: number;
   readonly noPut: boolean;
   readonly noDelete: boolean;
@@ -34,7 +36,7 @@ export interface Watcher {
   next: number;
   /** Since the last progress tick. */
   sawEvents: boolean;
-  /** Collected and not yet delivered; empty between the hub's calls. */
+  /** Collected and not yet delivered. Empty between the hub's calls. */
   pending: WatchedEvent[];
   /** Revision of the first of `pending`. */
   pendingFrom: number;
@@ -44,7 +46,7 @@ export class StreamState {
   readonly watchers = new Map<bigint, Watcher>();
   /** Parked watchers in the order in which they fell behind. */
   readonly parked = new Set<Watcher>();
-  /** Wants a progress answer as soon as the transport takes it. */
+  /** The client wants a progress answer as soon as the transport takes it. */
   isProgressAsked = false;
   isClosed = false;
   isFull = false;
@@ -62,14 +64,14 @@ export class StreamState {
     return this.#held.length;
   }
 
-  /** Ids are never given twice, also after a cancel. */
+  /** No id is given twice, even after a cancel. */
   freeId(): bigint {
     while (this.watchers.has(this.#nextId)) this.#nextId += 1n;
     this.#nextId += 1n;
     return this.#nextId - 1n;
   }
 
-  /** An answer without events: held back if need be. False: too many are. */
+  /** Sends an answer without events, or holds it back. False: too many are held back. */
   answer(notice: WatchNotice): boolean {
     if (this.isFull || this.#held.length > 0) {
       this.#held.push(notice);
@@ -79,12 +81,12 @@ export class StreamState {
     return true;
   }
 
-  /** Only while not full. */
+  /** Call only while the transport is not full. */
   send(notice: WatchNotice): void {
     if (!this.#deliver(notice)) this.isFull = true;
   }
 
-  /** The transport can take more: delivers what was held until it is full again. */
+  /** The transport can take more: delivers held answers until it is full again. */
   drain(): void {
     this.isFull = false;
     const held = this.#held;
@@ -96,7 +98,7 @@ export class StreamState {
     if (sent > 0) this.#held = held.slice(sent);
   }
 
-  /** No notice leaves after this one. */
+  /** Ends the stream; no notice leaves after this one. */
   end(cause: EndCause): void {
     this.#held = [];
     this.#deliver({ kind: "ended", cause });

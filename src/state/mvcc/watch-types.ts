@@ -1,6 +1,6 @@
 /**
- * The watch hub's contract: what a service asks of it, what it tells a stream, and what the member
- * owes it. See watch-hub.ts for how it keeps it.
+ * The watch hub's contract: what a service may ask of it, what it tells a stream, and what the
+ * member must do. watch-hub.ts says how the hub keeps it.
  */
 import type { KvBytes, KvEvent, RevisionEvents } from "../types.js";
 
@@ -28,7 +28,7 @@ export interface WatchedEvent {
 /** What a stream is told, in wire order. */
 export type WatchNotice =
   | { readonly kind: "created"; readonly watchId: bigint; readonly revision: number }
-  /** The answer to a creation that came to nothing; in the order of the creations. */
+  /** The answer to a creation that was refused. Answers come in the order of the creations. */
   | { readonly kind: "refused"; readonly reason: RefusalReason; readonly revision: number }
   /** All of this watcher's events of one or more whole revisions, in order. */
   | {
@@ -47,8 +47,8 @@ export type WatchNotice =
   /** watchId -1n: for the whole stream, as answer to a progress request. */
   | { readonly kind: "progress"; readonly watchId: bigint; readonly revision: number }
   /**
-   * The last notice: the hub closed the stream, also while its transport is full. "overloaded":
-   * the client asks without reading the answers.
+   * The last notice: the hub closed the stream. It comes even while the transport is full.
+   * "overloaded": the client asks without reading the answers.
    */
   | { readonly kind: "ended"; readonly cause: EndCause };
 
@@ -56,33 +56,36 @@ export type RefusalReason = "emptyRange" | "duplicateId" | "badRevision";
 export type EndCause = "stopped" | "overloaded" | "noLeader" | "failed";
 
 export interface WatchStream {
-  /** Undefined when accepted, otherwise why not; a "created" or "refused" notice says it as well. */
+  /** Undefined: accepted; otherwise the reason. A "created" or "refused" notice says it as well. */
   create(spec: WatchSpec): RefusalReason | undefined;
-  /** False: no such watcher on this stream. A "canceled" notice follows a true. */
+  /** False: there is no such watcher on this stream. After true a "canceled" notice follows. */
   cancel(watchId: bigint): boolean;
-  /** Answered only if every watcher of the stream has seen all up to now; else silence, as in etcd. */
+  /**
+   * Answered only if every watcher of the stream has seen everything up to now; otherwise there is
+   * no answer, as in etcd.
+   */
   requestProgress(): void;
-  /** The transport can take more again: see WatchHub.open. */
+  /** Call when the transport can take more again: see WatchHub.open. */
   resume(): void;
-  /** Silent and idempotent. */
+  /** Sends no notice. A second call does nothing. */
   close(): void;
 }
 
 export interface WatchHub {
   /**
-   * `deliver` takes one notice and returns false when the transport is full; then nothing more is
-   * delivered to this stream until `resume`, and its watchers catch up from the store later.
-   * `needsLeader`: the client would rather lose the stream than not know of a missing leader.
+   * `deliver` takes one notice and returns false when the transport is full. Then nothing more is
+   * delivered to this stream until `resume`, and its watchers catch up from the store later. With
+   * `needsLeader` the stream ends when there is no leader for too long.
    */
   open(deliver: (notice: WatchNotice) => boolean, needsLeader?: boolean): WatchStream;
   /**
-   * New events, in the turn that applied them and before anything else is asked of the hub or the
-   * next entry is applied; revisions strictly ascending.
+   * Takes new events, in the turn that applied them, before anybody asks the hub anything and
+   * before the next entry is applied. Revisions are strictly ascending.
    */
   notify(events: RevisionEvents): void;
-  /** A bounded amount of catch-up; true while there is more. Called by the member's timer. */
+  /** Does a bounded amount of catch-up. True while there is more. The member's timer calls it. */
   catchUp(): boolean;
-  /** Periodic progress for watchers that asked for it and saw nothing since the last call. */
+  /** Sends progress to watchers that asked for it and got nothing since the last call. */
   tickProgress(): void;
   stats(): {
     readonly streams: number;
@@ -94,8 +97,8 @@ export interface WatchHub {
   };
   /** There was no leader for three election timeouts: ends the streams that need one. */
   leaderLost(): void;
-  /** Their history cannot be read: ends the streams of all watchers that are behind the state. */
+  /** History cannot be read: ends the streams of all watchers that are behind the state. */
   endBehind(): void;
-  /** Ends all streams (the member stops, or the store was replaced by a snapshot). */
+  /** Ends all streams, because the member stops or a snapshot replaced the store. */
   closeAll(): void;
 }

@@ -21,7 +21,7 @@ export class NaiveStore implements Partial<KvReader> {
   #compacted = 0;
   readonly #live = new Map<string, { create: number; version: number }>();
 
-  /** One revision; a delete of a missing key is no event. Undefined if nothing changed. */
+  /** Makes one revision. A delete of a missing key is no event. Undefined if nothing changed. */
   apply(changes: readonly Change[]): RevisionEvents | undefined {
     const revision = this.revision() + 1;
     const events: KvEvent[] = [];
@@ -104,7 +104,9 @@ function kv(
   }).finish();
 }
 
-/** What `room` allows is taken; then the transport is full until `read`. */
+/**
+ * A client that takes as many notices as `room` allows; then its transport is full until `read`.
+ */
 export class Client {
   readonly notices: WatchNotice[] = [];
   readonly stream: WatchStream;
@@ -144,7 +146,7 @@ export class Client {
     if (!this.#isFull) this.stream.resume();
   }
 
-  /** As text, one line a notice; takes them. */
+  /** Takes all notices, as text, one line each. */
   take(): string[] {
     return this.notices.splice(0).map(show);
   }
