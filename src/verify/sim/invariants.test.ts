@@ -12,7 +12,7 @@ const page = new URL("../../../docs/simulation.md", import.meta.url);
 function reportersOf(name: Invariant): readonly string[] {
   const place = String.raw`([rR]eport\(|Violation\(|needQuorum\(\w+,|invariant:|\?\?|\w":)\s*`;
   const pattern = new RegExp(`${place}"${name}"`);
-  const folders = ["./", "checks/", "../validators/"].map((path) => new URL(path, import.meta.url));
+  const folders = ["./", "checks/", "../watch-rules/"].map((path) => new URL(path, import.meta.url));
   return folders.flatMap((folder) =>
     fs
       .readdirSync(folder)
@@ -47,7 +47,7 @@ test("docs/simulation.md lists exactly these; UPDATE=1 writes it", () => {
     return `| ${name} | ${text} | ${files} |\n`;
   });
   const rules = watchRules.map(({ id }) => id).join(", ");
-  const watches = `| C5-* | watches: ${rules} | ../validators |\n`;
+  const watches = `| C5-* | watches: ${rules} | ../watch-rules |\n`;
   const at = rows.findIndex((row) => row.startsWith("| C6"));
   const table = [
     "| name | what | reported in |\n|---|---|---|\n",
