@@ -108,7 +108,7 @@ test.each(["SIGINT", "SIGTERM"])("%s leaves no folder", (signal) => {
   const script = `
     import fs from "node:fs";
     import { buildMutant } from "${dist}/cli/mutant-build.js";
-    import { mutants } from "${dist}/verify/mutants/catalogue.js";
+    import { mutants } from "${dist}/verify/mutation/catalogue.js";
     await buildMutant(mutants[0]);
     console.log(fs.readdirSync("${own}").length);
     process.kill(process.pid, "${signal}");

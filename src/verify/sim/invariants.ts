@@ -5,7 +5,7 @@
 import { watchRules } from "../watch-rules/validate-watches.js";
 import type { WatchRuleId } from "../watch-rules/watch-rule.js";
 
-/** What each says. Rules of watches are apart: they are told by ../validators. */
+/** What each says. Rules of watches are apart: they are told by ../watch-rules. */
 export const invariantTexts = {
   I1: "one leader per term",
   I2: "a member votes for one candidate per term, over all its lives",
