@@ -12,7 +12,9 @@ const page = new URL("../../../docs/simulation.md", import.meta.url);
 function reportersOf(name: Invariant): readonly string[] {
   const place = String.raw`([rR]eport\(|Violation\(|needQuorum\(\w+,|invariant:|\?\?|\w":)\s*`;
   const pattern = new RegExp(`${place}"${name}"`);
-  const folders = ["./", "checks/", "../watch-rules/"].map((path) => new URL(path, import.meta.url));
+  const folders = ["./", "checks/", "../watch-rules/"].map(
+    (path) => new URL(path, import.meta.url),
+  );
   return folders.flatMap((folder) =>
     fs
       .readdirSync(folder)
