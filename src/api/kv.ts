@@ -72,7 +72,7 @@ class KvService {
     this.#member = member;
   }
 
-  /** While the CORRUPT alarm is active, members serve no keys at all. */
+  /** While the CORRUPT alarm of the whole cluster is active, members serve no keys. */
   corruption(): KvError | undefined {
     const alarms = this.#member.machine.alarms();
     if (alarms.length === 0) return undefined;

@@ -26,7 +26,7 @@ export function involved(
   );
 }
 
-/** The members and their conflicts. */
+/** The members of one comparison. */
 interface Bench {
   readonly endpoints: readonly string[];
   /** The endpoints that count for a majority. */

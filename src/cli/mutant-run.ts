@@ -9,12 +9,10 @@ import type { SeedLine } from "./sim-run.js";
 
 export type MutantVerdict =
   | "caught"
-  /**
-   * All seeds that failed did so by an invariant that the catalogue does not name for this mutant.
-   */
+  /** Only invariants that the catalogue does not name for this mutant failed. */
   | "caught by another"
   | "missed"
-  /** The place of the bug ran in no seed. */
+  /** No seed ran the changed code. */
   | "not covered"
   /** A control that no check flagged, as expected. */
   | "clean"

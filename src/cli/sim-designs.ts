@@ -123,10 +123,7 @@ function runCases(flags: Flags, io: SimIo): number {
   return results.every(isAsExpected) ? 0 : 1;
 }
 
-/**
- * Checks how long it takes to find and shrink the plan of the lost entry, and that the plan is the
- * expected one.
- */
+/** Finds and shrinks the lost entry again; says how long that took and whether the plan is the same. */
 function catchAgain(lost: CaseResult, io: SimIo): string {
   if (lost.firstHarmSeed === undefined) return "The lost entry was not found.\n";
   const startMs = io.nowMs();

@@ -1,4 +1,4 @@
-/** Histories as files: nothing is lost on the way, and nothing that is wrong is read. */
+/** Histories as files: a file keeps everything, and the reader accepts nothing that is wrong. */
 import { describe, expect, test } from "vitest";
 import { generatePlan } from "../sim/plan-generator.js";
 import { runPlan } from "../sim/run-plan.js";

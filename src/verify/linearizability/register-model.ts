@@ -40,7 +40,7 @@ export const registerModel: RegisterModel = {
   },
   hash: hashValue,
   equals: (left, right) => left === right,
-  // A register of its own for each key, if calls name one.
+  // A separate register for each key, if calls name one.
   partition: (input) => input.key ?? "",
   isRead: (input, output) => {
     if (input.kind === "cas") {
@@ -61,7 +61,7 @@ function hashValue(value: RegisterValue): number {
   return value === null ? -1_000_000 : hashText(value);
 }
 
-/** FNV-1a over 16-bit units. `seed`: the hash of what stands before. */
+/** FNV-1a over 16-bit units. `seed`: the hash of the text before. */
 export function hashText(text: string, seed = 0x811c9dc5): number {
   let hash = seed;
   for (let at = 0; at < text.length; at++) {
