@@ -11,7 +11,7 @@ const timeColumns = 12;
 const laneColumns = 16;
 /** The label of the last lane fits, too. */
 const widthMin = 110;
-/** Longer quiet times are told in words. */
+/** The text says longer quiet times in words. */
 const gapUs = 20_000;
 
 const marks: Readonly<Record<TraceKind, string>> = {
