@@ -170,7 +170,7 @@ export const consistentIndexMutants: readonly Mutant[] = [
         in: "Defragmenter.run",
         find: `
           committer.flush(() => {
-            // A stand-in needs no rewrite, and the slot must not name it as the state.
+            // A stand-in is not worth it, and must not be named as the state.
             if (state.isStandIn()) {
               end();
               return;
@@ -195,7 +195,7 @@ export const consistentIndexMutants: readonly Mutant[] = [
         replace: `
           state.backend().commit(() => {
             RAN();
-            // A stand-in needs no rewrite, and the slot must not name it as the state.
+            // A stand-in is not worth it, and must not be named as the state.
             if (state.isStandIn()) {
               end();
               return;

@@ -83,7 +83,7 @@ function pageScript(): string {
   const classes = { TimeWindow, ItemIndex, CanvasPainter, HistoryApp };
   const parts = Object.entries(classes).map(([name, value]) => `const ${name} = ${String(value)};`);
   const script = `"use strict";
-// Some tools that run TypeScript directly insert a call of this to keep names.
+// Some tools that run TypeScript directly let names be kept by a call of this.
 const __name = (value) => value;
 ${parts.join("\n")}
 new HistoryApp(window, { TimeWindow, ItemIndex, CanvasPainter }).start();`;
