@@ -56,7 +56,7 @@ const history: History = {
 const text = formatHistory(history);
 const lines = text.trimEnd().split("\n");
 
-/** The file with this line in the place of another. */
+/** The file with this line instead of another. */
 function withLine(at: number, line: string): string {
   return [...lines.slice(0, at - 1), line, ...lines.slice(at)].join("\n");
 }

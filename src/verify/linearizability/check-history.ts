@@ -33,7 +33,7 @@ export interface HistoryCheck {
   readonly format: HistoryFormat;
   readonly model: ModelName;
   readonly operations: number;
-  /** Operations whose outcome nobody knows. */
+  /** Number of operations with an unknown outcome. */
   readonly unknowns: number;
   readonly verdict: "linearizable" | "not" | "unknown";
   /** The reason for "unknown". */

@@ -50,7 +50,8 @@ export const registerModel: RegisterModel = {
   },
   likeness: (input, output) => {
     if (input.kind === "write") return `write ${typeof input.value} ${input.value}`;
-    // A failed one never changes the state, an unknown one only where a successful one would.
+    // A failed call never changes the state; an unknown one changes it only where a successful one
+    // would.
     if (input.kind !== "cas" || (output?.kind === "cas" && !output.succeeded)) return undefined;
     return `cas ${typeof input.from} ${JSON.stringify([input.from, input.to])}`;
   },

@@ -200,7 +200,7 @@ class Search<State, Input, Output> implements PausedSearch<State> {
     return undefined;
   }
 
-  /** Uses a call without a known outcome, if the rest of this frame's classes has a useful one. */
+  /** Uses a call without a known outcome, if this frame's remaining classes have a useful one. */
   #usePending(frame: number): Entered | undefined {
     const { classes, pendingCallAt, nodeAt } = this.#line;
     const frames = this.#frames;

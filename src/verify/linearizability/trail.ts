@@ -55,7 +55,7 @@ export class Trail {
     }
   }
 
-  /** The index that the caller of the search knows the call by. */
+  /** The number by which the caller of the search knows the call. */
   indexOf(move: number): number {
     const { completed, pending } = this.#line;
     return (move >= 0 ? completed[move] : pending[~move]) as number;

@@ -34,7 +34,7 @@ export function isNode(value: unknown): value is SyntaxNode {
   return typeof value === "object" && value !== null && "type" in value && "start" in value;
 }
 
-/** The expression without what only says its type. */
+/** The expression without the parts that only give its type. */
 function bare(node: SyntaxNode): SyntaxNode {
   return typeWrappers.has(node.type) ? bare(node.expression as SyntaxNode) : node;
 }

@@ -65,7 +65,7 @@ export function timeText(atUs: number): string {
   return (atUs / 1000).toFixed(3);
 }
 
-/** Undefined: too short to speak of. */
+/** Undefined: the time is too short to mention. */
 export function describeGap(us: number): string | undefined {
   if (us < gapUs) return undefined;
   const text = us < 1e6 ? `${Math.round(us / 1000)} ms` : `${(us / 1e6).toFixed(2)} s`;

@@ -14,7 +14,7 @@ import { PutRequest } from "../../wire/gen/rpc.js";
 import { RequestField } from "../../wire/proposal.js";
 import type { SimNode } from "./sim-node.js";
 
-/** The id of nobody. */
+/** The id of no member. */
 const stranger = 0xbad_c0ffeen;
 export const forgeries = 10;
 

@@ -46,7 +46,7 @@ export interface RunResult {
   readonly committed: number;
   /** The time of the violation, or of the end. */
   readonly atMs: number;
-  /** Empty unless asked for. */
+  /** Empty unless requested. */
   readonly trace: readonly TraceEvent[];
   readonly members: readonly MemberRow[];
 }

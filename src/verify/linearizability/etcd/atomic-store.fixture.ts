@@ -222,7 +222,7 @@ function rangeOf(
   const found = [...keys.values()].filter(({ key }) => isWithin(op, key));
   found.sort((a, b) => (a.key < b.key ? -1 : 1));
   const field = op.sortBy ?? "key";
-  // Insertion, so that what is equal stays in the order of keys.
+  // Insertion sort, so that equal elements stay in the order of keys.
   for (let from = 1; from < found.length; from++) {
     const kv = found[from] as KeyValue;
     let at = from;

@@ -130,7 +130,10 @@ class Claiming {
     return isOurs ? [made, ...silent] : silent;
   }
 
-  /** The entry before this position was taken while the operation waited, as far as that is known. */
+  /**
+   * Whether the store took the entry before this position while the operation waited, as far as
+   * known.
+   */
   #isDuring({ callUs, returnUs }: Operation, position: number): boolean {
     const committedUs = this.#ground.entries[position - 1]?.committedUs;
     if (committedUs === undefined) return true;

@@ -13,9 +13,9 @@ export interface SilentClaim {
 }
 
 /**
- * @param floorOf an operation's entry comes after this position: something that returned before it
- *   was called had seen that much
- * @returns operation id -> position; who gets none is not in it
+  * @param floorOf an operation's entry comes after this position: an operation that returned before
+ *   its call had seen that much
+ * @returns operation id -> position; operations without an entry are not in it
  */
 export function matchSilent(
   claims: readonly SilentClaim[],
@@ -61,7 +61,7 @@ function endOf(operation: Operation | undefined): number {
   return operation?.returnUs ?? Number.POSITIVE_INFINITY;
 }
 
-/** For each operation, the largest of `positionOf` of all that had returned when it was called. */
+/** For each operation, the largest `positionOf` of all operations that had returned at its call. */
 export function floorsByTime(
   operations: readonly Operation[],
   positionOf: (operation: Operation) => number | undefined,

@@ -26,7 +26,10 @@ export interface PageItem {
   readonly toUs: number;
   readonly kind: string;
   readonly outcome: ItemOutcome;
-  /** Of an operation: it may take effect at any time after `fromUs`. Of a watch: no end was seen. */
+  /**
+   * For an operation: it may take effect at any time after `fromUs`. For a watch: no client saw its
+   * end.
+   */
   readonly isOpen: boolean;
   /** A moment on top of an interval. */
   readonly isMoment: boolean;

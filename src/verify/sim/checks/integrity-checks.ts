@@ -99,7 +99,7 @@ export class IntegrityChecks implements Check {
     }
   }
 
-  /** Two that were given leave by one leader; a new one cannot know of it. */
+  /** One leader gave two members permission; a new leader cannot know of an earlier permission. */
   #heals(node: SimNode): void {
     const probe = node.member?.probe;
     if (probe === undefined) return;
