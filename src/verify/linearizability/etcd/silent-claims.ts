@@ -13,7 +13,7 @@ export interface SilentClaim {
 }
 
 /**
-  * @param floorOf an operation's entry comes after this position: an operation that returned before
+ * @param floorOf an operation's entry comes after this position: an operation that returned before
  *   its call had seen that much
  * @returns operation id -> position; operations without an entry are not in it
  */
