@@ -1,4 +1,6 @@
-/** A whole server in this process: platform, member, gRPC and HTTP. The CLI and the library use it. */
+/**
+ * A whole server in this process: platform, member, gRPC and HTTP. The CLI and the library use it.
+ */
 
 import { httpHandler } from "./api/http-handler.js";
 import { allMethods } from "./api/services.js";
@@ -22,11 +24,11 @@ const graceMs = 500;
 
 export interface RunningServer {
   readonly member: RunningMember;
-  /** Where clients are served, once `ready`. */
+  /** Addresses where clients are served, once `ready`. */
   readonly addresses: () => readonly { readonly host: string; readonly port: number }[];
-  /** Resolves when clients are served. */
+  /** Resolves when the member serves clients. */
   readonly ready: Promise<void>;
-  /** Resolves when it has stopped, for whatever reason. */
+  /** Resolves when the server has stopped, for any reason. */
   readonly stopped: Promise<{ readonly removed: boolean; readonly error: Error | undefined }>;
   stop(): Promise<void>;
 }
@@ -51,7 +53,7 @@ export async function serve(config: ServerConfig, log: Platform["log"]): Promise
   let isStopped = false;
   const stopped = new Promise<{ removed: boolean; error: Error | undefined }>((resolve) => {
     member.onStopped((cause) => {
-      // The member answers nobody any more; what it answered may still be on its way.
+      // The member answers no new requests; earlier answers may still be on their way.
       isStopped = true;
       server?.cut();
       (server?.close(graceMs) ?? Promise.resolve()).then(
@@ -62,7 +64,7 @@ export async function serve(config: ServerConfig, log: Platform["log"]): Promise
   });
   const ready = new Promise<void>((resolve) => member.onReady(resolve)).then(async () => {
     const listening = await listenForClients(config, member, log);
-    // It may have stopped while the addresses were bound.
+    // The member may have stopped while the addresses were bound.
     if (isStopped) await listening.close(0);
     else server = listening;
   });
@@ -79,7 +81,10 @@ export async function serve(config: ServerConfig, log: Platform["log"]): Promise
   };
 }
 
-/** gRPC and HTTP on the client addresses, HTTP alone on those for metrics; all of them or none. */
+/**
+ * gRPC and HTTP on the client addresses, HTTP alone on the metrics addresses. Binds all of them or
+ * none.
+ */
 async function listenForClients(
   config: ServerConfig,
   member: RunningMember,

@@ -34,7 +34,7 @@ export interface MemberOptions {
   readonly initialCluster?: Readonly<Record<string, string>>;
   /** Any other flag of `lockstep server`, without dashes: { "snapshot-count": "1000" }. */
   readonly flags?: Readonly<Record<string, string>>;
-  /** Told what happens; absent: silence. */
+  /** Gets the log lines. Absent: no log. */
   readonly log?: LogListener;
 }
 
@@ -96,8 +96,8 @@ export async function startMember(options: MemberOptions): Promise<EmbeddedMembe
 }
 
 /**
- * A whole cluster in this process. Ports are chosen at the first start and kept beside the data,
- * because the members' peer addresses are part of it.
+ * A whole cluster in this process. The first start chooses the ports and keeps them beside the
+ * data, because the members' peer addresses are part of the data.
  */
 export async function startCluster(options: ClusterOptions): Promise<EmbeddedCluster> {
   const names = Array.from({ length: options.members ?? 3 }, (_, place) => `m${place + 1}`);

@@ -1,5 +1,5 @@
 /**
- * Who may call now: the checks that etcd makes before a request reaches its service.
+ * Whether a call may proceed now: the checks that etcd makes before a request reaches its service.
  */
 import { KvError } from "../base/errors.js";
 import type { Call, Method, StreamCall, UnaryCall } from "../grpc/call.js";
@@ -11,21 +11,21 @@ export function needsLeader(call: Call): boolean {
   return call.metadata("hasleader") === "true";
 }
 
-/** Why the call is refused, or undefined. For services that learners do not offer. */
+/** The reason to refuse the call, or undefined. For services that learners do not offer. */
 export function refusalOf(member: Member, call: Call): KvError | undefined {
   if (member.isLearner()) return new KvError("notSupportedForLearner");
   return learnerRefusalOf(member, call);
 }
 
-/** Why the call is refused, or undefined. For what learners offer, too. */
+/** The reason to refuse the call, or undefined. For services that learners offer, too. */
 export function learnerRefusalOf(member: Member, call: Call): KvError | undefined {
   const refusal = member.refusal();
   if (refusal !== undefined) return refusal;
-  // In this order, because metadata is dear to read.
+  // In this order, because reading the metadata is slow.
   return member.leader() === 0n && needsLeader(call) ? new KvError("noLeader") : undefined;
 }
 
-/** Nothing at all is answered by a member that stops; every method goes through here. */
+/** A member that stops answers no request at all. Every method goes through here. */
 export function stoppable(member: Member, method: Method): Method {
   const isRefused = (call: Call): boolean => {
     if (!member.isStopping()) return false;

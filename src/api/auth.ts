@@ -1,6 +1,6 @@
 /**
- * The Auth service of a store without users: logging in is refused with the words by which clients
- * know that they need not, everything else is not implemented.
+ * The Auth service of a store without users. Authenticate fails with the text by which clients know
+ * that they need no token. Every other method is not implemented.
  */
 import { Code } from "../base/errors.js";
 import type { Method } from "../grpc/call.js";

@@ -1,4 +1,4 @@
-/** Calls to services without a transport: what was sent, and how the call ended. */
+/** Calls to services without a transport: records what a test sent, and how the call ended. */
 import type { Method, Status, StreamCall, UnaryCall } from "../grpc/call.js";
 
 export interface Ended {
@@ -92,7 +92,7 @@ export class FakeStream implements StreamCall {
   }
 }
 
-/** A message with proto3's zero values where nothing is said. */
+/** A message with proto3's zero values for all fields that are not given. */
 export function filled<T extends object>(
   type: { decode(message: Uint8Array): T },
   of: Partial<T>,

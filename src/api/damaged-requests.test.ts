@@ -1,7 +1,7 @@
 /**
- * Requests that a careless or hostile client sends: real ones, some of them damaged on the way. The
- * log keeps a request as the bytes that came, so whatever a service lets through has to be something
- * that every member can apply, now and at every replay.
+ * Requests that a careless or hostile client sends: valid ones, some of them damaged on the way.
+ * The log keeps a request as the bytes that came. So every member must be able to apply whatever a
+ * service accepts, now and at every replay.
  */
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -46,7 +46,7 @@ import { RequestField } from "../wire/proposal.js";
 import { callUnary } from "./call.fixture.js";
 import { allMethods } from "./services.js";
 
-/** A member that is alone: what is proposed is applied at once. */
+/** A cluster of one member: it applies a proposal at once. */
 function loneMember() {
   const machine = foundMachine(new JournalBackend());
   const encoder = new EntryEncoder(firstMember);

@@ -1,4 +1,4 @@
-/** The service in front of a real state machine: what is proposed is applied at once. */
+/** The service in front of a real state machine that applies each proposal at once. */
 import { expect, test } from "vitest";
 import type { Member } from "../member/types.js";
 import { nodeHash } from "../platform/node/hash.js";
@@ -16,7 +16,7 @@ import { maintenanceMethods } from "./maintenance.js";
 
 const action = { validate: 0, enable: 1, cancel: 2 } as const;
 
-/** A cluster of one member of this version, which is the cluster's too. */
+/** A cluster of one member of this version; the cluster's version is the same. */
 function setUp(version: string) {
   const machine = foundMachine(new JournalBackend());
   if (version !== "") {

@@ -1,7 +1,7 @@
 /**
  * Maintenance/Downgrade as etcd 3.6: VALIDATE asks whether the cluster may go one minor down,
- * ENABLE does it, CANCEL ends it. The state machine decides when the entry is applied; what is
- * checked before only spares the log a request that it would refuse.
+ * ENABLE does it, CANCEL ends it. The state machine decides when it applies the entry. The checks
+ * before the proposal only keep requests out of the log that the machine would refuse.
  */
 
 import type { Done } from "../base/done.js";
@@ -38,7 +38,7 @@ export function downgrade(member: Member, message: Uint8Array, call: UnaryCall):
       return;
     case Action.CANCEL:
       propose(member, call, { enabled: false, ver: "" }, (error) => {
-        // As etcd: that there is nothing to cancel is no error.
+        // As in etcd: if there is nothing to cancel, the call succeeds.
         if (error === undefined || error.reason === "noInflightDowngrade") {
           answer(member, call, versionOf(member));
         } else call.fail(statusOf(error));
@@ -84,7 +84,7 @@ function propose(
   member.propose(request, owned(member, call, decided));
 }
 
-/** Of the cluster, in the form "3.6" that etcd answers with. */
+/** The cluster's version in the form "3.6", as etcd answers it. */
 function versionOf(member: Member): string {
   const version = parseVersion(member.machine.cluster.clusterVersion());
   return version === undefined ? "" : `${version.major}.${version.minor}`;

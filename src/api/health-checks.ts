@@ -1,5 +1,5 @@
 /**
- * What /health, /livez and /readyz look at. Every check ends with undefined or the reason why it
+ * The checks of /health, /livez and /readyz. Every check ends with undefined or the reason why it
  * failed, in etcd's words. A linearizable read that stalls ends by the member's own time limit.
  */
 import { KvError } from "../base/errors.js";
@@ -51,7 +51,7 @@ function readFailure(member: Member): string | undefined {
   return member.isReady() ? undefined : "range error: the log is not replayed yet";
 }
 
-/** Runs them all, together, and hands over the failures in the checks' order. */
+/** Runs all checks at the same time, and hands over the failures in the checks' order. */
 export function runChecks(
   member: Member,
   checks: readonly Check[],
@@ -75,7 +75,7 @@ export function serverHealth(
   options: { readonly excluded: readonly string[]; readonly isSerializable: boolean },
   done: CheckDone,
 ): void {
-  // The alarm of a contained member is no reason to restart the others.
+  // Ignores the alarm of another, contained member: it is no reason to restart this one.
   const isOurs = ({ isContained, memberId }: AlarmRecord): boolean =>
     isContained !== true || memberId === member.id;
   const alarm = member.machine

@@ -1,6 +1,6 @@
 /**
- * grpc.health.v1.Health for the one name "": the server as a whole, which serves as long as it
- * answers. A watch is told once and then kept open.
+ * grpc.health.v1.Health for the one name "" (the server as a whole). The server is SERVING as long
+ * as it answers. A watch gets one answer and then stays open.
  */
 import { Code } from "../base/errors.js";
 import type { Method } from "../grpc/call.js";
@@ -38,11 +38,11 @@ export function healthMethods(): Method[] {
   ];
 }
 
-/** Whether HealthCheckRequest names no single service; undefined: it is no such message. */
+/** Whether HealthCheckRequest names no single service. Undefined: the bytes are no such message. */
 function asksForServer(request: Uint8Array): boolean | undefined {
   if (request.length === 0) return true;
   const length = request[1];
-  // A name of one byte of length is long enough for any service; all of it must be here.
+  // No name of ours is longer than one byte of length allows; the whole name must be here.
   if (request[0] !== nameTag || length === undefined) return undefined;
   if (length < 0x80 && request.length < 2 + length) return undefined;
   return length === 0;

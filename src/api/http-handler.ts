@@ -1,4 +1,4 @@
-/** Puts the pure HTTP side on Node's requests and responses. Request bodies are not read. */
+/** Connects the pure HTTP side to Node's requests and responses. Does not read request bodies. */
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { answerHttp, type HttpSubject } from "./http.js";
 
@@ -7,7 +7,7 @@ export function httpHandler(subject: HttpSubject): RequestListener {
     request.resume();
     const { method = "GET", url = "/" } = request;
     answerHttp({ method, url }, subject, ({ status, headers, body }) => {
-      // The answer may come in a turn of the member, which must not end by it.
+      // The answer may come inside a turn of the member. An error here must not end that turn.
       try {
         response.writeHead(status, { ...headers, "Content-Length": Buffer.byteLength(body) });
         response.end(method === "HEAD" ? undefined : body);

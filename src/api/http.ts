@@ -22,7 +22,7 @@ export type Answer = (answer: HttpAnswer) => void;
 
 export interface HttpSubject {
   readonly member: Member;
-  /** Added to the member's own: of calls, of the process. */
+  /** Metrics besides the member's own: of calls and of the process. */
   readonly moreMetrics: () => readonly (MetricSample | HistogramSample)[];
 }
 
@@ -101,7 +101,7 @@ const metrics: Endpoint = ({ member, moreMetrics }, _query, done) => {
   done(answerOf(200, prometheusContentType, prometheusText(samples)));
 };
 
-/** Undefined: not this group's path, or not a check of it. */
+/** Undefined: the path belongs to another group, or names no check of this group. */
 function checkEndpoint(
   path: string,
   prefix: string,

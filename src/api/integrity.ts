@@ -1,7 +1,7 @@
 /**
  * The Integrity service: what a member knows of its own state and of the others', now and in the
- * past. Answered also by learners and in quarantine, because then people ask; it reads no keys of
- * clients but those of rows that were found wrong.
+ * past. Learners and members in quarantine answer it too, because people ask most in these cases.
+ * Of clients' keys it shows only those of rows that were found wrong.
  */
 import type { Method, UnaryCall } from "../grpc/call.js";
 import type { Incident, IncidentStep, RowFindings } from "../integrity/incidents/incident.js";
@@ -44,7 +44,7 @@ function report(member: Member, message: Uint8Array, call: UnaryCall): void {
   const { quarantine, divergence } = view;
   const isRefusing = quarantine !== undefined || divergence !== undefined;
   const answer: ReportResponse = {
-    // A stand-in's revision says nothing, and one of another history nothing either.
+    // The revision of a stand-in, or of another history, means nothing.
     header: isRefusing ? clusterHeaderOf(member) : headerOf(member),
     digest_version: view.digestVersion,
     applied_index: BigInt(machine.appliedIndex),
@@ -135,7 +135,7 @@ function wireRows(found: RowFindings): WireRows {
   };
 }
 
-/** Times have fractions, and what is read from a file may be anything. */
+/** Times have fractions, and a file may hold any number. */
 function whole(value: number): bigint {
   return Number.isFinite(value) ? BigInt(Math.round(value)) : 0n;
 }

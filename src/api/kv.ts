@@ -1,7 +1,7 @@
 /**
- * The KV service. Reads answer from applied state after a read barrier (serializable ones at once);
- * writes go to the log as the bytes that came, decoded only as far as their form has to be checked.
- * A transaction that only reads does not touch the log.
+ * The KV service. Reads answer from applied state after a read barrier; serializable reads answer
+ * at once. Writes go to the log as the bytes that came; the service decodes them only as far as it
+ * must check their form. A transaction that only reads does not touch the log.
  */
 
 import type { Done } from "../base/done.js";
@@ -72,14 +72,14 @@ class KvService {
     this.#member = member;
   }
 
-  /** A damaged cluster serves no data at all. */
+  /** While the CORRUPT alarm of the whole cluster is active, members serve no keys. */
   corruption(): KvError | undefined {
     const alarms = this.#member.machine.alarms();
     if (alarms.length === 0) return undefined;
     return alarms.some(isClusterCorrupt) ? new KvError("corrupt") : undefined;
   }
 
-  /** Of all that is asked of a learner, serializable ranges alone are answered. */
+  /** A learner answers serializable ranges only. */
   range(message: Uint8Array, call: UnaryCall): void {
     const member = this.#member;
     const request = decodeFor(call, RangeRequest, message);
@@ -147,7 +147,7 @@ class KvService {
     else this.#member.readBarrier(answer);
   }
 
-  /** In slices, beside everything else; begins anew if another state takes the place of this one. */
+  /** Runs in slices, beside everything else. Begins again if another state replaces this one. */
   #readTxn(request: TxnRequest, call: UnaryCall): void {
     const member = this.#member;
     const answer: Done<void> = (refusal) => {

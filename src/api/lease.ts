@@ -1,7 +1,7 @@
 /**
- * The Lease service. Grants and revocations go through the log, renewals and remaining times are
- * the leader's to answer (the member passes them on). Answers on a keep-alive stream keep the
- * order of the requests; an unknown lease is answered with TTL 0 and does not end the stream.
+ * The Lease service. Grants and revocations go through the log. The leader answers renewals and
+ * remaining times (the member forwards them). Answers on a keep-alive stream keep the order of the
+ * requests. The answer for an unknown lease has TTL 0 and does not end the stream.
  */
 import { KvError } from "../base/errors.js";
 import type { Method, StreamCall, UnaryCall } from "../grpc/call.js";
@@ -24,7 +24,7 @@ import { owned } from "./owned.js";
 import { decodeFor, decodeOnStream, headerOf, statusOf } from "./status.js";
 
 const service = "/etcdserverpb.Lease/";
-/** Renewals of one stream that may wait for an answer from the leader. */
+/** Limit of renewals of one stream that wait for an answer from the leader. */
 const keepAlivesWaitingMax = 10_000;
 
 export function leaseMethods(member: Member): Method[] {
@@ -50,7 +50,7 @@ export function leaseMethods(member: Member): Method[] {
 function grant(member: Member, message: Uint8Array, call: UnaryCall): void {
   const request = decodeFor(call, LeaseGrantRequest, message);
   if (request === undefined) return;
-  // Beyond a safe integer it is too large anyway, and below zero too small.
+  // A value beyond a safe integer is too large anyway; a negative one is too small.
   const ttl = Math.min(Math.max(Number(request.TTL), 0), Number.MAX_SAFE_INTEGER);
   const granted: Parameters<Member["leaseGrant"]>[2] = (result) => {
     if (result instanceof KvError) {
@@ -102,8 +102,8 @@ function timeToLive(member: Member, message: Uint8Array, call: UnaryCall): void 
 }
 
 /**
- * What this member has applied, as in etcd: a list without a read barrier. Ascending by id: only the
- * leader knows when they expire, and members should not differ.
+ * The leases that this member has applied, without a read barrier, as in etcd. Ascending by id,
+ * because only the leader knows when leases expire and members should not differ.
  */
 function listLeases(member: Member, message: Uint8Array, call: UnaryCall): void {
   if (decodeFor(call, LeaseLeasesRequest, message) === undefined) return;
@@ -126,7 +126,7 @@ class KeepAliveSession {
   readonly #call: StreamCall;
   readonly #waiting: Uint8Array[] = [];
   #isBusy = false;
-  /** The client does not read its answers: no more are made. */
+  /** The client does not read its answers, so make no more. */
   #isFull = false;
   #isRunning = false;
   #isHalfClosed = false;
@@ -158,7 +158,7 @@ class KeepAliveSession {
     this.#run();
   }
 
-  /** A loop and not a recursion: the leader answers within the call. */
+  /** A loop, not a recursion: the leader may answer within the call. */
   #run(): void {
     if (this.#isRunning) return;
     this.#isRunning = true;

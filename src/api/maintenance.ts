@@ -74,7 +74,10 @@ function finish(call: UnaryCall, result: unknown, answer: () => Uint8Array): voi
   else call.respond(answer());
 }
 
-/** Also reading the alarms goes through the log, as in etcd: clients test a cluster's health so. */
+/**
+ * Reading the alarms also goes through the log, as in etcd: clients use it to test the cluster's
+ * health.
+ */
 function alarm(member: Member, message: Uint8Array, call: UnaryCall): void {
   if (decodeFor(call, AlarmRequest, message) === undefined) return;
   const request = { field: RequestField.alarm, body: message, growthBytes: 0 };
@@ -94,7 +97,7 @@ function alarm(member: Member, message: Uint8Array, call: UnaryCall): void {
   member.propose(request, owned(member, call, raised));
 }
 
-/** Any member answers, learners too, from what it knows itself. */
+/** Any member answers, learners too, from its own knowledge. */
 function status(member: Member, message: Uint8Array, call: UnaryCall): void {
   const refusal = learnerRefusalOf(member, call);
   if (refusal !== undefined) {

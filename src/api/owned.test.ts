@@ -1,6 +1,6 @@
 /**
- * What a service does with an answer of the member runs in the member's turns. If that throws, its own
- * call ends with an error, and the turn goes on.
+ * A service handles an answer of the member inside the member's turns. If that throws, the
+ * service's call ends with an error, and the turn goes on.
  */
 import { describe, expect, test } from "vitest";
 import { InvariantViolation } from "../base/invariant.js";
@@ -27,7 +27,7 @@ import { allMethods } from "./services.js";
 
 type Done = (result: unknown) => void;
 
-/** Answers nothing by itself; what each call waits with is kept. Its term cannot be read. */
+/** Answers nothing by itself; keeps what each call waits with. Reading its term throws. */
 function brokenMember(
   error: Error,
   isStopping = false,
@@ -93,7 +93,7 @@ describe("an answer that cannot be given", () => {
     const { member, waiting, ends, logged } = brokenMember(new TypeError("a bug"));
     const ended = callUnary(methods(member), `/etcdserverpb.${path}`, request);
     expect(waiting).toHaveLength(1);
-    // Reads wait for nothing but their turn.
+    // Reads wait only for their turn.
     const isRead =
       path === "KV/Range" || path === "Maintenance/Downgrade" || path === "Cluster/MemberList";
     expect(() => waiting[0]?.(isRead ? undefined : answer)).not.toThrow();

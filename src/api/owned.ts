@@ -1,6 +1,6 @@
 /**
- * What runs later on behalf of a call. If it throws, the call ends with an error, and the member is
- * told; whoever called it (a turn of consensus, a timer, a job) goes on.
+ * Wraps a callback that runs later on behalf of a call. If it throws, the call ends with an error,
+ * and the member is told. The caller of the callback (a turn of consensus, a timer, a job) goes on.
  */
 import type { Call } from "../grpc/call.js";
 import type { Member } from "../member/types.js";

@@ -1,6 +1,7 @@
 /**
- * What etcd refuses by the form of a KV request alone, before it looks at any state: in etcd's
- * order, because a request with two faults is answered with the first. Nothing here throws.
+ * The requests that etcd refuses by their form alone, before it looks at any state. The order of
+ * the checks is etcd's, because a request with two faults gets the error of the first. Nothing here
+ * throws.
  */
 import { KvError } from "../base/errors.js";
 import {
@@ -12,7 +13,7 @@ import {
 } from "../wire/gen/rpc.js";
 import type { PutFields } from "../wire/internal-request.js";
 
-/** What etcd charges for a put beyond its key and value, in bytes of quota. */
+/** The bytes of quota that etcd charges for a put beyond its key and value. */
 const putOverheadBytes = 256;
 
 export function rangeFault(request: RangeRequest): KvError | undefined {
@@ -34,7 +35,7 @@ export function deleteFault(request: { readonly key: Uint8Array }): KvError | un
   return request.key.length === 0 ? new KvError("emptyKey") : undefined;
 }
 
-/** `opsMax` is shared with the nested transactions: each level takes its longest list from it. */
+/** `opsMax` is shared with the nested transactions: each level subtracts its longest list. */
 export function txnFault(request: TxnRequest, opsMax: number): KvError | undefined {
   const { compare, success, failure } = request;
   const ops = Math.max(compare.length, success.length, failure.length);
@@ -69,7 +70,7 @@ export function putGrowth(put: { readonly key: Uint8Array; readonly value: Uint8
   return putOverheadBytes + put.key.length + put.value.length;
 }
 
-/** Quota cost in bytes: the dearer branch. */
+/** Quota cost in bytes: that of the more expensive branch. */
 export function txnGrowth({ success, failure }: TxnRequest): number {
   return Math.max(branchGrowth(success), branchGrowth(failure));
 }
@@ -83,7 +84,10 @@ function branchGrowth(ops: readonly RequestOp[]): number {
   return growth;
 }
 
-/** Ranges only, at the top level: such a transaction needs no log. An empty one counts. */
+/**
+ * Whether the transaction has only ranges, at the top level: such a transaction needs no log. An
+ * empty one counts too.
+ */
 export function isReadOnly({ success, failure }: TxnRequest): boolean {
   return success.every(isRange) && failure.every(isRange);
 }
@@ -92,7 +96,7 @@ function isRange(op: RequestOp): boolean {
   return op.request?.$case === "request_range";
 }
 
-/** Of a read-only transaction: every range is content with this member's state. */
+/** Of a read-only transaction: whether every range allows a serializable read. */
 export function isSerializable({ success, failure }: TxnRequest): boolean {
   const isLocal = ({ request }: RequestOp): boolean =>
     request?.$case === "request_range" && request.value.serializable;

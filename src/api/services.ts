@@ -1,4 +1,4 @@
-/** Everything that this store answers over gRPC. */
+/** All gRPC services of this store. */
 import type { Method } from "../grpc/call.js";
 import type { Member } from "../member/types.js";
 import type { Hash } from "../platform/hash.js";

@@ -1,11 +1,11 @@
 /**
- * Maintenance/Snapshot: the backend in 32 KiB pieces, each with the bytes still to come, then the
- * SHA-256 of all of them as a last piece of its own. Sends no faster than the client takes; the
- * state is let go of at the end, on an error and when the client leaves.
+ * Maintenance/Snapshot: the backend in 32 KiB pieces, each with the number of bytes still to come,
+ * then the SHA-256 of all of them as a last piece. Sends no faster than the client takes. Releases
+ * the state at the end, on an error and when the client leaves.
  *
- * etcd's clients take a saved file for whole only if it is a number of 512-byte pages and a hash
- * long, so zeros follow the state up to a full page. A reader of the state meets them where a length
- * of a piece would stand.
+ * etcd's clients accept a saved file as whole only if its size is a number of 512-byte pages plus a
+ * hash. So zeros follow the state up to a full page. A reader of the state finds a zero where the
+ * length of a piece would be.
  */
 
 import type { Done } from "../base/done.js";
@@ -48,9 +48,9 @@ class SnapshotSender {
   readonly #sha256: Sha256Stream;
   readonly #call: StreamCall;
   #remaining: number;
-  /** Zeros that still have to follow the state. */
+  /** Number of zeros that still have to follow the state. */
   #padding: number;
-  /** What the source gave and is not sent yet. */
+  /** Bytes that the source gave and that are not sent yet. */
   #chunk: Uint8Array = new Uint8Array(0);
   #isOver = false;
 
@@ -62,7 +62,7 @@ class SnapshotSender {
     this.#padding = this.#remaining - source.totalBytes;
   }
 
-  /** Until the transport is full or all is sent. */
+  /** Sends until the transport is full or everything is sent. */
   send(): void {
     this.#source.touch();
     let hasRoom = true;
@@ -82,7 +82,7 @@ class SnapshotSender {
     }
   }
 
-  /** The state cannot be read any more. */
+  /** The state can no longer be read. */
   fail(error: KvError): void {
     if (this.#isOver) return;
     this.close();

@@ -1,20 +1,20 @@
 /**
  * How services answer: the only place where an error of ours becomes a gRPC status, and the header
- * that every answer begins with. A KvError carries its code and etcd's text and is a status already;
- * an InvariantViolation or a DamageError is never caught here: the member has to stop.
+ * of every answer. A KvError carries its code and etcd's text and already is a status. Nothing here
+ * catches an InvariantViolation or a DamageError: the member has to handle these.
  */
 import { Code, DamageError, KvError } from "../base/errors.js";
 import type { Call, Status, StreamCall, UnaryCall } from "../grpc/call.js";
 import type { Member } from "../member/types.js";
 import type { ResponseHeader } from "../wire/gen/rpc.js";
 
-/** etcd's transport says this of bytes that are no message: of a unary call's request. */
+/** The text of etcd's transport for bytes that are no message, in a unary call. */
 export const notAMessage: Status = {
   code: Code.internal,
   message: "grpc: error unmarshalling request: unexpected EOF",
 };
 
-/** The same of a message on a stream. */
+/** The text for bytes that are no message, on a stream. */
 export const notAStreamMessage: Status = {
   code: Code.internal,
   message: "grpc: failed to unmarshal the received message: unexpected EOF",
@@ -24,7 +24,7 @@ export function statusOf(error: KvError): Status {
   return { code: error.code, message: error.message };
 }
 
-/** Undefined: the call was told that these bytes are no such message. */
+/** Undefined: the bytes are no such message, and the call has got that error. */
 export function decodeFor<T>(
   call: UnaryCall,
   type: { decode(message: Uint8Array): T },
@@ -33,7 +33,7 @@ export function decodeFor<T>(
   return decoded(type, message) ?? refused(call, notAMessage);
 }
 
-/** As decodeFor, of a message on a stream. */
+/** As decodeFor, for a message on a stream. */
 export function decodeOnStream<T>(
   call: StreamCall,
   type: { decode(message: Uint8Array): T },
@@ -55,12 +55,12 @@ function refused(call: Call, status: Status): undefined {
   return undefined;
 }
 
-/** The value, or undefined after the call was told of the KvError. Other errors pass. */
+/** The value, or undefined after the call got the KvError. Passes other errors on. */
 export function valueFor<T>(call: Call, read: () => T): T | undefined {
   try {
     return read();
   } catch (error) {
-    // The client is told that these data are lost here; the member goes into quarantine.
+    // Tells the client that this data is lost here; the member goes into quarantine.
     if (error instanceof DamageError) call.fail(statusOf(new KvError("corrupt")));
     if (!(error instanceof KvError)) throw error;
     call.fail(statusOf(error));
@@ -72,7 +72,7 @@ export function headerOf(member: Member, revision = member.machine.kv.revision()
   return { ...clusterHeaderOf(member), revision: BigInt(revision) };
 }
 
-/** As the Cluster service answers: without a revision. */
+/** The header of the Cluster service: without a revision. */
 export function clusterHeaderOf(member: Member): ResponseHeader {
   return {
     cluster_id: member.clusterId,

@@ -45,7 +45,7 @@ test("a hundred thousand levels are refused without being followed", () => {
 });
 
 test("never calls shallow what the decoder sees deep, whatever the bytes", () => {
-  // Mostly tags and small lengths, so that nesting comes about.
+  // Mostly tags and small lengths, so that nesting occurs.
   const byte = fc.oneof(
     fc.constantFrom(0x12, 0x1a, 0x22, 0x92, 0x80, 0x01, 0x00, 0x13, 0x14),
     fc.nat(40),

@@ -1,7 +1,8 @@
 /**
- * How deep transactions nest in an encoded one, without decoding it: what is decoded recursively
- * must be shallow before it is, here and wherever the log is applied (there the stack may be another).
- * It must never call shallow what the generated decoder sees deep; damaged bytes are the decoder's.
+ * How deep the transactions in an encoded one nest, found without decoding it. Decoding is
+ * recursive, so a transaction must be shallow before a service decodes it, and wherever a member
+ * applies the log (the stack may be smaller there). This code must never call shallow what the
+ * generated decoder sees as deep. It leaves damaged bytes to the decoder.
  */
 
 /** TxnRequest.success, TxnRequest.failure, and RequestOp.request_txn. */
@@ -14,7 +15,7 @@ interface Cursor {
   at: number;
 }
 
-/** True also for groups, which no client writes and which cannot be skipped in one step. */
+/** True also for groups: no client writes them, and they cannot be skipped in one step. */
 export function nestsDeeperThan(txn: Uint8Array, depthMax: number): boolean {
   return visitTxn(txn, { at: 0 }, { end: txn.length, depthMax });
 }

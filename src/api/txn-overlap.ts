@@ -1,9 +1,10 @@
 /**
  * etcd's rule against two writes of one key in a transaction: two puts of it, or a put inside a
  * deleted range. Deletes may overlap each other, and so may the two branches of one nested
- * transaction. The order of etcd's walk is kept, because it decides what goes through: deletes of
- * this level, then nested transactions one after the other, then puts of this level. A delete of
- * everything from a key on is not seen here, as in etcd: its end, a zero byte, sorts before the key.
+ * transaction. This code keeps the order of etcd's walk, because the order decides which
+ * transactions pass: deletes of this level, then nested transactions one after the other, then puts
+ * of this level. As in etcd, it does not see a delete of everything from a key on: the end of that
+ * range, a zero byte, sorts before the key.
  */
 import { KvError } from "../base/errors.js";
 import type { RequestOp, TxnRequest } from "../wire/gen/rpc.js";
@@ -26,7 +27,7 @@ export function overlapFault(request: TxnRequest): KvError | undefined {
   return isClean ? undefined : new KvError("duplicateKey");
 }
 
-/** Undefined: two of them meet. */
+/** Undefined: two of the spans overlap. */
 function writesOf(ops: readonly RequestOp[]): Writes | undefined {
   if (ops.length === 0) return nothing;
   const puts = new Set<string>();

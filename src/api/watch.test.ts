@@ -99,7 +99,10 @@ class Caller {
     this.#onCancel();
   }
 
-  /** What is not default, without the header's constant part; takes it. */
+  /**
+   * The fields that are not default, without the constant part of the header; removes what it
+   * returns.
+   */
   take() {
     return this.received.splice(0).map((message) => {
       const { header, events, ...rest } = WatchResponse.decode(message);
@@ -122,7 +125,7 @@ class Caller {
 }
 
 describe("watch service", () => {
-  // The expected answers were seen on real etcd 3.5.16.
+  // Real etcd 3.5.16 gave the expected answers.
   test("creation, refusal, cancel and progress answer as etcd does", () => {
     const { open, put, store, hub } = setUp();
     for (let at = 0; at < 6; at += 1) put(["a", "v"]);

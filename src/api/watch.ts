@@ -1,9 +1,9 @@
 /**
  * The Watch service: one bidirectional stream carries many watchers. This file translates between
- * the wire and the watch hub, which owns all order and flow; here is no event kept.
+ * the wire and the watch hub. The hub owns order and flow; this file keeps no event.
  *
- * etcd's rules of form live here: refused creations answer created and canceled with watch id -1,
- * cancels of unknown watchers are silent, a client that closes its side still gets events.
+ * It holds etcd's rules of form: refused creations answer created and canceled with watch id -1,
+ * cancels of unknown watchers get no answer, a client that closes its side still gets events.
  */
 import { Code, errorTable, KvError } from "../base/errors.js";
 import type { Method, StreamCall } from "../grpc/call.js";
@@ -22,7 +22,7 @@ import {
 import { needsLeader, refusalOf } from "./admission.js";
 import { statusOf } from "./status.js";
 
-/** What etcd's transport allows above the largest request. */
+/** Bytes that etcd's transport allows above the largest request. */
 const transportOverheadBytes = 512 * 1024;
 const noEvents: readonly never[] = [];
 
@@ -73,7 +73,9 @@ class WatchSession {
   readonly #member: Member;
   readonly #encoder: WatchResponseEncoder;
   readonly #call: StreamCall;
-  /** Creations not answered yet, oldest first: does each want fragments? */
+  /**
+   * Creations that have no answer yet, oldest first; the value: does the watcher want fragments?
+   */
   readonly #creating: boolean[] = [];
   /** Watchers that want big messages in parts. */
   readonly #fragmented = new Set<bigint>();
@@ -105,7 +107,7 @@ class WatchSession {
         this.stream.requestProgress();
         break;
       default:
-      // An unknown kind of request is ignored, as in etcd: it may be a newer client's.
+      // Ignores an unknown kind of request, as etcd does: a newer client may have sent it.
     }
   }
 
@@ -123,7 +125,7 @@ class WatchSession {
     });
   }
 
-  /** Notices come in turns of consensus: what fails here ends this stream, and not that turn. */
+  /** Notices come inside turns of consensus: an error here ends this stream, not that turn. */
   #owned(notice: WatchNotice): boolean {
     try {
       return this.#deliver(notice);
@@ -163,7 +165,9 @@ class WatchSession {
     }
   }
 
-  /** Parts of one notice always leave together: events of one revision are never torn for good. */
+  /**
+   * All parts of one notice are sent together, so that the events of one revision stay together.
+   */
   #sendParts(head: WatchResponseHead, events: Parameters<typeof splitEvents>[0]): boolean {
     const bytesMax = this.#member.limits.requestBytesMax + transportOverheadBytes;
     const whole = this.#encoder.encode(head, events);
@@ -193,7 +197,7 @@ function decodeRequest(message: Uint8Array): WatchRequest | undefined {
   }
 }
 
-/** Beyond what a revision can be is as good as never. */
+/** A value beyond any possible revision means never. */
 function toRevision(revision: bigint): number {
   return Math.min(Number(revision), Number.MAX_SAFE_INTEGER);
 }

@@ -1,6 +1,7 @@
 /**
- * Who contradicts whom. A conflict is between two members; who of them is wrong follows only from
- * more members: those that a strict majority of the cluster, at peace with itself, contradicts.
+ * Which member contradicts which. A conflict is between two members. Which of them is wrong follows
+ * only from more members: a member is wrong if a strict majority of the cluster, without conflicts
+ * among themselves, contradicts it.
  */
 
 /** Two endpoints that cannot both be right. */
@@ -15,7 +16,7 @@ function contradicts(conflicts: readonly Conflict[], a: string, b: string): bool
   );
 }
 
-/** The endpoints that stand in a conflict, in the order of `endpoints`. */
+/** The endpoints that have a conflict, in the order of `endpoints`. */
 export function involved(
   conflicts: readonly Conflict[],
   endpoints: readonly string[],
@@ -25,16 +26,16 @@ export function involved(
   );
 }
 
-/** Who accuses and is accused. */
+/** The members of one comparison. */
 interface Bench {
   readonly endpoints: readonly string[];
-  /** Those of them that count for a majority. */
+  /** The endpoints that count for a majority. */
   readonly voters: readonly string[];
-  /** Voters of the cluster, heard or not. */
+  /** Number of voters of the cluster, with those that did not answer. */
   readonly clusterSize: number;
 }
 
-/** The minority that a majority of the cluster contradicts; nobody if there is none. */
+/** The minority that a majority of the cluster contradicts; empty if there is none. */
 export function suspectsOf(conflicts: readonly Conflict[], bench: Bench): readonly string[] {
   return bench.endpoints.filter((endpoint) => {
     const accusers = bench.voters.filter((each) => contradicts(conflicts, endpoint, each));
@@ -45,7 +46,7 @@ export function suspectsOf(conflicts: readonly Conflict[], bench: Bench): readon
   });
 }
 
-/** The conflicts of members that were put into groups by what they say. */
+/** The conflicts between groups of members that gave different answers. */
 export function conflictsBetween(groups: readonly (readonly string[])[]): readonly Conflict[] {
   return groups.flatMap((group, at) =>
     groups
@@ -54,7 +55,7 @@ export function conflictsBetween(groups: readonly (readonly string[])[]): readon
   );
 }
 
-/** Those of `rounds` that occur at least twice, as the last one tells them. */
+/** The conflicts that occur in at least two of `rounds`, as the last such round reports them. */
 export function confirmed<T extends Conflict>(rounds: readonly (readonly T[])[]): readonly T[] {
   const last = new Map<string, T>();
   const twice = new Set<string>();

@@ -1,4 +1,6 @@
-/** The findings that lag cannot explain, and the alarms of the cluster itself. Pure. */
+/**
+ * The findings that a lagging member cannot explain, and the alarms of the cluster itself. Pure.
+ */
 import { confirmed, conflictsBetween } from "./conflicts.js";
 import { blame, type Court, type Finding, grouped, type Heard, listed, plain } from "./finding.js";
 import type { HashComparison } from "./hash-comparison.js";
@@ -65,7 +67,7 @@ export function hashFindings(
   return [blame({ kind: "hash", text }, conflicts, { heard, size })];
 }
 
-/** What members say of alarms, in Status: asking for alarms as such would write to the log. */
+/** The alarms that members report in Status: a request for alarms would write to the log. */
 export function alarmFindings(heard: readonly Heard[]): readonly Finding[] {
   const alarms = new Map<string, string[]>();
   for (const { endpoint, last } of heard) {
@@ -77,7 +79,7 @@ export function alarmFindings(heard: readonly Heard[]): readonly Finding[] {
   return [...alarms].map(([text, endpoints]) => {
     if (!/\balarm:CORRUPT\b/.test(text))
       return plain("alarm", `${endpoints.join(", ")}: ${text}`, endpoints);
-    // Left out when it is 0, which means that nobody is named.
+    // Left out when it is 0: then the alarm names no member.
     const id = /\bmemberID:(\d+)/.exec(text)?.[1] ?? "0";
     const named = heard.filter(({ last }) => last.memberId === BigInt(id));
     const suspects = named.map(({ endpoint }) => endpoint);

@@ -1,7 +1,7 @@
 /**
- * What an auditor saw of a cluster in one round: the members' own words, in the order in which they
- * came. Data only; who collects it must not drop a sample, and one pass holds samples of one member
- * taken one after the other, each asked for when the one before had come.
+ * What an auditor saw of a cluster in one round: the members' own answers, in the order in which
+ * they came. Data only. The collector must not drop a sample. A pass holds the samples of one
+ * member in sequence: the collector asked for each when the one before had come.
  */
 
 /** One answer of Maintenance/Status. The server reads revision and index at two moments. */
@@ -19,17 +19,17 @@ export interface StatusSample {
 
 export interface HashAnswer {
   readonly hash: number;
-  /** The revision that was hashed. */
+  /** The revision that HashKV hashed. */
   readonly revision: number;
   readonly compactRevision: number;
 }
-/** `compacted` and `future`: the member does not keep, or not yet have, the revision. */
+/** `compacted` and `future`: the member no longer has the revision, or does not have it yet. */
 export interface HashRefusal {
   readonly refused: "compacted" | "future" | "denied" | "unsupported" | "failed";
   readonly text: string;
 }
 
-/** HashKV of one revision, asked of every voting member that was heard. By endpoint. */
+/** HashKV of one revision, from every voting member that answered. By endpoint. */
 export interface HashAsk {
   readonly revision: number;
   readonly outcomes: ReadonlyMap<string, HashAnswer | HashRefusal>;
@@ -37,22 +37,27 @@ export interface HashAsk {
 
 export interface MemberEvidence {
   readonly endpoint: string;
-  /** Of the member list, when it could be had. */
+  /** From the member list, if the auditor could get it. */
   readonly name: string | undefined;
-  /** The same number for every member; pass N of all members was taken at the same time. */
+  /**
+   * Number of the pass, the same for every member: pass N of all members was taken at the same
+   * time.
+   */
   readonly passes: readonly (readonly StatusSample[])[];
-  /** Why there is no sample, or why they ended. */
+  /** The reason why there is no sample, or why the samples ended. */
   readonly failure: string | undefined;
-  /** Why it did not answer a linearizable read, which would have brought it up to date. */
+  /**
+   * The reason why it did not answer a linearizable read, which would have brought it up to date.
+   */
   readonly readFailure: string | undefined;
 }
 
 export interface RoundEvidence {
   readonly members: readonly MemberEvidence[];
   readonly asks: readonly HashAsk[];
-  /** How many voting members the cluster has, when that could be had. */
+  /** How many voting members the cluster has, if the auditor could find out. */
   readonly clusterSize: number | undefined;
-  /** Members of the cluster that no endpoint leads to. */
+  /** Members of the cluster that no endpoint reaches. */
   readonly unasked: readonly string[];
 }
 

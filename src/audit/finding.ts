@@ -1,10 +1,10 @@
-/** What an auditor finds: kinds, what each makes of the verdict, and who is to be suspected. Pure. */
+/** What an auditor finds: the kinds, the verdict of each, and the suspected members. Pure. */
 import { type Conflict, involved, suspectsOf } from "./conflicts.js";
 import type { MemberEvidence, StatusSample } from "./evidence.js";
 
 export type Verdict = "clean" | "divergence" | "unknown";
 
-/** Each kind of finding, and what it makes of the verdict. */
+/** Each kind of finding, and its verdict. */
 export const findingWeights = {
   hash: "divergence",
   revision: "divergence",
@@ -25,9 +25,9 @@ export type FindingKind = keyof typeof findingWeights;
 export interface Finding {
   readonly kind: FindingKind;
   readonly text: string;
-  /** Endpoints that it is about. */
+  /** Endpoints that the finding is about. */
   readonly members: readonly string[];
-  /** Of them those that a majority contradicts. */
+  /** Those of `endpoints` that a majority contradicts. */
   readonly suspects: readonly string[];
 }
 
@@ -38,7 +38,7 @@ export interface Heard {
   readonly last: StatusSample;
 }
 
-/** Those who may accuse, and how many members have a say. */
+/** The members that answered, and how many voting members the cluster has. */
 export interface Court {
   readonly heard: readonly Heard[];
   readonly size: number;

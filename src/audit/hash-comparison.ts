@@ -1,8 +1,8 @@
 /**
- * HashKV across members. Two hashes compare only if both the hashed revision and the compact
+ * HashKV across members. Two hashes can be compared only if the hashed revision and the compact
  * revision are equal (a compaction between two answers, or an answer from a compaction's cache,
- * gives another compact revision) and both members hash by one rule: etcd before 3.4.34 and 3.5.16
- * counts a tombstone that the newer leave out.
+ * gives another compact revision) and both members hash by the same rule: etcd before 3.4.34 and
+ * 3.5.16 counts a tombstone that newer versions leave out.
  */
 import { type Conflict, confirmed } from "./conflicts.js";
 import type { HashAnswer, HashAsk, HashRefusal } from "./evidence.js";
@@ -15,11 +15,11 @@ export interface HashConflict extends Conflict {
 }
 
 export interface HashComparison {
-  /** Seen in two asks, so that work which a member had under way does not count. */
+  /** Seen in two rounds of questions, because one may have met work in progress at a member. */
   readonly conflicts: readonly HashConflict[];
-  /** The last ask that all answered with one hash. */
+  /** The last round of questions in which all members answered with one hash. */
   readonly agreed: HashAnswer | undefined;
-  /** Why the members could not all be compared; undefined if they were, or if there is a conflict. */
+  /** Why not all members could be compared. Undefined if they were, or if there is a conflict. */
   readonly obstacle: string | undefined;
 }
 
@@ -27,7 +27,7 @@ export function isAnswer(outcome: HashAnswer | HashRefusal | undefined): outcome
   return outcome !== undefined && "hash" in outcome;
 }
 
-/** By which rule an etcd of this version hashes. */
+/** The hash rule of an etcd of this version. */
 function hashRule(version: string | undefined): "tombstone" | "current" {
   const [major = 0, minor = 0, patch = 0] = (version ?? "").split(".").map(Number.parseFloat);
   if (major !== 3 || minor > 5) return "current";
@@ -36,7 +36,7 @@ function hashRule(version: string | undefined): "tombstone" | "current" {
   return "tombstone";
 }
 
-/** `versions` by endpoint, of all that should be compared. */
+/** `versions` by endpoint, of all members to compare. */
 export function compareHashes(
   asks: readonly HashAsk[],
   versions: ReadonlyMap<string, string>,

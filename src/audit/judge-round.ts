@@ -1,8 +1,8 @@
 /**
- * From what an auditor saw to what it says. Divergence is only what lag cannot explain: other hashes
- * of the same history, other revisions after the same log entry, other cluster ids, or the cluster's
- * own CORRUPT alarm. What was not seen is never called clean: the verdict is then `unknown`, with
- * the reason. Pure.
+ * Makes findings of what an auditor saw. Only what lag cannot explain is a divergence: different
+ * hashes of the same history, different revisions after the same log entry, different cluster ids,
+ * or the cluster's own CORRUPT alarm. If the auditor could not see something, the verdict is
+ * `unknown` with the reason, never clean. Pure.
  */
 import {
   alarmFindings,
@@ -33,7 +33,7 @@ export interface RoundJudgement {
   readonly agreed: HashAnswer | undefined;
 }
 
-/** The applied index of each endpoint at the end of the round before; for `stalled`. */
+/** The applied index of each endpoint at the end of the previous round; for `stalled`. */
 export type Progress = ReadonlyMap<string, number>;
 
 export function judgeRound(round: RoundEvidence, before?: Progress): RoundJudgement {
@@ -75,7 +75,7 @@ export function progressOf({ members }: RoundEvidence): Progress {
   );
 }
 
-/** Members that answered, each once: two endpoints may lead to one member. */
+/** Members that answered, each once, because two endpoints may reach one member. */
 function distinct(members: readonly MemberEvidence[]): readonly Heard[] {
   const ids = new Set<string>();
   return members.flatMap((member) => {
@@ -121,7 +121,7 @@ function comparisonFindings(
   return [plain("alone", "only one member was asked: there is nothing to compare", endpoints)];
 }
 
-/** Etcd refuses HashKV on learners. */
+/** etcd refuses HashKV on learners. */
 function learnerFindings(heard: readonly Heard[]): readonly Finding[] {
   const endpoints = heard.flatMap(({ endpoint, last }) => (last.isLearner ? [endpoint] : []));
   if (endpoints.length === 0) return [];
@@ -129,7 +129,10 @@ function learnerFindings(heard: readonly Heard[]): readonly Finding[] {
   return [plain("learner", text, endpoints)];
 }
 
-/** Behind: at the end of a pass it has not applied what another had applied at its beginning. */
+/**
+ * Behind: at the end of a pass this member has not applied what another had applied at the
+ * beginning.
+ */
 function lagFindings(heard: readonly Heard[], agreed: HashAnswer | undefined): readonly Finding[] {
   const begins = heard.map(({ passes }) => passes.at(-1)?.[0]?.appliedIndex ?? 0);
   const ahead = Math.max(0, ...begins);

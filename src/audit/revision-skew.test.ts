@@ -1,4 +1,7 @@
-/** The bounds never accuse equal members, however their answers are torn, and miss no rest. */
+/**
+ * The bounds never contradict for equal members, whenever a member reads its revision and index,
+ * and they find every difference of members at rest.
+ */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { StatusSample } from "./evidence.js";
@@ -17,7 +20,7 @@ function sample(appliedIndex: number, revision: number): StatusSample {
   };
 }
 
-/** How far a member comes between the reads of one answer, and between answers. */
+/** How far a member moves between the two reads of one answer, and between answers. */
 const steps = fc.array(fc.record({ between: fc.nat(6), inside: fc.nat(4), isTorn: fc.boolean() }), {
   minLength: 1,
   maxLength: 8,
@@ -28,14 +31,14 @@ type Steps = readonly {
   readonly isTorn: boolean;
 }[];
 
-/** Samples of a member whose state runs along `revisions`, as a server reads them. */
+/** Samples of a member whose state moves along `revisions`, as a server reads them. */
 function run(revisions: readonly number[], start: number, taken: Steps): StatusSample[] {
   let state = start;
   return taken.map(({ between, inside, isTorn }) => {
     state += between;
     const revision = revisions[state] as number;
     state += inside;
-    // An entry that is applied, and not yet counted.
+    // An entry that the member has applied and not counted yet.
     const isBehind = isTorn && between + inside > 0;
     return sample(isBehind ? state - 1 : state, revision);
   });
@@ -49,7 +52,7 @@ const log = fc.array(fc.boolean(), { minLength: 120, maxLength: 120 }).map((writ
 test("members of one history are never in conflict while they move", () => {
   fc.assert(
     fc.property(log, steps, steps, fc.nat(10), (revisions, mine, yours, start) => {
-      // Rest means that no entry is half applied: three equal answers in a row never come torn.
+      // Rest means that no entry is half applied: three equal answers in a row never fall into one.
       const moves = (all: Steps) => all.map((one) => ({ ...one, between: one.between + 1 }));
       const pass = new Map([
         ["a", run(revisions, 5, moves(mine))],

@@ -15,7 +15,7 @@
 import type { Conflict } from "./conflicts.js";
 import type { StatusSample } from "./evidence.js";
 
-/** So many equal samples in a row are rest. */
+/** This many equal samples in a row mean that the member rests. */
 export const restSamples = 3;
 
 interface Point {
@@ -28,11 +28,11 @@ export interface Skew extends Conflict {
   readonly index: number;
   readonly revision: number;
   readonly otherRevision: number;
-  /** Both were at rest at `index`: the revisions are exact. */
+  /** Both members rested at `index`, so the revisions are exact. */
   readonly isExact: boolean;
 }
 
-/** Where the member rests at the end of a pass. */
+/** The point where the member rests at the end of a pass. */
 export function restOf(samples: readonly StatusSample[]): Point | undefined {
   const last = samples.slice(-restSamples);
   const [first] = last;

@@ -37,7 +37,7 @@ const writeThenRead = (read: string) =>
   row(2, "invoke", "read", "nil") +
   row(2, "ok", "read", read);
 
-/** Appends that all overlap, and an answer that none of their many orders explains. */
+/** Appends that all overlap, and an answer that no order of them explains. */
 const hard = [
   ...Array.from({ length: 14 }, (_, process) => ["invoke", process] as const),
   ...Array.from({ length: 14 }, (_, process) => ["ok", process] as const),

@@ -1,7 +1,7 @@
 /**
- * `lockstep check FILE`: is this history of clients linearizable? Exit 0: yes. 1: no; the first
- * operation that cannot be placed is shown. 2: it could not be decided or read, or the command line
- * is wrong.
+ * `lockstep check FILE`: is this history of clients linearizable? Exit 0: yes. 1: no; shows the
+ * first operation that cannot be placed. 2: the command could not decide or read it, or the command
+ * line is wrong.
  */
 import fs from "node:fs";
 import { parseArgs } from "node:util";
@@ -32,11 +32,11 @@ key-value histories, and Jepsen's of a register (log lines, EDN, JSON); see docs
 Exit: 0 linearizable, 1 not linearizable, 2 unknown, unreadable or wrong usage.
 `;
 
-/** The outside, so that a test can look at it. */
+/** The outside world, so that a test can observe it. */
 export interface CheckIo {
   out(text: string): void;
   error(text: string): void;
-  /** @throws what the file system throws */
+  /** @throws errors of the file system */
   readFile(path: string): string;
   nowMs(): number;
 }
@@ -77,7 +77,7 @@ export function runCheck(words: readonly string[], io: CheckIo): number {
   }
 }
 
-/** What the file system or a reader says of the file; anything else is our own bug. */
+/** An error of the file system or of a reader about the file; anything else is our own bug. */
 function isUnreadable(error: unknown): error is Error {
   return error instanceof HistoryFormatError || (error instanceof Error && "code" in error);
 }
@@ -119,7 +119,7 @@ function etcdText(verdict: "not" | "unknown", { texts, around }: EtcdView): stri
   if (verdict === "unknown") return `unknown: ${texts.join("\n  ")}`;
   const found = texts.map((text) => `  ${text}\n`).join("");
   if (around.length === 0) return `not linearizable\n\n${found}`;
-  // The first column, a place in an order, is not known here.
+  // This caller does not know the first column, the place in an order.
   const table = renderCalls(around, ["", "id", "client", "operation"]);
   return `not linearizable\n\n${found}\nAround it (?: no answer came):\n\n${table}`;
 }

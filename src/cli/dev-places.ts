@@ -1,7 +1,8 @@
 /**
- * Where the members of `lockstep dev` listen. The ports are chosen at the first start and kept in
+ * Where the members of `lockstep dev` listen. The first start chooses the ports and keeps them in
  * `.lockstep/dev.json`, because the members' peer addresses are part of their data: with other
- * ports the data would be of no use. Never chooses anew while there is data, never deletes any.
+ * ports the data would be useless. Never chooses other ports while there is data, never deletes
+ * data.
  */
 import fs from "node:fs";
 import path from "node:path";
@@ -24,7 +25,7 @@ const usualPlaces: readonly Place[] = [
   { name: "m3", client: 32379, peer: 32380 },
 ];
 const portMax = 65_535;
-/** Three members take six ports from it on. */
+/** Three members take six ports from this one on. */
 export const basePortMax = portMax - 5;
 
 /** Six ports in a row: client and peer of m1, of m2, of m3. */
@@ -36,7 +37,7 @@ export function placesFrom(basePort: number): readonly Place[] {
   }));
 }
 
-/** The kept ports, else the wanted ones, else free ones; text: why it cannot be. */
+/** The kept ports, else the wanted ones, else free ones. Text: why there are none. */
 export async function choosePlaces(wanted = usualPlaces): Promise<readonly Place[] | string> {
   const kept = readPlaces();
   if (kept === undefined) return takePlaces(wanted);
@@ -53,7 +54,10 @@ export async function choosePlaces(wanted = usualPlaces): Promise<readonly Place
   return kept;
 }
 
-/** Undefined: this is the first start. Text: there is data, but not where its members listen. */
+/**
+ * Undefined: this is the first start. Text: there is data, but the file does not say where its
+ * members listen.
+ */
 function readPlaces(): readonly Place[] | string | undefined {
   let text: string;
   try {
@@ -115,7 +119,7 @@ async function takePlaces(wanted: readonly Place[]): Promise<readonly Place[]> {
     }
     places.push({ name, client, peer });
   }
-  // All of it or nothing, even if the launcher is killed.
+  // Writes all of the file or nothing, even if the launcher is killed.
   fs.writeFileSync(`${portsFile}.new`, `${JSON.stringify(places, null, 2)}\n`);
   fs.renameSync(`${portsFile}.new`, portsFile);
   return places;

@@ -1,7 +1,7 @@
 /**
- * `lockstep dev`: a cluster of three members on this machine, each a process of its own, with its
- * data below `.lockstep/` of the current folder, so that it comes back with it. The members end
- * with the launcher, however that ends. `--base-port N` takes six ports from N on instead of the
+ * `lockstep dev`: a cluster of three members on this machine, each in its own process. The data is
+ * below `.lockstep/` of the current folder, so the next start finds it again. The members end with
+ * the launcher, however the launcher ends. `--base-port N` takes six ports from N on instead of the
  * usual ones, for a second cluster.
  */
 import { type ChildProcess, fork } from "node:child_process";
@@ -96,8 +96,8 @@ class DevCluster {
         `--initial-cluster=${initialCluster}`,
         "--initial-cluster-token=lockstep-dev",
       ],
-      // Apart from the terminal's group, so that ctrl-C reaches the launcher alone. The channel's
-      // end tells a member that its launcher is gone.
+      // In another process group than the terminal's, so that ctrl-C reaches the launcher alone.
+      // When the channel closes, a member knows that its launcher is gone.
       { stdio: ["ignore", log, log, "ipc"], detached: true },
     );
     fs.closeSync(log);
@@ -111,7 +111,7 @@ class DevCluster {
     this.#tellWhenReady();
   }
 
-  /** Once, when every member that lives serves. */
+  /** Prints once, when every running member serves. */
   #tellWhenReady(): void {
     if (this.#isTold || this.#ready.size === 0 || this.#ready.size < this.#children.size) return;
     this.#isTold = true;

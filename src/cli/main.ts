@@ -49,7 +49,7 @@ async function main(words: readonly string[]): Promise<number> {
   }
 }
 
-// Whoever reads our output may have seen enough (`lockstep sim | head`).
+// The reader of our output may have closed it (`lockstep sim | head`).
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(141);
   throw error;

@@ -24,7 +24,7 @@ export const ownDist = fileURLToPath(new URL("..", import.meta.url));
 const folders = new Set<string>();
 let isWatchingEnd = false;
 
-/** What has been read of each folder of compiled code: the parser sees each file once. */
+/** What is known of each folder of compiled code, so that the parser reads each file once. */
 const known = new Map<string, Promise<ProductionCode>>();
 
 /** The compiled code of a folder as it was when it was first asked for. */
@@ -43,7 +43,8 @@ export function productionCode(dist = ownDist): Promise<ProductionCode> {
 }
 
 /**
- * Why patches do not apply to the compiled code, by the ids of their mutants; empty: all apply.
+ * The reasons why patches do not apply to the compiled code, by the ids of their mutants. Empty:
+ * all apply.
  *
  * @throws Error if the parser is not installed
  */
@@ -86,7 +87,7 @@ function makeFolder(): string {
     process.on("exit", () => {
       for (const folder of folders) removeFolder(folder);
     });
-    // The default of a signal is to end without "exit".
+    // By default a signal ends the process without "exit".
     process.once("SIGINT", () => process.exit(130));
     process.once("SIGTERM", () => process.exit(143));
   }

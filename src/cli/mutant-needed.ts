@@ -1,6 +1,6 @@
 /**
- * Looks for the seed that shows what a check is good for: it catches a mutant there, and without it
- * the same seed passes, so that nothing else would have seen the bug.
+ * Looks for the seed that shows that a check is needed: with the check the seed catches a mutant,
+ * and without the check the same seed passes. So no other check would have found the bug.
  */
 import type { Invariant } from "../verify/sim/invariants.js";
 import type { MutantRunParts } from "./mutant-run.js";
@@ -13,10 +13,13 @@ export interface NeededSearch {
   readonly invariant: Invariant;
 }
 
-/** Seeds of one process: fewer waste starts, more waste seeds behind the one that is wanted. */
+/**
+ * Seeds per process: with fewer, starts cost too much; with more, seeds after the wanted one are
+ * wasted.
+ */
 const seedsAtATime = 30;
 
-/** @throws Error if the program does not come to its end */
+/** @throws Error if the program does not finish */
 export async function findNeededSeed(
   run: MutantRunParts["run"],
   search: NeededSearch,

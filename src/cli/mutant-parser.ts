@@ -1,6 +1,6 @@
 /**
- * The parser of mutants. It is a package that only development needs, so it is loaded when a mutant
- * is to be applied; a store never does that.
+ * The parser of mutants. Only development needs this package, so it is loaded when a mutant is to
+ * be applied. A store never loads it.
  */
 import type { Parse, SyntaxNode } from "../verify/mutation/syntax.js";
 

@@ -1,6 +1,7 @@
 /**
- * `lockstep sim --mutants --reseed`: finds a seed for each mutant and for each pair of needed.ts, the
- * known one if it still does, and writes them all into known-seeds.ts, source and compiled.
+ * `lockstep sim --mutants --reseed`: finds a seed for each mutant and for each pair of needed.ts.
+ * It keeps the known seed if that still catches the mutant. It writes all seeds into
+ * known-seeds.ts, source and compiled.
  */
 import fs from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -14,7 +15,7 @@ import { findNeededSeed } from "./mutant-needed.js";
 import { isGood, MutantRun, type MutantRunParts } from "./mutant-run.js";
 import type { SeedRange } from "./sim-flags.js";
 
-/** Where a seed may be. Most are in the first; the few that are not need thousands. */
+/** The ranges to search. Most seeds are in the first; a few mutants need thousands of seeds. */
 export const reseedRanges: readonly SeedRange[] = [
   { from: 1, to: 60 },
   { from: 61, to: 400 },
@@ -30,7 +31,7 @@ export class Reseeding {
   readonly #needed: Record<string, number> = { ...neededSeeds };
   moved = 0;
   kept = 0;
-  /** Mutants and invariants for which there is no seed in the ranges. */
+  /** Mutants and invariants without a seed in the ranges. */
   readonly missing: string[] = [];
 
   constructor(context: Context, tell: (line: string) => void) {
@@ -100,8 +101,9 @@ export class Reseeding {
   }
 
   /**
-   * What is not in the catalogue any more goes; what was not found keeps its old seed. Cheap: it is
-   * written whenever a seed was found, so that a run that is ended has not been for nothing.
+   * Removes seeds of mutants that are no longer in the catalogue; a mutant without a found seed
+   * keeps its old one. Writes after every seed that it finds, so that a run that is ended early
+   * keeps its results.
    */
   write(): readonly string[] {
     const order = mutants.map(({ id }) => id);
@@ -117,7 +119,7 @@ export class Reseeding {
   }
 }
 
-/** Whoever copies the folder meanwhile gets the old file or the new one. */
+/** A process that copies the folder meanwhile gets the old file or the new one. */
 function replaceFile(file: string, text: string): void {
   fs.writeFileSync(`${file}.new`, text);
   fs.renameSync(`${file}.new`, file);

@@ -1,6 +1,6 @@
 /**
  * Looks for the seed that catches a mutant. A failing seed counts only if the changed code ran and
- * the unchanged code passes the same seed: otherwise it says nothing about the mutant.
+ * the unchanged code passes the same seed. Otherwise it says nothing about the mutant.
  */
 import { knownSeeds } from "../verify/mutation/known-seeds.js";
 import type { Mutant } from "../verify/mutation/types.js";
@@ -9,17 +9,17 @@ import type { SeedLine } from "./sim-run.js";
 
 export type MutantVerdict =
   | "caught"
-  /** In all seeds that failed, by an invariant that the catalogue does not name for it. */
+  /** Only invariants that the catalogue does not name for this mutant failed. */
   | "caught by another"
   | "missed"
-  /** No seed came to the place of the bug. */
+  /** No seed ran the changed code. */
   | "not covered"
-  /** A control that no check flagged, as it must be. */
+  /** A control that no check flagged, as expected. */
   | "clean"
-  /** A control that was flagged: a check is wrong. */
+  /** A control that a check flagged: the check is wrong. */
   | "flagged"
   | "does not apply"
-  /** The build does not run to its end; the text says why. */
+  /** The build does not finish; the text says why. */
   | "broken";
 
 export interface MutantResult {
@@ -27,22 +27,25 @@ export interface MutantResult {
   readonly title: string;
   readonly isControl: boolean;
   readonly verdict: MutantVerdict;
-  /** What caught it. */
+  /** The invariant that caught it. */
   readonly invariant: string;
   readonly seed: number | undefined;
-  /** Seeds and milliseconds of simulation until caught, or in all. */
+  /** Seeds and milliseconds of simulation until caught, or in total. */
   readonly seeds: number;
   readonly ms: number;
-  /** Times that the changed code ran. */
+  /** How often the changed code ran. */
   readonly ran: number;
-  /** Seeds that fail without the bug too, and were left out. */
+  /** Seeds that fail without the bug too, and do not count. */
   readonly skipped: number;
-  /** Faults and requests of the shrunk plan, if asked for. */
+  /** Number of faults and requests of the shrunk plan, if requested. */
   readonly size: number | undefined;
   readonly text: string;
 }
 
-/** What `lockstep sim --json` printed; `error` if it ended in another way than its codes say. */
+/**
+ * What `lockstep sim --json` printed; `error` if it ended with another exit code than the known
+ * ones.
+ */
 export interface SimOutput {
   readonly lines: readonly SeedLine[];
   readonly error: string | undefined;
@@ -53,30 +56,31 @@ export interface MutantRunParts {
   run(main: string, words: readonly string[]): Promise<SimOutput>;
   /** The unchanged code. */
   readonly ownMain: string;
-  /** One after the other, until a seed catches. */
+  /** Seeds to try one after the other, until one catches. */
   readonly ranges: readonly SeedRange[];
-  /** Leave out the seeds that are known to catch. */
+  /** Whether to leave out the seeds that are known to catch. */
   readonly isFresh: boolean;
-  /** Failing plans are shrunk, to tell their size. */
+  /** Whether to shrink failing plans, to report their size. */
   readonly shrink: boolean;
 }
 
 /**
- * Whether this is how the mutant must end: found where the catalogue says, or for a control not
- * flagged. What another invariant sees is not what the mutant was made to show.
+ * Whether the result is the expected one: caught by an invariant that the catalogue names, or for a
+ * control not flagged. A mutant that only another invariant catches does not show what it was made
+ * to show.
  */
 export function isGood({ verdict }: MutantResult): boolean {
   return verdict === "caught" || verdict === "clean";
 }
 
-/** What to try next, in words; empty: nothing. */
+/** What to try next, in words; empty: nothing to do. */
 export function adviceOn({ id, verdict }: MutantResult, ranges: readonly SeedRange[]): string {
   if (!["missed", "not covered", "caught by another"].includes(verdict)) return "";
   const to = ranges.at(-1)?.to ?? 0;
   return `next: lockstep sim --mutants --only ${id} --fresh --seeds ${to + 1}..${4 * to + 1}`;
 }
 
-/** A mutant that was not built. */
+/** The result of a mutant that could not be built. */
 export function notApplied(mutant: Mutant, text: string): MutantResult {
   const { id, title } = mutant;
   return {
@@ -91,7 +95,7 @@ export function isExpected({ caughtBy }: Mutant, invariant: string): boolean {
   return caughtBy.some((name) => invariant === name || invariant.startsWith(`${name}-`));
 }
 
-/** After so many seeds that another invariant caught, it is no accident. */
+/** After this many seeds that another invariant caught, the cause is not chance. */
 const othersMax = 20;
 
 export class MutantRun {
@@ -103,11 +107,11 @@ export class MutantRun {
   #ms = 0;
   #ran = 0;
   #skipped = 0;
-  /** Caught, but not by what the catalogue names. */
+  /** Caught, but not by an invariant that the catalogue names. */
   #another: SeedLine | undefined;
   #others = 0;
 
-  /** @param unchanged what is known of the unchanged code; shared by all runs */
+  /** @param unchanged results of the unchanged code; all runs share them */
   constructor(
     mutant: Mutant,
     main: string,
@@ -160,7 +164,7 @@ export class MutantRun {
   #count(lines: readonly SeedLine[]): void {
     this.#seeds += lines.length;
     for (const { ms } of lines) this.#ms += ms;
-    // The count goes on within a process.
+    // The count continues within a process.
     this.#ran += lines.at(-1)?.mutantRan ?? 0;
   }
 

@@ -3,14 +3,14 @@ import { adviceOn, isGood, type MutantResult, type MutantVerdict } from "./mutan
 import type { SeedRange } from "./sim-flags.js";
 
 export interface MutantScore {
-  /** Without the controls. */
+  /** Number of mutants without the controls. */
   readonly mutants: number;
   readonly caught: number;
-  /** Not among those caught. */
+  /** Not counted among the caught ones. */
   readonly byAnother: number;
   readonly controls: number;
   readonly clean: number;
-  /** Caught, of all mutants, in percent, rounded down: 100 means all. */
+  /** Percentage of caught mutants, rounded down: 100 means all. */
   readonly percent: number;
 }
 
@@ -43,7 +43,7 @@ export function tableRow(result: MutantResult): string {
   ]);
 }
 
-/** The last lines of a table: the score, and what is not as it must be. */
+/** The last lines of a table: the score, and every result that is not as expected. */
 export function totals(
   results: readonly MutantResult[],
   ms: number,

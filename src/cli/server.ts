@@ -66,12 +66,13 @@ function gather(
   return new Map([...environment.values, ...given]);
 }
 
-/** How long a member that stops on an error of nobody's may take. */
+/** Milliseconds for a stop after an error that no part of the member handles. */
 const lastWordsMs = 2_000;
 
 /**
- * The last resort: an error that no request, job or callback of the member has taken. It leaves one line
- * of the log and ends the process with code 1, by a stop of the member if that can still be done.
+ * The last resort: an error that no request, job or callback of the member has handled. It writes
+ * one line to the log and ends the process with code 1. It stops the member first if that is still
+ * possible.
  */
 function ownTheRest(log: Log, member: () => RunningServer["member"] | undefined): void {
   let isFirst = true;
@@ -90,11 +91,11 @@ function ownTheRest(log: Log, member: () => RunningServer["member"] | undefined)
 }
 
 async function run(config: ServerConfig, log: Log): Promise<number> {
-  // A launcher that dies without a word must not leave its members behind.
+  // A launcher that dies suddenly must not leave its members behind.
   let launcherGone = (): void => process.exit(exitFailed);
   if (process.send !== undefined) {
     process.on("disconnect", () => launcherGone());
-    // It may have died before this process could listen.
+    // The launcher may have died before this process could listen.
     if (!process.connected) return exitFailed;
   }
   let server: RunningServer | undefined;

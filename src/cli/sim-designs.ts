@@ -1,6 +1,6 @@
 /**
  * `lockstep sim designs`: runs the designs of keeping the consistent index and prints what each
- * gets wrong. Exit 0: every design did what history says of it. 1: one did not, or a replayed plan
+ * gets wrong. Exit 0: every design behaved as it did in history. 1: one did not, or a replayed plan
  * breaks the law. 2: the command line or a file is wrong.
  */
 import fs from "node:fs";
@@ -19,11 +19,11 @@ import { readPlan } from "../verify/studies/consistent-index/read-plan.js";
 import { replayStory } from "../verify/studies/consistent-index/replay.js";
 import { reportOf } from "../verify/studies/consistent-index/report-json.js";
 
-/** The outside, so that a test can look at it. */
+/** The outside world, so that a test can observe it. */
 export interface SimIo {
   out(text: string): void;
   error(text: string): void;
-  /** @throws what the file system throws */
+  /** @throws errors of the file system */
   readFile(path: string): string;
   writeFile(path: string, text: string): void;
   nowMs(): number;
@@ -78,7 +78,7 @@ export function runSimDesigns(words: readonly string[], io: SimIo): number {
   }
 }
 
-/** Text: what is wrong with them. */
+/** Text: the error in the flags. */
 function parseFlags(words: readonly string[]): Flags | string {
   let values: ReturnType<typeof parseWords>;
   try {
@@ -98,7 +98,7 @@ function parseFlags(words: readonly string[]): Flags | string {
   return { design, seeds, svg, json, replay };
 }
 
-/** @throws TypeError for what is no flag of these */
+/** @throws TypeError for an unknown flag */
 function parseWords(words: readonly string[]) {
   const text = { type: "string" } as const;
   const json = { type: "boolean" } as const;
@@ -123,7 +123,7 @@ function runCases(flags: Flags, io: SimIo): number {
   return results.every(isAsExpected) ? 0 : 1;
 }
 
-/** How long it takes from nothing to the shrunk plan of the lost entry; and that it is the same. */
+/** Finds and shrinks the lost entry again; says how long that took and whether the plan is the same. */
 function catchAgain(lost: CaseResult, io: SimIo): string {
   if (lost.firstHarmSeed === undefined) return "The lost entry was not found.\n";
   const startMs = io.nowMs();
@@ -137,7 +137,7 @@ function catchAgain(lost: CaseResult, io: SimIo): string {
   );
 }
 
-/** The lost entry if it is among the stories, else the first failure. */
+/** The lost entry if the stories contain it, else the first failure. */
 function writeSvg(path: string, results: readonly CaseResult[], io: SimIo): boolean {
   const lost = results.find((result) => result.case.name === "enhanced");
   const story = lost?.story ?? results.find((result) => result.story !== undefined)?.story;

@@ -2,7 +2,7 @@
 import { parseArgs } from "node:util";
 import { type Invariant, isInvariant } from "../verify/sim/invariants.js";
 
-/** Both ends belong to it. */
+/** The range includes both ends. */
 export interface SeedRange {
   readonly from: number;
   readonly to: number;
@@ -15,14 +15,14 @@ export interface SimFlags extends SeedRange {
   readonly isBeyondAtlas: boolean;
   readonly stopAtFirst: boolean;
   readonly isJson: boolean;
-  /** Each seed is run twice, and must give the same trace. */
+  /** Run each seed twice; both runs must give the same trace. */
   readonly isTwice: boolean;
   readonly jobs: number;
   readonly without: ReadonlySet<Invariant>;
   readonly plan: string | undefined;
   readonly out: string | undefined;
   readonly shrink: boolean;
-  /** Failing plans are shrunk and their size is told, in `--json` too. */
+  /** Shrink failing plans and report their size, in `--json` too. */
   readonly isSized: boolean;
   /** The command line again, for child processes. */
   readonly words: readonly string[];

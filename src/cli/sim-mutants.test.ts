@@ -1,4 +1,4 @@
-/** When a mutant counts as caught, and what `lockstep sim --mutants` says and answers. */
+/** When a mutant counts as caught, and what `lockstep sim --mutants` prints and returns. */
 import { describe, expect, test } from "vitest";
 import type { Mutant } from "../verify/mutation/types.js";
 import { findNeededSeed } from "./mutant-needed.js";
@@ -15,7 +15,7 @@ const control: Mutant = { ...bug, isControl: true, caughtBy: [] };
 
 type Answer = Partial<SeedLine> | "broken";
 
-/** Runs with a simulator that says of each seed what `mutated` and `unchanged` have for it. */
+/** Runs with a fake simulator that returns for each seed what `mutated` and `unchanged` say. */
 async function find(
   mutant: Mutant,
   mutated: Readonly<Record<number, Answer>>,
@@ -109,7 +109,7 @@ describe("the seed that shows that a check is needed", () => {
     { from: 5, to: 70 },
   ];
 
-  /** `failing`: what fails each seed; without it, what fails then. */
+  /** `failing`: the invariant that fails each seed; without it, the one that fails otherwise. */
   async function findNeeded(failing: Readonly<Record<number, readonly string[]>>) {
     const calls: string[] = [];
     const run = async (_main: string, words: readonly string[]): Promise<SimOutput> => {

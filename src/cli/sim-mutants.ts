@@ -1,6 +1,7 @@
 /**
  * `lockstep sim --mutants`: puts each known bug into a copy of the compiled code and runs the
- * simulator there. Exit 0: every bug was caught and no control was; 1: not; 2: wrong usage.
+ * simulator there. Exit 0: the simulator caught every bug and flagged no control. 1: otherwise. 2:
+ * wrong usage.
  */
 import path from "node:path";
 import { parseArgs } from "node:util";
@@ -78,7 +79,7 @@ export async function runMutants(words: readonly string[]): Promise<number> {
     ...{ run: runCatalogue, check: runCheck, without: runWithout, reseed: runReseed },
   };
   try {
-    // Without the parser no mutant can be built: that is told once.
+    // Without the parser no mutant can be built: print that once.
     await productionCode();
     return await commands[flags.command](flags);
   } catch (error) {
@@ -144,7 +145,7 @@ async function runCatalogue(flags: Flags): Promise<number> {
   return results.every(isGood) ? 0 : 1;
 }
 
-/** Whether all patches still find their places. */
+/** Whether all patches still apply. */
 async function runCheck({ chosen }: Flags): Promise<number> {
   const reasons = await notApplying(chosen);
   for (const reason of reasons.values()) process.stdout.write(`${reason}\n`);
@@ -152,7 +153,7 @@ async function runCheck({ chosen }: Flags): Promise<number> {
   return reasons.size === 0 ? 0 : 1;
 }
 
-/** For needed.ts: where a check is the only one to see a mutant. */
+/** For needed.ts: finds a seed where only one check catches a mutant. */
 async function runWithout(flags: Flags): Promise<number> {
   let isFound = false;
   for (const invariant of flags.without) {

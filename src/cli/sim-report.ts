@@ -1,6 +1,6 @@
 /**
- * What is left of a failing seed: a folder with the shrunk plan, a report to read, pictures, the
- * client history and the full trace.
+ * The files for a failing seed: a folder with the shrunk plan, a report, pictures, the client
+ * history and the full trace.
  */
 import fs from "node:fs";
 import path from "node:path";
@@ -18,7 +18,7 @@ import { shrink, sizeOf } from "../verify/sim/shrink.js";
 
 const runsMax = 400;
 const pastMax = 60;
-/** Too many to read, and nobody's cause. */
+/** Kinds of events that are too many to read and cause nothing. */
 const dull: ReadonlySet<TraceEvent["kind"]> = new Set(["fsync", "commit", "log"]);
 
 export interface ReportOptions {
@@ -34,7 +34,7 @@ export interface Reported {
   readonly text: string;
 }
 
-/** Shrinks the plan, runs it once more to watch it, and writes everything down. */
+/** Shrinks the plan, runs it once more with a recorder, and writes everything to files. */
 export function reportFailure(plan: Plan, invariant: string, options: ReportOptions): Reported {
   const small = options.shrink ? shrunk(plan, invariant, options.without) : plan;
   const result = runPlan(small, { without: options.without, isRecorded: true });
@@ -71,7 +71,10 @@ function pictures(plan: Plan, result: RunResult): readonly (readonly [string, st
   ];
 }
 
-/** Of the violation; if clients saw it, of the last thing that their member did before. */
+/**
+ * The event of the violation. If clients saw the violation, the last event at their member before
+ * it.
+ */
 function pastOf({ trace, violation }: RunResult): readonly TraceEvent[] {
   const end = trace.findLast(({ kind }) => kind === "violation");
   if (end === undefined) return [];

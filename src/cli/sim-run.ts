@@ -1,7 +1,7 @@
 /**
- * `lockstep sim`: runs seeds and prints what each gave. Exit 0: all clean; 1: an invariant was
- * violated; 3: a cluster did not recover; 4: a member stopped by itself; 2: the command line is
- * wrong. Several jobs are child processes of the same command, one shard each.
+ * `lockstep sim`: runs seeds and prints the result of each. Exit 0: all clean. 1: an invariant was
+ * violated. 3: a cluster did not recover. 4: a member stopped by itself. 2: the command line is
+ * wrong. With several jobs, child processes run the same command, one shard each.
  */
 import { spawn } from "node:child_process";
 import os from "node:os";
@@ -25,11 +25,11 @@ export interface SeedLine {
   readonly simulatedMs: number;
   readonly events: number;
   readonly traceHash: number;
-  /** Times that the changed code of a mutant ran. */
+  /** How often the changed code of a mutant ran. */
   readonly mutantRan: number;
-  /** Of the shrunk plan, if asked for: faults and requests. */
+  /** Size of the shrunk plan, if requested: faults and requests. */
   readonly size?: number;
-  /** The kinds of faults that did something. */
+  /** The kinds of faults that took effect. */
   readonly faults: readonly string[];
 }
 
@@ -42,7 +42,7 @@ export class SimTally {
   seeds = 0;
   simulatedMs = 0;
   readonly failures: SeedLine[] = [];
-  /** In how many seeds each kind of fault did something. */
+  /** In how many seeds each kind of fault took effect. */
   readonly #faults = new Map<string, number>(
     Object.keys(faultKinds).map((kind) => [kind, 0] as const),
   );
@@ -65,7 +65,7 @@ export class SimTally {
     return performance.now() - this.#startedMs;
   }
 
-  /** At most every ten seconds. */
+  /** Prints at most every ten seconds. */
   progress(): string | undefined {
     if (performance.now() - this.#printedMs < 10_000) return undefined;
     this.#printedMs = performance.now();
@@ -109,7 +109,7 @@ function verdictOf(invariant: string): Verdict {
   return invariant === "liveness" || invariant === "crash" ? invariant : "violation";
 }
 
-/** Runs the seeds of this shard in this process; `told` returns true to stop. */
+/** Runs the seeds of this shard in this process; `told` returns true to stop the run. */
 export function runSeeds(flags: SimFlags, told: (line: SeedLine) => boolean): void {
   const endMs = performance.now() + (flags.minutes ?? Number.POSITIVE_INFINITY) * 60_000;
   const first = flags.from + flags.shard.at;
@@ -131,7 +131,7 @@ export function runSeeds(flags: SimFlags, told: (line: SeedLine) => boolean): vo
   }
 }
 
-/** The same in child processes, one for each job; their lines arrive in no order. */
+/** The same in child processes, one for each job; their lines arrive in any order. */
 export async function runJobs(
   flags: SimFlags,
   told: (line: SeedLine) => boolean,
@@ -155,7 +155,7 @@ export async function runJobs(
     if (child.exitCode === null && child.signalCode === null) {
       await new Promise((resolve) => child.once("close", resolve));
     }
-    // A failed seed has been told; anything else is the child's own failure.
+    // The failed seed has been printed already; any other end is the child's own failure.
     const isKnown = child.signalCode !== null || [0, 1, 3, 4].includes(child.exitCode ?? -1);
     return isKnown ? undefined : `a job ended with code ${child.exitCode}`;
   });

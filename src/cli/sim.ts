@@ -59,7 +59,7 @@ async function runCampaign(flags: SimFlags): Promise<number> {
   return tally.exitCode();
 }
 
-/** One plan from a file: whether it still fails, and how. */
+/** Runs one plan from a file: whether it still fails, and how. */
 function runPlanFile(flags: SimFlags, file: string): number {
   let plan: Plan;
   try {

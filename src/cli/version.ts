@@ -1,4 +1,6 @@
-/** `lockstep version`: etcd's form, whose first line tools parse, and then Lockstep's own version. */
+/**
+ * `lockstep version`: first etcd's form, whose first line tools parse, then Lockstep's own version.
+ */
 import { readFileSync } from "node:fs";
 import { serverVersion } from "../member/config.js";
 
@@ -16,7 +18,7 @@ export function printVersion(): number {
   return 0;
 }
 
-/** Of the package that this file belongs to. */
+/** The version in the package.json of this file's package. */
 function ownVersion(): string {
   const manifest = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
   return (JSON.parse(manifest) as { version: string }).version;

@@ -1,7 +1,7 @@
 /**
  * The flags of `lockstep server`: etcd's names, defaults and Go syntax (-f or --f, =value or the
- * next word, booleans alone or =value), for what exists. Unknown ones are errors that name the
- * nearest known one. Pure: words and variables in, texts out.
+ * next word, booleans alone or =value), for the features that exist. An unknown flag is an error
+ * that names the nearest known one. Pure: words and variables in, texts out.
  */
 
 export type FlagKind = "text" | "integer" | "boolean" | "duration" | "urls";
@@ -13,7 +13,7 @@ export interface Flag {
   readonly help: string;
 }
 
-/** Durations without a unit are milliseconds where etcd's flag is a number of them. */
+/** For durations without a unit: milliseconds, where etcd's flag is a number of milliseconds. */
 export const flags: readonly Flag[] = [
   flag("name", "text", "default", "Name of this member."),
   flag("data-dir", "text", "", "Folder of its data; default: the name with .etcd behind."),
@@ -94,7 +94,7 @@ export class UsageError extends Error {
 }
 
 export interface ParsedFlags {
-  /** By flag name; only what was given. */
+  /** Values by flag name; only flags that were given. */
   readonly values: ReadonlyMap<string, string>;
   readonly wants: "server" | "help" | "version";
 }
@@ -124,7 +124,7 @@ export function parseWords(words: readonly string[]): ParsedFlags {
   return { values, wants: "server" };
 }
 
-/** ETCD_* variables: `values` by flag name, `unknown` the names that mean nothing here. */
+/** ETCD_* variables: `values` by flag name, `unknown` the names that match no flag. */
 export function parseEnvironment(environment: Readonly<Record<string, string | undefined>>): {
   readonly values: ReadonlyMap<string, string>;
   readonly unknown: readonly string[];

@@ -1,4 +1,4 @@
-/** etcd's flag syntax, variables and file, and what is said about mistakes. */
+/** etcd's flag syntax, variables and file, and the errors for mistakes. */
 import { describe, expect, test } from "vitest";
 import { defaultMemberConfig } from "../member/config.js";
 import { flagHelp, flags, parseEnvironment, parseWords, UsageError } from "./flags.js";

@@ -1,6 +1,6 @@
 /**
- * From given texts to a checked configuration. Every mistake is an error that says what to change;
- * nothing is guessed.
+ * Makes a checked configuration of the given texts. Every mistake is an error that says what to
+ * change; the code guesses nothing.
  */
 import { parse as parseYaml } from "yaml";
 import { defaultMemberConfig, type MemberConfig } from "../member/config.js";
@@ -15,7 +15,7 @@ export interface ServerConfig {
   readonly dataDir: string;
   readonly listenPeers: readonly Address[];
   readonly listenClients: readonly Address[];
-  /** HTTP only; often none. */
+  /** Addresses that serve HTTP only; often empty. */
   readonly listenMetrics: readonly Address[];
   /** What a client's connection may do, and when it is taken for dead. */
   readonly clientConnections: {
@@ -37,7 +37,10 @@ const defaultQuotaBytes = 2 * 1024 * 1024 * 1024;
 const electionMsMax = 50_000;
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
-/** Keys of a YAML file are the flags' names; numbers of durations are nanoseconds. @throws UsageError */
+/**
+ * The keys of a YAML file are the flags' names; durations given as numbers are nanoseconds. @throws
+ * UsageError
+ */
 export function readConfigFile(text: string): Map<string, string> {
   let document: unknown;
   try {
@@ -138,7 +141,7 @@ function connectionsOf(values: Values): ServerConfig["clientConnections"] {
   };
 }
 
-/** etcd 3.5 has flags for these, 3.6 gates of the same meaning. */
+/** etcd 3.5 has flags for these; 3.6 has feature gates with the same meaning. */
 const gates = {
   InitialCorruptCheck: "initial-corrupt-check",
   CompactHashCheck: "compact-hash-check-enabled",
@@ -192,7 +195,7 @@ class Values {
     throw new UsageError(`invalid boolean value "${text}" for -${name}: true or false`);
   }
 
-  /** Name=boolean, with commas between. */
+  /** name=boolean pairs, separated by commas. */
   gates(name: string, known: readonly string[]): ReadonlyMap<string, boolean> {
     const open = new Map<string, boolean>();
     for (const part of this.text(name).split(",")) {
@@ -211,7 +214,7 @@ class Values {
     return open;
   }
 
-  /** Milliseconds, from Go's form: 1h30m, 100ms, 1.5s. */
+  /** Milliseconds of a duration in Go's form: 1h30m, 100ms, 1.5s. */
   duration(name: string): number {
     const text = this.text(name);
     if (text === "0") return 0;
@@ -242,7 +245,7 @@ class Values {
     return [...new Set(outputs)];
   }
 
-  /** As given, without a trailing slash, sorted: their order means nothing. */
+  /** The URLs as given, without a trailing slash, sorted, because their order means nothing. */
   urls(name: string): string[] {
     return this.text(name)
       .split(",")
@@ -297,7 +300,7 @@ function parseUrl(text: string, name: string): string {
   if (url.protocol === "https:") throw fail("TLS is not supported yet: use http://");
   if (url.protocol !== "http:") throw fail("the scheme must be http");
   if (url.pathname !== "/" || url.search !== "") throw fail("it must not have a path");
-  // URL drops the default port 80; etcd wants every port written.
+  // The URL class drops the default port 80; etcd requires every port in writing.
   if (!/:\d+\/?$/.test(text)) throw fail("it must have a port");
   return text.replace(/\/$/, "");
 }

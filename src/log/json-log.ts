@@ -35,11 +35,11 @@ export function createJsonLog(options: {
 
 /** 2006-01-02T15:04:05.000000Z0700, in UTC. */
 function timestamp(unixMs: number): string {
-  // Milliseconds are what the clock gives; etcd's layout has six places.
+  // The clock gives milliseconds; etcd's layout has six places.
   return new Date(unixMs).toISOString().replace(/Z$/, "000Z");
 }
 
-/** Ids as etcd shows them: hexadecimal; errors as their text. */
+/** Ids in hexadecimal, as etcd shows them; errors as their text. */
 function plain(_key: string, value: unknown): unknown {
   if (typeof value === "bigint") return value.toString(16);
   return value instanceof Error ? value.message : value;

@@ -1,7 +1,7 @@
-/** The counters of calls under the names of Go gRPC servers and of etcd, which dashboards ask for. */
+/** The counters of calls under the names of Go gRPC servers and of etcd, which dashboards use. */
 import type { MetricSample } from "./sample.js";
 
-/** What the transport counts of one method. */
+/** The transport's counters of one method. */
 export interface RpcCounts {
   readonly path: string;
   readonly kind: "unary" | "serverStream" | "bidi";
@@ -15,7 +15,7 @@ export interface RpcCounts {
 }
 
 const kindNames = { unary: "unary", serverStream: "server_stream", bidi: "bidi_stream" } as const;
-/** By number, as in gRPC's list of codes. */
+/** The codes by number, as in gRPC's list. */
 const codeNames = [
   "OK",
   "Canceled",

@@ -49,11 +49,11 @@ export interface TlsFiles {
   readonly cert: Buffer | null;
   readonly isUnverified: boolean;
 }
-/** How to reach members. */
+/** How to reach the members. */
 export interface Access {
   readonly dialMs: number;
   readonly commandMs: number;
-  /** For endpoints without a scheme, too; undefined: only for https://. */
+  /** Also used for endpoints without a scheme. Undefined: only for https://. */
   readonly tls: TlsFiles | undefined;
   readonly user: { readonly name: string; readonly password: string } | undefined;
 }
@@ -68,7 +68,9 @@ export interface AuditFlags {
   readonly access: Access;
 }
 
-/** "help" when that is asked for. @throws CtlError on wrong usage, what the file system throws */
+/**
+ * "help" if the flags ask for it. @throws CtlError on wrong usage, or an error of the file system
+ */
 export function readAuditFlags(
   words: readonly string[],
   env: NodeJS.ProcessEnv,

@@ -1,7 +1,7 @@
 /**
- * `lockstep audit`: watches the members of an etcd v3 cluster, reading only, and says when they no
- * longer hold the same data. With --once: exit 0 clean, 1 divergence, 2 it cannot be told. Watching,
- * it ends with 1 at the first divergence, or with --keep-going when it is told to end.
+ * `lockstep audit`: watches the members of an etcd v3 cluster, only reads, and reports when they no
+ * longer hold the same data. With --once: exit 0 clean, 1 divergence, 2 cannot tell. Without it the
+ * command ends with 1 at the first divergence, or with --keep-going when a signal ends it.
  */
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -106,7 +106,7 @@ async function watch(flags: AuditFlags, auditor: ClusterAuditor): Promise<number
   }
 }
 
-/** @throws what listening throws */
+/** @throws the error of listening */
 async function serve(
   { host, port }: NonNullable<AuditFlags["listen"]>,
   metrics: () => string,

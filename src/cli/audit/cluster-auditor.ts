@@ -1,8 +1,8 @@
 /**
- * Collects what one round of `lockstep audit` sees: brings each member up to date by a linearizable
- * read, takes samples of Status from all at the same time until they tell enough, then asks all for
- * HashKV of the newest revision that all have. A member that does not answer never holds up the
- * others for longer than its timeouts. Decides nothing: that is src/audit's.
+ * Collects what one round of `lockstep audit` sees. It brings each member up to date by a
+ * linearizable read, takes samples of Status from all at the same time until they suffice, then
+ * asks all for HashKV of the newest revision that all have. A member that does not answer never
+ * delays the others for longer than its timeouts. Decides nothing: src/audit does.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import * as grpc from "@grpc/grpc-js";
@@ -23,17 +23,20 @@ import type { AuditFlags } from "./audit-flags.js";
 import { CallFailure, MemberConnection } from "./member-connection.js";
 import { clientUrls, leadsTo, nameOf, unaskedOf, unstartedOf } from "./member-list.js";
 
-/** One more than rest needs, so that a pass in which an entry is applied can still end at rest. */
+/**
+ * One more than rest needs, so that a pass that meets the application of an entry can still end at
+ * rest.
+ */
 const samplesPerPass = restSamples + 1;
 const sampleGapMs = 60;
-/** Passes while the members are busy and nothing contradicts, and while something does. */
+/** Number of passes while the members are busy: without a contradiction, and with one. */
 const busyPasses = 3;
 const passesMax = 6;
 const asksMax = 5;
-/** Longer each time: a compaction may be under way. */
+/** Each pause is longer: a compaction may be in progress. */
 const askGapMs = 250;
 
-/** A member while its round goes on. */
+/** The state of one member during a round. */
 interface Watched {
   readonly connection: MemberConnection;
   readonly passes: StatusSample[][];
@@ -84,7 +87,10 @@ export class ClusterAuditor {
     return connection;
   }
 
-  /** Of the first endpoint that gives it. @throws Error only if members are known by it alone */
+  /**
+   * From the first endpoint that answers. @throws Error only if the member list is the only source
+   * of members
+   */
   async #memberList(): Promise<readonly Member[]> {
     const asked = this.#flags.endpoints.map(async (endpoint) => {
       const connection = this.#connection(endpoint);
@@ -114,7 +120,7 @@ async function bringUpToDate(member: Watched): Promise<void> {
   try {
     await connection.call("range", { key: Buffer.from([0]), count_only: true });
   } catch (error) {
-    // The read was made, and only its result refused.
+    // The member made the read and refused only its result.
     const isRefused =
       error instanceof CallFailure &&
       (error.code === grpc.status.PERMISSION_DENIED || /user name is empty/.test(error.message));
@@ -170,7 +176,7 @@ async function takePasses(watched: readonly Watched[]): Promise<void> {
   }
 }
 
-/** All rest at one index. */
+/** All members rest at one index. */
 function isTogether(heard: readonly Watched[]): boolean {
   const rests = heard.map(({ passes }) => restOf(passes.at(-1) ?? [])?.index);
   return rests[0] !== undefined && rests.every((index) => index === rests[0]);
@@ -184,8 +190,8 @@ async function takeHashes(watched: readonly Watched[]): Promise<readonly HashAsk
     if (asks.length > 0) await sleep(askGapMs * asks.length);
     const now = await Promise.all(heard.map((each) => sample(each).catch(() => lastOf(each))));
     const revision = Math.min(...now.map((each) => each.revision));
-    // Before 3.4.27 and 3.5.10 the newest revision cannot be asked for by its number once all up to
-    // it is compacted; without a number it can.
+    // Before 3.4.27 and 3.5.10 etcd cannot be asked for the newest revision by its number when
+    // everything up to it is compacted. Without a number it can.
     const isNamed = !isCompacted(asks.at(-1));
     asks.push({ revision, outcomes: await askAll(heard, isNamed ? revision : 0) });
     const versions = new Map(
@@ -222,7 +228,8 @@ async function askAll(
   const outcomes = heard.map(async ({ connection }) => {
     try {
       const answer = await connection.call("hashKv", { revision: BigInt(revision) });
-      // etcd before 3.6 does not say what it hashed: the revision asked for, or else the header's.
+      // etcd before 3.6 does not say which revision it hashed: the requested one, or else the
+      // header's.
       const told = [answer.hash_revision, BigInt(revision), answer.header?.revision ?? 0n];
       const hashed = Number(told.find((each) => each !== 0n) ?? 0n);
       const compactRevision = Number(answer.compact_revision);

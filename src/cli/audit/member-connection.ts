@@ -1,14 +1,17 @@
 /**
- * One member's calls for the auditor: a channel of its own, so that each answer is that member's.
- * Never repeats a call but to get a new token, and never asks for anything that changes data. A user
- * costs each member one entry of its log, when the token is fetched; nothing else writes.
+ * One member's calls for the auditor, on a channel of its own, so that each answer is that
+ * member's. It repeats a call only to get a new token, and never asks for anything that changes
+ * data. With a user, fetching the token writes one entry to the log; nothing else writes.
  */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import * as grpc from "@grpc/grpc-js";
 import { complete, type Method, methods } from "../ctl/client.js";
 import type { Access } from "./audit-flags.js";
 
-/** etcd's Auth/Authenticate, of which nothing else is needed: name 1, password 2; token 2. */
+/**
+ * etcd's Auth/Authenticate, with the only fields that the auditor needs: name 1, password 2; token
+ * 2.
+ */
 const authenticate: Method<{ name: string; password: string }, string> = {
   path: "/etcdserverpb.Auth/Authenticate",
   request: {
@@ -70,7 +73,7 @@ export class MemberConnection {
         resolve(error === undefined);
       });
     });
-    // A call fails at once, and unlike the wait says why.
+    // A call fails at once and, unlike the wait, says why.
     if (!isReady) await this.#send(methods.status, {}, lastTryMs);
   }
 

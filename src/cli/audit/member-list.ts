@@ -1,4 +1,4 @@
-/** What the cluster's own list of members says of those that are audited. Pure. */
+/** Compares the audited endpoints with the cluster's own list of members. Pure. */
 import { lastSample, type MemberEvidence } from "../../audit/evidence.js";
 import type { Member } from "../../wire/gen/rpc.js";
 
@@ -24,7 +24,7 @@ function unstartedMember(member: Member): MemberEvidence {
   };
 }
 
-/** Members of which nobody knows where to ask them. */
+/** Members without a known client address. */
 export function unstartedOf(list: readonly Member[]): readonly MemberEvidence[] {
   return list.filter(isUnstarted).map(unstartedMember);
 }
@@ -34,7 +34,9 @@ export function clientUrls(list: readonly Member[]): readonly string[] {
   return list.flatMap(({ clientURLs }) => clientURLs.slice(0, 1));
 }
 
-/** Whom a silent endpoint leads to is not known unless it is the address that a member gives. */
+/**
+ * The member behind a silent endpoint is unknown, unless a member names that address as its own.
+ */
 export function unaskedOf(
   members: readonly MemberEvidence[],
   list: readonly Member[],

@@ -1,7 +1,7 @@
 /**
- * The calls of `lockstep ctl` over gRPC: one channel per endpoint, the generated codecs, nothing
- * between. A call goes to the first endpoint that connects, or to a named one; it fails with the
- * server's text as a CtlError. It never repeats a call the server may have received.
+ * The calls of `lockstep ctl` over gRPC: one channel per endpoint and the generated codecs. A call
+ * goes to the first endpoint that connects, or to a named one. It fails with the server's text as a
+ * CtlError. It never repeats a call that the server may have received.
  */
 import * as grpc from "@grpc/grpc-js";
 import { ReportRequest, ReportResponse } from "../../wire/gen/integrity.js";
@@ -65,7 +65,7 @@ export function complete<T>(codec: Codec<T>, fields: Partial<T>): T {
   return Object.assign(codec.decode(new Uint8Array(0)) as object, fields) as T;
 }
 
-/** No answer, and maybe another endpoint has one. */
+/** No answer came, and another endpoint may have one. */
 export class ConnectionLost extends CtlError {}
 
 function failure(error: grpc.ServiceError): CtlError {
@@ -77,9 +77,9 @@ function failure(error: grpc.ServiceError): CtlError {
 }
 
 export interface CtlTimeouts {
-  /** To connect. */
+  /** Milliseconds to connect. */
   readonly dialMs: number;
-  /** Of one call, once connected. */
+  /** Milliseconds of one call, once connected. */
   readonly commandMs: number;
 }
 
@@ -171,7 +171,7 @@ export class CtlClient {
     try {
       for await (const answer of call) yield answer as R;
     } catch (error) {
-      // Whoever opens it again gets the next endpoint that connects.
+      // The next stream goes to the next endpoint that connects.
       this.#connected = undefined;
       throw failure(error as grpc.ServiceError);
     } finally {

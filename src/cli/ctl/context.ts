@@ -1,6 +1,6 @@
 /**
  * What a command of `lockstep ctl` gets: its words and flags, the client, and where to print. Knows
- * the four formats; a command says what each looks like, and one it cannot give is an error.
+ * the four formats. A command says what each looks like; a format that it cannot print is an error.
  */
 
 import type { KeyValue } from "../../wire/gen/kv.js";
@@ -11,7 +11,7 @@ import { quoted, shownBytes } from "./print-values.js";
 
 export interface Context {
   readonly args: readonly string[];
-  /** Those of `args` that followed "--". */
+  /** The words of `args` that followed "--". */
   readonly after: readonly string[];
   readonly flags: Flags;
   readonly client: CtlClient;
@@ -28,7 +28,7 @@ export function print(text: string | Uint8Array): void {
   process.stdout.write(text);
 }
 
-/** Prints the view of the format asked for. @throws CtlError when there is none. */
+/** Prints the view of the requested format. @throws CtlError when there is none. */
 export function show(
   context: Context,
   views: Readonly<

@@ -80,7 +80,10 @@ function findCommand(words: readonly string[]): { name: string; rest: string[] }
   return { name: "", rest };
 }
 
-/** Like etcdctl, it tries to connect for as long as the command may take, unless told otherwise. */
+/**
+ * Like etcdctl, it tries to connect for as long as the command may take, unless a flag says
+ * otherwise.
+ */
 function timeoutsOf(flags: Flags): CtlTimeouts {
   const commandMs = parseDuration("command-timeout", flags.text("command-timeout"));
   const dial = flags.text("dial-timeout");

@@ -16,7 +16,7 @@ export async function endpointsOf({ client, flags }: Context): Promise<readonly 
   return members.flatMap((member) => member.clientURLs).sort();
 }
 
-/** What every endpoint answers; those that fail are told at the end. */
+/** The answer of every endpoint; reports those that fail at the end. */
 async function askAll<T>(
   context: Context,
   what: "status" | "hash",

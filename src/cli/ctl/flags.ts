@@ -1,7 +1,7 @@
 /**
  * Command lines in the manner of etcdctl: flags anywhere between the words, `--name=value` or
- * `--name value`, switches bare or `--name=false`, `--` ends the flags. Knows no command; never
- * reads a flag the command did not declare. Environment: ETCDCTL_NAME for the global ones.
+ * `--name value`, switches bare or `--name=false`, `--` ends the flags. Knows no command, and never
+ * reads a flag that the command did not declare. Environment: ETCDCTL_NAME for the global ones.
  */
 
 /** Exit codes of etcdctl: the error's text goes to standard error behind "Error: ". */
@@ -25,7 +25,7 @@ export class CtlError extends Error {
   }
 }
 
-/** Flag name -> what it is without being given; a boolean makes it a switch, an array repeatable. */
+/** Flag name -> default value; a boolean makes it a switch, an array repeatable. */
 export type FlagTable = Readonly<Record<string, string | boolean>>;
 
 export class Flags {
@@ -86,8 +86,8 @@ function readSwitch(name: string, value: string): boolean {
 }
 
 /**
- * Splits `words` by `table`; `args` end with what follows "--", which stands in `after`, too.
- * @throws CtlError on an unknown flag or a missing value.
+ * Splits `words` by `table`. `args` end with the words that follow "--"; `after` has these words
+ * too. @throws CtlError on an unknown flag or a missing value.
  */
 export function parseFlags(
   words: readonly string[],

@@ -1,4 +1,4 @@
-/** What `lockstep ctl` says of reports that real clusters seldom give. */
+/** What `lockstep ctl` prints for reports that real clusters seldom give. */
 import * as grpc from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import {
@@ -41,7 +41,7 @@ function member(id: bigint, state: State, more: Partial<MemberIntegrity> = {}): 
   return { ID: id, name, client_urls: [], is_learner: false, state, ...verified, ...more };
 }
 
-/** An endpoint that answers with this. */
+/** An endpoint that answers with this report. */
 async function endpoint(answer: (port: number) => ReportResponse): Promise<string> {
   const server = new grpc.Server();
   servers.push(server);

@@ -1,7 +1,7 @@
 /**
- * What members know of their integrity: `integrity` explains the present and the past to a person,
- * `endpoint integrity` is one line per member, whose exit code 1 says that not all are known to be
- * equal. Both also reach members in quarantine.
+ * What members know of their integrity. `integrity` explains the present and the past to a person.
+ * `endpoint integrity` prints one line per member; its exit code 1 means that not all are known to
+ * be equal. Both also reach members in quarantine.
  */
 import {
   type Divergence,
@@ -34,7 +34,7 @@ const stateNames: Readonly<Record<number, string>> = {
 };
 const stateName = (state: State): string => stateNames[state] ?? `state ${state}`;
 
-/** All members' client URLs as any endpoint knows them: one in quarantine knows them, too. */
+/** All members' client URLs as any endpoint knows them; a member in quarantine knows them, too. */
 async function endpointsOf({ client, flags }: Context): Promise<readonly string[]> {
   if (!flags.isOn("cluster")) return client.endpoints;
   let failure: unknown;
@@ -80,7 +80,10 @@ function selfOf({ header, members }: ReportResponse): {
   return { id, name: members.find(({ ID }) => ID === id)?.name ?? "" };
 }
 
-/** Followers exchange states with their leader only: what they do not compare says nothing. */
+/**
+ * Followers exchange fingerprints with their leader only: a missing comparison between followers
+ * says nothing.
+ */
 function comparedPeers(report: ReportResponse): readonly MemberIntegrity[] {
   const self = selfOf(report).id;
   return report.members.filter(
@@ -177,7 +180,7 @@ function plainNumbers(value: unknown): unknown {
   );
 }
 
-/** One member's present state and its past, for a person. */
+/** One member's present state and its incidents, for a person. */
 function story({ endpoint, report }: Answer): string {
   const { id, name } = selfOf(report);
   const { quarantine } = report;

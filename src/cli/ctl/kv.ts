@@ -39,7 +39,7 @@ export const putFlags: FlagTable = {
 };
 export const delFlags: FlagTable = { prefix: false, "prev-kv": false, "from-key": false };
 
-/** A word: text, or the bytes of one that need not be text. */
+/** A word as text, or as the bytes of a word that is not valid text. */
 type Word = string | Buffer;
 
 const ZERO = Buffer.alloc(1);
@@ -71,7 +71,7 @@ function checkRange(name: "get" | "del", args: readonly Word[], flags: Flags): v
   if (flags.isOn("prefix") && flags.isOn("from-key")) {
     throw bad("`--prefix` and `--from-key` cannot be set at the same time, choose one");
   }
-  // etcdctl ignores a third word of get, but refuses to delete by a command line that is not clear.
+  // etcdctl ignores a third word of get, but refuses an ambiguous command line of del.
   if (args.length === 0 || (name === "del" && args.length > 2)) {
     throw bad(`${name} command needs one argument as key and an optional argument as range_end`);
   }

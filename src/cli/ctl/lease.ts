@@ -109,7 +109,7 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** One sign of life, told; gives the time to live, 0 when there is no such lease. */
+/** Prints one renewal and returns the time to live; 0 when there is no such lease. */
 async function beat(context: Context, ID: bigint): Promise<bigint> {
   for await (const answer of context.client.stream(methods.keepAlive, { ID })) {
     const { header, TTL } = answer;

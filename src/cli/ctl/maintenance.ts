@@ -50,7 +50,7 @@ function noArguments({ args }: Context, name: string): void {
   throw new CtlError(`alarm ${name} command accepts no arguments`, Exit.badArgs);
 }
 
-/** Every active alarm, one request each, as etcd wants it. */
+/** Disarms every active alarm, one request each, as etcd requires. */
 async function alarmDisarm(context: Context): Promise<undefined> {
   noArguments(context, "disarm");
   const active = await context.client.call(methods.alarm, {});
@@ -84,7 +84,7 @@ async function moveLeader(context: Context): Promise<undefined> {
   );
 }
 
-/** Under another name until it is whole. */
+/** The file has another name until it is complete. */
 async function snapshotSave(context: Context): Promise<undefined> {
   const [file, ...more] = context.args;
   if (file === undefined || more.length > 0) {

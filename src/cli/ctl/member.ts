@@ -36,7 +36,7 @@ async function memberList(context: Context): Promise<undefined> {
   });
 }
 
-/** etcdctl's list of its own for --hex: ids as text, other names and fields than the message. */
+/** etcdctl's special list for --hex: ids as text, other names and fields than the message. */
 function hexList({ header, members }: MemberListResponse): string {
   return JSON.stringify({
     header: {
@@ -79,7 +79,7 @@ function memberChange(name: "memberRemove" | "memberPromote", done: string): Com
   };
 }
 
-/** One change, told as etcdctl does. */
+/** Makes one change and prints it as etcdctl does. */
 function told(change: { ID: bigint; done: string; cluster: bigint }): string {
   const { ID, done, cluster } = change;
   return `Member ${id(ID).padStart(16)} ${done} cluster ${id(cluster).padStart(16)}\n`;
@@ -122,7 +122,7 @@ async function memberAdd(context: Context): Promise<undefined> {
   if (context.format === "simple") print(environmentOf(name, answer));
 }
 
-/** What the new member must be started with. */
+/** The settings with which the new member must be started. */
 function environmentOf(name: string, { member, members }: MemberAddResponse): string {
   const cluster = members.flatMap((one) =>
     one.peerURLs.map((url) => `${one.ID === member?.ID ? name : one.name}=${url}`),

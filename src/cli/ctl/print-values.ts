@@ -82,7 +82,7 @@ function isEmpty(value: unknown): boolean {
   );
 }
 
-/** Fields of servers newer than the format. */
+/** Fields of newer servers that the format does not know. */
 const UNKNOWN_TO_FORMAT = new Set([
   "hash_revision",
   "storageVersion",

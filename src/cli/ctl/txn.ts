@@ -22,7 +22,7 @@ const RESULTS: Readonly<Record<string, Result>> = {
   "<": Result.LESS,
 };
 
-/** Words as byte strings, a character for each byte, because a value may be any bytes. */
+/** Words as byte strings, one character per byte, because a value may be any bytes. */
 function splitWords(line: string): string[] {
   const words = line.match(/"(?:[^"\\]|\\.)*"|'[^']*'|[^'"\s]\S*/g) ?? [];
   return words.map((word) => {

@@ -1,6 +1,7 @@
 /**
- * watch: the events of a key or range until the call is interrupted; a command after "--" runs for
- * each. When the endpoint is lost it goes on at another one, behind the last event it told.
+ * watch: prints the events of a key or range until the call is interrupted; a command after "--"
+ * runs for each event. When the endpoint is lost, the watch continues at another one, after the
+ * last event that it printed.
  */
 import { spawnSync } from "node:child_process";
 import { type Event, Event_EventType as EventType } from "../../wire/gen/kv.js";
@@ -39,7 +40,7 @@ async function watch(context: Context): Promise<never> {
         const isBegin = answer.created && !answer.canceled;
         if (!isBegin) end = heard(context, answer);
         if (end !== undefined) break;
-        // The begin says where "from now on" is; a watch of the past is not there yet.
+        // The first answer says where "from now on" is; for a watch of the past it does not.
         if ((!isBegin || next === 0n) && behind > next) next = behind;
       }
     } catch (error) {
@@ -66,7 +67,7 @@ function createRequest({ args: all, after, flags }: Context): WatchCreateRequest
   };
 }
 
-/** Tells an answer and runs the user's command; gives why the watch ends, if it does. */
+/** Prints an answer and runs the user's command; returns why the watch ends, if it does. */
 function heard(context: Context, answer: WatchResponse): CtlError | undefined {
   const { header, events, canceled, compact_revision } = answer;
   if (canceled) {
@@ -108,7 +109,7 @@ function eventFields({ type, kv, prev_kv }: Event): string {
   return `"Type" : ${EventType[type]}\n${before}${kv ? keyValueFields(kv) : ""}`;
 }
 
-/** Runs the user's command with the event in its environment; gives how it failed. */
+/** Runs the user's command with the event in its environment; returns its failure. */
 function runFor(
   words: readonly string[],
   { type, kv }: Event,

@@ -1,4 +1,4 @@
-/** Histories as files: nothing is lost on the way, and nothing that is wrong is read. */
+/** Histories as files: a file keeps everything, and the reader accepts nothing that is wrong. */
 import { describe, expect, test } from "vitest";
 import { generatePlan } from "../sim/plan-generator.js";
 import { runPlan } from "../sim/run-plan.js";
@@ -56,7 +56,7 @@ const history: History = {
 const text = formatHistory(history);
 const lines = text.trimEnd().split("\n");
 
-/** The file with this line in the place of another. */
+/** The file with this line instead of another. */
 function withLine(at: number, line: string): string {
   return [...lines.slice(0, at - 1), line, ...lines.slice(at)].join("\n");
 }

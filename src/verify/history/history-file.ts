@@ -27,7 +27,7 @@ const shapes: Readonly<Record<string, Shape>> = {
   mark: markShape,
 };
 
-/** Lines with their ends, so that a large history needs no large text. */
+/** Lines with their line ends, so that a large history needs no single large text. */
 export function* historyLines(history: History): Generator<string, void> {
   const { operations, watches, marks } = history;
   const counts = {
@@ -48,7 +48,7 @@ export function formatHistory(history: History): string {
 /** @throws HistoryFormatError */
 export function readHistory(text: string): History {
   const lines = text.split("\n");
-  // A file ends with the end of a line; what stands after the last one is a line cut short.
+  // A file ends with a line end; text after the last one is a line cut short.
   if (lines.at(-1) === "") lines.pop();
   const header = headerOf(lines[0] ?? "");
   const operations: Operation[] = [];
@@ -136,7 +136,9 @@ function refuseEqualIds<T extends Operation | Watch>(
   }
 }
 
-/** A client that has not heard the end of a call makes no other, but after an unknown outcome. */
+/**
+ * A client that waits for the end of a call makes no other call. An unknown outcome ends the wait.
+ */
 function refuseOverlaps(
   operations: readonly Operation[],
   lineOf: (one: Operation) => number,

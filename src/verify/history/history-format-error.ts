@@ -1,4 +1,4 @@
-/** A history that cannot be read: what is wrong, and in which line (from 1) of the text. */
+/** A history that cannot be read: the error, and its line (from 1) in the text. */
 export class HistoryFormatError extends Error {
   override readonly name = "HistoryFormatError";
   readonly line: number;

@@ -105,7 +105,7 @@ export const markShape = record(
   { member: anyText },
 );
 
-/** What contradicts itself in an operation of the right shape. */
+/** Contradictions inside an operation of the right shape. */
 export function contradictionOf(operation: Operation): string | undefined {
   const { callUs, returnUs, request: asked, outcome: end } = operation;
   if (returnUs === undefined && end.kind !== "unknown") {

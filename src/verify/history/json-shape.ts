@@ -1,9 +1,9 @@
 /**
- * Says what is wrong with a value that was read as JSON, by a description of what it should be.
- * Strict: a field that is not described is an error too, for it may be a misspelt one.
+ * Finds out what is wrong with a value that was read as JSON, by a description of its shape.
+ * Strict: a field that the description lacks is an error too, because it may be misspelt.
  */
 
-/** Undefined: it is as described; else what is wrong, beginning with the path. */
+/** Undefined: the value matches; else the error, beginning with the path. */
 export type Shape = (value: unknown, path: string) => string | undefined;
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -68,7 +68,7 @@ export function record(
   };
 }
 
-/** Records told apart by their field `kind`, which they describe themselves too. */
+/** Records that differ by their field `kind`; each description includes that field. */
 export function byKind(shapes: Readonly<Record<string, Shape>>): Shape {
   const known = oneOf(...Object.keys(shapes));
   return (value, path) => {
@@ -78,7 +78,7 @@ export function byKind(shapes: Readonly<Record<string, Shape>>): Shape {
   };
 }
 
-/** A value of any of two shapes that do not resemble each other. */
+/** A value of one of two shapes that do not resemble each other. */
 export function either(first: Shape, second: Shape): Shape {
   return (value, path) => (first(value, path) === undefined ? undefined : second(value, path));
 }

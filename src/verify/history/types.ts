@@ -17,14 +17,14 @@ export type SortField = "key" | "version" | "create" | "mod" | "value";
 export type Op =
   | ({
       readonly kind: "range";
-      /** 0 or absent: the current one. */
+      /** 0 or absent: the current revision. */
       readonly revision?: number;
       readonly limit?: number;
       readonly keysOnly?: boolean;
       readonly countOnly?: boolean;
       /**
-       * Before the limit. Without it by key, ascending. What is equal stands in the order of keys; etcd
-       * promises no order there.
+       * The order before the limit applies. Absent: by key, ascending. Equal elements are in the
+       * order of keys; etcd promises no order there.
        */
       readonly sortBy?: SortField;
       readonly descending?: boolean;
@@ -53,7 +53,9 @@ export type Request =
   | { readonly kind: "leaseRevoke"; readonly id: string }
   | { readonly kind: "leaseKeepAlive"; readonly id: string }
   | { readonly kind: "compact"; readonly revision: number }
-  /** Without effect on the key space: membership, defragmentation, leader transfer, ... */
+  /**
+   * A request without effect on the key space: membership, defragmentation, leader transfer, ...
+   */
   | { readonly kind: "other"; readonly name: string };
 
 export interface KeyValue {
@@ -73,16 +75,16 @@ export type OpAnswer =
 export type Answer =
   | OpAnswer
   | { readonly kind: "txn"; readonly succeeded: boolean; readonly answers: readonly OpAnswer[] }
-  /** `ttl` seconds; 0 of a keep-alive: there is no such lease. */
+  /** `ttl` in seconds; 0 for a keep-alive: there is no such lease. */
   | { readonly kind: "lease"; readonly id: string; readonly ttl: number }
   | { readonly kind: "none" };
 
 export type Outcome =
-  /** `revision`: of the answer's header. */
+  /** `revision`: from the answer's header. */
   | { readonly kind: "ok"; readonly revision: number; readonly answer: Answer }
-  /** The server refused: the request has no effect, now or later. */
+  /** The server refused the request: it has no effect, now or later. */
   | { readonly kind: "refused"; readonly error: string }
-  /** It may take effect at any time after the call, or never. */
+  /** The request may take effect at any time after the call, or never. */
   | { readonly kind: "unknown"; readonly error: string };
 
 export interface Operation {
@@ -93,7 +95,7 @@ export interface Operation {
   /** The member that was asked. */
   readonly member: string;
   readonly callUs: number;
-  /** Undefined only if the outcome is unknown and nobody noticed the end. */
+  /** Undefined only if the outcome is unknown and no client saw the end. */
   readonly returnUs: number | undefined;
   readonly request: Request;
   readonly outcome: Outcome;
@@ -116,30 +118,33 @@ export interface WatchResponse {
   readonly events: readonly WatchEvent[];
   /** First answer of a watch. */
   readonly created?: boolean;
-  /** The end of this watch; `compactRevision` says that history is gone below it. */
+  /** The end of this watch; `compactRevision` says that the history below it is gone. */
   readonly canceled?: boolean;
   readonly compactRevision?: number;
-  /** More of the same revisions follows. */
+  /** More events of the same revisions follow. */
   readonly fragment?: boolean;
 }
 
-/** One watch on one connection; a client that resumes makes a new one. */
+/** One watch on one connection; a client that resumes makes another record. */
 export interface Watch {
   readonly id: number;
   readonly client: number;
   readonly member: string;
   readonly callUs: number;
   readonly range: KeyRange;
-  /** 0: from now on. */
+  /** 0: from the current revision on. */
   readonly revision: number;
   readonly prevKv: boolean;
   readonly progressNotify: boolean;
   readonly filters: readonly ("put" | "delete")[];
-  /** In the order of arrival; an empty answer with a revision is a progress notification. */
+  /**
+   * In the order of arrival; an answer with a revision and without events is a progress
+   * notification.
+   */
   readonly responses: readonly WatchResponse[];
 }
 
-/** Something that happened to the system, for people: a crash, a cut, an election. */
+/** An event of the system, for people: a crash, a cut, an election. */
 export interface Mark {
   readonly atUs: number;
   readonly kind: "fault" | "heal" | "leader" | "violation" | "note";

@@ -1,10 +1,10 @@
 /**
- * Linearizability by its definition: every order is tried, nothing is remembered and nothing is
- * left out. For histories of a few calls, to compare the search with.
+ * Linearizability by its definition: tries every order, remembers nothing and leaves nothing out.
+ * For histories of a few calls, to compare the search with.
  */
 import type { Call, Model } from "./model.js";
 
-/** Whether an order exists that holds all of `required`; other calls may be in it. */
+/** Whether an order exists that contains all of `required`; it may contain other calls. */
 export function hasOrder<State, Input, Output>(
   calls: readonly Call<Input, Output>[],
   required: ReadonlySet<number>,
@@ -22,7 +22,7 @@ export function hasOrder<State, Input, Output>(
   return explore(model.init, new Set());
 }
 
-/** Every completed call that returned before this one was made is placed. */
+/** Whether every completed call that returned before this call began is placed. */
 function mayComeNext<Input, Output>(
   calls: readonly Call<Input, Output>[],
   { callAt }: Call<Input, Output>,
@@ -38,7 +38,9 @@ export function completedOf<Input, Output>(calls: readonly Call<Input, Output>[]
   return [...calls.keys()].filter((index) => calls[index]?.output !== undefined);
 }
 
-/** What is wrong with this order, or undefined: it proves that the history is linearizable. */
+/**
+ * The error in this order, or undefined: then the order proves that the history is linearizable.
+ */
 export function faultOfOrder<State, Input, Output>(
   calls: readonly Call<Input, Output>[],
   order: readonly number[],

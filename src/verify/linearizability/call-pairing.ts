@@ -1,11 +1,11 @@
 /**
  * Makes calls of the events of a history: each process has at most one open call. The order of
- * events is the order of time: an event's number, from 1, is its time.
+ * events is the order of time; the number of an event, from 1, is its time.
  */
 import { HistoryFormatError } from "../history/history-format-error.js";
 import type { Call } from "./model.js";
 
-/** A call that knows where it stands in the text. */
+/** A call with its line in the text. */
 export interface ReadCall<Input, Output> extends Call<Input, Output> {
   /** Of the event that begins it, from 1. */
   readonly line: number;
@@ -23,7 +23,7 @@ export class CallPairing<Input, Output> {
   readonly #open = new Map<number, Open<Input>>();
   readonly #isRead: (input: Input) => boolean;
 
-  /** @param isRead calls that have no effect: without an outcome they are left out */
+  /** @param isRead calls without effect: calls without an outcome are left out if they are reads */
   constructor(isRead: (input: Input) => boolean) {
     this.#isRead = isRead;
   }
@@ -39,7 +39,7 @@ export class CallPairing<Input, Output> {
     this.#open.set(process, { input, line, callAt: ++this.#events });
   }
 
-  /** What the process is waiting for. @throws HistoryFormatError if for nothing */
+  /** The call that the process waits for. @throws HistoryFormatError if it waits for none */
   inputOf(process: number, line: number): Input {
     const open = this.#open.get(process);
     if (open === undefined) {
@@ -52,19 +52,19 @@ export class CallPairing<Input, Output> {
     this.#close(process, line, { output, returnAt: ++this.#events });
   }
 
-  /** It did not happen. */
+  /** The call did not happen. */
   failed(process: number, line: number): void {
     this.inputOf(process, line);
     this.#open.delete(process);
   }
 
-  /** Nobody knows whether it happened or will. */
+  /** The outcome is unknown: the call may have happened or may happen later. */
   lost(process: number, line: number): void {
     if (this.#isRead(this.inputOf(process, line))) this.#open.delete(process);
     else this.#close(process, line, { output: undefined, returnAt: Number.POSITIVE_INFINITY });
   }
 
-  /** All calls, in the order of their call; open ones end without an outcome. */
+  /** All calls, in the order in which they began; open ones have no outcome. */
   end(lastLine: number): readonly ReadCall<Input, Output>[] {
     for (const process of [...this.#open.keys()]) this.lost(process, lastLine);
     return this.#calls.sort((a, b) => a.callAt - b.callAt);

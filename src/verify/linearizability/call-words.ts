@@ -1,17 +1,17 @@
-/** How calls and states of the models are written for people. */
+/** The text of the models' calls and states for people. */
 import type { KvInput, KvOutput, KvState } from "./kv-model.js";
 import type { RegisterInput, RegisterOutput, RegisterValue } from "./register-model.js";
 
 export interface CallWords<State, Input, Output> {
   call(input: Input, output: Output | undefined): string;
   state(state: State): string;
-  /** Of a partition, as in "of key 3". */
+  /** The name of a partition, as in "of key 3". */
   part(partition: string): string;
 }
 
 const textMax = 60;
 
-/** Long values are shown by their ends: appended ones differ there. */
+/** Shows both ends of long values: appended values differ at the end. */
 function shortened(text: string): string {
   if (text.length <= textMax) return text;
   const half = textMax / 2 - 2;

@@ -1,7 +1,7 @@
 /**
- * Checks a history of calls against a model: splits it into what the model says is independent,
- * searches each part, and says the worst verdict: "not" wins over "unknown", because one part that
- * is not linearizable decides for the whole.
+ * Checks a history of calls against a model. It splits the history into the partitions that the
+ * model names, searches each, and returns the worst verdict. "not" wins over "unknown", because one
+ * partition that is not linearizable decides for the whole.
  */
 import type { Call, Model } from "./model.js";
 import {
@@ -13,7 +13,7 @@ import {
 } from "./search.js";
 
 export interface PartitionResult<State> extends SearchResult<State> {
-  /** As the model names it; empty if it does not partition. */
+  /** The name that the model gives; empty if the model does not partition. */
   readonly partition: string;
   /** Indexes of its calls. */
   readonly calls: readonly number[];
@@ -21,9 +21,12 @@ export interface PartitionResult<State> extends SearchResult<State> {
 
 export interface CallsVerdict<State> {
   readonly verdict: "linearizable" | "not" | "unknown";
-  /** Of "unknown". */
+  /** The reason for "unknown". */
   readonly reason?: string;
-  /** In the order they came to an end; what had none when a "not" was found is missing. */
+  /**
+   * In the order in which the searches ended. If one ended with "not", partitions without a result
+   * are missing.
+   */
   readonly partitions: readonly PartitionResult<State>[];
   /** How many there are. */
   readonly partitionCount: number;
@@ -58,8 +61,8 @@ const stretchFirst = 1 << 14;
 const stretchFactor = 8;
 
 /**
- * All partitions get the same number of steps, then those that need more: one that is easily found
- * to be wrong is found before the time goes into one that is hard.
+ * All partitions get the same number of steps; then the partitions that need more get more. So the
+ * search finds an easy contradiction before it spends its time on a hard partition.
  */
 function searchInTurn<State, Input, Output>(
   calls: readonly Call<Input, Output>[],

@@ -1,7 +1,7 @@
 /**
- * Checks the text of a history: recognises how it is written, reads it, and asks the model that it
- * is for. What cannot be read is an error with its line; what cannot be decided is "unknown" with
- * its reason.
+ * Checks the text of a history: recognises the format, reads it, and checks it against the model
+ * for that format. Text that cannot be read is an error with its line. If the check cannot decide,
+ * it returns "unknown" with the reason.
  */
 import { unreachable } from "../../base/invariant.js";
 import { readHistory } from "../history/history-file.js";
@@ -25,7 +25,7 @@ export const modelNames = ["register", "kv", "etcd"] as const;
 export type ModelName = (typeof modelNames)[number];
 
 export interface CheckOptions extends SearchLimits {
-  /** What the history must be of; absent: what its format is for. */
+  /** The model to use; absent: the model for the format. */
   readonly model?: ModelName;
 }
 
@@ -33,14 +33,14 @@ export interface HistoryCheck {
   readonly format: HistoryFormat;
   readonly model: ModelName;
   readonly operations: number;
-  /** Operations whose outcome nobody knows. */
+  /** Number of operations with an unknown outcome. */
   readonly unknowns: number;
   readonly verdict: "linearizable" | "not" | "unknown";
-  /** Of "unknown". */
+  /** The reason for "unknown". */
   readonly reason?: string;
-  /** Registers or keys that were checked by themselves. */
+  /** Number of registers or keys that were checked separately. */
   readonly parts: number;
-  /** Of the search; absent where none was made. */
+  /** Steps of the search; absent without a search. */
   readonly steps?: number;
   readonly configurations?: number;
   readonly failure?: FailureView;
@@ -50,7 +50,7 @@ export interface HistoryCheck {
 
 export interface EtcdView {
   readonly watches: number;
-  /** What is wrong, or why it is unknown. */
+  /** The error, or the reason for "unknown". */
   readonly texts: readonly string[];
   /** The operations that contradict each other and those around them, by time of call. */
   readonly around: readonly CallView[];
@@ -78,10 +78,10 @@ export function checkHistory(text: string, options: CheckOptions): HistoryCheck 
   }
 }
 
-/** `bytesMax` does not matter here: what this check needs grows with the history alone. */
+/** `bytesMax` does not matter here: the memory of this check grows with the history alone. */
 function checkOwn(history: History, limits: SearchLimits): HistoryCheck {
   const { operations, watches } = history;
-  // Time is the limit, unless somebody asks for another.
+  // Time is the only limit, unless the caller gives another.
   const { stepsMax = Number.MAX_SAFE_INTEGER, isTimeUp } = limits;
   const judgeLimits = isTimeUp === undefined ? { stepsMax } : { stepsMax, isTimeUp };
   const { verdict, texts, operationIds } = judgeHistory(history, judgeLimits);

@@ -1,14 +1,14 @@
 /**
- * Reads the part of EDN that histories use, and JSON, which differs little: commas are blanks, a
- * colon right after a text key is skipped, `null` is nil. Keywords become texts without their colon,
- * vectors, lists and sets become arrays, tags are dropped. Every map knows its line.
+ * Reads the part of EDN that histories use, and JSON, which differs little: commas are blanks, the
+ * reader skips a colon right after a text key, `null` is nil. Keywords become texts without their
+ * colon, vectors, lists and sets become arrays, tags are dropped. Every map knows its line.
  */
 import { HistoryFormatError } from "../history/history-format-error.js";
 
 export type EdnValue = null | boolean | number | string | EdnMap | readonly EdnValue[];
 
 export interface EdnMap {
-  /** Of its opening brace, from 1. */
+  /** The line of the opening brace, from 1. */
   readonly line: number;
   readonly entries: ReadonlyMap<string, EdnValue>;
 }
@@ -32,7 +32,7 @@ export class EdnReader {
     this.#text = text;
   }
 
-  /** Of what is read next. */
+  /** The line of the next value. */
   get line(): number {
     return this.#line;
   }
@@ -99,7 +99,7 @@ export class EdnReader {
     return { line, entries };
   }
 
-  /** Steps over the closing sign, if it is next. */
+  /** Skips the closing sign, if it is next. */
   #closes(close: string, opened: number): boolean {
     this.#skipBlanks();
     const char = this.#text[this.#at];
@@ -209,6 +209,6 @@ function atom(token: string): EdnValue {
   if (token === "true" || token === "false") return token === "true";
   if (!/^[-+]?\d+(\.\d+)?([eE][-+]?\d+)?[NM]?$/.test(token)) return token;
   const value = Number(token.replace(/[NM]$/, ""));
-  // Beyond 2^53 two numbers could become one: their digits tell them apart.
+  // Beyond 2^53 two numbers could become equal, so the reader keeps their digits.
   return Number.isInteger(value) && !Number.isSafeInteger(value) ? token : value;
 }

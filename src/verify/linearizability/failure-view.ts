@@ -1,5 +1,5 @@
 /**
- * What a person needs to see of a history that has no order: the first call that cannot be placed,
+ * What a person needs to see of a history without an order: the first call that cannot be placed,
  * the calls around it with their intervals side by side, and the states that were possible there.
  */
 import type { ReadCall } from "./call-pairing.js";
@@ -21,12 +21,12 @@ export interface CallView {
 }
 
 export interface FailureView {
-  /** Such as " of key 3"; empty if there is one object. */
+  /** A phrase such as " of key 3"; empty if there is one object. */
   readonly part: string;
   readonly blocked: CallView;
   /** By time of call, `blocked` among them. */
   readonly around: readonly CallView[];
-  /** Some of the states in which it would have to be placed. */
+  /** Some of the possible states at that point; the call is possible in none of them. */
   readonly states: readonly string[];
   readonly placed: number;
   readonly calls: number;
@@ -67,7 +67,7 @@ export function viewFailure<State, Input, Output>(
   };
 }
 
-/** What overlaps the blocked call, the last that were placed before it, and itself. */
+/** The calls that overlap the blocked call, the last calls placed before it, and itself. */
 function around<State>(
   result: PartitionResult<State>,
   view: (index: number) => CallView,
@@ -84,7 +84,7 @@ function around<State>(
     return returnAt === undefined && place === undefined && callAt <= end;
   });
   const chosen = new Map<number, CallView>();
-  // The nearest first, in case there are too many.
+  // The nearest calls first, in case there are too many.
   const nearness = (one: CallView) => -one.callAt;
   const wanted = [...overlapping, ...last].sort((a, b) => nearness(a) - nearness(b));
   const some = lost.sort((a, b) => nearness(a) - nearness(b)).slice(0, precedingMax);
@@ -122,7 +122,7 @@ export function renderCalls(views: readonly CallView[], heads: readonly string[]
   return `${lines.join("\n")}\n`;
 }
 
-/** @param unplaced what stands for no place */
+/** @param unplaced the text for a call without a place */
 function cellsOf(views: readonly CallView[], unplaced: string): (one: CallView) => string[] {
   const times = views.flatMap(({ callAt, returnAt }) => [callAt, returnAt ?? callAt]);
   const columns = new Map([...new Set(times)].sort((a, b) => a - b).map((time, at) => [time, at]));

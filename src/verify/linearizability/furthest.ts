@@ -1,11 +1,11 @@
 /**
- * The configuration of a search that came furthest in time: its order, and the states met at that
- * point. It is what a person is shown of a history that is not linearizable.
+ * The configuration of a search that came furthest in time: its order, and the states at that
+ * point. A person sees it for a history that is not linearizable.
  */
 import { headNode } from "./timeline.js";
 import type { Trail } from "./trail.js";
 
-/** More of them may have been possible. */
+/** There may have been more possible states. */
 export const statesShownMax = 8;
 
 export class Furthest {
@@ -14,7 +14,7 @@ export class Furthest {
   readonly #moves: Int32Array;
   #length = 0;
   #completed = 0;
-  /** How much of `#moves` the trail still begins with; spares copying. */
+  /** The length of the part of `#moves` that equals the trail; saves copying. */
   #shared = 0;
 
   constructor(movesMax: number) {

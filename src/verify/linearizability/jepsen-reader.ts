@@ -88,7 +88,7 @@ function readValue(text: string, line: number): EdnValue {
   throw new HistoryFormatError(line, `"${text}" is not one value`);
 }
 
-/** Undefined: of no client. */
+/** Undefined: the line belongs to no client. */
 function eventOfMap({ line, entries }: EdnMap): JepsenEvent | undefined {
   const process = entries.get("process");
   if (process === undefined) throw new HistoryFormatError(line, "the map has no :process");

@@ -1,6 +1,6 @@
 /**
- * Whole histories of an etcd store: none that is right is called wrong, whatever is unknown in it;
- * lies of operations, watches and serializable reads are found.
+ * Whole histories of an etcd store. The check calls no true history wrong, whatever is unknown in
+ * it, and finds lies of operations, watches and serializable reads.
  */
 import { describe, expect, test } from "vitest";
 import { formatHistory } from "../history/history-file.js";
@@ -20,7 +20,7 @@ function verdictOf(seed: number, unknownPerMille: number): string {
   return judgeHistory(generated(seed, unknownPerMille).history, {}).verdict;
 }
 
-/** The first generated history that `change` can make a lie of. */
+/** The first generated history in which `change` finds a place for its lie. */
 function firstLie(
   unknownPerMille: number,
   change: (history: History) => History | undefined,
@@ -118,7 +118,7 @@ describe("lies are found", () => {
       for (const [place, watch] of history.watches.entries()) {
         const { responses } = watch;
         const at = responses.findIndex(({ events }, answer) => answer > 2 && events.length === 1);
-        // A later event shows that it is missing.
+        // A later event shows that the event is missing.
         if (at < 0 || !responses.slice(at + 1).some(({ events }) => events.length > 0)) continue;
         const fewer = { ...watch, responses: responses.filter((_, answer) => answer !== at) };
         return { ...history, watches: history.watches.with(place, fewer) };

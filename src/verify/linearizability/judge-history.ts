@@ -1,11 +1,11 @@
 /**
- * Judges a client history of an etcd store from what clients saw alone: operations, then watches and
- * serializable reads. The store must have been empty at its beginning.
+ * Judges a client history of an etcd store by what clients saw alone: operations, then watches and
+ * serializable reads. The store must have been empty at the beginning.
  *
  * Operations without an answer leave several orders possible. A watch or a serializable read that
- * contradicts every order is wrong; one that only contradicts the order that was found is not: then
- * the verdict is "unknown". Whether a lease ended too early is not judged: members' clocks decide
- * that, and no history tells of them.
+ * contradicts every order is wrong. If it contradicts only the order that was found, the verdict is
+ * "unknown". The check does not judge whether a lease ended too early: members' clocks decide that,
+ * and a history does not contain them.
  */
 import type { History, Operation } from "../history/types.js";
 import { validateSerializable } from "../watch-rules/serializable.js";
@@ -22,9 +22,9 @@ export interface JudgeLimits {
 
 export interface Judgement {
   readonly verdict: "linearizable" | "not" | "unknown";
-  /** What is wrong, or why it is unknown; empty: linearizable. */
+  /** The error, or the reason for "unknown"; empty: linearizable. */
   readonly texts: readonly string[];
-  /** Operations that contradict each other, the one that cannot be placed first. */
+  /** Operations that contradict each other; first the one that cannot be placed. */
   readonly operationIds: readonly number[];
 }
 
@@ -74,7 +74,10 @@ function limited(texts: readonly string[]): readonly string[] {
   return more <= 0 ? texts : [...texts.slice(0, textsMax), `and ${more} more of the kind`];
 }
 
-/** Whether everything that changed the store answered, so that its revision gives its place. */
+/**
+ * Whether every operation that changed the store got an answer, so that its revision gives its
+ * place.
+ */
 function isOnlyOrder(operations: readonly Operation[], order: Replay): boolean {
   const isLost = ({ request, outcome }: Operation) =>
     outcome.kind === "unknown" && request.kind !== "range" && request.kind !== "other";

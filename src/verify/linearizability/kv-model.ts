@@ -9,12 +9,12 @@ export type KvInput =
   | { readonly kind: "get"; readonly key: string }
   | { readonly kind: "put" | "append"; readonly key: string; readonly value: string };
 
-/** `value` of a get. */
+/** `value`: the answer of a get. */
 export interface KvOutput {
   readonly value?: string;
 }
 
-/** With its hash, which appending continues, so that long texts are not read again. */
+/** A text with its hash. An append continues the hash, so that long texts are not read again. */
 export interface KvState {
   readonly value: string;
   readonly hash: number;

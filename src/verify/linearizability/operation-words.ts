@@ -1,4 +1,6 @@
-/** Operations of an etcd history in one short line each, and those around a contradiction. */
+/**
+ * Operations of an etcd history in one short line each, and the operations around a contradiction.
+ */
 import { unreachable } from "../../base/invariant.js";
 import type { Answer, History, KeyValue, Op, Operation, Request } from "../history/types.js";
 import type { CallView } from "./failure-view.js";

@@ -1,6 +1,6 @@
 /**
- * Histories of porcupine (MIT) with their verdicts, kept beside the project and not in it. What
- * reads them says so clearly when they are absent.
+ * Histories of porcupine (MIT) with their verdicts. They are beside the project, not in it. Tests
+ * that need them say so clearly when they are absent.
  */
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";

@@ -1,4 +1,4 @@
-/** The verdicts of porcupine's own histories. How fast: bench/linearizability.ts. */
+/** The verdicts of porcupine's own histories. bench/linearizability.ts measures the speed. */
 import { describe, expect, test } from "vitest";
 import { checkCalls } from "./check-calls.js";
 import { readJepsenLog } from "./jepsen-reader.js";

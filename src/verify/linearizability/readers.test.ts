@@ -1,4 +1,4 @@
-/** The readers of foreign histories: what they take, and what they say of what they do not. */
+/** The readers of foreign histories: which texts they accept, and their errors for others. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { HistoryFormatError } from "../history/history-format-error.js";
@@ -38,7 +38,7 @@ describe("porcupine's key-value histories", () => {
         returnAt: 3,
         line: 2,
       },
-      // Open at the end: the put may have happened, the get tells nothing.
+      // Open at the end: the put may have happened, the get says nothing.
       {
         client: 1,
         input: { kind: "put", key: "7", value: "a" },
@@ -182,7 +182,7 @@ describe("Jepsen's histories as EDN and JSON", () => {
   ])("%s: what failed did not happen", (_, text) => {
     const calls = readJepsenHistory(text);
     expect(calls.map(({ input, output }) => [input, output])).toEqual(expected);
-    // The read is after the write, also where both stand on one line.
+    // The read comes after the write, also if both are on one line.
     expect(calls[1]?.callAt).toBeGreaterThan(calls[0]?.returnAt as number);
   });
 

@@ -1,4 +1,4 @@
-/** Which writing of a history a text is, by its beginning. The readers then say what is wrong. */
+/** Recognises the format of a history by its beginning. The readers then find errors in it. */
 import { HistoryFormatError } from "../history/history-format-error.js";
 
 export type HistoryFormat = "lockstep" | "porcupine" | "jepsen-log" | "jepsen";

@@ -40,7 +40,7 @@ export const registerModel: RegisterModel = {
   },
   hash: hashValue,
   equals: (left, right) => left === right,
-  // A register of its own for each key, if calls name one.
+  // A separate register for each key, if calls name one.
   partition: (input) => input.key ?? "",
   isRead: (input, output) => {
     if (input.kind === "cas") {
@@ -50,7 +50,8 @@ export const registerModel: RegisterModel = {
   },
   likeness: (input, output) => {
     if (input.kind === "write") return `write ${typeof input.value} ${input.value}`;
-    // A failed one never changes the state, an unknown one only where a successful one would.
+    // A failed call never changes the state; an unknown one changes it only where a successful one
+    // would.
     if (input.kind !== "cas" || (output?.kind === "cas" && !output.succeeded)) return undefined;
     return `cas ${typeof input.from} ${JSON.stringify([input.from, input.to])}`;
   },
@@ -61,7 +62,7 @@ function hashValue(value: RegisterValue): number {
   return value === null ? -1_000_000 : hashText(value);
 }
 
-/** FNV-1a over 16-bit units. `seed`: the hash of what stands before. */
+/** FNV-1a over 16-bit units. `seed`: the hash of the text before. */
 export function hashText(text: string, seed = 0x811c9dc5): number {
   let hash = seed;
   for (let at = 0; at < text.length; at++) {

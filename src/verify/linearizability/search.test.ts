@@ -26,7 +26,7 @@ const kvInput: fc.Arbitrary<KvInput> = fc.oneof(
   }),
 );
 
-/** What the store answers in a state, and the answers that a broken one might give. */
+/** The store's answers in a state, and the answers that a broken store might give. */
 interface Answers<State, Input, Output> {
   readonly right: (state: State, input: Input) => Output;
   readonly any: (input: Input, draw: number) => Output;
@@ -49,7 +49,7 @@ const kvAnswers: Answers<{ readonly value: string }, KvInput, KvOutput> = {
     kind === "get" ? { value: ["", "a", "ab", "aab"][draw] as string } : {},
 };
 
-/** How the histories of a test are drawn. */
+/** Settings for drawing the histories of a test. */
 interface Mix {
   readonly lengthMax: number;
   /** Of 8. */
@@ -109,7 +109,7 @@ function play<State, Input, Output>(
   });
 }
 
-/** Compares with the definition; gives the verdict. */
+/** Compares with the definition; returns the verdict. */
 function compare<State, Input, Output>(
   calls: readonly Call<Input, Output>[],
   model: Model<State, Input, Output>,
@@ -147,7 +147,7 @@ describe("the search agrees with the definition", () => {
       }),
       { numRuns: 4_000 },
     );
-    // Both kinds are well represented, or the comparison would prove little.
+    // Both verdicts must occur often; otherwise the comparison would prove little.
     expect(verdicts.get("linearizable")).toBeGreaterThan(400);
     expect(verdicts.get("not")).toBeGreaterThan(400);
   });
@@ -265,7 +265,7 @@ test("of what cannot be placed, the states that were possible are told, and the 
   const result = search(calls, [...calls.keys()], { model: registerModel });
   expect(result).toMatchObject({ verdict: "not", blocked: 3 });
   expect([...result.states].sort()).toEqual([1, 2, 3]);
-  // The unknown write was needed for the read of 3.
+  // The read of 3 needs the unknown write.
   expect([...result.order].sort()).toEqual([0, 1, 2, 4]);
   expect(result.order.slice(-2)).toEqual([2, 4]);
 });
@@ -291,7 +291,7 @@ function longHistory(count: number, clients: number): Call<KvInput, KvOutput>[] 
   });
 }
 
-/** Appends that all overlap, and an answer that none of their orders explains. */
+/** Appends that all overlap, and an answer that no order of them explains. */
 function hardHistory(count: number): Call<KvInput, KvOutput>[] {
   const appends = Array.from({ length: count }, (_, client): Call<KvInput, KvOutput> => {
     const input = { kind: "append" as const, key: "hard", value: `${client},` };
@@ -317,7 +317,7 @@ describe("large histories", () => {
     expect(result).toMatchObject({ verdict: "not", blocked: wrong });
   });
 
-  /** Only legality: real time is checked on the small ones. */
+  /** Checks only that the order is legal: the small histories check real time. */
   function faultOfOrderFast(calls: readonly Call<KvInput, KvOutput>[], order: readonly number[]) {
     let state: typeof kvModel.init | undefined = kvModel.init;
     for (const index of order) {

@@ -22,9 +22,9 @@ import { Trail } from "./trail.js";
 import { Visited } from "./visited.js";
 
 export interface SearchLimits {
-  /** Of the memory of states and configurations; the calls themselves are not counted. */
+  /** Limit of the memory of states and configurations; does not count the calls themselves. */
   readonly bytesMax?: number;
-  /** Of calls of `Model.step`. */
+  /** Limit of calls of `Model.step`. */
   readonly stepsMax?: number;
   /** Asked every few thousand steps; true ends the search as unknown. */
   readonly isTimeUp?: () => boolean;
@@ -34,7 +34,7 @@ export const bytesMaxDefault = 1 << 30;
 
 export interface SearchResult<State> {
   readonly verdict: "linearizable" | "not" | "unknown";
-  /** Of "unknown": which limit ended the search. */
+  /** Of "unknown": the limit that ended the search. */
   readonly reason?: string;
   /**
    * The longest order found, as indexes of the calls: a whole one if linearizable, else one of
@@ -68,15 +68,15 @@ export type SearchOptions<State, Input, Output> = SearchLimits & {
   readonly model: Model<State, Input, Output>;
 };
 
-/** How far to go before the next pause, and what other searches hold of the memory meanwhile. */
+/** The steps before the next pause, and the memory that other searches hold meanwhile. */
 export interface Stretch {
-  /** Of this search, from its beginning. */
+  /** Counted from the beginning of this search. */
   readonly steps: number;
   readonly otherBytes: number;
 }
 
 export interface PausedSearch<State> {
-  /** What its tables take now. */
+  /** The present size of its tables. */
   readonly bytes: number;
   /** Undefined: a pause; call it again with more steps. */
   run(stretch: Stretch): SearchResult<State> | undefined;
@@ -99,7 +99,10 @@ const frameFirstChoice = 3;
 const frameEndChoice = 4;
 const frameNextChoice = 5;
 const frameNextClass = 6;
-/** 1: entered by using a pending call, and no read could be placed because of it. */
+/**
+ * 1: the search entered this configuration by a pending call, and no read could be placed because
+ * of it.
+ */
 const frameIsBarren = 7;
 const frameWords = 8;
 
@@ -131,7 +134,7 @@ class Search<State, Input, Output> implements PausedSearch<State> {
   /** Moves of all frames: a completed call and the state after it. */
   readonly #choiceCall: number[] = [];
   readonly #choiceState: State[] = [];
-  /** Likeness -> where its choice was put last. */
+  /** Likeness -> the place of its newest choice. */
   readonly #choiceOfAlike: Int32Array;
   #steps = 0;
   #nextPoll = pollEvery;
@@ -173,7 +176,9 @@ class Search<State, Input, Output> implements PausedSearch<State> {
     return this.#result(entered === "limit" ? "unknown" : "not");
   }
 
-  /** The next move of the innermost configuration that has one; undefined: none has. */
+  /**
+   * The next move of the innermost configuration that has one; undefined: no configuration has one.
+   */
   #move(): Entered | undefined {
     while (this.#depth > 0) {
       const frames = this.#frames;
@@ -195,7 +200,7 @@ class Search<State, Input, Output> implements PausedSearch<State> {
     return undefined;
   }
 
-  /** Uses a call without a known outcome, if the rest of this frame's classes has a useful one. */
+  /** Uses a call without a known outcome, if this frame's remaining classes have a useful one. */
   #usePending(frame: number): Entered | undefined {
     const { classes, pendingCallAt, nodeAt } = this.#line;
     const frames = this.#frames;
@@ -217,7 +222,7 @@ class Search<State, Input, Output> implements PausedSearch<State> {
     return undefined;
   }
 
-  /** Whether the pending call that led to this frame makes no difference to this next one. */
+  /** Whether this next call does not depend on the pending call that led to this frame. */
   #isAsWellWithout(frame: number, pending: number, after: State): boolean {
     if (this.#frames[frame + frameIsBarren] === 0) return false;
     const number = this.#frames[frame - frameWords + frameState] as number;
@@ -272,7 +277,7 @@ class Search<State, Input, Output> implements PausedSearch<State> {
     return this.#remember({ node, firstChoice, end, isBarren });
   }
 
-  /** Adds a choice; of alike calls only the one that returns first. Gives the new end. */
+  /** Adds a choice; of alike calls only the one that returns first. Returns the new end. */
   #choose(
     call: number,
     after: State,
@@ -296,7 +301,7 @@ class Search<State, Input, Output> implements PausedSearch<State> {
     return end + 1;
   }
 
-  /** Drops the choices that the frame below has too, with the same state. Gives the new end. */
+  /** Drops the choices that the frame below has too, with the same state. Returns the new end. */
   #dropAsWellWithout(firstChoice: number, end: number): number {
     const below = (this.#depth - 1) * frameWords;
     let other = this.#frames[below + frameFirstChoice] as number;
@@ -304,7 +309,7 @@ class Search<State, Input, Output> implements PausedSearch<State> {
     for (let at = firstChoice; at < end; at++) {
       const call = this.#choiceCall[at] as number;
       const after = this.#choiceState[at] as State;
-      // Both stand in call order, but for alike calls; what is missed is only tried in vain.
+      // Both lists are in call order, except for alike calls. A missed match only costs time.
       while (other < firstChoice && (this.#choiceCall[other] as number) < call) other++;
       const isThere = other < firstChoice && this.#choiceCall[other] === call;
       if (isThere && this.#isSame(this.#choiceState[other] as State, after)) continue;

@@ -12,7 +12,7 @@ import type { Answer, History, Operation, Request, WatchEvent } from "../history
 import { covers } from "./etcd/effect.js";
 
 const nobodysMember = "";
-/** A name that is no key of etcd: keys are not empty. What an answer without events asks for. */
+/** A name that is no key of etcd, because keys are not empty. Used for an answer without events. */
 const nothing: Seen = {
   request: { kind: "range", key: "" },
   answer: { kind: "range", kvs: [], count: 0 },
@@ -23,7 +23,7 @@ interface Seen {
   readonly answer: Answer;
 }
 
-/** Whether there is any. */
+/** Whether there are such reads. */
 export function hasSightings({ operations, watches }: History): boolean {
   return watches.length > 0 || operations.some(isSerializable);
 }
@@ -46,7 +46,7 @@ export function withSightings(history: History): History {
     if (!isSerializable(operation) || operation.outcome.kind !== "ok") continue;
     const { serializable: _, revision: asked = 0, ...request } = operation.request;
     const { revision, answer } = operation.outcome;
-    // A read of an old revision shows what was current then.
+    // A read of an old revision shows the key as it was then.
     sightings.add(asked > 0 ? asked : revision, { request, answer });
     sightings.add(revision, nothing);
   }
@@ -67,7 +67,7 @@ function keyAfter({ type, key, value, create, mod, version, lease }: WatchEvent)
   return { request: { kind: "range", key }, answer: { kind: "range", kvs, count: kvs.length } };
 }
 
-/** The key one revision earlier, as far as the event tells. */
+/** The key one revision earlier, as far as the event shows it. */
 function keyBefore(event: WatchEvent, doubtful: ReadonlySet<string>): Seen | undefined {
   const { type, key, version, prev } = event;
   const request = { kind: "range", key } as const;
@@ -115,7 +115,7 @@ class Sightings {
     [this.#id, this.#client, this.#callUs, this.#returnUs] = [id, client, first, last + 1];
   }
 
-  /** Many watches see the same: it stands here once. */
+  /** Many watches see the same event: this keeps it once. */
   add(revision: number, { request, answer }: Seen): void {
     const name = JSON.stringify([revision, request, answer]);
     if (this.#known.has(name)) return;

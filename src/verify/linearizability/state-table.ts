@@ -1,6 +1,6 @@
 /**
  * Numbers for states: equal states get the same number, so that the search compares and hashes
- * integers. States are never forgotten; `bytes` says what they take.
+ * integers. The table never forgets a state; `bytes` is its size.
  */
 import type { Model } from "./model.js";
 
@@ -61,7 +61,7 @@ export class StateTable<State> {
   }
 }
 
-/** Models may hash badly (a small integer as it is); the low bits choose the slot. */
+/** A model may hash badly (a small integer as it is); the low bits choose the slot. */
 function spread(hash: number): number {
   const mixed = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   return mixed ^ (mixed >>> 13);

@@ -1,6 +1,6 @@
 /**
- * What the search has placed, in order, and how to take it back: placing a completed call takes its
- * two nodes out of the list, undoing puts them back exactly where they were.
+ * The calls that the search has placed, in order, and how to take them back. Placing a completed
+ * call takes its two nodes out of the list; undoing puts them back exactly where they were.
  */
 import type { Timeline } from "./timeline.js";
 
@@ -8,9 +8,9 @@ export class Trail {
   /** Completed calls, and the complements of pending ones. */
   readonly moves: Int32Array;
   length = 0;
-  /** How many of them are pending calls. */
+  /** Number of pending calls among them. */
   pendingCount = 0;
-  /** Pending class -> how many of its calls are used: always the earliest. */
+  /** Pending class -> how many of its calls are used, always the earliest ones. */
   readonly classUsed: Int32Array;
   readonly #line: Timeline;
   readonly #used: Int32Array;
@@ -55,7 +55,7 @@ export class Trail {
     }
   }
 
-  /** The index that the caller of the search knows the call by. */
+  /** The number by which the caller of the search knows the call. */
   indexOf(move: number): number {
     const { completed, pending } = this.#line;
     return (move >= 0 ? completed[move] : pending[~move]) as number;

@@ -1,4 +1,4 @@
-/** The memory of configurations against a list of all that were told. */
+/** Compares the memory of configurations with a plain list of everything that was told to it. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Visited } from "./visited.js";
@@ -57,7 +57,7 @@ describe("seen is what was told before with the same or fewer pending calls", ()
 });
 
 describe("memory", () => {
-  /** How many fit. */
+  /** The number of configurations that fit. */
   function fill(
     size: { readonly lanes: number; readonly pending: number },
     bytesMax: number,

@@ -16,7 +16,7 @@ const keyWordsFixed = 2;
 export class Visited {
   /** What the next configuration is, written by the search before `visit`. */
   readonly key: Int32Array;
-  /** The pending calls used, a bit each; written by the search. */
+  /** The used pending calls, a bit each; the search writes it. */
   readonly used: Int32Array;
   count = 0;
   /** Words looked at while comparing sets: work that is not a step of the model. */
@@ -48,7 +48,7 @@ export class Visited {
     return this.used.length + 1;
   }
 
-  /** Remembers `key` and `used`. "full": the memory is used up; nothing was remembered. */
+  /** Remembers `key` and `used`. "full": the memory is used up, and nothing was remembered. */
   visit(otherBytes: number): "new" | "seen" | "full" {
     if (this.#rowCount * 4 >= this.#slotCount * 3 && !this.#growRows(otherBytes)) return "full";
     const row = this.#find();
@@ -73,7 +73,7 @@ export class Visited {
     return "new";
   }
 
-  /** The row that holds `key`, or the empty one where it belongs. */
+  /** The row that holds `key`, or the empty row where it belongs. */
   #find(): number {
     const { key } = this;
     const rows = this.#rows;
@@ -88,7 +88,7 @@ export class Visited {
     }
   }
 
-  /** Whether a set of this list is part of `used`. Sets that `used` is part of are dropped. */
+  /** Whether a set of this list is part of `used`. Drops the sets that contain `used`. */
   #hasSmaller(first: number): boolean {
     const { used } = this;
     let before = 0;
@@ -119,7 +119,7 @@ export class Visited {
     return false;
   }
 
-  /** 0: no memory is left. */
+  /** 0: there is no memory left. */
   #takeSet(otherBytes: number): number {
     const free = this.#freeSet;
     if (free !== 0) {
@@ -154,7 +154,7 @@ export class Visited {
     return true;
   }
 
-  /** While a table grows, the old one and the new one are both there. */
+  /** While a table grows, both the old and the new one exist. */
   #mayTake(bytes: number, otherBytes: number): boolean {
     const wordsMax = 2 ** 31 - 1;
     return bytes / 4 <= wordsMax && this.bytes + otherBytes + bytes <= this.#bytesMax;

@@ -1,6 +1,6 @@
 /**
- * Mutants of elections (M07, M08, M10, M13, M37): who gets a vote, who remembers it, how
- * votes are counted, and who may disturb a leader.
+ * Mutants of elections (M07, M08, M10, M13, M37): which candidate gets a vote, which member
+ * remembers it, how a candidate counts votes, and which member may disturb a leader.
  */
 import type { Mutant } from "./types.js";
 

@@ -1,6 +1,6 @@
 /**
- * Mutants of what finds, contains and heals a wrong state (G01-G17): each is a way in which such
- * machinery does harm itself, or does nothing.
+ * Mutants of the code that finds, contains and heals a wrong state (G01-G17). In each the code does
+ * harm itself, or has no effect.
  */
 import type { Mutant } from "./types.js";
 

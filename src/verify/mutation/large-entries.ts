@@ -1,4 +1,7 @@
-/** Mutants of entries that are applied in slices (M80, M81): nothing may be seen or kept before the last. */
+/**
+ * Mutants of entries that are applied in slices (M80, M81): before the last slice, readers must see
+ * nothing of the entry and the disk must hold nothing of it.
+ */
 import type { Mutant } from "./types.js";
 
 export const largeEntryMutants: readonly Mutant[] = [

@@ -1,10 +1,10 @@
 /**
- * Mutants of leases (M47-M50): who may say that one is over or goes on, and what a new leader knows
+ * Mutants of leases (M47-M50): which member may end or renew a lease, and what a new leader knows
  * of it.
  */
 import type { Mutant, Patch } from "./types.js";
 
-/** A member that led keeps its deadlines. */
+/** A member that was leader keeps its deadlines. */
 const keepsDeadlines: Patch = {
   in: "LeaseDriver.leaderChanged",
   find: "this.#lessor.demote();",

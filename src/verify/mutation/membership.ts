@@ -1,7 +1,8 @@
 /**
- * Mutants of configuration changes (M16, M17, M19, R2): one at a time, counted by voters alone, and known to
- * whoever stands for election; and of members that come back without their disk (R7, R8). Joint
- * configurations are not entered by this store's requests, so their bug (M18) has no place to be.
+ * Mutants of configuration changes (M16, M17, M19, R2): one change at a time, counted by voters
+ * alone, and known to every candidate. Also of members that come back without their disk (R7, R8).
+ * This store's requests enter no joint configuration, so the bug of joint configurations (M18) has
+ * no place here.
  */
 import type { Mutant } from "./types.js";
 

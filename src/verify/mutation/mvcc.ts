@@ -1,6 +1,6 @@
 /**
- * Mutants of apply and of the key space: what members must do alike at the same entry (M42-M46,
- * M53, M58, M59), and what compaction and a restart must leave (M51, M52).
+ * Mutants of apply and of the key space: what all members must do alike at the same entry (M42-M46,
+ * M53, M58, M59), and what compaction and a restart must keep (M51, M52).
  */
 import type { Mutant } from "./types.js";
 
@@ -117,7 +117,7 @@ export const mvccMutants: readonly Mutant[] = [
       {
         in: "LeaseTable.grant",
         find: "{ id, grantedTtl: ttl, remainingTtl: 0, keys: new Set() }",
-        // The fourth argument is the patch's own.
+        // The patch adds the fourth argument.
         replace: "{ id, grantedTtl: ttl, remainingTtl: arguments[3], keys: new Set() }",
       },
     ],

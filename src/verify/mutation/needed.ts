@@ -1,8 +1,8 @@
 /**
- * Which checks earn their place, and by what: for each, a mutant that it alone catches in some seed
- * (known-seeds.ts). Without the check that seed passes, so the bug would go unseen there.
- * test/cli/needed.test.ts runs both sides. A check that stands in neither of these lists does not
- * compile.
+ * Shows which checks are needed: for each check a mutant that only this check catches in some seed
+ * (known-seeds.ts). Without the check that seed passes, so nothing would find the bug there.
+ * test/cli/needed.test.ts runs both sides. The code does not compile while a check is in neither of
+ * these lists.
  */
 import type { CheckedInvariant } from "../sim/invariants.js";
 
@@ -48,8 +48,8 @@ const needed = {
 } as const satisfies Listed;
 
 /**
- * Checks that no known mutant needs: what they see leads to something that another check sees later.
- * They are here because they name the bug where it is, not where it hurts.
+ * Checks that no known mutant needs: another check also finds what they find, but later. They are
+ * here because they name the place of the bug, not a later effect.
  */
 const sooner = {
   U1: "a hash of other rows is one of another state (S6); a hash that a job computes wrongly, no other check sees",
@@ -69,7 +69,7 @@ const sooner = {
   S5: "a revision that jumps is in the answers of clients (C1, C2)",
 } as const satisfies Listed;
 
-/** A check that is in neither list is missing here, and the compiler says so. */
+/** The compiler reports a check that is in neither list. */
 const all: Readonly<Record<CheckedInvariant, string>> = { ...needed, ...sooner };
 
 export interface NeededPair {
@@ -82,5 +82,5 @@ export const neededPairs: readonly NeededPair[] = Object.entries(needed).map(
   ([invariant, mutant]) => ({ invariant: invariant as CheckedInvariant, mutant }),
 );
 
-/** All checks, those that a mutant needs and those that only see it sooner. */
+/** All checks: those that a mutant needs, and those that only find it sooner. */
 export const checkedInvariants = Object.keys(all) as readonly CheckedInvariant[];

@@ -1,8 +1,8 @@
 /**
- * Applies a mutant's patches to the compiled code. A patch whose place is not found exactly once is
- * an error: a mutant that silently changes nothing would count as a bug that nobody finds.
+ * Applies a mutant's patches to the compiled code. A patch whose place does not occur exactly once
+ * is an error: a mutant that changes nothing would count as a bug that no check finds.
  *
- * Each changed file gets a function RAN of its own, which counts how often the changed code ran.
+ * Each changed file gets its own function RAN, which counts how often the changed code ran.
  */
 import { type Declared, declaredIn, type ProductionCode } from "./production-code.js";
 import { isNode, parseFragment, placesOf, type SyntaxNode } from "./syntax.js";
@@ -13,7 +13,7 @@ const ranFunction =
   "function RAN() { globalThis.__lockstepMutantRan = (globalThis.__lockstepMutantRan ?? 0) + 1; return true; }\n";
 
 /**
- * The files that a mutant changes, as they read afterwards, by their names below dist/.
+ * The files that a mutant changes, with their new text, by their names below dist/.
  *
  * @throws Error that names the mutant, the declaration, and how often the place was found
  */
@@ -35,7 +35,7 @@ export function applyMutant(mutant: Mutant, code: ProductionCode): ReadonlyMap<s
   return texts;
 }
 
-/** Of several declarations with that name, the one that holds the place. */
+/** Of several declarations with that name, the one that contains the place. */
 function meant(patch: Patch, code: ProductionCode): Declared {
   const named = code.named(patch.in, patch.file);
   const holds = ({ node }: Declared): boolean =>
@@ -77,7 +77,7 @@ function placeOf(
   return place;
 }
 
-/** Behind the brace that begins a function or a class. */
+/** The position after the brace that begins a function or a class. */
 function beginOf({ name, node }: Declared): { readonly start: number; readonly end: number } {
   const holder = [node.value, node.init, node].find(isNode) as SyntaxNode;
   const { body } = holder;
@@ -98,7 +98,7 @@ function withImports(text: string, patch: Patch, file: string, code: ProductionC
   return result;
 }
 
-/** From a file to another one, as an import names it. */
+/** The path from a file to another one, as an import writes it. */
 function relative(from: string, to: string): string {
   const above = from.split("/").slice(0, -1);
   const path = to.split("/");
@@ -109,7 +109,10 @@ function relative(from: string, to: string): string {
   return `${above.length === 0 ? "./" : "../".repeat(above.length)}${path.join("/")}`;
 }
 
-/** For a patch that does not apply: what else holds that piece of code, most likely renamed. */
+/**
+ * For a patch that does not apply: other declarations that contain that piece of code, most likely
+ * renamed ones.
+ */
 function elsewhere(patch: Patch, code: ProductionCode): string {
   if ("begin" in patch) return "";
   try {

@@ -1,4 +1,7 @@
-/** Mutants of what is believed of other members (P1-P3): who may speak, and which numbers they may say. */
+/**
+ * Mutants of what a member believes of other members (P1-P3): which senders it accepts, and which
+ * numbers it accepts from them.
+ */
 import type { Mutant } from "./types.js";
 
 const origin = "Lockstep: a stranger on the peer port ended or used a cluster";

@@ -1,6 +1,6 @@
 /**
- * The compiled production code by the names that it declares: where a function stands is looked up,
- * so nobody who names it has to know its file.
+ * The compiled production code by the names that it declares. It looks up the file of a function,
+ * so that a mutant need not name the file.
  */
 import { isNode, type Parse, type SyntaxNode } from "./syntax.js";
 
@@ -9,13 +9,13 @@ export interface Declared {
   readonly name: string;
   /** Below the folder of the compiled code: "storage/committer.js". */
   readonly file: string;
-  /** The declaration with all that is in it. */
+  /** The declaration with everything in it. */
   readonly node: SyntaxNode;
   readonly isExported: boolean;
 }
 
 export interface CodeFiles {
-  /** All of the program; what is below verify/ and cli/ is left out here. */
+  /** The whole program without verify/ and cli/. */
   readonly names: readonly string[];
   read(name: string): string;
 }
@@ -47,7 +47,7 @@ export class ProductionCode {
   }
 
   /**
-   * What has that name: one declaration, unless several files have one.
+   * The declarations with that name: one, unless several files declare it.
    *
    * @param file the file's name without folders, of the source or the compiled code
    * @throws Error if there is none
@@ -62,7 +62,7 @@ export class ProductionCode {
     throw new Error(`nothing declares ${name}${file === undefined ? "" : ` in a file ${file}`}`);
   }
 
-  /** The file that exports a name. @throws Error if it is not exactly one */
+  /** The file that exports a name. @throws Error if there is not exactly one */
   exporterOf(name: string): string {
     const found = this.all().filter((declared) => declared.isExported && declared.name === name);
     const [first, second] = found;
@@ -76,7 +76,7 @@ function baseOf(file: string): string {
   return file.slice(file.lastIndexOf("/") + 1);
 }
 
-/** What a file declares at its top, and the members of its classes. */
+/** The names that a file declares at its top, and the members of its classes. */
 export function declaredIn(program: SyntaxNode, file: string): readonly Declared[] {
   const found: Declared[] = [];
   for (const statement of program.body as readonly SyntaxNode[]) {

@@ -1,6 +1,6 @@
 /**
- * Mutants of reads (M32-M36, R1, R4-R6): who may say how far a read must see, and when it is
- * answered.
+ * Mutants of reads (M32-M36, R1, R4-R6): which member may say how far a read must see, and when the
+ * member answers it.
  */
 import type { Mutant } from "./types.js";
 

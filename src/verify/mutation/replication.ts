@@ -1,6 +1,6 @@
 /**
  * Mutants of replication and commitment (M11, M14, M15, M31, M40, R3): what a leader may count as
- * committed, what a follower may cut or commit, and flow control that must not come to rest.
+ * committed, what a follower may cut or commit, and flow control that must not stop.
  */
 import type { Mutant } from "./types.js";
 

@@ -2,10 +2,10 @@
 
 export type Seeds = Readonly<Record<string, number>>;
 
-/** The compiled file as an address; its source has the same place below src/. */
+/** The URL of the compiled file; its source has the same place below src/. */
 export const seedsUrl = new URL("./known-seeds.js", import.meta.url).href;
 
-/** `type` stands behind the names: the compiled file has none. */
+/** `type`: the text after the names; the compiled file has none. */
 export function seedsText(
   { mutants, needed }: { readonly mutants: Seeds; readonly needed: Seeds },
   type: string,

@@ -1,6 +1,6 @@
 /**
- * Mutants of what lies below the state (M60-M62). LMDB itself is below the simulator's ports; the
- * patches stand at the nearest place of the state and of the member.
+ * Mutants of the layers below the state (M60-M62). LMDB itself is below the simulator's ports; the
+ * patches are at the nearest place of the state and of the member.
  */
 import type { Mutant } from "./types.js";
 

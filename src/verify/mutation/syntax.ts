@@ -1,9 +1,9 @@
 /**
- * Pieces of JavaScript and TypeScript compared by their syntax: layout, comments, the kind of
+ * Compares pieces of JavaScript and TypeScript by their syntax. Layout, comments, the kind of
  * quotes, parentheses that change nothing, and types do not count.
  *
- * The parser is handed in (cli/mutant-parser.ts), because a running store has none. What it gives is
- * an ESTree with TypeScript's nodes in it.
+ * The caller passes the parser (cli/mutant-parser.ts), because a running store has none. The parser
+ * gives an ESTree with TypeScript's nodes in it.
  */
 
 export interface SyntaxNode {
@@ -17,10 +17,10 @@ export interface SyntaxNode {
 /** @throws Error if the text is not a module in TypeScript */
 export type Parse = (text: string) => SyntaxNode;
 
-/** What a patch looks for: one expression, or statements in a row. */
+/** What a patch looks for: one expression, or some statements in a row. */
 export type Fragment = readonly [SyntaxNode, ...SyntaxNode[]];
 
-/** Parts of nodes that say nothing about what the code does, or only what its types are. */
+/** Parts of nodes that do not change what the code does, or only describe its types. */
 const ignored = new Set([
   ...["type", "start", "end", "range", "loc", "raw", "shorthand"],
   ...["typeAnnotation", "returnType", "typeParameters", "typeArguments", "superTypeArguments"],
@@ -34,7 +34,7 @@ export function isNode(value: unknown): value is SyntaxNode {
   return typeof value === "object" && value !== null && "type" in value && "start" in value;
 }
 
-/** The expression without what only says its type. */
+/** The expression without the parts that only give its type. */
 function bare(node: SyntaxNode): SyntaxNode {
   return typeWrappers.has(node.type) ? bare(node.expression as SyntaxNode) : node;
 }
@@ -48,7 +48,7 @@ export function isSameSyntax(a: unknown, b: unknown): boolean {
     if (a instanceof RegExp || b instanceof RegExp) return String(a) === String(b);
     return isSameParts(a as SyntaxNode, b as SyntaxNode);
   }
-  // A flag that is not there is off.
+  // An absent flag means off.
   return a === b || (isAbsent(a) && isAbsent(b));
 }
 
@@ -61,7 +61,7 @@ function isSameNode(a: SyntaxNode, b: SyntaxNode): boolean {
 }
 
 function isSameParts(a: SyntaxNode, b: SyntaxNode): boolean {
-  // The optional mark of a parameter is a type; that of a call or a member is not.
+  // The optional mark of a parameter belongs to its type; that of a call or a member does not.
   const isType = a.type === "Identifier";
   for (const part of new Set([...Object.keys(a), ...Object.keys(b)])) {
     if (ignored.has(part) || (isType && part === "optional")) continue;
@@ -70,7 +70,7 @@ function isSameParts(a: SyntaxNode, b: SyntaxNode): boolean {
   return true;
 }
 
-/** Shows every list of nodes in a tree; a node that is held alone is a list of one. */
+/** Visits every list of nodes in a tree; a node that is held alone is a list of one. */
 export function walk(tree: SyntaxNode, see: (list: readonly SyntaxNode[]) => void): void {
   for (const held of Object.values(tree)) {
     const list = (Array.isArray(held) ? held : [held]).filter(isNode);
@@ -81,7 +81,7 @@ export function walk(tree: SyntaxNode, see: (list: readonly SyntaxNode[]) => voi
 
 /** @throws Error if it is neither an expression nor statements */
 export function parseFragment(parse: Parse, text: string): Fragment {
-  // In a place where `return`, `await`, `super` and private names may stand.
+  // Inside a function where `return`, `await`, `super` and private names are allowed.
   const within = (inner: string): readonly SyntaxNode[] => {
     const program = parse(`class C extends B { async *m() {${inner}\n} }`);
     const [declared] = program.body as readonly [SyntaxNode];
@@ -103,7 +103,7 @@ export function parseFragment(parse: Parse, text: string): Fragment {
   return [first, ...rest];
 }
 
-/** Where the fragment stands in a tree: start and end of each place. */
+/** The places of the fragment in a tree: start and end of each. */
 export function placesOf(
   fragment: Fragment,
   tree: SyntaxNode,

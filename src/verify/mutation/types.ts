@@ -1,13 +1,13 @@
 /**
- * A mutant: one historical or plausible bug, as patches of the production code. They are applied to
- * a copy of the compiled code (mutant-build.ts); production source knows nothing of them.
+ * A mutant: one historical or plausible bug, as patches of the production code. The command applies
+ * them to a copy of the compiled code (mutant-build.ts); production source knows nothing of them.
  *
- * A patch names a declaration and a piece of syntax in it, not a file, a line or a layout: a file
- * that moves needs no edit here, a function with another name one edit for each patch of it.
+ * A patch names a declaration and a piece of syntax in it, not a file, a line or a layout. A file
+ * that moves needs no edit here; a renamed function needs one edit for each patch that names it.
  */
 import type { Invariant } from "../sim/invariants.js";
 
-/** Where a patch goes, and what it needs there. */
+/** The place of a patch, and what it needs there. */
 interface Place {
   /**
    * What is declared at the top of a file: "isPromotable", "retryMs", "Committer", or a member of a
@@ -15,9 +15,9 @@ interface Place {
    * part of it. Never of verify or cli.
    */
   readonly in: string;
-  /** Only if several files declare that name with that place: the file's name, "wal.ts". */
+  /** Only if several files declare that name and contain that place: the file's name, "wal.ts". */
   readonly file?: string;
-  /** What is exported elsewhere and has to be imported here: ["isAtLeast"]. */
+  /** Names that other files export and the patch imports: ["isAtLeast"]. */
   readonly uses?: readonly string[];
 }
 
@@ -44,13 +44,13 @@ export interface Mutant {
   readonly title: string;
   /** Where the bug was seen: "etcd #13766", "Raft 5.4.2", "class". */
   readonly origin: string;
-  /** What has to happen for it to show, in a few words. */
+  /** The conditions under which the bug shows, in a few words. */
   readonly conditions: string;
   /** The invariants that must catch it: any of these. "C5" stands for all rules of watches. */
   readonly caughtBy: readonly (Invariant | "C5")[];
   readonly patches: readonly Patch[];
-  /** A control: correct although changed, and never to be flagged. */
+  /** A control: changed but correct. No check may flag it. */
   readonly isControl?: boolean;
-  /** Of `lockstep sim`, for a bug that needs a world of its own: ["--members", "1"]. */
+  /** Flags of `lockstep sim`, for a bug that needs special settings: ["--members", "1"]. */
   readonly flags?: readonly string[];
 }

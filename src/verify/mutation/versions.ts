@@ -1,13 +1,13 @@
 /**
  * Mutants of clusters whose members run different versions (V1-V5): a request that older builds
- * understand otherwise, members two minors apart, a downgrade, a raise that comes too early.
+ * understand otherwise, members two minors apart, a downgrade, a version that rises too early.
  *
- * All builds here apply entries alike, so a patch also brings a rule that version 3.7 has and 3.6
- * has not: it writes one more row with each change of a key. Clients cannot see it.
+ * All builds here apply entries alike, so a patch also adds a rule that version 3.7 has and 3.6
+ * does not have: it writes one more row with each change of a key. Clients cannot see it.
  */
 import type { Mutant, Patch } from "./types.js";
 
-/** Tells the machine which build it belongs to. */
+/** Tells the machine to which build it belongs. */
 const ownVersion: Patch = {
   in: "createDriver",
   find: "() => w.state.machine()",

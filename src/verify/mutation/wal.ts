@@ -1,6 +1,6 @@
 /**
- * Mutants of the write-ahead log (M21-M31): when something counts as durable, what a restart makes
- * of the files it finds, and when log may go.
+ * Mutants of the write-ahead log (M21-M31): when an entry counts as durable, how a restart reads
+ * the files, and when the member may remove log.
  */
 import type { Mutant } from "./types.js";
 
@@ -134,7 +134,7 @@ export const walMutants: readonly Mutant[] = [
     origin: "protocol-aware recovery: a log that forgets what it promised",
     conditions: "bits rot in the last segment, behind what the backend holds durably",
     caughtBy: ["I10", "I9", "C1", "C2", "S3", "I7"],
-    // Rot on many disks: it is rare that a log holds durably what its backend does not.
+    // Damages many disks, because a log seldom holds durably what its backend does not.
     flags: ["--beyond-atlas"],
     patches: [
       {

@@ -1,6 +1,6 @@
 /**
- * Mutants of watching (M54-M57 and, as W1-W9, one for each of etcd's rules of a watch that the
- * history of bugs does not cover).
+ * Mutants of watches (M54-M57; W1-W9 each break one of etcd's rules of a watch for which no
+ * historical bug is known).
  */
 import type { Mutant } from "./types.js";
 

@@ -1,4 +1,6 @@
-/** The past of an event against a naive closure over the same links, and its edges by hand. */
+/**
+ * Compares the past of an event with a naive closure over the same links, and tests its edge cases.
+ */
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { causalPast } from "./causal-past.js";

@@ -1,12 +1,12 @@
 /**
- * What led to an event: its happens-before past, by causes and by the order of events on each node
- * (Lamport, 1978). Of all that was recorded, the newest part of this is what a person should read.
+ * The events that led to an event: its happens-before past, by causes and by the order of events on
+ * each node (Lamport, 1978). A person should read the newest part of it first.
  */
 import type { TraceEvent } from "./trace.js";
 
 /**
- * Up to `limit` events of the past of `events[target]`, itself included, oldest first. Kinds in
- * `skip` are passed through, not shown.
+ * Up to `limit` events of the past of `events[target]`, itself included, oldest first. Follows
+ * events of the kinds in `skip`, but does not return them.
  */
 export function causalPast(
   events: readonly TraceEvent[],

@@ -1,4 +1,4 @@
-/** The looks of the history page. Colours are variables, which the canvas reads, too. */
+/** The style of the history page. Colours are variables, which the canvas reads, too. */
 
 /** Kinds of items, in the order of the legend. */
 export const itemKinds = [

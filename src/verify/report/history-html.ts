@@ -1,9 +1,9 @@
 /**
- * A client history as one HTML file to look at: lanes, intervals, faults and leader changes on one
- * time line, with zoom, filter and a jump to the violation. Self-contained; its security policy
- * forbids the network. The script is the source text of the classes in browser/, so a reader of the
- * file finds the same code as a reader of the repository. What the history holds is data: it never
- * becomes markup or code.
+ * A client history as one HTML file: lanes, intervals, faults and leader changes on one time line,
+ * with zoom, filter and a jump to the violation. Self-contained; its security policy forbids the
+ * network. The script is the source text of the classes in browser/, so a reader of the file finds
+ * the same code as a reader of the repository. The content of the history is data and never becomes
+ * markup or code.
  */
 import { invariant } from "../../base/invariant.js";
 import { CanvasPainter } from "./browser/canvas-painter.js";
@@ -71,7 +71,7 @@ function chip(name: string, word: string): string {
   return `<button class="chip ${name}" data-word="${word}" title="filter by ${word}">${name}</button>`;
 }
 
-/** JSON that stays inside its script element, in any encoding. */
+/** JSON that cannot end its script element, in any encoding. */
 function jsonText(data: PageData): string {
   return JSON.stringify(data).replace(
     /[<>&\u007f-\uffff]/g,

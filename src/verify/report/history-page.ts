@@ -1,7 +1,7 @@
 /**
- * Lays a client history out for its page: a lane per client, and one per client with watches; in a
- * lane as many rows as intervals that overlap ask for. An operation that nobody saw end takes its
- * row until the client's next call; its open end is drawn below the row.
+ * Lays a client history out for its page: a lane per client, and one per client with watches. A
+ * lane has as many rows as it needs for overlapping intervals. An operation without a known end
+ * takes its row until the client's next call; its open end is drawn below the row.
  */
 import type { History, Mark, Operation, Watch } from "../history/types.js";
 import type {
@@ -30,7 +30,7 @@ const labelMax = 80;
 export interface ViolationPlace {
   readonly text: string;
   readonly operationId?: number;
-  /** Where to look, if it is no operation. */
+  /** The time to jump to, if the violation is no operation. */
   readonly atUs?: number;
 }
 
@@ -67,7 +67,7 @@ export function layOutHistory({ history, violation }: HistoryPageInput): PageDat
 }
 
 type Draft = Omit<PageItem, "row"> & {
-  /** The row is taken until then. */
+  /** The row is taken until this time. */
   readonly untilUs: number;
 };
 
@@ -77,7 +77,7 @@ class LaneLayout {
   readonly items: PageItem[] = [];
   heightPx = 0;
 
-  /** Moments stand in the row of the interval before them. */
+  /** A moment goes into the row of the interval before it. */
   addLane(name: string, drafts: readonly (readonly [bar: Draft, moments: Draft[]])[]): void {
     const first = this.rows.length;
     const freeAt: number[] = [];
@@ -129,7 +129,9 @@ function operationItems(operations: readonly Operation[], endUs: number): [Draft
   });
 }
 
-/** A watch that nobody canceled may have lived on or not: nothing is known after its last answer. */
+/**
+ * A watch that no client canceled may have lived on or not: after its last answer nothing is known.
+ */
 function watchItems(watches: readonly Watch[]): [Draft, Draft[]][] {
   return watches.map((watch) => {
     const last = watch.responses.at(-1);

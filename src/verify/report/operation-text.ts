@@ -1,6 +1,6 @@
 /**
  * Operations, watches and answers in words, for people: a label that fits into an interval of the
- * history view, and all of it as "name: value" lines. Bytes that cannot be seen are escaped.
+ * history view, and all details as "name: value" lines. Escapes bytes that cannot be seen.
  */
 import type {
   Answer,
@@ -17,7 +17,7 @@ import type {
 } from "../history/types.js";
 import { visibleText } from "./xml-text.js";
 
-/** Of an answer; the rest is counted. */
+/** Number of keys of an answer to show; the text only counts the rest. */
 const rowsMax = 40;
 const valueMax = 200;
 
@@ -100,7 +100,7 @@ export function operationDetails(operation: Operation): string {
   return lines.join("\n");
 }
 
-/** Zero and false mean what their absence means. */
+/** Zero and false mean the same as absence. */
 const optionalFields = [
   ["lease", "lease"],
   ["at revision", "revision"],

@@ -1,4 +1,7 @@
-/** A failure as a page of text: what was violated, how to see it again, what led to it. */
+/**
+ * A failure as a page of text: what was violated, how to reproduce it, and the events that led to
+ * it.
+ */
 import type { MemberRow, TraceEvent } from "./trace.js";
 
 export interface Failure {
@@ -6,7 +9,7 @@ export interface Failure {
   readonly text: string;
   readonly atMs: number;
   readonly seed: number;
-  /** Shell commands that show it again. */
+  /** Shell commands that reproduce it. */
   readonly again: readonly string[];
   /** The shrunk plan in words: its world, faults and requests, one line each. */
   readonly plan: readonly string[];

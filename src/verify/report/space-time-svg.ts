@@ -1,8 +1,8 @@
 /**
- * A trace as a space-time diagram in SVG: a lifeline for each node and one for clients, time runs
- * down. Each event has a row of its own, so that labels never cover each other; long quiet times
- * shrink to a gap that says how long it was. Self-contained: no script, no font, no link. The same
- * trace gives the same bytes.
+ * A trace as a space-time diagram in SVG: a lifeline for each node and one for clients; time runs
+ * down. Each event has its own row, so that labels never overlap. A long quiet time becomes a gap
+ * that says how long it was. Self-contained: no script, no font, no link. The same trace gives the
+ * same bytes.
  */
 
 import { type Flight, layOutSpaceTime, type SpaceTime, type SpaceTimeInput } from "./space-time.js";
@@ -13,7 +13,7 @@ import { shortText, wrapText, xmlText } from "./xml-text.js";
 const marginLeft = 96;
 const laneWidth = 190;
 const headTop = 92;
-/** Arrivals have no label unless their send is missing. */
+/** An arrival has a label only if its send is missing. */
 const rowHeight = { labelled: 20, bare: 11 };
 const gapHeight = 26;
 const labelColumns = 25;
@@ -81,7 +81,7 @@ ${this.#parts.join("\n")}
 `;
   }
 
-  /** Sets the rows' places on the way. */
+  /** Also sets the places of the rows. */
   #drawGaps(): void {
     const { events } = this.#input;
     const right = marginLeft + laneWidth * this.#layout.lanes.length;
@@ -149,7 +149,7 @@ ${this.#parts.join("\n")}
       this.#line([x1 + inset, y1, x2 - inset, y2], "message");
       return;
     }
-    // Not at the lifeline: it never arrived there.
+    // Ends away from the lifeline, because the message never arrived.
     const [x, y] = [round(x1 + (x2 - x1) * 0.7), round(y1 + (y2 - y1) * 0.7)];
     this.#line([x1, y1, x, y], "lost");
     this.#cross(x, y);

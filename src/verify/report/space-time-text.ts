@@ -11,7 +11,7 @@ const timeColumns = 12;
 const laneColumns = 16;
 /** The label of the last lane fits, too. */
 const widthMin = 110;
-/** Longer quiet times are told in words. */
+/** The text says longer quiet times in words. */
 const gapUs = 20_000;
 
 const marks: Readonly<Record<TraceKind, string>> = {
@@ -65,7 +65,7 @@ export function timeText(atUs: number): string {
   return (atUs / 1000).toFixed(3);
 }
 
-/** Undefined: too short to speak of. */
+/** Undefined: the time is too short to mention. */
 export function describeGap(us: number): string | undefined {
   if (us < gapUs) return undefined;
   const text = us < 1e6 ? `${Math.round(us / 1000)} ms` : `${(us / 1e6).toFixed(2)} s`;

@@ -1,8 +1,9 @@
 /**
- * A trace laid out for a space-time diagram, before anything is drawn: which lane each event is on,
- * which send an arrival belongs to, when each node was down or paused, and in which term. Rows are
- * places in the list of events that was given, which may be a part of a trace: what is missing from
- * it (the send of an arrival, the start of a crashed node) is told as missing, never invented.
+ * A trace laid out for a space-time diagram, before drawing: the lane of each event, the send of
+ * each arrival, when each node was down or paused, and in which term it was. Rows are places in the
+ * given list of events, which may be a part of a trace. If something is missing from the list (the
+ * send of an arrival, the start of a crashed node), the layout marks it as missing and invents
+ * nothing.
  */
 import type { TraceEvent } from "./trace.js";
 
@@ -12,12 +13,12 @@ export const clientsLane = "clients";
 export interface SpaceTimeInput {
   /** In the order in which they happened. */
   readonly events: readonly TraceEvent[];
-  /** Lanes from left to right; nodes that only events name come after them. */
+  /** Lanes from left to right; nodes that only occur in events come after them. */
   readonly nodes: readonly string[];
   readonly title: string;
   /**
-   * The whole trace, if `events` is a part of it in the same order: who was down, paused, and in
-   * which term is then known from the first row on.
+   * The whole trace, if `events` is a part of it in the same order. Then the layout knows from the
+   * first row on which nodes were down or paused, and their terms.
    */
   readonly trace?: readonly TraceEvent[];
 }
@@ -74,7 +75,7 @@ export function layOutSpaceTime({ events, nodes, trace }: SpaceTimeInput): Space
   };
 }
 
-/** Each event of the trace with the row that it happened before, or is. */
+/** For each event of the trace the row that it is, or that it happened before. */
 function placed(
   trace: readonly TraceEvent[],
   events: readonly TraceEvent[],
@@ -105,7 +106,7 @@ function pair(
     }
     arrived.add(fromRow);
     const sender = laneOf[fromRow] as number;
-    // A loss may be noted at its receiver, at its sender, or nowhere.
+    // The trace may note a loss at its receiver, at its sender, or nowhere.
     const isAtOther = node !== undefined && laneOf[row] !== sender;
     const toLane = isAtOther ? laneOf[row] : laneOfPeer(events[fromRow] as TraceEvent, lanes);
     flights.push({ fromLane: sender, fromRow, toLane, toRow: row, isLost: kind === "drop" });

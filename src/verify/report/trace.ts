@@ -1,6 +1,6 @@
 /**
- * What happened in a simulated cluster, event by event: the raw material of reports. Recorded only
- * when a run is looked at; the order of the list is the order in which things happened.
+ * The events of a simulated cluster, which reports are made of. Recorded only when a person wants a
+ * report. The list is in the order in which the events happened.
  */
 export type TraceKind =
   | "start"
@@ -24,14 +24,14 @@ export type TraceKind =
 export interface TraceEvent {
   /** Its place in the list, from 0. */
   readonly id: number;
-  /** The id of the event that led to it; undefined: nothing recorded did. */
+  /** The id of the event that led to it; undefined: no recorded event did. */
   readonly cause: number | undefined;
   readonly atUs: number;
   /** Undefined: the world, or a client. */
   readonly node: string | undefined;
   readonly kind: TraceKind;
   readonly text: string;
-  /** Of a message: the other end. */
+  /** For a message: the other end. */
   readonly peer?: string;
   readonly term?: number;
   readonly index?: number;

@@ -1,6 +1,6 @@
 /**
- * Text of any origin made safe for XML and HTML, in element content and in quoted attributes.
- * Characters that XML cannot hold, or that nobody can see, are written as escapes of their code.
+ * Makes text of any origin safe for XML and HTML, in element content and in quoted attributes.
+ * Characters that XML cannot hold, or that are invisible, become escapes of their code.
  */
 
 /** Control characters, halves of a surrogate pair, directional overrides and non-characters. */
@@ -28,7 +28,7 @@ export function xmlText(text: string): string {
   return visibleText(text).replace(/[&<>"']/g, (character) => entities[character] as string);
 }
 
-/** At most `columns` long; what is cut is told by an ellipsis. */
+/** At most `columns` long; an ellipsis shows that text was cut. */
 export function shortText(text: string, columns: number): string {
   const characters = [...visibleText(text)];
   if (characters.length <= columns) return characters.join("");

@@ -1,8 +1,9 @@
 /**
- * The kinds of requests of clients: how often each is sent, and how it is drawn. A new kind is one
- * entry here, with draws of its own and a number that no other has; what all others draw stays.
+ * The kinds of requests of clients: how often clients send each, and how it is drawn. A new kind is
+ * one entry here, with its own draws and a number that no other kind has. It does not change the
+ * draws of other kinds.
  *
- * Draws are numbered from 10 on; the ones below are of plan-generator.ts and address-space.ts.
+ * Draws are numbered from 10 on; plan-generator.ts and address-space.ts use the lower numbers.
  */
 import type { OwnDraws } from "./address-space.js";
 import type { ClientAction, Swarm } from "./plan.js";
@@ -22,11 +23,11 @@ export interface ActionContext extends OwnDraws {
 }
 
 export interface ActionSpec<Fields> {
-  /** Part of the ids of its requests: unique, and never changed. */
+  /** Part of the ids of its requests: unique, and must never change. */
   readonly number: number;
   /** How often, relative to the others. */
   readonly weight: number;
-  /** In every seed; others are absent from a third of them. */
+  /** In every seed; other kinds are absent from a third of the seeds. */
   readonly isAlways?: boolean;
   draw(at: ActionContext): Fields;
 }

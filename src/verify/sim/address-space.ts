@@ -1,14 +1,14 @@
 /**
- * When things of one kind happen in a plan, and what they are: each kind has an address of its own
- * below the seed, and counts for itself. So nothing that one kind draws depends on which
- * other kinds there are, on their order, or on how often they happen.
+ * When the things of one kind happen in a plan, and what they are. Each kind has its own address
+ * below the seed and its own numbers. So the draws of one kind do not depend on which other kinds
+ * exist, on their order, or on how often they happen.
  */
 import { invariant } from "../../base/invariant.js";
 import type { Dice } from "./dice.js";
 
-/** Draws for one thing of one kind: `draw` tells several draws for the same thing apart. */
+/** Draws for one thing of one kind: `draw` distinguishes several draws for the same thing. */
 export interface OwnDraws {
-  /** Counts the things of this kind, with gaps. */
+  /** The number of this thing within its kind, with gaps. */
   readonly number: number;
   readonly atMs: number;
   /** Uniform in [0, below). `draw` is from 2 on. */
@@ -16,14 +16,17 @@ export interface OwnDraws {
 }
 
 export interface Rhythm {
-  /** On average; infinite: exactly once. */
+  /** Mean time between two, on average; infinite: exactly once. */
   readonly everyMs: number;
   readonly fromMs: number;
-  /** The end is part of it. */
+  /** The range includes its end. */
   readonly toMs: number;
 }
 
-/** So many mean times before the beginning, so that the beginning is as good as any other moment. */
+/**
+ * The sequence starts this many mean times before the beginning, so that the beginning is like any
+ * other moment.
+ */
 const leadTimes = 4;
 
 /** In order of time. `dice` is the kind's own. */
@@ -45,7 +48,7 @@ export function* occurrences(dice: Dice, rhythm: Rhythm): IterableIterator<OwnDr
   }
 }
 
-/** Of several kinds, whatever the order in which they were drawn. */
+/** Merges the things of several kinds; the order in which they were drawn does not matter. */
 export function byTime<Item extends { readonly atMs: number; readonly id: number | string }>(
   items: readonly Item[],
 ): readonly Item[] {

@@ -1,8 +1,8 @@
 /**
- * The fault atlas: which faults a plan may still inject so that the cluster can survive them all.
- * A disk that broke its promise (bit rot, a lost commit, a lost disk) counts like a lost member
- * until it was replaced; as long as a quorum of the voters kept every promise, any loss or any
- * standstill after healing is a bug and no excuse.
+ * The fault atlas: which faults a plan may still inject so that the cluster can survive them all. A
+ * disk that broke its promise (a flipped bit, a lost commit, a lost disk) counts like a lost member
+ * until it is replaced. As long as a quorum of the voters kept every promise, any loss and any
+ * standstill after healing is a bug.
  */
 import type { Ghost } from "./checks/ghost.js";
 import type { SimCluster } from "./sim-cluster.js";
@@ -18,8 +18,8 @@ export class Atlas {
   }
 
   /**
-   * May this node's disk break its promises now, on top of what is broken already? Only voters
-   * that have started count, so nobody may ask while the configuration changes.
+   * May this node's disk break its promises now, in addition to what is broken already? Only voters
+   * that have started count, so do not ask while the configuration changes.
    */
   mayDamage(node: SimNode): boolean {
     const voters = this.#voters();
@@ -31,8 +31,8 @@ export class Atlas {
   }
 
   /**
-   * A healthy member may leave only while nobody else is missing for good. One of two may not: as
-   * in etcd, the one that stays could crash before it knows that it is alone.
+   * A healthy member may leave only while no other member is missing for good. One of two may not:
+   * as in etcd, the other could crash before it knows that it is alone.
    */
   mayLeave(): boolean {
     const isMissing = this.#cluster.nodes.some((node) => node.isDamaged || isEmpty(node));
@@ -44,7 +44,10 @@ export class Atlas {
   }
 }
 
-/** Added, and nothing of the log or the state has come yet: of no use for a quorum. */
+/**
+ * The member was added, and it has received nothing of the log or the state yet: it is useless for
+ * a quorum.
+ */
 function isEmpty(node: SimNode): boolean {
   return node.life > 0 && node.state !== "wiped" && !node.hasServed;
 }

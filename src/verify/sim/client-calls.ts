@@ -250,7 +250,10 @@ export function keyValueOf(kv: WireKeyValue): KeyValue {
   };
 }
 
-/** Requests of the log: what a member applied, in the history's words; undefined: not a client's. */
+/**
+ * Requests of the log: what a member applied, in the form of the history. Undefined: no client's
+ * request.
+ */
 export function requestOfEntry(field: number, body: Uint8Array): Request | undefined {
   switch (field) {
     case 4: {

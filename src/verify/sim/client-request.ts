@@ -1,11 +1,11 @@
-/** From a planned action to the request that a client sends, given what this client has seen. */
+/** Makes a request of a planned action, given what this client has seen. */
 import type { Compare, Op, Request } from "../history/types.js";
 import type { ClientAction, ClientOp } from "./plan.js";
 
-/** What one client remembers of its answers. */
+/** What one client remembers of the answers. */
 export interface ClientMemory {
   revision: number;
-  /** Mod revision by key; 0: it was not there. */
+  /** Mod revision by key; 0: the key did not exist. */
   readonly mods: Map<string, number>;
   /** The value that it put or read last, by key. */
   readonly values: Map<string, string>;
@@ -76,7 +76,7 @@ export function requestOf(
   }
 }
 
-/** `shape` decides, bit by bit, what happens to up to three neighbouring keys. */
+/** `shape` decides, bit by bit, the operations on up to three neighbouring keys. */
 function txnOf(
   action: { readonly key: number; readonly shape: number },
   context: { readonly value: string; readonly memory: ClientMemory; readonly keys: number },

@@ -1,7 +1,7 @@
 /**
- * Calls of simulated clients to a member's services, without a transport but with one's behaviour:
- * requests and answers take time, a dead member answers nothing and its connections break, a client
- * gives up after its patience. No fault of the peers' network touches clients.
+ * Calls of simulated clients to a member's services, without a transport but with a transport's
+ * behaviour. Requests and answers take time, a dead member answers nothing and its connections
+ * break, a client gives up after a while. No fault of the peers' network affects clients.
  */
 import { Code } from "../../base/errors.js";
 import type { Method, Status, StreamCall, UnaryCall } from "../../grpc/call.js";
@@ -21,7 +21,7 @@ interface Outstanding {
 }
 
 export interface ServiceEvents {
-  /** A service threw. */
+  /** A service threw an error. */
   failed(node: SimNode, error: Error): void;
   served(node: SimNode, path: string): void;
 }
@@ -39,7 +39,7 @@ export class ClientTransport {
     this.#told = told;
   }
 
-  /** `done` is called once. A request that never left ends with `broken` too. */
+  /** `done` is called once. A request that never left also ends with `broken`. */
   unary(
     to: { readonly node: SimNode; readonly path: string; readonly patienceMs: number },
     request: Uint8Array,
@@ -64,7 +64,7 @@ export class ClientTransport {
     });
     const answer = (told: CallResult): void => {
       if (told instanceof Uint8Array) this.#told.served(node, to.path);
-      // Nobody can know yet that this is wrong; what clients make of it is judged by nobody.
+      // No member can know yet that this is wrong, so clients do not get it and no check judges it.
       const result = node.isWrong ? broken : told;
       this.#clock.afterUs(this.#latencyUs(node, number, 2), () => finish(result));
     };
@@ -110,14 +110,14 @@ export class ClientTransport {
     return stream;
   }
 
-  /** A life of this node ended: its connections break. */
+  /** A life of this node has ended: its connections break. */
   nodeEnded(node: SimNode): void {
     for (const call of [...this.#outstanding]) {
       if (call.node === node) this.#clock.afterUs(500, () => call.broke());
     }
   }
 
-  /** What a service throws ends the member, as it ends a real one. */
+  /** An error that a service throws ends the member, as it ends a real one. */
   #guarded(node: SimNode, fn: () => void): void {
     try {
       fn();
@@ -137,10 +137,15 @@ export interface StreamEvents {
   ended(status: Status | undefined): void;
 }
 
-/** Messages that may wait for a client that does not read, before the member is told to stop. */
+/**
+ * Number of messages that may wait for a client that does not read, before the member is told to
+ * stop.
+ */
 const windowMessages = 4;
 
-/** A bidirectional stream as both ends see it: in order, with a window for the member's messages. */
+/**
+ * A bidirectional stream, seen from both ends: in order, with a window for the member's messages.
+ */
 export class SimStream implements StreamCall {
   readonly timeoutMs = undefined;
   number = 0;

@@ -1,7 +1,7 @@
 /**
- * Randomness by address: a draw is a hash of the seed, a path of labels and up to three numbers, and
- * has no memory. Taking one event out of a plan does not change what any other draw gives, which is
- * what makes shrinking possible. The mixing is MurmurHash3's (Austin Appleby, public domain).
+ * Randomness by address: a draw is a hash of the seed, a path of labels and up to three numbers,
+ * and has no memory. Taking one event out of a plan changes no other draw; this makes shrinking
+ * possible. The mixing is MurmurHash3's (Austin Appleby, public domain).
  */
 import { invariant } from "../../base/invariant.js";
 import type { Rng } from "../../platform/rng.js";

@@ -1,4 +1,4 @@
-/** Does what a plan's faults say, at their time, and undoes what has an end. */
+/** Injects a plan's faults at their times, and ends those that have an end. */
 
 import { checkpointNotesOf } from "../../integrity/startup/checkpoint-note.js";
 import { Bucket } from "../../platform/rows.js";
@@ -16,12 +16,12 @@ import { simHash } from "./sim-hash.js";
 import type { SimNode } from "./sim-node.js";
 import { Upkeep } from "./upkeep.js";
 
-/** A member that is to apply an entry wrongly gets one within this time, or nothing happens. */
+/** A member that shall apply an entry wrongly must get one within this time, or nothing happens. */
 const misapplyWithinMs = 5_000;
 /** Where the row of bucket meta holds the applied index: see docs/formats.md. */
 const metaIndexAt = 4;
 
-/** Power off, something is wrong with the disk afterwards, power on. */
+/** Power off, a fault of the disk, power on. */
 type DamageKind =
   | "rotLog"
   | "rotRow"
@@ -36,7 +36,7 @@ export interface FaultParts {
   readonly cluster: SimCluster;
   readonly operator: Operator;
   readonly atlas: Atlas;
-  /** From now on the majority's promises of before are void. */
+  /** From now on the majority's earlier promises are void. */
   rolledBack(): void;
   /** For reports: a fault begins or ends. */
   told(kind: "fault" | "heal", text: string, node: SimNode | undefined): void;
@@ -50,7 +50,7 @@ export class FaultDriver {
   readonly #plan: Plan;
   readonly #undo = new Set<() => void>();
   readonly #upkeep: Upkeep;
-  /** The kinds that did something: not all that a plan says can be done when its time comes. */
+  /** The kinds of faults that took effect: some cannot when their time comes. */
   readonly occurred = new Set<FaultKind>();
 
   constructor(parts: FaultParts, plan: Plan) {
@@ -66,7 +66,7 @@ export class FaultDriver {
     }
   }
 
-  /** Ends everything that has an end, at once. */
+  /** Ends every running fault that has an end, at once. */
   healAll(): void {
     for (const undo of [...this.#undo]) undo();
     for (const node of this.#cluster.nodes) {
@@ -175,7 +175,7 @@ export class FaultDriver {
     }
   }
 
-  /** What changes who is a member, or what its state is. */
+  /** Faults that change the members or their states. */
   #injectState(
     node: SimNode,
     fault: Extract<
@@ -231,7 +231,7 @@ export class FaultDriver {
     }
   }
 
-  /** Only of a member that has taken part: before, its id has nothing to forget. */
+  /** Only for a member that has taken part: before that, its id has nothing to forget. */
   #wipe(node: SimNode, fault: Extract<Fault, { readonly kind: "wipe" }>): void {
     if (!node.hasServed || node.state === "starting" || !this.#mayDamage(node)) return;
     this.#tell(fault, node);
@@ -242,7 +242,7 @@ export class FaultDriver {
     this.#parts.operator.startLater(node, fault.downMs);
   }
 
-  /** The member counts as damaged from now on: who goes wrong next is decided now. */
+  /** The member counts as damaged from now on: the choice of the next faults depends on it. */
   #misapply(node: SimNode, fault: Fault): void {
     const { member } = node;
     if (member === undefined || !this.#mayGoWrong(node)) return;
@@ -281,7 +281,7 @@ export class FaultDriver {
     node.member?.network.received(forged.from, forged.bytes);
   }
 
-  /** A member that runs and was not touched yet, among enough others. */
+  /** A running member without an earlier fault, among enough others. */
   #mayGoWrong(node: SimNode): boolean {
     return node.isServing() && !node.isDamaged && this.#mayDamage(node);
   }
@@ -292,12 +292,13 @@ export class FaultDriver {
     node.excuses.add("damage");
   }
 
-  /** Power off, something is wrong with the disk afterwards, power on. */
+  /** Power off, a fault of the disk, power on. */
   #damage(node: SimNode, fault: Extract<Fault, { readonly kind: DamageKind }>): void {
     if (node.memberId === undefined) return;
     const isBeyond = this.#plan.swarm.isBeyondAtlas && fault.kind !== "staleBackend";
     if (!isBeyond && !this.#mayDamage(node)) return;
-    // Where the power has failed the log may have lost its note of the state: nothing tells there.
+    // If the power failed, the log may have lost its note of the state: then the start cannot find
+    // it.
     if (fault.kind === "forgedRow" && node.state !== "up") return;
     this.#tell(fault, node);
     this.#crash(node, fault.kind === "forgedRow" ? "kill" : "power", fault.downMs);
@@ -350,7 +351,7 @@ export class FaultDriver {
     }
   }
 
-  /** Reads a backup slowly while life goes on. */
+  /** Reads a backup slowly while other events go on. */
   #backup(node: SimNode): void {
     if (!node.isServing()) return;
     this.occurred.add("backup");
@@ -367,7 +368,7 @@ export class FaultDriver {
     });
   }
 
-  /** Acknowledged writes are lost; the one that led has them still. */
+  /** Acknowledged writes are lost; the former leader still has them. */
   #rollBack(fault: Extract<Fault, { readonly kind: "rollBack" }>): void {
     const { operator } = this.#parts;
     const standing = this.#cluster.nodes.filter(({ state, hasServed, memberId }) => {
@@ -385,7 +386,7 @@ export class FaultDriver {
         const copy = copies.get(node);
         const isOlder = copy !== undefined && node !== ahead;
         if (isOlder) this.#cluster.restoreDisk(node, copy);
-        // Who joined since has no copy, and knows what the others have lost, too.
+        // A member that joined since has no copy, and knows what the others have lost, too.
         operator.startLater(node, fault.downMs + (isOlder ? 0 : fault.leaderLaterMs));
       }
     });
@@ -453,7 +454,7 @@ export class FaultDriver {
   }
 }
 
-/** Flips a bit of what the log had made durable before its last sync: that cannot be a torn tail. */
+/** Flips a bit of log that was durable before its last sync: this cannot be a torn tail. */
 function rotLog(node: SimNode, fault: Extract<Fault, { readonly kind: "rotLog" }>): boolean {
   const paths = node.disk.list("wal").map((name) => `wal/${name}`);
   const total = paths.reduce((sum, path) => sum + node.disk.settledBytes(path), 0);
@@ -470,8 +471,8 @@ function rotLog(node: SimNode, fault: Extract<Fault, { readonly kind: "rotLog" }
 }
 
 /**
- * The state says that it stands at another index of the log that is there. Only where that log begins
- * at the founding, or holds a note of this state: the start after it can prove the index then.
+ * The state claims another index of its log. Only if the log begins at the founding, or holds a
+ * note of this state: then the next start can find it.
  */
 function wrongIndex(node: SimNode, name: string, by: number): boolean {
   const log = node.isLogDamaged ? undefined : recoveredLog(node.disk.durableImage());

@@ -1,14 +1,14 @@
 /**
- * The kinds of faults: how often each happens, what a plan says of it, and how that is drawn. A new
- * kind is one entry here, with draws of its own; what all others draw stays as it is.
+ * The kinds of faults: how often each happens, its data in a plan, and how the data is drawn. A new
+ * kind is one entry here, with its own draws. It does not change the draws of other kinds.
  *
- * Draws are numbered from 10 on; the ones below are of address-space.ts.
+ * Draws are numbered from 10 on; address-space.ts uses the lower numbers.
  */
 import type { OwnDraws } from "./address-space.js";
 import { forgeries } from "./forgery.js";
 import type { Fault, FaultKind, Swarm, Target } from "./plan.js";
 
-/** What is drawn of a fault of this kind: all but when it happens. */
+/** The data drawn for a fault of this kind: everything except its time. */
 export type FaultFields<Kind extends FaultKind> = Omit<
   Extract<Fault, { readonly kind: Kind }>,
   "id" | "atMs" | "kind"
@@ -18,11 +18,11 @@ export interface FaultContext extends OwnDraws {
   readonly swarm: Swarm;
   /** A node, or a role. */
   target(draw: number): Target;
-  /** One of the nodes whose disk or state may be harmed; undefined: none may. */
+  /** One of the nodes whose disk or state may be harmed; undefined: there is none. */
   readonly damaged: number | undefined;
 }
 
-/** Of another kind, so much earlier. */
+/** A fault of another kind that comes this much earlier. */
 export type EarlierFault = { readonly beforeMs: number } & DistributiveOmit<Fault, "id" | "atMs">;
 type DistributiveOmit<Union, Key extends PropertyKey> = Union extends unknown
   ? Omit<Union, Key>
@@ -32,30 +32,36 @@ export type FaultSpec<Fields> = FaultSpecBase<Fields> &
   (
     | {
         /**
-         * "state": most seeds have none, the others have all of them. "once": at most once in a plan,
-         * for what leaves little to judge after it.
+         * "state": most seeds have none, the others have all of them. "once": at most once in a
+         * plan, for a fault after which little can be judged.
          */
         readonly group: "common" | "state" | "once";
-        /** How often, relative to other kinds of its group; of "once": in so many of a thousand plans. */
+        /**
+         * How often, relative to other kinds of its group. For "once": in how many of a thousand
+         * plans.
+         */
         readonly weight: number;
       }
     | {
         readonly group: "apart";
-        /** Mean milliseconds between two of them: a seed has one of these. Undefined: none at all. */
+        /**
+         * Mean milliseconds between two of them: a seed draws one of these. Undefined: none in this
+         * seed.
+         */
         readonly everyMs: readonly (number | undefined)[];
       }
   );
 
 interface FaultSpecBase<Fields> {
-  /** Always there in plans beyond the atlas. */
+  /** Always present in plans beyond the atlas. */
   readonly isDamage?: boolean;
-  /** What a plan must say of it. */
+  /** The data that a plan must have. */
   readonly fields: readonly (keyof Fields & string)[];
   /** Undefined: not in this plan. */
   draw(at: FaultContext): Fields | undefined;
-  /** What goes on after it, as operators do it: how much later, and what. */
+  /** Later faults that belong to it, as operators cause them: how much later, and what. */
   next?(fields: Fields, at: FaultContext): readonly (Fields & { readonly afterMs: number })[];
-  /** What makes it matter. */
+  /** Faults that make its effect visible. */
   before?(fields: Fields, at: FaultContext): readonly EarlierFault[];
 }
 
@@ -67,7 +73,7 @@ const damage = { ...seldom, isDamage: true } as const;
 const ofState = { weight: 1, group: "state" } as const;
 
 const upkeepKinds = ["hashKv", "hash", "copy", "copy", "defragment"] as const;
-/** The version that clusters begin with, the next, and one that may only follow that. */
+/** The first version of clusters, the next one, and a version that may only follow the next. */
 const versions = ["3.6.0", "3.7.0", "3.7.0", "3.8.0"] as const;
 
 function downMs(at: OwnDraws): number {
@@ -149,7 +155,7 @@ export const faultKinds: FaultSpecs = {
     ...damage,
     fields: ["target", "place", "bit", "downMs"],
     draw: (at) => {
-      // Mostly near the end: what the backend does not hold yet only the log can forget.
+      // Mostly near the end: only the log can forget what the backend does not hold yet.
       const isAnywhere = at.int(4, 17) === 0;
       const place = isAnywhere ? at.int(1_000_000, 15) : 1_000_000 - 1 - at.int(50_000, 15);
       return harmed(at, { place, bit: at.int(8, 16), downMs: downMs(at) });
@@ -193,7 +199,7 @@ export const faultKinds: FaultSpecs = {
       target: at.target(10),
       version: versions[at.int(versions.length, 15)] as string,
     }),
-    // Half of the changes go on, member by member.
+    // Half of the changes continue, member by member.
     next: ({ version }, at) =>
       Array.from({ length: at.int(2, 30) * at.swarm.members }, (_, place) => ({
         ...{ target: place, version },
@@ -270,7 +276,10 @@ export const faultKinds: FaultSpecs = {
   },
 };
 
-/** Others lag, and the leader, which does not, is down: only the node that lost its disk could know. */
+/**
+ * Other members lag, and the leader, which does not, is down: only the node that lost its disk had
+ * the newest entries.
+ */
 function beforeWipe({ target }: { readonly target: Target }, at: FaultContext): EarlierFault[] {
   if (at.int(4, 4) === 0 || typeof target !== "number") return [];
   const { members } = at.swarm;
@@ -286,7 +295,7 @@ function beforeWipe({ target }: { readonly target: Target }, at: FaultContext): 
 
 function drawPartition(at: FaultContext): FaultFields<"partition"> {
   if (at.int(4, 30) === 0) {
-    // Long enough for a successor to serve, while clients still ask the old leader.
+    // Long enough for a new leader to serve while clients still ask the old one.
     return { side: ["leader"], direction: "both", forMs: 2_000 + at.int(6_000, 31) };
   }
   const direction = (["both", "both", "in", "out"] as const)[at.int(4, 15)] ?? "both";

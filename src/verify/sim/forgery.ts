@@ -1,7 +1,8 @@
 /**
- * What a stranger says to a member: nothing that a member would say, so all of it must be dropped.
- * Under the name of a member it says only what the check of messages can tell to be wrong; a forged
- * vote of the right term cannot be told from a true one, there the proof of the sender has to hold.
+ * A stranger's messages to a member. No member would send them, so the receiver must drop all of
+ * them. Under the name of a member a stranger sends only what the check of messages can recognise
+ * as wrong. A forged vote of the right term cannot be told from a true one; the proof of the sender
+ * must stop it.
  */
 
 import { EntryEncoder } from "../../member/turns/request-codec.js";
@@ -13,11 +14,11 @@ import { PutRequest } from "../../wire/gen/rpc.js";
 import { RequestField } from "../../wire/proposal.js";
 import type { SimNode } from "./sim-node.js";
 
-/** The id of nobody. */
+/** The id of no member. */
 const stranger = 0xbad_c0ffeen;
 export const forgeries = 10;
 
-/** The sender that it claims, and the bytes; undefined: there is nobody to say it to. */
+/** The sender that it claims, and the bytes; undefined: there is no member to send it to. */
 export function forge(
   node: SimNode,
   shape: number,

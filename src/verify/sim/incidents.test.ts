@@ -1,4 +1,4 @@
-/** What members write down of a state that goes wrong, in whole simulated clusters. */
+/** What members record when a state goes wrong, in whole simulated clusters. */
 import { expect, test } from "vitest";
 import { KvError } from "../../base/errors.js";
 import type { Incident } from "../../integrity/incidents/incident.js";
@@ -39,7 +39,7 @@ function follower(cluster: SimCluster): SimNode {
   return cluster.nodes.find(({ memberId }) => memberId !== leader) as SimNode;
 }
 
-/** The next put is applied with another value at this node. */
+/** This node applies the next put with another value. */
 function misapplyOnce(node: SimNode): void {
   const machine = node.member?.probe.machine();
   if (machine === undefined) throw new Error("not up");
@@ -147,7 +147,7 @@ test("two members that differ, each proving its own state: both tell that nobody
   write(cluster, ["wrong"]);
   const isUndecided = (node: SimNode): boolean => kinds(incidentsOf(node)[0]).includes("undecided");
   until(cluster, () => cluster.nodes.every(isUndecided));
-  // The question is asked again, and answered the same way: told once.
+  // The member asks again and gets the same answer: it records it once.
   cluster.clock.run(3_000);
   for (const node of cluster.nodes) {
     expect(incidentsOf(node)).toHaveLength(1);

@@ -1,7 +1,7 @@
 /**
- * The fault matrix of docs/integrity.md in the simulator: one state goes wrong in each of the ways
- * that are known, at each kind of member; it is found, nobody is told anything wrong after that, the
- * others go on, and it heals.
+ * The fault matrix of docs/integrity.md in the simulator: one state goes wrong in each known way,
+ * at each kind of member. The cluster finds it, clients get no wrong answer after that, the others
+ * go on, and the member heals.
  */
 import { describe, expect, test } from "vitest";
 import { DamageError, KvError } from "../../base/errors.js";
@@ -51,7 +51,7 @@ describe.each(["follower", "leader"] as const)("damage at rest of a %s:", (role)
       node.backends.faults.putBack(name, durable);
       damage(node.backends, name);
     });
-    // A leader's successor has to be elected first.
+    // First the members must elect the leader's successor.
     expect(story.write(60)).toBeGreaterThan(role === "leader" ? 5 : 55);
     story.healed();
     expect(story.wrong).toEqual([]);
@@ -117,7 +117,7 @@ describe("an entry is applied wrongly:", () => {
       batches.push(count);
       story.onStep = () => {};
       story.pass(300);
-      // Both sides see it, each with the next message of the other.
+      // Both sides find it, each with the next message of the other.
       expect(story.wrongSince(doubtMs + 2)).toEqual([]);
       story.healed();
       for (const other of story.others(node)) expect(story.answers.get(other)).toBeGreaterThan(20);
@@ -207,7 +207,7 @@ function addLearner(story: Story): SimNode {
 }
 
 describe("healing:", () => {
-  /** A follower is wrong and has just been told so. */
+  /** A follower is wrong and has just learned it. */
   function ill(options: ConstructorParameters<typeof Story>[0] = {}): {
     story: Story;
     node: SimNode;
@@ -402,7 +402,7 @@ test("two of three apply an entry wrongly in the same way: they outvote the thir
   story.put();
   story.until(() => right.isInQuarantine(), 2_000);
   story.write(20);
-  // Nothing that is compared can tell: the three end with one state, and the third's is kept aside.
+  // No comparison can find this: all three end with one state, and the third's is kept aside.
   const states = (): number => {
     const digests = story.cluster.members().map(({ machine }) => machine.digests().root);
     return new Set(digests.map((root) => Buffer.from(root).toString("hex"))).size;

@@ -1,6 +1,6 @@
 /**
- * A small cluster whose members go wrong, told step by step: it writes, reads at every member all the
- * time, and remembers what was acknowledged and what was answered wrongly, and when.
+ * A small cluster whose members go wrong, step by step: it writes, reads at every member all the
+ * time, and remembers acknowledged writes, wrong answers and their times.
  */
 import { expect } from "vitest";
 import { KvError } from "../../base/errors.js";
@@ -62,7 +62,7 @@ export class Story {
     return this.cluster.leaderNode() as SimNode;
   }
 
-  /** The first that is none of these and does not lead. */
+  /** The first node that is none of these and does not lead. */
   follower(...not: readonly SimNode[]): SimNode {
     const leader = this.leader();
     const isFree = (node: SimNode) => node !== leader && node.state === "up" && !not.includes(node);
@@ -73,7 +73,7 @@ export class Story {
     return this.cluster.nodes.filter((node) => !not.includes(node));
   }
 
-  /** One put through somebody who serves. */
+  /** One put through a member that serves. */
   put(): void {
     const key = `k${this.#written++}`;
     const put = { ...emptyPut, key: Buffer.from(key), value: Buffer.from(`v:${key}`) };
@@ -85,7 +85,7 @@ export class Story {
     });
   }
 
-  /** Returns how many were acknowledged; reads everywhere in between. */
+  /** Returns the number of acknowledged writes; reads everywhere in between. */
   write(count: number, everyMs = 30): number {
     const before = this.acked.size;
     for (let round = 0; round < count; round++) {
@@ -96,7 +96,7 @@ export class Story {
     return this.acked.size - before;
   }
 
-  /** Lets time pass and reads at every member all the while, linearizably and locally. */
+  /** Runs for a while and reads at every member meanwhile, linearizably and locally. */
   pass(ms: number): void {
     const endMs = this.cluster.clock.now() + ms;
     while (this.cluster.clock.now() < endMs) {
@@ -120,7 +120,7 @@ export class Story {
     return this.logs.some((line) => line.node === node && line.text.includes(text));
   }
 
-  /** From now on the next put is applied wrongly here; tells when that was. */
+  /** From now on this member applies the next put wrongly; returns when that happened. */
   misapply(node: SimNode): { readonly atMs: () => number; readonly index: () => number } {
     const machine = node.member?.probe.machine();
     if (machine === undefined) throw new Error("not up");
@@ -133,7 +133,7 @@ export class Story {
     return { atMs: () => atMs, index: () => index };
   }
 
-  /** Power off, something happens to the disk, power on. */
+  /** Power off, a fault of the disk, power on. */
   whileOff(node: SimNode, happens: (backend: string) => void): void {
     const backend = node.member?.probe.stateName() as string;
     this.cluster.crash(node);
@@ -141,7 +141,7 @@ export class Story {
     this.cluster.start(node);
   }
 
-  /** Everything that was applied is durable everywhere. */
+  /** Waits until everything that was applied is durable everywhere. */
   durable(): void {
     this.until(() =>
       this.cluster
@@ -150,7 +150,7 @@ export class Story {
     );
   }
 
-  /** All members have one state again, serve, and nothing acknowledged is missing. */
+  /** All members have one state again, serve, and have every acknowledged write. */
   healed(ms = 20_000): void {
     const { nodes } = this.cluster;
     const standing = nodes.filter(({ state }) => state !== "wiped");
@@ -182,7 +182,7 @@ export class Story {
       fail: () => {},
       respond: (bytes) => {
         const value = RangeResponse.decode(bytes).kvs[0]?.value;
-        // A member that lags has not got it yet, if it is asked for what it has itself.
+        // A lagging member does not have it yet, if a client asks for its local data.
         if (value === undefined && isLocal) return;
         if (Buffer.from(value ?? []).toString() !== `v:${key}`) {
           this.wrong.push({ node, atMs: this.cluster.clock.now(), key });

@@ -1,11 +1,11 @@
 /**
- * The invariants of a run, by the short names under which they are reported. A check can report
- * nothing else, a mutant is caught by nothing else, and the table of docs/simulation.md is this list.
+ * The invariants of a run, by their short names. Checks can report only these, the catalogue of
+ * mutants names only these, and the table of docs/simulation.md is this list.
  */
 import { watchRules } from "../watch-rules/validate-watches.js";
 import type { WatchRuleId } from "../watch-rules/watch-rule.js";
 
-/** What each says. Rules of watches are apart: they are told by ../watch-rules. */
+/** The meaning of each. Rules of watches are separate: ../watch-rules defines them. */
 export const invariantTexts = {
   I1: "one leader per term",
   I2: "a member votes for one candidate per term, over all its lives",
@@ -55,7 +55,7 @@ export const invariantTexts = {
 /** "C5-ordered" is the rule of watches with that id. */
 export type Invariant = keyof typeof invariantTexts | `C5-${WatchRuleId}`;
 
-/** Those that a check looks for: all but how a run may end otherwise. */
+/** The invariants that a check looks for: all except the other ways in which a run may end. */
 export type CheckedInvariant = Exclude<Invariant, "liveness" | "crash">;
 
 /** All names, in the order of docs/simulation.md. */

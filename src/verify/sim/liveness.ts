@@ -1,6 +1,6 @@
 /**
- * The end of a run: all faults are over, everything that was down is up again, and within a bounded
- * time the cluster must work as if nothing had happened. What is still missing then is named.
+ * The end of a run: all faults are over, and every node is up again. Within a bounded time the
+ * cluster must work as if nothing had happened. Otherwise the check names what is missing.
  */
 import type { FaultDriver } from "./fault-driver.js";
 import type { Operator } from "./operator.js";
@@ -17,7 +17,7 @@ export interface HealingParts {
   readonly watchers: SimWatchers;
 }
 
-/** Virtual time in which all must be well again: several elections, restarts and replacements. */
+/** Virtual time in which the cluster must recover: several elections, restarts and replacements. */
 const healMs = 60_000;
 /** For a fresh write and a fresh read: a stop, a restart and an election fit in. */
 const answerMs = 30_000;
@@ -26,7 +26,7 @@ const leaseMs = 30_000;
 /** A watcher of a plan may stop reading for five seconds. */
 const watchMs = 15_000;
 
-/** Undefined when all is well, else what is not. */
+/** Undefined if the cluster works, else the reason. */
 export function heal(parts: HealingParts): string | undefined {
   const { cluster, faults, operator, clients, watchers } = parts;
   const { clock, network } = cluster;
@@ -66,9 +66,9 @@ export function heal(parts: HealingParts): string | undefined {
 }
 
 /**
- * Two states of one index, each fit to its digests, and the member that could tell is behind the logs of
- * both: it would have to be given one of the two. The cluster stops and waits for a person
- * (docs/operations/corrupt-cluster.md).
+ * Two states of one index, each matching its digests, and the member that could decide is behind
+ * the logs of both: it would have to get one of the two states. The cluster stops and waits for a
+ * person (docs/operations/corrupt-cluster.md).
  */
 function isForOperator(cluster: SimCluster): boolean {
   const leader = cluster.leader();
@@ -86,7 +86,7 @@ function isForOperator(cluster: SimCluster): boolean {
   return isStopped && isBehind;
 }
 
-/** Looks every few milliseconds, not after each event: the conditions are not cheap. */
+/** Checks every few milliseconds, not after each event, because the conditions are expensive. */
 function until(cluster: SimCluster, holds: () => boolean, limitMs: number): boolean {
   const endMs = cluster.clock.now() + limitMs;
   while (cluster.clock.now() < endMs) {
@@ -123,8 +123,8 @@ function why(node: SimNode): string {
 }
 
 /**
- * A write and then a linearizable read, through any member. Again for a while if need be: one that
- * ends just now, by a fault that was under way, refuses at once.
+ * A write and then a linearizable read, through any member. Repeats them for a while if needed: a
+ * member that is just ending, by a running fault, refuses at once.
  */
 function answers({ cluster, clients }: HealingParts): boolean {
   let isWritten = false;

@@ -1,6 +1,6 @@
 /**
- * Members that come back without their disk, or with one of an older build, on purpose. What the random
- * faults hardly reach: that the one who could tell has never heard of the lost log.
+ * Members that come back without their disk, or with a disk of an older build. Covers cases that
+ * random faults hardly reach: the member that could recognise the lost log has never heard of it.
  */
 import { describe, expect, test } from "vitest";
 import { KvError } from "../../base/errors.js";
@@ -36,7 +36,7 @@ class Story {
     this.until(() => node.member?.isReady() === true);
   }
 
-  /** One that somebody acknowledges. */
+  /** A write that a member acknowledges. */
   write(): void {
     const key = Buffer.from(`k${this.#written++}`);
     const put = { ...PutRequest.decode(new Uint8Array(0)), key };
@@ -50,7 +50,7 @@ class Story {
     this.until(() => isAcknowledged);
   }
 
-  /** From now on nothing leaves the node, and nothing reaches it. Returns how to end that. */
+  /** From now on the node sends and receives nothing. Returns a function that ends this. */
   isolate(node: SimNode): () => void {
     const { network, nodes } = this.cluster;
     const others = new Set(nodes.map(({ place }) => place));
@@ -138,7 +138,7 @@ describe("a lost disk", () => {
     heal();
     cluster.start(joiner);
     cluster.clock.run(longMs);
-    // Nobody knows better, so it waits; and nobody leads.
+    // No member knows the lost log, so the node waits; and there is no leader.
     expect(joiner.member?.isReady()).toBe(false);
     expect(cluster.leader()).toBeUndefined();
     cluster.start(leader);
@@ -161,7 +161,7 @@ describe("a lost disk", () => {
     cluster.crash(first);
     cluster.start(first);
     story.write();
-    // It counts like any other now: it may lead, too.
+    // It counts like any other member now: it may lead, too.
     cluster.crash(first);
     cluster.start(first);
     story.until(() => cluster.leader() !== undefined);

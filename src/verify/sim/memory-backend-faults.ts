@@ -1,6 +1,6 @@
 /**
- * Faults of the simulated backends. Each changes what the disk holds, behind the member's back, as
- * a failing disk would; the caller draws which and when from its seed.
+ * Faults of the simulated backends. Each changes the content of the disk without the member's
+ * knowledge, as a failing disk would. The caller draws which fault and when from its seed.
  */
 import { DamageError } from "../../base/errors.js";
 import { invariant } from "../../base/invariant.js";
@@ -23,12 +23,12 @@ export class MemoryFaults {
     this.#files = files;
   }
 
-  /** The next commit that starts on this backend fails; nothing of it becomes durable. */
+  /** The next commit that starts on this backend fails; none of it becomes durable. */
   failNextCommit(name: string, error: Error): void {
     this.#file(name).nextFailure = error;
   }
 
-  /** Commits that have not begun will not fail any more. */
+  /** Commits that have not begun will not fail. */
   calm(): void {
     for (const file of this.#files.values()) file.nextFailure = undefined;
   }
@@ -60,8 +60,8 @@ export class MemoryFaults {
   }
 
   /**
-   * A row's value turns up under the key of the row behind it, as when a page was written to the
-   * wrong place. Returns the key that was overwritten, or undefined if there are not two rows.
+   * A row's value appears under the key of the next row, as when a page was written to the wrong
+   * place. Returns the key that was overwritten, or undefined if there are fewer than two rows.
    */
   misdirect(
     name: string,
@@ -81,8 +81,8 @@ export class MemoryFaults {
   }
 
   /**
-   * A row with a valid check value under a key that nobody wrote, next to that of another row whose
-   * value it has. Returns the key, or undefined if the bucket is empty.
+   * A row with a valid check value under a key that no entry wrote, next to that of another row
+   * whose value it has. Returns the key, or undefined if the bucket is empty.
    */
   addRow(
     name: string,
@@ -95,13 +95,13 @@ export class MemoryFaults {
     const last = key.length - 1;
     do key[last] = ((key[last] as number) + 1) & 255;
     while (file.current.get(where.bucket, key) !== undefined);
-    // Its own check value may be wrong by an earlier fault.
+    // An earlier fault may have made its own check value wrong.
     const value = sealRow(where.bucket, key, found.value.subarray(0, -checkBytes));
     this.#write(file, { bucket: where.bucket, key, value });
     return key;
   }
 
-  /** A row is gone without a trace. Returns its key, or undefined if the bucket is empty. */
+  /** Removes a row. Returns its key, or undefined if the bucket is empty. */
   loseRow(
     name: string,
     where: { readonly bucket: Bucket; readonly row: number },
@@ -114,7 +114,7 @@ export class MemoryFaults {
   }
 
   /**
-   * A key has another value, with a valid check value, and the stored digests fit it. Returns the
+   * A key has another value, with a valid check value, and the stored digests match it. Returns the
    * row's key, or undefined if that row holds no value, or is damaged already.
    */
   forgeRow(name: string, row: number, sha256: Sha256): Uint8Array | undefined {
@@ -143,7 +143,7 @@ export class MemoryFaults {
     return key;
   }
 
-  /** The row of bucket meta is what `change` makes of it, with a valid check value. */
+  /** Replaces the row of bucket meta by the result of `change`, with a valid check value. */
   changeMeta(name: string, change: (meta: Uint8Array) => void): void {
     const file = this.#file(name);
     const stored = file.current.get(Bucket.meta, metaKey);
@@ -158,16 +158,18 @@ export class MemoryFaults {
   }
 
   /**
-   * Loses the last completed commit: the disk acknowledged the meta page and did not keep it.
-   * Apply it to a store that was made from an image, before `open`: a running system would
-   * still have read the page from its cache.
+   * Loses the last completed commit: the disk acknowledged the meta page and did not keep it. Apply
+   * it to a store made from an image, before `open`: a running system would still read the page
+   * from its cache.
    */
   swapStale(name: string): void {
     const file = this.#file(name);
     file.current = file.former;
   }
 
-  /** The file is what it was in this image: an old backup was put back, or a disk turned back. */
+  /**
+   * The file is what it was in this image: somebody put an old backup back, or the disk went back.
+   */
   putBack(name: string, image: StoreImage): void {
     const file = this.#file(name);
     const old = image.get(name);

@@ -16,7 +16,9 @@ export interface MemoryFile {
   bytes: number;
 }
 
-/** What one member's disk holds, by backend name. Restart from it with `createMemoryBackendStore`. */
+/**
+ * The disk content of one member, by backend name. Restart from it with `createMemoryBackendStore`.
+ */
 export type StoreImage = ReadonlyMap<string, MemoryFile>;
 
 export function newFile(rows: RowImage): MemoryFile {

@@ -149,7 +149,7 @@ describe("memory: faults", () => {
 
 const lastKey = Uint8Array.of(1);
 
-/** `run` calls back all that is deferred. */
+/** `run` calls all deferred callbacks. */
 function start() {
   let deferred: (() => void)[] = [];
   const store = createMemoryBackendStore({ defer: (fn) => deferred.push(fn) });

@@ -1,11 +1,11 @@
 /**
- * The simulator's backends: the contract of platform/backend.ts over a modelled disk. Deterministic:
- * every completion goes through the injected `defer`.
+ * The simulator's backends: the contract of platform/backend.ts over a modelled disk.
+ * Deterministic: every completion goes through the injected `defer`.
  *
  * Model of one file: two meta slots, A and B, each a whole state of the rows. A commit writes its
- * state under the slot that is not current; the moment the slot becomes current is the moment of
- * durability. A crash while a commit is in flight therefore leaves either the old state or the new
- * one, whole, and `crashImages` lists both. A copy in flight is there completely or not at all.
+ * state under the slot that is not current; it is durable at the moment when the slot becomes
+ * current. A crash during a commit therefore leaves either the old state or the new one, whole, and
+ * `crashImages` lists both. A crash during a copy keeps all of the copy or nothing.
  */
 import { invariant } from "../../base/invariant.js";
 import type { Backend, BackendSnapshot, BackendStore } from "../../platform/backend.js";
@@ -22,7 +22,7 @@ type Done = (error: Error | undefined) => void;
 export interface MemoryBackendOptions {
   /** Runs `fn` once, later; the order of these calls is the simulator's choice. */
   readonly defer: (fn: () => void) => void;
-  /** What a crash or a clean stop left behind; nothing for a new member. */
+  /** The state that a crash or a clean stop left; nothing for a new member. */
   readonly image?: StoreImage;
 }
 
@@ -33,7 +33,7 @@ export interface MemoryBackendStore extends BackendStore {
    * frozen: later work on this store does not change them.
    */
   crashImages(): StoreImage[];
-  /** Stops everything: no completion is called any more. The store is then of no use. */
+  /** Stops everything: calls no completion any more. The store is useless afterwards. */
   crash(): void;
 }
 
@@ -98,7 +98,7 @@ class MemoryStore implements MemoryBackendStore {
     this.#isCrashed = true;
   }
 
-  /** Returns what makes the copy durable, or undefined if the name is taken. */
+  /** Returns a function that makes the copy durable, or undefined if the name is taken. */
   #copy(into: string, rows: RowImage): (() => void) | undefined {
     if (this.#files.has(into)) return undefined;
     const file: MemoryFile = { ...newFile(rows), isPartial: true };
@@ -219,7 +219,7 @@ class MemoryBackend implements Backend {
     const next = rows.count === 0 ? file.current : file.current.with(rows.rows());
     file.inFlight = next;
     this.#links.defer(() => {
-      // A bit that flipped meanwhile lies in a page that both slots share.
+      // A bit that flipped meanwhile is in a page that both slots share.
       Object.assign(file, withCommit(file, file.inFlight ?? next));
       file.inFlight = undefined;
       done(undefined);

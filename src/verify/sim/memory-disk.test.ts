@@ -21,7 +21,7 @@ function contentOf(disk: MemoryDisk, path: string): string {
   return [...disk.open(path, "existing").read(0, 100)].join("");
 }
 
-/** Everything that power failures of this disk have been seen to leave. */
+/** Every content that power failures of this disk left in the test. */
 function outcomes(disk: MemoryDisk, show: (after: MemoryDisk) => string): Set<string> {
   const seen = new Set<string>();
   for (let seed = 0; seed < 1_500; seed++) {
@@ -111,7 +111,7 @@ describe("the death of a process", () => {
     expect(contentOf(after, "a")).toBe("12");
     const lost = outcomes(after, (image) => String(image.exists("a") && contentOf(image, "a")));
     expect(lost).toEqual(new Set(["false", "", "1", "12"]));
-    // What happens to the one is nothing to the other.
+    // An event of one disk does not affect the other.
     after.open("a", "existing").write(0, bytes("9"));
     expect(contentOf(disk, "a")).toBe("12");
   });

@@ -1,8 +1,8 @@
 /**
- * A member's disk in memory, with what a crash may do to it. Each file keeps the bytes that are
- * durable and the writes that are not yet; each name is durable or not. A power failure keeps the
- * durable part and, of every unsynced write, nothing, all, or a torn piece: the seed decides. The
- * death of a process alone keeps what the page cache held.
+ * A member's disk in memory, and the effects of crashes on it. Each file keeps the durable bytes
+ * and the writes that are not durable yet; each name is durable or not. A power failure keeps the
+ * durable part and, of every unsynced write, nothing, all, or a torn piece: the seed decides. If
+ * only the process dies, the page cache stays.
  */
 import { StartError } from "../../base/errors.js";
 import type { Disk, DiskFile } from "../../platform/disk.js";
@@ -16,7 +16,7 @@ import {
   survivorOf,
 } from "./memory-file.js";
 
-/** For tests to set; each failure shows up once where it says so. */
+/** Tests set these; each failure happens once, at the place that its name says. */
 export interface DiskFaults {
   /** Bytes that may still be allocated before ENOSPC; undefined: no limit. */
   spaceBytes?: number | undefined;
@@ -48,7 +48,7 @@ export class MemoryDisk implements Disk, FileHost {
     next.#folders = this.#survivingFolders(rng);
     next.#durableFolders = new Set(next.#folders);
     for (const [name, content] of this.#survivingNames(rng)) {
-      // The draws are the same whether or not the folder is there.
+      // The draws are the same whether or not the folder exists.
       const survivor = survivorOf(content, rng);
       if (!next.#folders.has(folderOf(name))) continue;
       next.#names.set(name, survivor);
@@ -57,7 +57,10 @@ export class MemoryDisk implements Disk, FileHost {
     return next;
   }
 
-  /** The disk that a member finds after its process died: nothing is lost, nothing is settled. */
+  /**
+   * The disk that a member finds after its process died: it keeps every write, and unsynced ones
+   * stay unsynced.
+   */
   orphaned(defer: (fn: () => void) => void): MemoryDisk {
     const next = new MemoryDisk(defer);
     const copies = new Map<Content, Content>();
@@ -73,7 +76,7 @@ export class MemoryDisk implements Disk, FileHost {
     return next;
   }
 
-  /** The least that a power failure now can leave: nothing that was not synced. */
+  /** The least that a power failure now can leave: none of the unsynced data. */
   durableImage(): MemoryDisk {
     const next = new MemoryDisk(() => {});
     for (const folder of this.#durableFolders) {
@@ -151,7 +154,7 @@ export class MemoryDisk implements Disk, FileHost {
     this.#isLocked = false;
   }
 
-  /** Flips one bit of a file, now and for good. */
+  /** Flips one bit of a file, in the cache and on the disk. */
   flipBit(path: string, position: number, bit: number): void {
     const content = this.#names.get(path);
     for (const bytes of [content?.bytes, content?.durable]) {
@@ -161,7 +164,10 @@ export class MemoryDisk implements Disk, FileHost {
     }
   }
 
-  /** Bytes of a file that were durable before its last sync: damage there can be told from a tear. */
+  /**
+   * Bytes of a file that were durable before its last sync: damage there is distinguishable from a
+   * torn write.
+   */
   settledBytes(path: string): number {
     return this.#names.get(path)?.lastFlushAt ?? 0;
   }
@@ -183,7 +189,7 @@ export class MemoryDisk implements Disk, FileHost {
     this.#defer(fn);
   }
 
-  /** A change of a folder that was not synced is durable or not, each name for itself. */
+  /** An unsynced change of a folder is durable or not, each name separately. */
   #survivingNames(rng: Rng): Map<string, Content> {
     const names = new Map(this.#durableNames);
     for (const [path, content] of this.#names) {
@@ -197,7 +203,7 @@ export class MemoryDisk implements Disk, FileHost {
 
   #survivingFolders(rng: Rng): Set<string> {
     const folders = new Set<string>();
-    // Parents first: a folder goes with the one that names it.
+    // Parents first: if a folder is lost, everything in it is lost.
     for (const path of [...this.#folders].sort((a, b) => a.length - b.length)) {
       const holds = this.#durableFolders.has(path) || rng.int(2) === 0;
       if (holds && (path === "" || folders.has(folderOf(path)))) folders.add(path);

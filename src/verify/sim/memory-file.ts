@@ -1,12 +1,15 @@
-/** The files of a MemoryDisk: what a reader sees, what is durable, and the writes in between. */
+/**
+ * The files of a MemoryDisk: the bytes that a reader sees, the durable bytes, and the writes in
+ * between.
+ */
 import type { DiskFile } from "../../platform/disk.js";
 import type { Rng } from "../../platform/rng.js";
 
-/** What a file asks of its disk. */
+/** What a file needs from its disk. */
 export interface FileHost {
   /** @throws ENOSPC */
   takeSpace(bytes: number): void;
-  /** The fault that a sync meets now. */
+  /** The fault for a sync that happens now. */
   takeSyncFault(): Error | undefined;
   later(fn: () => void): void;
 }
@@ -18,14 +21,14 @@ interface UnsyncedWrite {
 }
 
 export interface Content {
-  /** What a reader sees. */
+  /** The bytes that a reader sees. */
   bytes: Uint8Array;
   durable: Uint8Array;
   unsynced: UnsyncedWrite[];
-  /** Seen by readers, on the way to nowhere: a sync of these failed. */
+  /** Readers see these bytes, but their sync failed and they will never reach the disk. */
   lost: UnsyncedWrite[];
   writes: number;
-  /** Where the last sync's writes begin: what lies below was durable before them. */
+  /** Where the last sync's writes begin: everything below was durable before them. */
   lastFlushAt: number;
 }
 
@@ -48,7 +51,7 @@ export function copyOf(content: Content): Content {
   };
 }
 
-/** The durable bytes and what happened to be written back of the rest. */
+/** The durable bytes and those of the rest that happened to be written back. */
 export function survivorOf(content: Content, rng: Rng): Content {
   let bytes: Uint8Array = content.durable.slice();
   const loose = [...content.lost, ...content.unsynced].sort((a, b) => a.order - b.order);
@@ -99,7 +102,7 @@ export class MemoryFile implements DiskFile {
   }
 
   sync(done: (error: Error | undefined) => void): void {
-    // Only what was written before counts; later writes wait for the next sync.
+    // Only earlier writes count; later writes wait for the next sync.
     const before = this.#content.writes;
     this.#disk.later(() => done(this.#settle(before)));
   }
@@ -135,7 +138,7 @@ export class MemoryFile implements DiskFile {
   }
 }
 
-/** Of the sectors that a write touches, each arrived or did not. */
+/** Each sector that a write touches has arrived or not. */
 function withSomeSectors(
   bytes: Uint8Array,
   write: { readonly position: number; readonly bytes: Uint8Array },

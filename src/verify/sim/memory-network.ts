@@ -1,7 +1,7 @@
 /**
- * The network of a simulated cluster. Every message has its own delay, and may be lost or come twice
- * or overtake another; rules cut, slow or thin out single directions of single links. What happens
- * to a message depends on its link and its number on that link alone (see dice.ts).
+ * The network of a simulated cluster. Every message has its own delay, and may be lost, come twice
+ * or overtake another. Rules cut, slow or thin out single directions of single links. The treatment
+ * of a message depends only on its link and its number on that link (see dice.ts).
  */
 import { decodeEnvelope } from "../../peers/codec.js";
 import type { ClusterInfo, Network, NetworkHandler } from "../../platform/network.js";
@@ -9,7 +9,7 @@ import { decodeMessage } from "../../raft/message-codec.js";
 import type { Dice } from "./dice.js";
 import type { SimClock } from "./sim-clock.js";
 
-/** How the network is on a good day; drawn for each plan. */
+/** The normal behaviour of the network; drawn for each plan. */
 export interface NetworkWeather {
   readonly delayMinUs: number;
   readonly delayMaxUs: number;
@@ -17,7 +17,7 @@ export interface NetworkWeather {
   readonly duplicatePerMille: number;
   /** No message overtakes another of the same link. */
   readonly isOrdered: boolean;
-  /** How long it takes until both ends know that a link is cut. */
+  /** The time until both ends know that a link is cut. */
   readonly noticeMs: number;
 }
 
@@ -30,7 +30,7 @@ export const fairWeather: NetworkWeather = {
   noticeMs: 500,
 };
 
-/** Holds for messages from one of `from` to one of `to` (places of nodes) until it is removed. */
+/** Applies to messages from one of `from` to one of `to` (places of nodes) until it is removed. */
 export interface LinkRule {
   readonly from: ReadonlySet<number>;
   readonly to: ReadonlySet<number>;
@@ -84,7 +84,7 @@ export class MemoryNetwork {
     this.#weather = weather;
   }
 
-  /** A node's port, reached at its peer URL; its member id becomes known when it boots. */
+  /** A node's port, reached at its peer URL; its member id becomes known when the node boots. */
   connect(options: PortOptions, handler: NetworkHandler): Network {
     const port = new Port(this, handler, options);
     this.#byUrl.set(options.peerUrl, port);
@@ -155,7 +155,7 @@ export class MemoryNetwork {
     if (isRepeated && mayRepeat(bytes)) send(4);
   }
 
-  /** Both directions work, or nobody has noticed yet that they do not. */
+  /** Both directions work, or neither end has noticed yet that they do not. */
   isActive(from: Port, to: bigint): boolean {
     const target = this.#attached.get(to);
     if (target === undefined) return false;
@@ -179,7 +179,7 @@ export class MemoryNetwork {
     return undefined;
   }
 
-  /** Since when the node's log has told that it refuses a peer because no member knows it. */
+  /** Since when the node's log has said that it refuses a peer because no member knows it. */
   refusesForMs(owner: number): number {
     let forMs = 0;
     for (const port of this.#byUrl.values()) {
@@ -188,7 +188,7 @@ export class MemoryNetwork {
     return forMs;
   }
 
-  /** Who listens at a peer URL. */
+  /** The port that listens at a peer URL. */
   idAt(peerUrl: string): bigint | undefined {
     const port = this.#byUrl.get(peerUrl);
     return port?.isOpen ? port.handler.memberId() : undefined;
@@ -206,7 +206,7 @@ export class MemoryNetwork {
     }
     this.#watcher.delivered(port.owner, message);
     const sender = from.handler.memberId();
-    // As a connection's greeting would say.
+    // The answer that a connection's greeting would get.
     if (port.handler.isRemoved(sender)) {
       this.#clock.afterUs(this.#weather.delayMinUs, () => from.removed(), from.owner);
     } else if (port.handler.peerUrls(sender) === undefined) port.find(sender);
@@ -228,8 +228,8 @@ export class MemoryNetwork {
 }
 
 /**
- * TCP does not deliver twice. Raft must bear a repeated message all the same; only a repeated
- * forwarded proposal is another proposal, which nobody could tell from the first.
+ * TCP does not deliver twice. Raft must handle a repeated message all the same. Only a repeated
+ * forwarded proposal counts as another proposal: no member could distinguish it from the first.
  */
 function mayRepeat(bytes: Uint8Array): boolean {
   const envelope = decodeEnvelope(bytes);
@@ -237,7 +237,7 @@ function mayRepeat(bytes: Uint8Array): boolean {
   return decodeMessage(envelope.message).type !== "MsgProp";
 }
 
-/** Without a refusal for so long, nobody is refused any more. */
+/** After this long without a refusal, the node no longer counts as refusing. */
 const refusalGapMs = 2_000;
 
 class Port implements Network {
@@ -275,7 +275,10 @@ class Port implements Network {
     if (this.isOpen && this.#options.isAlive()) this.handler.refusedIncarnation();
   }
 
-  /** Of somebody whom the member does not know it takes nothing before it knows where that one is. */
+  /**
+   * The member takes nothing from a sender that it does not know until it knows that sender's
+   * address.
+   */
   find(id: bigint): void {
     if (this.#finding.has(id)) return;
     this.#finding.add(id);

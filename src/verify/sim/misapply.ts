@@ -1,6 +1,6 @@
 /**
- * A bug in one member: the next entry that puts a value is applied there with another one. The log is
- * right, and so is its chain; only what was made of it differs.
+ * A bug in one member: it applies the next entry that puts a value with another value. The log is
+ * right, and so is its chain; only the resulting state differs.
  */
 
 import { type Entry, EntryType } from "../../raft/types.js";
@@ -8,7 +8,7 @@ import type { Machine } from "../../state/types.js";
 import { openPut, openRequest } from "../../wire/internal-request.js";
 import { RequestField } from "../../wire/proposal.js";
 
-/** `happening` is called right before it; returns what takes the bug out again. */
+/** `happening` is called right before it; returns a function that removes the bug again. */
 export function misapplyNext(machine: Machine, happening: (entry: Entry) => void): () => void {
   const begin = machine.begin.bind(machine);
   let isOver = false;
@@ -36,7 +36,10 @@ function changedPut(entry: Entry): Uint8Array | undefined {
   return data;
 }
 
-/** The machine looks at an entry's data twice to apply it; after that, for the chain of the log. */
+/**
+ * The machine reads an entry's data twice to apply it; after that it reads the data for the log
+ * chain.
+ */
 function readAs(data: Uint8Array, entry: Entry): Entry {
   let reads = 0;
   return {

@@ -1,4 +1,7 @@
-/** Hears of each entry that a machine has applied, in one turn or in many: right after its last slice. */
+/**
+ * Reports each entry that a machine has applied, in one turn or in many: right after its last
+ * slice.
+ */
 import type { Entry } from "../../raft/types.js";
 import type { Applied, Machine } from "../../state/types.js";
 

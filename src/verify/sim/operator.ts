@@ -1,7 +1,7 @@
 /**
- * The people of a simulated cluster: they start what has stopped, add, promote and remove members
- * through whichever member answers, and replace a node whose disk is gone. They know only what an
- * operator could: answers, error messages, and which machines are up.
+ * The people of a simulated cluster. They start nodes that have stopped, add, promote and remove
+ * members through any member that answers, and replace a node whose disk is gone. They know only
+ * what an operator could know: answers, error messages, and which machines are up.
  */
 import { DamageError, errorTable, StartError } from "../../base/errors.js";
 import { MemberAddRequest, MemberPromoteRequest, MemberRemoveRequest } from "../../wire/gen/rpc.js";
@@ -12,13 +12,15 @@ import type { SimNode } from "./sim-node.js";
 const lookEveryMs = 250;
 const patienceMs = 3_000;
 const service = "/etcdserverpb.Cluster/";
-/** After so long, a change that was not answered has happened or never will. */
+/** After this time, a change without an answer has happened or never will. */
 const settledMs = 20_000;
 const nodesMax = 14;
-/** A member that refuses a peer for so long, and has no leader, needs to be told whom to ask. */
+/**
+ * A member that refuses a peer for this long, and has no leader, must be given addresses to ask.
+ */
 const refusingMs = 5_000;
 
-/** What comes of a question: an answer, a promise that nothing happens, or neither. */
+/** The outcome of a question: an answer, a promise that nothing happens, or neither. */
 type Told = Uint8Array | "refused" | "unknown";
 
 const refusals = new Set<string>(
@@ -36,7 +38,7 @@ const refusals = new Set<string>(
 );
 
 interface Job {
-  /** One step; true when the job is over. Calls `wait` when it asked somebody something. */
+  /** One step; true when the job is done. Calls `wait` when it has asked a member something. */
   step(): boolean;
 }
 
@@ -59,22 +61,22 @@ export class Operator {
     return this.#jobs.size > 0;
   }
 
-  /** Work that has not come to its end. */
+  /** Jobs that are not done. */
   pending(): number {
     return this.#jobs.size + this.#startAtMs.size;
   }
 
-  /** Starts the node after so long, and again until it stays up. */
+  /** Starts the node after this time, and again until it stays up. */
   startLater(node: SimNode, delayMs: number): void {
     this.#startAtMs.set(node, this.#cluster.clock.now() + delayMs);
   }
 
-  /** Everything that waits for its time is due. */
+  /** Runs every job whose time has come. */
   hurry(): void {
     for (const node of this.#startAtMs.keys()) this.#startAtMs.set(node, 0);
   }
 
-  /** A life ended by an error: what people do about it. */
+  /** An error ended a life: what the operator does about it. */
   failed(node: SimNode, error: Error): void {
     if (node.state === "wiped") return;
     if (error instanceof DamageError && node.isDamaged) this.replace(node);
@@ -82,14 +84,15 @@ export class Operator {
     else if (error instanceof StartError && /permanently removed/.test(error.message)) return;
     else if (/add it first/.test(error.message)) this.#unknown(node);
     else {
-      // The program of another version is not accepted: back to the one that ran.
+      // The cluster does not accept the program of another version: back to the one that ran
+      // before.
       const wanted = /this server is [\d.]+, the cluster ([\d.]+)\)/.exec(error.message)?.[1];
       if (wanted !== undefined) node.wantedVersion = wanted;
       this.startLater(node, 1_000);
     }
   }
 
-  /** Nobody who was asked knows this member: they lag, or it was removed before it ever ran. */
+  /** No member that was asked knows this member: they lag, or it was removed before it ever ran. */
   #unknown(node: SimNode): void {
     const nowMs = this.#cluster.clock.now();
     const sinceMs = this.#unknownSinceMs.get(node) ?? nowMs;
@@ -108,7 +111,7 @@ export class Operator {
       ...urls.map((url, place) => ({ name: `known${place}`, peerUrls: [url] })),
       { name, peerUrls: [`http://${name}:2380`] },
     ];
-    // The name is taken at once: two of these may run at the same time.
+    // Reserves the name at once, because two of these jobs may run at the same time.
     const node = this.#cluster.addNode(name, { initialCluster, initialClusterState: "existing" });
     this.#jobs.add(this.#joining(node, asLearner));
   }
@@ -118,7 +121,7 @@ export class Operator {
     if (id !== undefined) this.#jobs.add(this.#leaving(node, id));
   }
 
-  /** The disk is lost: the member is removed and a new one takes its place. */
+  /** The disk is lost: removes the member and adds a new one in its place. */
   replace(node: SimNode): void {
     const id = node.memberId;
     this.#startAtMs.delete(node);
@@ -143,8 +146,8 @@ export class Operator {
   }
 
   /**
-   * All that it knows are gone, and those that were added meanwhile it does not know: it is started
-   * again with their addresses (docs/formats.md, "Peer connections").
+   * All members that it knows are gone, and it does not know those that were added meanwhile.
+   * Starts it again with their addresses (docs/formats.md, "Peer connections").
    */
   #helpRefusing(node: SimNode): void {
     const { nodes, network } = this.#cluster;
@@ -158,7 +161,7 @@ export class Operator {
     this.startLater(node, 500);
   }
 
-  /** Asks for the addition until it stands, starts the node, promotes it. */
+  /** Asks for the addition until it succeeds, starts the node, promotes it. */
   #joining(node: SimNode, asLearner: boolean): Job {
     const { clock } = this.#cluster;
     let state: "add" | "wait" | "promote" | "done" = "add";
@@ -218,7 +221,7 @@ export class Operator {
           return true;
         }
         if (isWaiting) return false;
-        // Who is whole may also stay, if it was refused each time.
+        // A healthy member may stay, if the removal was refused each time.
         const isSettled = clock.now() - unknownAtMs > settledMs;
         if (node.state !== "wiped" && ++attempts > 8 && isSettled) return true;
         isWaiting = true;

@@ -1,4 +1,4 @@
-/** Plans as files: what is written is read back, and nothing else is taken for a plan. */
+/** Plans as files: the reader accepts what the writer wrote, and nothing else. */
 import { describe, expect, test } from "vitest";
 import { actionKinds } from "./action-kinds.js";
 import { faultKinds } from "./fault-kinds.js";

@@ -1,6 +1,6 @@
 /**
- * Plans as JSON. A plan is checked before it runs: a file from another version or a hand that
- * slipped gets a clear error, never a run of something else.
+ * Plans as JSON. The reader checks a plan before it runs: a file from another version, or with an
+ * error of an editor, gives a clear error and never runs as something else.
  */
 import { actionKinds } from "./action-kinds.js";
 import { faultKinds } from "./fault-kinds.js";

@@ -1,4 +1,4 @@
-/** What one kind of fault or request draws does not depend on which others there are. */
+/** The draws of one kind of fault or request do not depend on which other kinds exist. */
 import { describe, expect, test } from "vitest";
 import { type ActionSpec, actionKinds } from "./action-kinds.js";
 import { type FaultSpec, faultKinds } from "./fault-kinds.js";
@@ -52,7 +52,7 @@ describe.each(more)("a fault and a request that are new, and come %s,", (_, kind
       faults += after.faults.length - before.faults.length;
       ops += after.ops.length - before.ops.length;
     }
-    // They did happen, and often.
+    // They happened, and often.
     expect(faults).toBeGreaterThan(seeds.length);
     expect(ops).toBeGreaterThan(10 * seeds.length);
     expect(Math.abs(floods - seeds.length / 2)).toBeLessThan(seeds.length / 4);

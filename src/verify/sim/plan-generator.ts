@@ -1,11 +1,12 @@
 /**
- * From a seed to a plan. Every fault and every request is drawn under an address of its own kind and
- * number, so a plan can be thinned out, and a kind be added, without changing the rest.
+ * Makes a plan from a seed. Every fault and every request is drawn under an address of its own kind
+ * and number, so the shrinker can thin a plan out, and a developer can add a kind, without changing
+ * the rest.
  *
  * The atlas: faults that destroy what a disk had promised (a flipped bit, a lost commit) may hit
- * only so few nodes that the others are a quorum, and never all of a cluster too small for that.
- * Every plan is therefore survivable, and any loss or standstill after healing is a bug. Plans
- * beyond the atlas lift this; there the cluster may stop, but never lie.
+ * only so few nodes that the others are a quorum, and none in a cluster too small for that. So
+ * every plan is survivable, and any loss or standstill after healing is a bug. Plans beyond the
+ * atlas have no such limit; there the cluster may stop, but never give a wrong answer.
  */
 import { invariant } from "../../base/invariant.js";
 import { type ActionKind, type ActionSpec, type ActionSpecs, actionKinds } from "./action-kinds.js";
@@ -21,14 +22,14 @@ import {
 import type { ClientAction, ClientOp, Fault, FaultKind, Plan, Swarm, Target } from "./plan.js";
 import { drawMix, drawSwarm, type SwarmOptions } from "./swarm.js";
 
-/** Nothing new happens in the last part, so that the end is about healing. */
+/** Nothing new happens in the last part, so that the end tests healing. */
 const quietMs = 1_000;
 const firstFaultMs = 2_000;
 const firstOpMs = 500;
-/** Requests of a kind that a plan can number. */
+/** Limit of the requests of a kind that a plan can number. */
 const opsOfKindMax = 10_000;
 
-/** What can happen; tests add to it. */
+/** The kinds of faults and requests; tests add to them. */
 export interface Kinds {
   readonly faults: FaultSpecs;
   readonly actions: ActionSpecs;

@@ -1,13 +1,13 @@
 /**
  * A plan: everything that a simulated run does, as data. A run is a pure function of its plan; the
- * seed in it addresses what is too fine to list (delays, torn sectors, election timeouts). Plans
- * outlive changes of the generator: they are what the shrinker works on and what is kept as a
- * regression. Times are milliseconds of virtual time.
+ * seed in it is the address of details that a plan does not list (delays, torn sectors, election
+ * timeouts). Plans stay valid when the generator changes: the shrinker works on them, and
+ * regression plans are kept as files. Times are milliseconds of virtual time.
  */
 import type { SortField } from "../history/types.js";
 import type { NetworkWeather } from "./memory-network.js";
 
-/** A node: its place in the order of creation, or whoever leads (or follows) at that moment. */
+/** A node: its place in the order of creation, or the leader (or a follower) at that moment. */
 export type Target = number | "leader" | "follower";
 
 interface At {
@@ -28,7 +28,7 @@ export type Fault = At &
     | { readonly kind: "crashAll"; readonly mode: "power" | "kill"; readonly downMs: number }
     | { readonly kind: "stop"; readonly target: Target; readonly downMs: number }
     | { readonly kind: "pause"; readonly target: Target; readonly forMs: number }
-    /** Cuts the targets off the rest, or one direction of it. */
+    /** Cuts the targets off from the rest, or one direction of it. */
     | {
         readonly kind: "partition";
         readonly side: readonly Target[];
@@ -39,7 +39,7 @@ export type Fault = At &
         readonly kind: "link";
         readonly from: Target;
         readonly to: Target;
-        /** 1000 cuts it. */
+        /** Lost messages per thousand; 1000 cuts the link. */
         readonly lossPerMille: number;
         readonly extraMs: number;
         readonly forMs: number;
@@ -50,7 +50,9 @@ export type Fault = At &
         readonly syncMs: number;
         readonly forMs: number;
       }
-    /** The next fsync (or backend commit) fails; the node stops and is started again. */
+    /**
+     * The next fsync (or backend commit) fails; the node stops and the operator starts it again.
+     */
     | {
         readonly kind: "failSync";
         readonly target: Target;
@@ -74,7 +76,7 @@ export type Fault = At &
         readonly bit: number;
         readonly downMs: number;
       }
-    /** Power off; a row's bytes turn up under another row's key; power on. */
+    /** Power off; a row's bytes appear under another row's key; power on. */
     | {
         readonly kind: "misdirect";
         readonly target: Target;
@@ -87,14 +89,14 @@ export type Fault = At &
     | { readonly kind: "moveLeader"; readonly to: Target }
     | { readonly kind: "defragment"; readonly target: Target }
     | { readonly kind: "backup"; readonly target: Target }
-    /** A hash, a copy of the state, a defragmentation, at whatever moment: see upkeep.ts. */
+    /** A hash, a copy of the state or a defragmentation, at any moment: see upkeep.ts. */
     | {
         readonly kind: "upkeep";
         readonly target: Target;
         readonly what: "hashKv" | "hash" | "copy" | "defragment";
-        /** Rather at a member that is being given another state. */
+        /** Preferably at a member whose state is being replaced. */
         readonly seeksTrouble: boolean;
-        /** Revisions ago; 0: of now. */
+        /** How many revisions ago; 0: the current one. */
         readonly back: number;
         /** How long a copy is held, at most. */
         readonly holdMs: number;
@@ -102,11 +104,11 @@ export type Fault = At &
     /** The operator adds a member: a learner first, promoted when it has caught up. */
     | { readonly kind: "addMember"; readonly asLearner: boolean }
     | { readonly kind: "removeMember"; readonly target: Target }
-    /** The node's disk is gone: it is removed, and a new one takes its place. */
+    /** The node's disk is gone: the operator removes it, and adds a new member in its place. */
     | { readonly kind: "replaceMember"; readonly target: Target }
     /** Restarts with the next (or the first) version of the program. */
     | { readonly kind: "version"; readonly target: Target; readonly version: string }
-    /** The node's next entry that puts something is applied with another value. */
+    /** The node applies its next entry that puts something with another value. */
     | { readonly kind: "misapply"; readonly target: Target }
     /** Power off; a row is there twice, under a key of its own, with a valid check value; power on. */
     | {
@@ -115,7 +117,7 @@ export type Fault = At &
         readonly row: number;
         readonly downMs: number;
       }
-    /** Power off; a row is gone; power on. `bucket`: of those whose rows are digested. */
+    /** Power off; a row is gone; power on. `bucket`: one of those whose rows are digested. */
     | {
         readonly kind: "lostRow";
         readonly target: Target;
@@ -123,14 +125,16 @@ export type Fault = At &
         readonly row: number;
         readonly downMs: number;
       }
-    /** Killed; a key has another value, with a valid check value and digests that fit it; started. */
+    /**
+     * Killed; a key has another value, with a valid check value and digests that match it; started.
+     */
     | {
         readonly kind: "forgedRow";
         readonly target: Target;
         readonly row: number;
         readonly downMs: number;
       }
-    /** Power off; the state names another applied index than it holds, within the log; power on. */
+    /** Power off; the state claims another applied index, within the log; power on. */
     | {
         readonly kind: "wrongIndex";
         readonly target: Target;
@@ -138,11 +142,11 @@ export type Fault = At &
         readonly by: number;
         readonly downMs: number;
       }
-    /** A message of somebody who is no member, or that no member sends (forgery.ts). */
+    /** A message from a sender that is no member, or that no member sends (forgery.ts). */
     | { readonly kind: "stranger"; readonly target: Target; readonly shape: number }
     /**
-     * The whole disk is lost, and whoever started the node does not know: it starts again under its
-     * old name and addresses, as a member of a new cluster or of the existing one.
+     * The whole disk is lost, and the operator who starts the node does not know: the node starts
+     * again under its old name and addresses, as a member of a new cluster or of the existing one.
      */
     | {
         readonly kind: "wipe";
@@ -151,8 +155,8 @@ export type Fault = At &
         readonly downMs: number;
       }
     /**
-     * Disks of all nodes are copied now. After `afterMs` the power fails everywhere; all but the leader
-     * then have the copies, and start after `downMs`, the leader so much later.
+     * The disks of all nodes are copied now. After `afterMs` the power fails everywhere. Then all
+     * but the leader have the copies and start after `downMs`; the leader starts this much later.
      */
     | {
         readonly kind: "rollBack";
@@ -160,7 +164,9 @@ export type Fault = At &
         readonly downMs: number;
         readonly leaderLaterMs: number;
       }
-    /** One bit of a stored row flips while the node runs: found when it is read. */
+    /**
+     * One bit of a stored row flips while the node runs: the member finds it when it reads the row.
+     */
     | {
         readonly kind: "rotLive";
         readonly target: Target;
@@ -170,7 +176,9 @@ export type Fault = At &
   );
 export type FaultKind = Fault["kind"];
 
-/** What a client does; values are unique by the operation's id. Keys are numbers: "k0", "k1", ... */
+/**
+ * A client's request; values are unique by the operation's id. Keys are numbers: "k0", "k1", ...
+ */
 export type ClientAction =
   | { readonly kind: "put"; readonly key: number; readonly lease?: number }
   | { readonly kind: "get"; readonly key: number; readonly serializable: boolean }
@@ -208,7 +216,7 @@ export type ClientAction =
       readonly prevKv: boolean;
       readonly filter: "none" | "put" | "delete";
       readonly forMs: number;
-      /** The client stops reading for so long, once. */
+      /** The client once stops reading for this long. */
       readonly stallMs: number;
     };
 
@@ -216,7 +224,7 @@ export interface ClientOp {
   readonly id: number;
   readonly atMs: number;
   readonly client: number;
-  /** Place of the node that is asked, modulo the nodes that stand. */
+  /** Place of the node that the client asks, modulo the nodes that exist. */
   readonly member: number;
   readonly action: ClientAction;
 }
@@ -226,13 +234,13 @@ export interface Swarm {
   readonly members: number;
   readonly clients: number;
   readonly keys: number;
-  /** Few: several keys hang on one. */
+  /** A small number, so that several keys hang on one lease. */
   readonly leases: number;
   readonly durationMs: number;
   readonly weather: NetworkWeather;
   readonly syncMinUs: number;
   readonly syncMaxUs: number;
-  /** Each node's clock runs up to so many thousandths fast or slow. */
+  /** Each node's clock runs up to this many thousandths fast or slow. */
   readonly driftPerMille: number;
   readonly electionMs: number;
   readonly heartbeatMs: number;
@@ -248,7 +256,9 @@ export interface Swarm {
   readonly walSegmentBytes: number;
   readonly progressNotifyMs: number;
   readonly quotaBytes: number;
-  /** Faults that may cost more than a minority: the cluster may stop, but never lie. */
+  /**
+   * Faults that may cost more than a minority: the cluster may stop, but never give a wrong answer.
+   */
   readonly isBeyondAtlas: boolean;
 }
 

@@ -1,5 +1,5 @@
 /**
- * One immutable state of all buckets, sorted. A changed state shares what it did not change
+ * One immutable state of all buckets, sorted. A changed state shares its unchanged parts
  * (sorted-btree's copy on write), so the simulator can keep many states of a large store.
  */
 import sortedBtree from "sorted-btree";
@@ -16,7 +16,7 @@ type Rows = InstanceType<typeof Tree<string, Row>>;
 
 const pageBytes = 4096;
 const metaBytes = 2 * pageBytes;
-/** LMDB's own bytes for each row, about. */
+/** LMDB's own bytes for each row, approximately. */
 const rowOverheadBytes = 16;
 
 export class RowImage {
@@ -28,7 +28,7 @@ export class RowImage {
     this.#rowBytes = rowBytes;
   }
 
-  /** What a file of these rows takes, in whole pages. */
+  /** The size of a file with these rows, in whole pages. */
   get bytes(): number {
     return metaBytes + Math.ceil(this.#rowBytes / pageBytes) * pageBytes;
   }
@@ -53,7 +53,7 @@ export class RowImage {
     }
   }
 
-  /** The state after these writes; this one stays as it is. */
+  /** The state after these writes; this one does not change. */
   with(writes: Iterable<RowWrite>): RowImage {
     const buckets = this.#buckets.map((rows) => rows.clone());
     let bytes = this.#rowBytes;

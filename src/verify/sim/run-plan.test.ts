@@ -1,6 +1,6 @@
 /**
- * The simulator on our own code: plans of all kinds are clean, a run is a function of its plan, and
- * the world that it makes is one in which things happen.
+ * The simulator on our own code: plans of all kinds are clean, a run depends only on its plan, and
+ * faults and requests really take effect.
  */
 import { describe, expect, test } from "vitest";
 import { generatePlan } from "./plan-generator.js";

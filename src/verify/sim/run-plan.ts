@@ -1,6 +1,6 @@
 /**
- * Runs a plan: builds the cluster, clients, operator and checks, lets everything happen, heals, and
- * judges the history. A pure function of the plan: no clock, no chance, no I/O.
+ * Runs a plan: builds the cluster, clients, operator and checks, runs all events, heals, and judges
+ * the history. A pure function of the plan: no clock, no chance, no I/O.
  */
 
 import { DamageError, StartError } from "../../base/errors.js";
@@ -27,9 +27,9 @@ import { Violation } from "./violation.js";
 export interface RunOptions {
   /** Invariants that do not report. */
   readonly without?: ReadonlySet<string>;
-  /** What members log, and faults: for a person who looks at one run. */
+  /** Log lines of members, and faults: for a person who looks at one run. */
   readonly log?: (line: string) => void;
-  /** Writes down everything that happens. */
+  /** Records everything that happens. */
   readonly isRecorded?: boolean;
 }
 
@@ -41,17 +41,17 @@ export interface RunResult {
   readonly messages: number;
   readonly simulatedMs: number;
   readonly acknowledged: number;
-  /** The kinds of faults that did something. */
+  /** The kinds of faults that took effect. */
   readonly faults: readonly FaultKind[];
   readonly committed: number;
-  /** When it was violated, or the end. */
+  /** The time of the violation, or of the end. */
   readonly atMs: number;
-  /** Empty unless asked for. */
+  /** Empty unless requested. */
   readonly trace: readonly TraceEvent[];
   readonly members: readonly MemberRow[];
 }
 
-/** More events than any plan can need: something runs in a circle. */
+/** More events than any plan can need: something runs in a loop. */
 const eventsMax = 5_000_000;
 
 export function runPlan(plan: Plan, options: RunOptions = {}): RunResult {
@@ -70,7 +70,7 @@ function asCrash(error: Error): Violation {
   return new Violation("crash", `${error.name}: ${error.message}`);
 }
 
-/** What a member writes when the handling of a request has failed on an error that is no answer. */
+/** A member's log line when the handling of a request failed with an error that is no answer. */
 const bugs: ReadonlySet<string> = new Set([
   "a request failed on an internal error",
   "a read failed",
@@ -139,7 +139,7 @@ class Run {
     this.#recorder = options.isRecorded ? new TraceRecorder(cluster.clock) : undefined;
     this.#checks = new AllChecks(cluster, options.without ?? new Set());
     this.#transport = new ClientTransport(cluster.clock, cluster.dice.fork("clients"), {
-      // As the process does it: a member that can heal takes damage upon itself.
+      // As the process does it: a member that can heal handles the damage itself.
       failed: (node, error) => {
         if (error instanceof DamageError) node.member?.fail(error);
         else cluster.fail(node, error);
@@ -251,19 +251,22 @@ class Run {
       return;
     }
     const error = node.failure as Error;
-    // A check that fails inside a member's turn looks to the member like a bug of its own.
+    // The member takes a check's error inside its turn for a bug of its own.
     if (error instanceof Violation) throw error;
     if (!isExcused(node, error)) {
       this.#log?.(error.stack ?? error.message);
       this.#checks.report("crash", `${node.name} stops: ${error.name}: ${error.message}`, node);
     }
     this.mark("fault", `stops: ${error.message}`, node.name);
-    // The operator acts when the life is really over.
+    // The operator acts when the life has really ended.
     this.#cluster.clock.at(0, () => this.#operator.failed(node, error));
   }
 }
 
-/** Injected faults explain some ends: a disk that fails or lies, peers that do not answer. */
+/**
+ * Injected faults explain some ends: a disk that fails or breaks its promises, peers that do not
+ * answer.
+ */
 function isExcused(node: SimNode, error: Error): boolean {
   const { code } = error as { code?: string };
   if (code !== undefined && node.excuses.has(code)) return true;

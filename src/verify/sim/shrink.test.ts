@@ -1,4 +1,4 @@
-/** Shrinking against failures that are known: what is needed stays, all else goes. */
+/** Shrinking of known failures: the needed parts stay, everything else goes. */
 import { expect, test } from "vitest";
 import type { Plan } from "./plan.js";
 import { generatePlan } from "./plan-generator.js";

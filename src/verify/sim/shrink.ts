@@ -1,14 +1,14 @@
 /**
- * Makes a failing plan small: the same invariant must still be violated, nothing else counts.
- * Because draws are addressed and not streamed, taking things out does not re-roll the rest, so
- * delta debugging (Zeller and Hildebrandt, 2002) works on faults and requests alike.
+ * Makes a failing plan small: the same invariant must still be violated; nothing else counts. Draws
+ * have addresses and are not a stream, so taking parts out changes no other draw. Therefore delta
+ * debugging (Zeller and Hildebrandt, 2002) works on faults and requests alike.
  */
 import type { Fault, Plan, Swarm } from "./plan.js";
 
 export interface ShrinkOptions {
-  /** Runs a plan; the name of the violated invariant, or undefined. */
+  /** Runs a plan; returns the name of the violated invariant, or undefined. */
   readonly run: (plan: Plan) => { readonly invariant: string | undefined; readonly atMs: number };
-  /** At most so many runs. */
+  /** Limit of runs. */
   readonly runsMax: number;
 }
 
@@ -17,7 +17,7 @@ export interface Shrunk {
   readonly runs: number;
 }
 
-/** Faults and requests of a plan: what a person has to read. */
+/** Number of faults and requests of a plan: what a person has to read. */
 export function sizeOf(plan: Plan): number {
   return plan.faults.length + plan.ops.length;
 }
@@ -64,7 +64,9 @@ class Shrinker {
     return holds;
   }
 
-  /** Nothing after the failure matters, unless what is missing at the end is the failure. */
+  /**
+   * Nothing after the failure matters, unless the failure is that something is missing at the end.
+   */
   #truncate(): void {
     this.#runs++;
     const { invariant, atMs } = this.#options.run(this.#plan);
@@ -77,7 +79,7 @@ class Shrinker {
     });
   }
 
-  /** Fewer kinds of trouble, then a smaller cluster. */
+  /** Fewer kinds of faults, then a smaller cluster. */
   #simplifyWorld(): void {
     const calm: readonly Partial<Swarm["weather"]>[] = [
       { lossPerMille: 0 },
@@ -124,7 +126,7 @@ class Shrinker {
     }
   }
 
-  /** Durations to the shortest of a few round values that still do. */
+  /** Shortens durations to the shortest of a few round values that still fails. */
   #shorten(): void {
     for (const [at, fault] of this.#plan.faults.entries()) {
       for (const shorter of shorterOf(fault)) {

@@ -1,6 +1,6 @@
 /**
- * The clients of a plan: each does its operations one after another through the services of some
- * member, keeps what it saw, and records all of it as a history for the checkers.
+ * The clients of a plan. Each sends its operations one after another through the services of some
+ * member, keeps what it saw, and records everything as a history for the checkers.
  */
 import { errorTable } from "../../base/errors.js";
 import type { Status } from "../../grpc/call.js";
@@ -41,13 +41,13 @@ export class SimClients {
   readonly #transport: ClientTransport;
   readonly #watchers: SimWatchers;
   readonly #keys: number;
-  /** Calls that have not ended: how to end them. */
+  /** Calls that have not ended, and functions that end them. */
   readonly #open = new Set<(outcome: Outcome) => void>();
   readonly #clients: Client[];
   /** For checks: a request leaves, an outcome is known. */
   onAsked: (request: Request) => void = () => {};
   onAnswered: (operation: Operation) => void = () => {};
-  /** Operations that were begun and have not ended. */
+  /** Number of operations that have begun and not ended. */
   pending = 0;
   acknowledged = 0;
 
@@ -80,17 +80,17 @@ export class SimClients {
     }
   }
 
-  /** What has not begun is forgotten. */
+  /** Drops operations that have not begun. */
   stop(): void {
     for (const client of this.#clients) client.queue.length = 0;
   }
 
-  /** The run ends here: what was not answered may have happened or not. */
+  /** The run ends here: an unanswered operation may have happened or not. */
   abandon(): void {
     for (const finished of [...this.#open]) finished({ kind: "unknown", error: "the run ended" });
   }
 
-  /** A request outside the plan; `done` gets the operation as recorded. */
+  /** A request outside the plan; `done` gets the recorded operation. */
   ask(node: SimNode, request: Request, done: (operation: Operation) => void): void {
     const memory = { revision: 0, mods: new Map(), values: new Map() };
     this.#send({ id: 1_000_000 + this.operations.length, client: -1, node, memory }, request, done);
@@ -102,7 +102,7 @@ export class SimClients {
       const op = client.queue.shift();
       if (op === undefined) return;
       const node = this.#choose(op.member);
-      // Nobody listens: the connection is refused, nothing has happened.
+      // No node listens: the connection is refused, and nothing has happened.
       if (node === undefined) continue;
       const { action, id } = op;
       if (action.kind === "watch") {

@@ -1,8 +1,8 @@
 /**
- * Virtual time for a whole simulated world, in whole microseconds. Events run in order of their
- * time, ties in order of their creation, so one plan gives one order. An event belongs to an owner (a
- * node's place, or -1 for the world); a paused owner's events wait until it goes on. Each event
- * knows the event that caused it: reports follow these links back.
+ * Virtual time for a whole simulated cluster, in whole microseconds. Events run in order of their
+ * time, ties in order of their creation, so one plan gives one order. An event belongs to an owner
+ * (a node's place, or -1 for the world); the events of a paused owner wait until it continues. Each
+ * event knows the event that caused it: reports follow these links back.
  */
 import { invariant } from "../../base/invariant.js";
 import type { Clock, Timer } from "../../platform/clock.js";
@@ -33,9 +33,9 @@ const epochMs = 1_700_000_000_000;
 
 /** How a node's clock differs from the world's. */
 export interface ClockSkew {
-  /** 1.01 runs a hundredth fast. */
+  /** 1.01: the clock runs a hundredth fast. */
   readonly rate: number;
-  /** What the wall clock shows too much; may change at any time. */
+  /** How far the wall clock is ahead; may change at any time. */
   wallOffsetMs: number;
 }
 
@@ -59,7 +59,7 @@ export class SimClock {
     return this.#nowUs;
   }
 
-  /** The event that runs now, or 0; and the one that caused it. */
+  /** The event that runs now, or 0; and the event that caused it. */
   currentId(): number {
     return this.#current?.id ?? 0;
   }
@@ -107,7 +107,7 @@ export class SimClock {
     return this.#held.has(owner);
   }
 
-  /** What was due meanwhile runs now, in its order; each can still be cancelled by one before it. */
+  /** Runs what was due meanwhile, in its order; an earlier one can still cancel a later one. */
   resume(owner: number): void {
     const held = this.#held.get(owner) ?? [];
     this.#held.delete(owner);
@@ -141,7 +141,10 @@ export class SimClock {
     return true;
   }
 
-  /** Runs events until `holds`, at most for `limitMs` of virtual time; says whether it came true. */
+  /**
+   * Runs events until `holds`, for at most `limitMs` of virtual time; returns whether it became
+   * true.
+   */
   runUntil(holds: () => boolean, limitMs: number): boolean {
     const endUs = this.#nowUs + Math.round(limitMs * 1000);
     while (!holds()) {
@@ -159,7 +162,7 @@ export class SimClock {
     this.runUntil(() => false, durationMs);
   }
 
-  /** The next event that will run; cancelled ones before it are let go. */
+  /** The next event that will run; drops cancelled ones before it. */
   #next(): Event | undefined {
     const heap = this.#heap;
     while (heap.length > 0 && heap[0]?.fn === undefined) this.#pop();

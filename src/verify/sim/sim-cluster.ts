@@ -1,7 +1,7 @@
 /**
  * A whole cluster in one thread under virtual time: the production member on a simulated disk,
- * backend, clock and network. Everything that happens follows from the seed. This file makes nodes,
- * starts and ends their lives; faults, clients and checks are built on it.
+ * backend, clock and network. The seed decides everything that happens. This file makes nodes,
+ * starts and ends their lives; faults, clients and checks build on it.
  */
 import { allMethods } from "../../api/services.js";
 import { invariant } from "../../base/invariant.js";
@@ -20,16 +20,16 @@ import { SimNode } from "./sim-node.js";
 
 export type LogFields = Readonly<Record<string, unknown>>;
 
-/** Told of everything that checks and traces need; each call comes inside the event it is about. */
+/** Hooks for checks and traces; each call comes inside the event that it is about. */
 export interface ClusterObserver {
   /** An event of this node has run. */
   stepped(node: SimNode): void;
   /** An event of the world itself (a client, a fault) has run. */
   worldStepped(): void;
-  /** Before a life begins: the disk is what the last one left. */
+  /** Before a life begins: the disk is as the last life left it. */
   starting(node: SimNode): void;
   started(node: SimNode): void;
-  /** A life ended; `failure` of the node says why if it was an error. */
+  /** A life has ended; `failure` of the node says why if it was an error. */
   ended(node: SimNode, how: "power" | "kill" | "stop" | "error"): void;
   /** Returns a number that pairs the message with its arrival. */
   sent(from: SimNode, to: bigint, bytes: Uint8Array): number;
@@ -72,7 +72,7 @@ export class SimCluster {
   readonly network: MemoryNetwork;
   readonly nodes: SimNode[] = [];
   readonly observer: ClusterObserver;
-  /** Of all that happened so far, in order: two runs of one plan have the same. */
+  /** A hash of all events so far, in order: two runs of one plan have the same. */
   traceHash = 0;
   readonly #options: SimOptions;
 
@@ -132,7 +132,7 @@ export class SimCluster {
     return node;
   }
 
-  /** Starts a node on what its last life left. */
+  /** Starts a node on the disk that its last life left. */
   start(node: SimNode): void {
     invariant(node.state === "down", "a node is started that is not down");
     node.state = "starting";
@@ -141,7 +141,7 @@ export class SimCluster {
       node.config = { ...node.config, serverVersion: wantedVersion };
     }
     node.failure = undefined;
-    // A start reads and proves every row.
+    // A start reads and checks every row.
     node.isHiddenDamage = false;
     const life = ++node.life;
     const isAlive = (): boolean => node.life === life;
@@ -189,7 +189,7 @@ export class SimCluster {
     for (const node of this.nodes) if (node.state === "down") this.start(node);
   }
 
-  /** The end of a life: nothing of it happens any more; the disk keeps what it keeps. */
+  /** Ends a life: none of its callbacks run any more; the disk keeps what `mode` says. */
   crash(node: SimNode, mode: "power" | "kill" = "power"): void {
     if (node.state === "down" || node.state === "wiped") return;
     this.observer.ended(node, mode);
@@ -208,7 +208,7 @@ export class SimCluster {
     if (node.state === "up" || node.state === "stopping") this.#failed(node, error);
   }
 
-  /** Everything that the node had on its disk is gone; it can be started again. */
+  /** Removes everything that the node had on its disk; it can be started again. */
   loseDisk(node: SimNode): void {
     this.crash(node);
     const io = this.#io(node);
@@ -216,12 +216,12 @@ export class SimCluster {
     node.backends = createMemoryBackendStore({ defer: io("backend") });
   }
 
-  /** What a power failure of this node now would leave at least. */
+  /** The least that a power failure of this node now would leave. */
   copyDisk(node: SimNode): DiskCopy {
     return { disk: node.disk.durableImage(), backends: node.backends.crashImages()[0] };
   }
 
-  /** Puts a copy in the place of what a node that is down has on its disk. */
+  /** Replaces the disk of a node that is down by a copy. */
   restoreDisk(node: SimNode, { disk, backends }: DiskCopy): void {
     invariant(node.state === "down", "a disk is restored under a running node");
     const io = this.#io(node);

@@ -1,6 +1,6 @@
 /**
- * Hashes for the simulator: 32 bytes that depend on every byte, fast, the same everywhere. Nobody
- * attacks a simulation, so these are not cryptographic (four lanes of MurmurHash3's mixing).
+ * Hashes for the simulator: 32 bytes that depend on every byte, fast, the same everywhere. They are
+ * not cryptographic, because nobody attacks a simulation (four lanes of MurmurHash3's mixing).
  */
 import type { Hash } from "../../platform/hash.js";
 

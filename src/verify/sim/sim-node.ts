@@ -1,5 +1,5 @@
 /**
- * One place where a member lives: what a crash leaves behind (disk and backends), and the life on
+ * One place where a member lives: the data that a crash leaves (disk and backends), and the life on
  * it. A life ends with a crash, a stop or an error; callbacks of an ended life do nothing.
  */
 import type { Method } from "../../grpc/call.js";
@@ -9,7 +9,7 @@ import { createMemoryBackendStore, type MemoryBackendStore } from "./memory-back
 import { MemoryDisk } from "./memory-disk.js";
 import type { ClockSkew } from "./sim-clock.js";
 
-/** "wiped": will never start again. */
+/** "wiped": the node will never start again. */
 export type NodeState = "down" | "starting" | "up" | "stopping" | "wiped";
 
 export class SimNode {
@@ -28,27 +28,27 @@ export class SimNode {
   methods: ReadonlyMap<string, Method> = new Map();
   state: NodeState = "down";
   life = 0;
-  /** Completions of the disk so far: addresses their latencies. */
+  /** Number of completions of the disk so far: the addresses of their latencies. */
   ioCount = 0;
-  /** Times that disk and backends were plugged in anew. */
+  /** How often disk and backends were opened again. */
   plugs = 0;
   extraSyncMs = 0;
   failure: Error | undefined;
   /** Errors that injected faults explain: "EIO", "ENOSPC", "damage". */
   readonly excuses = new Set<string>();
-  /** Faults have broken what this disk promised; the node needs to be replaced before it counts. */
+  /** Faults have broken what this disk promised; the node does not count until it is replaced. */
   isDamaged = false;
-  /** Damaged, but only its state: the member heals by itself. */
+  /** Damaged, but only in its state: the member heals by itself. */
   isStateDamaged = false;
-  /** It was ready once, in this or an earlier life. */
+  /** The member was ready once, in this or an earlier life. */
   hasServed = false;
-  /** The state in use was made wrong, and nothing but a comparison with others can tell. */
+  /** The state in use was made wrong, and only a comparison with others can find it. */
   isWrong = false;
-  /** It was wrong, and what was wrong was deleted since: it may still be found guilty of it. */
+  /** The state was wrong, and the wrong part was deleted since: members may still find it wrong. */
   wasWrong = false;
-  /** Damaged while it runs, or about to be: being right now says nothing. */
+  /** Damaged while it runs, or about to be: a right state now means nothing. */
   isHiddenDamage = false;
-  /** A bit of its log has flipped that was durable. */
+  /** A durable bit of its log has flipped. */
   isLogDamaged = false;
 
   constructor(name: string, place: number, setting: { config: MemberConfig; skew: ClockSkew }) {
@@ -63,12 +63,15 @@ export class SimNode {
     return this.state === "up" && this.member?.isReady() === true && !this.isInQuarantine();
   }
 
-  /** Its state was found to be wrong and is not right again: it is a stand-in, which proves nothing. */
+  /**
+   * Its state was found to be wrong and is not right again: it is a stand-in, so comparing it means
+   * nothing.
+   */
   isInQuarantine(): boolean {
     return this.member?.probe.quarantine() !== undefined;
   }
 
-  /** It entered quarantine: whatever was done to its state is known. */
+  /** The member entered quarantine: the cluster knows of every fault of its state. */
   found(): void {
     this.isWrong = false;
     this.wasWrong = false;

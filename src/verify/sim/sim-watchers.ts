@@ -1,7 +1,7 @@
 /**
- * Watching clients: each opens a watch, goes on at another member when its stream breaks or the
- * history is gone (like etcd's client library: from the last revision it has seen), and records
- * every answer for the validators.
+ * Watching clients. Each opens a watch and continues at another member when its stream breaks or
+ * the history is gone (like etcd's client library: from the last revision it has seen). It records
+ * every answer for the watch rules.
  */
 import { Event_EventType, type Event as WireEvent } from "../../wire/gen/kv.js";
 import {
@@ -19,7 +19,7 @@ import type { SimNode } from "./sim-node.js";
 
 type WatchAction = Extract<ClientAction, { readonly kind: "watch" }>;
 
-/** A watcher's wish, over all the streams that serve it. */
+/** What a watcher asked for, over all the streams that serve it. */
 interface Wish extends WatchAction {
   readonly id: number;
   readonly client: number;
@@ -62,12 +62,14 @@ export class SimWatchers {
     this.#connect(wish, action.node);
   }
 
-  /** Revisions up to which each living watch has seen everything: for the end of a run. */
+  /**
+   * For each living watch, the revision up to which it has seen everything: for the end of a run.
+   */
   lags(): readonly { readonly watch: Watch; readonly seen: number }[] {
     return [...this.#live.values()].map(({ watch }) => ({ watch, seen: lastRevision(watch) }));
   }
 
-  /** Asks every living watch how far it is. */
+  /** Asks every living watch for its progress. */
   requestProgress(): void {
     for (const { stream } of this.#live.values()) stream.write(progressRequest);
   }
@@ -124,7 +126,7 @@ export class SimWatchers {
     this.#resume(wish);
   }
 
-  /** Etcd's client goes on where it was; a watch from "now" that saw nothing begins anew. */
+  /** etcd's client continues where it was; a watch from "now" that saw nothing begins again. */
   #resume(wish: Wish): void {
     this.#live.delete(wish);
     const { clock, nodes } = this.#cluster;

@@ -1,7 +1,7 @@
 /**
- * Draws what kind of world a seed is: size, constants, weather, and which faults and requests occur
- * at what rate. Extremes are common on purpose (tiny batches, tiny segments, snapshots all the
- * time): rare windows of production become wide here.
+ * Draws the settings of a seed: size, constants, network, and which faults and requests occur how
+ * often. Extremes are common on purpose (tiny batches, tiny segments, snapshots all the time):
+ * windows that are rare in production become wide here.
  */
 import type { ActionKind, ActionSpecs } from "./action-kinds.js";
 import type { Dice } from "./dice.js";
@@ -16,7 +16,7 @@ export interface Mix {
 
 export interface SwarmOptions {
   readonly isBeyondAtlas: boolean;
-  /** Fixes what a command line asks for. */
+  /** Sets what a command line asks for. */
   readonly members: number | undefined;
 }
 
@@ -62,9 +62,9 @@ export function drawSwarm(dice: Dice, options: SwarmOptions): Swarm {
 }
 
 /**
- * Mean milliseconds between two things of a group, if it holds as much as it does on average: the
- * weights of the kinds that a seed has, added up. These numbers are fixed, so that a kind more does
- * not make the others rarer.
+ * Mean milliseconds between two things of a group, for a group of average size: the sum of the
+ * weights of a seed's kinds. These numbers are fixed, so that an additional kind does not make the
+ * others rarer.
  */
 const groups = {
   common: { everyMs: [undefined, 500, 1_000, 2_000, 2_000, 4_000], weights: 51 },
@@ -106,7 +106,7 @@ export function drawMix(
   return { faultEveryMs, opEveryMs };
 }
 
-/** 0: never. Each common kind is absent from about half of the seeds, so that others are not drowned. */
+/** 0: never. Each common kind is absent from about half of the seeds, so that other kinds show. */
 function faultWeight(
   dice: Dice,
   spec: {

@@ -1,6 +1,6 @@
 /**
- * Writes down what happens in a run, with what led to it, for reports. The cause of an event is the
- * last recorded one in the same turn of the clock, or in the turn that made this one happen.
+ * Records what happens in a run, with causes, for reports. The cause of an event is the last
+ * recorded one in the same turn of the clock, or in the turn that caused this turn.
  */
 import { decodeEnvelope } from "../../peers/codec.js";
 import { decodeMessage } from "../../raft/message-codec.js";
@@ -15,7 +15,7 @@ type Extra = Partial<Pick<TraceEvent, "peer" | "term" | "index" | "message">>;
 export class TraceRecorder {
   readonly events: TraceEvent[] = [];
   readonly #clock: SimClock;
-  /** The last recorded event by turn of the clock, inherited by the turns that follow from it. */
+  /** The last recorded event by turn of the clock; the turns that follow from it inherit it. */
   readonly #byTurn = new Map<number, number>();
   readonly #roles = new Map<SimNode, string>();
   readonly #applied = new Map<SimNode, number>();
@@ -34,7 +34,7 @@ export class TraceRecorder {
     this.#byTurn.set(turn, id);
   }
 
-  /** A turn ended: what it leads to follows from what it was, even if nothing was recorded. */
+  /** A turn ended: its consequences follow from its event, even if nothing was recorded. */
   turned(): void {
     const turn = this.#clock.currentId();
     if (this.#byTurn.has(turn)) return;

@@ -1,7 +1,7 @@
 /**
- * What operators ask of a member besides, whatever happens to it meanwhile: hashes, copies of its state
- * that are read slowly or not at all, defragmentations. Preferably at a member that is being given another
- * state, or heals. Hashes of one revision must be equal, and no answer may be one that it must not be.
+ * Other requests of operators to a member, at any moment: hashes, copies of its state that are read
+ * slowly or not at all, defragmentations. Preferably at a member whose state is being replaced, or
+ * that heals. Hashes of one revision must be equal, and every answer must be an allowed one.
  */
 
 import { KvError } from "../../base/errors.js";
@@ -13,10 +13,12 @@ import type { SimNode } from "./sim-node.js";
 
 export type UpkeepFault = Extract<Fault, { readonly kind: "upkeep" }>;
 
-/** Of a piece of a copy to the next. */
+/** Milliseconds from one piece of a copy to the next. */
 const pieceMs = 20;
 
-/** What any of these may be answered; "corrupt" by a member whose state is or was wrong. */
+/**
+ * The refusals that any of these may get; "corrupt" only from a member whose state is or was wrong.
+ */
 const usual: ReadonlySet<string> = new Set([
   "stopped",
   "compacted",
@@ -44,7 +46,7 @@ export class Upkeep {
     this.#report = (invariant, text, node) => parts.report(invariant, text, node);
   }
 
-  /** A member that is being given another state, if there is one and that is wanted. */
+  /** A member whose state is being replaced, if there is one and the plan prefers it. */
   at(fault: UpkeepFault, drawn: SimNode | undefined): SimNode | undefined {
     const inTrouble = this.#cluster.nodes.find(
       (node) => node.member?.probe.isInstalling() === true || node.isInQuarantine(),
@@ -114,10 +116,10 @@ export class Upkeep {
       readonly compactRevision: number;
     },
   ): void {
-    // It may be wrong without anybody's knowing yet.
+    // Its state may be wrong without any member knowing it yet.
     if (node.isDamaged || node.isWrong || node.wasWrong) return;
     const { hash, hashRevision, compactRevision } = result;
-    // As in etcd, the hash that a compaction leaves behind may lack a deletion at exactly its revision.
+    // As in etcd, the hash that a compaction left may lack a deletion at exactly its revision.
     const compactions = node.member?.machine.kv.compactions() ?? [];
     const isRemembered = compactions.some((known) => known.hashRevision === hashRevision);
     const place = `${hashRevision} above ${compactRevision}${isRemembered ? ", as its compaction left it" : ""}`;

@@ -1,4 +1,7 @@
-/** Clusters whose members run different versions: rolling upgrades, downgrades, and who refuses. */
+/**
+ * Clusters whose members run different versions: rolling upgrades, downgrades, and members that
+ * refuse.
+ */
 import { describe, expect, test } from "vitest";
 import { KvError, StartError } from "../../base/errors.js";
 import type { RunningMember } from "../../member/member.js";
@@ -41,7 +44,7 @@ class Story {
     this.until(() => node.member?.isReady() === true);
   }
 
-  /** As every running member has it. */
+  /** The version that every running member has. */
   versions(): string[] {
     return this.cluster.members().map((member) => member.machine.cluster.clusterVersion());
   }
@@ -76,7 +79,7 @@ class Story {
     this.cluster.start(node);
   }
 
-  /** The other build takes the place of the running one; clients write meanwhile. */
+  /** The other build replaces the running one; clients write meanwhile. */
   replace(node: Node, serverVersion: string): void {
     this.stop(node);
     this.write(5);
@@ -86,7 +89,7 @@ class Story {
     expect(node.member?.status().version).toBe(serverVersion);
   }
 
-  /** Starts the node and returns why it ended, which it must; it is down afterwards. */
+  /** Starts the node and returns why it ended. It must end, and is down afterwards. */
   refusal(node: Node, serverVersion: string): Error | undefined {
     this.startAs(node, serverVersion);
     this.until(() => node.failure !== undefined);
@@ -108,7 +111,7 @@ class Story {
     expect(outcome).toEqual({ kind: "clusterVersion", version: ver });
   }
 
-  /** One state on all, and nothing acknowledged is missing. */
+  /** All members have one state, and no acknowledged write is missing. */
   check(): void {
     const members = this.cluster.members();
     expect(members).toHaveLength(3);
@@ -163,12 +166,12 @@ describe.each(["the log", "a snapshot"])("told by %s", (way) => {
     story.replace(a, "3.7.0");
     story.replace(c, "3.7.0");
     story.stop(c);
-    // What C said stands, so the cluster rises without it.
+    // C's published version counts, so the cluster's version rises without C.
     story.replace(b, "3.7.0");
     story.untilVersion("3.7.0");
     story.write(way === "the log" ? 5 : 60);
     expect(story.refusal(c, "3.6.0")?.message).toContain(tooLow);
-    // What it had learned is on its disk: one minor above the cluster's version is right there.
+    // C's disk holds what it has learned: there one minor above the cluster's version is allowed.
     story.startAs(c, "3.8.0");
     story.untilReady(c);
     story.write(5);
@@ -201,7 +204,7 @@ test("a downgrade: the cluster goes down first, the members follow, and it stays
 test("a member that joins asks first: two minors off it refuses, one above it takes part", () => {
   const story = new Story("3.6.0");
   story.untilVersion("3.6.0");
-  // A strict cluster changes only when it has been connected for a while.
+  // A strict cluster changes only when all have been connected for a while.
   story.cluster.clock.run(6_000);
   story.cluster.leader()?.memberAdd(["http://m4:2380"], true, () => {});
   // Any of them may be asked.

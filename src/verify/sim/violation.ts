@@ -1,6 +1,6 @@
 /**
- * What a run found: the invariant by its short name (docs/simulation.md lists them), and one
- * sentence. Two failures are the same for the shrinker if the name is the same.
+ * The finding of a run: the invariant by its short name (docs/simulation.md lists them), and one
+ * sentence. For the shrinker two failures are the same if the name is the same.
  */
 import type { Invariant } from "./invariants.js";
 
@@ -20,7 +20,7 @@ export class Violation extends Error {
   override readonly name = "Violation";
   readonly invariant: Invariant;
   readonly node: string | undefined;
-  /** Where clients saw it, if it was found in what they saw. */
+  /** The place where clients saw it, if the history of clients shows it. */
   readonly place: ClientPlace | undefined;
 
   constructor(invariant: Invariant, text: string, where: ViolationPlace = {}) {

@@ -1,6 +1,6 @@
 /**
  * A progress notification is a bookmark: all events up to its revision came before it, all others
- * come later. It never goes back, and tells of no revision that nobody has reached.
+ * come later. Its revision never goes down, and is never one that no member has reached.
  */
 import { eventName, isProgress } from "./seen-watch.js";
 import { eventText, type WatchRule } from "./watch-rule.js";

@@ -1,4 +1,7 @@
-/** Only what was asked for: keys of the range, kinds of events that are not filtered out. */
+/**
+ * A watch gets only what it asked for: keys of the range, kinds of events that are not filtered
+ * out.
+ */
 import { isAskedFor } from "./seen-watch.js";
 import { eventText, type WatchRule } from "./watch-rule.js";
 

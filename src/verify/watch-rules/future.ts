@@ -1,6 +1,6 @@
 /**
- * A watch tells of nothing before the revision where it was asked to begin: no event, and no
- * progress that would send a client that goes on from there back (etcd #20221).
+ * A watch shows nothing before the revision where it was asked to begin: no event, and no progress
+ * that would send a client back that continues from there (etcd #20221).
  */
 import { isProgress } from "./seen-watch.js";
 import { eventText, type WatchRule } from "./watch-rule.js";

@@ -13,7 +13,7 @@ import { validateWatches } from "./validate-watches.js";
 
 const size = { operations: 400, clients: 6, keys: 6, unknownPerMille: 20, watches: 8 };
 const seeds = 30;
-/** Made once: making them takes longer than judging them. */
+/** Made once, because making them takes longer than judging them. */
 const known = new Map<number, { readonly history: History; readonly truth: Replay }>();
 
 function generated(seed: number): { readonly history: History; readonly truth: Replay } {
@@ -26,7 +26,7 @@ function generated(seed: number): { readonly history: History; readonly truth: R
   return one;
 }
 
-/** Rules that break when one watch of a true history is changed, over some seeds. */
+/** Rules that fail when one watch of a true history is changed, over some seeds. */
 function broken(breaker: (history: History, rng: Rng) => History | undefined) {
   const rules: string[][] = [];
   for (let seed = 0; seed < seeds; seed++) {
@@ -54,7 +54,7 @@ describe("watches of generated histories", () => {
 
   const expected: Readonly<Record<string, readonly string[]>> = {
     "phantom event": ["filter", "reliable"],
-    // An answer without its only event looks like progress.
+    // An answer that loses its only event looks like progress.
     "lost event": ["reliable", "bookmarkable"],
     "doubled event": ["unique"],
     "wrong value in an event": ["reliable"],
@@ -123,7 +123,7 @@ describe("serializable reads of generated histories", () => {
     for (let seed = 0; seed < seeds; seed++) {
       const { history, truth } = generated(seed);
       const breaker = operationBreakers[name];
-      // The breakers leave local reads alone: here they are given as linearizable ones.
+      // The breakers do not touch local reads, so this test passes them as linearizable ones.
       const asked = history.operations.filter(isLocal).map(withSerializable(false));
       const lie = breaker?.({ ...history, operations: asked }, new Dice(seed).sequence());
       if (lie === undefined) continue;

@@ -1,4 +1,7 @@
-/** Clients tell a creation by create = mod: the life of a key and its version are the real ones. */
+/**
+ * Clients recognise a creation by create = mod: the life of a key and its version must be the real
+ * ones.
+ */
 import { truthOf } from "./seen-watch.js";
 import { eventText, type WatchRule } from "./watch-rule.js";
 

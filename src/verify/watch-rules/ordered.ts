@@ -1,4 +1,4 @@
-/** Events come in the order of their revisions; one that comes again is another rule's. */
+/** Events come in the order of their revisions. The rule `unique` judges repeated events. */
 import { eventName } from "./seen-watch.js";
 import { eventText, type WatchRule } from "./watch-rule.js";
 

@@ -1,6 +1,6 @@
 /**
- * The previous value is the one before the event, and comes if it was asked for. It may be absent
- * if compaction may have taken it.
+ * The previous value is the one before the event, and the watch gets it if it asked for it. It may
+ * be absent if compaction may have removed it.
  */
 import type { KeyValue, WatchEvent } from "../history/types.js";
 import { truthOf, type WatchTruth } from "./seen-watch.js";

@@ -1,6 +1,6 @@
 /**
- * Between the first event and the last thing that a watch has told, nothing is missing; and each
- * event is one that happened. What comes before the first event is the rule `resumable`.
+ * Between the first event and the last answer of a watch no event is missing, and each event really
+ * happened. The rule `resumable` judges what comes before the first event.
  */
 import type { WatchEvent } from "../history/types.js";
 import { missing, truthOf } from "./seen-watch.js";

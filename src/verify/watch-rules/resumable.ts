@@ -1,6 +1,6 @@
 /**
- * A watch begins where it was asked to begin: the first event is the first one from there on. It
- * may refuse only if history is gone there: below a compaction, never at its revision.
+ * A watch begins where it was asked to begin: the first event is the first one from there on. The
+ * member may refuse only if the history there is gone: below a compaction, never at its revision.
  */
 import { missing } from "./seen-watch.js";
 import { eventText, type WatchRule } from "./watch-rule.js";

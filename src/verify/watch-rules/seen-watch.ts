@@ -1,6 +1,6 @@
 /**
- * One watch as its client saw it, beside what really happened: what all rules of watches start
- * from. Rules judge sets of events as far as they can, so that each looks for one kind of mistake
+ * One watch as its client saw it, beside what really happened. All rules of watches start from
+ * this. Rules compare sets of events where they can, so that each rule finds one kind of mistake
  * and a history with one mistake breaks one rule.
  */
 import type { Watch, WatchEvent } from "../history/types.js";
@@ -10,7 +10,7 @@ import { covers } from "../linearizability/etcd/effect.js";
 export interface WatchTruth {
   /** The last one. */
   readonly revision: number;
-  /** The last compaction; 0: none. */
+  /** The revision of the last compaction; 0: none. */
   readonly compactRevision: number;
   /** The changes of that revision with the values before it; empty for revisions without. */
   eventsAt(revision: number): readonly WatchEvent[];
@@ -18,21 +18,21 @@ export interface WatchTruth {
 
 export interface SeenEvent {
   readonly event: WatchEvent;
-  /** Its answer's place among the answers. */
+  /** Place of its answer among the answers. */
   readonly response: number;
 }
 
 export interface SeenWatch {
   readonly watch: Watch;
-  /** The first revision whose events are owed; undefined: the server has not said. */
+  /** The first revision whose events the member must send; undefined: the member has not said. */
   readonly start: number | undefined;
   /** In the order of arrival. */
   readonly events: readonly SeenEvent[];
   /** Of the events: `eventName`. */
   readonly names: ReadonlySet<string>;
-  /** The lowest revision of an event that was asked for; undefined: there was none. */
+  /** The lowest revision of an event that the watch asked for; undefined: there was none. */
   readonly lowest: number | undefined;
-  /** Up to here the client may believe that it has seen everything; 0: it has seen nothing. */
+  /** The revision up to which the client may believe that it has seen everything; 0: none. */
   readonly reached: number;
 }
 
@@ -45,7 +45,7 @@ export function seenWatch(watch: Watch): SeenWatch {
   watch.responses.forEach((response, place) => {
     for (const event of response.events) events.push({ event, response: place });
     const last = response.events.at(-1);
-    // Of a fragment's last revision, more may follow.
+    // For the last revision of a fragment, more events may follow.
     if (last !== undefined) reached = Math.max(reached, last.mod - (response.fragment ? 1 : 0));
     else if (isProgress(watch, place)) reached = Math.max(reached, response.revision);
   });
@@ -61,7 +61,7 @@ export function seenWatch(watch: Watch): SeenWatch {
   };
 }
 
-/** A progress notification: nothing below or at its revision is still to come. */
+/** A progress notification: no event below or at its revision may come later. */
 export function isProgress(watch: Watch, place: number): boolean {
   const response = watch.responses[place];
   if (response === undefined || response.events.length > 0) return false;
@@ -77,12 +77,12 @@ export function isAskedFor(watch: Watch, event: WatchEvent): boolean {
   return covers(watch.range, event.key) && !watch.filters.includes(event.type);
 }
 
-/** The change of which this event tells; undefined: there was none. */
+/** The change that this event reports; undefined: there was none. */
 export function truthOf(event: WatchEvent, truth: WatchTruth): WatchEvent | undefined {
   return truth.eventsAt(event.mod).find(({ key }) => key === event.key);
 }
 
-/** Events of [from, to] that are owed and never came, lowest first. */
+/** Events of [from, to] that the member had to send and that never came, lowest first. */
 export function missing(
   seen: SeenWatch,
   truth: WatchTruth,

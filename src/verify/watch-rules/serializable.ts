@@ -1,5 +1,5 @@
 /**
- * Reads that a member answers from its own state may be old, never wrong: what they show is the key
+ * Reads that a member answers from its own state may be old, but never wrong. They show the key
  * space at the revision that they asked for or, without one, at the revision of their answer.
  */
 import type { KeyValue, Operation } from "../history/types.js";
@@ -24,7 +24,7 @@ export interface SerializableFinding {
   readonly text: string;
 }
 
-/** Judges answers and refusals of serializable ranges; other operations are not looked at. */
+/** Judges answers and refusals of serializable ranges; ignores other operations. */
 export function validateSerializable(
   operations: readonly Operation[],
   truth: StateTruth,
@@ -44,7 +44,7 @@ function mistakeOf({ request, outcome }: Operation, truth: StateTruth): string |
   const asked = request.revision ?? 0;
   if (outcome.kind === "refused") {
     const isCompacted = outcome.error === refusal.compacted;
-    // A member that lags may not have come to any revision but the first.
+    // A lagging member may have reached only the first revision.
     if (!isCompacted || asked < truth.compactRevision) return undefined;
     return `is refused, but revision ${asked} was never compacted`;
   }

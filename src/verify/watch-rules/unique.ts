@@ -1,4 +1,4 @@
-/** An event comes once. */
+/** Each event comes once. */
 import { eventName } from "./seen-watch.js";
 import { eventText, type WatchRule } from "./watch-rule.js";
 

@@ -1,4 +1,4 @@
-/** All rules of watches on all watches of a history, against what really happened. */
+/** Compares all watches of a history with what really happened, by all rules of watches. */
 import type { Watch } from "../history/types.js";
 import { atomic } from "./atomic.js";
 import { bookmarkable } from "./bookmarkable.js";
@@ -32,7 +32,7 @@ export interface WatchFinding {
   readonly text: string;
 }
 
-/** In the order of watches, and of rules within one; empty: all is well. */
+/** In the order of watches, and of rules within one; empty: no rule is broken. */
 export function validateWatches(
   watches: readonly Watch[],
   truth: WatchTruth,

@@ -1,4 +1,4 @@
-/** A rule that every watch keeps: one file each, by its id. */
+/** A rule that every watch must keep: one file for each, by its id. */
 import type { WatchEvent } from "../history/types.js";
 import type { SeenWatch, WatchTruth } from "./seen-watch.js";
 
@@ -15,9 +15,9 @@ export type WatchRuleId =
   | "unique";
 
 export interface WatchRule {
-  /** Named in findings. */
+  /** The name in findings. */
   readonly id: WatchRuleId;
-  /** What is wrong with this watch, each as a sentence without its subject; empty: nothing. */
+  /** The errors of this watch, each as a sentence without its subject; empty: none. */
   check(seen: SeenWatch, truth: WatchTruth): readonly string[];
 }
 

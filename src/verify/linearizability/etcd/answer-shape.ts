@@ -1,12 +1,12 @@
 /**
- * Whether an answer fits its request at all, whatever the state was: as many parts as were asked
- * for, of the same kinds, no more keys than the limit.
+ * Whether an answer fits its request in any state: as many parts as the request has, of the same
+ * kinds, and no more keys than the limit.
  */
 import type { Op, OpAnswer, Operation, Request } from "../../history/types.js";
 import { isAnswered, isLocalRead } from "./entry-claims.js";
 import { describeOperation, type Failure } from "./verdict.js";
 
-/** Local reads are judged by a validator. */
+/** The watch rules judge local reads. */
 export function misshapen(operations: readonly Operation[]): Failure | undefined {
   const answered = operations.filter(isAnswered).filter((one) => !isLocalRead(one));
   const bad = answered.find(({ request, outcome }) => {
@@ -23,7 +23,7 @@ export function misshapen(operations: readonly Operation[]): Failure | undefined
 
 type Answer = Extract<Operation["outcome"], { readonly kind: "ok" }>["answer"];
 
-/** The server chooses the id only if it was asked to, and may only make the time longer. */
+/** The server chooses the id only if the request asks for it, and may only extend the time. */
 function isGranted(
   { id, ttl }: Extract<Request, { readonly kind: "leaseGrant" }>,
   answer: Answer,

@@ -1,10 +1,10 @@
 /**
  * For tests and benchmarks only: etcd's key space written as plainly as possible, one immutable
- * state a request. It shares no code with the model that the checker uses, so that each is a
- * witness against the other.
+ * state per request. It shares no code with the checker's model, so that each can show an error in
+ * the other.
  *
- * A state is never changed: keep any of them to read the past or to fork. Each write copies the
- * whole map of keys, so the number of keys must stay small.
+ * A state never changes: keep any of them to read the past or to fork. Each write copies the whole
+ * map of keys, so the number of keys must stay small.
  */
 import { unreachable } from "../../../base/invariant.js";
 import type {
@@ -29,7 +29,7 @@ export interface AtomicState {
 
 export interface AtomicStep {
   readonly state: AtomicState;
-  /** Text of the refusal; `answer` is then absent and the state the same. */
+  /** Text of the refusal; then `answer` is absent and the state is the same. */
   readonly error?: string;
   readonly answer?: Answer;
   /** Of the new revision, if there is one, in the order of keys. */
@@ -50,12 +50,12 @@ export const refusals = {
   leaseExists: "etcdserver: lease already exists",
 };
 
-/** The state at a revision, if it is known; the store itself keeps only the newest. */
+/** The state at a revision, if it is known; the store keeps only the newest. */
 export type StateLookup = (revision: number) => AtomicState | undefined;
 
 class Refusal extends Error {}
 
-/** Of "leaseGrant" with id "0" the caller must have chosen the id already. */
+/** For "leaseGrant" with id "0" the caller must have chosen the id already. */
 export function stepAtomic(state: AtomicState, request: Request, past: StateLookup): AtomicStep {
   try {
     return new Command(state, past).run(request);
@@ -130,7 +130,7 @@ class Command {
     }
   }
 
-  /** All of a request is checked before any of it is done. */
+  /** Checks all of a request before it does any of it. */
   #refuse(op: Op): void {
     if (op.kind === "put" && op.lease !== undefined && !this.#leases.has(op.lease)) {
       throw new Refusal(refusals.noLease);
@@ -222,7 +222,7 @@ function rangeOf(
   const found = [...keys.values()].filter(({ key }) => isWithin(op, key));
   found.sort((a, b) => (a.key < b.key ? -1 : 1));
   const field = op.sortBy ?? "key";
-  // Insertion, so that what is equal stays in the order of keys.
+  // Insertion sort, so that equal elements stay in the order of keys.
   for (let from = 1; from < found.length; from++) {
     const kv = found[from] as KeyValue;
     let at = from;

@@ -1,7 +1,7 @@
 /**
  * For tests only: is a small history linearizable? Tries every order of its operations on the
- * atomic store, with every choice of the unknown ones and of leases that end by themselves.
- * Exponential: for about eight operations. Serializable reads are no part of the question.
+ * atomic store, with every choice for the unknown ones and for leases that end by themselves.
+ * Exponential: for about eight operations. Ignores serializable reads.
  */
 import { isDeepStrictEqual } from "node:util";
 import type { Operation, Request } from "../../history/types.js";
@@ -11,13 +11,13 @@ interface Node {
   readonly state: AtomicState;
   readonly past: ReadonlyMap<number, AtomicState>;
   readonly left: readonly Operation[];
-  /** Lease -> call of what renewed it last, + ttl: it may not end before. */
+  /** Lease -> call time of its last renewal, + ttl: it may not end before. */
   readonly deadlines: ReadonlyMap<string, number>;
-  /** Nothing that follows may have returned before this: the latest call so far. */
+  /** The latest call so far: no operation that follows may have returned before it. */
   readonly sinceUs: number;
 }
 
-/** The order found, as ids; revocations of the server do not show. Undefined: there is none. */
+/** The order found, as ids, without revocations by the server. Undefined: there is none. */
 export function bruteForce(operations: readonly Operation[]): readonly number[] | undefined {
   const left = operations.filter(
     ({ request }) => !(request.kind === "range" && request.serializable === true),
@@ -52,7 +52,7 @@ function place(node: Node): readonly number[] | undefined {
   return undefined;
 }
 
-/** The node after this operation; undefined: it cannot come next. */
+/** The node after this operation; undefined: the operation cannot come next. */
 function take(node: Node, operation: Operation): Node | undefined {
   const { outcome, callUs } = operation;
   const sinceUs = Math.max(node.sinceUs, callUs);
@@ -63,7 +63,7 @@ function take(node: Node, operation: Operation): Node | undefined {
   if (outcome.kind === "refused") return step.error === outcome.error ? before : undefined;
   if (step.answer === undefined) return undefined;
   if (outcome.kind === "ok") {
-    // A renewal's header is of the member that was asked, which may be behind.
+    // The header of a renewal comes from the member that got the request; that member may lag.
     const isNow = request.kind === "leaseKeepAlive" || step.state.revision === outcome.revision;
     const isRight = isNow && isDeepStrictEqual(step.answer, outcome.answer);
     if (!isRight) return undefined;
@@ -80,7 +80,7 @@ function advance(node: Node, request: Request): Node | undefined {
   return { ...node, state, past: new Map(node.past).set(state.revision, state) };
 }
 
-/** The server's choice of a lease id, where it is known. */
+/** The lease id that the server chose, where it is known. */
 function named({ request, outcome, id }: Operation): Request {
   if (request.kind !== "leaseGrant" || request.id !== "0") return request;
   const isKnown = outcome.kind === "ok" && outcome.answer.kind === "lease";

@@ -59,7 +59,7 @@ test("small histories, true and false, get the verdict of the brute force", () =
   }
 });
 
-/** Two answers change places: sometimes a lie, sometimes as good as the truth. */
+/** Two answers change places: sometimes that makes them wrong, sometimes they stay right. */
 function blurred(history: GeneratedHistory["history"], seed: number): GeneratedHistory["history"] {
   const rng = new Dice(seed).sequence();
   const { operations } = history;

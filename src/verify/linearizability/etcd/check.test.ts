@@ -230,7 +230,7 @@ describe("without a ground", () => {
       const isList = request.kind === "range" && request.serializable !== true;
       return isList && outcome.kind === "ok" && keysOf(outcome).length > 2;
     });
-    // One key is missing in what it shows.
+    // The answer lacks one key.
     const kvs = last?.outcome.kind === "ok" ? keysOf(last.outcome).slice(1) : [];
     const lie = {
       ...long,
@@ -246,7 +246,7 @@ describe("without a ground", () => {
     expect(ended.text).toContain("limit");
     const late = checkEtcdHistory(lie, { isTimeUp: () => true });
     expect(late).toMatchObject({ verdict: "unknown", reason: "limit" });
-    // An answer that is wrong on its face needs no search.
+    // An answer that is wrong in any state needs no search.
     const plain = {
       ...long,
       operations: [...long.operations, ...history(twice, twice).operations],

@@ -1,13 +1,15 @@
 /**
- * Is this history of an etcd store linearizable? Revisions are witnesses: a write that returned one
- * has its place in the order, so nothing is searched but the places of what was not answered.
+ * Is this history of an etcd store linearizable? Revisions give the order: a write that returned a
+ * revision has its place. The check searches only the places of operations without an answer.
  *
- * With the ground truth (what a log holds, in order) the answer is exact and takes one pass. Without
- * it, an order is looked for (order-search.ts) and then judged like a ground truth; "unknown" only
- * when a limit is hit. Serializable reads and watches are judged by src/verify/watch-rules.
+ * With the ground truth (the store's log, in order) the answer is exact and takes one pass. Without
+ * it, the check looks for an order (order-search.ts) and then uses it like a ground truth. The
+ * verdict is "unknown" only when the search reaches a limit. src/verify/watch-rules judges
+ * serializable reads and watches.
  *
- * Without a ground, what leaves no trace in a revision is judged one operation at a time: whether a
- * lease without keys had ended, whether an unanswered compaction had happened.
+ * Without a ground truth, the check judges effects that leave no trace in a revision for one
+ * operation at a time: whether a lease without keys had ended, whether an unanswered compaction had
+ * happened.
  */
 import type { History } from "../../history/types.js";
 import { judgeByGround } from "./ground-check.js";
@@ -16,14 +18,14 @@ import type { Replay } from "./replay.js";
 import { type EtcdVerdict, failed } from "./verdict.js";
 
 export interface EtcdCheckOptions extends OrderLimits {
-  /** What the store took, in order; nothing else may have changed it. */
+  /** The changes of the store, in order; no other change happened. */
   readonly ground?: Replay;
   /**
    * "timed" (the default): a lease may end by itself only when its time is over on the history's
-   * clock. "any": somebody else judges that.
+   * clock. "any": it may end at any time; another check judges that.
    */
   readonly expiry?: "timed" | "any";
-  /** Changes in the ground that no operation asked for are allowed (other clients were there). */
+  /** Allow changes in the ground truth that no operation asked for (there were other clients). */
   readonly isShared?: boolean;
 }
 

@@ -1,9 +1,10 @@
 /**
- * What one request does to etcd's key space, as a pure function of what it sees: the one place
- * where the semantics stand; the persistent model and the replay both apply what it returns.
+ * The effect of one request on etcd's key space, as a pure function of the state that the request
+ * sees. Only this file defines the semantics; the persistent model and the replay both apply what
+ * it returns.
  *
- * Facts: compares are all of "and"; a failed check of any operation that would run refuses the
- * whole request; operations see what earlier ones of the same transaction did; all changes of a
+ * Facts: all compares must hold; a failed check of any operation that would run refuses the whole
+ * request; operations see the effects of earlier ones of the same transaction; all changes of a
  * request share one revision.
  */
 import { unreachable } from "../../../base/invariant.js";
@@ -25,7 +26,7 @@ export interface KeyView {
   range(range: KeyRange): readonly KeyValue[];
 }
 
-/** All that a request may depend on. */
+/** Everything that a request may depend on. */
 export interface StoreView extends KeyView {
   readonly revision: number;
   /** 0: never compacted. */
@@ -39,13 +40,13 @@ export interface StoreView extends KeyView {
   at(revision: number): KeyView;
 }
 
-/** `error`: refused, and nothing else is there. */
+/** `error`: the request is refused, and there is nothing else. */
 export type Effect =
   | { readonly error: string }
   | {
       readonly error?: undefined;
       readonly answer: Answer;
-      /** Of the next revision; none: the revision stays. */
+      /** The events of the next revision; none: the revision stays the same. */
       readonly events: readonly WatchEvent[];
       readonly granted?: { readonly id: string; readonly ttl: number };
       readonly revoked?: string;
@@ -59,7 +60,10 @@ export const refusal = {
   leaseExists: "etcdserver: lease already exists",
 } as const;
 
-/** `granted` of a "leaseGrant" with id "0" must be decided before: its id is taken as it stands. */
+/**
+ * For a "leaseGrant" with id "0" the caller decides the granted id before; this code uses it as it
+ * is.
+ */
 export function effectOf(view: StoreView, request: Request): Effect {
   switch (request.kind) {
     case "txn":
@@ -118,7 +122,7 @@ export function readRange(view: StoreView, op: Extract<Op, { kind: "range" }>): 
   return shownRange(isOld ? view.at(op.revision) : view, op);
 }
 
-/** What a range shows of these keys, whatever its revision says. */
+/** What a range shows of these keys, without its revision. */
 export function shownRange(
   view: KeyView,
   op: Extract<Op, { kind: "range" }>,
@@ -172,7 +176,7 @@ function holds(kv: KeyValue | undefined, compare: Compare): boolean {
   const { target, result, value } = compare;
   switch (target) {
     case "value":
-      // A key that is not there has no value that anything could be said about.
+      // A key that does not exist has no value to compare.
       return kv !== undefined && isOrdered(kv.value, result, `${value}`);
     case "lease":
       return isOrdered(BigInt(kv?.lease ?? 0), result, BigInt(value));
@@ -200,7 +204,7 @@ function isOrdered<T extends string | number | bigint>(
   }
 }
 
-/** The operations of one request, each seeing what those before it did. */
+/** Runs the operations of one request; each sees the effects of those before it. */
 class Run {
   readonly #view: StoreView;
   readonly #mod: number;
@@ -269,7 +273,7 @@ class Run {
   }
 }
 
-/** The key after this event; undefined: it is gone. */
+/** The key after this event; undefined: it is deleted. */
 export function keyValueOf(event: WatchEvent): KeyValue | undefined {
   if (event.type === "delete") return undefined;
   const { key, value, create, mod, version, lease } = event;

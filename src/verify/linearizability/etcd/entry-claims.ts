@@ -1,8 +1,8 @@
 /**
- * Which entry of the ground belongs to which operation. An answer that names the revision it made
- * leaves no choice; for grants and other entries without a revision, silent-claims.ts chooses. What
- * is left belongs to operations without an answer, to the server (leases that end by themselves),
- * or to nobody.
+ * Assigns entries of the ground truth to operations. An answer that names the revision it made
+ * leaves no choice. For grants and other entries without a revision, silent-claims.ts chooses. The
+ * other entries belong to operations without an answer, to the server (leases that end by
+ * themselves), or to no operation.
  */
 import type { Operation, Outcome, Request } from "../../history/types.js";
 import type { Replay, ReplayEntry } from "./replay.js";
@@ -14,7 +14,7 @@ import { describeOperation, type Failure } from "./verdict.js";
 export interface Claims {
   /** Operation id -> position after its entry. */
   readonly positions: ReadonlyMap<number, number>;
-  /** Entries that nobody has claimed and that changed something, by their positions. */
+  /** Entries that changed something and that no operation claimed, by their positions. */
   readonly unclaimed: readonly number[];
   readonly failure: Failure | undefined;
 }
@@ -32,7 +32,10 @@ export function isAnswered(operation: Operation): operation is Answered {
   return operation.outcome.kind === "ok";
 }
 
-/** Whether the answer itself says that it made its revision. A revocation does not say. */
+/**
+ * Whether the answer itself says that it made its revision. The answer of a revocation does not
+ * say.
+ */
 export function madeItsRevision({ request, outcome }: Answered): boolean {
   const { answer } = outcome;
   if (answer.kind === "put") return true;
@@ -43,7 +46,7 @@ export function madeItsRevision({ request, outcome }: Answered): boolean {
   );
 }
 
-/** With the id that the server chose, where the answer tells. */
+/** The request with the id that the server chose, where the answer names it. */
 export function namedRequest({ request, outcome }: Operation): Request {
   if (request.kind !== "leaseGrant" || outcome.kind !== "ok") return request;
   if (outcome.answer.kind !== "lease") return request;
@@ -103,7 +106,7 @@ class Claiming {
     for (const { operation, candidates } of claims) {
       const matched = this.#positions.get(operation.id);
       if (matched !== undefined) this.#owners.set(matched, operation);
-      // What comes too early is told by whoever compares times.
+      // The caller that compares times finds entries that come too early.
       else if (candidates.length === 0)
         return lost(operation, "nothing of the kind was done there");
     }
@@ -127,17 +130,20 @@ class Claiming {
     return isOurs ? [made, ...silent] : silent;
   }
 
-  /** The entry before this position was taken while the operation waited, as far as that is known. */
+  /**
+   * Whether the store took the entry before this position while the operation waited, as far as
+   * known.
+   */
   #isDuring({ callUs, returnUs }: Operation, position: number): boolean {
     const committedUs = this.#ground.entries[position - 1]?.committedUs;
     if (committedUs === undefined) return true;
     return callUs <= committedUs && committedUs <= (returnUs ?? Number.POSITIVE_INFINITY);
   }
 
-  /** A position that this operation cannot be before. */
+  /** The operation cannot be before this position. */
   #seenPosition({ id, request, outcome }: Operation): number | undefined {
     const known = this.#positions.get(id);
-    // The header of a renewal is of the member that passed it on, which may lag.
+    // The header of a renewal comes from the member that forwarded it; that member may lag.
     if (known !== undefined || outcome.kind !== "ok" || request.kind === "leaseKeepAlive") {
       return known;
     }

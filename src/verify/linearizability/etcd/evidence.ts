@@ -1,6 +1,6 @@
 /**
- * What answers and events tell about each revision beyond the revision that made them: which keys
- * were written there, with which values and versions; and up to when a version of a key stood.
+ * What answers and events show about each revision besides which operation made it: which keys were
+ * written there, with which values and versions, and until when a version of a key existed.
  *
  * "Hard" evidence comes from linearizable answers: an order that contradicts it is wrong. "Soft"
  * evidence (serializable reads, watches) only says what to try first.
@@ -11,12 +11,12 @@ import { isSameKeyValue } from "./same-answer.js";
 
 export interface Seen {
   readonly kv: KeyValue;
-  /** The value was not shown. */
+  /** No answer showed the value. */
   isBare: boolean;
   /** The last revision at which this version of the key was seen. */
   last: number;
   readonly by: Operation;
-  /** Somebody else was shown something else under the same revision. */
+  /** Another answer showed something else under the same revision. */
   rival?: Operation;
 }
 
@@ -29,7 +29,7 @@ export class Evidence {
   readonly #byKey = new Map<string, Seen[]>();
   /** By key: revisions of acknowledged puts, ascending. */
   readonly #puts = new Map<string, number[]>();
-  /** A revision could not be: an answer's keys are not from before it. */
+  /** An impossible revision: the keys of an answer are not from before it. */
   contradiction: Operation | undefined;
 
   constructor({ operations, watches }: History) {
@@ -58,7 +58,7 @@ export class Evidence {
     return this.#soft.get(revision)?.has(key) === true;
   }
 
-  /** The newest version from before this revision that was seen, and the oldest from it on. */
+  /** The newest version before this revision that an answer showed, and the oldest from it on. */
   around(
     key: string,
     revision: number,
@@ -99,7 +99,7 @@ export class Evidence {
     ops.forEach((op, place) => {
       if (op.kind === "put") push(this.#puts, op.key, revision);
       const part = answer.answers[place];
-      // Within a transaction that writes, reads see a state between two revisions.
+      // Inside a transaction that writes, reads see a state between two revisions.
       if (op.kind !== "range" || part?.kind !== "range" || isWrite) return;
       const at = (op.revision ?? 0) > 0 ? (op.revision as number) : revision;
       this.#addHard(operation, part, { at, isBare: op.keysOnly === true });
@@ -150,7 +150,7 @@ function push<Value>(lists: Map<string, Value[]>, name: string, value: Value): v
   else list.push(value);
 }
 
-/** Of ascending numbers, how many are at most `limit`. */
+/** How many of ascending numbers are at most `limit`. */
 export function countUpTo(list: readonly number[], limit: number): number {
   let low = 0;
   let high = list.length;

@@ -1,7 +1,7 @@
 /**
- * Without a ground, some answers depend on what leaves no trace in any revision: a lease without
- * keys that ended, a compaction that was never answered. Here each such answer is judged by itself:
- * could it have been so? Two answers that need different choices are not set against each other.
+ * Without a ground truth, some answers depend on effects that leave no trace in any revision: a
+ * lease without keys that ended, a compaction that got no answer. This code judges each such answer
+ * by itself: was it possible? It does not compare two answers that need different choices.
  */
 import type { Op, Operation, Request } from "../../history/types.js";
 import { refusal } from "./effect.js";
@@ -28,7 +28,7 @@ export class Excuses {
     }
   }
 
-  /** Whether the lease may have been there (or gone) at some moment before the operation ended. */
+  /** Whether the lease may have existed (or not) at some moment before the operation ended. */
   ofLease(id: string, isThere: boolean, { returnUs }: Operation): boolean {
     const sinceUs = (isThere ? this.#grantedUs : this.#endedUs).get(id);
     return sinceUs !== undefined && sinceUs <= (returnUs ?? Number.POSITIVE_INFINITY);

@@ -1,7 +1,7 @@
 /**
- * What may have made a revision that no answer accounts for: operations without an answer, and
- * leases that ended by themselves. Only what can be ruled out for certain is left out; the order
- * says what to try first.
+ * The possible makers of a revision that no answer accounts for: operations without an answer, and
+ * leases that ended by themselves. Leaves out only candidates that are certainly impossible. The
+ * order says which to try first.
  */
 import type { Op, Operation, Request } from "../../history/types.js";
 import { effectOf, refusal } from "./effect.js";
@@ -13,22 +13,22 @@ import { requestText } from "./request-text.js";
 
 export interface Candidate {
   readonly request: Request;
-  /** Absent: the server did it by itself. */
+  /** Absent: the server made the revision by itself. */
   readonly operation?: Operation;
 }
 
 export class GapCandidates {
-  /** Operations that have their place already, in the order in which they got it. */
+  /** Operations that already have their place, in the order in which they got it. */
   readonly used: Operation[] = [];
   readonly #isUsed = new Set<Operation>();
-  /** Unknown ones that may make a revision, by call. */
+  /** Operations with an unknown outcome that may make a revision, by call. */
   readonly #pending: readonly Operation[];
   readonly #texts = new Map<Operation, string>();
-  /** Acknowledged revocations by the revision they answer. */
+  /** Acknowledged revocations by the revision in their answers. */
   readonly #revocations = new Map<number, Operation[]>();
   readonly #lives: LeaseLives;
   readonly #evidence: Evidence;
-  /** By revision: the latest time at which it can have been made. */
+  /** By revision: the latest time at which an operation can have made it. */
   readonly #latestUs: Float64Array;
 
   constructor(
@@ -93,7 +93,7 @@ export class GapCandidates {
     for (const operation of this.#pending) {
       if (operation.callUs > latestUs) break;
       tried++;
-      // Of equal requests the earliest will do: it fits wherever a later one does.
+      // Of equal requests the earliest is enough: it fits wherever a later one fits.
       const text = this.#texts.get(operation) as string;
       if (this.isUsed(operation) || texts.has(text)) continue;
       texts.add(text);
@@ -110,7 +110,7 @@ export class GapCandidates {
     return { list: found.map(({ candidate }) => candidate), tried };
   }
 
-  /** What, done before, makes a refused request possible; none: nothing does. */
+  /** Operations that make a refused request possible if they come first; empty: none does. */
   helpersFor(
     request: Request,
     error: string,
@@ -147,12 +147,12 @@ export class GapCandidates {
     );
   }
 
-  /** For certain, whatever the state is: cheap, and most fall here. */
+  /** Whether the candidate is impossible in every state: cheap, and most candidates end here. */
   #isRuledOut(request: Request, revision: number): boolean {
     const seen = this.#evidence.hardAt(revision);
     if (request.kind === "compact" || request.kind === "leaseGrant") return true;
     if (seen === undefined) {
-      // What it would write was never seen at this revision; was it seen to be otherwise?
+      // No answer showed what it would write at this revision; did one show something else?
       return request.kind === "put" && this.#contradicts(request.key, revision);
     }
     if (request.kind !== "put" && request.kind !== "txn") return true;
@@ -161,13 +161,13 @@ export class GapCandidates {
     return [...seen.values()].some((one) => !ops.some((op) => isPutOf(op, one)));
   }
 
-  /** An older version of the key was still there at this revision. */
+  /** An answer showed an older version of the key at this revision. */
   #contradicts(key: string, revision: number): boolean {
     const { before } = this.#evidence.around(key, revision);
     return before !== undefined && before.last >= revision;
   }
 
-  /** What to try first, small before large; undefined: it cannot be. */
+  /** The rank of a candidate, small before large; undefined: it is impossible. */
   #rank(request: Request, revision: number, replay: Replay): number | undefined {
     const effect = effectOf(replay, request);
     if (effect.error !== undefined || effect.events.length === 0) return undefined;
@@ -191,7 +191,7 @@ export class GapCandidates {
         const { mod, version } = after.kv;
         const known = this.#evidence.putsWithin(event.key, revision, mod);
         if (event.version + known > version) return undefined;
-        // Somebody must have written it so often, and this may be one of them.
+        // Some operations must have written the key this often, and this may be one of them.
         rank = Math.min(rank, 1);
       }
       if (this.#evidence.isSoft(revision, event.key)) rank = Math.min(rank, 0);
@@ -203,7 +203,7 @@ export class GapCandidates {
 
 /** When leases may end by themselves. */
 class LeaseLives {
-  /** Lease -> the earliest time of its end, by what surely renewed it. */
+  /** Lease -> the earliest time of its end, by the renewals that surely happened. */
   readonly #earliestUs = new Map<string, number>();
 
   constructor(operations: readonly Operation[], expiry: "timed" | "any") {
@@ -211,7 +211,7 @@ class LeaseLives {
       const { outcome, callUs } = operation;
       const request = namedRequest(operation);
       if (request.kind !== "leaseGrant" || outcome.kind === "refused") continue;
-      // Renewals are judged when the order is known.
+      // The check judges renewals when the order is known.
       const endUs = expiry === "any" ? callUs : callUs + request.ttl * 1_000_000;
       const known = this.#earliestUs.get(request.id) ?? Number.POSITIVE_INFINITY;
       this.#earliestUs.set(request.id, Math.min(known, endUs));

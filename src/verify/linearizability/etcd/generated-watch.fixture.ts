@@ -1,7 +1,7 @@
 /**
- * For tests and benchmarks only: one watch of a generated history, answered as etcd answers: whole
- * revisions in order from the requested one on, progress only when all before it was delivered,
- * one last answer when what it asked for is compacted.
+ * For tests and benchmarks only: one watch of a generated history, answered as etcd answers. Whole
+ * revisions in order from the requested one on; progress only after all events before it; one last
+ * answer when the requested revision is compacted.
  */
 import type { Rng } from "../../../platform/rng.js";
 import type { KeyRange, Watch, WatchEvent, WatchResponse } from "../../history/types.js";
@@ -47,7 +47,7 @@ export class GeneratedWatch {
     return { ...this.#head, responses: this.#responses };
   }
 
-  /** @param isLast everything that is left is delivered at once */
+  /** @param isLast deliver everything that is left at once */
   deliver(atUs: number, isLast: boolean): void {
     if (this.#isCanceled) return;
     const { state, rng } = this.#options;
@@ -92,7 +92,7 @@ export class GeneratedWatch {
     return isWithin(this.#head.range, key) && !this.#head.filters.includes(type);
   }
 
-  /** A predecessor that is compacted is not shown. */
+  /** Does not show a predecessor that is compacted. */
   #shown(event: WatchEvent, compactRevision: number): WatchEvent {
     if (this.#head.prevKv && event.mod - 1 >= compactRevision) return event;
     const { prev: _, ...rest } = event;

@@ -1,8 +1,10 @@
 /**
- * Whether a history agrees with what the store took, in order. Each operation gets a position in
- * that order: what changed something has one already (entry-claims.ts); what changed nothing is put,
- * in the order of calls, at the earliest position that allows its answer and is not before anything
- * that had returned when it was called. Earliest is best: it only leaves more room for what follows.
+ * Whether a history agrees with the ground truth, the order in which the store took its changes.
+ * Each operation gets a position in that order. Operations that changed something already have one
+ * (entry-claims.ts). For operations that changed nothing, the code goes through them in the order
+ * of calls. It takes the earliest position that allows the answer and that is not before any
+ * operation that had returned at the call. The earliest position is best, because it leaves the
+ * most room for later operations.
  *
  * Position p is the moment after p entries. One pass, n log n.
  */
@@ -21,11 +23,13 @@ export interface GroundOptions {
   readonly ground: Replay;
   readonly expiry: "timed" | "any";
   readonly isShared: boolean;
-  /** False: the ground was found by a search and lacks what leaves no trace in revisions. */
+  /**
+   * False: a search found the ground truth, and it lacks effects that leave no trace in revisions.
+   */
   readonly isExact: boolean;
 }
 
-/** Refusals that say something about the state; any other may happen at any time. */
+/** Refusals that depend on the state; any other refusal may happen at any time. */
 const tellingRefusals = new Set<string>(Object.values(refusal));
 
 export function judgeByGround(
@@ -66,7 +70,7 @@ class Sweep {
   readonly #excuses: Excuses | undefined;
   /** For the i-th call and all after it: the last position before any of them changes something. */
   readonly #ceilings: Float64Array;
-  /** Nothing that is called now can be before this position... */
+  /** No operation that is called now can be before this position... */
   #floor = 0;
   /** ...because this operation has returned. */
   #floorOwner: Operation | undefined;
@@ -111,7 +115,7 @@ class Sweep {
 
   #place(operation: Operation): Failure | undefined {
     const fixed = this.#positions.get(operation.id);
-    // Its own entry is what leads to `fixed`: whoever was there already came after it.
+    // Its own entry leads to `fixed`: an operation that saw that position came after it.
     if (fixed !== undefined) return fixed <= this.#floor ? this.#tooEarly(operation) : undefined;
     const { outcome, request } = operation;
     if (outcome.kind === "unknown") return undefined;
@@ -122,7 +126,7 @@ class Sweep {
     return this.#placeRead(operation);
   }
 
-  /** What named a revision and did not make it. */
+  /** Operations that name a revision and did not make it. */
   #placeRead(operation: Operation): Failure | undefined {
     if (!isAnswered(operation) || madeItsRevision(operation)) return undefined;
     const { request, outcome } = operation;
@@ -192,7 +196,7 @@ class Sweep {
     return false;
   }
 
-  /** The last position before what was called after it had returned. */
+  /** The last position before an operation that was called after this one returned. */
   #ceilingOf({ returnUs }: Operation): number {
     const { calls } = this.#order;
     const endUs = returnUs ?? Number.POSITIVE_INFINITY;

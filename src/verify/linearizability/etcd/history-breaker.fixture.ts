@@ -1,7 +1,7 @@
 /**
- * For tests and benchmarks only: one lie put into a true history after the fact. Each function
- * returns undefined where the history has no place for its lie; what it returns is never
- * linearizable, or never a truthful watch, whatever the unknown operations did.
+ * For tests and benchmarks only: puts one lie into a true history. Each function returns undefined
+ * if the history has no place for its lie. What it returns is never linearizable, or never a
+ * truthful watch, whatever the unknown operations did.
  */
 import type { Rng } from "../../../platform/rng.js";
 import type {
@@ -21,7 +21,7 @@ type Answered = Operation & {
   readonly outcome: Extract<Outcome, { kind: "ok" }>;
 };
 
-/** More than any test's history can reach. */
+/** Larger than any revision in a test's history. */
 const far = 1_000_000;
 
 export const operationBreakers: Readonly<Record<string, Breaker>> = {
@@ -83,7 +83,7 @@ export const operationBreakers: Readonly<Record<string, Breaker>> = {
       answer.kind === "delete" ? { ...answer, deleted: answer.deleted + far } : undefined,
     ),
   "other branch of a transaction": (history, rng) => {
-    // Only where the branches cannot be taken for each other, and one key decides.
+    // Only transactions whose branches differ clearly and in which one key decides.
     const swaps = history.operations.filter(isAnswered).filter(({ request }) => {
       return request.kind === "txn" && request.success[0]?.kind !== request.failure[0]?.kind;
     });
@@ -95,7 +95,9 @@ export const operationBreakers: Readonly<Record<string, Breaker>> = {
   },
 };
 
-/** Each with what it breaks; the validators need the ground to see them. */
+/**
+ * The lies, each with the rule that it breaks; the watch rules need the ground truth to find them.
+ */
 export const watchBreakers: Readonly<Record<string, Breaker>> = {
   "phantom event": (history, rng) =>
     changeEvent(history, rng, (event) => [event, { ...event, key: `${event.key}~` }]),
@@ -128,7 +130,7 @@ function isLocal({ request }: Operation): boolean {
   return request.kind === "range" && request.serializable === true;
 }
 
-/** Its revision is exact: it went through the log or a read barrier. */
+/** Its revision is exact: the request went through the log or a read barrier. */
 function isOfKeySpace(operation: Operation): boolean {
   return ["range", "put", "delete", "txn"].includes(operation.request.kind) && !isLocal(operation);
 }
@@ -137,7 +139,7 @@ function isRead({ request }: Operation): boolean {
   return request.kind === "range" && (request.revision ?? 0) === 0;
 }
 
-/** What surely made its revision. */
+/** The operation that surely made its revision. */
 function isWrite(operation: Operation): operation is Answered {
   if (!isAnswered(operation)) return false;
   const { answer } = operation.outcome;
@@ -205,7 +207,7 @@ function changeKv(
   });
 }
 
-/** @param where "inner": the watch goes on after the event, so that its loss can be seen */
+/** @param where "inner": the watch continues after the event, so that its loss is visible */
 function changeEvent(
   history: History,
   rng: Rng,

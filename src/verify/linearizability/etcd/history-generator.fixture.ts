@@ -41,7 +41,7 @@ export interface GeneratorOptions {
   readonly unknownPerMille: number;
   readonly watches?: number;
   readonly bug?: Bug;
-  /** Replaces the usual mix of requests. */
+  /** Replaces the default mix of requests. */
   readonly draw?: typeof drawRequest;
 }
 
@@ -79,7 +79,7 @@ class Generator {
   #state = emptyAtomicState;
   #acknowledged = 1;
   #nextId = 0;
-  /** Requests without an answer whose effect is still to come. */
+  /** Requests without an answer whose effect has not happened yet. */
   #pending = 0;
   #chosenLeases = 0;
   #brokenId: number | undefined;
@@ -228,7 +228,7 @@ class Generator {
     this.#deadlines.set(lease, deadlineUs);
     this.#queue.add(deadlineUs, (atUs) => {
       const isDue = this.#deadlines.get(lease) === deadlineUs && this.#state.leases.has(lease);
-      // After the last operation nobody looks any more.
+      // No client looks after the last operation.
       if (isDue && this.#operations.length < this.#options.operations) {
         this.#commit({ kind: "leaseRevoke", id: lease }, atUs);
       }
@@ -237,7 +237,7 @@ class Generator {
 
   #learn(request: Request, outcome: Outcome): void {
     if (outcome.kind !== "ok") return;
-    // What only a serializable read has seen is not promised to linearizable ones.
+    // Linearizable reads need not see what only a serializable read has seen.
     const isLocal = request.kind === "range" && request.serializable === true;
     if (!isLocal) this.#acknowledged = Math.max(this.#acknowledged, outcome.revision);
     if (outcome.answer.kind !== "lease" || outcome.answer.ttl === 0) return;

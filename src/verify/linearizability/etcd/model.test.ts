@@ -14,7 +14,7 @@ const put = (key: string, value = "v", lease?: string): Request => ({
   ...(lease === undefined ? {} : { lease }),
 });
 
-/** Everything that was asked, answered or not, in the order of calls. */
+/** All requests, answered or not, in the order of calls. */
 function requests(seed: number): readonly Request[] {
   const { history } = generateEtcdHistory({ ...shape, seed });
   return history.operations.map(({ request, id }) =>

@@ -1,7 +1,7 @@
 /**
- * etcd's key space as a persistent value: a step gives a new state and leaves the old one as it
- * is; the two share what did not change, so that a search can keep many. Old revisions stay
- * readable through the chain of states before.
+ * etcd's key space as a persistent value: a step gives a new state and does not change the old one.
+ * The two share everything that did not change, so that a search can keep many. Old revisions stay
+ * readable through the chain of earlier states.
  */
 import sortedBtree from "sorted-btree";
 import type { KeyRange, KeyValue, Request } from "../../history/types.js";
@@ -36,7 +36,7 @@ export class EtcdState implements StoreView {
   readonly compactRevision: number;
   readonly #keys: Tree<KeyValue>;
   readonly #leases: Tree<Lease>;
-  /** The last state of the revision before. */
+  /** The last state of the previous revision. */
   readonly #previous: EtcdState | undefined;
 
   private constructor(parts: {
@@ -109,7 +109,7 @@ export class EtcdState implements StoreView {
     });
   }
 
-  /** Keys and leases, for comparing states: everything but the past. */
+  /** Keys and leases, for comparing states: everything except the past. */
   content(): string {
     return JSON.stringify([
       this.revision,
@@ -125,7 +125,7 @@ export interface EtcdStep {
   readonly effect: Effect;
 }
 
-/** Deterministic; of a lease grant the id must be the one that was given. */
+/** Deterministic; for a lease grant the caller gives the id. */
 export function step(state: EtcdState, request: Request): EtcdStep {
   const effect = effectOf(state, request);
   return { state: state.after(effect), effect };

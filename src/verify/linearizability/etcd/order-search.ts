@@ -1,12 +1,13 @@
 /**
- * Finds an order of what changed the store, from the answers alone. Revision by revision: most were
- * made by an operation that says so; for a gap, something without an answer (or a lease that ended)
- * is chosen that fits what later answers show; where the answers of a revision do not fit the state
- * then, the last choice is taken back. The answers at a revision are compared as soon as it is
- * reached, so that a wrong choice shows soon.
+ * Finds an order of the changes of the store, from the answers alone. It goes revision by revision.
+ * An operation's answer names most revisions. For a gap the search chooses an operation without an
+ * answer (or a lease that ended) that fits what later answers show. If the answers of a revision do
+ * not fit the state, the search takes its last choice back. It compares the answers at a revision
+ * as soon as it reaches the revision, so that it notices a wrong choice early.
  *
- * What makes no revision (grants, revocations of empty leases, compactions) is placed in the
- * revision that its answer names; without an answer, only when something needs it.
+ * Operations that make no revision (grants, revocations of empty leases, compactions) get their
+ * place in the revision that their answer names. Without an answer they get a place only when
+ * another operation needs them.
  */
 import type { History, Operation, Request } from "../../history/types.js";
 import { misshapen } from "./answer-shape.js";
@@ -20,7 +21,7 @@ import { isSameAnswer } from "./same-answer.js";
 import { describeOperation, type Failure } from "./verdict.js";
 
 export interface OrderLimits {
-  /** Of requests looked at; 10 million by default. */
+  /** Limit of requests examined; 10 million by default. */
   readonly stepsMax?: number;
   /** Asked every few thousand steps; true ends the search as unknown. */
   readonly isTimeUp?: () => boolean;
@@ -28,7 +29,7 @@ export interface OrderLimits {
 
 export interface FoundOrder {
   readonly order: Replay;
-  /** Why there is none. */
+  /** The reason why there is no order. */
   readonly failure?: Failure;
   /** Operations placed before the contradiction. */
   readonly placed: number;
@@ -39,7 +40,7 @@ type AnsweredOperation = Operation & { readonly outcome: Answered };
 
 const stepsMaxDefault = 10_000_000;
 const pollEvery = 4_096;
-/** More orders of what happened within one revision are not tried. */
+/** The search does not try more orders of what happened within one revision. */
 const looseOrdersMax = 5;
 
 export function findOrder(
@@ -74,11 +75,11 @@ class OrderSearch {
   readonly #options: OrderLimits;
   readonly #candidates: GapCandidates;
   readonly #replay = new Replay();
-  /** By the revision of the answer: what made no revision of its own. */
+  /** By the revision of the answer: operations that made no revision of their own. */
   readonly #loose = new Map<number, AnsweredOperation[]>();
   readonly #reads = new Map<number, AnsweredOperation[]>();
   readonly #choices: Choice[] = [];
-  /** The contradiction that comes furthest. */
+  /** The contradiction at the latest point that the search reached. */
   #furthest: Contradiction | undefined;
   #steps = 0;
   #nextPoll = pollEvery;
@@ -118,7 +119,7 @@ class OrderSearch {
     }
   }
 
-  /** Everything that an answer places at this revision. */
+  /** All operations that an answer places at this revision. */
   #settle(revision: number): Failure | undefined {
     this.#steps++;
     const failure = this.#readAll(revision);
@@ -148,7 +149,7 @@ class OrderSearch {
     return undefined;
   }
 
-  /** In any order that time allows; the order of calls first. */
+  /** In any order that their times allow; tries the order of calls first. */
   #placeLoose(loose: readonly AnsweredOperation[], depth: number): Failure | undefined {
     let failure: Failure | undefined;
     for (const operation of loose) {
@@ -192,7 +193,9 @@ class OrderSearch {
     this.#replay.append(request);
   }
 
-  /** Whether it could be done with that answer, if need be after what nobody answered. */
+  /**
+   * Whether the operation was possible with that answer, if necessary after unanswered operations.
+   */
   #append(request: Request, operation: AnsweredOperation, revisions: 0 | 1): boolean {
     const { revision } = operation.outcome;
     let { effect } = this.#replay.append(request);

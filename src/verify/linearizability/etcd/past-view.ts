@@ -6,7 +6,7 @@ import type { KeyRange, KeyValue } from "../../history/types.js";
 import type { KeyView, StoreView } from "./effect.js";
 import type { Replay } from "./replay.js";
 
-/** When each lease was there, by positions of a replay. */
+/** When each lease existed, by positions of a replay. */
 export class LeaseTimes {
   readonly #changes = new Map<string, { position: number; ttl: number | undefined }[]>();
 
@@ -18,7 +18,7 @@ export class LeaseTimes {
     });
   }
 
-  /** Seconds, as granted; undefined: it is not there. */
+  /** Seconds, as granted; undefined: the lease does not exist. */
   ttlAt(id: string, position: number): number | undefined {
     let ttl: number | undefined;
     for (const change of this.#changes.get(id) ?? []) {

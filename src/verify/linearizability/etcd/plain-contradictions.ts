@@ -1,6 +1,6 @@
 /**
- * Contradictions that no choice of unknown effects can mend, found by looking at the answers
- * alone: what a search would only find by trying everything.
+ * Contradictions that remain for every choice of unknown effects, found by comparing the answers
+ * alone. A search would find them only by trying everything.
  */
 import type { History, KeyValue, Op, Operation } from "../../history/types.js";
 import { isAnswered, isLocalRead, madeItsRevision } from "./entry-claims.js";
@@ -8,7 +8,7 @@ import { countUpTo, type Evidence, type Seen } from "./evidence.js";
 import { describeOperation, type Failure } from "./verdict.js";
 
 export interface KnownOrder {
-  /** Who made which revision, by the answers. */
+  /** The operation that made each revision, by the answers. */
   readonly makers: ReadonlyMap<number, Operation>;
   /** The last revision that an answer names. */
   readonly last: number;
@@ -16,7 +16,7 @@ export interface KnownOrder {
   readonly gaps: readonly number[];
 }
 
-/** The revisions that answers place, or why there is no such order. */
+/** The revisions that answers place, or the reason why there is no such order. */
 export function knownOrder(operations: readonly Operation[]): KnownOrder | Failure {
   const makers = new Map<number, Operation>();
   let last = 1;
@@ -69,7 +69,7 @@ export function plainContradiction(
   return undefined;
 }
 
-/** An answer from before a revision that had been acknowledged when it was asked for (C3). */
+/** An answer from before a revision that was acknowledged when the client asked (C3). */
 function outOfTime(operations: readonly Operation[]): Failure | undefined {
   const answered = operations
     .filter(isAnswered)
@@ -89,7 +89,7 @@ function outOfTime(operations: readonly Operation[]): Failure | undefined {
       least = earlier.outcome.revision;
       floor = earlier;
     }
-    // Who was at a revision came after what made it.
+    // An operation that saw a revision came after the operation that made it.
     const first = operation.outcome.revision - (madeItsRevision(operation) ? 1 : 0);
     if (first >= least || floor === undefined) continue;
     return tooEarly(operation, floor);
@@ -126,7 +126,7 @@ function mayPut({ request, outcome }: Operation, seen: Seen): boolean {
   return (answer.succeeded ? request.success : request.failure).some((op) => isPutOf(op, seen));
 }
 
-/** Whether this is what wrote the version that was seen. */
+/** Whether this operation wrote the version that an answer showed. */
 export function isPutOf(
   op: Op,
   { kv, isBare }: { readonly kv: KeyValue; readonly isBare: boolean },
@@ -139,7 +139,7 @@ export function isPutOf(
   );
 }
 
-/** Of ascending numbers, how many are in (from, to]. */
+/** How many of ascending numbers are in (from, to]. */
 function countWithin(list: readonly number[], from: number, to: number): number {
   return countUpTo(list, to) - countUpTo(list, from);
 }

@@ -1,10 +1,10 @@
 /**
- * The truth about a history: requests in the order in which the store took them, applied one after
- * another, with every version of every key kept - so that any revision can be read, whether it was
- * compacted or not, and any event be shown with what it replaced.
+ * The true course of a history: requests in the order in which the store took them, applied one
+ * after another, with every version of every key. So any revision can be read, compacted or not,
+ * and any event can be shown with the value that it replaced.
  *
  * Entries are numbered from 0; "position p" is the moment after the first p entries. An entry that
- * is refused changes nothing. What is done can be undone, last first.
+ * is refused changes nothing. `undo` takes entries back, last first.
  */
 import { invariant } from "../../../base/invariant.js";
 import type { KeyRange, KeyValue, Request, WatchEvent } from "../../history/types.js";
@@ -20,7 +20,7 @@ import {
 export interface ReplayEntry {
   readonly request: Request;
   readonly effect: Effect;
-  /** After it. */
+  /** The revision after it. */
   readonly revision: number;
   readonly compactRevision: number;
   /** When the store took it, by the history's clock; undefined: not known. */
@@ -30,7 +30,7 @@ export interface ReplayEntry {
 interface Versions {
   /** Ascending. */
   readonly revisions: number[];
-  /** Undefined: deleted. */
+  /** Undefined: the key is deleted. */
   readonly kvs: (KeyValue | undefined)[];
 }
 
@@ -41,10 +41,10 @@ interface LeaseState {
 
 export class Replay implements StoreView {
   readonly entries: ReplayEntry[] = [];
-  /** First position at which the revision holds, by revision. */
+  /** The first position of each revision. */
   readonly #positions: number[] = [0, 0];
   readonly #versions = new Map<string, Versions>();
-  /** Every key there ever was, sorted. */
+  /** Every key that ever existed, sorted. */
   readonly #names: string[] = [];
   readonly #leases = new Map<string, LeaseState>();
   /** What revocations took away, for `undo`. */
@@ -64,7 +64,7 @@ export class Replay implements StoreView {
     return this.entries.at(-1)?.compactRevision ?? 0;
   }
 
-  /** Of a lease grant the id must be the one that was given. */
+  /** For a lease grant the caller gives the id. */
   append(request: Request, committedUs?: number): ReplayEntry {
     const effect = effectOf(this, request);
     let { compactRevision } = this;
@@ -124,7 +124,7 @@ export class Replay implements StoreView {
     return this.#leases.keys();
   }
 
-  /** @param revision of at most the current one; below 1 nothing is there */
+  /** @param revision at most the current one; below 1 there are no keys */
   at(revision: number): KeyView {
     if (revision >= this.revision) return this;
     return {
@@ -136,7 +136,7 @@ export class Replay implements StoreView {
     };
   }
 
-  /** The entry that made this revision; undefined: none did (yet). */
+  /** The entry that made this revision; undefined: there is none (yet). */
   entryOf(revision: number): ReplayEntry | undefined {
     const position = revision < 2 ? undefined : this.#positions[revision];
     return position === undefined ? undefined : this.entries[position - 1];
@@ -161,13 +161,13 @@ export class Replay implements StoreView {
     return position === 0 ? 0 : (this.entries[position - 1] as ReplayEntry).compactRevision;
   }
 
-  /** In the order of what the request did; empty for revisions that are not there. */
+  /** In the order of the request's operations; empty for revisions that do not exist. */
   eventsAt(revision: number): readonly WatchEvent[] {
     const effect = this.entryOf(revision)?.effect;
     return effect === undefined || effect.error !== undefined ? [] : effect.events;
   }
 
-  /** Of all revisions from the one to the other, both included; compacted ones too. */
+  /** The events of all revisions between the two, both included; compacted ones too. */
   *eventsBetween(from: number, to: number): IterableIterator<readonly WatchEvent[]> {
     const last = Math.min(to, this.revision);
     for (let revision = Math.max(2, from); revision <= last; revision++) {
@@ -228,7 +228,7 @@ function versionAt({ revisions, kvs }: Versions, revision: number): KeyValue | u
   return kvs[low - 1];
 }
 
-/** Where the first name that is not before `key` is. */
+/** Index of the first name that is not before `key`. */
 function lowerBound(names: readonly string[], key: string): number {
   let low = 0;
   let high = names.length;

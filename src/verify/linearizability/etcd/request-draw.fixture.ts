@@ -1,4 +1,4 @@
-/** For tests and benchmarks only: what a client of a generated history asks next. */
+/** For tests and benchmarks only: draws the next request of a client of a generated history. */
 import type { Rng } from "../../../platform/rng.js";
 import type { Compare, Op, Request } from "../../history/types.js";
 import type { AtomicState } from "./atomic-store.fixture.js";
@@ -82,7 +82,7 @@ function drawList(context: DrawContext): Extract<Op, { kind: "range" }> {
   }
 }
 
-/** Now and then compacted already, or not there yet. */
+/** Sometimes a revision that is compacted already, or does not exist yet. */
 function drawOldList(context: DrawContext): Request {
   const { rng, state } = context;
   const revision = Math.max(1, state.revision - 12 + rng.int(14));
@@ -105,7 +105,7 @@ function drawTxn(context: DrawContext): Request {
   return { kind: "txn", compares: [drawCompare(context)], success, failure: drawOps(context, "b") };
 }
 
-/** Of neighbouring keys, each once: a transaction may not write a key twice. */
+/** Neighbouring keys, each once: a transaction may not write a key twice. */
 function drawOps({ rng, keys, id }: DrawContext, tag: string): readonly Op[] {
   const first = rng.int(keys);
   return Array.from({ length: Math.min(keys, 1 + rng.int(3)) }, (_, at): Op => {
@@ -136,7 +136,7 @@ function drawCompare(context: DrawContext): Compare {
   }
 }
 
-/** Half of the ids are left to the server. */
+/** The server chooses half of the ids. */
 function drawGrant({ rng, id }: DrawContext): Request {
   return {
     kind: "leaseGrant",

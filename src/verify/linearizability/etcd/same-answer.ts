@@ -1,4 +1,4 @@
-/** Whether two answers say the same, field by field; faster than comparing any two objects. */
+/** Whether two answers are equal, field by field; faster than a generic comparison of objects. */
 import type { Answer, KeyValue, OpAnswer } from "../../history/types.js";
 
 export function isSameAnswer(left: Answer, right: Answer): boolean {

@@ -1,8 +1,8 @@
 /**
- * Which entry belongs to which acknowledged operation where the answer does not tell: several
- * entries may say the same between two revisions (a lease that ends by itself, is granted again and
- * revoked by a client). Entries are given out in their order, each to the operation that returned
- * first among those that may have it; an entry may be nobody's.
+ * Assigns entries to acknowledged operations where the answer does not name the entry. Several
+ * entries may be equal between two revisions (a lease that ends by itself, is granted again and
+ * revoked by a client). The code goes through the entries in their order and gives each to the
+ * operation that returned first among those that may have it. An entry may belong to no operation.
  */
 import type { Operation } from "../../history/types.js";
 
@@ -13,9 +13,9 @@ export interface SilentClaim {
 }
 
 /**
- * @param floorOf an operation's entry comes after this position: something that returned before it
- *   was called had seen that much
- * @returns operation id -> position; who gets none is not in it
+ * @param floorOf an operation's entry comes after this position: an operation that returned before
+ *   its call had seen that much
+ * @returns operation id -> position; operations without an entry are not in it
  */
 export function matchSilent(
   claims: readonly SilentClaim[],
@@ -38,7 +38,7 @@ export function matchSilent(
     const firstEndUs = waiting < byReturn.length ? endOf(byReturn[waiting]?.operation) : 0;
     const able = (byPosition.get(position) ?? []).filter(({ operation }) => {
       const isFree = !matched.has(operation.id) && (floors.get(operation.id) ?? 0) < position;
-      // Whatever returned before it was called comes before it.
+      // Every operation that returned before its call comes before it.
       return isFree && operation.callUs <= firstEndUs;
     });
     const first = able.sort((a, b) => endOf(a.operation) - endOf(b.operation))[0];
@@ -47,7 +47,7 @@ export function matchSilent(
   return matched;
 }
 
-/** It has its entry, or can get none any more. */
+/** The operation has its entry, or can no longer get one. */
 function isOver(
   claim: SilentClaim | undefined,
   now: { readonly matched: ReadonlyMap<number, number>; readonly position: number },
@@ -61,7 +61,7 @@ function endOf(operation: Operation | undefined): number {
   return operation?.returnUs ?? Number.POSITIVE_INFINITY;
 }
 
-/** For each operation, the largest of `positionOf` of all that had returned when it was called. */
+/** For each operation, the largest `positionOf` of all operations that had returned at its call. */
 export function floorsByTime(
   operations: readonly Operation[],
   positionOf: (operation: Operation) => number | undefined,

@@ -1,6 +1,6 @@
 /**
- * Changes that no answer accounts for: each must be the effect of an operation whose outcome is
- * unknown and that had been called by then, or the end of a lease whose time was over.
+ * Changes that no answer accounts for. Each must be the effect of an operation with an unknown
+ * outcome that had been called by then, or the end of a lease whose time was over.
  */
 import type { Operation } from "../../history/types.js";
 import { type Claims, isAnswered, isLocalRead } from "./entry-claims.js";
@@ -13,7 +13,7 @@ export interface UnclaimedOptions {
   readonly expiry: "timed" | "any";
   readonly isShared: boolean;
   readonly claims: Claims;
-  /** Operation id -> position; gets those of the unknown operations that had an effect. */
+  /** Operation id -> position; receives the unknown operations that had an effect. */
   readonly positions: Map<number, number>;
 }
 
@@ -53,7 +53,7 @@ export function explainUnclaimed(
   return undefined;
 }
 
-/** By position: the latest time at which the store can have been there for the first time. */
+/** By position: the latest time at which the store can have reached it first. */
 export function latestTimes(
   operations: readonly Operation[],
   {
@@ -92,7 +92,7 @@ function byText(
   return found;
 }
 
-/** The earliest call is as good as any: later entries leave more time, never less. */
+/** The earliest call is as good as any: later entries always leave more time. */
 function takeFirst(
   from: ReadonlyMap<string, Operation[]>,
   { request }: ReplayEntry,
@@ -108,7 +108,7 @@ function takeFirst(
   return undefined;
 }
 
-/** Until when a lease must live, by what was acknowledged. */
+/** How long a lease must live, by the acknowledged answers. */
 class LeaseDeadlines {
   readonly #operations = new Map<string, Operation[]>();
   readonly #options: UnclaimedOptions;
@@ -134,7 +134,7 @@ class LeaseDeadlines {
     for (const operation of this.#operations.get(lease) ?? []) {
       const { outcome, request, callUs } = operation;
       if (outcome.kind !== "ok" || outcome.answer.kind !== "lease") continue;
-      // A renewal of an id that was granted twice may belong to the other life.
+      // A renewal of an id that was granted twice may belong to the other lease.
       const isOfThisLife =
         request.kind === "leaseGrant"
           ? this.#options.positions.get(operation.id) === granted

@@ -1,4 +1,4 @@
-/** What the etcd checker says about a history. */
+/** The result of the etcd checker for a history. */
 import type { Operation } from "../../history/types.js";
 
 /**
@@ -30,13 +30,13 @@ export interface EtcdVerdict {
   readonly verdict: "linearizable" | "not" | "unknown";
   /** Absent: linearizable. */
   readonly reason?: EtcdReason;
-  /** The operations that contradict each other, the one that cannot be placed first. */
+  /** The operations that contradict each other; first the one that cannot be placed. */
   readonly operationIds: readonly number[];
   /** One or two sentences for people; empty: linearizable. */
   readonly text: string;
-  /** Operations placed before the contradiction; all of them: linearizable. */
+  /** Operations placed before the contradiction; all of them if linearizable. */
   readonly placed: number;
-  /** When it shows, in the history's time; absent: linearizable. */
+  /** The time of the contradiction on the history's clock; absent: linearizable. */
   readonly atUs?: number;
 }
 

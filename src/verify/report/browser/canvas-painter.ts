@@ -1,7 +1,7 @@
 /**
- * Draws the part of a history that is in view: axis, marks, lanes, intervals. Colours are the
- * page's CSS variables, so that light and dark need no code. Its source text goes into the page: it
- * must name nothing outside itself.
+ * Draws the visible part of a history: axis, marks, lanes, intervals. Colours are the page's CSS
+ * variables, so that light and dark need no code. Its source text goes into the page, so it must
+ * use no name from outside itself.
  */
 import type { Context2d, PageElement, PageWindow } from "./dom.js";
 import type { ItemIndex } from "./item-index.js";
@@ -106,7 +106,7 @@ export class CanvasPainter {
       const width = Math.max(1.5, this.#x(time, item.toUs) - x);
       const isShown = this.#index.isShown(place);
       if (isShown) this.inView++;
-      // Thousands may share one column of pixels: once is enough.
+      // Thousands may share one column of pixels: draw only once.
       const looks = `${Math.round(x)} ${item.kind} ${item.outcome} ${isShown}`;
       if (width < 2 && looks === before) continue;
       before = looks;
@@ -149,7 +149,7 @@ export class CanvasPainter {
     context.fillText(shown, left + 4, y + height / 2 + 1);
   }
 
-  /** What nobody saw end may take effect until the end of the history. */
+  /** An operation without a known end may take effect until the end of the history. */
   #openEnd({ time }: Scene, row: number, y: number): void {
     const open = this.#index.firstOpen(row);
     if (open === undefined || open.toUs > time.toUs) return;

@@ -1,7 +1,7 @@
 /**
- * As much of a browser as the history view uses. Written down here, not taken from TypeScript's DOM
- * library: that would make a browser's globals visible in the whole program, which runs in Node.
- * The page gets its window as an argument.
+ * The part of a browser that the history view uses. It is declared here and not taken from
+ * TypeScript's DOM library: that would make a browser's globals visible in the whole program, which
+ * runs in Node. The page passes its window as an argument.
  */
 
 export interface Context2d {

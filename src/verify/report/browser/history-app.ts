@@ -1,7 +1,7 @@
 /**
- * The history page: connects mouse, keyboard, buttons and the filter to what is drawn. Its source
- * text goes into the page, so it gets the other classes as arguments and names nothing outside
- * itself. Text of the history only ever becomes text content.
+ * The history page: connects mouse, keyboard, buttons and the filter to the drawing. Its source
+ * text goes into the page, so it gets the other classes as arguments and uses no name from outside
+ * itself. It inserts text of the history only as text content.
  */
 import type { CanvasPainter } from "./canvas-painter.js";
 import type { PageElement, PageEvent, PageWindow } from "./dom.js";
@@ -156,7 +156,7 @@ export class HistoryApp {
       if (event.key === "Escape") this.#canvas.focus();
       return;
     }
-    // A button that has the focus keeps its own keys.
+    // A focused button handles its own keys.
     if (event.target.tagName === "BUTTON" && /^( |Enter)$/.test(event.key)) return;
     const actions: Readonly<Record<string, () => void>> = {
       "+": () => this.#zoom(0.5),
@@ -252,7 +252,7 @@ export class HistoryApp {
     this.#redraw();
   }
 
-  /** What is under the pointer, else what is selected. */
+  /** The item under the pointer, else the selected one. */
   #tell(what: number | string | undefined): void {
     const place = what ?? this.#selected;
     const text = typeof place === "number" ? this.#data.items[place]?.details : place;
@@ -298,7 +298,7 @@ export class HistoryApp {
     this.#redraw();
   }
 
-  /** Once a frame, however much happens. */
+  /** Runs once per frame, however many changes there are. */
   #redraw(): void {
     if (this.#isDrawing) return;
     this.#isDrawing = true;

@@ -1,6 +1,6 @@
 /**
- * Finds items: those of a row that are in view, the one under the pointer, those that a filter
- * lets through. Its source text goes into the page: it must name nothing outside itself.
+ * Finds items: the visible ones of a row, the one under the pointer, those that match a filter. Its
+ * source text goes into the page, so it must use no name from outside itself.
  */
 import type { PageData, PageItem } from "./page-data.js";
 
@@ -30,7 +30,7 @@ export class ItemIndex {
     return this.#isShown[place] === 1;
   }
 
-  /** All words must occur; "in quotes" a space is part of the word. */
+  /** All words must occur; inside "quotes" a space is part of the word. */
   filter(text: string): void {
     const words = [...text.toLowerCase().matchAll(/([^\s"]*)"([^"]*)"?|\S+/g)].map(
       ([whole, name, quoted]) =>

@@ -1,6 +1,6 @@
 /**
- * What the history view is given: everything is laid out in lanes and rows and put into words
- * already, so that the script in the page only draws, searches and zooms. Times in microseconds,
+ * The data of the history view. The server side lays everything out in lanes and rows and writes
+ * all texts, so that the script in the page only draws, searches and zooms. Times in microseconds,
  * lengths in CSS pixels.
  */
 
@@ -22,17 +22,20 @@ export type ItemOutcome = "ok" | "refused" | "unknown";
 export interface PageItem {
   readonly row: number;
   readonly fromUs: number;
-  /** Of an open end: where the client stopped waiting. */
+  /** For an open end: the time when the client stopped waiting. */
   readonly toUs: number;
   readonly kind: string;
   readonly outcome: ItemOutcome;
-  /** Of an operation: it may take effect at any time after `fromUs`. Of a watch: no end was seen. */
+  /**
+   * For an operation: it may take effect at any time after `fromUs`. For a watch: no client saw its
+   * end.
+   */
   readonly isOpen: boolean;
   /** A moment on top of an interval. */
   readonly isMoment: boolean;
-  /** Fits into an interval. */
+  /** A short text that fits into an interval. */
   readonly label: string;
-  /** Everything, as "name: value" lines. */
+  /** All details, as "name: value" lines. */
   readonly details: string;
 }
 
@@ -53,7 +56,7 @@ export interface PageViolation {
 export interface PageData {
   readonly fromUs: number;
   readonly toUs: number;
-  /** Without what belongs to watches. */
+  /** The number of items without those of watches. */
   readonly operations: number;
   readonly lanes: readonly PageLane[];
   readonly rows: readonly PageRow[];

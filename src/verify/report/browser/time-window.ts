@@ -1,6 +1,6 @@
 /**
- * The part of the time line that is in view. Its source text goes into the page: it must name
- * nothing outside itself but what every JavaScript engine has.
+ * The visible part of the time line. Its source text goes into the page, so it may use only names
+ * that every JavaScript engine has.
  */
 export class TimeWindow {
   fromUs: number;
@@ -26,14 +26,14 @@ export class TimeWindow {
     this.toUs = this.#endUs;
   }
 
-  /** A factor below 1 shows less; what is at `fraction` of the width (0 to 1) stays there. */
+  /** A factor below 1 shows less. The time at `fraction` of the width (0 to 1) keeps its place. */
   zoom(factor: number, fraction: number): void {
     const atUs = this.fromUs + this.spanUs * fraction;
     const span = Math.min(this.#endUs - this.#startUs, Math.max(10, this.spanUs * factor));
     this.#set(atUs - span * fraction, atUs + span * (1 - fraction));
   }
 
-  /** By this part of what is in view; positive: to later times. */
+  /** Moves by this fraction of the visible part; positive: to later times. */
   pan(fraction: number): void {
     const shift = this.spanUs * fraction;
     this.#set(this.fromUs + shift, this.toUs + shift);
@@ -52,7 +52,7 @@ export class TimeWindow {
     return this.fromUs + (x / width) * this.spanUs;
   }
 
-  /** Round times in view, `most` at most, and how to write them. */
+  /** At most `most` visible round times, and how to write them. */
   ticks(most: number): { readonly atUs: number; readonly text: string }[] {
     const rough = this.spanUs / Math.max(1, most);
     const power = 10 ** Math.floor(Math.log10(rough));

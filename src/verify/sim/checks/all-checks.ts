@@ -1,4 +1,4 @@
-/** All checks of a run, fed from one place; and the one way in which they report. */
+/** All checks of a run. The run calls them here, and here they report. */
 import { decodeEnvelope } from "../../../peers/codec.js";
 import { decodeMessage } from "../../../raft/message-codec.js";
 import type { Machine } from "../../../state/types.js";
@@ -25,11 +25,11 @@ import { VersionChecks } from "./version-checks.js";
 
 export class AllChecks {
   readonly ghost = new Ghost();
-  /** The first that was reported. */
+  /** The first violation that a check reported. */
   #found: Violation | undefined;
   readonly #without: ReadonlySet<string>;
   readonly #all: readonly Check[];
-  /** Those that still hold after a majority was rolled back. */
+  /** The invariants that still hold after a majority was rolled back. */
   readonly #afterLoss: readonly Check[];
   readonly #machines = new WeakSet<Machine>();
   #samples = 0;
@@ -56,7 +56,7 @@ export class AllChecks {
       new VersionChecks(world),
       new ImageChecks(world),
       new LeaseChecks(world),
-      // The last: the others need to know who is found to be wrong.
+      // The last check, because the others need to know which members are found to be wrong.
       new IntegrityChecks(world),
     ];
   }
@@ -65,7 +65,7 @@ export class AllChecks {
     return this.ghost.isRolledBack ? this.#afterLoss : this.#all;
   }
 
-  /** What was found in the history of clients. @throws Violation */
+  /** Reports an error in the history of clients. @throws Violation */
   reportSeen({ invariant, text, place }: HistoryFinding): void {
     if (!this.#without.has(invariant)) throw new Violation(invariant, text, { place });
   }
@@ -73,12 +73,13 @@ export class AllChecks {
   /** @throws Violation */
   report(invariant: Invariant, text: string, node?: SimNode): void {
     if (this.#without.has(invariant)) return;
-    // Thrown inside a member, it looks to that like a bug of its own, and may cost one request alone.
+    // A Violation thrown inside a member looks to the member like a bug of its own, and may cost
+    // only one request.
     this.#found ??= new Violation(invariant, text, { node: node?.name });
     throw this.#found;
   }
 
-  /** To be called outside of members. @throws what was reported inside one */
+  /** Call it outside of members. @throws the Violation that was reported inside one */
   seen(): void {
     if (this.#found !== undefined) throw this.#found;
   }
@@ -133,7 +134,7 @@ export class AllChecks {
     for (const check of this.#active()) check.finished?.();
   }
 
-  /** A machine that was not seen before: after a start, a snapshot or a defragmentation. */
+  /** A new machine: after a start, a snapshot or a defragmentation. */
   #newState(node: SimNode, machine: Machine): void {
     this.#machines.add(machine);
     for (const check of this.#active()) check.started?.(node);

@@ -1,15 +1,17 @@
-/** What of a node's log would survive a power failure now, read as a restart would read it. */
+/**
+ * The part of a node's log that would survive a power failure now, read as a restart would read it.
+ */
 import { type Recovered, recover } from "../../../wal/recovery.js";
 import type { MemoryDisk } from "../memory-disk.js";
 import type { SimNode } from "../sim-node.js";
 
-/** Undefined: there is no log yet. @throws what recovery throws */
+/** Undefined: there is no log yet. @throws the errors of recovery */
 export function recoveredLog(disk: MemoryDisk): Recovered | undefined {
   if (!disk.list("wal").some((name) => name.endsWith(".wal"))) return undefined;
   return recover(disk, "wal").recovered;
 }
 
-/** The term at an index of a recovered log; undefined if it is not in it. */
+/** The term at an index of a recovered log; undefined if the log does not contain it. */
 export function termIn(log: Recovered, index: number): number | undefined {
   if (index === log.snapshot?.index) return log.snapshot.term;
   const first = log.entries[0]?.index ?? 0;

@@ -1,19 +1,19 @@
 /**
- * What has happened in a cluster, as no single member knows it: who led which term, which entry was
- * committed at which index and when, what each promised. Never reset by a crash.
+ * The history of a cluster, as no single member knows it: the leader of each term, when and at
+ * which index each entry was committed, the promises of each member. A crash never resets it.
  */
 import type { ConfState, Entry } from "../../../raft/types.js";
 import type { SimNode } from "../sim-node.js";
 
 export interface CommittedEntry {
   readonly entry: Entry;
-  /** When somebody first knew that it is committed; undefined: not known. */
+  /** When a member first knew that the entry is committed; undefined: not known. */
   readonly atUs?: number;
   /** The term in which it was first committed. */
   readonly commitTerm: number;
 }
 
-/** What a node was like after its last event. */
+/** The state of a node after its last event. */
 export interface LifeGhost {
   life: number;
   term: number;
@@ -22,34 +22,36 @@ export interface LifeGhost {
   lastIndex: number;
   lastTerm: number;
   applied: number;
-  /** Configurations applied in this life; and how many of them before the last event. */
+  /** Number of configurations applied in this life, and the number before the last event. */
   configurations: number;
   configurationsBefore: number;
-  /** Term by index, as this node's log last had it. */
+  /** Term by index, as this node's log had it after the last event. */
   readonly terms: Map<number, number>;
 }
 
 export class Ghost {
-  /** Disks of a majority were replaced by older copies: what was promised before is void. */
+  /** Disks of a majority were replaced by older copies: earlier promises are void. */
   isRolledBack = false;
   /** Member id by term. */
   readonly leaders = new Map<number, bigint>();
   /** By index; the founding entry has none. */
   readonly committed = new Map<number, CommittedEntry>();
   committedMax = 0;
-  /** The latest configuration that anybody has applied. */
+  /** The latest configuration that any member has applied. */
   configuration: { readonly index: number; readonly conf: ConfState } | undefined;
   /** Root digest by index, of the first member that applied it. */
   readonly roots = new Map<number, string>();
-  /** Current revision by index, likewise. */
+  /** Current revision by index, of the first member that applied it. */
   readonly revisions = new Map<number, number>();
-  /** Entries that changed nothing because the whole cluster had stopped, by an alarm. */
+  /** Entries that changed nothing because an alarm had stopped the whole cluster. */
   readonly stopped = new Set<number>();
-  /** What memory holds beside the rows, likewise: see memory-checks.ts. */
+  /**
+   * The data in memory besides the rows, of the first member that applied it: see memory-checks.ts.
+   */
   readonly memories = new Map<number, string>();
-  /** Whom a member voted for, by "id/term". */
+  /** The candidate that a member voted for, by "id/term". */
   readonly votes = new Map<string, bigint>();
-  /** What a member promised to hold: the largest index acknowledged, by term. */
+  /** A member's promise to hold entries: the largest index acknowledged, by term. */
   readonly acknowledged = new Map<bigint, Map<number, number>>();
   readonly #lives = new Map<SimNode, LifeGhost>();
 

@@ -16,7 +16,7 @@ const put = (value: string, lease?: string): Logged => ({
 const grant: Logged = { kind: "leaseGrant", id: "7", ttl: 5 };
 const revoke: Logged = { kind: "leaseRevoke", id: "7" };
 
-/** Entries as members log them, with the no-op of a new leader before them. */
+/** Entries as members log them, after the no-op of a new leader. */
 function ghostOf(...requests: readonly Logged[]): Ghost {
   const ghost = new Ghost();
   const all = [new Uint8Array(), ...requests.map(entryOf)];
@@ -33,7 +33,7 @@ function entryOf(request: Logged): Uint8Array {
   return Uint8Array.of(fields[request.kind] * 8 + 2, bytes.length, ...bytes);
 }
 
-/** One after another, 10 us each. */
+/** The operations run one after another, 10 us each. */
 function operationsOf(...asked: readonly (readonly [Request, Outcome])[]): readonly Operation[] {
   return asked.map(([request, outcome], at) => {
     const times = { callUs: at * 20, returnUs: at * 20 + 10 };

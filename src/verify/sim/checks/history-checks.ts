@@ -1,7 +1,8 @@
 /**
- * What clients saw, judged against the log at the end of a run: committed requests are replayed in
- * a model that shares no code with the members; operations must have answers that this order allows
- * (C1 to C3), local reads must show what was there (C4), watches must tell all of it (C5-<rule>).
+ * Compares what clients saw with the log at the end of a run. It replays committed requests in a
+ * model that shares no code with the members. The answers of operations must be possible in this
+ * order (C1 to C3), local reads must show what was there (C4), watches must show all of it
+ * (C5-<rule>).
  */
 import { openRequest } from "../../../wire/internal-request.js";
 import type { History, Request } from "../../history/types.js";
@@ -21,7 +22,7 @@ export interface HistoryFinding {
   readonly place?: ClientPlace;
 }
 
-/** Reasons that have an invariant of their own; all others: not linearizable (C1). */
+/** Reasons that have their own invariant; all others mean: not linearizable (C1). */
 const invariants: Partial<Record<EtcdReason, Invariant>> = {
   "real-time": "C3",
   "lost-write": "C2",
@@ -33,7 +34,7 @@ export function judgeHistory(history: History, ghost: Ghost): readonly HistoryFi
   const ground = new Replay();
   for (const { request, atUs } of committedRequests(ghost)) ground.append(request, atUs);
   const { operations, watches } = history;
-  // When leases may end by themselves is C6, which knows the clocks.
+  // C6 judges when leases may end by themselves, because it knows the clocks.
   const options = { ground, expiry: "any", isShared: false, isExact: true } as const;
   const { verdict, reason, text, operationIds, atUs } = judgeByGround(operations, options);
   const findings: HistoryFinding[] = [];
@@ -54,7 +55,7 @@ export function judgeHistory(history: History, ghost: Ghost): readonly HistoryFi
   return findings;
 }
 
-/** What the log did to the key space, in its order. */
+/** The changes that the log made to the key space, in its order. */
 function* committedRequests(
   ghost: Ghost,
 ): IterableIterator<{ readonly request: Request; readonly atUs: number | undefined }> {

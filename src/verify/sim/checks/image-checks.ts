@@ -1,8 +1,9 @@
 /**
- * The law in crash images (S2, S3): at each crash, and at sampled moments in between, every state of
- * the backend that a power failure can leave is opened as a restart would open it. Its content is
- * that of its index, its stored digests are those of its rows, and the log that survives continues
- * it up to what the cluster has committed, giving the same states again.
+ * The law in crash images (S2, S3). At each crash, and at sampled moments in between, the check
+ * opens every state of the backend that a power failure can leave, as a restart would open it. The
+ * content must be that of its index, and the stored digests must be those of the rows. The
+ * surviving log must continue the state up to what the cluster has committed, and give the same
+ * states again.
  */
 
 import { readQuarantine } from "../../../integrity/quarantine-file.js";
@@ -33,7 +34,7 @@ export class ImageChecks implements Check {
     this.#world = world;
   }
 
-  /** Also of a state that has just taken the place of another. */
+  /** Also called for a state that has just replaced another. */
   started(node: SimNode): void {
     this.#all(node);
   }
@@ -53,7 +54,7 @@ export class ImageChecks implements Check {
   #all(node: SimNode): void {
     if (node.isDamaged || node.memberId === undefined || node.state === "wiped") return;
     const disk = node.disk.durableImage();
-    // What the slot names is known to be wrong: the next start goes on in quarantine.
+    // The state that the slot names is known to be wrong: the next start continues in quarantine.
     if (readQuarantine(disk) !== undefined) return;
     const slot = readSlot(disk);
     if (slot === undefined) return;
@@ -119,7 +120,7 @@ export class ImageChecks implements Check {
     }
   }
 
-  /** Applies what the log holds and the cluster has committed. */
+  /** Applies the entries that the log holds and the cluster has committed. */
   #replay(node: SimNode, machine: Machine, log: Recovered): void {
     const { committed } = this.#world.ghost;
     const first = log.entries[0]?.index ?? 0;
@@ -151,7 +152,7 @@ export class ImageChecks implements Check {
   }
 }
 
-/** As boot does it: a proven backend that was fetched as the snapshot at this index. */
+/** As boot does it: the checked backend that was fetched as the snapshot at this index. */
 function hasFetched(image: StoreImage, index: number): boolean {
   const store = createMemoryBackendStore({ defer: () => {}, image });
   return store

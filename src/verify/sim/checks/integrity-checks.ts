@@ -1,7 +1,8 @@
 /**
- * Members that find out that a state is wrong (G1 to G7): only who was harmed enters quarantine, who is
- * in it answers no client and knows it after a crash, who was cleared is right, nobody stays wrong
- * unseen, one heals at a time, and the others go on.
+ * Members that find out that a state is wrong (G1 to G7). Only a harmed member enters quarantine. A
+ * member in quarantine answers no client, and still knows of the quarantine after a crash. A
+ * cleared member has the right state. No member stays wrong unnoticed. One heals at a time. The
+ * others go on.
  */
 import { KvError } from "../../../base/errors.js";
 import { readQuarantine } from "../../../integrity/quarantine-file.js";
@@ -11,19 +12,25 @@ import { readAside } from "../../../storage/backend-slot.js";
 import type { SimNode } from "../sim-node.js";
 import { type Check, type CheckWorld, statePaths } from "./check.js";
 
-/** So often a member may apply something after it went wrong until it is in doubt. */
+/** How often a member may apply something after its state went wrong, until it doubts its state. */
 const unnoticedMax = 25;
 
 export class IntegrityChecks implements Check {
   readonly #world: CheckWorld;
   /** Members in quarantine after their last event. */
   readonly #quarantined = new Set<SimNode>();
-  /** Members that are down, and whose disk says so: they begin in quarantine, whatever healed before. */
+  /**
+   * Members that are down and whose disk has the quarantine file: they start in quarantine,
+   * whatever healed before.
+   */
   readonly #noted = new Set<SimNode>();
 
-  /** Since they went wrong without a doubt: indexes at which they were seen to have applied more. */
+  /**
+   * Since they went wrong without doubting it: the indexes at which they were seen to have applied
+   * more.
+   */
   readonly #unnoticed = new Map<SimNode, { index: number; turns: number }>();
-  /** Who fetches a right state, and in which term it began to. */
+  /** The member that fetches a right state, and the term in which it began. */
   readonly #fetching = new Map<SimNode, number>();
 
   constructor(world: CheckWorld) {
@@ -42,7 +49,7 @@ export class IntegrityChecks implements Check {
     else this.#fetching.delete(node);
   }
 
-  /** One member's alarm is no reason to refuse what clients ask of the others. */
+  /** One member's alarm is no reason for the others to refuse requests. */
   applied(node: SimNode, entry: Entry, { outcome }: Applied): void {
     if (!(outcome instanceof KvError) || outcome.reason !== "corrupt") return;
     const alarms = node.member?.machine.alarms() ?? [];
@@ -52,7 +59,9 @@ export class IntegrityChecks implements Check {
     this.#world.report("G7", text, node);
   }
 
-  /** A member that a crash takes out of quarantine knows it again after the next start. */
+  /**
+   * A member that a crash takes out of quarantine must be in quarantine again after the next start.
+   */
   ended(node: SimNode): void {
     this.#unnoticed.delete(node);
     this.#fetching.delete(node);
@@ -70,7 +79,7 @@ export class IntegrityChecks implements Check {
   finished(): void {
     for (const node of this.#world.cluster.nodes) {
       if (node.state !== "up" || !node.isWrong) continue;
-      // It is known that somebody is wrong, and everybody has stopped.
+      // Members know that one of them is wrong, and all have stopped.
       const alarms = node.member?.machine.alarms() ?? [];
       if (alarms.some(({ memberId, alarm }) => memberId === 0n && alarm === "CORRUPT")) continue;
       this.#world.report("G4", `${node.name}'s state is wrong, and nobody has found out`, node);
@@ -90,11 +99,11 @@ export class IntegrityChecks implements Check {
     }
   }
 
-  /** Two that were given leave by one leader; a new one cannot know of it. */
+  /** One leader gave two members permission; a new leader cannot know of an earlier permission. */
   #heals(node: SimNode): void {
     const probe = node.member?.probe;
     if (probe === undefined) return;
-    // A state that was fetched once may have become the wrong one itself.
+    // A state that was fetched once may have gone wrong itself since.
     const known = [probe.stateName(), ...readAside(node.disk)];
     const isNew = (name: string): boolean => name.startsWith("heal-") && !known.includes(name);
     if (!node.backends.list().some(isNew)) {
@@ -112,7 +121,8 @@ export class IntegrityChecks implements Check {
   #look(node: SimNode): void {
     const isIn = node.isInQuarantine();
     if (isIn === this.#quarantined.has(node)) return;
-    // A disk that is full has no place for the note: the member stops, and nothing is found yet.
+    // A full disk has no space for the quarantine file: the member stops, and the wrong state is
+    // not found yet.
     if (isIn && node.member?.probe.isStopping() === true) return;
     if (isIn) {
       this.#quarantined.add(node);

@@ -1,6 +1,7 @@
 /**
  * Leases as clients rely on them (C6): an acknowledged grant or renewal keeps the lease for its
- * time, whoever leads; the clock of the slowest honest client counts, less what clocks may drift.
+ * time, whichever member leads. The time is that of the slowest honest client's clock, less the
+ * allowed drift.
  */
 import type { Entry } from "../../../raft/types.js";
 import { openRequest } from "../../../wire/internal-request.js";
@@ -9,16 +10,16 @@ import { requestOfEntry } from "../client-calls.js";
 import type { SimNode } from "../sim-node.js";
 import type { Check, CheckWorld } from "./check.js";
 
-/** Clocks may run so much apart (per mille, both sides together). */
+/** Allowed difference in speed between two clocks (per mille, both sides together). */
 const driftPerMille = 25;
 
 export class LeaseChecks implements Check {
   readonly #world: CheckWorld;
-  /** By lease id: not before this time. */
+  /** By lease id: the lease may not end before this time. */
   readonly #aliveUntilUs = new Map<string, number>();
-  /** Revocations that clients asked for and that may still happen. */
+  /** Revocations that clients asked for and that may still take effect. */
   readonly #revoking = new Map<string, number>();
-  /** When the lease last ended: acknowledgements of what was asked before are of no interest. */
+  /** When the lease last ended: acknowledgements of earlier requests no longer matter. */
   readonly #endedUs = new Map<string, number>();
   #checked = 0;
 

@@ -1,7 +1,7 @@
 /**
- * When the disks of a majority were replaced by older copies, acknowledged writes are gone: whatever
- * clients see of the majority since then proves nothing. What is left to hold (G8): a member that
- * has committed what its leader's log lacks answers no client from its own history.
+ * When the disks of a majority were replaced by older copies, acknowledged writes are gone, and
+ * what clients see of the majority since then proves nothing. One rule remains (G8): a member that
+ * has committed entries that its leader's log lacks answers no client from its own history.
  */
 import type { Operation } from "../../history/types.js";
 import type { SimNode } from "../sim-node.js";
@@ -9,7 +9,10 @@ import { type Check, type CheckWorld, statePaths } from "./check.js";
 
 export class LossChecks implements Check {
   readonly #world: CheckWorld;
-  /** Since when members follow a leader without what they have committed: virtual microseconds. */
+  /**
+   * The time since which members follow a leader that lacks their committed entries: virtual
+   * microseconds.
+   */
   readonly #sinceUs = new Map<SimNode, number>();
 
   constructor(world: CheckWorld) {
@@ -26,7 +29,7 @@ export class LossChecks implements Check {
     this.#sinceUs.delete(node);
   }
 
-  /** It knows by itself that its history is another one. */
+  /** The member knows by itself that its history is another one. */
   served(node: SimNode, path: string): void {
     const own = node.member?.probe.divergence.own();
     if (own === undefined || !statePaths.test(path)) return;
@@ -34,7 +37,7 @@ export class LossChecks implements Check {
     this.#world.report("G8", text, node);
   }
 
-  /** Whether it knows or not: the leader has to confirm each linearizable read. */
+  /** Whether the member knows it or not: the leader has to confirm each linearizable read. */
   answered({ request, outcome, member, callUs }: Operation): void {
     const node = this.#world.cluster.nodes.find(({ name }) => name === member);
     const sinceUs = node && this.#sinceUs.get(node);

@@ -1,6 +1,7 @@
 /**
- * Configurations (M1 to M6): a function of the log alone, one step at a time, never empty, and
- * nobody comes back who was removed. Raft's view and the state machine's are the same.
+ * Configurations (M1 to M6) depend on the log alone, change one step at a time, and are never
+ * empty. A removed member does not come back. Raft's configuration and the state machine's are the
+ * same.
  */
 import type { RunningMember } from "../../../member/member.js";
 import { type ConfState, type Entry, EntryType } from "../../../raft/types.js";
@@ -10,10 +11,10 @@ import type { Check, CheckWorld } from "./check.js";
 
 export class MembershipChecks implements Check {
   readonly #world: CheckWorld;
-  /** By the index of the entry that made it. */
+  /** By the index of the entry that made the configuration. */
   readonly #configurations = new Map<number, { readonly text: string; readonly conf: ConfState }>();
   readonly #removed = new Set<bigint>();
-  /** Up to where the log of a life was looked at for changes. */
+  /** The index up to which the check has looked for changes in the log of a life. */
   readonly #looked = new Map<SimNode, { readonly log: RaftLog; readonly to: number }>();
 
   constructor(world: CheckWorld) {
@@ -31,7 +32,7 @@ export class MembershipChecks implements Check {
     const { member } = node;
     if (member === undefined || entry.type === EntryType.normal) return;
     this.#world.ghost.life(node).configurations++;
-    // A stand-in may begin with a later configuration than that of its index: see recoverCluster.ts.
+    // A stand-in may begin with a later configuration than that of its index: see recover.ts.
     if (node.isInQuarantine()) return;
     const conf = member.machine.confState;
     const text = textOf(conf);
@@ -55,8 +56,8 @@ export class MembershipChecks implements Check {
   }
 
   /**
-   * A leader adds a change only when everything before it is applied, whoever left it there. What
-   * earlier leaders left may be several.
+   * A leader adds a change only when it has applied everything before it, also entries of earlier
+   * leaders. Earlier leaders may have left several changes.
    */
   #inFlight(node: SimNode, { probe, machine }: RunningMember): void {
     const { log, raft } = probe;

@@ -1,8 +1,8 @@
 /**
- * What a member holds in memory beside its rows follows from them (S6): leases with their keys, and
- * what readers ask of the key space. Compared by index between members, and (image-checks.ts) with
- * what a restart reads from a crash image. And the state is never past the log that raft goes by
- * (I13).
+ * The data that a member holds in memory besides its rows must follow from the rows (S6): leases
+ * with their keys, and what readers ask of the key space. The check compares it by index between
+ * members, and (image-checks.ts) with what a restart reads from a crash image. And the state is
+ * never past raft's log (I13).
  */
 import type { Entry } from "../../../raft/types.js";
 import type { MachineReader } from "../../../state/types.js";
@@ -49,7 +49,7 @@ export class MemoryChecks implements Check {
   }
 }
 
-/** All that is held in memory and can be asked for, in the order in which it is given. */
+/** All data in memory that readers can ask for, in the order in which the member returns it. */
 export function memoryOf(machine: MachineReader): string {
   const { kv, leases } = machine;
   const parts = [`revision ${kv.revision()}, compacted ${kv.compactRevision()}, ${kv.keyCount()}`];

@@ -1,6 +1,7 @@
 /**
- * Promises between members (I2, I10): a vote for another or an acknowledgement that leaves a member is on its
- * disk, in the least that a power failure can leave, and stays there over crashes.
+ * Promises between members (I2, I10): when a vote for another member or an acknowledgement leaves a
+ * member, it is on the disk, even in the least that a power failure can leave. It stays there over
+ * crashes.
  */
 import type { Message } from "../../../raft/types.js";
 import type { SimNode } from "../sim-node.js";
@@ -33,12 +34,14 @@ export class PromiseChecks implements Check {
     }
   }
 
-  /** What the last life promised is on the disk that the next one finds. */
+  /** The next life must find on its disk what the last life promised. */
   starting(node: SimNode): void {
     if (node.memberId !== undefined && !node.isDamaged) this.#holds(node, "after its crash");
   }
 
-  /** A damaged log must be noticed: who starts all the same holds what it promised. */
+  /**
+   * A member must notice a damaged log: if it starts all the same, its log holds what it promised.
+   */
   started(node: SimNode): void {
     const { member } = node;
     if (member === undefined || !node.isDamaged || !node.isLogDamaged) return;
@@ -73,7 +76,7 @@ export class PromiseChecks implements Check {
     }
   }
 
-  /** Acknowledged entries of the current term, and all that were committed since. */
+  /** Acknowledged entries of the current term, and all entries committed since. */
   #holds(node: SimNode, when: string): void {
     const { ghost } = this.#world;
     const terms = node.memberId === undefined ? undefined : ghost.acknowledged.get(node.memberId);
@@ -94,7 +97,7 @@ export class PromiseChecks implements Check {
       }
       const committed = Math.min(index, ghost.committedMax);
       const known = ghost.committed.get(committed);
-      // An entry that was committed under this or an earlier term cannot be replaced any more.
+      // An entry that was committed under this or an earlier term can no longer be replaced.
       if (known === undefined || known.commitTerm > term) continue;
       if (committed <= (log.snapshot?.index ?? 0) || committed < (log.entries[0]?.index ?? 0)) {
         continue;

@@ -1,21 +1,27 @@
 /**
- * Who let it happen (I1, I2, I8, M6): a leader has the votes of a quorum of its term, what it commits
- * was acknowledged by a quorum in its term, nobody forgets whom it voted for, and nobody asks for
- * votes whom a quorum did not encourage. Judged by the messages that members sent, so no disk is read
- * and nothing needs to be sampled.
+ * The quorums behind each decision (I1, I2, I8, M6). A leader has the votes of a quorum of its
+ * term. A quorum acknowledged in its term what it commits. No member forgets its vote. Only a
+ * member with the pre-votes of a quorum asks for votes. The check judges by the messages that
+ * members sent, so it reads no disk and needs no samples.
  */
 import type { Message } from "../../../raft/types.js";
 import type { Invariant } from "../invariants.js";
 import type { SimNode } from "../sim-node.js";
 import type { Check, CheckWorld } from "./check.js";
 
-/** The vote in memory is looked at so often, per thousand events: it stays wrong for a whole term. */
+/**
+ * How often the check reads the vote in memory, per thousand events: a wrong vote stays wrong for a
+ * whole term.
+ */
 const votePerMille = 20;
 
-/** What a life of a node was like after its last event. */
+/** The state of a node's life after its last event. */
 interface Life {
   readonly life: number;
-  /** The latest term in which it voted, and for whom: its own request is a vote for itself. */
+  /**
+   * The latest term in which it voted, and the candidate: a member's own request is a vote for
+   * itself.
+   */
   votedTerm: number;
   votedFor: bigint;
   ledTerm: number;
@@ -26,7 +32,7 @@ interface Life {
 export class QuorumChecks implements Check {
   readonly #world: CheckWorld;
   readonly #lives = new Map<SimNode, Life>();
-  /** Who granted a pre-vote, by "candidate/term". */
+  /** The members that granted a pre-vote, by "candidate/term". */
   readonly #encouraged = new Map<string, Set<bigint>>();
 
   constructor(world: CheckWorld) {
@@ -79,7 +85,7 @@ export class QuorumChecks implements Check {
     life.votedFor = candidate;
   }
 
-  /** Without pre-votes, a member that comes back deposes a leader that the others hear. */
+  /** Without pre-votes, a member that comes back deposes a leader that the others still hear. */
   #asksForVotes(node: SimNode, term: number): void {
     const isSame = this.#world.ghost.life(node).configurations === this.#life(node).configurations;
     if (!isSame || !node.config.preVote) return;
@@ -94,7 +100,7 @@ export class QuorumChecks implements Check {
     const { votes } = this.#world.ghost;
     const { nodes } = this.#world.cluster;
     const text = `${node.name} leads term ${term}, elected by`;
-    // A member with a broken disk may have voted again since: nothing can be said of it.
+    // A member with a broken disk may have voted again since, so the check cannot judge it.
     this.#needQuorum(node, "I1", text, (id) => {
       if (votes.get(`${id}/${term}`) === node.memberId) return true;
       return nodes.find(({ memberId }) => memberId === id)?.isDamaged === true;
@@ -109,7 +115,7 @@ export class QuorumChecks implements Check {
     this.#needQuorum(node, "I8", text, holds);
   }
 
-  /** The leader itself counts as one: what its own disk holds is I9's matter. */
+  /** The leader itself counts as one: I9 checks what its own disk holds. */
   #needQuorum(
     node: SimNode,
     invariant: Invariant,

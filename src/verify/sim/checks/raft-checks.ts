@@ -12,13 +12,13 @@ import type { Check, CheckWorld } from "./check.js";
 import { holdsDurably } from "./durable-log.js";
 import { type LifeGhost, sameEntry } from "./ghost.js";
 
-/** Expensive looks at disks and progress, per thousand chances. */
+/** Chance of expensive checks of disks and progress, per thousand. */
 const quorumPerMille = 60;
 const progressPerMille = 20;
 
 export class RaftChecks implements Check {
   readonly #world: CheckWorld;
-  /** The first entry seen of each "index/term", and the term before it. */
+  /** The first entry seen with each "index/term", and the term before it. */
   readonly #entries = new Map<string, { readonly entry: Entry; readonly before: number }>();
 
   constructor(world: CheckWorld) {
@@ -30,7 +30,7 @@ export class RaftChecks implements Check {
     if (member === undefined || member.probe.isInstalling()) return;
     const { raft, log } = member.probe;
     const life = this.#world.ghost.life(node);
-    // One event may let a leader commit and then step down.
+    // One event may make a leader commit and then step down.
     const led = life.isLeader ? life.term : undefined;
     const wasLeader = life.isLeader && raft.isLeader() && raft.term() === life.term;
     const term = raft.term();
@@ -59,7 +59,9 @@ export class RaftChecks implements Check {
     this.#world.report(invariant, text, node);
   }
 
-  /** What a life had not promised may be forgotten with it: across lives I10 holds the promises. */
+  /**
+   * A life may forget on a crash what it has not promised: I10 checks the promises across lives.
+   */
   #termChanged(node: SimNode, life: LifeGhost, term: number): void {
     if (term < life.term) {
       this.#report("I3", `${node.name} went back from term ${life.term} to ${term}`, node);
@@ -68,7 +70,7 @@ export class RaftChecks implements Check {
     life.isLeader = false;
   }
 
-  /** New entries at the end of the log, perhaps in place of others. */
+  /** New entries at the end of the log; they may replace others. */
   #appended(
     node: SimNode,
     life: LifeGhost,
@@ -116,8 +118,8 @@ export class RaftChecks implements Check {
   }
 
   /**
-   * `ledTerm`: the term that the node led when it may have committed; undefined: it followed.
-   * `wasLeader`: it led all the time, so what is new was committed by its own count.
+   * `ledTerm`: the term in which the node led when it may have committed; undefined: it followed.
+   * `wasLeader`: it led all the time, so it committed the new entries by its own count.
    */
   #committed(
     node: SimNode,
@@ -164,7 +166,7 @@ export class RaftChecks implements Check {
         node,
       );
     }
-    // A configuration that came with this event did not decide it.
+    // A configuration that came with this event did not decide this commit.
     const isSame = life.configurations === life.configurationsBefore;
     if (isSame && this.#world.sample(quorumPerMille)) this.#durableAtQuorum(node, member, last);
   }
@@ -173,7 +175,7 @@ export class RaftChecks implements Check {
   #durableAtQuorum(node: SimNode, member: RunningMember, entry: Entry): void {
     const { voters } = member.probe.raft.status().confState;
     const { nodes } = this.#world.cluster;
-    // Of those that were replaced nothing can be said.
+    // The check cannot judge replaced disks.
     const holders = voters.filter((id) => {
       const holder = nodes.find((other) => other.memberId === id);
       if (holder === undefined || holder.isDamaged || holder.state === "wiped") return true;

@@ -1,6 +1,6 @@
 /**
- * The replicated state as it is applied (S1, S5, S6): each index once and in order in each life,
- * revisions go up by at most one an entry, and equal index means equal state, whoever applied it.
+ * The replicated state as members apply it (S1, S5, S6): each index once and in order in each life,
+ * revisions go up by at most one per entry, and equal index means equal state on all members.
  */
 import { KvError } from "../../../base/errors.js";
 import type { Entry } from "../../../raft/types.js";
@@ -10,7 +10,7 @@ import type { Check, CheckWorld } from "./check.js";
 
 export class StateChecks implements Check {
   readonly #world: CheckWorld;
-  /** What came of each entry, in short. */
+  /** The outcome of each entry, in short. */
   readonly #outcomes = new Map<number, string>();
   /** The compact revision that each node showed last, in this life. */
   readonly #compacted = new Map<SimNode, number>();
@@ -60,7 +60,7 @@ export class StateChecks implements Check {
     this.#world.ghost.life(node).applied = appliedIndex;
     this.#compacted.set(node, member.machine.kv.compactRevision());
     if (node.isInQuarantine() || !this.#isRight(node, appliedIndex)) return;
-    // Its rows were proven at the start, whatever was done to them before.
+    // The start checked its rows, whatever was done to them before.
     node.healed();
     if (appliedIndex > 0 && !node.isDamaged) this.compareRoot(node, appliedIndex);
   }
@@ -85,7 +85,10 @@ export class StateChecks implements Check {
     }
   }
 
-  /** Of a state that was made wrong and that a comparison has to find: by chance it may be right again. */
+  /**
+   * A state that was made wrong and that only a comparison can find: by chance it may be right
+   * again.
+   */
   #isRight(node: SimNode, index: number): boolean {
     if (!node.isWrong) return true;
     const root = node.member?.machine.digests().root ?? new Uint8Array(0);

@@ -1,6 +1,6 @@
 /**
- * Clusters of several versions (V): the cluster's version rises only to what every member that has
- * said its version can serve.
+ * Clusters of several versions (V): the cluster's version rises only to a version that every member
+ * that has published its version can serve.
  */
 import { KvError } from "../../../base/errors.js";
 import type { Entry } from "../../../raft/types.js";

@@ -1,7 +1,7 @@
 /**
- * The actors of an etcd member around its bolt transaction: the apply loop and everybody else who
- * commits. What differs between `oldest`, `enhanced` and `final` is in an IndexRule of four
- * switches; lock, write, hook, commit and unlock are steps of their own, as in the real code.
+ * The actors of an etcd member around its bolt transaction: the apply loop and every other
+ * committer. IndexRule, four switches, holds the differences between `oldest`, `enhanced` and
+ * `final`. Lock, write, hook, commit and unlock are separate steps, as in the real code.
  */
 import { confStateRow, confStateWith, localPrefix, numberIn, sectionsOf } from "./log-entry.js";
 import { type BoltMember, entryAt, putIndex } from "./member-model.js";
@@ -71,7 +71,7 @@ function* applyEntry(member: BoltMember, rule: IndexRule, index: number): Steps 
       member.memoryIndex = index;
     });
   }
-  // The compaction's row is made durable by its own entry.
+  // The compaction's own entry makes its row durable.
   if (entry.kind === "compaction" && sections.length > 0) yield* commit(member, rule, "apply");
   member.applied = index;
   counters.entries++;
@@ -142,7 +142,7 @@ function* commit(
   yield unlock(member, holder);
 }
 
-/** By the apply loop, between two entries. The log before it is gone afterwards. */
+/** Done by the apply loop between two entries. Afterwards the log before it is gone. */
 function* takeSnapshot(member: BoltMember, rule: IndexRule, index: number): Steps {
   if (rule.savesWithKeys) {
     yield lock(member, "apply", () => true);
@@ -155,7 +155,7 @@ function* takeSnapshot(member: BoltMember, rule: IndexRule, index: number): Step
   });
 }
 
-/** Wakes by time, and commits if anything waits. */
+/** Wakes after some time, and commits if anything waits. */
 function* ticker(member: BoltMember, rule: IndexRule): Steps {
   for (;;) yield* commit(member, rule, "ticker", () => member.store.pending > 0);
 }
@@ -175,12 +175,12 @@ function* compactionWorker(member: BoltMember, rule: IndexRule): Steps {
   }
 }
 
-/** A client asks for a copy of the database: everything is committed first. */
+/** A client asks for a copy of the database: the actor first commits everything. */
 function* backup(member: BoltMember, rule: IndexRule): Steps {
   for (;;) yield* commit(member, rule, "backup");
 }
 
-/** Commits, copies the file and changes over to it, all in one hold of the mutex. */
+/** Commits, copies the file and switches to it, while it holds the mutex. */
 function* defrag(member: BoltMember, rule: IndexRule): Steps {
   for (;;) {
     yield lock(member, "defrag", () => true);

@@ -1,6 +1,6 @@
 /**
- * Each design must do what history says of it: the historical bugs are caught and made small, the
- * control and our own design are never flagged.
+ * Each design must do what history says of it: the campaign catches and shrinks the historical
+ * bugs, and never flags the control and our own design.
  */
 import { describe, expect, test } from "vitest";
 import { type CaseResult, cases, isAsExpected, runCase } from "./campaign.js";

@@ -1,7 +1,7 @@
 /**
- * The cases that the page is about, and what history says of each: which finding it must give, or
- * that it must give none. A campaign runs the same seeds on every case and shrinks the first
- * failure. A case that is caught although it should be clean is as wrong as one that is missed.
+ * The cases of the page, and what history says of each: the finding that it must give, or that it
+ * must give none. A campaign runs the same seeds on every case and shrinks the first failure. It is
+ * equally wrong if a clean case gives a finding, or if a wrong case gives none.
  */
 
 import { chooserOf, drawPlan } from "./draw.js";
@@ -16,9 +16,9 @@ export interface Case {
   readonly name: string;
   readonly design: DesignName;
   readonly hazards: Hazards;
-  /** What the law must find; undefined: nothing, ever. */
+  /** The finding that the law must give; undefined: none. */
   readonly expected: Kind | undefined;
-  /** Whether some of it must stay after a restart. */
+  /** Whether some of the harm must remain after a restart. */
   readonly isHarmful: boolean;
   readonly remark: string;
 }
@@ -29,7 +29,7 @@ function caseOf(
   more: { readonly hazards?: Partial<Hazards>; readonly remark?: string; readonly name?: string },
 ): Case {
   const { hazards = {}, remark = "", name = design } = more;
-  // A configuration that is early is written again by its own entry.
+  // If a configuration is too early, its own entry writes it again.
   const isHarmful = expected !== undefined && hazards.confStateByHook !== true;
   return { name, design, hazards: { ...noHazards, ...hazards }, expected, isHarmful, remark };
 }
@@ -41,7 +41,7 @@ const everyHazard: Hazards = {
   confStateByHook: true,
 };
 
-/** The four designs on the plain workload, then the weak points that a release really had. */
+/** The four designs on the plain workload, then the weak points that real releases had. */
 export const cases: readonly Case[] = [
   caseOf("oldest", "index too small", { remark: "#11651: users applied twice" }),
   caseOf("enhanced", "index too large", { remark: "#13766: a put is lost" }),
@@ -149,7 +149,7 @@ function storyOf(subject: Case, seed: number, severity: Severity): CaseStory | u
   return story === undefined ? undefined : { ...story, seed, eventsBefore: choices.length + 1 };
 }
 
-/** Bounds that the lost entry of `enhanced` must be found and shown within. */
+/** Limits within which the lost entry of `enhanced` must be found and shown. */
 const lostEntrySeedsMax = 50;
 const lostEntryEventsMax = 12;
 

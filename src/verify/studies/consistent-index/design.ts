@@ -1,6 +1,6 @@
 /**
- * The four designs of keeping the consistent index, in words and as actors. The words are what the
- * page prints; the actors are what the scheduler runs.
+ * The four designs of keeping the consistent index, as text and as actors. The page prints the
+ * text; the scheduler runs the actors.
  */
 import { boltActors, type IndexRule } from "./bolt-actors.js";
 import type { Rows } from "./log-entry.js";
@@ -78,7 +78,7 @@ const rules: Readonly<Record<Exclude<DesignName, "lockstep">, IndexRule>> = {
   final: { beforeLock: "applying", savesWithKeys: false, hasHook: true },
 };
 
-/** A member that starts on `image`, and who moves in it. */
+/** A member that starts on `image`, and its actors. */
 export interface Life {
   readonly member: MemberModel;
   readonly actors: readonly Actor[];

@@ -1,7 +1,7 @@
 /**
- * A story as a space-time diagram in SVG: time runs down, a lane for each actor, one for the open
- * transaction and one for the disk. Self-contained: no script, no font file, no link; the text in it
- * can be selected and is also there for a screen reader (title and desc).
+ * A story as a space-time diagram in SVG: time runs down; a lane for each actor, one for the open
+ * transaction and one for the disk. Self-contained: no script, no font file, no link. A reader can
+ * select the text, and a screen reader finds it (title and desc).
  */
 
 import { wrap } from "./diagram-text.js";

@@ -49,7 +49,7 @@ function changes(event: RunEvent, before: RunEvent | undefined): readonly [strin
   return [open === openBefore ? "" : open, disk === diskBefore ? "" : disk];
 }
 
-/** As wide as the content asks for, then the widest gives way until all fit. */
+/** As wide as the content needs; then the widest column shrinks until all fit. */
 function widthsOf(table: readonly (readonly string[])[]): number[] {
   const count = table[0]?.length ?? 0;
   const widths = Array.from({ length: count }, (_, column) =>

@@ -1,4 +1,4 @@
-/** The diagrams: what a reader must find in them, and that the SVG is a file any viewer takes. */
+/** The diagrams: the content that a reader needs, and that any viewer can open the SVG file. */
 import { expect, test } from "vitest";
 import { cases, runCase } from "./campaign.js";
 import { renderSvg } from "./diagram-svg.js";
@@ -84,7 +84,7 @@ test("lines break between words only", () => {
   expect(wrap("", 4)).toEqual([""]);
 });
 
-/** Enough of an XML reader for what we write: tags nest, text has no bare < or &. */
+/** An XML reader for the subset that we write: tags nest, text has no bare < or &. */
 function unclosedTags(xml: string): string[] {
   const body = xml.replace(/^<\?xml [^>]*\?>/, "");
   expect(body.replaceAll(/&(amp|lt|gt|quot);/g, "")).not.toContain("&");

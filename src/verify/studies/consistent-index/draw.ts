@@ -1,7 +1,7 @@
 /**
- * Draws a plan from a seed: what is in the log, how large batches are, who commits how eagerly, and
- * then, step by step, whose turn it is. Rates differ from seed to seed, so that some seeds are
- * quiet and some are nothing but commits.
+ * Draws a plan from a seed: the log, the size of batches, how often each actor commits, and then,
+ * step by step, which actor moves. Rates differ between seeds, so that some seeds are quiet and
+ * others have many commits.
  */
 import type { Rng } from "../../../platform/rng.js";
 import { createSeededRng } from "../../sim/seeded-rng.js";
@@ -18,7 +18,7 @@ import type { Chooser } from "./run.js";
 
 const entriesMin = 6;
 const entriesMax = 20;
-/** Far above what a run needs; only a member that never finishes comes here. */
+/** Far above the steps of any run; only a member that never finishes reaches it. */
 const stepsMax = 2_000;
 const keys = ["a", "b", "c", "d"];
 

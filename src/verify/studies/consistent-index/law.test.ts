@@ -1,4 +1,4 @@
-/** The judge itself: each way to be wrong has its name, and what is right has none. */
+/** The law itself: it names each kind of error, and accepts what is right. */
 import { describe, expect, test } from "vitest";
 import { Law } from "./law.js";
 import { indexRow, type LogEntry, type Rows, replay, type Value } from "./log-entry.js";
@@ -77,7 +77,7 @@ describe("one image", () => {
   });
 });
 
-/** Were our design to write rows and index apart, the images would show it. */
+/** If our design wrote rows and index apart, the images would show it. */
 test("of two writes for one entry a crash can leave the first", () => {
   const store = new UnitStore(new Map());
   store.write([

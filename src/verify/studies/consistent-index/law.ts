@@ -1,7 +1,7 @@
 /**
- * The law, checked on one image of the disk: the content at index i is fold(log[1..i]). A broken
- * image is classified by where its content really stands, and replayed as a restart would do, to
- * tell whether the damage heals or stays.
+ * The law, checked on one image of the disk: the content at index i is fold(log[1..i]). For a
+ * broken image the code finds the index that its content really has. Then it replays the log as a
+ * restart would, to tell whether the damage heals or stays.
  */
 import {
   contentOf,
@@ -19,7 +19,7 @@ export type Kind =
   | "index too small"
   /** The content is older than the index: entries are lost. */
   | "index too large"
-  /** The content is that of no index: a part of an entry. */
+  /** The content is that of no index: it holds a part of an entry. */
   | "part of an entry"
   /** The log that the index asks for is gone: the member cannot start. */
   | "index below the log";
@@ -28,7 +28,7 @@ export interface Finding {
   readonly kind: Kind;
   /** The index that the image claims. */
   readonly index: number;
-  /** The index whose content it has; undefined: of none. */
+  /** The index whose content it has; undefined: no index. */
   readonly contentIndex: number | undefined;
   /** True: a restart does not repair it. */
   readonly isHarmful: boolean;
@@ -59,7 +59,7 @@ export class Law {
     }
   }
 
-  /** `snapshotIndex`: the log up to and with it is gone. */
+  /** `snapshotIndex`: the log up to and including it is gone. */
   check(image: Rows, snapshotIndex: number): Finding | undefined {
     const index = indexOf(image);
     const content = contentOf(image);

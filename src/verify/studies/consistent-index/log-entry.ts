@@ -1,10 +1,10 @@
 /**
- * The replicated log of the model and what its entries mean. `sectionsOf` is the only place that
- * knows the effect of an entry; `fold` applies whole entries and is what every design is measured
- * against. Values are small on purpose: a person reads them in a diagram.
+ * The replicated log of the model and the meaning of its entries. Only `sectionsOf` knows the
+ * effect of an entry; `fold` applies whole entries and is the measure for every design. Values are
+ * small, because a person reads them in a diagram.
  *
  * An entry has one list of rows per backend section that etcd's code uses for it. All but
- * `leaseCheckpoint` have at most one, and some write nothing at all.
+ * `leaseCheckpoint` have at most one section, and some write nothing at all.
  */
 export type LogEntry =
   | { readonly kind: "put"; readonly key: string }
@@ -27,7 +27,7 @@ export type Row = readonly [name: string, value: Value];
 /** The row that holds the consistent index. */
 export const indexRow = "index";
 export const confStateRow = "confState";
-/** Rows below this name are a member's own business (how far its compaction worker is). */
+/** Rows below this name belong to one member only (the progress of its compaction worker). */
 export const localPrefix = "local/";
 export const revisionRow = "revision";
 
@@ -104,7 +104,7 @@ export function contentOf(rows: Rows): string {
   return lines.sort().join("\n");
 }
 
-/** `entry` as a person says it. */
+/** `entry` in words. */
 export function describeEntry(entry: LogEntry): string {
   switch (entry.kind) {
     case "put":

@@ -1,12 +1,12 @@
 /**
  * One life of a modelled member, from a start to a crash: its disk, the variables that hold the
- * index in memory, and counters. Everything an actor may touch is here.
+ * index in memory, and counters. An actor may touch only what is here.
  */
 import { indexRow, type LogEntry, type Row } from "./log-entry.js";
 import type { ActorName, Plan } from "./plan.js";
 import { type BoltStore, indexOf, type UnitStore } from "./store.js";
 
-/** What the design costs, summed over lives. */
+/** The cost of the design, summed over lives. */
 export interface Counters {
   entries: number;
   /** Sections between lock and unlock that the apply loop opened. */
@@ -27,7 +27,7 @@ export interface MemberModel<S extends BoltStore | UnitStore = BoltStore | UnitS
   /** A configuration that waits for the hook. */
   confState: Row | undefined;
   applied: number;
-  /** The log up to here is gone; durable in the log's own files. */
+  /** The log up to this index is gone; this is durable in the log's own files. */
   snapshotIndex: number;
 }
 

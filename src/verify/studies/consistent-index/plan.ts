@@ -1,7 +1,7 @@
 /**
  * A plan is everything that one run depends on, as plain data: the log, the switches and the order
- * in which the actors moved. It holds no random state, so it replays after any change of how plans
- * are drawn, and parts of it can be taken away to see whether the failure stays.
+ * in which the actors moved. It holds no random state. So it replays after any change of the
+ * drawing code, and the shrinker can take parts away and see whether the failure stays.
  */
 import type { LogEntry } from "./log-entry.js";
 
@@ -11,7 +11,9 @@ export const designNames: readonly DesignName[] = ["oldest", "enhanced", "final"
 export type ActorName = "apply" | "ticker" | "worker" | "backup" | "defrag";
 export const actorNames: readonly ActorName[] = ["apply", "ticker", "worker", "backup", "defrag"];
 
-/** One decision of the scheduler: whose next step runs, or that the process dies here. */
+/**
+ * One decision of the scheduler: which actor makes its next step, or that the process dies here.
+ */
 export type Choice = ActorName | "crash";
 
 /** Weak points that a release had or has; the plain workload has none of them. */

@@ -1,13 +1,13 @@
 /**
- * Reads a plan that was saved as JSON (the `plan` of a story in the output of `--json`).
- * What comes from a file is checked before a run trusts it.
+ * Reads a plan that was saved as JSON (the `plan` of a story in the output of `--json`). It checks
+ * the content of the file before a run uses it.
  */
 import type { LogEntry } from "./log-entry.js";
 import { actorNames, designNames, noHazards, type Plan } from "./plan.js";
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Text: why it is not a plan. */
+/** Text: the reason why it is not a plan. */
 export function readPlan(json: string): Plan | string {
   let value: unknown;
   try {

@@ -1,6 +1,6 @@
 /**
- * A story: a plan, what happened step by step when it ran, and the image that broke the law at its
- * end. It is what the diagrams draw.
+ * A story: a plan, the steps of its run, and the image that broke the law at its end. The diagrams
+ * draw it.
  */
 import type { Finding } from "./law.js";
 import type { Plan } from "./plan.js";
@@ -15,7 +15,10 @@ export interface Story {
   readonly eventsAfter: number;
 }
 
-/** Runs `plan` to its first finding; undefined: it has none. Without `severity`, harm if there is any. */
+/**
+ * Runs `plan` to its first finding; undefined: it has none. Without `severity`: a finding with
+ * lasting harm if there is one.
+ */
 export function replayStory(plan: Plan, severity?: Severity): Story | undefined {
   if (severity === undefined) return replayStory(plan, "harm") ?? replayStory(plan, "law");
   const result = runPlan(plan, { until: severity, isTraced: true });

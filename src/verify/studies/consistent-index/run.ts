@@ -1,7 +1,7 @@
 /**
- * The scheduler. It runs a plan one step at a time, in the order that a Chooser gives, and after
- * each step judges every image of the disk that a crash at this moment could leave. So the crash
- * that a finding needs is always the next event, and no run has to be lucky enough to crash there.
+ * The scheduler. It runs a plan one step at a time, in the order that a Chooser gives. After each
+ * step it checks every image of the disk that a crash at this moment could leave. So each finding
+ * needs only one crash as the next event, and no run depends on crashing at the right moment.
  *
  * The same plan gives the same result: there is no other input.
  */
@@ -20,14 +20,14 @@ export interface RunEvent {
   readonly entry: number | undefined;
   readonly limit: Limit | undefined;
   readonly unsaved: readonly Row[];
-  /** The surely durable rows. */
+  /** The rows that are surely durable. */
   readonly disk: Rows;
 }
 
 export interface RunResult {
   /** The first image that broke the law. */
   readonly law: Finding | undefined;
-  /** The first that a restart does not repair. */
+  /** The first image that a restart does not repair. */
   readonly harm: Finding | undefined;
   /** The choices that were really taken. */
   readonly choices: readonly Choice[];
@@ -35,7 +35,7 @@ export interface RunResult {
   readonly counters: Counters;
 }
 
-/** Who is next, among those that can move; undefined ends the run. */
+/** The next actor, among those that can move; undefined ends the run. */
 export type Chooser = (ready: readonly ActorName[]) => Choice | undefined;
 
 export type Severity = "law" | "harm";
@@ -47,7 +47,7 @@ export interface RunOptions {
   readonly isTraced?: boolean;
 }
 
-/** Runs the choices of the plan; those that are not possible at their turn are left out. */
+/** Runs the choices of the plan; leaves out those that are not possible at their turn. */
 export function runPlan(plan: Plan, options: RunOptions): RunResult {
   let place = 0;
   return run(plan, options, (ready) => {
@@ -59,7 +59,7 @@ export function runPlan(plan: Plan, options: RunOptions): RunResult {
   });
 }
 
-/** Runs the plan in the order of `choose`; its own choices are not looked at. */
+/** Runs the plan in the order of `choose`; ignores the plan's own choices. */
 export function run(plan: Plan, options: RunOptions, choose: Chooser): RunResult {
   return new Scheduler(plan, options).run(choose);
 }
@@ -134,7 +134,7 @@ class Scheduler {
   #crash(): void {
     const { store, snapshotIndex } = this.#life.member;
     const image = store.images()[0] ?? new Map();
-    // A life that starts wrong says nothing about what its own steps do.
+    // A life that starts with a wrong state says nothing about its own steps.
     this.#isOver = this.#law.check(image, snapshotIndex) !== undefined;
     this.#life = startLife(this.#plan, image, { counters: this.#counters, snapshotIndex });
     this.#next = this.#firstSteps();

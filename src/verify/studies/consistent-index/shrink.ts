@@ -1,10 +1,10 @@
 /**
  * Makes a failing plan small while it fails in the same way: the same kind of finding of the same
- * severity, not the same index or rows. Deterministic: passes in a fixed order until none helps.
+ * severity; index and rows may differ. Deterministic: passes run in a fixed order until none helps.
  *
  * Smaller means, in this order of passes: fewer actors, fewer entries, plainer entries and limits,
- * fewer choices; and last what reads better: the ticker in the place of a rare committer, and the
- * apply loop's steps before those of others where the order does not matter.
+ * fewer choices. The last passes make the plan easier to read: they replace a rare committer by the
+ * ticker, and move the apply loop's steps before those of others where the order does not matter.
  */
 import type { Finding, Kind } from "./law.js";
 import type { LogEntry } from "./log-entry.js";
@@ -92,7 +92,9 @@ class Shrinker {
     return runPlan(this.#plan, { until: this.#failure.severity, isTraced: true }).events;
   }
 
-  /** Each entry with the steps that worked for it; from the end, where most are not needed. */
+  /**
+   * Removes each entry with the steps that worked for it; from the end, where most are not needed.
+   */
   #dropEntries(): void {
     for (let index = this.#plan.log.length; index >= 1; index--) {
       const events = this.#events();
@@ -101,9 +103,9 @@ class Shrinker {
       const log = this.#plan.log.filter((_, place) => place !== index - 1);
       const plan = { ...this.#plan, log, choices };
       if (this.#accept(plan)) continue;
-      // An entry may be there for its commit alone.
+      // An entry may be needed for its commit alone.
       if (this.#accept({ ...plan, choices: [...choices, ...tick] })) continue;
-      // Limits count rows and entries: each has to be reached at the same place as before.
+      // Limits count rows and entries, so each must be reached at the same place as before.
       if (snapshotEvery > 1 && this.#accept({ ...plan, snapshotEvery: snapshotEvery - 1 }))
         continue;
       for (let rows = 1; rows <= rowsOfEntryMax && rows < batchLimit; rows++) {
@@ -121,7 +123,7 @@ class Shrinker {
     }
   }
 
-  /** Without the steps that it asked for; or with the ticker to commit what it did. */
+  /** Without the steps that the limit asked for; or with the ticker, which commits instead. */
   #dropLimit(limit: Limit): void {
     if (this.#plan[limit] === never) return;
     const events = this.#events();
@@ -132,7 +134,7 @@ class Shrinker {
     }
   }
 
-  /** Puts of a, b, c; what cannot be a put gets the smallest numbers. */
+  /** Puts of a, b, c; an entry that cannot be a put gets the smallest numbers. */
   #plainEntries(): void {
     for (let place = 0; place < this.#plan.log.length; place++) {
       const old = JSON.stringify(this.#plan.log[place]);
@@ -144,7 +146,7 @@ class Shrinker {
     }
   }
 
-  /** Large pieces first: a cycle of steps can often only go as a whole. */
+  /** Large pieces first: often a cycle of steps can only be removed as a whole. */
   #dropChoices(): void {
     let size = this.#plan.choices.length >> 1;
     while (size >= 1) {
@@ -165,7 +167,7 @@ class Shrinker {
     }
   }
 
-  /** Bubbles the apply loop's steps forward. */
+  /** Moves the apply loop's steps forward, one place at a time. */
   #applyFirst(): void {
     for (let place = 1; place < this.#plan.choices.length; place++) {
       for (let at = place; at > 0 && at < this.#plan.choices.length; at--) {

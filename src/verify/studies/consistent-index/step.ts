@@ -1,12 +1,12 @@
 /**
- * Actors as explicit step machines. An actor is a generator of steps; between two of its steps any
- * other actor may run, inside a step none can. What a step does is in `run` alone: the code
+ * Actors as explicit step machines. An actor is a generator of steps. Between two of its steps any
+ * other actor may run; inside a step none can. Only `run` holds the effect of a step: the code
  * between two yields must change nothing that others see.
  */
 import type { ActorName } from "./plan.js";
 
 export interface Step {
-  /** What the diagram prints; asked after the step has run. */
+  /** The text for the diagram; read after the step has run. */
   text(): string;
   /** False while the actor has to wait, for example for the mutex. */
   isReady(): boolean;

@@ -1,9 +1,11 @@
 /**
- * What is on the disk of one member and what only in its memory. `images` gives every state of the
- * disk that a crash at this moment can leave; `version` changes whenever that list may have.
+ * What is on the disk of one member and what is only in its memory. `images` gives every state of
+ * the disk that a crash at this moment can leave; `version` changes whenever that list may have
+ * changed.
  *
- * BoltStore is etcd's: one open transaction behind one mutex, a commit makes all of it durable at
- * once. UnitStore is ours (platform/backend.ts): writes are units, a crash keeps a prefix of them.
+ * BoltStore is etcd's: one open transaction behind one mutex; a commit makes all of it durable at
+ * once. UnitStore is ours (platform/backend.ts): writes are units, and a crash keeps a prefix of
+ * them.
  */
 import { invariant } from "../../../base/invariant.js";
 import { indexRow, numberIn, type Row, type Rows, type Value } from "./log-entry.js";
@@ -51,7 +53,7 @@ export class BoltStore implements Store {
     this.#holder = undefined;
   }
 
-  /** Only by the holder of the mutex. */
+  /** Only the holder of the mutex may call it. */
   put(holder: ActorName, rows: readonly Row[]): void {
     invariant(this.#holder === holder, "a write without the mutex");
     for (const [name, value] of rows) {
@@ -61,7 +63,7 @@ export class BoltStore implements Store {
     }
   }
 
-  /** Only by the holder of the mutex. */
+  /** Only the holder of the mutex may call it. */
   commit(holder: ActorName): void {
     invariant(this.#holder === holder, "a commit without the mutex");
     this.#durable = new Map(this.#open);
@@ -127,14 +129,14 @@ export class UnitStore implements Store {
     this.version++;
   }
 
-  /** A file with the durable rows takes the place of the old one. */
+  /** A file with the durable rows replaces the old one. */
   changeFile(): void {
     invariant(this.#units.length === 0, "the copy would lack what is not durable");
     this.#durable = new Map(this.#durable);
     this.version++;
   }
 
-  /** Whether or not a commit runs: the backend may save early, but in order and whole units. */
+  /** Whether or not a commit runs: the backend may save early, but in order and in whole units. */
   images(): readonly Rows[] {
     const images: Rows[] = [this.#durable];
     const image = new Map(this.#durable);

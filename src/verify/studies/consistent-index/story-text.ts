@@ -1,6 +1,6 @@
 /**
- * Words for a story: what the broken image says, what the restart does with it and how the member
- * then differs from the others. The text and the SVG diagram print the same words.
+ * The words of a story: what the broken image says, what the restart does with it and how the
+ * member then differs from the others. The text and the SVG diagram print the same words.
  */
 
 import type { Finding } from "./law.js";

@@ -1,6 +1,6 @@
 /**
- * The model of our own design says: an entry is exactly one write, with the index in it, whatever
- * the entry is. Here the production machine proves it for each kind of entry of the model.
+ * In the model of our own design each entry is exactly one write that contains the index. This test
+ * shows on the production machine that this is true for each kind of entry of the model.
  */
 import { expect, test } from "vitest";
 import { Bucket } from "../../../platform/rows.js";

@@ -1,17 +1,17 @@
 /**
- * The actors of our own member around its backend, as src/state/machine.ts, src/state/entry-write.ts
- * and src/storage/committer.ts have them: an entry gathers its rows in a handle of its own and gives
- * them to the backend in one write that holds the index too. There is no mutex, no index in memory
- * that a commit could pick up, and a commit never adds a row.
+ * The actors of our own member around its backend, as in src/state/machine.ts,
+ * src/state/entry-write.ts and src/storage/committer.ts. An entry gathers its rows in its own
+ * handle and gives them to the backend in one write that also holds the index. There is no mutex,
+ * and no index in memory that a commit could use. A commit never adds a row.
  *
- * designs.test.ts proves on the production machine that each kind of entry is exactly one write.
+ * unit-actors.test.ts shows on the production machine that each kind of entry is exactly one write.
  */
 import { indexRow, type Row, sectionsOf } from "./log-entry.js";
 import { entryAt, type UnitMember } from "./member-model.js";
 import { type Actor, forEntry, forLimit, type Steps, step, stepWhen } from "./step.js";
 
 export function unitActors(member: UnitMember): readonly Actor[] {
-  // Old revisions are removed by log entries, so there is no worker that writes by itself.
+  // Log entries remove old revisions, so no worker writes by itself.
   return [
     { name: "apply", steps: applyLoop(member) },
     { name: "ticker", steps: ticker(member) },
@@ -51,7 +51,7 @@ function* applyEntry(member: UnitMember, index: number): Steps {
   yield { ...write, text: () => `one write: ${shown()}index=${index}` };
 }
 
-/** The log is released only below an index that is durable. */
+/** The member removes log only below an index that is durable. */
 function* releaseLog(member: UnitMember, index: number): Steps {
   yield* commit(member, () => true);
   yield step(`log released up to ${index}`, () => {
@@ -80,7 +80,10 @@ function* backup(member: UnitMember): Steps {
   for (;;) yield* commit(member, () => true);
 }
 
-/** Nothing is applied meanwhile; an entry that was begun ends first (member/engine.ts). */
+/**
+ * The member applies nothing meanwhile; an entry that has begun ends first
+ * (src/storage/defragmenter.ts).
+ */
 function* defrag(member: UnitMember): Steps {
   const { store } = member;
   for (;;) {
