@@ -178,9 +178,3 @@ export function encodeChange(
     header: { ID: BigInt(header.id), proposer: header.proposer },
   }).finish();
 }
-
-export function membersOf(
-  result: KvError | { readonly members: readonly MemberRecord[] },
-): KvError | readonly MemberRecord[] {
-  return result instanceof KvError ? result : result.members;
-}
