@@ -19,7 +19,8 @@
  *                     differs
  *
  *      serving, suspected ── diverged ──▶ diverged, until the member is restarted
- *      serving, suspected ── replaced, with a verdict about us ──▶ verifying
+ *      diverged ── wrong, contained ──▶ quarantined; verifying ── cleared ──▶ diverged again
+ *      serving, suspected, diverged ── replaced, with a verdict about us ──▶ verifying
  *
  * serving      Nothing is wrong as far as is known. Clients are answered.
  * suspected    A state differs from ours and nobody knows yet which is wrong. Reads wait.

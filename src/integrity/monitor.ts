@@ -141,7 +141,7 @@ export class IntegrityMonitor {
    * those who know are gone, has to go on with what there is.
    */
   mayHandOn(): boolean {
-    if (this.#health.kind !== "serving") return false;
+    if (this.refusal() !== undefined || this.isInDoubt()) return false;
     const { clock, electionMs, machine, selfId } = this.#parts;
     const isAlone = machine().confState.voters.every((id) => id === selfId);
     const isLate = clock.now() - this.#startedMs > unverifiedElections * electionMs;
