@@ -13,8 +13,9 @@ import type { MachineReader } from "../state/types.js";
 import { IntegrityVerdictRequest, IntegrityVerdictRequest_Kind } from "../wire/gen/internal.js";
 import { AlarmRequest, AlarmRequest_AlarmAction, AlarmType } from "../wire/gen/rpc.js";
 import { RequestField } from "../wire/proposal.js";
-import type { Comparison, FoundDifference } from "./comparison.js";
+import type { Comparison } from "./comparison.js";
 import { RepairRequest } from "./heal-request.js";
+import type { Suspicion } from "./health-types.js";
 import { type Finding, Inquiry, indexBody } from "./inquiry.js";
 
 /** Leave to heal is void when nothing was heard of it for so long. */
@@ -59,14 +60,15 @@ export class Arbiter {
     return this.#inquiry !== undefined;
   }
 
-  /** At the leader: false if there is nothing new to find out. */
-  reportDifference(found: Pick<FoundDifference, "mine"> & Partial<FoundDifference>): boolean {
-    if (!this.#parts.isLeader()) return false;
-    if (found.peer !== undefined && this.#isKnown(found.peer)) return false;
-    if (this.#inquiry === undefined && this.#parts.clock.now() >= this.#notBeforeMs) {
-      this.#inquire(found);
-    }
-    return true;
+  /** We lead, and no verdict about that member is in force or on its way. */
+  isNews(member: bigint): boolean {
+    return this.#parts.isLeader() && !this.#isKnown(member);
+  }
+
+  /** At the leader: begins an inquiry, unless one runs or the last one told nothing a moment ago. */
+  investigate(suspicion: Suspicion): void {
+    if (!this.#parts.isLeader() || this.#inquiry !== undefined) return;
+    if (this.#parts.clock.now() >= this.#notBeforeMs) this.#inquire(suspicion);
   }
 
   /**
@@ -100,7 +102,7 @@ export class Arbiter {
 
   /** A member has committed entries that our log lacks: an alarm names it, and it keeps its state. */
   contradicted(member: bigint, index: number): void {
-    if (!this.#parts.isLeader() || this.#isKnown(member)) return;
+    if (!this.isNews(member)) return;
     if (this.#parts.machine().cluster.member(member) !== undefined) this.#judge(member, index);
   }
 
@@ -166,7 +168,7 @@ export class Arbiter {
     return proposedMs !== undefined && clock.now() - proposedMs < 2 * electionMs;
   }
 
-  #inquire(found: Pick<FoundDifference, "mine"> & Partial<FoundDifference>): void {
+  #inquire(found: Suspicion): void {
     const { clock, selfId, electionMs, request, checkSelf } = this.#parts;
     const members = () => this.#parts.machine().cluster.members();
     this.#inquiry = new Inquiry(

@@ -35,27 +35,18 @@ export const integrityMutants: readonly Mutant[] = [
         replace: "RAN() ? 0 : 1",
       },
       {
-        in: "IntegrityMonitor.#serve",
+        in: "serveOffers",
         find: `
-          if (this.refusal() !== undefined || this.#doubt !== undefined) {
+          if (parts.refusal() !== undefined || parts.isInDoubt()) {
             done(new KvError("corrupt"));
             return;
-          }
-          this.#parts.offer(({ manifest, index }) => {
-            const fingerprint = this.ring.at(index);
-            if (fingerprint === undefined)
-              done(new KvError("compacted"));
-            else
-              done(Buffer.concat([manifest, encodeFingerprint(fingerprint)]));
-          });`,
-        replace: `
-          this.#parts.offer(({ manifest, index }) => {
-            const fingerprint = this.ring.at(index) ?? { ...this.#parts.machine().fingerprint(), index, version: 1 };
-            if (fingerprint === undefined)
-              done(new KvError("compacted"));
-            else
-              done(Buffer.concat([manifest, encodeFingerprint(fingerprint)]));
-          });`,
+          }`,
+        replace: "",
+      },
+      {
+        in: "serveOffers",
+        find: "ring.at(index)",
+        replace: "ring.at(index) ?? { ...parts.machine().fingerprint(), index, version: 1 }",
       },
       {
         in: "Arbiter.handleRequest",
@@ -109,7 +100,7 @@ export const integrityMutants: readonly Mutant[] = [
     conditions: "a crash while a member is in quarantine",
     caughtBy: ["G5"],
     patches: [
-      { in: "IntegrityMonitor.#note", find: "writeQuarantine(disk, note)", replace: "RAN()" },
+      { in: "HealthEffects.#writeNote", find: "writeQuarantine(disk, note)", replace: "RAN()" },
     ],
   },
   {
@@ -175,11 +166,17 @@ export const integrityMutants: readonly Mutant[] = [
     caughtBy: ["G3", "S2", "S6", "C1", "C2", "C3", "C4"],
     patches: [
       {
-        in: "IntegrityMonitor.#askLeader",
+        in: "tick",
+        file: "health.ts",
         find: "RepairRequest.report",
         replace: "RepairRequest.clear",
       },
-      { in: "IntegrityMonitor.#cleared", find: "!this.#isAdopted", replace: "!RAN()" },
+      {
+        in: "cleared",
+        find: 'state.kind !== "verifying"',
+        replace: 'state.kind !== "verifying" && !(state.kind === "quarantined" && RAN())',
+      },
+      { in: "successors", find: '["verifying"]', replace: '["verifying", "serving"]' },
       {
         in: "Arbiter.handleRequest",
         find: 'view.state !== "equal" || view.verifiedIndex < index',
@@ -196,8 +193,8 @@ export const integrityMutants: readonly Mutant[] = [
     patches: [
       {
         in: "IntegrityMonitor.refusal",
-        find: 'isFine ? undefined : new KvError("corrupt")',
-        replace: 'isFine || RAN() ? undefined : new KvError("corrupt")',
+        find: 'mayServe(this.#health) ? undefined : new KvError("corrupt")',
+        replace: 'mayServe(this.#health) || RAN() ? undefined : new KvError("corrupt")',
       },
     ],
   },
@@ -302,9 +299,9 @@ export const integrityMutants: readonly Mutant[] = [
     flags: ["--beyond-atlas"],
     patches: [
       {
-        in: "IntegrityMonitor.refusal",
-        find: "this.divergence.own() === undefined",
-        replace: "(this.divergence.own() === undefined || RAN())",
+        in: "mayServe",
+        find: "!isDiverged(state)",
+        replace: "(!isDiverged(state) || RAN())",
       },
     ],
   },

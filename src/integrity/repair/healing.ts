@@ -1,0 +1,62 @@
+/** One healer at a time, with what it needs of the member. */
+import type { MachineReader } from "../../state/types.js";
+import type { MonitorParts } from "../monitor-parts.js";
+import { Healer, type HealerParts } from "./healer.js";
+
+export type HealingParts = Pick<
+  MonitorParts,
+  | "clock"
+  | "selfId"
+  | "raft"
+  | "machine"
+  | "request"
+  | "firstIndex"
+  | "fetch"
+  | "adopt"
+  | "incidents"
+  | "log"
+> & {
+  /** While a fetched state catches up: it stands at another index. */
+  record(machine: MachineReader): void;
+  adopted: HealerParts["adopted"];
+};
+
+export class Healing {
+  readonly #parts: HealingParts;
+  #healer: Healer | undefined;
+
+  constructor(parts: HealingParts) {
+    this.#parts = parts;
+  }
+
+  /** `failures`: heals that did not end well; after some the first attempt waits. */
+  begin(failures: number): void {
+    this.#healer?.stop();
+    const { clock, selfId } = this.#parts;
+    this.#healer = new Healer(
+      {
+        ...{ clock, selfId },
+        leader: () => this.#parts.raft().leader(),
+        term: () => this.#parts.raft().term(),
+        voters: () => this.#parts.machine().confState.voters,
+        request: (to, method, body, done) => this.#parts.request(to, method, body, done),
+        appliedIndex: () => this.#parts.machine().appliedIndex,
+        firstIndex: () => this.#parts.firstIndex(),
+        fetch: (from, index, done) => this.#parts.fetch(from, index, done),
+        adopt: (index, done) =>
+          this.#parts.adopt(index, (machine) => this.#parts.record(machine), done),
+        adopted: (index) => this.#parts.adopted(index),
+        log: (level, message, fields) => {
+          this.#parts.incidents.healing(message, fields);
+          this.#parts.log(level, message, fields);
+        },
+      },
+      failures,
+    );
+    this.#healer.start();
+  }
+
+  stop(): void {
+    this.#healer?.stop();
+  }
+}
