@@ -276,7 +276,7 @@ export const integrityMutants: readonly Mutant[] = [
   {
     id: "G17",
     title: "the backend goes ahead of the log's note of it",
-    origin: "class: a checkpointNote that comes after the deed",
+    origin: "class: a note that comes after the deed",
     conditions: "a kill between the two, and a row that is changed together with the digests",
     caughtBy: ["S2", "S6", "G4", "C1", "C2", "C3", "C4"],
     patches: [
