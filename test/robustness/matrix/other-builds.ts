@@ -35,11 +35,11 @@ export function misapplying(condition: string): readonly Patch[] {
 
 /** Says another version with its fingerprints, and knows no other. */
 export const otherDigestVersion: readonly Patch[] = [
-  {
-    in: "",
-    find: "{ ...fingerprint, version: digestVersion }",
-    replace: "{ ...fingerprint, version: RAN() ? digestVersion + 1 : 0 }",
-  },
+  ...["ReplicatedMachine.fingerprint", "FingerprintRing.at"].map((method) => ({
+    in: method,
+    find: "digestVersion",
+    replace: "(RAN() ? digestVersion + 1 : 0)",
+  })),
   {
     in: "Comparison.received",
     find: "fingerprint.version !== digestVersion",
