@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
 import type { SnapshotResponse } from "../../src/wire/gen/rpc.js";
 import { bytes, isServiceError } from "../support/client.js";
@@ -177,6 +178,10 @@ test.skipIf(isMissing(subject))(
     const hashes = Array.from({ length: 20 }, () =>
       follower.client.hashKv({ revision: 0n }, { timeoutMs: 60_000 }),
     );
+    // A leader keeps the log for a member that it hears. It must need a snapshot.
+    if (subject === "lockstep") {
+      await leader.process.waitForLine(/lost the connection to a peer/, 30_000);
+    }
     await fill(leader, 12_000, 6_000);
     const installed =
       subject === "lockstep" ? follower.process.waitForLine(/applied snapshot/, 60_000) : undefined;
@@ -188,14 +193,17 @@ test.skipIf(isMissing(subject))(
           follower.client.hashKv({ revision: 0n }, { timeoutMs: 60_000 }),
           follower.client.hash({}, { timeoutMs: 60_000 }),
         ]);
+        // Calls that fail at once must not keep the process from everything else.
+        await setImmediate();
       }
     })();
     // The transfer runs meanwhile; each one holds up the leader for a moment.
     for (let round = 0; round < 2; round++) {
       await leader.client.defragment({}, { timeoutMs: 60_000 });
     }
-    await installed;
-    isCaughtUp = true;
+    await (installed ?? Promise.resolve()).finally(() => {
+      isCaughtUp = true;
+    });
     await reading;
     expect((await Promise.allSettled(hashes)).map(({ status }) => status)).toEqual(
       hashes.map(() => "fulfilled"),
