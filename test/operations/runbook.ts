@@ -72,7 +72,7 @@ export class Runbook {
   }
 
   /** Runs a step until it ends with code 0 and says what is hoped for. */
-  async until(name: string, hoped = /(?:)/, withinMs = 40_000): Promise<Ran> {
+  async until(name: string, hoped = /(?:)/, withinMs = 80_000): Promise<Ran> {
     const deadline = Date.now() + withinMs;
     for (;;) {
       const ran = await this.run(name);

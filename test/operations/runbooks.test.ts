@@ -24,7 +24,7 @@ import { Cluster, type ClusterMember } from "../support/cluster.js";
 import { isMissing } from "../support/server-kind.js";
 import { Runbook, runbookFolder } from "./runbook.js";
 
-const timeoutMs = 120_000;
+const timeoutMs = 240_000;
 const corrupt = /etcdserver: corrupt cluster/;
 const clusters: Cluster[] = [];
 afterEach(async () => {

@@ -239,6 +239,8 @@ export class FaultDriver {
     node.config = { ...node.config, initialClusterState: fault.state };
     node.isDamaged = true;
     node.isStateDamaged = false;
+    // A damaged log is gone with the disk, so the next start cannot notice it.
+    node.isLogDamaged = false;
     this.#parts.operator.startLater(node, fault.downMs);
   }
 
