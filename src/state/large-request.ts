@@ -5,12 +5,13 @@
 import { type ErrorReason, KvError } from "../base/errors.js";
 import { DeleteRangeRequest, LeaseRevokeRequest, TxnRequest } from "../wire/gen/rpc.js";
 import type { OpenedRequest } from "../wire/internal-request.js";
+import { RequestField } from "../wire/proposal.js";
 import type { AlarmSet } from "./alarm/alarm-set.js";
+import { decode } from "./decode-request.js";
 import type { EntryWrite } from "./entry-write.js";
 import type { LeaseTable } from "./lease/lease-table.js";
 import type { KvWriter } from "./mvcc/kv-writer.js";
 import { applyDelete, applyTxn, mayPut, type Way } from "./mvcc/txn.js";
-import { decode, Field } from "./request-fields.js";
 import type { Outcome } from "./types.js";
 
 interface EntryParts {
@@ -27,19 +28,19 @@ export function largeRequest(
 ): LargeRequest | undefined {
   const { leases, alarms } = tables;
   switch (field) {
-    case Field.deleteRange: {
+    case RequestField.deleteRange: {
       const request = decode(DeleteRangeRequest, body);
       if (alarms.isClusterCorrupt()) return refused("corrupt");
       return ({ writer, way }) => applyDelete(writer, request, way);
     }
-    case Field.txn: {
+    case RequestField.txn: {
       const txn = decode(TxnRequest, body);
       if (alarms.isClusterCorrupt()) return refused("corrupt");
       // As in etcd: while any member is out of space, only requests that can free it are applied.
       if (alarms.has("NOSPACE") && mayPut(txn)) return refused("noSpace");
       return ({ writer, way }) => applyTxn(writer, leases, txn, way);
     }
-    case Field.leaseRevoke: {
+    case RequestField.leaseRevoke: {
       const id = decode(LeaseRevokeRequest, body).ID;
       if (alarms.isClusterCorrupt()) return refused("corrupt");
       return (parts) => revoke(leases, id, parts);

@@ -35,9 +35,11 @@ import {
   LeaseGrantRequest,
 } from "../wire/gen/rpc.js";
 import { type OpenedRequest, openPut, openRequest } from "../wire/internal-request.js";
+import { RequestField } from "../wire/proposal.js";
 import { AlarmSet } from "./alarm/alarm-set.js";
 import { auditRows } from "./audit.js";
 import { ClusterState } from "./cluster/cluster-state.js";
+import { decode } from "./decode-request.js";
 import { DigestSet, digestedBuckets, digestVersion, rootDigest } from "./digest.js";
 import { EntryWrite } from "./entry-write.js";
 import type { Fingerprint } from "./fingerprint.js";
@@ -51,7 +53,6 @@ import { compactStep, keepsAny } from "./mvcc/compaction.js";
 import { KvStore } from "./mvcc/kv-store.js";
 import { KvWriter } from "./mvcc/kv-writer.js";
 import { applyPut, checkPut } from "./mvcc/txn.js";
-import { decode, Field } from "./request-fields.js";
 import type {
   AlarmRecord,
   Applied,
@@ -272,25 +273,25 @@ class ReplicatedMachine implements Machine {
   #execute(request: OpenedRequest, w: EntryWrite, writer: KvWriter): Outcome | KvError {
     const { field, body } = request;
     // Alarms are replicated state, so all members refuse the same entries.
-    const isClients = field >= Field.put && field <= Field.leaseRevoke;
+    const isClients = field >= RequestField.put && field <= RequestField.leaseRevoke;
     if (isClients && this.#alarms.isClusterCorrupt()) return new KvError("corrupt");
     switch (field) {
-      case Field.put: {
+      case RequestField.put: {
         if (this.#isOutOfSpace()) return new KvError("noSpace");
         const put = openPut(body);
         checkPut(writer, this.leases, put);
         return applyPut(writer, put);
       }
-      case Field.compaction:
+      case RequestField.compaction:
         return this.#compact(w, toSafe(decode(CompactionRequest, body).revision));
-      case Field.leaseGrant: {
+      case RequestField.leaseGrant: {
         if (this.#isOutOfSpace()) return new KvError("noSpace");
         const { ID, TTL } = decode(LeaseGrantRequest, body);
         return this.leases.grant(w, ID, toSafe(TTL));
       }
-      case Field.alarm:
+      case RequestField.alarm:
         return this.#alarms.apply(w, decode(AlarmRequest, body));
-      case Field.leaseCheckpoint: {
+      case RequestField.leaseCheckpoint: {
         const { checkpoints } = decode(LeaseCheckpointRequest, body);
         const list = checkpoints.map((c) => ({ id: c.ID, remainingTtl: toSafe(c.remaining_TTL) }));
         this.leases.checkpoint(w, list);
@@ -304,9 +305,9 @@ class ReplicatedMachine implements Machine {
   /** Requests that no client sends. */
   #executeOwn({ field, body }: OpenedRequest, w: EntryWrite): Outcome | KvError {
     switch (field) {
-      case Field.clusterVersionSet:
+      case RequestField.clusterVersionSet:
         return this.cluster.setVersion(w, decode(ClusterVersionSetRequest, body).ver);
-      case Field.clusterMemberAttrSet: {
+      case RequestField.clusterMemberAttrSet: {
         const request = decode(ClusterMemberAttrSetRequest, body);
         return this.cluster.setAttributes(w, request.member_ID, {
           name: request.member_attributes?.name ?? "",
@@ -315,18 +316,18 @@ class ReplicatedMachine implements Machine {
           incarnation: request.incarnation,
         });
       }
-      case Field.downgradeInfoSet: {
+      case RequestField.downgradeInfoSet: {
         const { enabled, ver } = decode(DowngradeInfoSetRequest, body);
         return enabled ? this.cluster.beginDowngrade(w, ver) : this.cluster.endDowngrade(w);
       }
-      case Field.compactStep: {
+      case RequestField.compactStep: {
         const step = decode(CompactStepRequest, body);
         const isCurrent = toSafe(step.revision) === this.#meta.compactRevision;
         const isOpen = this.#meta.finishedCompactRevision < this.#meta.compactRevision;
         if (isCurrent && isOpen) this.#compactStep(w, step.rows_max);
         return { kind: "none" };
       }
-      case Field.integrityVerdict:
+      case RequestField.integrityVerdict:
         return this.#judge(w, decode(IntegrityVerdictRequest, body));
       default:
         throw new InvariantViolation("an entry of an unknown kind: this server is too old", {

@@ -1,0 +1,11 @@
+/** How the requests in committed entries are decoded. */
+import { InvariantViolation } from "../base/invariant.js";
+
+/** @throws InvariantViolation if a committed entry cannot be read: it must not be skipped */
+export function decode<T>(message: { decode(bytes: Uint8Array): T }, bytes: Uint8Array): T {
+  try {
+    return message.decode(bytes);
+  } catch (error) {
+    throw new InvariantViolation("a committed entry cannot be decoded", { error });
+  }
+}
