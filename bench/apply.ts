@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { EntryEncoder } from "../src/member/turns/request-codec.js";
 import type { Backend } from "../src/platform/backend.js";
 import { nodeHash } from "../src/platform/node/hash.js";
-import { createLmdbBackendStore } from "../src/platform/node/lmdb-backend.js";
+import { createLmdbBackendStore } from "../src/platform/node/lmdb/backend.js";
 import { EntryType } from "../src/raft/types.js";
 import { createMachine } from "../src/state/machine.js";
 import type { Machine } from "../src/state/types.js";

@@ -12,7 +12,7 @@ import { checkEtcdHistory } from "../src/verify/linearizability/etcd/check.js";
 import {
   type Bug,
   generateEtcdHistory,
-} from "../src/verify/linearizability/etcd/history-generator.fixture.js";
+} from "../src/verify/linearizability/etcd/fixtures/history-generator.fixture.js";
 
 const bugs = ["none", "staleRead", "lostWrite", "duplicateRevision"] as const;
 const seed = Number(process.argv[2] ?? 1);

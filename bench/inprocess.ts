@@ -14,7 +14,7 @@ import type { Network } from "../src/platform/network.js";
 import { nodeClock } from "../src/platform/node/clock.js";
 import { createNodeDisk } from "../src/platform/node/disk.js";
 import { nodeHash } from "../src/platform/node/hash.js";
-import { createLmdbBackendStore } from "../src/platform/node/lmdb-backend.js";
+import { createLmdbBackendStore } from "../src/platform/node/lmdb/backend.js";
 import { nodeRng } from "../src/platform/node/rng.js";
 import { PutRequest } from "../src/wire/gen/rpc.js";
 import { RequestField } from "../src/wire/proposal.js";

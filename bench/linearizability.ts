@@ -7,7 +7,6 @@
  * first run here, with a compiler that is still cold, must stay within twice that.
  */
 import { checkCalls } from "../src/verify/linearizability/check-calls.js";
-import { readJepsenLog } from "../src/verify/linearizability/jepsen-reader.js";
 import {
   type KvInput,
   type KvOutput,
@@ -15,13 +14,14 @@ import {
   kvModel,
 } from "../src/verify/linearizability/kv-model.js";
 import type { Model } from "../src/verify/linearizability/model.js";
+import { readJepsenLog } from "../src/verify/linearizability/readers/jepsen-reader.js";
 import {
   absentTitle,
   corpusFiles,
   isCorpusPresent,
   readCorpusFile,
-} from "../src/verify/linearizability/porcupine-corpus.fixture.js";
-import { readPorcupineKv } from "../src/verify/linearizability/porcupine-reader.js";
+} from "../src/verify/linearizability/readers/porcupine-corpus.fixture.js";
+import { readPorcupineKv } from "../src/verify/linearizability/readers/porcupine-reader.js";
 import { hashText, registerModel } from "../src/verify/linearizability/register-model.js";
 
 const limitMs = 1_200;

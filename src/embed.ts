@@ -2,7 +2,7 @@
  * A whole server in this process: platform, member, gRPC and HTTP. The CLI and the library use it.
  */
 
-import { httpHandler } from "./api/http-handler.js";
+import { httpHandler } from "./api/http/http-handler.js";
 import { allMethods } from "./api/services.js";
 import { statusOf } from "./api/status.js";
 import type { ServerConfig } from "./config/server-config.js";

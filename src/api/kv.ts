@@ -22,7 +22,6 @@ import { openPut } from "../wire/internal-request.js";
 import { KvResponseEncoder } from "../wire/kv-response.js";
 import { RequestField } from "../wire/proposal.js";
 import { learnerRefusalOf, refusalOf } from "./admission.js";
-import { owned } from "./owned.js";
 import {
   deleteFault,
   isReadOnly,
@@ -32,10 +31,11 @@ import {
   rangeFault,
   txnFault,
   txnGrowth,
-} from "./request-form.js";
+} from "./forms/request-form.js";
+import { nestsDeeperThan } from "./forms/txn-depth.js";
+import { overlapFault } from "./forms/txn-overlap.js";
+import { owned } from "./owned.js";
 import { decodeFor, headerOf, notAMessage, statusOf, valueFor } from "./status.js";
-import { nestsDeeperThan } from "./txn-depth.js";
-import { overlapFault } from "./txn-overlap.js";
 
 const service = "/etcdserverpb.KV/";
 const putDecoder = { decode: openPut };

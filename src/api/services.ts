@@ -5,7 +5,7 @@ import type { Hash } from "../platform/hash.js";
 import { stoppable } from "./admission.js";
 import { authMethods } from "./auth.js";
 import { clusterMethods } from "./cluster.js";
-import { healthMethods } from "./health.js";
+import { healthMethods } from "./http/health.js";
 import { integrityMethods } from "./integrity.js";
 import { kvMethods } from "./kv.js";
 import { leaseMethods } from "./lease.js";

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { Status, StreamCall } from "../grpc/call.js";
 import type { Member } from "../member/types.js";
-import { bytes, type Change, NaiveStore, textOf } from "../state/mvcc/watch.fixture.js";
-import { createWatchHub } from "../state/mvcc/watch-hub.js";
+import { createWatchHub } from "../state/watch/hub.js";
+import { bytes, type Change, NaiveStore, textOf } from "../state/watch/watch.fixture.js";
 import { type WatchCreateRequest, WatchRequest, WatchResponse } from "../wire/gen/rpc.js";
 import { watchMethods } from "./watch.js";
 

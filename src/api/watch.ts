@@ -8,7 +8,7 @@
 import { Code, errorTable, KvError } from "../base/errors.js";
 import type { Method, StreamCall } from "../grpc/call.js";
 import type { Member } from "../member/types.js";
-import type { WatchNotice, WatchStream } from "../state/mvcc/watch-hub.js";
+import type { WatchNotice, WatchStream } from "../state/watch/hub.js";
 import {
   WatchCreateRequest_FilterType as Filter,
   type WatchCreateRequest,

@@ -14,7 +14,7 @@ import {
   modelNames,
 } from "../verify/linearizability/check-history.js";
 import { renderCalls, renderFailure } from "../verify/linearizability/failure-view.js";
-import { formatNames } from "../verify/linearizability/recognise-format.js";
+import { formatNames } from "../verify/linearizability/readers/recognise-format.js";
 
 const memoryMibDefault = 1_024;
 const timeoutSecondsDefault = 300;

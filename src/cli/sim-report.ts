@@ -11,10 +11,10 @@ import { renderReport } from "../verify/report/report-text.js";
 import { renderSpaceTimeSvg } from "../verify/report/space-time-svg.js";
 import { renderSpaceTimeText } from "../verify/report/space-time-text.js";
 import type { TraceEvent } from "../verify/report/trace.js";
-import type { Plan } from "../verify/sim/plan.js";
-import { encodePlan } from "../verify/sim/plan-file.js";
+import type { Plan } from "../verify/sim/plan/plan.js";
+import { encodePlan } from "../verify/sim/plan/plan-file.js";
+import { shrink, sizeOf } from "../verify/sim/plan/shrink.js";
 import { type RunResult, runPlan } from "../verify/sim/run-plan.js";
-import { shrink, sizeOf } from "../verify/sim/shrink.js";
 
 const runsMax = 400;
 const pastMax = 60;

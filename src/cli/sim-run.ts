@@ -6,10 +6,10 @@
 import { spawn } from "node:child_process";
 import os from "node:os";
 import { createInterface } from "node:readline";
-import { faultKinds } from "../verify/sim/fault-kinds.js";
-import { generatePlan } from "../verify/sim/plan-generator.js";
+import { faultKinds } from "../verify/sim/plan/fault-kinds.js";
+import { generatePlan } from "../verify/sim/plan/plan-generator.js";
+import { sizeOf } from "../verify/sim/plan/shrink.js";
 import { type RunResult, runPlan } from "../verify/sim/run-plan.js";
-import { sizeOf } from "../verify/sim/shrink.js";
 import type { SimFlags } from "./sim-flags.js";
 import { shrunk } from "./sim-report.js";
 

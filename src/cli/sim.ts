@@ -1,8 +1,8 @@
 /** `lockstep sim`: the simulator's commands. */
 import fs from "node:fs";
-import type { Plan } from "../verify/sim/plan.js";
-import { decodePlan } from "../verify/sim/plan-file.js";
-import { generatePlan } from "../verify/sim/plan-generator.js";
+import type { Plan } from "../verify/sim/plan/plan.js";
+import { decodePlan } from "../verify/sim/plan/plan-file.js";
+import { generatePlan } from "../verify/sim/plan/plan-generator.js";
 import { runPlan } from "../verify/sim/run-plan.js";
 import { processIo, runSimDesigns } from "./sim-designs.js";
 import { parseSimFlags, type SimFlags, simUsage } from "./sim-flags.js";

@@ -5,7 +5,7 @@ import type { KvError } from "../base/errors.js";
 import type { Peers } from "../peers/peers.js";
 import type { RaftNode } from "../raft/types.js";
 import type { Applied, MachineReader } from "../state/types.js";
-import { MemoryDisk } from "../verify/sim/memory-disk.js";
+import { MemoryDisk } from "../verify/sim/platform/memory-disk.js";
 import type { Incidents } from "./incidents/incidents.js";
 import { IntegrityMonitor } from "./monitor.js";
 import type { MonitorParts } from "./monitor-parts.js";

@@ -6,7 +6,7 @@ import { DamageError, KvError } from "../base/errors.js";
 import { PeerGuard } from "../peers/guard.js";
 import { PeerLinks } from "../peers/links.js";
 import { Peers } from "../peers/peers.js";
-import { createWatchHub } from "../state/mvcc/watch-hub.js";
+import { createWatchHub } from "../state/watch/hub.js";
 import * as consensus from "./assemble/consensus.js";
 import * as integrity from "./assemble/integrity.js";
 import * as services from "./assemble/services.js";

@@ -4,8 +4,8 @@ import type { PeerView } from "../integrity/comparison.js";
 import type { MetricSample } from "../metrics/sample.js";
 import type { PeerGuard } from "../peers/guard.js";
 import type { RaftStatus } from "../raft/types.js";
-import type { WatchHub } from "../state/mvcc/watch-hub.js";
 import type { KvReader } from "../state/types.js";
+import type { WatchHub } from "../state/watch/hub.js";
 
 export interface IntegrityNumbers {
   /** The members that this member compares its state with. */

@@ -4,8 +4,8 @@ import { describeBackend } from "../platform/backend.contract.js";
 import type { Backend } from "../platform/backend.js";
 import { describeDisk } from "../platform/disk.contract.js";
 import type { Platform } from "../platform/platform.js";
-import { createMemoryBackendStore } from "../verify/sim/memory-backend.js";
-import { MemoryDisk } from "../verify/sim/memory-disk.js";
+import { createMemoryBackendStore } from "../verify/sim/platform/memory-backend.js";
+import { MemoryDisk } from "../verify/sim/platform/memory-disk.js";
 import { ownedPlatform } from "./owned-platform.js";
 
 /** Over real ports it must be the port that it wraps: every argument goes through, every answer back. */

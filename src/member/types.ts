@@ -9,8 +9,8 @@ import type { OwnDivergence } from "../integrity/divergence/divergence.js";
 import type { Incident } from "../integrity/incidents/incident.js";
 import type { Quarantine } from "../integrity/quarantine-file.js";
 import type { HistogramSample, MetricSample } from "../metrics/sample.js";
-import type { WatchHub } from "../state/mvcc/watch-hub.js";
 import type { Applied, HashKv, MachineReader, MemberRecord, TxnOutcome } from "../state/types.js";
+import type { WatchHub } from "../state/watch/hub.js";
 import type { TxnRequest } from "../wire/gen/rpc.js";
 import type { Proposal } from "../wire/proposal.js";
 

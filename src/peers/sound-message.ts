@@ -2,8 +2,8 @@
  * Decodes a raft message of another member and checks whether raft may act on it. If not, says why.
  */
 import type { Rejection } from "../platform/network.js";
+import { decodeMessage } from "../raft/codec/message-codec.js";
 import { flawOf } from "../raft/message-check.js";
-import { decodeMessage } from "../raft/message-codec.js";
 import type { Message, RaftNode } from "../raft/types.js";
 
 export function soundMessage(bytes: Uint8Array, from: bigint, raft: RaftNode): Message | Rejection {

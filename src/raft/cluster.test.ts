@@ -3,8 +3,8 @@
  * event. Here are the schedules, and the check that a healed cluster makes progress again.
  */
 import { describe, expect, test } from "vitest";
-import { Cluster, noLimit, seededRng } from "./cluster.fixture.js";
-import type { Member } from "./cluster-member.fixture.js";
+import { Cluster, noLimit, seededRng } from "./fixtures/cluster.fixture.js";
+import type { Member } from "./fixtures/cluster-member.fixture.js";
 import type { ConfChange, ConfState, RaftConfig } from "./types.js";
 
 const seedCount = 400;

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { isDoubtful, lacks } from "./contradiction.js";
-import { entry, LoneNode } from "./lone-node.fixture.js";
+import { entry, LoneNode } from "./fixtures/lone-node.fixture.js";
 import type { LogPoint } from "./types.js";
 
 /** Terms of the entries from index `first` on. */

@@ -1,6 +1,6 @@
 /** The rules of elections, in the words of the Raft paper and thesis. Sections in brackets. */
 import { describe, expect, test } from "vitest";
-import { bytes, LoneNode, voters } from "./lone-node.fixture.js";
+import { bytes, LoneNode, voters } from "./fixtures/lone-node.fixture.js";
 import { EntryType } from "./types.js";
 
 describe("terms [5.1]", () => {

@@ -1,7 +1,7 @@
 /** Configuration changes and read points at a leader. */
 import { describe, expect, test } from "vitest";
 import { encodeChange } from "./conformance/conf-change-text.fixture.js";
-import { bytes, entry, LoneNode, voters } from "./lone-node.fixture.js";
+import { bytes, entry, LoneNode, voters } from "./fixtures/lone-node.fixture.js";
 import { type ConfChange, EntryType, leaveJoint, type Message } from "./types.js";
 
 function change(

@@ -1,10 +1,10 @@
 /** Any node may step a message that passes: nothing throws, and no number gets out of range. */
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { bytes, entry, LoneNode, plain, voters } from "./lone-node.fixture.js";
+import { decodeMessage, encodeMessage } from "./codec/message-codec.js";
+import { bytes, entry, LoneNode, plain, voters } from "./fixtures/lone-node.fixture.js";
 import { makeMessage } from "./message.js";
 import { flawOf, termJumpMax, termMax } from "./message-check.js";
-import { decodeMessage, encodeMessage } from "./message-codec.js";
 import type { Entry, EntryType, Message, MessageType } from "./types.js";
 
 const types: readonly MessageType[] = [

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Rng } from "../platform/rng.js";
-import { MemoryLog } from "./memory-log.fixture.js";
+import { MemoryLog } from "./fixtures/memory-log.fixture.js";
 import { createRaftNode } from "./node.js";
 import { type ConfState, EntryType, type RaftConfig } from "./types.js";
 

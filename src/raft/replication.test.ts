@@ -1,6 +1,6 @@
 /** Replication, commitment, flow control, snapshots: the Raft paper's rules and etcd's limits. */
 import { describe, expect, test } from "vitest";
-import { entry, LoneNode, voters } from "./lone-node.fixture.js";
+import { entry, LoneNode, voters } from "./fixtures/lone-node.fixture.js";
 import type { Message } from "./types.js";
 
 function indexes(messages: readonly Message[]): number[][] {

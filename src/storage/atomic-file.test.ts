@@ -2,8 +2,8 @@
 import { expect, test } from "vitest";
 import type { BackendStore } from "../platform/backend.js";
 import type { Disk } from "../platform/disk.js";
-import { MemoryDisk } from "../verify/sim/memory-disk.js";
-import { createSeededRng } from "../verify/sim/seeded-rng.js";
+import { MemoryDisk } from "../verify/sim/platform/memory-disk.js";
+import { createSeededRng } from "../verify/sim/platform/seeded-rng.js";
 import { readFile, replaceFile } from "./atomic-file.js";
 import { keepAside, readAside } from "./backend-slot.js";
 

@@ -7,8 +7,8 @@ import { describe, expect, test } from "vitest";
 import { DamageError, StartError } from "../base/errors.js";
 import type { Disk, DiskFile } from "../platform/disk.js";
 import type { Entry } from "../raft/types.js";
-import { Dice } from "../verify/sim/dice.js";
-import { MemoryDisk } from "../verify/sim/memory-disk.js";
+import { Dice } from "../verify/sim/plan/dice.js";
+import { MemoryDisk } from "../verify/sim/platform/memory-disk.js";
 import {
   append,
   appendCommit,

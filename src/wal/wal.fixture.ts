@@ -1,6 +1,6 @@
 /** Shared by the tests of the log: small segments on a disk whose syncs the test completes. */
 import type { Entry, HardState } from "../raft/types.js";
-import { MemoryDisk } from "../verify/sim/memory-disk.js";
+import { MemoryDisk } from "../verify/sim/platform/memory-disk.js";
 import { FrameReader, RecordType } from "./frame.js";
 import { FrameBuffer } from "./frame-buffer.js";
 import { createWal, type LogIdentity, type Wal } from "./wal.js";

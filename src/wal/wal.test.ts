@@ -1,7 +1,7 @@
 /** The promises of a running log: order, groups, segments, room, and its end on an error. */
 import { describe, expect, test } from "vitest";
 import type { SnapshotMeta } from "../raft/types.js";
-import { Dice } from "../verify/sim/dice.js";
+import { Dice } from "../verify/sim/plan/dice.js";
 import {
   append,
   appendCommit,

@@ -4,9 +4,9 @@
  */
 import net from "node:net";
 import { raftEnvelope } from "../../src/peers/codec.js";
-import { encodeGreeting, frameHeader, helloMagic } from "../../src/platform/node/peer-framing.js";
+import { encodeGreeting, frameHeader, helloMagic } from "../../src/platform/node/peer/framing.js";
+import { encodeMessage } from "../../src/raft/codec/message-codec.js";
 import { type MessageFields, makeMessage } from "../../src/raft/message.js";
-import { encodeMessage } from "../../src/raft/message-codec.js";
 
 export interface Claim {
   readonly clusterId: bigint;

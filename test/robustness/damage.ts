@@ -18,7 +18,7 @@ import {
 import { join } from "node:path";
 import type { Backend } from "../../src/platform/backend.js";
 import { nodeHash } from "../../src/platform/node/hash.js";
-import { createLmdbBackendStore } from "../../src/platform/node/lmdb-backend.js";
+import { createLmdbBackendStore } from "../../src/platform/node/lmdb/backend.js";
 import type { RowWrite } from "../../src/platform/rows.js";
 import { Bucket } from "../../src/platform/rows.js";
 import { DigestSet } from "../../src/state/digest.js";

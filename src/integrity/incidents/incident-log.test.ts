@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { MemoryDisk } from "../../verify/sim/memory-disk.js";
+import { MemoryDisk } from "../../verify/sim/platform/memory-disk.js";
 import type { IncidentStep, StepKind } from "./incident.js";
 import { IncidentLog, incidentsMax } from "./incident-log.js";
 

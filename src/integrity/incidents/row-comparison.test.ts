@@ -6,7 +6,7 @@ import { emptyMeta, encodeMeta, metaKey } from "../../state/meta.js";
 import { encodeRevision } from "../../state/mvcc/revision-key.js";
 import { sealRow } from "../../state/rows.js";
 import type { Machine } from "../../state/types.js";
-import { createMemoryBackendStore } from "../../verify/sim/memory-backend.js";
+import { createMemoryBackendStore } from "../../verify/sim/platform/memory-backend.js";
 import { KeyValue } from "../../wire/gen/kv.js";
 import type { RowFindings } from "./incident.js";
 import { RowComparison } from "./row-comparison.js";

@@ -7,7 +7,7 @@ import type { Clock } from "../../platform/clock.js";
 import { type Bucket, bucketNames } from "../../platform/rows.js";
 import { foundMachine, sha256 } from "../../state/machine.fixture.js";
 import type { Digests, Machine } from "../../state/types.js";
-import { MemoryDisk } from "../../verify/sim/memory-disk.js";
+import { MemoryDisk } from "../../verify/sim/platform/memory-disk.js";
 import { entry, founding, options } from "../../wal/wal.fixture.js";
 import { createWal, type Wal } from "../../wal/wal.js";
 import type { Finding } from "./finding.js";

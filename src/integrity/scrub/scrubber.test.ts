@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Backend } from "../../platform/backend.js";
-import { createLmdbBackendStore } from "../../platform/node/lmdb-backend.js";
+import { createLmdbBackendStore } from "../../platform/node/lmdb/backend.js";
 import { Bucket } from "../../platform/rows.js";
 import { DigestSet } from "../../state/digest.js";
 import {
@@ -18,7 +18,7 @@ import {
 import { encodeRevision } from "../../state/mvcc/revision-key.js";
 import { sealRow } from "../../state/rows.js";
 import type { Digests } from "../../state/types.js";
-import { createMemoryBackendStore } from "../../verify/sim/memory-backend.js";
+import { createMemoryBackendStore } from "../../verify/sim/platform/memory-backend.js";
 import { type BusyClock, Scene, type SceneOptions, shown } from "./scrub.fixture.js";
 
 const folders: string[] = [];

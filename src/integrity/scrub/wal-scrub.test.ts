@@ -1,8 +1,8 @@
 /** What a scrub finds in the log, beside its writer. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createMemoryBackendStore } from "../../verify/sim/memory-backend.js";
-import { MemoryDisk } from "../../verify/sim/memory-disk.js";
+import { createMemoryBackendStore } from "../../verify/sim/platform/memory-backend.js";
+import { MemoryDisk } from "../../verify/sim/platform/memory-disk.js";
 import { FrameReader, headerBytes } from "../../wal/frame.js";
 import { SegmentCheck } from "../../wal/segment-check.js";
 import {

@@ -1,7 +1,7 @@
 /** Makes the parts between log, raft, state and peers. */
 import { KvError } from "../../base/errors.js";
 import { raftEnvelope } from "../../peers/codec.js";
-import { encodeMessage } from "../../raft/message-codec.js";
+import { encodeMessage } from "../../raft/codec/message-codec.js";
 import { SnapshotTransfer } from "../../snapshot/transfer.js";
 import { Committer } from "../../storage/committer.js";
 import { Defragmenter } from "../../storage/defragmenter.js";

@@ -18,8 +18,8 @@ import {
   replacedStatesMax,
   StateViews,
 } from "../../storage/state-views.js";
-import { createMemoryBackendStore } from "../../verify/sim/memory-backend.js";
-import { MemoryDisk } from "../../verify/sim/memory-disk.js";
+import { createMemoryBackendStore } from "../../verify/sim/platform/memory-backend.js";
+import { MemoryDisk } from "../../verify/sim/platform/memory-disk.js";
 import type { SnapshotStream } from "../types.js";
 import { Maintenance } from "./maintenance.js";
 

@@ -7,8 +7,8 @@
 import { DamageError } from "../../base/errors.js";
 import type { Clock } from "../../platform/clock.js";
 import { type ConfChange, type ConfState, type Entry, EntryType } from "../../raft/types.js";
-import type { WatchHub } from "../../state/mvcc/watch-hub.js";
 import type { Applied, ApplyWay, Machine, OpenEntry } from "../../state/types.js";
+import type { WatchHub } from "../../state/watch/hub.js";
 import type { ApplyLimits } from "../config.js";
 import type { Proposals } from "./proposals.js";
 

@@ -1,9 +1,9 @@
 /** A history that cannot be read ends only the watchers that need it. */
 import { expect, test } from "vitest";
 import type { Clock } from "../../platform/clock.js";
-import { createWatchHub, type WatchHub } from "../../state/mvcc/watch-hub.js";
-import type { WatchNotice } from "../../state/mvcc/watch-types.js";
 import type { KvReader } from "../../state/types.js";
+import { createWatchHub, type WatchHub } from "../../state/watch/hub.js";
+import type { WatchNotice } from "../../state/watch/types.js";
 import { WatchPacer } from "./watch-pacer.js";
 
 const bug = new TypeError("a bug in reading history");

@@ -3,7 +3,7 @@
  * that require a leader end when there has been none for too long.
  */
 import type { Clock } from "../../platform/clock.js";
-import type { WatchHub } from "../../state/mvcc/watch-hub.js";
+import type { WatchHub } from "../../state/watch/hub.js";
 
 export interface WatchPacerParts {
   readonly clock: Clock;

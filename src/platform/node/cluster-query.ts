@@ -4,8 +4,8 @@
  */
 import net from "node:net";
 import type { ClusterInfo } from "../network.js";
-import { addressOf } from "./peer-address.js";
-import { queryMagic } from "./peer-framing.js";
+import { addressOf } from "./peer/address.js";
+import { queryMagic } from "./peer/framing.js";
 
 const answerBytesMax = 1024 * 1024;
 const timeoutMs = 3_000;

@@ -4,8 +4,8 @@ import type { Platform } from "../platform.js";
 import { nodeClock } from "./clock.js";
 import { createNodeDisk } from "./disk.js";
 import { nodeHash } from "./hash.js";
-import { createLmdbBackendStore } from "./lmdb-backend.js";
-import { listenForPeers, type PeerListener } from "./network.js";
+import { createLmdbBackendStore } from "./lmdb/backend.js";
+import { listenForPeers, type PeerListener } from "./peer/network.js";
 import { nodeRng } from "./rng.js";
 
 export interface NodePlatformOptions {

@@ -5,8 +5,8 @@
  */
 import { invariant } from "../../base/invariant.js";
 import type { Rng } from "../../platform/rng.js";
+import { MemoryLog } from "../fixtures/memory-log.fixture.js";
 import { applyChange } from "../membership.js";
-import { MemoryLog } from "../memory-log.fixture.js";
 import { startState, stepEvent } from "../node.js";
 import { ReadySource } from "../ready-source.js";
 import type { RaftState } from "../state.js";

@@ -1,6 +1,6 @@
 /** Histories as files: a file keeps everything, and the reader accepts nothing that is wrong. */
 import { describe, expect, test } from "vitest";
-import { generatePlan } from "../sim/plan-generator.js";
+import { generatePlan } from "../sim/plan/plan-generator.js";
 import { runPlan } from "../sim/run-plan.js";
 import { formatHistory, readHistory } from "./history-file.js";
 import type { History, Operation } from "./types.js";

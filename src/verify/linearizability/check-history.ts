@@ -11,13 +11,13 @@ import type { ReadCall } from "./call-pairing.js";
 import { type CallWords, kvWords, registerWords } from "./call-words.js";
 import { checkCalls } from "./check-calls.js";
 import { type CallView, type FailureView, viewFailure } from "./failure-view.js";
-import { readJepsenHistory, readJepsenLog } from "./jepsen-reader.js";
 import { judgeHistory } from "./judge-history.js";
 import { kvModel } from "./kv-model.js";
 import type { Model } from "./model.js";
 import { operationsAround } from "./operation-words.js";
-import { readPorcupineKv } from "./porcupine-reader.js";
-import { formatNames, type HistoryFormat, recogniseFormat } from "./recognise-format.js";
+import { readJepsenHistory, readJepsenLog } from "./readers/jepsen-reader.js";
+import { readPorcupineKv } from "./readers/porcupine-reader.js";
+import { formatNames, type HistoryFormat, recogniseFormat } from "./readers/recognise-format.js";
 import { registerModel } from "./register-model.js";
 import type { SearchLimits } from "./search.js";
 

@@ -5,10 +5,10 @@
 import { describe, expect, test } from "vitest";
 import { formatHistory } from "../history/history-file.js";
 import type { History, Operation, Watch, WatchEvent } from "../history/types.js";
-import { generatePlan } from "../sim/plan-generator.js";
+import { generatePlan } from "../sim/plan/plan-generator.js";
 import { runPlan } from "../sim/run-plan.js";
 import { checkHistory } from "./check-history.js";
-import { type Bug, generateEtcdHistory } from "./etcd/history-generator.fixture.js";
+import { type Bug, generateEtcdHistory } from "./etcd/fixtures/history-generator.fixture.js";
 import { judgeHistory } from "./judge-history.js";
 
 function generated(seed: number, unknownPerMille: number, bug?: Bug) {

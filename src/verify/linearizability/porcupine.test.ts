@@ -1,15 +1,15 @@
 /** The verdicts of porcupine's own histories. bench/linearizability.ts measures the speed. */
 import { describe, expect, test } from "vitest";
 import { checkCalls } from "./check-calls.js";
-import { readJepsenLog } from "./jepsen-reader.js";
 import { kvModel } from "./kv-model.js";
+import { readJepsenLog } from "./readers/jepsen-reader.js";
 import {
   absentTitle,
   corpusFiles,
   isCorpusPresent,
   readCorpusFile,
-} from "./porcupine-corpus.fixture.js";
-import { readPorcupineKv } from "./porcupine-reader.js";
+} from "./readers/porcupine-corpus.fixture.js";
+import { readPorcupineKv } from "./readers/porcupine-reader.js";
 import { registerModel } from "./register-model.js";
 
 function verdictOf(name: string): string {

@@ -3,8 +3,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { HistoryFormatError } from "../history/history-format-error.js";
 import { checkCalls } from "./check-calls.js";
-import { readJepsenHistory, readJepsenLog } from "./jepsen-reader.js";
-import { readPorcupineKv } from "./porcupine-reader.js";
+import { readJepsenHistory, readJepsenLog } from "./readers/jepsen-reader.js";
+import { readPorcupineKv } from "./readers/porcupine-reader.js";
 import { registerModel } from "./register-model.js";
 
 const never = Number.POSITIVE_INFINITY;

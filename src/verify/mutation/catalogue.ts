@@ -1,20 +1,21 @@
 /** All mutants, in the order of their ids: M01-M62, and those of our own beyond them. */
-import { consistentIndexMutants } from "./consistent-index.js";
-import { electionMutants } from "./election.js";
+
 import { foundMutants } from "./found.js";
-import { integrityMutants } from "./integrity.js";
-import { largeEntryMutants } from "./large-entries.js";
-import { leaseMutants } from "./lease.js";
-import { membershipMutants } from "./membership.js";
-import { mvccMutants } from "./mvcc.js";
-import { peerMutants } from "./peers.js";
-import { readMutants } from "./reads.js";
-import { replicationMutants } from "./replication.js";
-import { storageMutants } from "./storage.js";
+import { consistentIndexMutants } from "./mutants/consistent-index.js";
+import { electionMutants } from "./mutants/election.js";
+import { integrityMutants } from "./mutants/integrity.js";
+import { largeEntryMutants } from "./mutants/large-entries.js";
+import { leaseMutants } from "./mutants/lease.js";
+import { membershipMutants } from "./mutants/membership.js";
+import { mvccMutants } from "./mutants/mvcc.js";
+import { peerMutants } from "./mutants/peers.js";
+import { readMutants } from "./mutants/reads.js";
+import { replicationMutants } from "./mutants/replication.js";
+import { storageMutants } from "./mutants/storage.js";
+import { versionMutants } from "./mutants/versions.js";
+import { walMutants } from "./mutants/wal.js";
+import { watchMutants } from "./mutants/watch.js";
 import type { Mutant } from "./types.js";
-import { versionMutants } from "./versions.js";
-import { walMutants } from "./wal.js";
-import { watchMutants } from "./watch.js";
 
 export const mutants: readonly Mutant[] = sortById([
   ...consistentIndexMutants,

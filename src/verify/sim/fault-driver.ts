@@ -4,15 +4,15 @@ import { checkpointNotesOf } from "../../integrity/startup/checkpoint-note.js";
 import { Bucket } from "../../platform/rows.js";
 import { digestedBuckets } from "../../state/digest.js";
 import { readSlot } from "../../storage/backend-slot.js";
-import type { Atlas } from "./atlas.js";
 import { recoveredLog } from "./checks/durable-log.js";
 import { forge } from "./forgery.js";
 import type { Invariant } from "./invariants.js";
 import { misapplyNext } from "./misapply.js";
 import type { Operator } from "./operator.js";
-import type { Fault, FaultKind, Plan, Target } from "./plan.js";
+import type { Atlas } from "./plan/atlas.js";
+import type { Fault, FaultKind, Plan, Target } from "./plan/plan.js";
+import { simHash } from "./platform/sim-hash.js";
 import type { SimCluster } from "./sim-cluster.js";
-import { simHash } from "./sim-hash.js";
 import type { SimNode } from "./sim-node.js";
 import { Upkeep } from "./upkeep.js";
 

@@ -7,8 +7,8 @@
 
 import { EntryEncoder } from "../../member/turns/request-codec.js";
 import { raftEnvelope } from "../../peers/codec.js";
+import { encodeMessage } from "../../raft/codec/message-codec.js";
 import { type MessageFields, makeMessage } from "../../raft/message.js";
-import { encodeMessage } from "../../raft/message-codec.js";
 import { EntryType } from "../../raft/types.js";
 import { PutRequest } from "../../wire/gen/rpc.js";
 import { RequestField } from "../../wire/proposal.js";

@@ -9,8 +9,8 @@ import { Bucket } from "../../platform/rows.js";
 import { AlarmRequest, AlarmRequest_AlarmAction, AlarmType } from "../../wire/gen/rpc.js";
 import { RequestField } from "../../wire/proposal.js";
 import { Story } from "./integrity-story.fixture.js";
-import type { MemoryBackendStore } from "./memory-backend.js";
-import { simHash } from "./sim-hash.js";
+import type { MemoryBackendStore } from "./platform/memory-backend.js";
+import { simHash } from "./platform/sim-hash.js";
 import type { SimNode } from "./sim-node.js";
 
 const metaIndexAt = 4;

@@ -2,12 +2,13 @@
  * The end of a run: all faults are over, and every node is up again. Within a bounded time the
  * cluster must work as if nothing had happened. Otherwise the check names what is missing.
  */
+
+import type { SimClients } from "./clients/sim-clients.js";
+import type { SimWatchers } from "./clients/sim-watchers.js";
 import type { FaultDriver } from "./fault-driver.js";
 import type { Operator } from "./operator.js";
-import type { SimClients } from "./sim-clients.js";
 import type { SimCluster } from "./sim-cluster.js";
 import type { SimNode } from "./sim-node.js";
-import type { SimWatchers } from "./sim-watchers.js";
 
 export interface HealingParts {
   readonly cluster: SimCluster;

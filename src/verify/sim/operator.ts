@@ -5,7 +5,7 @@
  */
 import { DamageError, errorTable, StartError } from "../../base/errors.js";
 import { MemberAddRequest, MemberPromoteRequest, MemberRemoveRequest } from "../../wire/gen/rpc.js";
-import type { ClientTransport } from "./client-transport.js";
+import type { ClientTransport } from "./clients/client-transport.js";
 import type { SimCluster } from "./sim-cluster.js";
 import type { SimNode } from "./sim-node.js";
 

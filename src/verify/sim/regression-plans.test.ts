@@ -7,7 +7,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
-import { decodePlan } from "./plan-file.js";
+import { decodePlan } from "./plan/plan-file.js";
 import { runPlan } from "./run-plan.js";
 
 const folder = path.join(import.meta.dirname, "plans");

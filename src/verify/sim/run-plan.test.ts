@@ -3,7 +3,7 @@
  * faults and requests really take effect.
  */
 import { describe, expect, test } from "vitest";
-import { generatePlan } from "./plan-generator.js";
+import { generatePlan } from "./plan/plan-generator.js";
 import { runPlan } from "./run-plan.js";
 
 const seeds = Array.from({ length: 24 }, (_, at) => at + 1);

@@ -5,9 +5,9 @@
 import type { Method } from "../../grpc/call.js";
 import type { MemberConfig } from "../../member/config.js";
 import type { RunningMember } from "../../member/member.js";
-import { createMemoryBackendStore, type MemoryBackendStore } from "./memory-backend.js";
-import { MemoryDisk } from "./memory-disk.js";
-import type { ClockSkew } from "./sim-clock.js";
+import { createMemoryBackendStore, type MemoryBackendStore } from "./platform/memory-backend.js";
+import { MemoryDisk } from "./platform/memory-disk.js";
+import type { ClockSkew } from "./platform/sim-clock.js";
 
 /** "wiped": the node will never start again. */
 export type NodeState = "down" | "starting" | "up" | "stopping" | "wiped";

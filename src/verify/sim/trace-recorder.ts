@@ -3,10 +3,10 @@
  * recorded one in the same turn of the clock, or in the turn that caused this turn.
  */
 import { decodeEnvelope } from "../../peers/codec.js";
-import { decodeMessage } from "../../raft/message-codec.js";
+import { decodeMessage } from "../../raft/codec/message-codec.js";
 import type { Message } from "../../raft/types.js";
 import type { MemberRow, TraceEvent, TraceKind } from "../report/trace.js";
-import type { SimClock } from "./sim-clock.js";
+import type { SimClock } from "./platform/sim-clock.js";
 import type { SimCluster } from "./sim-cluster.js";
 import type { SimNode } from "./sim-node.js";
 

@@ -7,7 +7,7 @@
 import { KvError } from "../../base/errors.js";
 import type { RunningMember } from "../../member/member.js";
 import type { Invariant } from "./invariants.js";
-import type { Fault } from "./plan.js";
+import type { Fault } from "./plan/plan.js";
 import type { SimCluster } from "./sim-cluster.js";
 import type { SimNode } from "./sim-node.js";
 

@@ -4,10 +4,10 @@ import type { History, Operation, Watch, WatchResponse } from "../history/types.
 import {
   operationBreakers,
   watchBreakers,
-} from "../linearizability/etcd/history-breaker.fixture.js";
-import { generateEtcdHistory } from "../linearizability/etcd/history-generator.fixture.js";
+} from "../linearizability/etcd/fixtures/history-breaker.fixture.js";
+import { generateEtcdHistory } from "../linearizability/etcd/fixtures/history-generator.fixture.js";
 import { Replay } from "../linearizability/etcd/replay.js";
-import { Dice } from "../sim/dice.js";
+import { Dice } from "../sim/plan/dice.js";
 import { validateSerializable } from "./serializable.js";
 import { validateWatches } from "./validate-watches.js";
 

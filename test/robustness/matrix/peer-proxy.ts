@@ -11,7 +11,7 @@ import {
   helloMagic,
   magicBytes,
   nonceBytes,
-} from "../../../src/platform/node/peer-framing.js";
+} from "../../../src/platform/node/peer/framing.js";
 
 /**
  * Which checksums of the way are made right again, so that the next one has to find it: "frame" none,

@@ -1,9 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { Dice } from "../../sim/dice.js";
-import { bruteForce } from "./brute-force.fixture.js";
+import { Dice } from "../../sim/plan/dice.js";
 import { checkEtcdHistory } from "./check.js";
-import { operationBreakers } from "./history-breaker.fixture.js";
-import { type GeneratedHistory, generateEtcdHistory } from "./history-generator.fixture.js";
+import { bruteForce } from "./fixtures/brute-force.fixture.js";
+import { operationBreakers } from "./fixtures/history-breaker.fixture.js";
+import {
+  type GeneratedHistory,
+  generateEtcdHistory,
+} from "./fixtures/history-generator.fixture.js";
 import { Replay } from "./replay.js";
 
 const small = { operations: 7, clients: 3, keys: 2, unknownPerMille: 150 };

@@ -8,7 +8,7 @@ import type {
   Request,
 } from "../../history/types.js";
 import { checkEtcdHistory } from "./check.js";
-import { generateEtcdHistory } from "./history-generator.fixture.js";
+import { generateEtcdHistory } from "./fixtures/history-generator.fixture.js";
 import { Replay } from "./replay.js";
 
 type Time = readonly [callMs: number, returnMs?: number];

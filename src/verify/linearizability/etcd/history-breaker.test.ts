@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { Dice } from "../../sim/dice.js";
-import { bruteForce } from "./brute-force.fixture.js";
-import { operationBreakers, watchBreakers } from "./history-breaker.fixture.js";
-import { generateEtcdHistory } from "./history-generator.fixture.js";
+import { Dice } from "../../sim/plan/dice.js";
+import { bruteForce } from "./fixtures/brute-force.fixture.js";
+import { operationBreakers, watchBreakers } from "./fixtures/history-breaker.fixture.js";
+import { generateEtcdHistory } from "./fixtures/history-generator.fixture.js";
 
 const small = { operations: 7, clients: 3, keys: 2, unknownPerMille: 150 };
 const watched = { operations: 150, clients: 4, keys: 4, unknownPerMille: 20, watches: 4 };

@@ -5,9 +5,12 @@ import {
   emptyAtomicState,
   isWithin,
   stepAtomic,
-} from "./atomic-store.fixture.js";
-import { bruteForce } from "./brute-force.fixture.js";
-import { type GeneratorOptions, generateEtcdHistory } from "./history-generator.fixture.js";
+} from "./fixtures/atomic-store.fixture.js";
+import { bruteForce } from "./fixtures/brute-force.fixture.js";
+import {
+  type GeneratorOptions,
+  generateEtcdHistory,
+} from "./fixtures/history-generator.fixture.js";
 
 const usual = { operations: 1_500, clients: 8, keys: 12, unknownPerMille: 30, watches: 6 };
 const small = { operations: 7, clients: 3, keys: 2, unknownPerMille: 150 };

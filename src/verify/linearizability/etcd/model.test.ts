@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { KeyValue, Request } from "../../history/types.js";
-import { type AtomicState, emptyAtomicState, stepAtomic } from "./atomic-store.fixture.js";
-import { generateEtcdHistory } from "./history-generator.fixture.js";
+import { type AtomicState, emptyAtomicState, stepAtomic } from "./fixtures/atomic-store.fixture.js";
+import { generateEtcdHistory } from "./fixtures/history-generator.fixture.js";
 import { EtcdState, step } from "./model.js";
 import { Replay } from "./replay.js";
 

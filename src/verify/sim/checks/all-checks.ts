@@ -1,6 +1,6 @@
 /** All checks of a run. The run calls them here, and here they report. */
 import { decodeEnvelope } from "../../../peers/codec.js";
-import { decodeMessage } from "../../../raft/message-codec.js";
+import { decodeMessage } from "../../../raft/codec/message-codec.js";
 import type { Machine } from "../../../state/types.js";
 import type { Operation, Request } from "../../history/types.js";
 import type { Invariant } from "../invariants.js";

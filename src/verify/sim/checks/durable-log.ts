@@ -2,7 +2,7 @@
  * The part of a node's log that would survive a power failure now, read as a restart would read it.
  */
 import { type Recovered, recover } from "../../../wal/recovery.js";
-import type { MemoryDisk } from "../memory-disk.js";
+import type { MemoryDisk } from "../platform/memory-disk.js";
 import type { SimNode } from "../sim-node.js";
 
 /** Undefined: there is no log yet. @throws the errors of recovery */

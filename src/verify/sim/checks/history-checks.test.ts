@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Operation, Outcome, Request, Watch, WatchResponse } from "../../history/types.js";
-import { encodeRequest } from "../client-calls.js";
+import { encodeRequest } from "../clients/client-calls.js";
 import { Ghost } from "./ghost.js";
 import { judgeHistory } from "./history-checks.js";
 

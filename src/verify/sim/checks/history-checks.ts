@@ -11,7 +11,7 @@ import { Replay } from "../../linearizability/etcd/replay.js";
 import type { EtcdReason } from "../../linearizability/etcd/verdict.js";
 import { validateSerializable } from "../../watch-rules/serializable.js";
 import { validateWatches } from "../../watch-rules/validate-watches.js";
-import { requestOfEntry } from "../client-calls.js";
+import { requestOfEntry } from "../clients/client-calls.js";
 import type { Invariant } from "../invariants.js";
 import type { ClientPlace } from "../violation.js";
 import type { Ghost } from "./ghost.js";

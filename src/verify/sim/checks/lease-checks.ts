@@ -6,7 +6,7 @@
 import type { Entry } from "../../../raft/types.js";
 import { openRequest } from "../../../wire/internal-request.js";
 import type { Operation, Request } from "../../history/types.js";
-import { requestOfEntry } from "../client-calls.js";
+import { requestOfEntry } from "../clients/client-calls.js";
 import type { SimNode } from "../sim-node.js";
 import type { Check, CheckWorld } from "./check.js";
 

@@ -4,7 +4,7 @@
  * others have many commits.
  */
 import type { Rng } from "../../../platform/rng.js";
-import { createSeededRng } from "../../sim/seeded-rng.js";
+import { createSeededRng } from "../../sim/platform/seeded-rng.js";
 import type { LogEntry } from "./log-entry.js";
 import {
   type ActorName,

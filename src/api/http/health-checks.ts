@@ -1,0 +1,98 @@
+/**
+ * The checks of /health, /livez and /readyz. Every check ends with undefined or the reason why it
+ * failed, in etcd's words. A linearizable read that stalls ends by the member's own time limit.
+ */
+import { KvError } from "../../base/errors.js";
+import type { Member } from "../../member/types.js";
+import { isClusterCorrupt } from "../../state/alarm/alarm-set.js";
+import type { AlarmRecord } from "../../state/types.js";
+
+export type CheckDone = (failure: string | undefined) => void;
+export interface Check {
+  readonly name: string;
+  run(member: Member, done: CheckDone): void;
+}
+
+const serializableRead: Check = {
+  name: "serializable_read",
+  run: (member, done) => done(readFailure(member)),
+};
+const linearizableRead: Check = {
+  name: "linearizable_read",
+  run: (member, done) => {
+    member.readBarrier((refusal) => {
+      done(refusal instanceof KvError ? `range error: ${refusal.message}` : readFailure(member));
+    });
+  },
+};
+const dataCorruption: Check = {
+  name: "data_corruption",
+  run: (member, done) => {
+    const isCorrupt =
+      member.refusal() !== undefined || member.machine.alarms().some(isClusterCorrupt);
+    done(isCorrupt ? "alarm activated: CORRUPT" : undefined);
+  },
+};
+const nonLearner: Check = {
+  name: "non_learner",
+  run: (member, done) => done(member.isLearner() ? "not supported for learner" : undefined),
+};
+
+/** In the order in which etcd lists them. */
+export const liveChecks: readonly Check[] = [serializableRead];
+export const readyChecks: readonly Check[] = [
+  dataCorruption,
+  serializableRead,
+  linearizableRead,
+  nonLearner,
+];
+
+function readFailure(member: Member): string | undefined {
+  return member.isReady() ? undefined : "range error: the log is not replayed yet";
+}
+
+/** Runs all checks at the same time, and hands over the failures in the checks' order. */
+export function runChecks(
+  member: Member,
+  checks: readonly Check[],
+  done: (failures: readonly (string | undefined)[]) => void,
+): void {
+  const failures: (string | undefined)[] = checks.map(() => undefined);
+  let waiting = checks.length;
+  if (waiting === 0) done(failures);
+  for (const [place, check] of checks.entries()) {
+    check.run(member, (failure) => {
+      failures[place] = failure;
+      waiting--;
+      if (waiting === 0) done(failures);
+    });
+  }
+}
+
+/** /health: an alarm, no leader, or a read that fails, whichever comes first. */
+export function serverHealth(
+  member: Member,
+  options: { readonly excluded: readonly string[]; readonly isSerializable: boolean },
+  done: CheckDone,
+): void {
+  // Ignores the alarm of another, contained member: it is no reason to restart this one.
+  const isOurs = ({ isContained, memberId }: AlarmRecord): boolean =>
+    isContained !== true || memberId === member.id;
+  const alarm = member.machine
+    .alarms()
+    .find((record) => isOurs(record) && !options.excluded.includes(record.alarm));
+  const isRefusing = member.refusal() !== undefined && !options.excluded.includes("CORRUPT");
+  if (alarm !== undefined) {
+    done(`ALARM ${alarm.alarm}`);
+  } else if (isRefusing) {
+    done("ALARM CORRUPT");
+  } else if (options.isSerializable) {
+    done(undefined);
+  } else if (member.leader() === 0n) {
+    done("RAFT NO LEADER");
+  } else {
+    member.readBarrier((refusal) => {
+      done(refusal instanceof KvError ? `RANGE ERROR:${refusal.message}` : undefined);
+    });
+  }
+}

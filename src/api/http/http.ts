@@ -1,0 +1,147 @@
+/**
+ * The plain HTTP side: version, health and metrics. Pure: a request's method and URL go in, the
+ * answer comes by callback, once, possibly inside the call. Every answer carries etcd's CORS headers.
+ */
+import { KvError } from "../../base/errors.js";
+import type { Member } from "../../member/types.js";
+import { prometheusContentType, prometheusText } from "../../metrics/prometheus-text.js";
+import type { HistogramSample, MetricSample } from "../../metrics/sample.js";
+import { type Check, liveChecks, readyChecks, runChecks, serverHealth } from "./health-checks.js";
+
+export interface HttpRequest {
+  readonly method: string;
+  /** Path and query as in the request line. */
+  readonly url: string;
+}
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+export type Answer = (answer: HttpAnswer) => void;
+
+export interface HttpSubject {
+  readonly member: Member;
+  /** Metrics besides the member's own: of calls and of the process. */
+  readonly moreMetrics: () => readonly (MetricSample | HistogramSample)[];
+}
+
+export const corsHeaders = {
+  "Access-Control-Allow-Headers": "accept, content-type, authorization",
+  "Access-Control-Allow-Methods": "POST, GET, OPTIONS, PUT, DELETE",
+  "Access-Control-Allow-Origin": "*",
+} as const;
+
+const text = "text/plain; charset=utf-8";
+const json = "application/json";
+
+export function answerHttp(request: HttpRequest, subject: HttpSubject, done: Answer): void {
+  if (request.method === "OPTIONS") {
+    done(answerOf(200, text, ""));
+    return;
+  }
+  const queryAt = request.url.indexOf("?");
+  const path = queryAt < 0 ? request.url : request.url.slice(0, queryAt);
+  const query = new URLSearchParams(queryAt < 0 ? "" : request.url.slice(queryAt + 1));
+  const answer = endpointOf(path);
+  const { member } = subject;
+  if (answer === undefined) {
+    done(answerOf(404, text, "404 page not found\n"));
+  } else if (member.isStopping()) {
+    done(failedAnswer(path, new KvError("stopped")));
+  } else if (request.method !== "GET" && !(request.method === "HEAD" && path === "/metrics")) {
+    done(answerOf(405, text, "Method Not Allowed\n", { Allow: "GET" }));
+  } else {
+    try {
+      answer(subject, query, done);
+    } catch (error) {
+      done(failedAnswer(path, member.requestFailed(error)));
+    }
+  }
+}
+
+function failedAnswer(path: string, { message }: KvError): HttpAnswer {
+  return path === "/health" ? healthAnswer(message) : answerOf(503, text, `${message}\n`);
+}
+
+type Endpoint = (subject: HttpSubject, query: URLSearchParams, done: Answer) => void;
+
+function endpointOf(path: string): Endpoint | undefined {
+  if (path === "/version") return version;
+  if (path === "/health") return health;
+  if (path === "/metrics") return metrics;
+  return checkEndpoint(path, "/livez", liveChecks) ?? checkEndpoint(path, "/readyz", readyChecks);
+}
+
+const version: Endpoint = ({ member }, _query, done) => {
+  const { version: server, storageVersion } = member.status();
+  const body = {
+    etcdserver: server,
+    etcdcluster: member.machine.cluster.clusterVersion() || "not_decided",
+    storage: storageVersion || "unknown",
+  };
+  done(answerOf(200, json, JSON.stringify(body)));
+};
+
+const health: Endpoint = ({ member }, query, done) => {
+  const options = {
+    excluded: query.getAll("exclude"),
+    isSerializable: query.get("serializable") === "true",
+  };
+  serverHealth(member, options, (reason) => done(healthAnswer(reason)));
+};
+
+function healthAnswer(reason: string | undefined): HttpAnswer {
+  const body = { health: reason === undefined ? "true" : "false", reason: reason ?? "" };
+  return answerOf(reason === undefined ? 200 : 503, json, JSON.stringify(body));
+}
+
+const metrics: Endpoint = ({ member, moreMetrics }, _query, done) => {
+  const samples = [...member.metrics(), ...moreMetrics()];
+  done(answerOf(200, prometheusContentType, prometheusText(samples)));
+};
+
+/** Undefined: the path belongs to another group, or names no check of this group. */
+function checkEndpoint(
+  path: string,
+  prefix: string,
+  checks: readonly Check[],
+): Endpoint | undefined {
+  if (path === prefix) {
+    return (subject, query, done) => {
+      const excluded = query.getAll("exclude");
+      const wanted = checks.filter(({ name }) => !excluded.includes(name));
+      answerChecks(subject.member, wanted, { isVerbose: query.has("verbose") }, done);
+    };
+  }
+  const one = checks.filter(({ name }) => path === `${prefix}/${name}`);
+  if (one.length === 0) return undefined;
+  return (subject, query, done) =>
+    answerChecks(subject.member, one, { isVerbose: query.has("verbose") }, done);
+}
+
+function answerChecks(
+  member: Member,
+  checks: readonly Check[],
+  { isVerbose }: { readonly isVerbose: boolean },
+  done: Answer,
+): void {
+  runChecks(member, checks, (failures) => {
+    const isHealthy = failures.every((failure) => failure === undefined);
+    const lines = checks.map(({ name }, place) => {
+      const failure = failures[place];
+      return failure === undefined ? `[+]${name} ok\n` : `[-]${name} failed: ${failure}\n`;
+    });
+    const report = isVerbose || !isHealthy ? lines.join("") : "";
+    done(answerOf(isHealthy ? 200 : 503, text, isHealthy ? `${report}ok\n` : report));
+  });
+}
+
+function answerOf(
+  status: number,
+  contentType: string,
+  body: string,
+  more: Readonly<Record<string, string>> = {},
+): HttpAnswer {
+  return { status, headers: { ...corsHeaders, "Content-Type": contentType, ...more }, body };
+}

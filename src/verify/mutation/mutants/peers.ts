@@ -1,0 +1,46 @@
+/**
+ * Mutants of what a member believes of other members (P1-P3): which senders it accepts, and which
+ * numbers it accepts from them.
+ */
+import type { Mutant } from "../types.js";
+
+const origin = "Lockstep: a stranger on the peer port ended or used a cluster";
+
+export const peerMutants: readonly Mutant[] = [
+  {
+    id: "P1",
+    title: "whoever reaches the peer port is heard",
+    origin,
+    conditions: "a stranger proposes a write, asks for a vote, or says that it leads",
+    caughtBy: ["C1", "C2", "M6", "I1", "I6", "I11", "crash", "liveness"],
+    patches: [
+      {
+        in: "PeerInbox.received",
+        find: "links.knows(from)",
+        replace: "links.knows(from) && !RAN()",
+      },
+    ],
+  },
+  {
+    id: "P2",
+    title: "any term is followed, also the last that there is",
+    origin,
+    conditions: "a message of a term at the end of the numbers",
+    caughtBy: ["crash", "liveness"],
+    patches: [{ in: "flawOf", find: 'return "term_out_of_range";', replace: "RAN();" }],
+  },
+  {
+    id: "P3",
+    title: "a commit index beyond the log is passed on to raft",
+    origin,
+    conditions: "a heartbeat that commits what this member does not hold",
+    caughtBy: ["crash"],
+    patches: [
+      {
+        in: "flawOfType",
+        find: 'message.commit > node.lastIndex() ? "index_beyond_log" : withTerm(message)',
+        replace: "(message.commit > node.lastIndex() && RAN()), withTerm(message)",
+      },
+    ],
+  },
+];

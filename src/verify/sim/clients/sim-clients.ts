@@ -1,0 +1,229 @@
+/**
+ * The clients of a plan. Each sends its operations one after another through the services of some
+ * member, keeps what it saw, and records everything as a history for the checkers.
+ */
+import { errorTable } from "../../../base/errors.js";
+import type { Status } from "../../../grpc/call.js";
+import { LeaseKeepAliveRequest, LeaseKeepAliveResponse } from "../../../wire/gen/rpc.js";
+import type { Answer, Operation, Outcome, Request } from "../../history/types.js";
+import type { ClientOp } from "../plan/plan.js";
+import type { SimCluster } from "../sim-cluster.js";
+import type { SimNode } from "../sim-node.js";
+import { decodeAnswer, encodeRequest } from "./client-calls.js";
+import { type ClientMemory, requestOf } from "./client-request.js";
+import type { CallResult, ClientTransport } from "./client-transport.js";
+import type { SimWatchers } from "./sim-watchers.js";
+
+/** Refusals that promise that nothing has happened or will happen. */
+const definite = new Set<string>(
+  (
+    [
+      "compacted",
+      "futureRevision",
+      "leaseNotFound",
+      "leaseExists",
+      "noSpace",
+      "keyNotFound",
+    ] as const
+  ).map((reason) => errorTable[reason][1]),
+);
+const patienceMs = 4_000;
+
+interface Client {
+  readonly memory: ClientMemory;
+  readonly queue: ClientOp[];
+  isBusy: boolean;
+}
+
+export class SimClients {
+  readonly operations: Operation[] = [];
+  readonly #cluster: SimCluster;
+  readonly #transport: ClientTransport;
+  readonly #watchers: SimWatchers;
+  readonly #keys: number;
+  /** Calls that have not ended, and functions that end them. */
+  readonly #open = new Set<(outcome: Outcome) => void>();
+  readonly #clients: Client[];
+  /** For checks: a request leaves, an outcome is known. */
+  onAsked: (request: Request) => void = () => {};
+  onAnswered: (operation: Operation) => void = () => {};
+  /** Number of operations that have begun and not ended. */
+  pending = 0;
+  acknowledged = 0;
+
+  constructor(
+    parts: {
+      readonly cluster: SimCluster;
+      readonly transport: ClientTransport;
+      readonly watchers: SimWatchers;
+    },
+    setting: { readonly clients: number; readonly keys: number },
+  ) {
+    this.#cluster = parts.cluster;
+    this.#transport = parts.transport;
+    this.#watchers = parts.watchers;
+    this.#keys = setting.keys;
+    this.#clients = Array.from({ length: setting.clients }, () => ({
+      memory: { revision: 0, mods: new Map(), values: new Map() },
+      queue: [],
+      isBusy: false,
+    }));
+  }
+
+  schedule(ops: readonly ClientOp[]): void {
+    for (const op of ops) {
+      this.#cluster.clock.at(op.atMs, () => {
+        const client = this.#clients[op.client % this.#clients.length] as Client;
+        client.queue.push(op);
+        this.#next(client);
+      });
+    }
+  }
+
+  /** Drops operations that have not begun. */
+  stop(): void {
+    for (const client of this.#clients) client.queue.length = 0;
+  }
+
+  /** The run ends here: an unanswered operation may have happened or not. */
+  abandon(): void {
+    for (const finished of [...this.#open]) finished({ kind: "unknown", error: "the run ended" });
+  }
+
+  /** A request outside the plan; `done` gets the recorded operation. */
+  ask(node: SimNode, request: Request, done: (operation: Operation) => void): void {
+    const memory = { revision: 0, mods: new Map(), values: new Map() };
+    this.#send({ id: 1_000_000 + this.operations.length, client: -1, node, memory }, request, done);
+  }
+
+  #next(client: Client): void {
+    if (client.isBusy) return;
+    for (;;) {
+      const op = client.queue.shift();
+      if (op === undefined) return;
+      const node = this.#choose(op.member);
+      // No node listens: the connection is refused, and nothing has happened.
+      if (node === undefined) continue;
+      const { action, id } = op;
+      if (action.kind === "watch") {
+        this.#watchers.open({ ...action, id, client: op.client, node }, client.memory.revision);
+        continue;
+      }
+      client.isBusy = true;
+      const request = requestOf({ ...op, action }, client.memory, this.#keys);
+      const { memory } = client;
+      this.#send({ id, client: op.client, node, memory }, request, () => {
+        client.isBusy = false;
+        this.#next(client);
+      });
+      return;
+    }
+  }
+
+  /** The wanted node, or the next one that listens. */
+  #choose(member: number): SimNode | undefined {
+    const { nodes } = this.#cluster;
+    for (let place = 0; place < nodes.length; place++) {
+      const node = nodes[(member + place) % nodes.length] as SimNode;
+      if (node.isServing()) return node;
+    }
+    return undefined;
+  }
+
+  #send(
+    from: {
+      readonly id: number;
+      readonly client: number;
+      readonly node: SimNode;
+      readonly memory: ClientMemory;
+    },
+    request: Request,
+    done: (operation: Operation) => void,
+  ): void {
+    const { clock } = this.#cluster;
+    const callUs = clock.nowUs();
+    this.pending++;
+    this.onAsked(request);
+    const finished = (outcome: Outcome): void => {
+      if (!this.#open.delete(finished)) return;
+      this.pending--;
+      const { id, client, node, memory } = from;
+      const returnUs = outcome.kind === "unknown" ? undefined : clock.nowUs();
+      const operation = { id, client, member: node.name, callUs, returnUs, request, outcome };
+      this.operations.push(operation);
+      this.onAnswered(operation);
+      if (outcome.kind === "ok") {
+        this.acknowledged++;
+        remember(memory, operation, outcome);
+      }
+      done(operation);
+    };
+    this.#open.add(finished);
+    if (request.kind === "leaseKeepAlive") {
+      this.#keepAlive(from.node, request.id, finished);
+      return;
+    }
+    if (request.kind === "other") throw new Error("not a client's request");
+    const { path, bytes } = encodeRequest(request);
+    this.#transport.unary({ node: from.node, path, patienceMs }, bytes, (result) => {
+      finished(outcomeOf(result, (answer) => decodeAnswer(request, answer)));
+    });
+  }
+
+  #keepAlive(node: SimNode, id: string, finished: (outcome: Outcome) => void): void {
+    let isOver = false;
+    const finish = (outcome: Outcome): void => {
+      if (isOver) return;
+      isOver = true;
+      timer.cancel();
+      finished(outcome);
+    };
+    const stream = this.#transport.stream(node, "/etcdserverpb.Lease/LeaseKeepAlive", {
+      message: (bytes) => {
+        const { header, TTL } = LeaseKeepAliveResponse.decode(bytes);
+        const answer = { kind: "lease", id, ttl: Number(TTL) } as const;
+        finish({ kind: "ok", revision: Number(header?.revision ?? 0n), answer });
+        stream.cancel();
+      },
+      ended: (status) => finish({ kind: "unknown", error: status?.message ?? "ended" }),
+    });
+    const timer = this.#cluster.clock.at(patienceMs, () => {
+      finish({ kind: "unknown", error: "context deadline exceeded" });
+      stream.cancel();
+    });
+    stream.write(LeaseKeepAliveRequest.encode({ ID: BigInt(id) }).finish());
+  }
+}
+
+function outcomeOf(
+  result: CallResult,
+  decode: (bytes: Uint8Array) => { readonly revision: number; readonly answer: Answer },
+): Outcome {
+  if (result instanceof Uint8Array) return { kind: "ok", ...decode(result) };
+  const error = (result as Status).message;
+  return definite.has(error) ? { kind: "refused", error } : { kind: "unknown", error };
+}
+
+function remember(
+  memory: ClientMemory,
+  operation: Operation,
+  outcome: Extract<Outcome, { readonly kind: "ok" }>,
+): void {
+  const { revision, answer } = outcome;
+  memory.revision = Math.max(memory.revision, revision);
+  const { request } = operation;
+  if (answer.kind === "range") {
+    for (const kv of answer.kvs) {
+      memory.mods.set(kv.key, kv.mod);
+      memory.values.set(kv.key, kv.value);
+    }
+  }
+  if (request.kind === "put") {
+    memory.mods.set(request.key, revision);
+    memory.values.set(request.key, request.value);
+  }
+  if (answer.kind !== "txn" || request.kind !== "txn") return;
+  for (const op of answer.succeeded ? request.success : request.failure) {
+    if (op.kind === "put") memory.mods.set(op.key, revision);
+  }
+}
