@@ -1,10 +1,12 @@
 /**
  * `npm run bench`: etcd 3.5 and lockstep in turn under the same load, one table. Options: --quick
  * (a fifth of the requests, one run each), --servers etcd35,lockstep, --only <part of a name>,
- * --runs <n>. Needs h2load (Debian: nghttp2-client).
+ * --runs <n>. Needs h2load (Debian: nghttp2-client). `--only large` makes large requests instead
+ * (large/large.ts), with --keys <n> and --rows <part of a name>.
  */
 import { parseArgs } from "node:util";
 import type { ServerKind } from "../test/support/server-kind.js";
+import { largeTable, measureLarge } from "./large/large.js";
 import { describeMachine, type Row, table } from "./report.js";
 import { type Measurement, measure, scenarios } from "./scenario.js";
 
@@ -14,12 +16,19 @@ const { values } = parseArgs({
     servers: { type: "string", default: "etcd35,lockstep" },
     only: { type: "string", default: "" },
     runs: { type: "string" },
+    keys: { type: "string", default: "1000000" },
+    rows: { type: "string", default: "" },
   },
 });
 const servers = values.servers.split(",") as ServerKind[];
 const runs = Number(values.runs ?? (values.quick ? 1 : 3));
 
 console.log(describeMachine());
+if (values.only === "large") {
+  const results = await measureLarge({ servers, keys: Number(values.keys), rows: values.rows });
+  console.log(`\n${largeTable(results)}`);
+  process.exit();
+}
 const rows: Row[] = [];
 for (const scenario of scenarios(values.quick).filter(({ name }) => name.includes(values.only))) {
   const measured: Measurement[] = [];

@@ -1,0 +1,69 @@
+/**
+ * Small linearizable reads at a fixed pace, whether or not the earlier ones are answered: what other
+ * clients see while a large request runs.
+ */
+import { RangeRequest } from "../../src/wire/gen/rpc.js";
+import { complete } from "../../test/support/client.js";
+import { percentile } from "../h2load.js";
+import { BareClient } from "./http2-client.js";
+
+const paceMs = 5;
+
+export interface Waits {
+  readonly longestMs: number;
+  readonly p99Ms: number;
+  readonly count: number;
+}
+
+export class Probe {
+  readonly #client: BareClient;
+  readonly #message: Uint8Array;
+  readonly #sentMs = new Set<number>();
+  #waits: number[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #failure: Error | undefined;
+
+  private constructor(client: BareClient, key: Uint8Array) {
+    this.#client = client;
+    this.#message = RangeRequest.encode(complete(RangeRequest, { key: Buffer.from(key) })).finish();
+  }
+
+  static async open(endpoint: string, key: Uint8Array): Promise<Probe> {
+    return new Probe(await BareClient.open(endpoint), key);
+  }
+
+  start(): void {
+    this.#waits = [];
+    this.#timer = setInterval(() => this.#ask(), paceMs);
+  }
+
+  /** Waits for the answers of all reads. @throws if one failed */
+  async stop(): Promise<Waits> {
+    clearInterval(this.#timer);
+    while (this.#sentMs.size > 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    if (this.#failure !== undefined) throw this.#failure;
+    const sorted = this.#waits.sort((x, y) => x - y);
+    const count = sorted.length;
+    return { longestMs: sorted.at(-1) ?? 0, p99Ms: percentile(sorted, 0.99), count };
+  }
+
+  close(): void {
+    this.#client.close();
+  }
+
+  #ask(): void {
+    const sentMs = performance.now();
+    this.#sentMs.add(sentMs);
+    this.#client.call("/etcdserverpb.KV/Range", this.#message).then(
+      ({ status, message }) => {
+        this.#sentMs.delete(sentMs);
+        this.#waits.push(performance.now() - sentMs);
+        if (status !== "0") this.#failure = new Error(`the probe was answered ${message}`);
+      },
+      (error: Error) => {
+        this.#sentMs.delete(sentMs);
+        this.#failure = error;
+      },
+    );
+  }
+}
