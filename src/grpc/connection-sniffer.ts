@@ -3,11 +3,13 @@
  * port. The bytes are put back: whoever gets the socket reads it from its start. What sends nothing
  * recognisable in time, or cannot be HTTP at all, is closed.
  */
+import { METHODS } from "node:http";
 import type { Socket } from "node:net";
 
 /** How a client that speaks HTTP/2 without negotiation begins (RFC 9113, 3.4). */
 const preface = Buffer.from("PRI * HTTP/2.0");
 const startTimeoutMs = 10_000;
+const methodLengthMax = Math.max(...METHODS.map((method) => method.length));
 
 export interface Protocols {
   http2(socket: Socket): void;
@@ -37,9 +39,13 @@ export function sniff(socket: Socket, protocols: Protocols, timeoutMs = startTim
     head = head.length === 0 ? chunk : Buffer.concat([head, chunk]);
     const shared = Math.min(head.length, preface.length);
     const isPreface = head.compare(preface, 0, shared, 0, shared) === 0;
-    if (isPreface && shared === preface.length) hand(protocols.http2);
-    else if (!isPreface && mayBeHttp1(head)) hand(protocols.http1);
-    else if (!isPreface) giveUp();
+    if (isPreface) {
+      if (shared === preface.length) hand(protocols.http2);
+      return;
+    }
+    const isHttp1 = startsHttp1(head);
+    if (isHttp1 === true) hand(protocols.http1);
+    else if (isHttp1 === false) giveUp();
   };
   // Not the idle time of the socket alone: bytes that trickle in do not extend it by much.
   socket.setTimeout(timeoutMs);
@@ -48,8 +54,13 @@ export function sniff(socket: Socket, protocols: Protocols, timeoutMs = startTim
   socket.on("readable", look);
 }
 
-/** Node's parser waits for ever on a preface that is none. */
-function mayBeHttp1(head: Buffer): boolean {
-  const first = head[0] as number;
-  return first >= 0x41 && first <= 0x5a && head.toString("latin1", 0, 4) !== "PRI ";
+/**
+ * An HTTP/1 request begins with a method and a space (RFC 9112, 3). "maybe": more bytes are needed.
+ * Other bytes get no answer: text could be taken for frames by a client that speaks HTTP/2.
+ */
+function startsHttp1(head: Buffer): boolean | "maybe" {
+  const space = head.indexOf(0x20);
+  const word = head.toString("latin1", 0, space < 0 ? methodLengthMax + 1 : space);
+  if (space >= 0) return METHODS.includes(word);
+  return METHODS.some((method) => method.startsWith(word)) ? "maybe" : false;
 }

@@ -142,14 +142,17 @@ test("HTTP/1 and gRPC on one port, on each of the addresses", async () => {
 test("garbage, half frames and silence harm nobody else", async () => {
   const { port, client } = await open();
   expect(await talk(port, Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00]))).toBe("");
-  expect(await talk(port, "GARBAGE\r\n\r\n")).toContain("400 Bad Request");
+  // What is neither a preface nor a request of HTTP/1 gets no answer that could be taken for frames.
+  expect(await talk(port, "GARBAGE\r\n\r\n")).toBe("");
+  expect(await talk(port, "NO CONNECTION PREFACE\r\n\r\n")).toBe("");
+  expect(await talk(port, "GET / HTTP/x\r\n\r\n")).toContain("400 Bad Request");
   expect(await talk(port, "PRI * HTTP/1.1\r\n\r\n")).toBe("");
   const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
   // The server's SETTINGS, then its GOAWAY or the end.
   await talk(port, Buffer.concat([Buffer.from(preface), Buffer.alloc(300, 0xff)]));
   await talk(port, Buffer.from("PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n"));
   // Left hanging in the middle: of the sniffed bytes, of a frame, of a request line.
-  for (const start of ["PRI", `${preface}\0\0\x10\x04`, "GET /vers"]) {
+  for (const start of ["PRI", `${preface}\0\0\x10\x04`, "GE", "GET /vers"]) {
     const socket = createConnection({ host: "127.0.0.1", port }, () =>
       socket.write(start, "latin1"),
     );
