@@ -8,7 +8,7 @@ import { WatchCreateRequest } from "../src/wire/gen/rpc.js";
 import { bytes, complete, type EtcdClient } from "../test/support/client.js";
 import { Cluster } from "../test/support/cluster.js";
 import type { ServerKind } from "../test/support/server-kind.js";
-import { describeMachine } from "./report.js";
+import { describeMachine } from "./record/machine.js";
 
 const { values } = parseArgs({
   options: {

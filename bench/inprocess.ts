@@ -19,8 +19,8 @@ import { nodeRng } from "../src/platform/node/rng.js";
 import { PutRequest } from "../src/wire/gen/rpc.js";
 import { RequestField } from "../src/wire/proposal.js";
 import { complete } from "../test/support/client.js";
-import { percentile } from "./h2load.js";
-import { describeMachine } from "./report.js";
+import { percentile } from "./load/latencies.js";
+import { describeMachine } from "./record/machine.js";
 
 const { values } = parseArgs({
   options: {

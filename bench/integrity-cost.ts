@@ -9,8 +9,10 @@ import { parseArgs } from "node:util";
 import { buildMutant } from "../src/cli/mutant-build.js";
 import { FingerprintRing, ringSize } from "../src/integrity/fingerprint-ring.js";
 import { projectRoot } from "../test/support/server-kind.js";
-import { describeMachine } from "./report.js";
-import { type Measurement, measure, type Scenario } from "./scenario.js";
+import { median } from "./record/figures.js";
+import { describeMachine } from "./record/machine.js";
+import { putScenario } from "./scenarios/one-request.js";
+import { type Measurement, measure, type Scenario } from "./scenarios/scenario.js";
 
 const { values } = parseArgs({
   options: {
@@ -52,11 +54,6 @@ async function run(variant: Variant, scenario: Scenario): Promise<Measurement> {
   return measure("lockstep", scenario);
 }
 
-function median(numbers: readonly number[]): number {
-  const sorted = [...numbers].sort((x, y) => x - y);
-  return sorted[Math.floor(sorted.length / 2)] ?? 0;
-}
-
 function ringBytes(): number {
   const before = process.memoryUsage().arrayBuffers;
   const rings = Array.from({ length: 16 }, () => new FingerprintRing());
@@ -76,7 +73,7 @@ async function compare(scenario: Scenario): Promise<string> {
     console.error(`${scenario.name}: on ${Math.round(on)}/s, off ${Math.round(off)}/s`);
   }
   const cell = (variant: Variant): string => {
-    const cpu = median(all[variant].map((one) => (one.cpuSeconds / one.requests) * 1e6));
+    const cpu = median(all[variant].map((one) => (one.cpuSeconds / one.count) * 1e6));
     return `${Math.round(median(all[variant].map((one) => one.perSecond)))} | ${cpu.toFixed(1)}`;
   };
   const best = Math.max(...all.on.map((one) => one.perSecond));
@@ -85,12 +82,10 @@ async function compare(scenario: Scenario): Promise<string> {
   return `| ${scenario.name} | ${cell("on")} | ${cell("off")} | ${shown} |`;
 }
 
-const put = { kind: "put", requests: Number(values.requests) } as const;
 const rows: string[] = [];
 try {
   for (const members of [1, 3] as const) {
-    const name = `put, ${members} member${members === 1 ? "" : "s"}, 100x10`;
-    rows.push(await compare({ ...put, name, members, connections: 100, streams: 10 }));
+    rows.push(await compare(putScenario(members, [100, 10], Number(values.requests))));
   }
 } finally {
   without.remove();

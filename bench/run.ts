@@ -1,45 +1,77 @@
 /**
- * `npm run bench`: etcd 3.5 and lockstep in turn under the same load, one table. Options: --quick
- * (a fifth of the requests, one run each), --servers etcd35,lockstep, --only <part of a name>,
- * --runs <n>. Needs h2load (Debian: nghttp2-client). `--only large` makes large requests instead
- * (large/large.ts), with --keys <n> and --rows <part of a name>.
+ * `npm run bench`: etcd 3.5.16 and lockstep in turn under the same load, medians of five runs, one
+ * table with ratios. Options: --only <part of a name> (several: separated by ";"), --quick (a fifth
+ * of the requests, one run, without the scenarios that take minutes), --runs <n>,
+ * --servers etcd35,lockstep, --list, --record (writes docs/performance.md and its plots).
+ * `--only large` makes large requests instead (large/large.ts), with --keys <n> and --rows <part of
+ * a name>. Needs h2load (Debian: nghttp2-client).
  */
 import { parseArgs } from "node:util";
 import type { ServerKind } from "../test/support/server-kind.js";
 import { largeTable, measureLarge } from "./large/large.js";
-import { describeMachine, type Row, table } from "./report.js";
-import { type Measurement, measure, scenarios } from "./scenario.js";
+import { type Row, rowOf } from "./record/figures.js";
+import { describeMachine } from "./record/machine.js";
+import { record } from "./record/page.js";
+import { goalTable, table } from "./record/table.js";
+import { scenarios } from "./scenarios/all.js";
+import { type Measurement, measure, type Scenario } from "./scenarios/scenario.js";
 
 const { values } = parseArgs({
   options: {
-    quick: { type: "boolean", default: false },
-    servers: { type: "string", default: "etcd35,lockstep" },
     only: { type: "string", default: "" },
+    quick: { type: "boolean", default: false },
     runs: { type: "string" },
+    servers: { type: "string", default: "etcd35,lockstep" },
+    list: { type: "boolean", default: false },
+    record: { type: "boolean", default: false },
     keys: { type: "string", default: "1000000" },
     rows: { type: "string", default: "" },
   },
 });
 const servers = values.servers.split(",") as ServerKind[];
-const runs = Number(values.runs ?? (values.quick ? 1 : 3));
+const scale = values.quick ? 0.2 : 1;
+const runs = Number(values.runs ?? (values.quick ? 1 : 5));
 
-console.log(describeMachine());
+function isChosen({ name, isLong }: Scenario): boolean {
+  if (values.only === "") return !(values.quick && isLong === true);
+  return values.only.split(";").some((part) => name.includes(part));
+}
+
+async function measureAll(scenario: Scenario): Promise<Row> {
+  const measured = new Map<string, Measurement[]>(servers.map((server) => [server, []]));
+  for (let run = 0; run < (scenario.isLong === true ? 1 : runs); run++) {
+    // In turn, so that a machine that grows slower or faster does so for both.
+    for (const server of servers) {
+      const one = await measure(server, scenario, scale);
+      measured.get(server)?.push(one);
+      const [rate, p99] = [Math.round(one.perSecond), one.p99Ms.toFixed(2)];
+      console.error(`${scenario.name}: ${server} ${rate}/s, p99 ${p99} ms`);
+    }
+  }
+  const day = new Date().toLocaleDateString("en-GB", { dateStyle: "long" });
+  return rowOf(scenario, measured, { day, scale });
+}
+
+async function measureChosen(chosen: readonly Scenario[]): Promise<void> {
+  const machine = describeMachine();
+  console.log(machine);
+  const rows: Row[] = [];
+  const order = scenarios.map(({ name }) => name);
+  for (const scenario of chosen) {
+    rows.push(await measureAll(scenario));
+    if (values.record) record(rows, machine, order);
+  }
+  console.log(`\n${table(rows)}\n\n${goalTable(rows)}`);
+}
+
+const chosen = scenarios.filter(isChosen);
 if (values.only === "large") {
+  console.log(describeMachine());
   const results = await measureLarge({ servers, keys: Number(values.keys), rows: values.rows });
   console.log(`\n${largeTable(results)}`);
   process.exit();
-}
-const rows: Row[] = [];
-for (const scenario of scenarios(values.quick).filter(({ name }) => name.includes(values.only))) {
-  const measured: Measurement[] = [];
-  for (let run = 0; run < runs; run++) {
-    // In turn, so that a machine that grows slower or faster does so for both.
-    for (const server of servers) {
-      const one = await measure(server, scenario);
-      measured.push(one);
-      console.error(`${scenario.name}: ${server} ${Math.round(one.perSecond)}/s`);
-    }
-  }
-  rows.push({ scenario, runs: measured });
-}
-console.log(`\n${table(rows, servers)}`);
+} else if (chosen.length === 0) {
+  throw new Error(`--only: no scenario is named like "${values.only}"; --list shows the names`);
+} else if (values.list) {
+  for (const { name } of chosen) console.log(name);
+} else await measureChosen(chosen);

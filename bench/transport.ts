@@ -5,8 +5,8 @@
 import { parseArgs } from "node:util";
 import { startServer } from "../src/grpc/server.js";
 import { nodeClock } from "../src/platform/node/clock.js";
-import { runLoad } from "./h2load.js";
-import { describeMachine } from "./report.js";
+import { runLoad } from "./load/h2load.js";
+import { describeMachine } from "./record/machine.js";
 
 const { values } = parseArgs({ options: { requests: { type: "string", default: "300000" } } });
 const answer = Buffer.alloc(40, 1);

@@ -4,7 +4,7 @@
  */
 import { RangeRequest } from "../../src/wire/gen/rpc.js";
 import { complete } from "../../test/support/client.js";
-import { percentile } from "../h2load.js";
+import { percentile } from "../load/latencies.js";
 import { BareClient } from "./http2-client.js";
 
 const paceMs = 5;

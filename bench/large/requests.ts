@@ -12,7 +12,7 @@ import {
 } from "../../src/wire/gen/rpc.js";
 import { complete } from "../../test/support/client.js";
 import type { ClusterMember } from "../../test/support/cluster.js";
-import { runLoad } from "../h2load.js";
+import { runLoad } from "../load/h2load.js";
 
 const opsPerTxn = 128;
 const loadersMax = 16;

@@ -5,7 +5,7 @@
  * or lost that the cluster could have known.
  */
 import { parseArgs } from "node:util";
-import { describeMachine } from "../../bench/report.js";
+import { describeMachine } from "../../bench/record/machine.js";
 import type { ClusterMember } from "../support/cluster.js";
 import type { Case } from "./matrix/case.js";
 import { cases } from "./matrix/cases.js";

@@ -7,6 +7,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { type LoadResult, resultOf } from "./latencies.js";
 
 export interface LoadPlan {
   readonly endpoint: string;
@@ -19,22 +20,13 @@ export interface LoadPlan {
   readonly streams: number;
 }
 
-export interface LoadResult {
-  readonly perSecond: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  /** Bytes in DATA frames of the answers: an error answer has none. */
-  readonly answerBytes: number;
-}
+/** `answerBytes`: in DATA frames of the answers; an error answer has none. */
+export type H2loadResult = LoadResult & { readonly answerBytes: number };
 
 function framed(message: Uint8Array): Buffer {
   const prefix = Buffer.alloc(5);
   prefix.writeUInt32BE(message.length, 1);
   return Buffer.concat([prefix, message]);
-}
-
-export function percentile(sorted: readonly number[], share: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
 }
 
 function matched(text: string, pattern: RegExp): string {
@@ -44,7 +36,7 @@ function matched(text: string, pattern: RegExp): string {
 }
 
 /** @throws when a request failed or was not answered with HTTP status 200. */
-export async function runLoad(plan: LoadPlan): Promise<LoadResult> {
+export async function runLoad(plan: LoadPlan): Promise<H2loadResult> {
   const folder = mkdtempSync(join(tmpdir(), "lockstep-bench-"));
   try {
     const body = join(folder, "body");
@@ -61,15 +53,11 @@ export async function runLoad(plan: LoadPlan): Promise<LoadResult> {
     if (succeeded !== plan.requests || ok !== plan.requests) {
       throw new Error(`h2load: not every request was answered:\n${stdout}`);
     }
-    const latencies = readFileSync(log, "utf8")
-      .trimEnd()
-      .split("\n")
-      .map((line) => Number(line.split("\t")[2]) / 1_000)
-      .sort((x, y) => x - y);
+    const lines = readFileSync(log, "latin1").trimEnd().split("\n");
+    const latencies = Float64Array.from(lines, (line) => Number(line.split("\t")[2]) / 1_000);
+    const perSecond = Number(matched(stdout, /finished in [^,]+, ([\d.]+) req\/s/));
     return {
-      perSecond: Number(matched(stdout, /finished in [^,]+, ([\d.]+) req\/s/)),
-      p50Ms: percentile(latencies, 0.5),
-      p99Ms: percentile(latencies, 0.99),
+      ...resultOf(plan.requests, plan.requests / perSecond, latencies),
       answerBytes: Number(matched(stdout, /\((\d+)\) data/)),
     };
   } finally {
