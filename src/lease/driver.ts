@@ -10,6 +10,7 @@
 import type { Done } from "../base/done.js";
 import { KvError } from "../base/errors.js";
 import { PeerMethod } from "../peers/codec.js";
+import type { LeaderQuestion } from "../peers/leader-requests.js";
 import type { Peers } from "../peers/peers.js";
 import type { Clock } from "../platform/clock.js";
 import type { Rng } from "../platform/rng.js";
@@ -29,8 +30,6 @@ import { type Proposal, RequestField } from "../wire/proposal.js";
 import { createLessor, type Lessor, minTtlSeconds } from "./lessor.js";
 
 const expiryCheckMs = 500;
-/** Milliseconds between two attempts to reach a leader, until the request's time is over. */
-const leaderRetryMs = 50;
 /** Bytes that a lease counts against the space quota, as in etcd. */
 const grantGrowthBytes = 64;
 
@@ -45,9 +44,7 @@ export interface LeaseDriverParts {
   readonly rng: Rng;
   readonly electionTicks: number;
   readonly heartbeatMs: number;
-  readonly timeoutMs: number;
   leases(): LeaseReader;
-  leader(): bigint;
   isLeader(): boolean;
   propose(request: Proposal, done: Done<Applied>): void;
   /**
@@ -60,7 +57,8 @@ export interface LeaseDriverParts {
   /** The last index of this member's log, and the last one that it has applied. */
   lastIndex(): number;
   appliedIndex(): number;
-  request(to: bigint, method: PeerMethod, body: Uint8Array, done: Done<Uint8Array>): void;
+  /** Asks whichever member leads, until one answers. */
+  askLeader<T>(question: LeaderQuestion<T>, done: Done<T>): void;
 }
 
 export class LeaseDriver {
@@ -155,36 +153,23 @@ export class LeaseDriver {
   }
 
   keepAlive(id: bigint, done: Done<{ readonly ttl: number }>): void {
-    const body = (): Uint8Array => LeaseKeepAliveRequest.encode({ ID: id }).finish();
-    this.#atLeader(
-      (again) => {
-        const renewed = this.#renew(id);
-        if (renewed instanceof KvError) again(renewed);
-        else done(renewed);
-      },
-      (leader, failed) => {
-        this.#parts.request(leader, PeerMethod.leaseKeepAlive, body(), (answer) => {
-          if (answer instanceof KvError) failed(answer);
-          else done({ ttl: Number(LeaseKeepAliveResponse.decode(answer).TTL) });
-        });
-      },
-      done,
-    );
+    const question: LeaderQuestion<{ readonly ttl: number }> = {
+      method: PeerMethod.leaseKeepAlive,
+      here: (answer) => this.#leading(() => answer(this.#renew(id)), answer),
+      encode: () => LeaseKeepAliveRequest.encode({ ID: id }).finish(),
+      decode: (answer) => ({ ttl: Number(LeaseKeepAliveResponse.decode(answer).TTL) }),
+    };
+    this.#parts.askLeader(question, done);
   }
 
   timeToLive(id: bigint, withKeys: boolean, done: Done<TimeToLive>): void {
-    const body = (): Uint8Array =>
-      LeaseTimeToLiveRequest.encode({ ID: id, keys: withKeys }).finish();
-    this.#atLeader(
-      () => done(this.#localTimeToLive(id, withKeys)),
-      (leader, failed) => {
-        this.#parts.request(leader, PeerMethod.leaseTimeToLive, body(), (answer) => {
-          if (answer instanceof KvError) failed(answer);
-          else done(decodeTimeToLive(answer));
-        });
-      },
-      done,
-    );
+    const question: LeaderQuestion<TimeToLive> = {
+      method: PeerMethod.leaseTimeToLive,
+      here: (answer) => this.#leading(() => answer(this.#localTimeToLive(id, withKeys)), answer),
+      encode: () => LeaseTimeToLiveRequest.encode({ ID: id, keys: withKeys }).finish(),
+      decode: decodeTimeToLive,
+    };
+    this.#parts.askLeader(question, done);
   }
 
   /**
@@ -220,30 +205,6 @@ export class LeaseDriver {
       else if (this.#parts.isLeader()) here();
       else refuse();
     });
-  }
-
-  /**
-   * Runs `here` if this member leads, else `there` with the leader. Waits a while for an election.
-   */
-  #atLeader(
-    here: (again: (error: KvError) => void) => void,
-    there: (leader: bigint, failed: (error: KvError) => void) => void,
-    fail: (error: KvError) => void,
-  ): void {
-    const { clock, timeoutMs } = this.#parts;
-    const untilMs = clock.now() + timeoutMs;
-    const attempt = (): void => {
-      const leader = this.#parts.leader();
-      const again = (error: KvError): void => {
-        // The asked member may have lost leadership; it answers so.
-        if (clock.now() >= untilMs || error.reason === "stopped") fail(error);
-        else clock.after(leaderRetryMs, attempt);
-      };
-      if (this.#parts.isLeader()) this.#leading(() => here(again), again);
-      else if (leader === 0n) again(new KvError("noLeader"));
-      else there(leader, again);
-    };
-    attempt();
   }
 
   /**

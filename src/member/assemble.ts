@@ -49,6 +49,7 @@ export function assembleMember(world: MemberWorld, booted: Booted): RunningMembe
   w.monitor = integrity.createMonitor(w);
   w.quota = services.createQuota(w);
   w.admission = services.createAdmission(w);
+  w.leaderRequests = services.createLeaderRequests(w);
   w.leases = services.createLeases(w);
   w.changes = services.createChanges(w);
   w.compactor = services.createCompactor(w);

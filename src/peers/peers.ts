@@ -36,13 +36,16 @@ export class Peers {
     this.#handlers.set(method, handler);
   }
 
-  /** Calls `done` once, later: with the answer's body, the other member's error, or `timeout`. */
+  /**
+   * Calls `done` once, later: with the answer's body, the other member's error, or `timeout`.
+   * Returns a function that drops the request: `done` is not called any more.
+   */
   request(
     network: Network,
     target: { readonly to: bigint; readonly method: PeerMethod; readonly timeoutMs: number },
     body: Uint8Array,
     done: Done<Uint8Array>,
-  ): void {
+  ): () => void {
     const id = this.#nextId++;
     const timer = this.#clock.after(target.timeoutMs, () => {
       this.#pending.delete(id);
@@ -50,6 +53,10 @@ export class Peers {
     });
     this.#pending.set(id, { done, timer });
     network.send(target.to, requestEnvelope(id, target.method, body));
+    return () => {
+      this.#pending.delete(id);
+      timer.cancel();
+    };
   }
 
   /**

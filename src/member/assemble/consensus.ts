@@ -165,6 +165,7 @@ export function createLifecycle(w: Wiring): Lifecycle {
       w.proposals.failAll(stopped);
       w.reads.failAll(stopped);
       w.peers.failAll(stopped);
+      w.leaderRequests.failAll(stopped);
       w.transfer.close(w.driver.isInstalling());
       w.links.close();
       network.close();
@@ -213,7 +214,10 @@ export function createEvents(w: Wiring): TurnEvents {
     machine: () => w.machine(),
     schedule: () => w.driver.schedule(),
     entryApplied: (applied) => w.leases.applied(applied),
-    leaderChanged: (isLeader) => w.leases.leaderChanged(isLeader),
+    leaderChanged: (isLeader) => {
+      w.leases.leaderChanged(isLeader);
+      w.leaderRequests.leaderChanged();
+    },
     progressed: () => w.progressed(),
     removed: () => w.lifecycle.removed(),
     failed: w.failed,

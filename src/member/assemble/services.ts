@@ -1,6 +1,7 @@
 /** Makes the parts that serve requests of clients and of the member itself. */
 import { LeaseDriver } from "../../lease/driver.js";
 import { messageBytesMax } from "../../peers/codec.js";
+import { LeaderRequests } from "../../peers/leader-requests.js";
 import type { ClusterInfo, NetworkHandler } from "../../platform/network.js";
 import { RequestField } from "../../wire/proposal.js";
 import { Admission } from "../admission.js";
@@ -38,6 +39,18 @@ export function createAdmission(w: Wiring): Admission {
   });
 }
 
+export function createLeaderRequests(w: Wiring): LeaderRequests {
+  return new LeaderRequests({
+    clock: w.platform.clock,
+    timeoutMs: requestTimeoutMs(w.config),
+    leader: () => w.raft.leader(),
+    isLeader: () => w.raft.isLeader(),
+    isStopping: () => w.lifecycle.isStopping(),
+    activeSince: (id) => w.network.activeSince(id),
+    request: (target, body, done) => w.peers.request(w.network, target, body, done),
+  });
+}
+
 export function createLeases(w: Wiring): LeaseDriver {
   const { platform, config } = w;
   const { log } = w.booted;
@@ -47,9 +60,7 @@ export function createLeases(w: Wiring): LeaseDriver {
       rng: platform.rng.fork("lease"),
       electionTicks: Math.round(config.electionMs / config.heartbeatMs),
       heartbeatMs: config.heartbeatMs,
-      timeoutMs: requestTimeoutMs(config),
       leases: () => w.machine().leases,
-      leader: () => w.raft.leader(),
       isLeader: () => w.raft.isLeader(),
       propose: (request, done) => w.member.propose(request, done),
       proposeAsLeader: (field, body, isRight) => w.proposer.proposeAsLeader(field, body, isRight),
@@ -60,7 +71,7 @@ export function createLeases(w: Wiring): LeaseDriver {
       readBarrier: (done) => w.member.readBarrier(done),
       lastIndex: () => log.lastIndex(),
       appliedIndex: () => w.machine().appliedIndex,
-      request: (to, method, body, done) => w.request(to, method, body, done),
+      askLeader: (question, done) => w.leaderRequests.ask(question, done),
     },
     w.peers,
   );
@@ -114,8 +125,7 @@ export function createChanges(w: Wiring): MemberChanges {
     refusal: () => w.admission.writeRefusal(0, 0),
     propose: (change, done) => w.proposer.proposeChange(change, done),
     isLeader: () => w.raft.isLeader(),
-    leader: () => w.raft.leader(),
-    request: (to, method, body, done) => w.request(to, method, body, done),
+    askLeader: (question, done) => w.leaderRequests.ask(question, done),
     readBarrier: (done) => w.member.readBarrier(done),
     members: () => w.machine().cluster.members(),
   });

@@ -7,6 +7,7 @@ import type { Scrubber } from "../../integrity/scrub/scrubber.js";
 import type { LeaseDriver } from "../../lease/driver.js";
 import type { PeerMethod } from "../../peers/codec.js";
 import type { PeerGuard } from "../../peers/guard.js";
+import type { LeaderRequests } from "../../peers/leader-requests.js";
 import type { PeerLinks } from "../../peers/links.js";
 import type { Peers } from "../../peers/peers.js";
 import type { Network } from "../../platform/network.js";
@@ -58,6 +59,7 @@ export interface Wiring extends MemberWorld {
   proposals: Proposals;
   reads: ReadBarrier;
   peers: Peers;
+  leaderRequests: LeaderRequests;
   incarnations: Incarnations;
   guard: PeerGuard;
   links: PeerLinks;

@@ -5,6 +5,7 @@
 import type { Done } from "../../base/done.js";
 import { KvError } from "../../base/errors.js";
 import { PeerMethod } from "../../peers/codec.js";
+import type { LeaderQuestion } from "../../peers/leader-requests.js";
 import type { Peers } from "../../peers/peers.js";
 import type { Applied, MemberRecord } from "../../state/types.js";
 import type { ConfChangeRequest } from "../../wire/gen/internal.js";
@@ -16,6 +17,9 @@ type Outcome = {
   readonly members: readonly MemberRecord[];
 };
 
+/** Refusals of a member that does not lead, or no longer. */
+const leaderGone: ReadonlySet<string> = new Set(["notLeader", "noLeader", "stopped"]);
+
 export interface MemberChangesParts {
   readonly peers: Pick<Peers, "serve">;
   readonly membership: Membership;
@@ -23,8 +27,8 @@ export interface MemberChangesParts {
   refusal(): KvError | undefined;
   propose(change: Change, done: Done<Applied>): void;
   isLeader(): boolean;
-  leader(): bigint;
-  request(to: bigint, method: PeerMethod, body: Uint8Array, done: Done<Uint8Array>): void;
+  /** Asks whichever member leads, until one answers. */
+  askLeader<T>(question: LeaderQuestion<T>, done: Done<T>): void;
   readBarrier(done: Done<void>): void;
   members(): readonly MemberRecord[];
 }
@@ -60,21 +64,28 @@ export class MemberChanges {
    * Only the leader knows how much log a learner has, so any other member passes the request to it.
    */
   promote(id: bigint, done: Done<readonly MemberRecord[]>): void {
-    if (this.#parts.isLeader()) {
-      this.#change(this.#parts.membership.promote(id), (result) => done(membersOf(result)));
-      return;
-    }
-    const leader = this.#parts.leader();
-    if (leader === 0n) {
-      done(new KvError("noLeader"));
-      return;
-    }
-    const body = new Uint8Array(8);
-    new DataView(body.buffer).setBigUint64(0, id);
-    this.#parts.request(leader, PeerMethod.promote, body, (answer) => {
-      if (answer instanceof KvError) done(answer);
+    let asked = 0;
+    const question: LeaderQuestion<void> = {
+      method: PeerMethod.promote,
+      here: (answer) => {
+        asked++;
+        this.#change(this.#parts.membership.promote(id), (result) =>
+          answer(result instanceof KvError ? result : undefined),
+        );
+      },
+      encode: () => {
+        asked++;
+        return encodeId(id);
+      },
+      decode: () => undefined,
+      isFinal: ({ reason }) => !leaderGone.has(reason),
+    };
+    this.#parts.askLeader(question, (error) => {
+      // A leader that was asked before may have done it, and its answer was lost.
+      const isDone = asked > 1 && error instanceof KvError && error.reason === "memberNotLearner";
+      if (error instanceof KvError && !isDone) done(error);
       // The leader committed the change. After a read barrier this member has applied it, too.
-      else this.#parts.readBarrier((error) => done(error ?? this.#parts.members()));
+      else this.#parts.readBarrier((refusal) => done(refusal ?? this.#parts.members()));
     });
   }
 
@@ -102,6 +113,12 @@ export class MemberChanges {
       else done(new KvError("stopped"));
     });
   }
+}
+
+function encodeId(id: bigint): Uint8Array {
+  const body = new Uint8Array(8);
+  new DataView(body.buffer).setBigUint64(0, id);
+  return body;
 }
 
 function membersOf(

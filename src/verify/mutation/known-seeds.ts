@@ -65,6 +65,7 @@ export const knownSeeds: Readonly<Record<string, number>> = {
   F2: 31,
   F5: 2,
   F7: 25,
+  F11: 1,
   G01: 22,
   G02: 203,
   G03: 4,

@@ -48,7 +48,7 @@ export const invariantTexts = {
   U1: "hashes (HashKV) of one revision above one compaction are equal on all members, whatever is done to them meanwhile",
   U2: "hashes, copies of the state and defragmentations end with a result or a refusal that is theirs, at any moment of a stop, an install or a healing; no request fails on a bug",
   liveness:
-    "after healing: one leader, all caught up, fresh requests answered, leases gone, watchers at the head",
+    "after healing: one leader, all caught up, fresh requests answered, also one that was on its way to a leader that dies, leases gone, watchers at the head",
   crash: "no member stops by itself but for an injected fault",
 } as const;
 

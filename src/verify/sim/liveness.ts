@@ -3,6 +3,7 @@
  * cluster must work as if nothing had happened. Otherwise the check names what is missing.
  */
 
+import { KvError } from "../../base/errors.js";
 import type { SimClients } from "./clients/sim-clients.js";
 import type { SimWatchers } from "./clients/sim-watchers.js";
 import type { FaultDriver } from "./fault-driver.js";
@@ -26,6 +27,8 @@ const answerMs = 30_000;
 const leaseMs = 30_000;
 /** A watcher of a plan may stop reading for five seconds. */
 const watchMs = 15_000;
+/** Plans use other ids. */
+const unknownLease = 999_999n;
 
 /** Undefined if the cluster works, else the reason. */
 export function heal(parts: HealingParts): string | undefined {
@@ -47,6 +50,8 @@ export function heal(parts: HealingParts): string | undefined {
   };
   if (!until(cluster, isWell, healMs)) return isForOperator(cluster) ? undefined : missing;
   if (!answers(parts)) return "a fresh write and a fresh read are not answered";
+  if (!failsOver(parts)) return "a renewal on its way to a leader that dies is not answered";
+  if (!until(cluster, isWell, healMs)) return isForOperator(cluster) ? undefined : missing;
   const noLeases = (): boolean =>
     cluster.members().every((member) => [...member.machine.leases.all()].length === 0);
   if (!until(cluster, noLeases, leaseMs)) return "leases without a client do not expire";
@@ -64,6 +69,26 @@ export function heal(parts: HealingParts): string | undefined {
   };
   if (!until(cluster, () => behind() === undefined, watchMs)) return behind();
   return undefined;
+}
+
+/**
+ * The leader dies while a renewal, asked at a follower, is on its way to it. The next leader must
+ * answer before the renewal's time is over.
+ */
+function failsOver({ cluster, operator }: HealingParts): boolean {
+  const leader = cluster.leaderNode();
+  const { voters } = leader?.member?.machine.confState ?? { voters: [] };
+  const nodes = voters.map((id) => cluster.nodeOf(id)).filter((node) => node?.isServing() === true);
+  const asked = nodes.find((node) => node !== leader);
+  if (leader === undefined || voters.length < 3 || nodes.length < voters.length) return true;
+  let answer: { readonly ttl: number } | KvError | undefined;
+  asked?.member?.leaseKeepAlive(unknownLease, (result) => {
+    answer = result;
+  });
+  cluster.crash(leader, "kill");
+  until(cluster, () => answer !== undefined, answerMs);
+  operator.startLater(leader, 0);
+  return answer !== undefined && !(answer instanceof KvError);
 }
 
 /**

@@ -1,5 +1,5 @@
 /**
- * Mutants of leases (M47-M50): which member may end or renew a lease, and what a new leader knows
+ * Mutants of leases (M47-M50, F11): which member may end or renew a lease, and what a new leader knows
  * of it.
  */
 import type { Mutant, Patch } from "../types.js";
@@ -76,5 +76,13 @@ export const leaseMutants: readonly Mutant[] = [
           }`,
       },
     ],
+  },
+  {
+    id: "F11",
+    title: "a renewal that was forwarded waits for a leader that is gone",
+    origin: "Lockstep: clients of a follower lost short leases when the leader died",
+    conditions: "the leader dies between question and answer",
+    caughtBy: ["liveness"],
+    patches: [{ in: "LeaderRequests.#isLost", begin: "if (RAN()) return false;" }],
   },
 ];
