@@ -19,6 +19,7 @@ export const Code = {
   internal: 13,
   unavailable: 14,
   dataLoss: 15,
+  unauthenticated: 16,
 } as const;
 export type Code = (typeof Code)[keyof typeof Code];
 
@@ -140,6 +141,37 @@ export const errorTable = {
     Code.unknown,
     "etcdserver: defragmentation failed, and the state stays as it was; the member's log tells why",
   ],
+  rootUserNotExist: [Code.failedPrecondition, "etcdserver: root user does not exist"],
+  rootRoleNotExist: [Code.failedPrecondition, "etcdserver: root user does not have root role"],
+  userExists: [Code.failedPrecondition, "etcdserver: user name already exists"],
+  userEmpty: [Code.invalidArgument, "etcdserver: user name is empty"],
+  userNotFound: [Code.failedPrecondition, "etcdserver: user name not found"],
+  roleExists: [Code.failedPrecondition, "etcdserver: role name already exists"],
+  roleNotFound: [Code.failedPrecondition, "etcdserver: role name not found"],
+  roleEmpty: [Code.invalidArgument, "etcdserver: role name is empty"],
+  nameTooLong: [
+    Code.invalidArgument,
+    "lockstep: a name of a user or role has at most 511 bytes; take a shorter one",
+  ],
+  authFailed: [
+    Code.invalidArgument,
+    "etcdserver: authentication failed, invalid user ID or password",
+  ],
+  noPasswordUser: [
+    Code.unknown,
+    "auth: authentication failed, password was given for no password user",
+  ],
+  permissionNotGiven: [Code.invalidArgument, "etcdserver: permission not given"],
+  permissionDenied: [Code.permissionDenied, "etcdserver: permission denied"],
+  roleNotGranted: [Code.failedPrecondition, "etcdserver: role is not granted to the user"],
+  permissionNotGranted: [
+    Code.failedPrecondition,
+    "etcdserver: permission is not granted to the role",
+  ],
+  authNotEnabled: [Code.failedPrecondition, "etcdserver: authentication is not enabled"],
+  invalidAuthToken: [Code.unauthenticated, "etcdserver: invalid auth token"],
+  invalidAuthMgmt: [Code.invalidArgument, "etcdserver: invalid auth management"],
+  authOldRevision: [Code.invalidArgument, "etcdserver: revision of auth store is old"],
   corrupt: [Code.dataLoss, "etcdserver: corrupt cluster"],
   internal: [Code.internal, "internal error"],
   watchCanceled: [Code.canceled, "etcdserver: watch canceled"],

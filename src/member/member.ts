@@ -120,10 +120,10 @@ export class RunningMember implements Member {
   }
 
   propose(request: Proposal, done: Done<Applied>): void {
-    const { field, body, growthBytes } = request;
+    const { field, body, growthBytes, caller } = request;
     const refusal = this.#parts.admission.writeRefusal(body.length, growthBytes);
     if (refusal !== undefined) done(refusal);
-    else this.#parts.proposer.propose(field, body, done);
+    else this.#parts.proposer.propose(field, body, done, caller);
   }
 
   readBarrier(done: Done<void>): void {

@@ -9,6 +9,9 @@ export const Bucket = {
   members: 4,
   membersRemoved: 5,
   cluster: 6,
+  auth: 7,
+  authUsers: 8,
+  authRoles: 9,
 } as const;
 export type Bucket = (typeof Bucket)[keyof typeof Bucket];
 export const bucketNames: readonly string[] = [
@@ -19,6 +22,9 @@ export const bucketNames: readonly string[] = [
   "members",
   "members_removed",
   "cluster",
+  "auth",
+  "authUsers",
+  "authRoles",
 ];
 
 /**

@@ -1,6 +1,6 @@
 /**
  * Compares the rows of the backend with the machine's tables in memory: the key index, the leases,
- * the alarms, the cluster. Entries change both, separately and without a digest. So a row that the
+ * the alarms, the cluster, the users. Entries change both, separately and without a digest. So a row that the
  * tables do not know, or miss, was not changed by an entry.
  *
  * Runs beside `apply`: each piece sees rows and tables of the same moment. The tables were read
@@ -10,6 +10,8 @@ import type { BackendReader } from "../platform/backend.js";
 import { Bucket } from "../platform/rows.js";
 import { keyOf } from "../wire/key-value.js";
 import { AlarmSet } from "./alarm/alarm-set.js";
+import { encodeRole, encodeUser } from "./auth/auth-rows.js";
+import { AuthTable } from "./auth/auth-table.js";
 import { ClusterState } from "./cluster/cluster-state.js";
 import { LeaseTable } from "./lease/lease-table.js";
 import { type KeyHistory, type KeyIndex, keyText } from "./mvcc/key-index.js";
@@ -23,6 +25,7 @@ export interface AuditedState {
   readonly leases: LeaseTable;
   readonly alarms: AlarmSet;
   readonly cluster: ClusterState;
+  readonly auth: AuthTable;
 }
 
 const firstKey = new Uint8Array(0);
@@ -127,7 +130,7 @@ function keptPlaces({ rows, index }: AuditedState): Job<boolean> {
 
 /** Reads each table anew from its rows and compares it with the one in memory. */
 function smallBuckets(state: AuditedState): [Bucket, () => boolean][] {
-  const { rows, leases, alarms, cluster } = state;
+  const { rows, leases, alarms, cluster, auth } = state;
   const restored = new ClusterState();
   const isRestored = agrees(() => {
     restored.restore(rows);
@@ -169,7 +172,30 @@ function smallBuckets(state: AuditedState): [Bucket, () => boolean][] {
         clusterText(restored) === clusterText(cluster) &&
         countOf(rows, Bucket.cluster) === clusterRows(cluster),
     ],
+    ...authBuckets(rows, auth),
   ];
+}
+
+function authBuckets(rows: BackendReader, auth: AuthTable): [Bucket, () => boolean][] {
+  const again = new AuthTable();
+  const isRestored = agrees(() => {
+    again.restore(rows);
+    return true;
+  });
+  const hasSame = (what: (of: AuthTable) => readonly Uint8Array[]): boolean =>
+    isRestored && what(again).map(hexText).join() === what(auth).map(hexText).join();
+  return [
+    [
+      Bucket.auth,
+      () => isRestored && again.isEnabled === auth.isEnabled && again.revision === auth.revision,
+    ],
+    [Bucket.authUsers, () => hasSame((of) => of.users().map(encodeUser))],
+    [Bucket.authRoles, () => hasSame((of) => of.roles().map(encodeRole))],
+  ];
+}
+
+function hexText(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("hex");
 }
 
 function countOf(rows: BackendReader, bucket: Bucket): number {

@@ -12,7 +12,8 @@ import { fingerprintBytes } from "./fingerprint.js";
 import { RowReader } from "./rows.js";
 import type { BucketDigest } from "./types.js";
 
-export const digestVersion = 1;
+/** 2: users and roles are part of it. The rules for all other rows are those of version 1. */
+export const digestVersion = 2;
 export const digestBytes = 32;
 /** Every bucket whose rows are replicated, in the order of docs/digest.md. The root covers meta. */
 export const digestedBuckets: readonly Bucket[] = [
@@ -22,8 +23,13 @@ export const digestedBuckets: readonly Bucket[] = [
   Bucket.members,
   Bucket.membersRemoved,
   Bucket.cluster,
+  Bucket.auth,
+  Bucket.authUsers,
+  Bucket.authRoles,
 ];
 export const digestSetBytes: number = digestBytes * digestedBuckets.length;
+/** Version 1 knew no users and roles: it has the first six digests, and the others are 0. */
+export const digestSetBytes1: number = digestBytes * 6;
 const domain = new TextEncoder().encode("lockstep/row/1");
 const rootDomain = new TextEncoder().encode("lockstep/root/1");
 
@@ -93,8 +99,10 @@ export class DigestSet {
     bytes.set(this.#sums, at);
   }
 
+  /** Reads what `writeTo` wrote, or that of version 1: all bytes from `at` to the end. */
   readFrom(bytes: Uint8Array, at: number): void {
-    this.#sums.set(bytes.subarray(at, at + digestSetBytes));
+    this.#sums.fill(0);
+    this.#sums.set(bytes.subarray(at));
     this.#total.fill(0);
     for (let start = 0; start < digestSetBytes; start += digestBytes) {
       addTo(this.#total, this.#sums, start);

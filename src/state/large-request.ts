@@ -7,6 +7,8 @@ import { DeleteRangeRequest, LeaseRevokeRequest, TxnRequest } from "../wire/gen/
 import type { OpenedRequest } from "../wire/internal-request.js";
 import { RequestField } from "../wire/proposal.js";
 import type { AlarmSet } from "./alarm/alarm-set.js";
+import { deleteRefusal, leaseWriteRefusal, txnRefusal } from "./auth/rights.js";
+import type { AuthReader } from "./auth/types.js";
 import { decode } from "./decode-request.js";
 import type { EntryWrite } from "./entry-write.js";
 import type { LeaseTable } from "./lease/lease-table.js";
@@ -23,26 +25,37 @@ export type LargeRequest = (parts: EntryParts) => Generator<undefined, Outcome |
 
 /** Undefined for any other request. */
 export function largeRequest(
-  { field, body }: OpenedRequest,
-  tables: { readonly leases: LeaseTable; readonly alarms: AlarmSet },
+  request: OpenedRequest,
+  tables: {
+    readonly leases: LeaseTable;
+    readonly alarms: AlarmSet;
+    readonly auth: AuthReader;
+  },
 ): LargeRequest | undefined {
-  const { leases, alarms } = tables;
+  const { leases, alarms, auth } = tables;
+  const { field, body } = request;
   switch (field) {
     case RequestField.deleteRange: {
-      const request = decode(DeleteRangeRequest, body);
+      const deletion = decode(DeleteRangeRequest, body);
       if (alarms.isClusterCorrupt()) return refused("corrupt");
-      return ({ writer, way }) => applyDelete(writer, request, way);
+      const refusal = deleteRefusal(auth, request, deletion);
+      if (refusal !== undefined) return refused(refusal.reason);
+      return ({ writer, way }) => applyDelete(writer, deletion, way);
     }
     case RequestField.txn: {
       const txn = decode(TxnRequest, body);
       if (alarms.isClusterCorrupt()) return refused("corrupt");
       // As in etcd: while any member is out of space, only requests that can free it are applied.
       if (alarms.has("NOSPACE") && mayPut(txn)) return refused("noSpace");
+      const refusal = txnRefusal(tables, request, txn);
+      if (refusal !== undefined) return refused(refusal.reason);
       return ({ writer, way }) => applyTxn(writer, leases, txn, way);
     }
     case RequestField.leaseRevoke: {
       const id = decode(LeaseRevokeRequest, body).ID;
       if (alarms.isClusterCorrupt()) return refused("corrupt");
+      const refusal = leaseWriteRefusal(tables, request, id);
+      if (refusal !== undefined) return refused(refusal.reason);
       return (parts) => revoke(leases, id, parts);
     }
     default:

@@ -96,7 +96,7 @@ export function reopen(backend: Backend): Machine {
 export type Command = NonNullable<InternalRequest["request"]>;
 
 export function encodeCommand(command: Command): Uint8Array {
-  const header = { ID: 7n, proposer: firstMember };
+  const header = { ID: 7n, proposer: firstMember, username: "", auth_revision: 0n };
   return InternalRequest.encode({ header, request: command }).finish();
 }
 

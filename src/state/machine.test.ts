@@ -46,7 +46,7 @@ function reasonOf({ outcome }: Applied): string | undefined {
 
 function confChange(machine: Machine, change: Partial<ConfChangeRequest>): Applied {
   const data = ConfChangeRequest.encode({
-    header: { ID: 9n, proposer: firstMember },
+    header: { ID: 9n, proposer: firstMember, username: "", auth_revision: 0n },
     type: Type.ADD_VOTER,
     node_id: second,
     member: undefined,

@@ -38,6 +38,10 @@ import { type OpenedRequest, openPut, openRequest } from "../wire/internal-reque
 import { RequestField } from "../wire/proposal.js";
 import { AlarmSet } from "./alarm/alarm-set.js";
 import { auditRows } from "./audit.js";
+import { applyAuth } from "./auth/auth-commands.js";
+import { AuthTable } from "./auth/auth-table.js";
+import { adminRefusal, needsAdmin, putRefusal } from "./auth/rights.js";
+import type { AuthReader } from "./auth/types.js";
 import { ClusterState } from "./cluster/cluster-state.js";
 import { decode } from "./decode-request.js";
 import { DigestSet, digestedBuckets, digestVersion, rootDigest } from "./digest.js";
@@ -98,6 +102,7 @@ class ReplicatedMachine implements Machine {
   readonly kv: KvStore;
   readonly leases = new LeaseTable();
   readonly cluster = new ClusterState();
+  readonly auth = new AuthTable();
   readonly #backend: Backend;
   readonly #sha256: Sha256;
   /** Of the applied state. */
@@ -119,6 +124,7 @@ class ReplicatedMachine implements Machine {
     this.leases.restore(this.kv.rows);
     this.#alarms.restore(this.kv.rows);
     this.cluster.restore(this.kv.rows);
+    this.auth.restore(this.kv.rows);
     this.kv.restore((key, lease) => this.leases.attach(key, lease));
   }
 
@@ -159,8 +165,8 @@ class ReplicatedMachine implements Machine {
 
   audit(): Job<ReadonlySet<Bucket>> {
     const { rows, index } = this.kv;
-    const { leases, cluster } = this;
-    const job = auditRows({ rows, index, leases, alarms: this.#alarms, cluster });
+    const { leases, cluster, auth } = this;
+    const job = auditRows({ rows, index, leases, alarms: this.#alarms, cluster, auth });
     // In the middle of an entry the tables are ahead of the rows, so the audit waits.
     return { step: (rowsMax) => (this.#isOpen ? undefined : job.step(rowsMax)) };
   }
@@ -172,11 +178,13 @@ class ReplicatedMachine implements Machine {
     readonly term: number;
     readonly removed?: ReadonlySet<bigint>;
     readonly clusterVersion?: string;
+    readonly auth?: AuthReader;
   }): void {
     invariant(this.#meta.index === 0, "a state is founded twice");
     const w = new EntryWrite(this.#backend, this.#digests);
     const { members, removed = new Set<bigint>(), clusterVersion = "" } = state;
     this.cluster.bootstrap(w, state.clusterId, { members, removed, clusterVersion });
+    if (state.auth !== undefined) this.auth.copyFrom(state.auth, w);
     this.#closeAt(w, state.index, state.term);
   }
 
@@ -200,7 +208,8 @@ class ReplicatedMachine implements Machine {
       return this.#applied(nobody, { kind: "none" }, undefined);
     }
     const request = openRequest(entry.data);
-    const execute = largeRequest(request, { leases: this.leases, alarms: this.#alarms });
+    const { leases, auth } = this;
+    const execute = largeRequest(request, { leases, auth, alarms: this.#alarms });
     if (execute === undefined) return this.#applyAtOnce(entry, request);
     return this.#open(entry, request, { execute, way });
   }
@@ -279,6 +288,8 @@ class ReplicatedMachine implements Machine {
       case RequestField.put: {
         if (this.#isOutOfSpace()) return new KvError("noSpace");
         const put = openPut(body);
+        const refusal = putRefusal(this, request, put);
+        if (refusal !== undefined) return refusal;
         checkPut(writer, this.leases, put);
         return applyPut(writer, put);
       }
@@ -298,8 +309,15 @@ class ReplicatedMachine implements Machine {
         return { kind: "none" };
       }
       default:
-        return this.#executeOwn(request, w);
+        return this.#executeAuth(request, w) ?? this.#executeOwn(request, w);
     }
+  }
+
+  #executeAuth(request: OpenedRequest, w: EntryWrite): Outcome | KvError | undefined {
+    const refusal = needsAdmin(request.field) ? adminRefusal(this.auth, request) : undefined;
+    const change = refusal ?? applyAuth(this.auth, w, request);
+    if (change === undefined || change instanceof KvError) return change;
+    return { kind: "auth", change };
   }
 
   /** Requests that no client sends. */

@@ -7,7 +7,7 @@ import { DamageError } from "../base/errors.js";
 import { cutBytes } from "../base/slab.js";
 import type { BackendReader } from "../platform/backend.js";
 import { Bucket } from "../platform/rows.js";
-import { type DigestSet, digestSetBytes, digestVersion } from "./digest.js";
+import { type DigestSet, digestSetBytes, digestSetBytes1, digestVersion } from "./digest.js";
 import { openRow } from "./rows.js";
 
 export interface Meta {
@@ -43,6 +43,8 @@ export const metaKey: Uint8Array = new TextEncoder().encode("state");
 const fields = 8;
 const digestsAt = 4 + 8 * fields;
 const metaBytes = digestsAt + digestSetBytes;
+/** Bytes of a row of digest version 1. Such a state has no users, and is read as it is. */
+const metaBytes1 = digestsAt + digestSetBytes1;
 
 /** Digest version u32, the fields of Meta as i64 in order, the digests; little-endian. */
 export function encodeMeta(meta: Meta, digests: DigestSet): Uint8Array {
@@ -69,7 +71,9 @@ export function readMeta(
   if (stored === undefined) return undefined;
   const bytes = openRow(Bucket.meta, metaKey, stored);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  if (bytes.length !== metaBytes || view.getUint32(0, true) !== digestVersion) {
+  const version = bytes.length < 4 ? 0 : view.getUint32(0, true);
+  const isCurrent = version === digestVersion && bytes.length === metaBytes;
+  if (!isCurrent && !(version === 1 && bytes.length === metaBytes1)) {
     throw new DamageError({
       finding: "the backend was written by another version of this server",
       advice:

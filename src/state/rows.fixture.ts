@@ -51,5 +51,5 @@ export class Rows implements WriteHandle, BackendReader {
 }
 
 function place(bucket: Bucket, key: Uint8Array | readonly number[]): string {
-  return bucket.toString() + Buffer.from(key).toString("latin1");
+  return String.fromCharCode(bucket) + Buffer.from(key).toString("latin1");
 }

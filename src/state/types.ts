@@ -10,6 +10,7 @@ import type { KvError } from "../base/errors.js";
 import type { Bucket } from "../platform/rows.js";
 import type { ConfChange, ConfState, Entry } from "../raft/types.js";
 import type { RangeRequest, TxnRequest } from "../wire/gen/rpc.js";
+import type { AuthChange, AuthReader } from "./auth/types.js";
 import type { Fingerprint } from "./fingerprint.js";
 
 export type KvBytes = Uint8Array;
@@ -85,6 +86,7 @@ export type Outcome =
       readonly memberId: bigint;
       readonly verdict: "contained" | "cleared";
     }
+  | { readonly kind: "auth"; readonly change: AuthChange }
   | { readonly kind: "none" };
 
 /** All changes of one revision, in the order of their sub-revisions. */
@@ -256,6 +258,7 @@ export interface MachineReader {
   readonly kv: KvReader;
   readonly leases: LeaseReader;
   readonly cluster: ClusterReader;
+  readonly auth: AuthReader;
   alarms(): readonly AlarmRecord[];
   digests(): Digests;
   fingerprint(): Fingerprint;
@@ -290,5 +293,7 @@ export interface Machine extends MachineReader {
     readonly removed?: ReadonlySet<bigint>;
     /** Empty when a cluster is founded. */
     readonly clusterVersion?: string;
+    /** Users, roles and rights. None when a cluster is founded. */
+    readonly auth?: AuthReader;
   }): void;
 }

@@ -1,10 +1,14 @@
 import type { BackendStore } from "../platform/backend.js";
 import type { Sha256 } from "../platform/hash.js";
+import type { AuthReader } from "../state/auth/types.js";
 import { createMachine } from "../state/machine.js";
 import type { ClusterReader } from "../state/types.js";
 import type { FetchedState } from "./fetched-state.js";
 
-/** Opens a state without keys. Raft can continue with it, and nothing wrong can be read from it. */
+/**
+ * Opens a state without keys. Raft can continue with it, and nothing wrong can be read from it. It
+ * keeps the users: what is answered without keys still asks for a right.
+ */
 export function openStandIn(
   world: {
     readonly backends: BackendStore;
@@ -15,16 +19,17 @@ export function openStandIn(
     readonly index: number;
     readonly term: number;
     readonly cluster: Pick<ClusterReader, "clusterId" | "members" | "removed" | "clusterVersion">;
+    readonly auth: AuthReader;
   },
 ): FetchedState {
   const name = `stand-in-${world.number}`;
   if (world.backends.list().includes(name)) world.backends.remove(name);
   const backend = world.backends.open(name);
   const machine = createMachine(backend, world.sha256);
-  const { index, term, cluster } = at;
+  const { index, term, cluster, auth } = at;
   machine.bootstrap({
     ...{ index, term, clusterId: cluster.clusterId, members: cluster.members() },
-    ...{ removed: cluster.removed(), clusterVersion: cluster.clusterVersion() },
+    ...{ removed: cluster.removed(), clusterVersion: cluster.clusterVersion(), auth },
   });
   return { name, backend, machine };
 }

@@ -155,10 +155,10 @@ export class StateStore {
    */
   standIn(): void {
     const old = { name: this.#name, backend: this.#backend };
-    const { appliedIndex: index, appliedTerm: term, cluster } = this.#machine;
+    const { appliedIndex: index, appliedTerm: term, cluster, auth } = this.#machine;
     const next = openStandIn(
       { backends: this.#backends, sha256: this.#sha256, number: this.#standIns++ },
-      { index, term, cluster },
+      { index, term, cluster, auth },
     );
     this.#name = next.name;
     this.#backend = next.backend;

@@ -30,7 +30,7 @@ test("opens what the generated codec writes", () => {
       (request, id, proposer) => {
         const opened = openRequest(
           InternalRequest.encode({
-            header: { ID: BigInt(id), proposer },
+            header: { ID: BigInt(id), proposer, username: "", auth_revision: 0n },
             request: { $case: "put", value: request },
           }).finish(),
         );
@@ -56,7 +56,7 @@ test("without a header nobody waits", () => {
 
 test("a damaged entry is never skipped or half read", () => {
   const data = InternalRequest.encode({
-    header: { ID: 300n, proposer: 9n },
+    header: { ID: 300n, proposer: 9n, username: "", auth_revision: 0n },
     request: {
       $case: "put",
       value: { ...PutRequest.decode(new Uint8Array(0)), key: Buffer.from("key") },

@@ -11,6 +11,9 @@ export interface OpenedRequest {
   /** 0 and 0n when nobody waits. */
   requestId: number;
   proposer: bigint;
+  /** On whose behalf (state/auth/types.ts); empty and 0: nobody. */
+  username: string;
+  authRevision: number;
   /** Field number of the request in it; 0: none. */
   field: number;
   body: Uint8Array;
@@ -31,7 +34,14 @@ let knownProposer = { low: 0, high: 0, id: 0n };
 
 /** @throws InvariantViolation: an entry that this version cannot read must not be skipped. */
 export function openRequest(data: Uint8Array): OpenedRequest {
-  const request: OpenedRequest = { requestId: 0, proposer: 0n, field: 0, body: noBytes };
+  const request: OpenedRequest = {
+    requestId: 0,
+    proposer: 0n,
+    username: "",
+    authRevision: 0,
+    field: 0,
+    body: noBytes,
+  };
   let at = 0;
   while (at < data.length) {
     cursor = at;
@@ -65,6 +75,8 @@ function openHeader(bytes: Uint8Array, into: OpenedRequest): void {
   const header = RequestHeader.decode(bytes);
   into.requestId = Number(header.ID);
   into.proposer = header.proposer;
+  into.username = header.username;
+  into.authRevision = Number(header.auth_revision);
 }
 
 function proposerOf(low: number, high: number): bigint {

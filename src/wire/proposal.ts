@@ -10,6 +10,18 @@ export const RequestField = {
   leaseRevoke: 9,
   alarm: 10,
   leaseCheckpoint: 11,
+  authEnable: 1000,
+  authDisable: 1011,
+  authenticate: 1012,
+  authUserAdd: 1100,
+  authUserDelete: 1101,
+  authUserChangePassword: 1103,
+  authUserGrantRole: 1104,
+  authUserRevokeRole: 1105,
+  authRoleAdd: 1200,
+  authRoleDelete: 1201,
+  authRoleGrantPermission: 1203,
+  authRoleRevokePermission: 1204,
   clusterVersionSet: 1300,
   clusterMemberAttrSet: 1301,
   downgradeInfoSet: 1302,
@@ -18,10 +30,22 @@ export const RequestField = {
 } as const;
 export type RequestField = (typeof RequestField)[keyof typeof RequestField];
 
+/** On whose behalf a request comes. */
+export interface Caller {
+  /** Empty: nobody. */
+  readonly username: string;
+  /** The auth revision for which the caller's token or certificate was accepted. 0: nobody. */
+  readonly authRevision: number;
+}
+
+export const nobody: Caller = { username: "", authRevision: 0 };
+
 export interface Proposal {
   readonly field: RequestField;
   /** The encoded message of that field. */
   readonly body: Uint8Array;
   /** Its cost by etcd's rule against the space quota; 0: none. */
   readonly growthBytes: number;
+  /** Absent: nobody, or auth is off. */
+  readonly caller?: Caller | undefined;
 }

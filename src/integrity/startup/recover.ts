@@ -9,6 +9,8 @@ import { InvariantViolation } from "../../base/invariant.js";
 import type { Backend } from "../../platform/backend.js";
 import type { Platform } from "../../platform/platform.js";
 import { EntryType } from "../../raft/types.js";
+import { AuthTable } from "../../state/auth/auth-table.js";
+import type { AuthReader } from "../../state/auth/types.js";
 import { ClusterState } from "../../state/cluster/cluster-state.js";
 import { memberId } from "../../state/cluster/ids.js";
 import { RowReader } from "../../state/rows.js";
@@ -20,6 +22,8 @@ export interface RecoveredCluster {
   readonly index: number;
   readonly term: number;
   readonly cluster: Pick<ClusterReader, "clusterId" | "members" | "removed" | "clusterVersion">;
+  /** Without users if their rows are damaged. No keys are served from a recovered state. */
+  readonly auth: AuthReader;
 }
 
 export interface RecoveryWorld {
@@ -47,6 +51,7 @@ export function recoverCluster(
   return {
     index: marker?.index ?? 0,
     term: marker?.term ?? 0,
+    auth: backend === undefined ? new AuthTable() : readAuth(backend),
     cluster: {
       clusterId,
       members: () =>
@@ -65,6 +70,17 @@ function readStored(backend: Backend): ClusterState | undefined {
     return cluster.members().length === 0 ? undefined : cluster;
   } catch (error) {
     if (error instanceof DamageError || error instanceof InvariantViolation) return undefined;
+    throw error;
+  }
+}
+
+function readAuth(backend: Backend): AuthReader {
+  const auth = new AuthTable();
+  try {
+    auth.restore(new RowReader(backend));
+    return auth;
+  } catch (error) {
+    if (error instanceof DamageError || error instanceof InvariantViolation) return new AuthTable();
     throw error;
   }
 }

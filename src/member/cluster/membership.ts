@@ -178,6 +178,6 @@ export function encodeChange(
 ): Uint8Array {
   return ConfChangeRequest.encode({
     ...change,
-    header: { ID: BigInt(header.id), proposer: header.proposer },
+    header: { ID: BigInt(header.id), proposer: header.proposer, username: "", auth_revision: 0n },
   }).finish();
 }

@@ -5,7 +5,7 @@ import type { Clock } from "../../platform/clock.js";
 import { EntryType } from "../../raft/types.js";
 import type { Applied } from "../../state/types.js";
 import type { ConfChangeRequest } from "../../wire/gen/internal.js";
-import type { RequestField } from "../../wire/proposal.js";
+import type { Caller, RequestField } from "../../wire/proposal.js";
 import { encodeChange } from "../cluster/membership.js";
 import type { Proposals } from "./proposals.js";
 import type { EntryEncoder } from "./request-codec.js";
@@ -28,11 +28,11 @@ export class Proposer {
   }
 
   /** Calls `done` with the outcome once the entry is applied here, or with the refusal. */
-  propose(field: RequestField, body: Uint8Array, done: Done<Applied>): void {
+  propose(field: RequestField, body: Uint8Array, done: Done<Applied>, caller?: Caller): void {
     const id = this.#takeId(done);
     if (id === undefined) return;
     const { proposals, encoder } = this.#parts;
-    proposals.enqueue(EntryType.normal, encoder.encode(id, field, body));
+    proposals.enqueue(EntryType.normal, encoder.encode(id, field, body, caller));
     this.#parts.schedule();
   }
 

@@ -41,7 +41,7 @@ test("an entry is what the generated codec reads", () => {
       const read = InternalRequest.decode(
         new EntryEncoder(proposer).encode(id, RequestField.put, body),
       );
-      expect(read.header).toEqual({ ID: BigInt(id), proposer });
+      expect(read.header).toMatchObject({ ID: BigInt(id), proposer });
       expect(read.request).toEqual({ $case: "put", value: put });
     }),
   );

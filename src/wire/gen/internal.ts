@@ -8,6 +8,17 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import {
   AlarmRequest,
+  AuthDisableRequest,
+  AuthEnableRequest,
+  AuthRoleAddRequest,
+  AuthRoleDeleteRequest,
+  AuthRoleGrantPermissionRequest,
+  AuthRoleRevokePermissionRequest,
+  AuthUserAddRequest,
+  AuthUserChangePasswordRequest,
+  AuthUserDeleteRequest,
+  AuthUserGrantRoleRequest,
+  AuthUserRevokeRoleRequest,
   CompactionRequest,
   DeleteRangeRequest,
   LeaseCheckpointRequest,
@@ -23,7 +34,7 @@ export const protobufPackage = "lockstep";
 export const protobufFileName = "internal.proto";
 
 /**
- * What the raft log holds: one InternalRequest an entry. Field numbers 3 to 11 and 1300 to 1302
+ * What the raft log holds: one InternalRequest an entry. Field numbers 3 to 11 and 1000 to 1302
  * are those of etcd's InternalRaftRequest; numbers from 2000 are this project's own.
  */
 
@@ -39,6 +50,18 @@ export interface InternalRequest {
     | { $case: "lease_revoke"; value: LeaseRevokeRequest }
     | { $case: "alarm"; value: AlarmRequest }
     | { $case: "lease_checkpoint"; value: LeaseCheckpointRequest }
+    | { $case: "auth_enable"; value: AuthEnableRequest }
+    | { $case: "auth_disable"; value: AuthDisableRequest }
+    | { $case: "authenticate"; value: InternalAuthenticateRequest }
+    | { $case: "auth_user_add"; value: AuthUserAddRequest }
+    | { $case: "auth_user_delete"; value: AuthUserDeleteRequest }
+    | { $case: "auth_user_change_password"; value: AuthUserChangePasswordRequest }
+    | { $case: "auth_user_grant_role"; value: AuthUserGrantRoleRequest }
+    | { $case: "auth_user_revoke_role"; value: AuthUserRevokeRoleRequest }
+    | { $case: "auth_role_add"; value: AuthRoleAddRequest }
+    | { $case: "auth_role_delete"; value: AuthRoleDeleteRequest }
+    | { $case: "auth_role_grant_permission"; value: AuthRoleGrantPermissionRequest }
+    | { $case: "auth_role_revoke_permission"; value: AuthRoleRevokePermissionRequest }
     | { $case: "cluster_version_set"; value: ClusterVersionSetRequest }
     | { $case: "cluster_member_attr_set"; value: ClusterMemberAttrSetRequest }
     | { $case: "downgrade_info_set"; value: DowngradeInfoSetRequest }
@@ -52,8 +75,23 @@ export interface InternalRequest {
 export interface RequestHeader {
   /** Unique within the proposing member's life; below 2^53. */
   ID: bigint;
+  /**
+   * On whose behalf, and the auth revision that the proposer knew. Absent: nobody, or auth is off.
+   * Apply checks the rights of this user.
+   */
+  username: string;
+  auth_revision: bigint;
   /** The proposing member. */
   proposer: bigint;
+}
+
+/** The proposer has checked the password. */
+export interface InternalAuthenticateRequest {
+  name: string;
+  /** Never set here. etcd 3.4 to 3.6 have the field. */
+  password: string;
+  /** The random part of a simple token; empty with JWT. */
+  simple_token: string;
 }
 
 export interface ClusterVersionSetRequest {
@@ -167,6 +205,42 @@ export const InternalRequest: MessageFns<InternalRequest> = {
       case "lease_checkpoint":
         LeaseCheckpointRequest.encode(message.request.value, writer.uint32(90).fork()).join();
         break;
+      case "auth_enable":
+        AuthEnableRequest.encode(message.request.value, writer.uint32(8002).fork()).join();
+        break;
+      case "auth_disable":
+        AuthDisableRequest.encode(message.request.value, writer.uint32(8090).fork()).join();
+        break;
+      case "authenticate":
+        InternalAuthenticateRequest.encode(message.request.value, writer.uint32(8098).fork()).join();
+        break;
+      case "auth_user_add":
+        AuthUserAddRequest.encode(message.request.value, writer.uint32(8802).fork()).join();
+        break;
+      case "auth_user_delete":
+        AuthUserDeleteRequest.encode(message.request.value, writer.uint32(8810).fork()).join();
+        break;
+      case "auth_user_change_password":
+        AuthUserChangePasswordRequest.encode(message.request.value, writer.uint32(8826).fork()).join();
+        break;
+      case "auth_user_grant_role":
+        AuthUserGrantRoleRequest.encode(message.request.value, writer.uint32(8834).fork()).join();
+        break;
+      case "auth_user_revoke_role":
+        AuthUserRevokeRoleRequest.encode(message.request.value, writer.uint32(8842).fork()).join();
+        break;
+      case "auth_role_add":
+        AuthRoleAddRequest.encode(message.request.value, writer.uint32(9602).fork()).join();
+        break;
+      case "auth_role_delete":
+        AuthRoleDeleteRequest.encode(message.request.value, writer.uint32(9610).fork()).join();
+        break;
+      case "auth_role_grant_permission":
+        AuthRoleGrantPermissionRequest.encode(message.request.value, writer.uint32(9626).fork()).join();
+        break;
+      case "auth_role_revoke_permission":
+        AuthRoleRevokePermissionRequest.encode(message.request.value, writer.uint32(9634).fork()).join();
+        break;
       case "cluster_version_set":
         ClusterVersionSetRequest.encode(message.request.value, writer.uint32(10402).fork()).join();
         break;
@@ -274,6 +348,126 @@ export const InternalRequest: MessageFns<InternalRequest> = {
             };
             continue;
           }
+          case 1000: {
+            if (tag !== 8002) {
+              break;
+            }
+
+            message.request = { $case: "auth_enable", value: AuthEnableRequest.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 1011: {
+            if (tag !== 8090) {
+              break;
+            }
+
+            message.request = { $case: "auth_disable", value: AuthDisableRequest.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 1012: {
+            if (tag !== 8098) {
+              break;
+            }
+
+            message.request = {
+              $case: "authenticate",
+              value: InternalAuthenticateRequest.decode(reader, reader.uint32()),
+            };
+            continue;
+          }
+          case 1100: {
+            if (tag !== 8802) {
+              break;
+            }
+
+            message.request = { $case: "auth_user_add", value: AuthUserAddRequest.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 1101: {
+            if (tag !== 8810) {
+              break;
+            }
+
+            message.request = {
+              $case: "auth_user_delete",
+              value: AuthUserDeleteRequest.decode(reader, reader.uint32()),
+            };
+            continue;
+          }
+          case 1103: {
+            if (tag !== 8826) {
+              break;
+            }
+
+            message.request = {
+              $case: "auth_user_change_password",
+              value: AuthUserChangePasswordRequest.decode(reader, reader.uint32()),
+            };
+            continue;
+          }
+          case 1104: {
+            if (tag !== 8834) {
+              break;
+            }
+
+            message.request = {
+              $case: "auth_user_grant_role",
+              value: AuthUserGrantRoleRequest.decode(reader, reader.uint32()),
+            };
+            continue;
+          }
+          case 1105: {
+            if (tag !== 8842) {
+              break;
+            }
+
+            message.request = {
+              $case: "auth_user_revoke_role",
+              value: AuthUserRevokeRoleRequest.decode(reader, reader.uint32()),
+            };
+            continue;
+          }
+          case 1200: {
+            if (tag !== 9602) {
+              break;
+            }
+
+            message.request = { $case: "auth_role_add", value: AuthRoleAddRequest.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 1201: {
+            if (tag !== 9610) {
+              break;
+            }
+
+            message.request = {
+              $case: "auth_role_delete",
+              value: AuthRoleDeleteRequest.decode(reader, reader.uint32()),
+            };
+            continue;
+          }
+          case 1203: {
+            if (tag !== 9626) {
+              break;
+            }
+
+            message.request = {
+              $case: "auth_role_grant_permission",
+              value: AuthRoleGrantPermissionRequest.decode(reader, reader.uint32()),
+            };
+            continue;
+          }
+          case 1204: {
+            if (tag !== 9634) {
+              break;
+            }
+
+            message.request = {
+              $case: "auth_role_revoke_permission",
+              value: AuthRoleRevokePermissionRequest.decode(reader, reader.uint32()),
+            };
+            continue;
+          }
           case 1300: {
             if (tag !== 10402) {
               break;
@@ -340,7 +534,7 @@ export const InternalRequest: MessageFns<InternalRequest> = {
 };
 
 function createBaseRequestHeader(): RequestHeader {
-  return { ID: 0n, proposer: 0n };
+  return { ID: 0n, username: "", auth_revision: 0n, proposer: 0n };
 }
 
 export const RequestHeader: MessageFns<RequestHeader> = {
@@ -350,6 +544,15 @@ export const RequestHeader: MessageFns<RequestHeader> = {
         throw new globalThis.Error("value provided for field message.ID of type uint64 too large");
       }
       writer.uint32(8).uint64(message.ID);
+    }
+    if (message.username !== "") {
+      writer.uint32(18).string(message.username);
+    }
+    if (message.auth_revision !== 0n) {
+      if (BigInt.asUintN(64, message.auth_revision) !== message.auth_revision) {
+        throw new globalThis.Error("value provided for field message.auth_revision of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.auth_revision);
     }
     if (message.proposer !== 0n) {
       if (BigInt.asUintN(64, message.proposer) !== message.proposer) {
@@ -381,12 +584,96 @@ export const RequestHeader: MessageFns<RequestHeader> = {
             message.ID = reader.uint64() as bigint;
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.username = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.auth_revision = reader.uint64() as bigint;
+            continue;
+          }
           case 16: {
             if (tag !== 129) {
               break;
             }
 
             message.proposer = reader.fixed64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseInternalAuthenticateRequest(): InternalAuthenticateRequest {
+  return { name: "", password: "", simple_token: "" };
+}
+
+export const InternalAuthenticateRequest: MessageFns<InternalAuthenticateRequest> = {
+  encode(message: InternalAuthenticateRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.password !== "") {
+      writer.uint32(18).string(message.password);
+    }
+    if (message.simple_token !== "") {
+      writer.uint32(26).string(message.simple_token);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): InternalAuthenticateRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInternalAuthenticateRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.password = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.simple_token = reader.string();
             continue;
           }
         }

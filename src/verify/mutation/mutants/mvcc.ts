@@ -234,7 +234,7 @@ export const mvccMutants: readonly Mutant[] = [
     patches: [
       {
         in: "Proposer.propose",
-        find: "proposals.enqueue(EntryType.normal, encoder.encode(id, field, body));",
+        find: "proposals.enqueue(EntryType.normal, encoder.encode(id, field, body, caller));",
         replace: `
           const data = encoder.encode(id, field, body);
           proposals.enqueue(EntryType.normal, data);

@@ -75,7 +75,7 @@ test("one write with the index: a configuration change", () => {
   const { backend, machine } = prepared();
   const before = backend.writes.length;
   const data = ConfChangeRequest.encode({
-    header: { ID: 7n, proposer: firstMember },
+    header: { ID: 7n, proposer: firstMember, username: "", auth_revision: 0n },
     type: ConfChangeRequest_Type.ADD_LEARNER,
     node_id: 0x22n,
     member: { ID: 0x22n, name: "", peerURLs: ["http://b"], clientURLs: [], isLearner: true },

@@ -1,0 +1,168 @@
+/**
+ * Users and roles in memory and in their rows. The commands (auth-commands.ts) check, and then
+ * change it with the entry's write handle. The merged rights of a user are computed when they are
+ * first asked for, from the roles in this table, and forgotten with every change. So a table that
+ * was made from a snapshot can never answer with rights of an earlier state (etcd's #14571).
+ */
+import type { BackendReader } from "../../platform/backend.js";
+import { Bucket } from "../../platform/rows.js";
+import { Permission_Type } from "../../wire/gen/auth.js";
+import type { WriteHandle } from "../types.js";
+import {
+  decodeRevision,
+  decodeRole,
+  decodeUser,
+  enabledKey,
+  encodeRevision,
+  encodeRole,
+  encodeUser,
+  revisionKey,
+} from "./auth-rows.js";
+import { type KeyRange, KeyRanges, keyRange } from "./key-ranges.js";
+import {
+  type AuthReader,
+  type Permission,
+  type Rights,
+  type RoleRecord,
+  rootName,
+  type UserRecord,
+} from "./types.js";
+
+const firstKey = new Uint8Array(0);
+const yes = Uint8Array.of(1);
+const no = Uint8Array.of(0);
+
+export class AuthTable implements AuthReader {
+  #isEnabled = false;
+  #revision = 1;
+  readonly #users = new Map<string, UserRecord>();
+  readonly #roles = new Map<string, RoleRecord>();
+  readonly #rights = new Map<string, Rights>();
+
+  /** Forgets everything and reads the rows. */
+  restore(reader: BackendReader): void {
+    this.#users.clear();
+    this.#roles.clear();
+    this.#rights.clear();
+    this.#isEnabled = reader.get(Bucket.auth, enabledKey)?.[0] === 1;
+    const revision = reader.get(Bucket.auth, revisionKey);
+    this.#revision = revision === undefined ? 1 : decodeRevision(revision);
+    reader.scan(Bucket.authUsers, { from: firstKey }, (_key, value) => {
+      const user = decodeUser(value);
+      this.#users.set(user.name, user);
+      return true;
+    });
+    reader.scan(Bucket.authRoles, { from: firstKey }, (_key, value) => {
+      const role = decodeRole(value);
+      this.#roles.set(role.name, role);
+      return true;
+    });
+  }
+
+  /** Takes over what another table holds. Only for a state that has no users yet. */
+  copyFrom(other: AuthReader, w: WriteHandle): void {
+    for (const user of other.users()) this.putUser(w, user);
+    for (const role of other.roles()) this.putRole(w, role);
+    if (other.isEnabled) this.setEnabled(w, true);
+    if (other.revision !== 1) this.#setRevision(w, other.revision);
+  }
+
+  get isEnabled(): boolean {
+    return this.#isEnabled;
+  }
+
+  get revision(): number {
+    return this.#revision;
+  }
+
+  user(name: string): UserRecord | undefined {
+    return this.#users.get(name);
+  }
+
+  role(name: string): RoleRecord | undefined {
+    return this.#roles.get(name);
+  }
+
+  users(): readonly UserRecord[] {
+    return [...this.#users.values()].sort((a, b) => compareNames(a.name, b.name));
+  }
+
+  roles(): readonly RoleRecord[] {
+    return [...this.#roles.values()].sort((a, b) => compareNames(a.name, b.name));
+  }
+
+  rights(name: string): Rights | undefined {
+    const known = this.#rights.get(name);
+    if (known !== undefined) return known;
+    const user = this.#users.get(name);
+    if (user === undefined) return undefined;
+    const rights = this.#mergedRights(user);
+    this.#rights.set(name, rights);
+    return rights;
+  }
+
+  setEnabled(w: WriteHandle, isEnabled: boolean): void {
+    w.put(Bucket.auth, enabledKey, isEnabled ? yes : no);
+    this.#isEnabled = isEnabled;
+    this.#rights.clear();
+  }
+
+  nextRevision(w: WriteHandle): void {
+    this.#setRevision(w, this.#revision + 1);
+  }
+
+  putUser(w: WriteHandle, user: UserRecord): void {
+    w.put(Bucket.authUsers, bytesOf(user.name), encodeUser(user));
+    this.#users.set(user.name, user);
+    this.#rights.clear();
+  }
+
+  deleteUser(w: WriteHandle, name: string): void {
+    w.delete(Bucket.authUsers, bytesOf(name));
+    this.#users.delete(name);
+    this.#rights.clear();
+  }
+
+  putRole(w: WriteHandle, role: RoleRecord): void {
+    w.put(Bucket.authRoles, bytesOf(role.name), encodeRole(role));
+    this.#roles.set(role.name, role);
+    this.#rights.clear();
+  }
+
+  deleteRole(w: WriteHandle, name: string): void {
+    w.delete(Bucket.authRoles, bytesOf(name));
+    this.#roles.delete(name);
+    this.#rights.clear();
+  }
+
+  #setRevision(w: WriteHandle, revision: number): void {
+    w.put(Bucket.auth, revisionKey, encodeRevision(revision));
+    this.#revision = revision;
+  }
+
+  #mergedRights(user: UserRecord): Rights {
+    const permissions = user.roles.flatMap((name) => this.#roles.get(name)?.permissions ?? []);
+    return {
+      isRoot: user.roles.includes(rootName),
+      read: new KeyRanges(rangesOf(permissions, Permission_Type.READ)),
+      write: new KeyRanges(rangesOf(permissions, Permission_Type.WRITE)),
+    };
+  }
+}
+
+function rangesOf(permissions: readonly Permission[], type: Permission_Type): readonly KeyRange[] {
+  return permissions
+    .filter(
+      (permission) => permission.type === type || permission.type === Permission_Type.READWRITE,
+    )
+    .map(({ key, rangeEnd }) => keyRange(key, rangeEnd));
+}
+
+/** By the bytes of the names, as etcd orders them. */
+export function compareNames(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
+
+function bytesOf(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
