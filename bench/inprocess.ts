@@ -3,11 +3,13 @@
  * process, raft, write-ahead log, apply and digest, driven by direct proposals. Prints puts a second
  * and the CPU time of one. Options: --puts <n>, --in-flight <n>.
  */
+
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { defaultMemberConfig, type MemberConfig } from "../src/member/config.js";
+import { noClient } from "../src/member/gate/requests.js";
 import type { RunningMember } from "../src/member/member.js";
 import { startMember } from "../src/member/start.js";
 import type { Network } from "../src/platform/network.js";
@@ -84,7 +86,8 @@ function drive(member: RunningMember, count: number): Promise<number[]> {
         const body = bodies[proposed++ % bodies.length] as Uint8Array;
         const startedAt = performance.now();
         inFlight++;
-        member.propose({ field: RequestField.put, body, growthBytes: body.length }, (result) => {
+        const request = { field: RequestField.put, body, growthBytes: body.length };
+        member.write("/etcdserverpb.KV/Put", { ...request, client: noClient }, (result) => {
           if (result instanceof Error) reject(result);
           latencies.push(performance.now() - startedAt);
           inFlight--;

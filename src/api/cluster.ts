@@ -19,12 +19,10 @@ import {
   type ResponseHeader,
   type Member as WireMember,
 } from "../wire/gen/rpc.js";
-import { admittedMethod } from "./admission.js";
 import { owned } from "./owned.js";
 import { normalPeerUrls } from "./peer-urls.js";
-import { clusterHeaderOf, decodeFor, statusOf } from "./status.js";
-
-const service = "/etcdserverpb.Cluster/";
+import { serve } from "./serve.js";
+import { clusterHeaderOf, decodeFor, refuse } from "./status.js";
 
 /** All answers but MemberAdd's have these two fields. */
 interface MembersResponse {
@@ -32,36 +30,34 @@ interface MembersResponse {
 }
 
 export function clusterMethods(member: Member): Method[] {
-  const method = (name: string, handle: (request: Uint8Array, call: UnaryCall) => void): Method =>
-    admittedMethod(member, service + name, handle);
-  return [
-    method("MemberAdd", (message, call) => add(member, message, call)),
-    method("MemberRemove", (message, call) => {
+  return serve(member, "etcdserverpb.Cluster", {
+    MemberAdd: (message, call) => add(member, message, call),
+    MemberRemove: (message, call) => {
       const request = decodeFor(call, MemberRemoveRequest, message);
       if (request === undefined) return;
-      member.memberRemove(request.ID, answer(member, call, MemberRemoveResponse));
-    }),
-    method("MemberUpdate", (message, call) => update(member, message, call)),
-    method("MemberList", (message, call) => list(member, message, call)),
-    method("MemberPromote", (message, call) => {
+      member.memberRemove(call, request.ID, answer(member, call, MemberRemoveResponse));
+    },
+    MemberUpdate: (message, call) => update(member, message, call),
+    MemberList: (message, call) => list(member, message, call),
+    MemberPromote: (message, call) => {
       const request = decodeFor(call, MemberPromoteRequest, message);
       if (request === undefined) return;
-      member.memberPromote(request.ID, answer(member, call, MemberPromoteResponse));
-    }),
-  ];
+      member.memberPromote(call, request.ID, answer(member, call, MemberPromoteResponse));
+    },
+  });
 }
 
 function add(member: Member, message: Uint8Array, call: UnaryCall): void {
   const request = decodeFor(call, MemberAddRequest, message);
   if (request === undefined) return;
-  const urls = normalPeerUrls(request.peerURLs);
-  if (urls === undefined) {
-    call.fail(statusOf(new KvError("badMemberUrls")));
+  const peerUrls = normalPeerUrls(request.peerURLs);
+  if (peerUrls === undefined) {
+    refuse(call, new KvError("badMemberUrls"));
     return;
   }
   const added: Parameters<Member["memberAdd"]>[2] = (result) => {
     if (result instanceof KvError) {
-      call.fail(statusOf(result));
+      refuse(call, result);
       return;
     }
     const header = clusterHeaderOf(member);
@@ -69,29 +65,34 @@ function add(member: Member, message: Uint8Array, call: UnaryCall): void {
     const response = { header, member: toWire(result.member), members };
     call.respond(MemberAddResponse.encode(response).finish());
   };
-  member.memberAdd(urls, request.isLearner, owned(member, call, added));
+  member.memberAdd(call, { peerUrls, isLearner: request.isLearner }, owned(member, call, added));
 }
 
 function update(member: Member, message: Uint8Array, call: UnaryCall): void {
   const request = decodeFor(call, MemberUpdateRequest, message);
   if (request === undefined) return;
-  const urls = normalPeerUrls(request.peerURLs);
-  if (urls === undefined) call.fail(statusOf(new KvError("badMemberUrls")));
-  else member.memberUpdate(request.ID, urls, answer(member, call, MemberUpdateResponse));
+  const peerUrls = normalPeerUrls(request.peerURLs);
+  if (peerUrls === undefined) {
+    refuse(call, new KvError("badMemberUrls"));
+    return;
+  }
+  const updated = answer(member, call, MemberUpdateResponse);
+  member.memberUpdate(call, { id: request.ID, peerUrls }, updated);
 }
 
 function list(member: Member, message: Uint8Array, call: UnaryCall): void {
   const request = decodeFor(call, MemberListRequest, message);
   if (request === undefined) return;
   const respond = answer(member, call, MemberListResponse);
-  if (!request.linearizable) {
-    respond(member.machine.cluster.members());
-    return;
-  }
   const read: Done<void> = (refusal) => {
     respond(refusal instanceof KvError ? refusal : member.machine.cluster.members());
   };
-  member.readBarrier(owned(member, call, read));
+  const isLocal = !request.linearizable;
+  member.read(
+    "/etcdserverpb.Cluster/MemberList",
+    { client: call, isLocal },
+    owned(member, call, read),
+  );
 }
 
 function answer(
@@ -101,7 +102,7 @@ function answer(
 ): Done<readonly MemberRecord[]> {
   return owned(member, call, (result) => {
     if (result instanceof KvError) {
-      call.fail(statusOf(result));
+      refuse(call, result);
       return;
     }
     const message = { header: clusterHeaderOf(member), members: result.map(toWire) };

@@ -7,6 +7,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Done } from "../base/done.js";
 import { KvError } from "../base/errors.js";
+import { gateMethods } from "../member/gate/gate.fixture.js";
 import { readTxn } from "../member/jobs/read-txn.js";
 import { EntryEncoder } from "../member/turns/request-codec.js";
 import type { Member } from "../member/types.js";
@@ -66,25 +67,19 @@ function loneMember() {
     machine,
     term: () => 2,
     leader: () => firstMember,
-    isLearner: () => false,
-    isStopping: () => false,
-    refusal: () => undefined,
-    whenSure: (done: (refusal: undefined) => void) => done(undefined),
-    readBarrier: (done: Done<void>) => done(undefined),
     readTxn: (request: TxnRequest, done: Done<TxnOutcome & { readonly revision: number }>) => {
       const parts = { clock: lateClock, machine: () => machine, isStopped: () => false };
       readTxn({ ...parts, failed: (error) => failures.push(error) }, request, done);
     },
-    propose: (request: { field: RequestField; body: Uint8Array }, done: Done<Applied>) =>
-      apply(request.field, request.body, done),
-    compact: (revision: number, physical: boolean, done: Done<number>) => {
+    ...gateMethods({ propose: ({ field, body }, done) => apply(field, body, done) }),
+    compact: (...[, { revision, physical }, done]: Parameters<Member["compact"]>) => {
       const body = CompactionRequest.encode({ revision: BigInt(revision), physical }).finish();
       apply(RequestField.compaction, body, (applied) => {
         if (applied instanceof KvError) done(applied);
         else done(applied.outcome instanceof KvError ? applied.outcome : applied.revision);
       });
     },
-    leaseGrant: (ID: bigint, ttl: number, done: Done<{ id: bigint; ttl: number }>) => {
+    leaseGrant: (...[, { id: ID, ttl }, done]: Parameters<Member["leaseGrant"]>) => {
       const body = LeaseGrantRequest.encode({ ID, TTL: BigInt(ttl) }).finish();
       apply(RequestField.leaseGrant, body, (applied) => {
         if (applied instanceof KvError) done(applied);

@@ -1,5 +1,6 @@
 /** The service in front of a real state machine that applies each proposal at once. */
 import { expect, test } from "vitest";
+import { gateMethods } from "../member/gate/gate.fixture.js";
 import type { Member } from "../member/types.js";
 import { nodeHash } from "../platform/node/hash.js";
 import {
@@ -10,7 +11,6 @@ import {
   JournalBackend,
 } from "../state/machine.fixture.js";
 import { DowngradeRequest, DowngradeResponse } from "../wire/gen/rpc.js";
-import type { RequestField } from "../wire/proposal.js";
 import { callUnary } from "./call.fixture.js";
 import { maintenanceMethods } from "./maintenance.js";
 
@@ -28,19 +28,12 @@ function setUp(version: string) {
     machine,
     term: () => 4,
     leader: () => firstMember,
-    isLearner: () => false,
-    isStopping: () => false,
-    refusal: () => undefined,
-    whenSure: (done: (refusal: undefined) => void) => done(undefined),
-    readBarrier: (done: (error: undefined) => void) => done(undefined),
-    propose: (
-      request: { readonly field: RequestField; readonly body: Uint8Array },
-      done: (applied: unknown) => void,
-    ) => {
-      const { body } = request;
-      const tag = [((request.field << 3) & 0x7f) | 2 | 0x80, request.field >> 4];
-      done(applyData(machine, Uint8Array.from([...tag, body.length, ...body])));
-    },
+    ...gateMethods({
+      propose: ({ field, body }, done) => {
+        const tag = [((field << 3) & 0x7f) | 2 | 0x80, field >> 4];
+        done(applyData(machine, Uint8Array.from([...tag, body.length, ...body])));
+      },
+    }),
   } as unknown as Member;
   const methods = maintenanceMethods(member, nodeHash);
   const ask = (what: number, target = "") => {

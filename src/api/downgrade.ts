@@ -5,7 +5,7 @@
  */
 
 import type { Done } from "../base/done.js";
-import { Code, KvError } from "../base/errors.js";
+import { KvError } from "../base/errors.js";
 import type { UnaryCall } from "../grpc/call.js";
 import type { Member } from "../member/types.js";
 import { parseVersion, versionText } from "../state/cluster/version.js";
@@ -18,7 +18,9 @@ import {
 } from "../wire/gen/rpc.js";
 import { RequestField } from "../wire/proposal.js";
 import { owned } from "./owned.js";
-import { decodeFor, headerOf, statusOf } from "./status.js";
+import { decodeFor, headerOf, refuse, unknownAction } from "./status.js";
+
+const rpc = "/etcdserverpb.Maintenance/Downgrade";
 
 export function downgrade(member: Member, message: Uint8Array, call: UnaryCall): void {
   const request = decodeFor(call, DowngradeRequest, message);
@@ -31,7 +33,7 @@ export function downgrade(member: Member, message: Uint8Array, call: UnaryCall):
       validate(member, request.version, call, (target) => {
         const before = versionOf(member);
         propose(member, call, { enabled: true, ver: target }, (error) => {
-          if (error !== undefined) call.fail(statusOf(error));
+          if (error !== undefined) refuse(call, error);
           else answer(member, call, before);
         });
       });
@@ -41,11 +43,11 @@ export function downgrade(member: Member, message: Uint8Array, call: UnaryCall):
         // As in etcd: if there is nothing to cancel, the call succeeds.
         if (error === undefined || error.reason === "noInflightDowngrade") {
           answer(member, call, versionOf(member));
-        } else call.fail(statusOf(error));
+        } else refuse(call, error);
       });
       return;
     default:
-      call.fail({ code: Code.unknown, message: "etcdserver: unknown method" });
+      refuse(call, unknownAction);
   }
 }
 
@@ -57,16 +59,16 @@ function validate(
 ): void {
   const parsed = parseVersion(version);
   if (parsed === undefined) {
-    call.fail(statusOf(new KvError("wrongDowngradeVersionFormat")));
+    refuse(call, new KvError("wrongDowngradeVersionFormat"));
     return;
   }
   const target = versionText(parsed);
   const read: Done<void> = (error) => {
     const refusal = error ?? member.machine.cluster.downgradeRefusal(target);
-    if (refusal !== undefined) call.fail(statusOf(refusal));
+    if (refusal !== undefined) refuse(call, refusal);
     else done(target);
   };
-  member.readBarrier(owned(member, call, read));
+  member.read(rpc, { client: call, isLocal: false }, owned(member, call, read));
 }
 
 function propose(
@@ -76,12 +78,12 @@ function propose(
   done: (error: KvError | undefined) => void,
 ): void {
   const body = DowngradeInfoSetRequest.encode(info).finish();
-  const request = { field: RequestField.downgradeInfoSet, body, growthBytes: 0 };
+  const request = { field: RequestField.downgradeInfoSet, body, growthBytes: 0, client: call };
   const decided: Done<Applied> = (applied) => {
     const outcome = applied instanceof KvError ? applied : applied.outcome;
     done(outcome instanceof KvError ? outcome : undefined);
   };
-  member.propose(request, owned(member, call, decided));
+  member.write(rpc, request, owned(member, call, decided));
 }
 
 /** The cluster's version in the form "3.6", as etcd answers it. */

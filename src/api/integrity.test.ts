@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { KvError } from "../base/errors.js";
 import type { PeerView } from "../integrity/comparison.js";
+import { gateMethods } from "../member/gate/gate.fixture.js";
 import type { Member, MemberIntegrity } from "../member/types.js";
 import { nodeHash } from "../platform/node/hash.js";
 import {
@@ -46,9 +47,13 @@ function ask(view: MemberIntegrity, request = noBytes): ReportResponse {
     ...{ id: 2n, clusterId: 1n, limits: { txnOpsMax: 4 } },
     term: () => 4,
     leader: () => 3n,
-    isLearner: () => true,
-    isStopping: () => false,
-    refusal: () => (view.quarantine === undefined ? undefined : new KvError("corrupt")),
+    ...gateMethods({
+      view: {
+        isLearner: () => true,
+        integrityRefusal: () =>
+          view.quarantine === undefined ? undefined : new KvError("corrupt"),
+      },
+    }),
     integrity: () => view,
     machine: {
       appliedIndex: 29,

@@ -17,16 +17,13 @@ import {
   type IncidentStep as WireStep,
 } from "../wire/gen/integrity.js";
 import { AlarmType } from "../wire/gen/rpc.js";
+import { serve } from "./serve.js";
 import { clusterHeaderOf, decodeFor, headerOf } from "./status.js";
 
 export function integrityMethods(member: Member): Method[] {
-  return [
-    {
-      path: "/lockstep.Integrity/Report",
-      kind: "unary",
-      handle: (message, call) => report(member, message, call),
-    },
-  ];
+  return serve(member, "lockstep.Integrity", {
+    Report: (message, call) => report(member, message, call),
+  });
 }
 
 const states: Readonly<Record<ReturnType<View["peer"]>["state"], State>> = {

@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { KvError } from "../base/errors.js";
+import { gateMethods } from "../member/gate/gate.fixture.js";
+import type { GateView } from "../member/gate/rules.js";
 import type { Member } from "../member/types.js";
-import type { AlarmRecord, Outcome } from "../state/types.js";
+import type { AlarmRecord, Applied, Outcome } from "../state/types.js";
 import { KeyValue } from "../wire/gen/kv.js";
 import {
   CompactionRequest,
@@ -33,23 +35,20 @@ interface Asked {
   readonly growthBytes: number;
 }
 
-function setUp(more: Partial<Record<keyof Member, unknown>> = {}) {
+function setUp(view: Partial<GateView> = {}) {
   const asked: Asked[] = [];
   const steps: string[] = [];
   const alarms: AlarmRecord[] = [];
-  const next: { outcome: Outcome | KvError } = { outcome: { kind: "put", prevKv: undefined } };
+  const next: { outcome: Outcome | KvError; barrier?: KvError } = {
+    outcome: { kind: "put", prevKv: undefined },
+  };
   const member = {
     id: 2n,
     clusterId: 1n,
     limits: { txnOpsMax: 4 },
     term: () => 4,
     leader: () => 2n,
-    isLearner: () => false,
-    isStopping: () => false,
-    refusal: () => undefined,
-    whenSure: (done: (refusal: undefined) => void) => done(undefined),
     machine: {
-      alarms: () => alarms,
       kv: {
         revision: () => 9,
         range: (request: RangeRequest) => {
@@ -65,19 +64,25 @@ function setUp(more: Partial<Record<keyof Member, unknown>> = {}) {
       const responses = [{ revision: 9, outcome }];
       done({ kind: "txn", succeeded: true, responses, revision: 9 });
     },
-    readBarrier: (done: () => void) => {
-      steps.push("barrier");
-      done();
-    },
-    propose: (request: Asked, done: (of: unknown) => void) => {
-      asked.push(request);
-      done({ revision: 10, outcome: next.outcome });
-    },
-    compact: (revision: number, physical: boolean, done: (of: unknown) => void) => {
+    compact: (
+      _client: unknown,
+      { revision, physical }: { revision: number; physical: boolean },
+      done: (of: unknown) => void,
+    ) => {
       steps.push(`compact ${revision} ${physical}`);
       done(revision > 9 ? new KvError("futureRevision") : 9);
     },
-    ...more,
+    ...gateMethods({
+      view: { alarms: () => alarms, ...view },
+      readBarrier: (done) => {
+        steps.push("barrier");
+        done(next.barrier);
+      },
+      propose: ({ field, body, growthBytes }, done) => {
+        asked.push({ field, body, growthBytes });
+        done({ revision: 10, outcome: next.outcome } as Applied);
+      },
+    }),
   } as unknown as Member;
   const methods = kvMethods(member);
   const call = (name: string, request: Uint8Array, metadata?: Record<string, string>) =>
@@ -145,14 +150,13 @@ describe("range", () => {
       message: "etcdserver: mvcc: required revision is a future revision",
     });
     expect(call("Range", Uint8Array.of(0x0a, 9)).status).toMatchObject({ code: 13 });
-    const cut = setUp({
-      readBarrier: (done: (e: KvError) => void) => done(new KvError("timeout")),
-    });
+    const cut = setUp();
+    cut.next.barrier = new KvError("timeout");
     expect(cut.call("Range", encodeRange({ key: a })).status).toMatchObject({ code: 14 });
   });
 
   test("a learner answers serializable ranges alone; a wish for a leader is heeded", () => {
-    const learner = setUp({ isLearner: () => true, leader: () => 0n });
+    const learner = setUp({ isLearner: () => true, hasLeader: () => false });
     const local = encodeRange({ key: a, serializable: true });
     expect(learner.call("Range", local).answer).toBeDefined();
     expect(learner.call("Range", local, { hasleader: "true" }).status).toMatchObject({ code: 14 });
@@ -162,7 +166,7 @@ describe("range", () => {
         message: "etcdserver: rpc not supported for learner",
       });
     }
-    const orphan = setUp({ leader: () => 0n });
+    const orphan = setUp({ hasLeader: () => false });
     expect(orphan.call("Put", encodePut({ key: a }), { hasleader: "true" }).status).toEqual({
       code: 14,
       message: "etcdserver: no leader",

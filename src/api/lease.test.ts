@@ -2,7 +2,10 @@ import { describe, expect, test } from "vitest";
 import type { Done } from "../base/done.js";
 import { type ErrorReason, KvError } from "../base/errors.js";
 import type { Status, StreamCall, UnaryCall } from "../grpc/call.js";
+import { gateMethods } from "../member/gate/gate.fixture.js";
+import type { GateView } from "../member/gate/rules.js";
 import type { Member } from "../member/types.js";
+import type { Applied } from "../state/types.js";
 import {
   LeaseGrantRequest,
   LeaseGrantResponse,
@@ -18,7 +21,7 @@ import { leaseMethods } from "./lease.js";
 
 type KeepAliveDone = Done<{ readonly ttl: number }>;
 
-function setUp(more: Partial<Record<keyof Member, unknown>> = {}) {
+function setUp(view: Partial<GateView> = {}, more: Partial<Record<keyof Member, unknown>> = {}) {
   const asked: unknown[] = [];
   const renewals: { id: bigint; done: KeepAliveDone }[] = [];
   const member = {
@@ -26,28 +29,34 @@ function setUp(more: Partial<Record<keyof Member, unknown>> = {}) {
     clusterId: 1n,
     term: () => 4,
     leader: () => 2n,
-    isLearner: () => false,
-    isStopping: () => false,
-    refusal: () => undefined,
-    whenSure: (done: (refusal: undefined) => void) => done(undefined),
     machine: { kv: { revision: () => 9 }, leases: { all: () => [{ id: 7n }, { id: -3n }] } },
-    leaseGrant: (id: bigint, ttl: number, done: (of: unknown) => void) => {
+    leaseGrant: (
+      _client: unknown,
+      { id, ttl }: { id: bigint; ttl: number },
+      done: (of: unknown) => void,
+    ) => {
       asked.push([id, ttl]);
       done(id === 5n ? new KvError("leaseExists") : { id: 77n, ttl: 60, revision: 8 });
     },
-    propose: (request: { body: Uint8Array; field: number }, done: (of: unknown) => void) => {
-      const { ID } = LeaseRevokeRequest.decode(request.body);
-      asked.push([request.field, ID]);
-      done({
-        revision: 10,
-        outcome: ID === 5n ? new KvError("leaseNotFound") : { kind: "leaseRevoke" },
-      });
-    },
-    leaseTimeToLive: (id: bigint, withKeys: boolean, done: (of: unknown) => void) => {
+    ...gateMethods({
+      view,
+      propose: (request, done) => {
+        const { ID } = LeaseRevokeRequest.decode(request.body);
+        asked.push([request.field, ID]);
+        const outcome = ID === 5n ? new KvError("leaseNotFound") : { kind: "leaseRevoke" };
+        done({ revision: 10, outcome } as Applied);
+      },
+    }),
+    leaseTimeToLive: (
+      _client: unknown,
+      { id, withKeys }: { id: bigint; withKeys: boolean },
+      done: (of: unknown) => void,
+    ) => {
       const keys = withKeys ? [Uint8Array.of(0x61)] : [];
       done(id === 5n ? { ttl: -1, grantedTtl: 0, keys: [] } : { ttl: 6, grantedTtl: 10, keys });
     },
-    leaseKeepAlive: (id: bigint, done: KeepAliveDone) => renewals.push({ id, done }),
+    leaseKeepAlive: (_client: unknown, id: bigint, done: KeepAliveDone) =>
+      renewals.push({ id, done }),
     ...more,
   } as unknown as Member;
   const method = (name: string) => {
@@ -115,10 +124,10 @@ describe("lease service", () => {
       [9, 3n],
       [9, 5n],
     ]);
-    const refusing = setUp({
-      propose: (_request: unknown, done: (of: KvError) => void) => done(new KvError("timeout")),
+    const refusing = setUp({ isQueueFull: () => true });
+    expect(refusing.call("LeaseRevoke", new Uint8Array(0)).status).toMatchObject({
+      message: "etcdserver: too many requests",
     });
-    expect(refusing.call("LeaseRevoke", new Uint8Array(0)).status).toMatchObject({ code: 14 });
   });
 
   test("time to live, of unknown leases too, and the list", () => {
@@ -149,7 +158,7 @@ describe("lease service", () => {
     expect(learner.call("LeaseLeases", new Uint8Array(0)).status).toMatchObject({
       message: "etcdserver: rpc not supported for learner",
     });
-    const leaderless = setUp({ leader: () => 0n });
+    const leaderless = setUp({ hasLeader: () => false });
     expect(leaderless.call("LeaseGrant", grantRequest(0n, 1n)).status).toMatchObject({
       message: "etcdserver: no leader",
     });
@@ -158,7 +167,7 @@ describe("lease service", () => {
 
 describe("keep-alive stream", () => {
   function open(more: Partial<Record<keyof Member, unknown>> = {}) {
-    const parts = setUp(more);
+    const parts = setUp({}, more);
     const state = { answers: [] as string[], ended: "" };
     /** How many answers the transport takes before it is full. */
     const transport = { room: Number.POSITIVE_INFINITY };
@@ -226,7 +235,7 @@ describe("keep-alive stream", () => {
 
   test("a client that does not read gets no more answers until it does", () => {
     const { state, transport, renew, raw } = open({
-      leaseKeepAlive: (_id: bigint, done: KeepAliveDone) => done({ ttl: 5 }),
+      leaseKeepAlive: (_: unknown, _id: bigint, done: KeepAliveDone) => done({ ttl: 5 }),
     });
     transport.room = 2;
     for (const id of [1n, 2n, 3n, 4n, 5n]) renew(id);
@@ -251,7 +260,7 @@ describe("keep-alive stream", () => {
     renew(1n);
     for (let id = 0; id < 10_000; id += 1) renew(2n);
     Object.assign(member, {
-      leaseKeepAlive: (_id: bigint, done: KeepAliveDone) => done({ ttl: 5 }),
+      leaseKeepAlive: (_: unknown, _id: bigint, done: KeepAliveDone) => done({ ttl: 5 }),
     });
     renewals[0]?.done({ ttl: 10 });
     expect(state.answers).toHaveLength(10_001);

@@ -19,32 +19,21 @@ import {
   LeaseTimeToLiveResponse,
 } from "../wire/gen/rpc.js";
 import { RequestField } from "../wire/proposal.js";
-import { admittedMethod, refusalOf } from "./admission.js";
 import { owned } from "./owned.js";
-import { decodeFor, decodeOnStream, headerOf, statusOf } from "./status.js";
+import { serve } from "./serve.js";
+import { decodeFor, decodeOnStream, headerOf, refuse } from "./status.js";
 
-const service = "/etcdserverpb.Lease/";
 /** Limit of renewals of one stream that wait for an answer from the leader. */
 const keepAlivesWaitingMax = 10_000;
 
 export function leaseMethods(member: Member): Method[] {
-  const unary = (name: string, handle: (request: Uint8Array, call: UnaryCall) => void): Method =>
-    admittedMethod(member, service + name, handle);
-  return [
-    unary("LeaseGrant", (request, call) => grant(member, request, call)),
-    unary("LeaseRevoke", (request, call) => revoke(member, request, call)),
-    unary("LeaseTimeToLive", (request, call) => timeToLive(member, request, call)),
-    unary("LeaseLeases", (request, call) => listLeases(member, request, call)),
-    {
-      path: `${service}LeaseKeepAlive`,
-      kind: "bidi",
-      handle: (call) => {
-        const refusal = refusalOf(member, call);
-        if (refusal !== undefined) call.fail(statusOf(refusal));
-        else keepAlive(member, call);
-      },
-    },
-  ];
+  return serve(member, "etcdserverpb.Lease", {
+    LeaseGrant: (request, call) => grant(member, request, call),
+    LeaseRevoke: (request, call) => revoke(member, request, call),
+    LeaseTimeToLive: (request, call) => timeToLive(member, request, call),
+    LeaseLeases: (request, call) => listLeases(member, request, call),
+    LeaseKeepAlive: (call) => keepAlive(member, call),
+  });
 }
 
 function grant(member: Member, message: Uint8Array, call: UnaryCall): void {
@@ -54,31 +43,31 @@ function grant(member: Member, message: Uint8Array, call: UnaryCall): void {
   const ttl = Math.min(Math.max(Number(request.TTL), 0), Number.MAX_SAFE_INTEGER);
   const granted: Parameters<Member["leaseGrant"]>[2] = (result) => {
     if (result instanceof KvError) {
-      call.fail(statusOf(result));
+      refuse(call, result);
       return;
     }
     const header = headerOf(member, result.revision);
     const answer = { header, ID: result.id, TTL: BigInt(result.ttl), error: "" };
     call.respond(LeaseGrantResponse.encode(answer).finish());
   };
-  member.leaseGrant(request.ID, ttl, owned(member, call, granted));
+  member.leaseGrant(call, { id: request.ID, ttl }, owned(member, call, granted));
 }
 
 function revoke(member: Member, message: Uint8Array, call: UnaryCall): void {
   const request = decodeFor(call, LeaseRevokeRequest, message);
   if (request === undefined) return;
   const body = LeaseRevokeRequest.encode(request).finish();
-  const revoked: Parameters<Member["propose"]>[1] = (applied) => {
+  const revoked: Parameters<Member["write"]>[2] = (applied) => {
     const failure = applied instanceof KvError ? applied : applied.outcome;
     if (failure instanceof KvError) {
-      call.fail(statusOf(failure));
+      refuse(call, failure);
     } else if (!(applied instanceof KvError)) {
       const header = headerOf(member, applied.revision);
       call.respond(LeaseRevokeResponse.encode({ header }).finish());
     }
   };
-  const proposal = { field: RequestField.leaseRevoke, body, growthBytes: 0 };
-  member.propose(proposal, owned(member, call, revoked));
+  const proposal = { field: RequestField.leaseRevoke, body, growthBytes: 0, client: call };
+  member.write("/etcdserverpb.Lease/LeaseRevoke", proposal, owned(member, call, revoked));
 }
 
 function timeToLive(member: Member, message: Uint8Array, call: UnaryCall): void {
@@ -86,7 +75,7 @@ function timeToLive(member: Member, message: Uint8Array, call: UnaryCall): void 
   if (request === undefined) return;
   const told: Parameters<Member["leaseTimeToLive"]>[2] = (result) => {
     if (result instanceof KvError) {
-      call.fail(statusOf(result));
+      refuse(call, result);
       return;
     }
     const answer = {
@@ -98,7 +87,8 @@ function timeToLive(member: Member, message: Uint8Array, call: UnaryCall): void 
     };
     call.respond(LeaseTimeToLiveResponse.encode(answer).finish());
   };
-  member.leaseTimeToLive(request.ID, request.keys, owned(member, call, told));
+  const of = { id: request.ID, withKeys: request.keys };
+  member.leaseTimeToLive(call, of, owned(member, call, told));
 }
 
 /**
@@ -184,7 +174,7 @@ class KeepAliveSession {
       return;
     }
     this.#isBusy = true;
-    const renewed: Parameters<Member["leaseKeepAlive"]>[1] = (result) => {
+    const renewed: Parameters<Member["leaseKeepAlive"]>[2] = (result) => {
       this.#isBusy = false;
       if (this.#isOver) return;
       if (result instanceof KvError) {
@@ -196,11 +186,12 @@ class KeepAliveSession {
       this.#isFull = !this.#call.send(LeaseKeepAliveResponse.encode(answer).finish());
       this.#run();
     };
-    this.#member.leaseKeepAlive(request.ID, owned(this.#member, this.#call, renewed));
+    const call = this.#call;
+    this.#member.leaseKeepAlive(call, request.ID, owned(this.#member, call, renewed));
   }
 
   #fail(error: KvError): void {
     this.cancel();
-    this.#call.fail(statusOf(error));
+    refuse(this.#call, error);
   }
 }

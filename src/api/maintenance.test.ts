@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { KvError } from "../base/errors.js";
+import { gateMethods } from "../member/gate/gate.fixture.js";
+import type { GateView } from "../member/gate/rules.js";
 import type { Member } from "../member/types.js";
 import { nodeHash } from "../platform/node/hash.js";
 import {
@@ -35,12 +37,14 @@ const wireOne = {
 };
 const header = { cluster_id: 1n, member_id: 2n, raft_term: 4n };
 
-function setUp(more: Partial<Record<keyof Member, unknown>> = {}) {
+function setUp(view: Partial<GateView> = {}, more: Partial<Record<keyof Member, unknown>> = {}) {
   const asked: unknown[] = [];
   const told =
     (name: string, result: unknown) =>
     (...args: unknown[]): void => {
-      asked.push([name, ...args.slice(0, -1)]);
+      const isClient = (arg: unknown): boolean =>
+        typeof arg === "object" && arg !== null && "metadata" in arg;
+      asked.push([name, ...args.slice(0, -1).filter((arg) => !isClient(arg))]);
       (args.at(-1) as (of: unknown) => void)(result);
     };
   const member = {
@@ -49,16 +53,18 @@ function setUp(more: Partial<Record<keyof Member, unknown>> = {}) {
     limits: { txnOpsMax: 4 },
     term: () => 4,
     leader: () => 2n,
-    isLearner: () => false,
-    isStopping: () => false,
-    refusal: () => undefined,
-    whenSure: (done: (refusal: undefined) => void) => done(undefined),
     machine: {
-      alarms: () => [],
       kv: { revision: () => 9 },
       cluster: { members: () => [one] },
     },
-    readBarrier: told("barrier", undefined),
+    ...gateMethods({
+      view,
+      readBarrier: told("barrier", undefined),
+      propose: told("propose", {
+        revision: 9,
+        outcome: { kind: "alarm", alarms: [{ memberId: 5n, alarm: "CORRUPT" }] },
+      }),
+    }),
     memberAdd: told("add", { member: one, members: [one, one] }),
     memberRemove: told("remove", [one]),
     memberUpdate: told("update", [one]),
@@ -67,10 +73,6 @@ function setUp(more: Partial<Record<keyof Member, unknown>> = {}) {
     hash: told("hash", 99),
     moveLeader: told("move", undefined),
     defragment: told("defragment", undefined),
-    propose: told("propose", {
-      revision: 9,
-      outcome: { kind: "alarm", alarms: [{ memberId: 5n, alarm: "CORRUPT" }] },
-    }),
     status: () => ({
       version: "3.6.0",
       leader: 2n,
@@ -105,7 +107,9 @@ describe("cluster service", () => {
     const { call, asked } = setUp();
     const request = { peerURLs: ["http://b:2", " http://[::1]:1"], isLearner: true };
     const { answer } = call("Cluster/MemberAdd", MemberAddRequest.encode(request).finish());
-    expect(asked).toEqual([["add", ["http://[::1]:1", "http://b:2"], true]]);
+    expect(asked).toEqual([
+      ["add", { peerUrls: ["http://[::1]:1", "http://b:2"], isLearner: true }],
+    ]);
     expect(MemberAddResponse.decode(answer ?? noBytes)).toEqual({
       header: { ...header, revision: 0n },
       member: wireOne,
@@ -149,7 +153,7 @@ describe("cluster service", () => {
     expect(asked).toEqual([
       ["barrier"],
       ["remove", 6n],
-      ["update", 7n, ["http://c:3"]],
+      ["update", { id: 7n, peerUrls: ["http://c:3"] }],
       ["promote", 8n],
     ]);
   });
@@ -162,7 +166,7 @@ describe("maintenance service", () => {
       ...{ dbSizeInUse: 1, isLearner: false, storageVersion: "3.6.0", quotaBytes: 1, errors: [] },
       ...{ downgradeTarget: "3.6.0", verifiedIndex: 0 },
     });
-    const { answer } = setUp({ status }).call("Maintenance/Status");
+    const { answer } = setUp({}, { status }).call("Maintenance/Status");
     expect(StatusResponse.decode(answer ?? noBytes)).toMatchObject({
       version: "3.7.1",
       storageVersion: "3.6.0",
@@ -171,7 +175,7 @@ describe("maintenance service", () => {
   });
 
   test("status of a learner without a leader", () => {
-    const { call } = setUp({ isLearner: () => true, leader: () => 0n });
+    const { call } = setUp({ isLearner: () => true, hasLeader: () => false });
     expect(StatusResponse.decode(call("Maintenance/Status").answer ?? noBytes)).toEqual({
       header: { ...header, revision: 9n },
       version: "3.6.0",
@@ -199,7 +203,7 @@ describe("maintenance service", () => {
     const { call, asked } = setUp();
     const body = AlarmRequest.encode({ action: 0, memberID: 0n, alarm: 0 }).finish();
     const { answer } = call("Maintenance/Alarm", body);
-    expect(asked).toEqual([["propose", { field: RequestField.alarm, body, growthBytes: 0 }]]);
+    expect(asked).toMatchObject([["propose", { field: RequestField.alarm, body, growthBytes: 0 }]]);
     expect(AlarmResponse.decode(answer ?? noBytes)).toEqual({
       header: { ...header, revision: 9n },
       alarms: [{ memberID: 5n, alarm: 2 }],
@@ -220,9 +224,10 @@ describe("maintenance service", () => {
     const move = MoveLeaderRequest.encode({ targetID: 6n }).finish();
     expect(call("Maintenance/MoveLeader", move).answer).toHaveLength(0);
     expect(asked).toEqual([["hashKv", 8], ["hash"], ["defragment"], ["move", 6n]]);
-    const refusing = setUp({
-      moveLeader: (_to: bigint, done: (e: KvError) => void) => done(new KvError("notLeader")),
-    });
+    const refusing = setUp(
+      {},
+      { moveLeader: (_to: bigint, done: (e: KvError) => void) => done(new KvError("notLeader")) },
+    );
     expect(refusing.call("Maintenance/MoveLeader", move).status).toMatchObject({ code: 9 });
   });
 });
@@ -252,7 +257,7 @@ describe("snapshot", () => {
 
   test("pieces, what remains, whole pages, and the hash of all", () => {
     const { openSnapshot, bytes, state } = source([100_000, 10, 70_000]);
-    const call = setUp({ openSnapshot }).stream(path, 1_000);
+    const call = setUp({}, { openSnapshot }).stream(path, 1_000);
     const messages = call.sent.map((message) => SnapshotResponse.decode(message));
     const blobs = messages.slice(0, -1).map(({ blob }) => blob);
     const whole = Buffer.concat(blobs);
@@ -277,7 +282,7 @@ describe("snapshot", () => {
 
   test("no faster than the client takes; let go of when it leaves", () => {
     const { openSnapshot, state } = source([200_000]);
-    const call = setUp({ openSnapshot }).stream(path, 2);
+    const call = setUp({}, { openSnapshot }).stream(path, 2);
     expect(call.sent).toHaveLength(2);
     call.drain();
     expect(call.sent).toHaveLength(4);
@@ -291,7 +296,7 @@ describe("snapshot", () => {
 
   test("a state that the member lets go of ends the stream with the reason, once", () => {
     const { openSnapshot, state, endWith } = source([200_000]);
-    const call = setUp({ openSnapshot }).stream(path, 2);
+    const call = setUp({}, { openSnapshot }).stream(path, 2);
     endWith(new KvError("viewTooSlow"));
     expect(call.status).toMatchObject({ code: 14 });
     expect(call.status?.message).toContain("was not read for 60 s");
@@ -308,7 +313,7 @@ describe("snapshot", () => {
         ...{ totalBytes: 10, next: () => new KvError("corrupt"), touch: () => {}, onEnd: () => {} },
         close: () => {},
       });
-    const call = setUp({ openSnapshot: opened }).stream(path, 2);
+    const call = setUp({}, { openSnapshot: opened }).stream(path, 2);
     expect(call.status).toMatchObject({ code: 15 });
     expect(call.isEnded).toBe(false);
   });

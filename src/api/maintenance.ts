@@ -24,53 +24,46 @@ import {
   StatusResponse,
 } from "../wire/gen/rpc.js";
 import { RequestField } from "../wire/proposal.js";
-import { admittedMethod, learnerRefusalOf } from "./admission.js";
 import { downgrade } from "./downgrade.js";
 import { owned } from "./owned.js";
+import { serve } from "./serve.js";
 import { sendSnapshot } from "./snapshot-stream.js";
-import { decodeFor, decodeOnStream, headerOf, statusOf } from "./status.js";
+import { decodeFor, decodeOnStream, headerOf, refuse } from "./status.js";
 
-const service = "/etcdserverpb.Maintenance/";
 const headless = { header: undefined };
 
 export function maintenanceMethods(member: Member, hash: Hash): Method[] {
-  const method = (name: string, handle: (request: Uint8Array, call: UnaryCall) => void): Method =>
-    admittedMethod(member, service + name, handle);
-  return [
-    method("Alarm", (message, call) => alarm(member, message, call)),
-    {
-      path: `${service}Status`,
-      kind: "unary",
-      handle: (message, call) => status(member, message, call),
-    },
-    method("HashKV", (message, call) => hashKv(member, message, call)),
-    method("Hash", (message, call) => {
+  return serve(member, "etcdserverpb.Maintenance", {
+    Alarm: (message, call) => alarm(member, message, call),
+    Status: (message, call) => status(member, message, call),
+    HashKV: (message, call) => hashKv(member, message, call),
+    Hash: (message, call) => {
       if (decodeFor(call, HashRequest, message) === undefined) return;
       const hashed: Done<number> = (result) => {
-        if (result instanceof KvError) call.fail(statusOf(result));
+        if (result instanceof KvError) refuse(call, result);
         else call.respond(HashResponse.encode({ header: headerOf(member), hash: result }).finish());
       };
       member.hash(owned(member, call, hashed));
-    }),
-    method("MoveLeader", (message, call) => {
+    },
+    MoveLeader: (message, call) => {
       const request = decodeFor(call, MoveLeaderRequest, message);
       if (request === undefined) return;
       const answer = () => MoveLeaderResponse.encode(headless).finish();
       const moved = (result: unknown) => finish(call, result, answer);
       member.moveLeader(request.targetID, owned(member, call, moved));
-    }),
-    method("Defragment", (message, call) => {
+    },
+    Defragment: (message, call) => {
       if (decodeFor(call, DefragmentRequest, message) === undefined) return;
       const answer = () => DefragmentResponse.encode(headless).finish();
       member.defragment(owned(member, call, (result: unknown) => finish(call, result, answer)));
-    }),
-    method("Downgrade", (message, call) => downgrade(member, message, call)),
-    { path: `${service}Snapshot`, kind: "serverStream", handle: (c) => snapshot(member, hash, c) },
-  ];
+    },
+    Downgrade: (message, call) => downgrade(member, message, call),
+    Snapshot: (call) => snapshot(member, hash, call),
+  });
 }
 
 function finish(call: UnaryCall, result: unknown, answer: () => Uint8Array): void {
-  if (result instanceof KvError) call.fail(statusOf(result));
+  if (result instanceof KvError) refuse(call, result);
   else call.respond(answer());
 }
 
@@ -80,11 +73,11 @@ function finish(call: UnaryCall, result: unknown, answer: () => Uint8Array): voi
  */
 function alarm(member: Member, message: Uint8Array, call: UnaryCall): void {
   if (decodeFor(call, AlarmRequest, message) === undefined) return;
-  const request = { field: RequestField.alarm, body: message, growthBytes: 0 };
+  const request = { field: RequestField.alarm, body: message, growthBytes: 0, client: call };
   const raised: Done<Applied> = (applied) => {
     const outcome = applied instanceof KvError ? applied : applied.outcome;
     if (outcome instanceof KvError) {
-      call.fail(statusOf(outcome));
+      refuse(call, outcome);
       return;
     }
     const records = outcome.kind === "alarm" ? outcome.alarms : [];
@@ -94,16 +87,11 @@ function alarm(member: Member, message: Uint8Array, call: UnaryCall): void {
     }));
     call.respond(AlarmResponse.encode({ header: headerOf(member), alarms }).finish());
   };
-  member.propose(request, owned(member, call, raised));
+  member.write("/etcdserverpb.Maintenance/Alarm", request, owned(member, call, raised));
 }
 
 /** Any member answers, learners too, from its own knowledge. */
 function status(member: Member, message: Uint8Array, call: UnaryCall): void {
-  const refusal = learnerRefusalOf(member, call);
-  if (refusal !== undefined) {
-    call.fail(statusOf(refusal));
-    return;
-  }
   if (decodeFor(call, StatusRequest, message) === undefined) return;
   const now = member.status();
   const answer = {
@@ -133,7 +121,7 @@ function hashKv(member: Member, message: Uint8Array, call: UnaryCall): void {
   if (request === undefined) return;
   const hashed: Parameters<Member["hashKv"]>[1] = (result) => {
     if (result instanceof KvError) {
-      call.fail(statusOf(result));
+      refuse(call, result);
       return;
     }
     const answer = {
@@ -148,11 +136,6 @@ function hashKv(member: Member, message: Uint8Array, call: UnaryCall): void {
 }
 
 function snapshot(member: Member, hash: Hash, call: StreamCall): void {
-  const refusal = learnerRefusalOf(member, call);
-  if (refusal !== undefined) {
-    call.fail(statusOf(refusal));
-    return;
-  }
   call.onMessage((message) => {
     const request = decodeOnStream(call, SnapshotRequest, message);
     if (request !== undefined) sendSnapshot(member, hash, call);

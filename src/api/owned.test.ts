@@ -5,6 +5,7 @@
 import { describe, expect, test } from "vitest";
 import { InvariantViolation } from "../base/invariant.js";
 import type { Method, Status, StreamCall } from "../grpc/call.js";
+import { gateMethods } from "../member/gate/gate.fixture.js";
 import { requestFailure } from "../member/request-failure.js";
 import type { Member } from "../member/types.js";
 import { nodeHash } from "../platform/node/hash.js";
@@ -48,7 +49,11 @@ function brokenMember(
       },
     },
     ...{ id: 1n, clusterId: 2n, term: fail, leader: () => 1n },
-    ...{ isLearner: () => false, refusal: () => undefined, isStopping: () => isStopping },
+    ...gateMethods({
+      view: { isStopping: () => isStopping },
+      propose: (_, done) => waiting.push(done as Done),
+      readBarrier: (done) => waiting.push(done as Done),
+    }),
     requestFailed: (cause: unknown) =>
       requestFailure(cause, {
         isHalted: () => isStopping,

@@ -4,7 +4,7 @@
  */
 import type { Call } from "../grpc/call.js";
 import type { Member } from "../member/types.js";
-import { statusOf } from "./status.js";
+import { refuse } from "./status.js";
 
 export function owned<Told extends unknown[]>(
   member: Member,
@@ -15,7 +15,7 @@ export function owned<Told extends unknown[]>(
     try {
       fn(...told);
     } catch (error) {
-      call.fail(statusOf(member.requestFailed(error)));
+      refuse(call, member.requestFailed(error));
     }
   };
 }

@@ -2,7 +2,6 @@
 import type { Method } from "../grpc/call.js";
 import type { Member } from "../member/types.js";
 import type { Hash } from "../platform/hash.js";
-import { stoppable } from "./admission.js";
 import { authMethods } from "./auth.js";
 import { clusterMethods } from "./cluster.js";
 import { healthMethods } from "./http/health.js";
@@ -13,15 +12,14 @@ import { maintenanceMethods } from "./maintenance.js";
 import { watchMethods } from "./watch.js";
 
 export function allMethods(member: Member, hash: Hash): Method[] {
-  const methods = [
+  return [
     ...kvMethods(member),
     ...watchMethods(member),
     ...leaseMethods(member),
     ...clusterMethods(member),
     ...maintenanceMethods(member, hash),
-    ...authMethods(),
-    ...healthMethods(),
+    ...authMethods(member),
+    ...healthMethods(member),
     ...integrityMethods(member),
   ];
-  return methods.map((method) => stoppable(member, method));
 }

@@ -15,7 +15,7 @@ import type { Member, SnapshotStream } from "../member/types.js";
 import type { Hash, Sha256Stream } from "../platform/hash.js";
 import { SnapshotResponse } from "../wire/gen/rpc.js";
 import { owned } from "./owned.js";
-import { statusOf } from "./status.js";
+import { refuse } from "./status.js";
 
 const pieceBytes = 32 * 1024;
 const pageBytes = 512;
@@ -30,7 +30,7 @@ export function sendSnapshot(member: Member, hash: Hash, call: StreamCall): void
   });
   const opened: Done<SnapshotStream> = (source) => {
     if (source instanceof KvError) {
-      call.fail(statusOf(source));
+      refuse(call, source);
     } else if (isOver) {
       source.close();
     } else {
@@ -86,7 +86,7 @@ class SnapshotSender {
   fail(error: KvError): void {
     if (this.#isOver) return;
     this.close();
-    this.#call.fail(statusOf(error));
+    refuse(this.#call, error);
   }
 
   close(): void {

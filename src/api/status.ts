@@ -1,6 +1,6 @@
 /**
- * How services answer: the only place where an error of ours becomes a gRPC status, and the header
- * of every answer. A KvError carries its code and etcd's text and already is a status. Nothing here
+ * How services answer: the header of every answer, and the only place where an error becomes a gRPC
+ * status. A KvError carries its code and etcd's text and already is a status. Nothing here
  * catches an InvariantViolation or a DamageError: the member has to handle these.
  */
 import { Code, DamageError, KvError } from "../base/errors.js";
@@ -20,8 +20,31 @@ export const notAStreamMessage: Status = {
   message: "grpc: failed to unmarshal the received message: unexpected EOF",
 };
 
+export const unknownAction: Status = {
+  code: Code.unknown,
+  message: "etcdserver: unknown method",
+};
+
+/** How clients know that they need no token. */
+export const authNotEnabled: Status = {
+  code: Code.failedPrecondition,
+  message: "etcdserver: authentication is not enabled",
+};
+
+export const authNotSupported: Status = {
+  code: Code.unimplemented,
+  message: "authentication is not supported",
+};
+
+export const unknownService: Status = { code: Code.notFound, message: "unknown service" };
+
 export function statusOf(error: KvError): Status {
   return { code: error.code, message: error.message };
+}
+
+/** Ends the call with an error. Services end calls by no other way. */
+export function refuse(call: Call, error: KvError | Status): void {
+  call.fail(error instanceof KvError ? statusOf(error) : error);
 }
 
 /** Undefined: the bytes are no such message, and the call has got that error. */
@@ -51,7 +74,7 @@ function decoded<T>(type: { decode(message: Uint8Array): T }, message: Uint8Arra
 }
 
 function refused(call: Call, status: Status): undefined {
-  call.fail(status);
+  refuse(call, status);
   return undefined;
 }
 
@@ -61,9 +84,9 @@ export function valueFor<T>(call: Call, read: () => T): T | undefined {
     return read();
   } catch (error) {
     // Tells the client that this data is lost here; the member goes into quarantine.
-    if (error instanceof DamageError) call.fail(statusOf(new KvError("corrupt")));
+    if (error instanceof DamageError) refuse(call, new KvError("corrupt"));
     if (!(error instanceof KvError)) throw error;
-    call.fail(statusOf(error));
+    refuse(call, error);
     return undefined;
   }
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Status, StreamCall } from "../grpc/call.js";
+import { gateMethods } from "../member/gate/gate.fixture.js";
 import type { Member } from "../member/types.js";
 import { createWatchHub } from "../state/watch/hub.js";
 import { bytes, type Change, NaiveStore, textOf } from "../state/watch/watch.fixture.js";
@@ -16,11 +17,12 @@ function setUp(options: { leader?: bigint; isLearner?: boolean; requestBytesMax?
     machine: { kv: store },
     limits: { requestBytesMax: options.requestBytesMax ?? 1_572_864 },
     term: () => 3,
-    leader: () => options.leader ?? 1n,
-    isLearner: () => options.isLearner ?? false,
-    isStopping: () => false,
-    refusal: () => undefined,
-    whenSure: (done: (refusal: undefined) => void) => done(undefined),
+    ...gateMethods({
+      view: {
+        hasLeader: () => options.leader !== 0n,
+        isLearner: () => options.isLearner ?? false,
+      },
+    }),
   } as unknown as Member;
   const put = (...changes: Change[]) => {
     const events = store.apply(changes);

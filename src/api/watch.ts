@@ -5,8 +5,9 @@
  * It holds etcd's rules of form: refused creations answer created and canceled with watch id -1,
  * cancels of unknown watchers get no answer, a client that closes its side still gets events.
  */
-import { Code, errorTable, KvError } from "../base/errors.js";
+import { errorTable, KvError } from "../base/errors.js";
 import type { Method, StreamCall } from "../grpc/call.js";
+import { requiresLeader } from "../member/gate/rules.js";
 import type { Member } from "../member/types.js";
 import type { WatchNotice, WatchStream } from "../state/watch/hub.js";
 import {
@@ -19,8 +20,8 @@ import {
   WatchResponseEncoder,
   type WatchResponseHead,
 } from "../wire/watch-response.js";
-import { needsLeader, refusalOf } from "./admission.js";
-import { statusOf } from "./status.js";
+import { serve } from "./serve.js";
+import { decodeOnStream, refuse } from "./status.js";
 
 /** Bytes that etcd's transport allows above the largest request. */
 const transportOverheadBytes = 512 * 1024;
@@ -41,30 +42,21 @@ const endReasons = {
 
 export function watchMethods(member: Member): Method[] {
   let encoder: WatchResponseEncoder | undefined;
-  return [
-    {
-      path: "/etcdserverpb.Watch/Watch",
-      kind: "bidi",
-      handle: (call) => {
-        encoder ??= new WatchResponseEncoder({ clusterId: member.clusterId, memberId: member.id });
-        openSession(member, encoder, call);
-      },
+  return serve(member, "etcdserverpb.Watch", {
+    Watch: (call) => {
+      encoder ??= new WatchResponseEncoder({ clusterId: member.clusterId, memberId: member.id });
+      openSession(member, encoder, call);
     },
-  ];
+  });
 }
 
 function openSession(member: Member, encoder: WatchResponseEncoder, call: StreamCall): void {
-  const refusal = refusalOf(member, call);
-  if (refusal !== undefined) {
-    call.fail(refusal);
-    return;
-  }
   const session = new WatchSession(member, encoder, call);
   call.onMessage((message) => session.receive(message));
   call.onDrain(() => session.stream.resume());
   call.onCancel(() => {
     session.stream.close();
-    call.fail(new KvError("watchCanceled"));
+    refuse(call, new KvError("watchCanceled"));
   });
 }
 
@@ -84,15 +76,13 @@ class WatchSession {
     this.#member = member;
     this.#encoder = encoder;
     this.#call = call;
-    this.stream = member.watch.open((notice) => this.#owned(notice), needsLeader(call));
+    this.stream = member.watch.open((notice) => this.#owned(notice), requiresLeader(call));
   }
 
   receive(message: Uint8Array): void {
-    const request = decodeRequest(message);
+    const request = decodeOnStream(this.#call, WatchRequest, message);
     if (request === undefined) {
       this.stream.close();
-      const text = "grpc: failed to unmarshal the received message: unexpected EOF";
-      this.#call.fail({ code: Code.internal, message: text });
       return;
     }
     const union = request.request_union;
@@ -131,14 +121,14 @@ class WatchSession {
       return this.#deliver(notice);
     } catch (error) {
       this.stream.close();
-      this.#call.fail(statusOf(this.#member.requestFailed(error)));
+      refuse(this.#call, this.#member.requestFailed(error));
       return false;
     }
   }
 
   #deliver(notice: WatchNotice): boolean {
     if (notice.kind === "ended") {
-      this.#call.fail(new KvError(endReasons[notice.cause]));
+      refuse(this.#call, new KvError(endReasons[notice.cause]));
       return false;
     }
     const raftTerm = this.#member.term();
@@ -185,15 +175,6 @@ class WatchSession {
 
   #send(head: WatchResponseHead): boolean {
     return this.#call.send(this.#encoder.encode(head, noEvents));
-  }
-}
-
-/** Undefined: not a WatchRequest. */
-function decodeRequest(message: Uint8Array): WatchRequest | undefined {
-  try {
-    return WatchRequest.decode(message);
-  } catch {
-    return undefined;
   }
 }
 

@@ -46,7 +46,6 @@ export interface LeaseDriverParts {
   readonly heartbeatMs: number;
   leases(): LeaseReader;
   isLeader(): boolean;
-  propose(request: Proposal, done: Done<Applied>): void;
   /**
    * Proposes without waiting for an outcome. Void if this member does not lead when raft takes it.
    */
@@ -132,19 +131,22 @@ export class LeaseDriver {
     this.#parts.proposeAsLeader(RequestField.leaseCheckpoint, body);
   }
 
+  /**
+   * `propose` puts the grant into the log, or refuses it. `ttl` in seconds; id 0n: any free id.
+   */
   grant(
-    wantedId: bigint,
-    wantedTtl: number,
+    wanted: { readonly id: bigint; readonly ttl: number },
+    propose: (request: Proposal, done: Done<Applied>) => void,
     done: Done<{ readonly id: bigint; readonly ttl: number; readonly revision: number }>,
   ): void {
     const ttl = Math.max(
-      wantedTtl,
+      wanted.ttl,
       minTtlSeconds(this.#parts.electionTicks, this.#parts.heartbeatMs),
     );
-    const id = wantedId === 0n ? this.#freshId() : wantedId;
+    const id = wanted.id === 0n ? this.#freshId() : wanted.id;
     const body = LeaseGrantRequest.encode({ ID: id, TTL: BigInt(ttl) }).finish();
     const request = { field: RequestField.leaseGrant, body, growthBytes: grantGrowthBytes };
-    this.#parts.propose(request, (applied) => {
+    propose(request, (applied) => {
       if (applied instanceof KvError) done(applied);
       else if (applied.outcome instanceof KvError || applied.outcome.kind !== "leaseGrant") {
         done(applied.outcome instanceof KvError ? applied.outcome : new KvError("stopped"));

@@ -2,7 +2,7 @@
  * The only place where the parts of a member are put together. Each part names what it uses and
  * gets it here. The functions in assemble/ make one part each. No part receives another part whole.
  */
-import { DamageError, KvError } from "../base/errors.js";
+import { DamageError } from "../base/errors.js";
 import { PeerGuard } from "../peers/guard.js";
 import { PeerLinks } from "../peers/links.js";
 import { Peers } from "../peers/peers.js";
@@ -48,7 +48,8 @@ export function assembleMember(world: MemberWorld, booted: Booted): RunningMembe
   w.inbox = consensus.createInbox(w);
   w.monitor = integrity.createMonitor(w);
   w.quota = services.createQuota(w);
-  w.admission = services.createAdmission(w);
+  w.membership = services.createMembership(w);
+  w.gate = services.createGate(w);
   w.leaderRequests = services.createLeaderRequests(w);
   w.leases = services.createLeases(w);
   w.changes = services.createChanges(w);
@@ -72,14 +73,6 @@ function beginWiring(world: MemberWorld, booted: Booted): Wiring {
   w.request = (to, method, body, done) => {
     const timeoutMs = requestTimeoutMs(config);
     w.peers.request(network, { to, method, timeoutMs }, body, done);
-  };
-  w.readBarrier = (done) => {
-    if (w.lifecycle.isStopping()) {
-      done(new KvError("stopped"));
-      return;
-    }
-    w.reads.add(platform.clock.now(), done);
-    w.driver.schedule();
   };
   w.progressed = () => {
     w.compactor.poke();

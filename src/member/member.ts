@@ -15,18 +15,19 @@ import type { Committer } from "../storage/committer.js";
 import type { Defragmenter } from "../storage/defragmenter.js";
 import type { StateStore } from "../storage/state-store.js";
 import { CompactionRequest } from "../wire/gen/rpc.js";
-import { type Proposal, RequestField } from "../wire/proposal.js";
-import type { Admission } from "./admission.js";
+import { RequestField } from "../wire/proposal.js";
 import type { Leadership } from "./cluster/leadership.js";
 import type { MemberChanges } from "./cluster/member-changes.js";
 import type { Compactor } from "./compactor.js";
+import type { Gate } from "./gate/gate.js";
+import type { Client, ReadRequest, WriteRequest } from "./gate/requests.js";
+import type { Page, ReadingRpc, Rpc, WritingRpc } from "./gate/table.js";
 import type { Maintenance } from "./jobs/maintenance.js";
 import { readTxn } from "./jobs/read-txn.js";
 import type { Lifecycle, StopCause } from "./lifecycle.js";
 import type { MemberProbe } from "./probe.js";
 import type { Report } from "./report.js";
 import type { Readiness } from "./startup/readiness.js";
-import type { Proposer } from "./turns/proposer.js";
 import type {
   Member,
   MemberIntegrity,
@@ -44,9 +45,8 @@ export interface RunningMemberParts {
   readonly probe: MemberProbe;
   readonly state: Pick<StateStore, "machine" | "backend">;
   readonly raft: Pick<RaftNode, "term" | "leader">;
-  readonly admission: Admission;
-  readonly proposer: Pick<Proposer, "propose">;
-  readonly monitor: Pick<IntegrityMonitor, "whenSure">;
+  readonly gate: Gate;
+  readonly monitor: Pick<IntegrityMonitor, "refusal">;
   readonly leases: LeaseDriver;
   readonly changes: MemberChanges;
   readonly compactor: Pick<Compactor, "whenFinished">;
@@ -59,12 +59,13 @@ export interface RunningMemberParts {
   readonly maintenance: Maintenance;
   /** Takes what arrives from other members. */
   readonly network: NetworkHandler;
-  readBarrier(done: Done<void>): void;
   /** Begins to take part in the cluster. */
   start(): void;
   requestFailed(error: unknown): KvError;
   failed(error: Error): void;
 }
+
+type LeaseAsk<T> = (done: Done<T>) => void;
 
 export class RunningMember implements Member {
   readonly id: bigint;
@@ -119,27 +120,28 @@ export class RunningMember implements Member {
     this.#parts.lifecycle.onStopped(fn);
   }
 
-  propose(request: Proposal, done: Done<Applied>): void {
-    const { field, body, growthBytes, caller } = request;
-    const refusal = this.#parts.admission.writeRefusal(body.length, growthBytes);
-    if (refusal !== undefined) done(refusal);
-    else this.#parts.proposer.propose(field, body, done, caller);
+  admit(rpc: Rpc, client: Client): KvError | undefined {
+    return this.#parts.gate.admit(rpc, client);
+  }
+
+  admitPage(page: Page): KvError | undefined {
+    return this.#parts.gate.admitPage(page);
+  }
+
+  read(rpc: ReadingRpc, request: ReadRequest, done: Done<void>): void {
+    this.#parts.gate.read(rpc, request, done);
+  }
+
+  write(rpc: WritingRpc, request: WriteRequest, done: Done<Applied>): void {
+    this.#parts.gate.write(rpc, request, done);
   }
 
   readBarrier(done: Done<void>): void {
-    this.#parts.readBarrier((refusal) => {
-      if (refusal === undefined) this.whenSure(done);
-      else done(refusal);
-    });
+    this.#parts.gate.barrier(done);
   }
 
-  whenSure(done: Done<void>): void {
-    if (this.isStopping()) done(new KvError("stopped"));
-    else this.#parts.monitor.whenSure(done);
-  }
-
-  isStopping(): boolean {
-    return this.#parts.lifecycle.isStopping();
+  integrityRefusal(): KvError | undefined {
+    return this.#parts.monitor.refusal();
   }
 
   /** The member has stopped; later errors change nothing. */
@@ -160,14 +162,12 @@ export class RunningMember implements Member {
     this.fail(error);
   }
 
-  refusal(): KvError | undefined {
-    return this.#parts.admission.refusal();
-  }
-
-  compact(revision: number, physical: boolean, done: Done<number>): void {
+  compact(...[client, of, done]: Parameters<Member["compact"]>): void {
+    const { revision, physical } = of;
     const body = CompactionRequest.encode({ revision: BigInt(revision), physical }).finish();
-    const { compactor, committer } = this.#parts;
-    this.propose({ field: RequestField.compaction, body, growthBytes: 0 }, (applied) => {
+    const { gate, compactor, committer } = this.#parts;
+    const request = { field: RequestField.compaction, body, growthBytes: 0, client };
+    gate.write("/etcdserverpb.KV/Compact", request, (applied) => {
       if (applied instanceof KvError || !physical) {
         done(applied instanceof KvError ? applied : applied.revision);
         return;
@@ -176,40 +176,39 @@ export class RunningMember implements Member {
     });
   }
 
-  leaseGrant(
-    id: bigint,
-    ttl: number,
-    done: Done<{ readonly id: bigint; readonly ttl: number; readonly revision: number }>,
-  ): void {
-    this.#parts.leases.grant(id, ttl, done);
+  leaseGrant(...[client, of, done]: Parameters<Member["leaseGrant"]>): void {
+    const { gate, leases } = this.#parts;
+    const write: Parameters<LeaseDriver["grant"]>[1] = (request, applied) =>
+      gate.write("/etcdserverpb.Lease/LeaseGrant", { ...request, client }, applied);
+    leases.grant(of, write, done);
   }
 
-  leaseKeepAlive(id: bigint, done: Done<{ readonly ttl: number }>): void {
-    this.#unlessRefused((sure) => this.#parts.leases.keepAlive(id, sure), done);
+  leaseKeepAlive(...[client, id, done]: Parameters<Member["leaseKeepAlive"]>): void {
+    const { gate, leases } = this.#parts;
+    const ask: LeaseAsk<{ readonly ttl: number }> = (answered) => leases.keepAlive(id, answered);
+    gate.relay("/etcdserverpb.Lease/LeaseKeepAlive", client, ask, done);
   }
 
-  leaseTimeToLive(id: bigint, withKeys: boolean, done: Done<TimeToLive>): void {
-    this.#unlessRefused((sure) => this.#parts.leases.timeToLive(id, withKeys, sure), done);
+  leaseTimeToLive(...[client, of, done]: Parameters<Member["leaseTimeToLive"]>): void {
+    const { gate, leases } = this.#parts;
+    const ask: LeaseAsk<TimeToLive> = (told) => leases.timeToLive(of.id, of.withKeys, told);
+    gate.relay("/etcdserverpb.Lease/LeaseTimeToLive", client, ask, done);
   }
 
-  memberAdd(
-    peerUrls: readonly string[],
-    isLearner: boolean,
-    done: Done<{ readonly member: MemberRecord; readonly members: readonly MemberRecord[] }>,
-  ): void {
-    this.#parts.changes.add(peerUrls, isLearner, done);
+  memberAdd(...[client, of, done]: Parameters<Member["memberAdd"]>): void {
+    this.#parts.changes.add(client, of, done);
   }
 
-  memberRemove(id: bigint, done: Done<readonly MemberRecord[]>): void {
-    this.#parts.changes.remove(id, done);
+  memberRemove(client: Client, id: bigint, done: Done<readonly MemberRecord[]>): void {
+    this.#parts.changes.remove(client, id, done);
   }
 
-  memberUpdate(id: bigint, peerUrls: readonly string[], done: Done<readonly MemberRecord[]>): void {
-    this.#parts.changes.update(id, peerUrls, done);
+  memberUpdate(...[client, of, done]: Parameters<Member["memberUpdate"]>): void {
+    this.#parts.changes.update(client, of, done);
   }
 
-  memberPromote(id: bigint, done: Done<readonly MemberRecord[]>): void {
-    this.#parts.changes.promote(id, done);
+  memberPromote(client: Client, id: bigint, done: Done<readonly MemberRecord[]>): void {
+    this.#parts.changes.promote(client, id, done);
   }
 
   status(): MemberStatus {
@@ -226,7 +225,7 @@ export class RunningMember implements Member {
 
   readTxn(...[request, done]: Parameters<Member["readTxn"]>): void {
     const { clock } = this.#parts;
-    const isStopped = (): boolean => this.isStopping();
+    const isStopped = (): boolean => this.#parts.lifecycle.isStopping();
     const failed = (error: Error): void => this.fail(error);
     readTxn({ clock, machine: () => this.machine, isStopped, failed }, request, done);
   }
@@ -260,12 +259,5 @@ export class RunningMember implements Member {
    */
   fail(error: Error): void {
     this.#parts.failed(error);
-  }
-
-  /** In quarantine even another member's answer is not passed on: its header would be wrong. */
-  #unlessRefused<T>(ask: (done: Done<T>) => void, done: Done<T>): void {
-    const refusal = this.refusal();
-    if (refusal !== undefined) done(refusal);
-    else ask((answer) => done(this.refusal() ?? answer));
   }
 }

@@ -34,7 +34,7 @@ const hashKv: Page = ({ clusterId, body }, member, done) => {
     done(plain(400, "error unmarshalling request"));
     return;
   }
-  const refusal = member.refusal();
+  const refusal = member.admitPage("peer /members/hashkv");
   if (refusal !== undefined) {
     done(plain(400, refusal.message));
     return;

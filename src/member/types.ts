@@ -12,7 +12,8 @@ import type { HistogramSample, MetricSample } from "../metrics/sample.js";
 import type { Applied, HashKv, MachineReader, MemberRecord, TxnOutcome } from "../state/types.js";
 import type { WatchHub } from "../state/watch/hub.js";
 import type { TxnRequest } from "../wire/gen/rpc.js";
-import type { Proposal } from "../wire/proposal.js";
+import type { Client, ReadRequest, WriteRequest } from "./gate/requests.js";
+import type { Page, ReadingRpc, Rpc, WritingRpc } from "./gate/table.js";
 
 /**
  * The backend as a stream: every row of a consistent state, in the snapshot format of
@@ -96,20 +97,27 @@ export interface Member {
   ): void;
 
   /**
-   * Replicates one request. The service checks its form; this call checks quota, size and
-   * back-pressure. If the outcome itself is a KvError, `done` gets that error.
+   * Call when a call comes, before its message is decoded. Undefined: it may go on. The rules of
+   * admission stand in gate/table.ts.
    */
-  propose(request: Proposal, done: Done<Applied>): void;
-  /** When `done` is called without an error, reads of `machine` are linearizable. */
-  readBarrier(done: Done<void>): void;
+  admit(rpc: Rpc, client: Client): KvError | undefined;
+  admitPage(page: Page): KvError | undefined;
+  /**
+   * Calls `done` without an error when this request may read `machine`, at once within that call. The
+   * read is linearizable unless the request is local.
+   */
+  read(rpc: ReadingRpc, request: ReadRequest, done: Done<void>): void;
+  /** Replicates one request whose form the service has checked. `done` gets its outcome. */
+  write(rpc: WritingRpc, request: WriteRequest, done: Done<Applied>): void;
   /** Runs a transaction of ranges only, at the current revision, which is part of the result. */
   readTxn(request: TxnRequest, done: Done<TxnOutcome & { readonly revision: number }>): void;
-  /** For reads of applied state without a barrier: waits while this member's state is in doubt. */
-  whenSure(done: Done<void>): void;
-  /** Why this member answers no client: it stops, or its state is wrong. Undefined: it answers. */
-  refusal(): KvError | undefined;
-  /** The member stops: it answers nothing any more, and its state is closed or will be soon. */
-  isStopping(): boolean;
+  /**
+   * A read barrier for the pages that tell whether the member is healthy. When `done` is called
+   * without an error, this member has applied everything that was committed before.
+   */
+  readBarrier(done: Done<void>): void;
+  /** Why clients may not read this member's state; undefined: they may. */
+  integrityRefusal(): KvError | undefined;
   /**
    * Takes what the handling of one request threw, and returns the request's answer. Damage and a
    * broken invariant stop the member or its state. Any other error fails only this request, and is
@@ -118,19 +126,24 @@ export interface Member {
   requestFailed(error: unknown): KvError;
 
   /** With `physical`, ends only after the superseded rows are removed. */
-  compact(revision: number, physical: boolean, done: Done<number>): void;
+  compact(
+    client: Client,
+    of: { readonly revision: number; readonly physical: boolean },
+    done: Done<number>,
+  ): void;
 
+  /** `ttl` in seconds; id 0n: any free id. */
   leaseGrant(
-    id: bigint,
-    ttl: number,
+    client: Client,
+    of: { readonly id: bigint; readonly ttl: number },
     done: Done<{ readonly id: bigint; readonly ttl: number; readonly revision: number }>,
   ): void;
   /** Renews a lease; a follower asks the leader. `ttl` in seconds; 0: there is no such lease. */
-  leaseKeepAlive(id: bigint, done: Done<{ readonly ttl: number }>): void;
+  leaseKeepAlive(client: Client, id: bigint, done: Done<{ readonly ttl: number }>): void;
   /** Seconds left of a lease; a follower asks the leader. `ttl` -1: there is no such lease. */
   leaseTimeToLive(
-    id: bigint,
-    withKeys: boolean,
+    client: Client,
+    of: { readonly id: bigint; readonly withKeys: boolean },
     done: Done<{
       readonly ttl: number;
       readonly grantedTtl: number;
@@ -139,13 +152,17 @@ export interface Member {
   ): void;
 
   memberAdd(
-    peerUrls: readonly string[],
-    isLearner: boolean,
+    client: Client,
+    of: { readonly peerUrls: readonly string[]; readonly isLearner: boolean },
     done: Done<{ readonly member: MemberRecord; readonly members: readonly MemberRecord[] }>,
   ): void;
-  memberRemove(id: bigint, done: Done<readonly MemberRecord[]>): void;
-  memberUpdate(id: bigint, peerUrls: readonly string[], done: Done<readonly MemberRecord[]>): void;
-  memberPromote(id: bigint, done: Done<readonly MemberRecord[]>): void;
+  memberRemove(client: Client, id: bigint, done: Done<readonly MemberRecord[]>): void;
+  memberUpdate(
+    client: Client,
+    of: { readonly id: bigint; readonly peerUrls: readonly string[] },
+    done: Done<readonly MemberRecord[]>,
+  ): void;
+  memberPromote(client: Client, id: bigint, done: Done<readonly MemberRecord[]>): void;
 
   status(): MemberStatus;
   integrity(): MemberIntegrity;

@@ -29,7 +29,7 @@ const dataCorruption: Check = {
   name: "data_corruption",
   run: (member, done) => {
     const isCorrupt =
-      member.refusal() !== undefined || member.machine.alarms().some(isClusterCorrupt);
+      member.integrityRefusal() !== undefined || member.machine.alarms().some(isClusterCorrupt);
     done(isCorrupt ? "alarm activated: CORRUPT" : undefined);
   },
 };
@@ -81,7 +81,8 @@ export function serverHealth(
   const alarm = member.machine
     .alarms()
     .find((record) => isOurs(record) && !options.excluded.includes(record.alarm));
-  const isRefusing = member.refusal() !== undefined && !options.excluded.includes("CORRUPT");
+  const isRefusing =
+    member.integrityRefusal() !== undefined && !options.excluded.includes("CORRUPT");
   if (alarm !== undefined) {
     done(`ALARM ${alarm.alarm}`);
   } else if (isRefusing) {

@@ -2,40 +2,32 @@
  * grpc.health.v1.Health for the one name "" (the server as a whole). The server is SERVING as long
  * as it answers. A watch gets one answer and then stays open.
  */
-import { Code } from "../../base/errors.js";
 import type { Method } from "../../grpc/call.js";
-import { notAMessage, notAStreamMessage } from "../status.js";
+import type { Member } from "../../member/types.js";
+import { serve } from "../serve.js";
+import { notAMessage, notAStreamMessage, refuse, unknownService } from "../status.js";
 
-const service = "/grpc.health.v1.Health/";
 /** HealthCheckResponse with its one field, the status. */
 const serving = Uint8Array.of(0x08, 1);
-const unknownService = Uint8Array.of(0x08, 3);
+const servingUnknown = Uint8Array.of(0x08, 3);
 const nameTag = 0x0a;
 
-export function healthMethods(): Method[] {
-  return [
-    {
-      path: `${service}Check`,
-      kind: "unary",
-      handle: (request, call) => {
+export function healthMethods(member: Member): Method[] {
+  return serve(member, "grpc.health.v1.Health", {
+    Check: (request, call) => {
+      const isServer = asksForServer(request);
+      if (isServer === undefined) refuse(call, notAMessage);
+      else if (isServer) call.respond(serving);
+      else refuse(call, unknownService);
+    },
+    Watch: (call) => {
+      call.onMessage((request) => {
         const isServer = asksForServer(request);
-        if (isServer === undefined) call.fail(notAMessage);
-        else if (isServer) call.respond(serving);
-        else call.fail({ code: Code.notFound, message: "unknown service" });
-      },
+        if (isServer === undefined) refuse(call, notAStreamMessage);
+        else call.send(isServer ? serving : servingUnknown);
+      });
     },
-    {
-      path: `${service}Watch`,
-      kind: "serverStream",
-      handle: (call) => {
-        call.onMessage((request) => {
-          const isServer = asksForServer(request);
-          if (isServer === undefined) call.fail(notAStreamMessage);
-          else call.send(isServer ? serving : unknownService);
-        });
-      },
-    },
-  ];
+  });
 }
 
 /** Whether HealthCheckRequest names no single service. Undefined: the bytes are no such message. */

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { KvError } from "../../base/errors.js";
+import { gateMethods } from "../../member/gate/gate.fixture.js";
 import type { Member } from "../../member/types.js";
 import { rpcMetrics } from "../../metrics/rpc-metrics.js";
 import type { AlarmRecord } from "../../state/types.js";
@@ -18,9 +19,7 @@ function setUp() {
   const member = {
     leader: () => state.leader,
     isLearner: () => state.isLearner,
-    isStopping: () => false,
-    refusal: () => undefined,
-    whenSure: (done: (refusal: undefined) => void) => done(undefined),
+    integrityRefusal: () => undefined,
     isReady: () => state.isReady,
     machine: { alarms: () => alarms, cluster: { clusterVersion: () => state.clusterVersion } },
     status: () => ({ version: "3.6.0", storageVersion: "3.6.0" }),
@@ -38,10 +37,12 @@ function setUp() {
       },
       { name: "etcd_a", type: "gauge", help: "An A.", labels: { k: "v" }, value: 7 },
     ],
-    readBarrier: (done: (of: KvError | undefined) => void) => {
-      state.barriers++;
-      done(state.barrier);
-    },
+    ...gateMethods({
+      readBarrier: (done) => {
+        state.barriers++;
+        done(state.barrier);
+      },
+    }),
   } as unknown as Member;
   const bytes = { receivedBytes: 10, sentBytes: 200 };
   const handled = [1, 0, 2];

@@ -2,7 +2,8 @@
  * The plain HTTP side: version, health and metrics. Pure: a request's method and URL go in, the
  * answer comes by callback, once, possibly inside the call. Every answer carries etcd's CORS headers.
  */
-import { KvError } from "../../base/errors.js";
+import type { KvError } from "../../base/errors.js";
+import type { Page } from "../../member/gate/table.js";
 import type { Member } from "../../member/types.js";
 import { prometheusContentType, prometheusText } from "../../metrics/prometheus-text.js";
 import type { HistogramSample, MetricSample } from "../../metrics/sample.js";
@@ -43,17 +44,18 @@ export function answerHttp(request: HttpRequest, subject: HttpSubject, done: Ans
   const queryAt = request.url.indexOf("?");
   const path = queryAt < 0 ? request.url : request.url.slice(0, queryAt);
   const query = new URLSearchParams(queryAt < 0 ? "" : request.url.slice(queryAt + 1));
-  const answer = endpointOf(path);
+  const found = endpointOf(path);
   const { member } = subject;
-  if (answer === undefined) {
+  const refusal = found && member.admitPage(found.page);
+  if (found === undefined) {
     done(answerOf(404, text, "404 page not found\n"));
-  } else if (member.isStopping()) {
-    done(failedAnswer(path, new KvError("stopped")));
+  } else if (refusal !== undefined) {
+    done(failedAnswer(path, refusal));
   } else if (request.method !== "GET" && !(request.method === "HEAD" && path === "/metrics")) {
     done(answerOf(405, text, "Method Not Allowed\n", { Allow: "GET" }));
   } else {
     try {
-      answer(subject, query, done);
+      found.answer(subject, query, done);
     } catch (error) {
       done(failedAnswer(path, member.requestFailed(error)));
     }
@@ -66,11 +68,14 @@ function failedAnswer(path: string, { message }: KvError): HttpAnswer {
 
 type Endpoint = (subject: HttpSubject, query: URLSearchParams, done: Answer) => void;
 
-function endpointOf(path: string): Endpoint | undefined {
-  if (path === "/version") return version;
-  if (path === "/health") return health;
-  if (path === "/metrics") return metrics;
-  return checkEndpoint(path, "/livez", liveChecks) ?? checkEndpoint(path, "/readyz", readyChecks);
+function endpointOf(path: string): { readonly page: Page; readonly answer: Endpoint } | undefined {
+  if (path === "/version") return { page: "client /version", answer: version };
+  if (path === "/health") return { page: "client /health", answer: health };
+  if (path === "/metrics") return { page: "client /metrics", answer: metrics };
+  const live = checkEndpoint(path, "/livez", liveChecks);
+  if (live !== undefined) return { page: "client /livez", answer: live };
+  const ready = checkEndpoint(path, "/readyz", readyChecks);
+  return ready && { page: "client /readyz", answer: ready };
 }
 
 const version: Endpoint = ({ member }, _query, done) => {

@@ -1,6 +1,8 @@
 /** The scrub in whole members under virtual time: no false alarms, and what rots is told. */
+
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { noClient } from "../../member/gate/requests.js";
 import type { RunningMember } from "../../member/member.js";
 import { Bucket } from "../../platform/rows.js";
 import { bytes, putOf } from "../../state/machine.fixture.js";
@@ -28,7 +30,8 @@ function started(members: number, seed = 1): SimCluster {
 
 function put(member: RunningMember, key: string, value: string): void {
   const body = PutRequest.encode(putOf(key, value)).finish();
-  member.propose({ field: RequestField.put, body, growthBytes: 0 }, () => {});
+  const request = { field: RequestField.put, body, growthBytes: 0, client: noClient };
+  member.write("/etcdserverpb.KV/Put", request, () => {});
 }
 
 function scrubbed(cluster: SimCluster, member: RunningMember): readonly Finding[] {
@@ -75,16 +78,21 @@ function run(cluster: SimCluster, node: SimNode, each: Step): void {
       break;
     case "delete": {
       const key = bytes(`k${each.key}`);
-      const request = { key, range_end: bytes(""), prev_kv: false };
-      const body = DeleteRangeRequest.encode(request).finish();
-      member.propose({ field: RequestField.deleteRange, body, growthBytes: 0 }, () => {});
+      const remove = { key, range_end: bytes(""), prev_kv: false };
+      const body = DeleteRangeRequest.encode(remove).finish();
+      const request = { field: RequestField.deleteRange, body, growthBytes: 0, client: noClient };
+      member.write("/etcdserverpb.KV/DeleteRange", request, () => {});
       break;
     }
     case "lease":
-      member.leaseGrant(0n, 10, () => {});
+      member.leaseGrant(noClient, { id: 0n, ttl: 10 }, () => {});
       break;
     case "compact":
-      member.compact(member.machine.kv.revision(), false, () => {});
+      member.compact(
+        noClient,
+        { revision: member.machine.kv.revision(), physical: false },
+        () => {},
+      );
       break;
     case "defragment":
       member.defragment(() => {});

@@ -85,7 +85,7 @@ function stateExchange(w: Wiring): StateExchangeParts {
 export function createEtcdChecks(w: Wiring): EtcdChecks {
   const { platform, config } = w;
   serveHash(w.peers, {
-    refusal: () => w.admission.refusal(),
+    refusal: () => w.gate.admitPage("peer etcdHash"),
     hashKv: (revision, done) => w.member.hashKv(revision, done),
   });
   return new EtcdChecks({
@@ -97,7 +97,7 @@ export function createEtcdChecks(w: Wiring): EtcdChecks {
     ownHash: (revision, done) => w.member.hashKv(revision, done),
     askHash: (id, revision, done) =>
       askHash((...asked) => w.request(...asked), { id, revision }, done),
-    readBarrier: (done) => w.member.readBarrier(done),
+    readBarrier: (done) => w.gate.barrier(done),
     raise: (memberID) => {
       const action = AlarmRequest_AlarmAction.ACTIVATE;
       const body = AlarmRequest.encode({ action, memberID, alarm: AlarmType.CORRUPT }).finish();

@@ -4,17 +4,17 @@ import { messageBytesMax } from "../../peers/codec.js";
 import { LeaderRequests } from "../../peers/leader-requests.js";
 import type { ClusterInfo, NetworkHandler } from "../../platform/network.js";
 import { RequestField } from "../../wire/proposal.js";
-import { Admission } from "../admission.js";
 import { MemberChanges } from "../cluster/member-changes.js";
 import { Membership } from "../cluster/membership.js";
 import { Publisher } from "../cluster/publisher.js";
 import { Compactor } from "../compactor.js";
 import { requestTimeoutMs } from "../config.js";
+import { Gate } from "../gate/gate.js";
+import { Quota } from "../gate/quota.js";
 import { Maintenance } from "../jobs/maintenance.js";
 import { RunningMember } from "../member.js";
 import { answerPage } from "../peer-pages.js";
 import type { MemberProbe } from "../probe.js";
-import { Quota } from "../quota.js";
 import { Report } from "../report.js";
 import type { Wiring } from "./wiring.js";
 
@@ -28,14 +28,29 @@ export function createQuota(w: Wiring): Quota {
   });
 }
 
-export function createAdmission(w: Wiring): Admission {
-  return new Admission({
-    requestBytesMax: w.config.limits.requestBytesMax,
-    isStopping: () => w.lifecycle.isStopping(),
-    quarantineRefusal: () => w.monitor.refusal(),
-    committedIndex: () => w.raft.committedIndex(),
-    appliedIndex: () => w.machine().appliedIndex,
-    quotaRefusal: (growthBytes) => w.quota.check(growthBytes),
+export function createGate(w: Wiring): Gate {
+  const { clock } = w.platform;
+  return new Gate({
+    view: {
+      requestBytesMax: w.config.limits.requestBytesMax,
+      isStopping: () => w.lifecycle.isStopping(),
+      isLearner: () => w.member.isLearner(),
+      hasLeader: () => w.raft.leader() !== 0n,
+      integrityRefusal: () => w.monitor.refusal(),
+      alarms: () => w.machine().alarms(),
+      committedIndex: () => w.raft.committedIndex(),
+      appliedIndex: () => w.machine().appliedIndex,
+      isQueueFull: () => w.proposals.isFull(),
+      quotaRefusal: (growthBytes) => w.quota.check(growthBytes),
+      quorumRefusal: (change) => w.membership.quorumRefusal(change),
+    },
+    propose: ({ field, body, caller }, done) => w.proposer.propose(field, body, done, caller),
+    proposeChange: (change, done) => w.proposer.proposeChange(change, done),
+    readBarrier: (done) => {
+      w.reads.add(clock.now(), done);
+      w.driver.schedule();
+    },
+    whenSure: (done) => w.monitor.whenSure(done),
   });
 }
 
@@ -62,13 +77,12 @@ export function createLeases(w: Wiring): LeaseDriver {
       heartbeatMs: config.heartbeatMs,
       leases: () => w.machine().leases,
       isLeader: () => w.raft.isLeader(),
-      propose: (request, done) => w.member.propose(request, done),
       proposeAsLeader: (field, body, isRight) => w.proposer.proposeAsLeader(field, body, isRight),
       unapplied: () => {
         const from = w.machine().appliedIndex + 1;
         return log.entries(from, log.lastIndex() + 1, Number.MAX_SAFE_INTEGER) ?? [];
       },
-      readBarrier: (done) => w.member.readBarrier(done),
+      readBarrier: (done) => w.gate.barrier(done),
       lastIndex: () => log.lastIndex(),
       appliedIndex: () => w.machine().appliedIndex,
       askLeader: (question, done) => w.leaderRequests.ask(question, done),
@@ -106,9 +120,9 @@ export function createPublisher(w: Wiring): Publisher {
   });
 }
 
-export function createChanges(w: Wiring): MemberChanges {
+export function createMembership(w: Wiring): Membership {
   const { platform, network, config } = w;
-  const membership = new Membership({
+  return new Membership({
     selfId: w.booted.memberId,
     hash: platform.hash,
     isStrict: config.strictReconfigCheck,
@@ -119,14 +133,16 @@ export function createChanges(w: Wiring): MemberChanges {
     activeSince: (id) => network.activeSince(id),
     raftStatus: () => w.raft.status(),
   });
+}
+
+export function createChanges(w: Wiring): MemberChanges {
   return new MemberChanges({
     peers: w.peers,
-    membership,
-    refusal: () => w.admission.writeRefusal(0, 0),
-    propose: (change, done) => w.proposer.proposeChange(change, done),
+    membership: w.membership,
+    change: (rpc, request, done) => w.gate.change(rpc, request, done),
     isLeader: () => w.raft.isLeader(),
     askLeader: (question, done) => w.leaderRequests.ask(question, done),
-    readBarrier: (done) => w.member.readBarrier(done),
+    readBarrier: (done) => w.gate.barrier(done),
     members: () => w.machine().cluster.members(),
   });
 }
@@ -136,8 +152,8 @@ export function createMember(w: Wiring): RunningMember {
   const { serverVersion, limits } = w.config;
   return new RunningMember({
     ...{ id, clusterId, limits, clock: w.platform.clock },
-    ...{ watch: w.watch, state: w.state, raft: w.raft, admission: w.admission },
-    ...{ proposer: w.proposer, monitor: w.monitor, leases: w.leases, changes: w.changes },
+    ...{ watch: w.watch, state: w.state, raft: w.raft, gate: w.gate },
+    ...{ monitor: w.monitor, leases: w.leases, changes: w.changes },
     ...{ compactor: w.compactor, committer: w.committer, defragmenter: w.defragmenter },
     ...{ leadership: w.leadership, readiness: w.readiness, lifecycle: w.lifecycle },
     ...{ probe: createProbe(w), network: createHandler(w), maintenance: w.maintenance },
@@ -150,7 +166,6 @@ export function createMember(w: Wiring): RunningMember {
       machine: () => w.machine(),
       isLearner: () => w.member.isLearner(),
     }),
-    readBarrier: (done) => w.readBarrier(done),
     start: () => {
       w.booted.wal.onFailure(w.failed);
       w.links.sync();

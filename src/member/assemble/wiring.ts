@@ -19,17 +19,18 @@ import type { WatchHub } from "../../state/watch/hub.js";
 import type { Committer } from "../../storage/committer.js";
 import type { Defragmenter } from "../../storage/defragmenter.js";
 import type { StateStore } from "../../storage/state-store.js";
-import type { Admission } from "../admission.js";
 import type { Leadership } from "../cluster/leadership.js";
 import type { MemberChanges } from "../cluster/member-changes.js";
+import type { Membership } from "../cluster/membership.js";
 import type { Publisher } from "../cluster/publisher.js";
 import type { Compactor } from "../compactor.js";
 import type { MemberConfig } from "../config.js";
+import type { Gate } from "../gate/gate.js";
+import type { Quota } from "../gate/quota.js";
 import type { Incarnations } from "../incarnation/incarnations.js";
 import type { Maintenance } from "../jobs/maintenance.js";
 import type { Lifecycle } from "../lifecycle.js";
 import type { RunningMember } from "../member.js";
-import type { Quota } from "../quota.js";
 import type { Booted } from "../startup/boot.js";
 import type { Readiness } from "../startup/readiness.js";
 import type { Driver } from "../turns/driver.js";
@@ -75,7 +76,8 @@ export interface Wiring extends MemberWorld {
   inbox: PeerInbox;
   monitor: IntegrityMonitor;
   quota: Quota;
-  admission: Admission;
+  membership: Membership;
+  gate: Gate;
   leases: LeaseDriver;
   changes: MemberChanges;
   compactor: Compactor;
@@ -90,8 +92,6 @@ export interface Wiring extends MemberWorld {
   machine(): MachineReader;
   /** Sends a request to another member. Ends with its answer, or later with `timeout`. */
   request(to: bigint, method: PeerMethod, body: Uint8Array, done: Done<Uint8Array>): void;
-  /** Ends when reads of the applied state are linearizable. */
-  readBarrier(done: Done<void>): void;
   /** Call when entries were applied or the leader changed. */
   progressed(): void;
   /**

@@ -8,10 +8,10 @@ import { PeerMethod } from "../../peers/codec.js";
 import type { LeaderQuestion } from "../../peers/leader-requests.js";
 import type { Peers } from "../../peers/peers.js";
 import type { Applied, MemberRecord } from "../../state/types.js";
-import type { ConfChangeRequest } from "../../wire/gen/internal.js";
+import { type Change, type ChangeRequest, type Client, noClient } from "../gate/requests.js";
+import type { ChangingRpc } from "../gate/table.js";
 import type { Membership } from "./membership.js";
 
-type Change = Omit<ConfChangeRequest, "header">;
 type Outcome = {
   readonly member: MemberRecord | undefined;
   readonly members: readonly MemberRecord[];
@@ -23,9 +23,8 @@ const leaderGone: ReadonlySet<string> = new Set(["notLeader", "noLeader", "stopp
 export interface MemberChangesParts {
   readonly peers: Pick<Peers, "serve">;
   readonly membership: Membership;
-  /** Why this member takes no change now. */
-  refusal(): KvError | undefined;
-  propose(change: Change, done: Done<Applied>): void;
+  /** Proposes a change that the rules of admission allow. */
+  change(rpc: ChangingRpc, request: ChangeRequest, done: Done<Applied>): void;
   isLeader(): boolean;
   /** Asks whichever member leads, until one answers. */
   askLeader<T>(question: LeaderQuestion<T>, done: Done<T>): void;
@@ -42,34 +41,46 @@ export class MemberChanges {
   }
 
   add(
-    peerUrls: readonly string[],
-    isLearner: boolean,
+    client: Client,
+    of: { readonly peerUrls: readonly string[]; readonly isLearner: boolean },
     done: Done<{ readonly member: MemberRecord; readonly members: readonly MemberRecord[] }>,
   ): void {
-    this.#change(this.#parts.membership.add(peerUrls, isLearner), (result) => {
+    const change = this.#parts.membership.add(of.peerUrls, of.isLearner);
+    this.#change("/etcdserverpb.Cluster/MemberAdd", client, change, (result) => {
       if (result instanceof KvError) done(result);
       else done({ member: result.member as MemberRecord, members: result.members });
     });
   }
 
-  remove(id: bigint, done: Done<readonly MemberRecord[]>): void {
-    this.#change(this.#parts.membership.remove(id), (result) => done(membersOf(result)));
+  remove(client: Client, id: bigint, done: Done<readonly MemberRecord[]>): void {
+    const change = this.#parts.membership.remove(id);
+    this.#change("/etcdserverpb.Cluster/MemberRemove", client, change, (result) =>
+      done(membersOf(result)),
+    );
   }
 
-  update(id: bigint, peerUrls: readonly string[], done: Done<readonly MemberRecord[]>): void {
-    this.#change(this.#parts.membership.update(id, peerUrls), (result) => done(membersOf(result)));
+  update(
+    client: Client,
+    of: { readonly id: bigint; readonly peerUrls: readonly string[] },
+    done: Done<readonly MemberRecord[]>,
+  ): void {
+    const change = this.#parts.membership.update(of.id, of.peerUrls);
+    this.#change("/etcdserverpb.Cluster/MemberUpdate", client, change, (result) =>
+      done(membersOf(result)),
+    );
   }
 
   /**
    * Only the leader knows how much log a learner has, so any other member passes the request to it.
    */
-  promote(id: bigint, done: Done<readonly MemberRecord[]>): void {
+  promote(client: Client, id: bigint, done: Done<readonly MemberRecord[]>): void {
     let asked = 0;
     const question: LeaderQuestion<void> = {
       method: PeerMethod.promote,
       here: (answer) => {
         asked++;
-        this.#change(this.#parts.membership.promote(id), (result) =>
+        const change = this.#parts.membership.promote(id);
+        this.#change("/etcdserverpb.Cluster/MemberPromote", client, change, (result) =>
           answer(result instanceof KvError ? result : undefined),
         );
       },
@@ -95,18 +106,18 @@ export class MemberChanges {
       return;
     }
     const id = new DataView(body.buffer, body.byteOffset, 8).getBigUint64(0);
-    this.#change(this.#parts.membership.promote(id), (result) => {
+    const change = this.#parts.membership.promote(id);
+    this.#change("/etcdserverpb.Cluster/MemberPromote", noClient, change, (result) => {
       done(result instanceof KvError ? result : new Uint8Array(0));
     });
   }
 
-  #change(change: Change | KvError, done: Done<Outcome>): void {
-    const refusal = change instanceof KvError ? change : this.#parts.refusal();
-    if (refusal !== undefined) {
-      done(refusal);
+  #change(rpc: ChangingRpc, client: Client, change: Change | KvError, done: Done<Outcome>): void {
+    if (change instanceof KvError) {
+      done(change);
       return;
     }
-    this.#parts.propose(change as Change, (applied) => {
+    this.#parts.change(rpc, { client, change }, (applied) => {
       if (applied instanceof KvError) done(applied);
       else if (applied.outcome instanceof KvError) done(applied.outcome);
       else if (applied.outcome.kind === "members") done(applied.outcome);

@@ -1,7 +1,7 @@
 /**
- * Checks a change of the configuration before it is proposed. These are etcd's strict checks: they
- * keep a cluster from removing its own quorum. They look at connections and progress, so they
- * cannot stand in apply; the checks of apply are in state/cluster.
+ * Makes changes of the configuration and checks them before they are proposed. `quorumRefusal` has
+ * etcd's strict checks: they keep a cluster from removing its own quorum. They look at connections
+ * and progress, so they cannot stand in apply; the checks of apply are in state/cluster.
  */
 import { KvError } from "../../base/errors.js";
 import type { Hash } from "../../platform/hash.js";
@@ -9,6 +9,7 @@ import type { RaftStatus } from "../../raft/types.js";
 import { memberId } from "../../state/cluster/ids.js";
 import type { ClusterReader, MemberRecord } from "../../state/types.js";
 import { ConfChangeRequest, ConfChangeRequest_Type } from "../../wire/gen/internal.js";
+import type { Change } from "../gate/requests.js";
 
 /** Milliseconds that a connection must have lasted to count (etcd's HealthInterval). */
 const healthIntervalMs = 5_000;
@@ -27,8 +28,6 @@ export interface MembershipParts {
   raftStatus(): RaftStatus;
 }
 
-type Change = Omit<ConfChangeRequest, "header">;
-
 export class Membership {
   readonly #parts: MembershipParts;
 
@@ -46,8 +45,6 @@ export class Membership {
     if (isLearner && count(members, (m) => m.isLearner) >= this.#parts.learnersMax) {
       return new KvError("tooManyLearners");
     }
-    const refusal = this.#mayAdd(isLearner);
-    if (refusal !== undefined) return refusal;
     // etcd derives the id of a member that is added later from its URLs and the current second.
     const unixSeconds = Math.floor(this.#parts.unixMs() / 1000);
     const id = memberId({ peerUrls, token: "", unixSeconds }, this.#parts.hash.sha1);
@@ -60,10 +57,7 @@ export class Membership {
   }
 
   remove(id: bigint): Change | KvError {
-    const member = this.#parts.cluster().member(id);
-    if (member === undefined) return new KvError("memberNotFound");
-    const refusal = this.#mayRemove(member);
-    if (refusal !== undefined) return refusal;
+    if (this.#parts.cluster().member(id) === undefined) return new KvError("memberNotFound");
     return {
       type: ConfChangeRequest_Type.REMOVE,
       node_id: id,
@@ -96,12 +90,6 @@ export class Membership {
     const leader = status.progress.get(this.#parts.selfId);
     if (learner === undefined || leader === undefined) return new KvError("notLeader");
     if (learner.match < leader.match * learnerReadyShare) return new KvError("learnerNotReady");
-    if (this.#parts.isStrict) {
-      // The learner counts as a started voter of the new configuration.
-      const voters = this.#voters();
-      const started = 1 + count(voters, isStarted);
-      if (started < quorum(voters.length + 1)) return new KvError("notEnoughStartedMembers");
-    }
     return {
       type: ConfChangeRequest_Type.ADD_VOTER,
       node_id: id,
@@ -110,8 +98,30 @@ export class Membership {
     };
   }
 
-  #mayAdd(isLearner: boolean): KvError | undefined {
+  /** Why the change could cost the cluster its quorum; undefined if it could not, or nobody asks. */
+  quorumRefusal(change: Change): KvError | undefined {
     if (!this.#parts.isStrict) return undefined;
+    if (change.promote) return this.#mayPromote();
+    switch (change.type) {
+      case ConfChangeRequest_Type.ADD_VOTER:
+      case ConfChangeRequest_Type.ADD_LEARNER:
+        return this.#mayAdd(change.type === ConfChangeRequest_Type.ADD_LEARNER);
+      case ConfChangeRequest_Type.REMOVE:
+        return this.#mayRemove(change.node_id);
+      default:
+        return undefined;
+    }
+  }
+
+  /** The learner counts as a started voter of the new configuration. */
+  #mayPromote(): KvError | undefined {
+    const voters = this.#voters();
+    const started = 1 + count(voters, isStarted);
+    if (started < quorum(voters.length + 1)) return new KvError("notEnoughStartedMembers");
+    return undefined;
+  }
+
+  #mayAdd(isLearner: boolean): KvError | undefined {
     const voters = this.#voters();
     const started = count(voters, isStarted);
     const isSecond = started === 1 && voters.length === 1;
@@ -122,16 +132,16 @@ export class Membership {
     return undefined;
   }
 
-  #mayRemove(member: MemberRecord): KvError | undefined {
-    if (!this.#parts.isStrict || member.isLearner) return undefined;
+  #mayRemove(id: bigint): KvError | undefined {
     const voters = this.#voters();
-    const rest = voters.filter((voter) => voter.id !== member.id);
+    const rest = voters.filter((voter) => voter.id !== id);
+    if (rest.length === voters.length) return undefined; // a learner
     if (rest.length === 0 || count(rest, isStarted) < quorum(rest.length)) {
       return new KvError("notEnoughStartedMembers");
     }
     // A member that is down is not part of the working quorum, so removing it is safe.
-    const isSelf = member.id === this.#parts.selfId;
-    if (!isSelf && this.#parts.activeSince(member.id) === undefined) return undefined;
+    const isSelf = id === this.#parts.selfId;
+    if (!isSelf && this.#parts.activeSince(id) === undefined) return undefined;
     if (this.#connected(voters) - 1 < quorum(rest.length)) return new KvError("unhealthyCluster");
     return undefined;
   }

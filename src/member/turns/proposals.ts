@@ -26,7 +26,7 @@ interface Waiting {
   readonly done: Done<Applied>;
 }
 
-/** Bounds on waiting requests. Beyond, a request is refused with etcd's "too many requests". */
+/** Bounds on waiting requests. Beyond, the gate refuses a client's request. */
 const waitingMax = 100_000;
 const queuedBytesMax = 128 * 1024 * 1024;
 
@@ -58,11 +58,14 @@ export class Proposals {
     return this.#waiting.has(id);
   }
 
-  /** Starts to wait for `id`. False: too much is waiting already, and `done` will not be called. */
-  add(id: number, nowMs: number, done: Done<Applied>): boolean {
-    if (this.#waiting.size >= waitingMax || this.#queuedBytes >= queuedBytesMax) return false;
+  /** True while as much waits as a member keeps. */
+  isFull(): boolean {
+    return this.#waiting.size >= waitingMax || this.#queuedBytes >= queuedBytesMax;
+  }
+
+  /** Starts to wait for `id`. */
+  add(id: number, nowMs: number, done: Done<Applied>): void {
     this.#waiting.set(id, { sinceMs: nowMs, done });
-    return true;
   }
 
   enqueue(type: EntryType, data: Uint8Array, isRight?: () => boolean): void {

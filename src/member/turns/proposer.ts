@@ -1,12 +1,11 @@
 /** Puts requests into the log: gives them ids, encodes them, and asks for a turn. */
 import type { Done } from "../../base/done.js";
-import { KvError } from "../../base/errors.js";
 import type { Clock } from "../../platform/clock.js";
 import { EntryType } from "../../raft/types.js";
 import type { Applied } from "../../state/types.js";
-import type { ConfChangeRequest } from "../../wire/gen/internal.js";
 import type { Caller, RequestField } from "../../wire/proposal.js";
 import { encodeChange } from "../cluster/membership.js";
+import type { Change } from "../gate/requests.js";
 import type { Proposals } from "./proposals.js";
 import type { EntryEncoder } from "./request-codec.js";
 
@@ -27,10 +26,12 @@ export class Proposer {
     this.#parts = parts;
   }
 
-  /** Calls `done` with the outcome once the entry is applied here, or with the refusal. */
+  /**
+   * Calls `done` with the outcome once the entry is applied here, or with an error. Checks nothing: a
+   * client's request has passed the gate.
+   */
   propose(field: RequestField, body: Uint8Array, done: Done<Applied>, caller?: Caller): void {
-    const id = this.#takeId(done);
-    if (id === undefined) return;
+    const id = this.#waitFor(done);
     const { proposals, encoder } = this.#parts;
     proposals.enqueue(EntryType.normal, encoder.encode(id, field, body, caller));
     this.#parts.schedule();
@@ -54,20 +55,18 @@ export class Proposer {
     this.#parts.schedule();
   }
 
-  proposeChange(change: Omit<ConfChangeRequest, "header">, done: Done<Applied>): void {
-    const id = this.#takeId(done);
-    if (id === undefined) return;
+  proposeChange(change: Change, done: Done<Applied>): void {
+    const id = this.#waitFor(done);
     const data = encodeChange(change, { id, proposer: this.#parts.selfId });
     this.#parts.proposals.enqueue(EntryType.confChange, data);
     this.#parts.schedule();
   }
 
-  /** A fresh id under which `done` waits. Undefined: too much waits, and `done` got the refusal. */
-  #takeId(done: Done<Applied>): number | undefined {
+  /** A fresh id under which `done` waits. */
+  #waitFor(done: Done<Applied>): number {
     const { proposals, clock } = this.#parts;
     const id = proposals.nextId();
-    if (proposals.add(id, clock.now(), done)) return id;
-    done(new KvError("tooManyRequests"));
-    return undefined;
+    proposals.add(id, clock.now(), done);
+    return id;
   }
 }

@@ -1,7 +1,9 @@
 /** What members record when a state goes wrong, in whole simulated clusters. */
+
 import { expect, test } from "vitest";
 import { KvError } from "../../base/errors.js";
 import type { Incident } from "../../integrity/incidents/incident.js";
+import { noClient } from "../../member/gate/requests.js";
 import { Bucket } from "../../platform/rows.js";
 import { PutRequest, RangeRequest } from "../../wire/gen/rpc.js";
 import { RequestField } from "../../wire/proposal.js";
@@ -26,8 +28,9 @@ function write(cluster: SimCluster, keys: readonly string[]): void {
     const put = { ...PutRequest.decode(new Uint8Array(0)), key: Buffer.from(key) };
     const body = PutRequest.encode({ ...put, value: Buffer.from("value") }).finish();
     let isDone = false;
-    const member = cluster.members().find(({ refusal }) => refusal !== undefined);
-    member?.propose({ field: RequestField.put, body, growthBytes: 0 }, (applied) => {
+    const [member] = cluster.members();
+    const request = { field: RequestField.put, body, growthBytes: 0, client: noClient };
+    member?.write("/etcdserverpb.KV/Put", request, (applied) => {
       isDone = !(applied instanceof KvError);
     });
     until(cluster, () => isDone);

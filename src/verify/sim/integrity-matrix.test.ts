@@ -3,8 +3,10 @@
  * at each kind of member. The cluster finds it, clients get no wrong answer after that, the others
  * go on, and the member heals.
  */
+
 import { describe, expect, test } from "vitest";
 import { DamageError, KvError } from "../../base/errors.js";
+import { noClient } from "../../member/gate/requests.js";
 import { Bucket } from "../../platform/rows.js";
 import { AlarmRequest, AlarmRequest_AlarmAction, AlarmType } from "../../wire/gen/rpc.js";
 import { RequestField } from "../../wire/proposal.js";
@@ -171,7 +173,7 @@ describe("an entry is applied wrongly:", () => {
     story.put();
     story.until(() => story.logs.some(({ text }) => text.startsWith("states differ")), 1_000);
     let removed: unknown;
-    story.leader().member?.memberRemove(id, (result) => {
+    story.leader().member?.memberRemove(noClient, id, (result) => {
       removed = result;
     });
     story.until(() => removed !== undefined);
@@ -195,7 +197,8 @@ function addLearner(story: Story): SimNode {
   }));
   initialCluster.push({ name, peerUrls: [`http://${name}:2380`] });
   let added: unknown;
-  story.leader().member?.memberAdd([`http://${name}:2380`], true, (result) => {
+  const learner = { peerUrls: [`http://${name}:2380`], isLearner: true };
+  story.leader().member?.memberAdd(noClient, learner, (result) => {
     added = result;
   });
   story.until(() => added !== undefined);
@@ -427,8 +430,8 @@ test("by flag, as in etcd: one wrong member stops all, it heals, an operator dis
   const action = AlarmRequest_AlarmAction.DEACTIVATE;
   const memberID = node.memberId as bigint;
   const body = AlarmRequest.encode({ action, memberID, alarm: AlarmType.CORRUPT }).finish();
-  const disarm = { field: RequestField.alarm, body, growthBytes: 0 };
-  story.leader().member?.propose(disarm, () => {});
+  const disarm = { field: RequestField.alarm, body, growthBytes: 0, client: noClient };
+  story.leader().member?.write("/etcdserverpb.Maintenance/Alarm", disarm, () => {});
   story.until(() => alarms().length === 0);
   expect(story.write(5)).toBe(5);
   story.healed();

@@ -2,10 +2,13 @@
  * A small cluster whose members go wrong, step by step: it writes, reads at every member all the
  * time, and remembers acknowledged writes, wrong answers and their times.
  */
+
 import { expect } from "vitest";
 import { KvError } from "../../base/errors.js";
 import type { UnaryCall } from "../../grpc/call.js";
 import type { MemberConfig } from "../../member/config.js";
+import { noClient } from "../../member/gate/requests.js";
+import type { RunningMember } from "../../member/member.js";
 import { PutRequest, RangeRequest, RangeResponse } from "../../wire/gen/rpc.js";
 import { RequestField } from "../../wire/proposal.js";
 import { misapplyNext } from "./misapply.js";
@@ -78,8 +81,10 @@ export class Story {
     const key = `k${this.#written++}`;
     const put = { ...emptyPut, key: Buffer.from(key), value: Buffer.from(`v:${key}`) };
     const body = PutRequest.encode(put).finish();
-    const proposer = this.cluster.members().find((member) => member.refusal() === undefined);
-    proposer?.propose({ field: RequestField.put, body, growthBytes: 0 }, (applied) => {
+    const isSound = (member: RunningMember): boolean => member.integrityRefusal() === undefined;
+    const request = { field: RequestField.put, body, growthBytes: 0, client: noClient };
+    const proposer = this.cluster.members().find(isSound);
+    proposer?.write("/etcdserverpb.KV/Put", request, (applied) => {
       if (applied instanceof KvError || applied.outcome instanceof KvError) return;
       this.acked.set(key, applied.revision);
     });

@@ -41,7 +41,7 @@ test("a row that fails its check value is not answered; its member heals", () =>
   }
   expect(damage?.message).toContain("fails its check value");
   node.member?.fail(damage as Error);
-  expect(node.member?.refusal()).toBeInstanceOf(KvError);
+  expect(node.member?.integrityRefusal()).toBeInstanceOf(KvError);
   story.write(20);
   story.healed();
   expect(story.wrong).toEqual([]);

@@ -4,6 +4,7 @@
  */
 
 import { KvError } from "../../base/errors.js";
+import { noClient } from "../../member/gate/requests.js";
 import type { SimClients } from "./clients/sim-clients.js";
 import type { SimWatchers } from "./clients/sim-watchers.js";
 import type { FaultDriver } from "./fault-driver.js";
@@ -82,7 +83,7 @@ function failsOver({ cluster, operator }: HealingParts): boolean {
   const asked = nodes.find((node) => node !== leader);
   if (leader === undefined || voters.length < 3 || nodes.length < voters.length) return true;
   let answer: { readonly ttl: number } | KvError | undefined;
-  asked?.member?.leaseKeepAlive(unknownLease, (result) => {
+  asked?.member?.leaseKeepAlive(noClient, unknownLease, (result) => {
     answer = result;
   });
   cluster.crash(leader, "kill");

@@ -2,8 +2,10 @@
  * Members that come back without their disk, or with a disk of an older build. Covers cases that
  * random faults hardly reach: the member that could recognise the lost log has never heard of it.
  */
+
 import { describe, expect, test } from "vitest";
 import { KvError } from "../../base/errors.js";
+import { noClient } from "../../member/gate/requests.js";
 import { asFirstVersion } from "../../wal/wal.fixture.js";
 import { PutRequest } from "../../wire/gen/rpc.js";
 import { RequestField } from "../../wire/proposal.js";
@@ -43,8 +45,8 @@ class Story {
     const body = PutRequest.encode(put).finish();
     let isAcknowledged = false;
     this.until(() => this.cluster.leader() !== undefined);
-    const request = { field: RequestField.put, body, growthBytes: 0 };
-    this.cluster.leader()?.propose(request, (applied) => {
+    const request = { field: RequestField.put, body, growthBytes: 0, client: noClient };
+    this.cluster.leader()?.write("/etcdserverpb.KV/Put", request, (applied) => {
       isAcknowledged = !(applied instanceof KvError);
     });
     this.until(() => isAcknowledged);
@@ -78,7 +80,7 @@ class Story {
     // Refused until all have been connected for a while, as in etcd.
     this.cluster.clock.run(6_000);
     this.until(() => this.cluster.leader() !== undefined);
-    this.cluster.leader()?.memberAdd(peerUrls, false, (answer) => {
+    this.cluster.leader()?.memberAdd(noClient, { peerUrls, isLearner: false }, (answer) => {
       isAdded = !(answer instanceof KvError);
     });
     this.until(() => isAdded);

@@ -2,8 +2,10 @@
  * Clusters whose members run different versions: rolling upgrades, downgrades, and members that
  * refuse.
  */
+
 import { describe, expect, test } from "vitest";
 import { KvError, StartError } from "../../base/errors.js";
+import { noClient } from "../../member/gate/requests.js";
 import type { RunningMember } from "../../member/member.js";
 import { nodeHash } from "../../platform/node/hash.js";
 import { DowngradeInfoSetRequest } from "../../wire/gen/internal.js";
@@ -57,8 +59,9 @@ class Story {
     for (let round = 0; round < count; round++) {
       const key = `k${this.#written++}`;
       const put = { ...PutRequest.decode(new Uint8Array(0)), key: Buffer.from(key) };
-      const request = { field: RequestField.put, body: PutRequest.encode(put).finish() };
-      this.cluster.leader()?.propose({ ...request, growthBytes: 0 }, (applied) => {
+      const body = PutRequest.encode(put).finish();
+      const request = { field: RequestField.put, body, growthBytes: 0, client: noClient };
+      this.cluster.leader()?.write("/etcdserverpb.KV/Put", request, (applied) => {
         if (!(applied instanceof KvError)) this.acked.set(key, applied.revision);
       });
       this.cluster.clock.run(30);
@@ -102,9 +105,11 @@ class Story {
 
   downgradeTo(ver: string): void {
     const body = DowngradeInfoSetRequest.encode({ enabled: true, ver }).finish();
-    const request = { field: RequestField.downgradeInfoSet, body, growthBytes: 0 };
+    const field = RequestField.downgradeInfoSet;
+    const request = { field, body, growthBytes: 0, client: noClient };
     let outcome: unknown;
-    (this.cluster.leader() as RunningMember).propose(request, (applied) => {
+    const leader = this.cluster.leader() as RunningMember;
+    leader.write("/etcdserverpb.Maintenance/Downgrade", request, (applied) => {
       outcome = applied instanceof KvError ? applied : applied.outcome;
     });
     this.until(() => outcome !== undefined);
@@ -206,7 +211,9 @@ test("a member that joins asks first: two minors off it refuses, one above it ta
   story.untilVersion("3.6.0");
   // A strict cluster changes only when all have been connected for a while.
   story.cluster.clock.run(6_000);
-  story.cluster.leader()?.memberAdd(["http://m4:2380"], true, () => {});
+  story.cluster
+    .leader()
+    ?.memberAdd(noClient, { peerUrls: ["http://m4:2380"], isLearner: true }, () => {});
   // Any of them may be asked.
   const hasFour = ({ machine }: RunningMember): boolean => machine.cluster.members().length === 4;
   story.until(() => story.cluster.members().every(hasFour));

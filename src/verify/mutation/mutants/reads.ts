@@ -15,10 +15,7 @@ export const readMutants: readonly Mutant[] = [
       {
         in: "KvService.#read",
         find: `
-          if (isLocal)
-            this.#member.whenSure(answer);
-          else
-            this.#member.readBarrier(answer);`,
+          this.#member.read("/etcdserverpb.KV/Range", { client: call, isLocal }, answer);`,
         replace: `
           if (isLocal) {
             this.kept ??= new Map();
@@ -30,7 +27,7 @@ export const readMutants: readonly Mutant[] = [
             this.#answerRead(call, () => this.kept.get(place));
           }
           else
-            this.#member.readBarrier(answer);`,
+            this.#member.read("/etcdserverpb.KV/Range", { client: call, isLocal }, answer);`,
       },
       {
         in: "KvService.range",

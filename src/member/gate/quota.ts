@@ -3,10 +3,10 @@
  * When a request would grow the backend past the quota, the member refuses it and proposes the
  * NOSPACE alarm.
  */
-import { KvError } from "../base/errors.js";
-import type { MachineReader } from "../state/types.js";
-import { AlarmRequest, AlarmRequest_AlarmAction, AlarmType } from "../wire/gen/rpc.js";
-import { RequestField } from "../wire/proposal.js";
+import { KvError } from "../../base/errors.js";
+import type { MachineReader } from "../../state/types.js";
+import { AlarmRequest, AlarmRequest_AlarmAction, AlarmType } from "../../wire/gen/rpc.js";
+import { RequestField } from "../../wire/proposal.js";
 
 export interface QuotaParts {
   readonly selfId: bigint;

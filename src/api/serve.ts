@@ -1,0 +1,59 @@
+/**
+ * Registers the methods of a service. This is the only way: the types demand a handler for each RPC
+ * of the service in member/gate/table.ts and for no other one. Each call passes the rules of arrival
+ * before its handler sees it.
+ */
+import type { Method, StreamCall, UnaryCall } from "../grpc/call.js";
+import { type Rpc, rpcTable } from "../member/gate/table.js";
+import type { Member } from "../member/types.js";
+import { refuse } from "./status.js";
+
+type Services = Rpc extends infer R ? (R extends `/${infer S}/${string}` ? S : never) : never;
+type NamesOf<S extends string> = Rpc extends infer R
+  ? R extends `/${S}/${infer Name}`
+    ? Name
+    : never
+  : never;
+type KindOf<R> = R extends Rpc ? (typeof rpcTable)[R]["kind"] : never;
+type UnaryHandler = (request: Uint8Array, call: UnaryCall) => void;
+type StreamHandler = (call: StreamCall) => void;
+export type Handlers<S extends string> = {
+  readonly [Name in NamesOf<S>]: KindOf<`/${S}/${Name}`> extends "unary"
+    ? UnaryHandler
+    : StreamHandler;
+};
+
+/** `service` with its package, as on the wire: "etcdserverpb.KV". */
+export function serve<S extends Services>(
+  member: Member,
+  service: S,
+  handlers: Handlers<S>,
+): Method[] {
+  return Object.entries(handlers).map(([name, handle]) =>
+    admitted(member, `/${service}/${name}` as Rpc, handle as UnaryHandler & StreamHandler),
+  );
+}
+
+function admitted(member: Member, path: Rpc, handle: UnaryHandler & StreamHandler): Method {
+  const { kind } = rpcTable[path];
+  if (kind === "unary") {
+    return {
+      path,
+      kind,
+      handle: (request, call) => {
+        const refusal = member.admit(path, call);
+        if (refusal !== undefined) refuse(call, refusal);
+        else handle(request, call);
+      },
+    };
+  }
+  return {
+    path,
+    kind,
+    handle: (call) => {
+      const refusal = member.admit(path, call);
+      if (refusal !== undefined) refuse(call, refusal);
+      else handle(call);
+    },
+  };
+}

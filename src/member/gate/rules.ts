@@ -1,0 +1,91 @@
+/**
+ * The rules of admission. Each looks at this member, at who asks or at the request, and returns the
+ * refusal; undefined: nothing speaks against the request. A rule changes nothing, but for the quota,
+ * which raises the alarm NOSPACE when it refuses. table.ts says which rules hold for which RPC.
+ */
+import { KvError } from "../../base/errors.js";
+import { isClusterCorrupt } from "../../state/alarm/alarm-set.js";
+import type { AlarmRecord } from "../../state/types.js";
+import type { Change, ChangeRequest, Client, ReadRequest, WriteRequest } from "./requests.js";
+
+/** A member refuses writes while more committed entries than this wait to be applied. */
+export const applyLagMax = 5_000;
+
+/** What the rules may look at in a member. */
+export interface GateView {
+  /** Bytes of the largest encoded request. */
+  readonly requestBytesMax: number;
+  isStopping(): boolean;
+  isLearner(): boolean;
+  hasLeader(): boolean;
+  /** Set while this member's state is wrong or not yet healed, or its leader has lost entries. */
+  integrityRefusal(): KvError | undefined;
+  alarms(): readonly AlarmRecord[];
+  committedIndex(): number;
+  appliedIndex(): number;
+  /** As many requests, or as many bytes of them, wait for the log as this member keeps. */
+  isQueueFull(): boolean;
+  /** Raises the alarm NOSPACE when it refuses. */
+  quotaRefusal(growthBytes: number): KvError | undefined;
+  /** Set if the change could cost the cluster its quorum. */
+  quorumRefusal(change: Change): KvError | undefined;
+}
+
+type Refusal = KvError | undefined;
+/** Checked when a call comes, before its message is read. */
+export type ArrivalRule = (member: GateView, client: Client) => Refusal;
+/** Checked before a request reads the state. */
+export type ReadRule = (member: GateView, request: ReadRequest) => Refusal;
+/** Checked before a request goes into the log. */
+export type WriteRule = (member: GateView, request: WriteRequest) => Refusal;
+/** Checked before a change of the membership goes into the log. */
+export type ChangeRule = (member: GateView, request: ChangeRequest) => Refusal;
+
+/** A member that stops, or has stopped, takes nothing. */
+export const notStopping = (member: GateView): Refusal =>
+  member.isStopping() ? new KvError("stopped") : undefined;
+
+/** A member in quarantine, or with entries that its leader lacks, answers nothing from its state. */
+export const soundState = (member: GateView): Refusal => member.integrityRefusal();
+
+/** Learners offer only a few RPCs. */
+export const notLearner = (member: GateView): Refusal =>
+  member.isLearner() ? new KvError("notSupportedForLearner") : undefined;
+
+/** A client may ask to be refused rather than served without a leader (etcd's metadata). */
+export const leaderIfRequired: ArrivalRule = (member, client) =>
+  // In this order, because reading the metadata is slow.
+  !member.hasLeader() && requiresLeader(client) ? new KvError("noLeader") : undefined;
+
+export function requiresLeader(client: Client): boolean {
+  return client.metadata("hasleader") === "true";
+}
+
+/** While the CORRUPT alarm of the whole cluster is active, members serve no keys. */
+export const noCorruptAlarm = (member: GateView): Refusal => {
+  const alarms = member.alarms();
+  if (alarms.length === 0) return undefined;
+  return alarms.some(isClusterCorrupt) ? new KvError("corrupt") : undefined;
+};
+
+/** A learner answers only reads of applied state. */
+export const localOnLearner: ReadRule = (member, { isLocal }) =>
+  isLocal ? undefined : notLearner(member);
+
+export const withinSize: WriteRule = (member, { body }) =>
+  body.length > member.requestBytesMax ? new KvError("requestTooLarge") : undefined;
+
+/** Back-pressure: apply keeps up with what is committed. */
+export const applyKeepsUp = (member: GateView): Refusal =>
+  member.committedIndex() - member.appliedIndex() > applyLagMax
+    ? new KvError("tooManyRequests")
+    : undefined;
+
+/** Back-pressure: a bounded number of requests waits for the log. */
+export const queueHasRoom = (member: GateView): Refusal =>
+  member.isQueueFull() ? new KvError("tooManyRequests") : undefined;
+
+export const withinQuota: WriteRule = (member, { growthBytes }) => member.quotaRefusal(growthBytes);
+
+/** The cluster keeps a quorum of started and connected voters (etcd's strict checks). */
+export const keepsQuorum: ChangeRule = (member, { change }) => member.quorumRefusal(change);
