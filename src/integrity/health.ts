@@ -28,7 +28,8 @@
  * verifying    A right state is in use. It is compared before anybody is answered.
  * diverged     Entries are committed here that the leader's log lacks (divergence/). Nobody is answered.
  *
- * A member in quarantine can be diverged as well: it goes on to heal, and is diverged when it has.
+ * A member in quarantine can be diverged as well. If raft found that, it goes on to heal, and is
+ * diverged when it has. If its log belongs to another history, it does not heal.
  */
 
 import { invariant, unreachable } from "../base/invariant.js";

@@ -3,7 +3,7 @@
 import type { Peers } from "../peers/peers.js";
 import type { Clock } from "../platform/clock.js";
 import type { Disk } from "../platform/disk.js";
-import type { RaftNode } from "../raft/types.js";
+import type { LogPoint, RaftNode } from "../raft/types.js";
 import type { MachineReader } from "../state/types.js";
 import type { RequestField } from "../wire/proposal.js";
 import type { DivergenceParts } from "./divergence/divergence.js";
@@ -40,6 +40,8 @@ export interface MonitorParts
   /** False: raft is not told whether it may lead. */
   mayLead(isAllowed: boolean): void;
   handOver(): void;
+  /** Raft gives that member nothing more and takes nothing from it; if it is us: no more of others. */
+  contradicted(member: bigint, committed: LogPoint): void;
   /** The quarantine began or ended. */
   changed(): void;
   unixMs(): number;

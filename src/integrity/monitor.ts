@@ -12,6 +12,7 @@ import type { Applied, MachineReader } from "../state/types.js";
 import { Arbiter } from "./arbiter.js";
 import { Comparison, type FoundDifference } from "./comparison.js";
 import { Divergence } from "./divergence/divergence.js";
+import type { OtherLog } from "./divergence/other-log.js";
 import { Evidence } from "./evidence.js";
 import { FingerprintRing } from "./fingerprint-ring.js";
 import { initialHealth, isDiverged, mayServe, quarantineOf, step } from "./health.js";
@@ -21,7 +22,7 @@ import type { Incidents } from "./incidents/incidents.js";
 import type { Finding } from "./inquiry.js";
 import type { MonitorParts } from "./monitor-parts.js";
 import { servePeerRequests } from "./peer-requests.js";
-import type { Quarantine } from "./quarantine-file.js";
+import { type Quarantine, writeQuarantine } from "./quarantine-file.js";
 import { Healing } from "./repair/healing.js";
 import { WaitingReads } from "./waiting-reads.js";
 
@@ -66,6 +67,7 @@ export class IntegrityMonitor {
       ...parts,
       record: (machine) => this.#ring.record(machine.fingerprint()),
       adopted: (index) => this.#step({ kind: "adopted", index }),
+      hasOtherLog: (otherLog) => this.#hasOtherLog(otherLog),
     });
     const { comparison } = this;
     const own = { ring: this.#ring, evidence: this.#evidence, arbiter: this.#arbiter };
@@ -89,13 +91,18 @@ export class IntegrityMonitor {
       this.#record(this.#parts.machine());
       return;
     }
-    const { reason, index, failures } = quarantine;
+    const { reason, index, failures, otherLog } = quarantine;
     this.#parts.log(
       "warn",
       "quarantine: this member starts without its state; it serves no clients until it is healed",
       { reason, index, failures },
     );
-    this.#effects.perform([{ kind: "stopLeading" }, { kind: "heal", failures }]);
+    this.#effects.perform([{ kind: "stopLeading" }]);
+    if (otherLog === undefined) this.#effects.perform([{ kind: "heal", failures }]);
+    else {
+      this.#parts.contradicted(this.#parts.selfId, otherLog.last);
+      this.divergence.foundOtherLog(otherLog);
+    }
   }
 
   stop(): void {
@@ -258,6 +265,19 @@ export class IntegrityMonitor {
     if (peer !== this.#parts.raft().leader()) return;
     const kind = this.#arbiter.isInquiring() ? "equalWhileInquiring" : "equalToLeader";
     this.#step({ kind, index });
+  }
+
+  /** In quarantine. A restart knows it, too: the leader may have compacted what shows it. */
+  #hasOtherLog(otherLog: OtherLog): void {
+    const quarantine = this.quarantine();
+    if (quarantine === undefined) return;
+    try {
+      writeQuarantine(this.#parts.disk, { ...quarantine, otherLog });
+    } catch (error) {
+      this.#parts.failed(error as Error);
+      return;
+    }
+    this.divergence.foundOtherLog(otherLog);
   }
 
   #decided(finding: Finding, isOurs: boolean): void {

@@ -1,16 +1,36 @@
 /** What other members may ask this one about its state, and about theirs. */
+import type { Done } from "../base/done.js";
 import { KvError } from "../base/errors.js";
 import { PeerMethod } from "../peers/codec.js";
 import { encodeFingerprint } from "../state/fingerprint.js";
 import type { Arbiter } from "./arbiter.js";
+import {
+  encodeOtherLog,
+  findOtherLog,
+  type OtherLogParts,
+  serveLogSums,
+} from "./divergence/other-log.js";
 import type { Evidence } from "./evidence.js";
 import type { FingerprintRing } from "./fingerprint-ring.js";
-import { decodeRepairRequest } from "./heal-request.js";
+import { decodeRepairRequest, RepairRequest } from "./heal-request.js";
 import { indexOf } from "./inquiry.js";
 import type { MonitorParts } from "./monitor-parts.js";
 
 export interface PeerRequestParts
-  extends Pick<MonitorParts, "peers" | "machine" | "checkSelf" | "offer"> {
+  extends Pick<
+    MonitorParts,
+    | "clock"
+    | "peers"
+    | "machine"
+    | "raft"
+    | "request"
+    | "firstIndex"
+    | "entries"
+    | "isStopped"
+    | "contradicted"
+    | "checkSelf"
+    | "offer"
+  > {
   readonly ring: FingerprintRing;
   readonly evidence: Evidence;
   readonly arbiter: Arbiter;
@@ -40,13 +60,46 @@ export function servePeerRequests(parts: PeerRequestParts): void {
   peers.serve(PeerMethod.repairRequest, (from, body, done) => {
     const repairRequest = decodeRepairRequest(body);
     const isMember = machine().cluster.member(from) !== undefined;
-    const refusal =
-      repairRequest === undefined || !isMember
-        ? new KvError("memberNotFound")
-        : arbiter.handleRequest(from, repairRequest.kind, repairRequest.index);
-    done(refusal ?? new Uint8Array(0));
+    if (repairRequest === undefined || !isMember) {
+      done(new KvError("memberNotFound"));
+      return;
+    }
+    const { kind, index } = repairRequest;
+    const handle = (): void => done(arbiter.handleRequest(from, kind, index) ?? new Uint8Array(0));
+    if (kind !== RepairRequest.mayHeal || !parts.raft().isLeader()) handle();
+    else giveLeave(parts, from, { handle, done });
   });
   serveOffers(parts);
+  serveLogSums(peers, otherLogParts(parts));
+}
+
+/** A member whose log belongs to another history gets no leave to heal: a person has to decide. */
+function giveLeave(
+  parts: PeerRequestParts,
+  from: bigint,
+  answer: { handle(): void; readonly done: Done<Uint8Array> },
+): void {
+  findOtherLog(otherLogParts(parts), from, (found) => {
+    if (found === undefined) answer.handle();
+    else if (found instanceof KvError) answer.done(found);
+    else {
+      // In this order: the member hears first which entries these are.
+      answer.done(encodeOtherLog(found));
+      parts.contradicted(from, found.last);
+    }
+  });
+}
+
+function otherLogParts(parts: PeerRequestParts): OtherLogParts {
+  const { clock, raft, request } = parts;
+  return {
+    ...{ clock, request },
+    firstIndex: () => parts.firstIndex(),
+    entries: (low, high, bytesMax) => parts.entries(low, high, bytesMax),
+    isStopped: () => parts.isStopped(),
+    committedIndex: () => raft().committedIndex(),
+    leaderEnd: () => ({ index: raft().lastIndex(), term: raft().term() }),
+  };
 }
 
 /** A state that may be wrong is given to nobody. */

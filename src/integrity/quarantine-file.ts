@@ -4,6 +4,7 @@
  */
 import type { Disk } from "../platform/disk.js";
 import { readFile, replaceFile } from "../storage/atomic-file.js";
+import type { OtherLog } from "./divergence/other-log.js";
 
 const path = "quarantine.json";
 const sizeMax = 64 * 1024;
@@ -21,6 +22,8 @@ export interface Quarantine {
   readonly backend: string;
   /** What each member said, as text, for people. */
   readonly evidence: readonly string[];
+  /** Our log belongs to another history: a fetched state would not fit it, so we do not heal. */
+  readonly otherLog?: OtherLog;
 }
 
 /** Undefined: none. A note that cannot be read still counts. */

@@ -22,6 +22,7 @@ export const PeerMethod = {
   repairRequest: 12,
   healOffer: 13,
   etcdHash: 15,
+  logSums: 16,
 } as const;
 export type PeerMethod = (typeof PeerMethod)[keyof typeof PeerMethod];
 

@@ -51,10 +51,16 @@ export function lastPoint({ log }: RaftState): LogPoint {
 export function weighCommitted(state: RaftState, peer: PeerProgress, committed: LogPoint): boolean {
   if (peer.isContradicting) return true;
   if (committed.index === 0 || !lacks(state.log, committed)) return false;
+  contradict(state, peer, committed);
+  return true;
+}
+
+/** At the leader: the follower has a committed entry there that the leader's log lacks. */
+export function contradict(state: RaftState, peer: PeerProgress, committed: LogPoint): void {
+  if (peer.isContradicting) return;
   peer.contradicts();
   state.contradictions.push({ member: peer.id, committed, leaderEnd: lastPoint(state) });
   sendHeartbeat(state, peer, 0);
-  return true;
 }
 
 /** Sends a heartbeat. A contradicting follower is told so, and hears of no commit. */

@@ -11,6 +11,7 @@
 import { unreachable } from "../base/invariant.js";
 import type { Rng } from "../platform/rng.js";
 import { stepSnapshotReported, stepUnreachable } from "./acknowledgement.js";
+import { contradict } from "./contradiction.js";
 import { standForElection, tickElection } from "./election.js";
 import { tickLeader } from "./leader.js";
 import { applyChange, initConfig, stepApplied } from "./membership.js";
@@ -142,6 +143,10 @@ export function stepEvent(state: RaftState, event: RaftEvent): void {
       return;
     case "stepDown":
       if (state.role === "leader") becomeFollower(state, state.term, 0n);
+      return;
+    case "contradicted":
+      if (event.id === state.id) state.isContradicted = true;
+      else ifFollowed(state, event.id, (peer) => contradict(state, peer, event.committed));
       return;
     case "unreachable":
       ifFollowed(state, event.id, stepUnreachable);

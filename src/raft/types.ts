@@ -164,6 +164,11 @@ export type RaftEvent =
   | { readonly kind: "mayLead"; readonly isAllowed: boolean }
   /** A leader becomes a follower without a leader, in the same term. No effect elsewhere. */
   | { readonly kind: "stepDown" }
+  /**
+   * This member's log holds other committed entries than the leader's, with the same indexes and
+   * terms (`id`: this member itself), or that of a follower does, at the leader.
+   */
+  | { readonly kind: "contradicted"; readonly id: bigint; readonly committed: LogPoint }
   | { readonly kind: "unreachable"; readonly id: bigint }
   /** The snapshot stream to a follower ended. */
   | { readonly kind: "snapshotReported"; readonly id: bigint; readonly ok: boolean };

@@ -194,7 +194,7 @@ function story({ endpoint, report }: Answer): string {
   } else {
     const failed = quarantine.failures > 0 ? `, ${quarantine.failures} failed heals` : "";
     lines.push(
-      `  IN QUARANTINE since ${time(quarantine.since_ms)}${failed}: it serves no clients and heals.`,
+      `  IN QUARANTINE since ${time(quarantine.since_ms)}${failed}: it serves no clients${divergence === undefined ? " and heals" : ""}.`,
       `  Why: ${quarantine.reason}`,
       `  The wrong state is backend "${quarantine.backend}".`,
     );
@@ -215,9 +215,12 @@ function story({ endpoint, report }: Answer): string {
 function divergenceLines(divergence: Divergence): string[] {
   const { committed_index, committed_term, leader_last_index, leader_last_term } = divergence;
   const { since_ms, kept_file, first_kept, last_kept } = divergence;
+  const isOtherEntry = leader_last_index >= committed_index;
   return [
     `  ENTRIES LOST BY THE OTHERS, found ${time(since_ms)}: it serves no clients and keeps what it has.`,
-    `  Committed here up to log index ${committed_index} (term ${committed_term}); the leader's log ended at ${leader_last_index} (term ${leader_last_term}).`,
+    isOtherEntry
+      ? `  Committed here up to log index ${committed_index} (term ${committed_term}); the leader has other entries there.`
+      : `  Committed here up to log index ${committed_index} (term ${committed_term}); the leader's log ended at ${leader_last_index} (term ${leader_last_term}).`,
     kept_file === ""
       ? "  The entries are in its log; the incident tells why no file has them yet."
       : `  Entries ${first_kept} to ${last_kept} are kept in "${kept_file}" of its data directory.`,

@@ -13,6 +13,7 @@ import type { Contradiction } from "../../raft/types.js";
 import type { Incidents } from "../incidents/incidents.js";
 import { entryText } from "./entry-text.js";
 import { keepLostEntries, type LostEntries, type LostEntriesParts } from "./lost-entries.js";
+import type { OtherLog } from "./other-log.js";
 
 /** The newest so many are named in the incident; the file has more. */
 const namedMax = 20;
@@ -67,8 +68,19 @@ export class Divergence {
   }
 
   found(contradiction: Contradiction): void {
-    if (contradiction.member === this.#parts.selfId) this.#foundOwn(contradiction);
-    else this.#foundOther(contradiction);
+    const { committed } = contradiction;
+    if (contradiction.member !== this.#parts.selfId) this.#foundOther(contradiction);
+    else if (this.#foundOwn(contradiction)) {
+      const first = Math.max(committed.index - keptMax + 1, this.#parts.firstIndex());
+      this.#keep(contradiction, first);
+    }
+  }
+
+  /** Our committed entries are other ones than the leader's, with the same indexes and terms. */
+  foundOtherLog({ first, last, leaderEnd }: OtherLog): void {
+    const contradiction = { member: this.#parts.selfId, committed: last, leaderEnd };
+    this.#foundOwn(contradiction);
+    this.#keep(contradiction, first);
   }
 
   leaderChanged(): void {
@@ -102,8 +114,9 @@ export class Divergence {
     for (const { done } of this.#waiting.splice(0)) done(refusal);
   }
 
-  #foundOwn(contradiction: Contradiction): void {
-    if (this.#own !== undefined) return;
+  /** False: it was known. */
+  #foundOwn(contradiction: Contradiction): boolean {
+    if (this.#own !== undefined) return false;
     const { clock, incidents, selfId } = this.#parts;
     this.#own = { ...contradiction, sinceMs: clock.unixMs(), kept: undefined };
     const text = sentence(contradiction);
@@ -113,7 +126,7 @@ export class Divergence {
     incidents.diverged(selfId, { index: contradiction.committed.index, text, evidence: [] });
     this.#parts.letGo();
     this.#release(new KvError("corrupt"));
-    this.#keep(contradiction);
+    return true;
   }
 
   #foundOther(contradiction: Contradiction): void {
@@ -130,10 +143,9 @@ export class Divergence {
     this.#parts.report(member, committed.index);
   }
 
-  #keep({ committed, leaderEnd }: Contradiction): void {
+  #keep({ committed, leaderEnd }: Contradiction, first: number): void {
     const last = committed.index;
-    const { incidents, selfId, firstIndex } = this.#parts;
-    const first = Math.max(last - keptMax + 1, firstIndex());
+    const { incidents, selfId } = this.#parts;
     keepLostEntries(this.#parts, { first, last, lastTerm: committed.term }, (kept) => {
       if (kept instanceof Error) {
         const text = `the entries could not be kept aside: ${kept.message}; they stay in the log`;
@@ -164,7 +176,7 @@ function sentence({ committed, leaderEnd }: Contradiction): string {
   const { index, term } = committed;
   return leaderEnd.index < index
     ? `the log is committed up to index ${index} (term ${term}), but the leader's log ended at index ${leaderEnd.index} (term ${leaderEnd.term})`
-    : `the entry at index ${index} is committed with term ${term}, but the leader has another one there`;
+    : `the log is committed up to index ${index} (term ${term}), but the leader has another entry there`;
 }
 
 function fieldsOf({ committed, leaderEnd }: Contradiction): Readonly<Record<string, number>> {

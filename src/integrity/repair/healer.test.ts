@@ -5,6 +5,7 @@ import { KvError } from "../../base/errors.js";
 import { PeerMethod } from "../../peers/codec.js";
 import { manifestBytes } from "../../snapshot/source.js";
 import { encodeFingerprint } from "../../state/fingerprint.js";
+import { encodeOtherLog, type OtherLog } from "../divergence/other-log.js";
 import { decodeRepairRequest, RepairRequest } from "../heal-request.js";
 import { indexOf } from "../inquiry.js";
 import { fingerprintOf, HandClock, Others } from "../others.fixture.js";
@@ -25,6 +26,7 @@ let fetched: [bigint, number][];
 let fetchError: Error | undefined;
 let adoptError: Error | undefined;
 let adopted: number[];
+let otherLogs: OtherLog[];
 let failedSteps: unknown[];
 let healer: Healer;
 
@@ -43,6 +45,7 @@ function create(failures = 0): Healer {
       },
       adopt: (_at, done) => done(adoptError),
       adopted: (at) => adopted.push(at),
+      hasOtherLog: (otherLog) => otherLogs.push(otherLog),
       log: (level, _message, fields) => {
         if (level === "warn") failedSteps.push([fields.step, fields["retry-in-ms"]]);
       },
@@ -63,6 +66,7 @@ beforeEach(() => {
   fetchError = undefined;
   adoptError = undefined;
   adopted = [];
+  otherLogs = [];
   failedSteps = [];
   healer = create();
 });
@@ -97,6 +101,17 @@ test("leave, an offer, a majority that has the same: then it is fetched and put 
   expect([fetched, adopted, failedSteps]).toEqual([[[2n, index]], [index], []]);
   clock.pass(100_000);
   expect(others.toldOf(repairRequest)).toEqual([3n]);
+});
+
+test("a member whose log belongs to another history is told so, and asks no more", () => {
+  const point = (index: number, term: number) => ({ index, term });
+  const otherLog: OtherLog = { first: 70, last: point(88, 6), leaderEnd: point(120, 7) };
+  healer.start();
+  clock.pass(0);
+  others.answer(leader, repairRequest, encodeOtherLog(otherLog));
+  clock.pass(100_000);
+  expect([otherLogs, fetched, failedSteps]).toEqual([[otherLog], [], []]);
+  expect(others.asked).toHaveLength(1);
 });
 
 describe("nothing is fetched", () => {

@@ -11,6 +11,7 @@ import { PeerMethod } from "../../peers/codec.js";
 import type { Clock, Timer } from "../../platform/clock.js";
 import { decodeManifest, manifestBytes } from "../../snapshot/source.js";
 import { differenceOf, type Fingerprint, readFingerprint } from "../../state/fingerprint.js";
+import { decodeOtherLog, type OtherLog } from "../divergence/other-log.js";
 import { encodeRepairRequest, RepairRequest } from "../heal-request.js";
 import { indexBody } from "../inquiry.js";
 
@@ -35,6 +36,8 @@ export interface HealerParts {
   adopt(index: number, done: (error: Error | undefined) => void): void;
   /** The state in use is right as far as can be told here. */
   adopted(index: number): void;
+  /** The leader gives no leave, because our log belongs to another history. Nothing follows. */
+  hasOtherLog(otherLog: OtherLog): void;
   log(level: "info" | "warn", message: string, fields: Readonly<Record<string, unknown>>): void;
 }
 
@@ -94,7 +97,12 @@ export class Healer {
     this.#leaveTerm = this.#parts.term();
     this.#parts.request(leader, PeerMethod.repairRequest, repairRequest, (answer) => {
       if (this.#isStopped) return;
-      if (answer instanceof KvError) this.#failed("ask the leader for leave", answer);
+      if (answer instanceof KvError) {
+        this.#failed("ask the leader for leave", answer);
+        return;
+      }
+      const otherLog = decodeOtherLog(answer);
+      if (otherLog !== undefined) this.#parts.hasOtherLog(otherLog);
       else this.#askSource(sources[this.#attempts++ % sources.length] as bigint);
     });
   }

@@ -19,6 +19,7 @@ export type HealingParts = Pick<
   /** While a fetched state catches up: it stands at another index. */
   record(machine: MachineReader): void;
   adopted: HealerParts["adopted"];
+  hasOtherLog: HealerParts["hasOtherLog"];
 };
 
 export class Healing {
@@ -46,6 +47,7 @@ export class Healing {
         adopt: (index, done) =>
           this.#parts.adopt(index, (machine) => this.#parts.record(machine), done),
         adopted: (index) => this.#parts.adopted(index),
+        hasOtherLog: (otherLog) => this.#parts.hasOtherLog(otherLog),
         log: (level, message, fields) => {
           this.#parts.incidents.healing(message, fields);
           this.#parts.log(level, message, fields);

@@ -48,6 +48,8 @@ export function createMonitor(w: Wiring): IntegrityMonitor {
         ),
       mayLead: (isAllowed) =>
         w.driver.post(w.incarnations.filtered({ kind: "mayLead", isAllowed })),
+      contradicted: (id, committed) =>
+        w.driver.post(w.incarnations.filtered({ kind: "contradicted", id, committed })),
       handOver: () => {
         const successor = w.leadership.successor();
         const stepDown = (): void => w.driver.post(w.incarnations.filtered({ kind: "stepDown" }));
