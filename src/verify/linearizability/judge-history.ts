@@ -8,6 +8,7 @@
  * and a history does not contain them.
  */
 import type { History, Operation } from "../history/types.js";
+import type { WatchTruth } from "../watch-rules/seen-watch.js";
 import { validateSerializable } from "../watch-rules/serializable.js";
 import { validateWatches } from "../watch-rules/validate-watches.js";
 import { checkEtcdHistory } from "./etcd/check.js";
@@ -35,30 +36,39 @@ const textsMax = 8;
 
 export function judgeHistory(history: History, limits: JudgeLimits): Judgement {
   const options = { ...limits, expiry } as const;
-  const { verdict, text, operationIds } = checkEtcdHistory(history, options);
-  if (verdict !== "linearizable") return { verdict, texts: [text], operationIds };
-  if (!hasSightings(history)) return { verdict, texts: [], operationIds: [] };
-  return judgeSightings(history, options);
-}
-
-/** @param history a linearizable one */
-function judgeSightings(history: History, options: JudgeOptions): Judgement {
+  if (!hasSightings(history)) return judgeOperations(history, options);
+  // Witnesses first: with what they saw, few places are left for operations without an answer.
   const explained = withSightings(history);
-  const seen = checkEtcdHistory(explained, options);
+  const believing = { ...options, areWatchesBelieved: true };
+  const seen = checkEtcdHistory(explained, believing);
+  if (seen.verdict === "linearizable") {
+    const { order } = findOrder(explained, believing);
+    return judgeSightings(history, order);
+  }
+  // Either the operations have no order at all, or the witnesses do not fit to any.
+  const judged = judgeOperations(history, options);
+  if (judged.verdict === "not") return judged;
   if (seen.verdict === "unknown") {
+    if (judged.verdict === "unknown") return judged;
     const text = `the operations are linearizable; of watches and serializable reads: ${seen.text}`;
     return { verdict: "unknown", texts: [text], operationIds: [] };
   }
-  const isExplained = seen.verdict === "linearizable";
-  const order = findOrder(isExplained ? explained : history, options).order;
-  const texts = [
-    ...validateWatches(history.watches, order),
-    ...validateSerializable(history.operations, order),
-  ].map(({ rule, text }) => `${rule}: ${text}`);
-  if (!isExplained) {
-    const text = "No order of the operations explains what watches and serializable reads showed.";
-    return { verdict: "not", texts: [text, ...limited(texts)], operationIds: [] };
-  }
+  const text = "No order of the operations explains what watches and serializable reads showed.";
+  const isKnown = judged.verdict === "linearizable";
+  const broken = isKnown ? brokenRules(history, findOrder(history, options).order) : [seen.text];
+  return { verdict: "not", texts: [text, ...limited(broken)], operationIds: [] };
+}
+
+function judgeOperations(history: History, options: JudgeOptions): Judgement {
+  const { verdict, text, operationIds } = checkEtcdHistory(history, options);
+  return verdict === "linearizable"
+    ? { verdict, texts: [], operationIds: [] }
+    : { verdict, texts: [text], operationIds };
+}
+
+/** @param order explains all operations, and what witnesses saw as far as reads can express it */
+function judgeSightings(history: History, order: Replay): Judgement {
+  const texts = brokenRules(history, order);
   if (texts.length === 0) return { verdict: "linearizable", texts, operationIds: [] };
   if (isOnlyOrder(history.operations, order)) {
     return { verdict: "not", texts: limited(texts), operationIds: [] };
@@ -67,6 +77,28 @@ function judgeSightings(history: History, options: JudgeOptions): Judgement {
     "the operations are linearizable; watches or serializable reads contradict the order that was " +
     "found, but operations without an answer, or leases that ended, leave others possible";
   return { verdict: "unknown", texts: [why, ...limited(texts)], operationIds: [] };
+}
+
+function brokenRules({ watches, operations }: History, order: Replay): readonly string[] {
+  const truth: WatchTruth = {
+    revision: order.revision,
+    compactRevision: Math.max(order.compactRevision, ...unansweredCompactions(operations, order)),
+    eventsAt: (revision) => order.eventsAt(revision),
+  };
+  return [...validateWatches(watches, truth), ...validateSerializable(operations, order)].map(
+    ({ rule, text }) => `${rule}: ${text}`,
+  );
+}
+
+/** Compactions that may have happened, and that leave no trace in an order. */
+function unansweredCompactions(operations: readonly Operation[], order: Replay): readonly number[] {
+  return operations.flatMap(({ request, outcome }) => {
+    const isPossible =
+      request.kind === "compact" &&
+      outcome.kind === "unknown" &&
+      request.revision <= order.revision;
+    return isPossible ? [request.revision] : [];
+  });
 }
 
 function limited(texts: readonly string[]): readonly string[] {

@@ -10,11 +10,19 @@ import type { Evidence } from "./evidence.js";
 import { isPutOf, type KnownOrder } from "./plain-contradictions.js";
 import type { Replay } from "./replay.js";
 import { requestText } from "./request-text.js";
+import type { WatchWitness } from "./watch-witness.js";
 
 export interface Candidate {
   readonly request: Request;
   /** Absent: the server made the revision by itself. */
   readonly operation?: Operation;
+}
+
+export interface CandidateOptions {
+  readonly expiry: "timed" | "any";
+  readonly evidence: Evidence;
+  /** Undefined: watches are not believed. */
+  readonly witness: WatchWitness | undefined;
 }
 
 export class GapCandidates {
@@ -28,15 +36,13 @@ export class GapCandidates {
   readonly #revocations = new Map<number, Operation[]>();
   readonly #lives: LeaseLives;
   readonly #evidence: Evidence;
+  readonly #witness: WatchWitness | undefined;
   /** By revision: the latest time at which an operation can have made it. */
   readonly #latestUs: Float64Array;
 
-  constructor(
-    operations: readonly Operation[],
-    known: KnownOrder,
-    options: { readonly expiry: "timed" | "any"; readonly evidence: Evidence },
-  ) {
+  constructor(operations: readonly Operation[], known: KnownOrder, options: CandidateOptions) {
     this.#evidence = options.evidence;
+    this.#witness = options.witness;
     this.#pending = operations
       .filter(({ outcome }) => outcome.kind === "unknown")
       .filter(({ request }) => !["range", "leaseKeepAlive", "other"].includes(request.kind))
@@ -171,6 +177,7 @@ export class GapCandidates {
   #rank(request: Request, revision: number, replay: Replay): number | undefined {
     const effect = effectOf(replay, request);
     if (effect.error !== undefined || effect.events.length === 0) return undefined;
+    if (this.#witness?.allows(revision, effect.events) === false) return undefined;
     const seen = this.#evidence.hardAt(revision);
     let rank = 4;
     let matched = 0;

@@ -14,17 +14,20 @@ import { misshapen } from "./answer-shape.js";
 import { effectOf, readRange, refusal } from "./effect.js";
 import { isAnswered, isLocalRead, madeItsRevision, namedRequest } from "./entry-claims.js";
 import { Evidence } from "./evidence.js";
-import { type Candidate, GapCandidates } from "./gap-candidates.js";
+import { type Candidate, type CandidateOptions, GapCandidates } from "./gap-candidates.js";
 import { type KnownOrder, knownOrder, plainContradiction } from "./plain-contradictions.js";
 import { Replay } from "./replay.js";
 import { isSameAnswer } from "./same-answer.js";
 import { describeOperation, type Failure } from "./verdict.js";
+import { WatchWitness } from "./watch-witness.js";
 
 export interface OrderLimits {
   /** Limit of requests examined; 10 million by default. */
   readonly stepsMax?: number;
   /** Asked every few thousand steps; true ends the search as unknown. */
   readonly isTimeUp?: () => boolean;
+  /** Only orders count that agree with what watches showed, and with what they did not show. */
+  readonly areWatchesBelieved?: boolean;
 }
 
 export interface FoundOrder {
@@ -55,7 +58,8 @@ export function findOrder(
   const evidence = new Evidence(history);
   const plain = plainContradiction(history, evidence, known);
   if (plain !== undefined) return { order, failure: plain, placed: 0 };
-  return new OrderSearch(history, known, { ...options, evidence }).run();
+  const witness = options.areWatchesBelieved ? new WatchWitness(history.watches) : undefined;
+  return new OrderSearch(history, known, { ...options, evidence, witness }).run();
 }
 
 /** A gap with more than one explanation. */
@@ -72,7 +76,7 @@ interface Contradiction {
 
 class OrderSearch {
   readonly #known: KnownOrder;
-  readonly #options: OrderLimits;
+  readonly #options: OrderLimits & CandidateOptions;
   readonly #candidates: GapCandidates;
   readonly #replay = new Replay();
   /** By the revision of the answer: operations that made no revision of their own. */
@@ -84,11 +88,7 @@ class OrderSearch {
   #steps = 0;
   #nextPoll = pollEvery;
 
-  constructor(
-    history: History,
-    known: KnownOrder,
-    options: OrderLimits & { readonly expiry: "timed" | "any"; readonly evidence: Evidence },
-  ) {
+  constructor(history: History, known: KnownOrder, options: OrderLimits & CandidateOptions) {
     this.#known = known;
     this.#options = options;
     this.#candidates = new GapCandidates(history.operations, known, options);
@@ -172,8 +172,12 @@ class OrderSearch {
     if (revision === this.#known.last) return "done";
     const maker = this.#known.makers.get(revision + 1) as AnsweredOperation | undefined;
     if (maker !== undefined) {
-      if (this.#append(namedRequest(maker), maker, 1)) return undefined;
-      return wrong(maker, "the state before it gives another answer");
+      if (!this.#append(namedRequest(maker), maker, 1)) {
+        return wrong(maker, "the state before it gives another answer");
+      }
+      const events = this.#replay.eventsAt(revision + 1);
+      if (this.#options.witness?.allows(revision + 1, events) !== false) return undefined;
+      return wrong(maker, "a watch of these keys showed something else at its revision");
     }
     const candidates = this.#candidates.of(revision + 1, this.#replay);
     this.#steps += candidates.tried;
