@@ -67,7 +67,7 @@ test("a member with other entries of the same terms is told, keeps them, and doe
   story.pass(300);
   const { memberId } = ahead;
   for (const node of others) expect(alarmed(node)).toEqual([memberId]);
-  expect(ahead.member?.refusal()?.reason).toBe("corrupt");
+  expect(ahead.member?.integrityRefusal()?.reason).toBe("corrupt");
   expect(story.wrong).toEqual([]);
   expect(story.write(5)).toBe(5);
   // Exactly what differs: the first entry of the leader that wrote it, and ten puts.
@@ -94,7 +94,7 @@ test("it stays so after a restart, when the leader has compacted what showed the
   story.until(() => ahead.member?.isReady() === true);
   cluster.clock.run(10_000);
   story.pass(300);
-  expect(ahead.member?.refusal()?.reason).toBe("corrupt");
+  expect(ahead.member?.integrityRefusal()?.reason).toBe("corrupt");
   expect(ahead.member?.probe.divergence.own()?.kept).toBeDefined();
   expect(keptFiles(ahead)).toEqual(files);
   for (const node of others) expect(alarmed(node)).toEqual([ahead.memberId]);
