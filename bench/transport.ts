@@ -3,6 +3,7 @@
  * is what a call costs beside consensus, storage and everything else. Option: --requests <n>.
  */
 import { parseArgs } from "node:util";
+import { testListener } from "../src/grpc/listener.fixture.js";
 import { startServer } from "../src/grpc/server.js";
 import { nodeClock } from "../src/platform/node/clock.js";
 import { runLoad } from "./load/h2load.js";
@@ -10,8 +11,8 @@ import { describeMachine } from "./record/machine.js";
 
 const { values } = parseArgs({ options: { requests: { type: "string", default: "300000" } } });
 const answer = Buffer.alloc(40, 1);
-const server = await startServer({
-  listen: [{ host: "127.0.0.1", port: 0 }],
+const server = startServer({
+  listener: await testListener(),
   methods: [{ path: "/t.T/Ask", kind: "unary", handle: (_request, call) => call.respond(answer) }],
   http: (_request, response) => response.end(),
   maxReceiveBytes: 1_000_000,

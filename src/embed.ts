@@ -2,20 +2,28 @@
  * A whole server in this process: platform, member, gRPC and HTTP. The CLI and the library use it.
  */
 
+import type { RequestListener } from "node:http";
 import { httpHandler } from "./api/http/http-handler.js";
 import { allMethods } from "./api/services.js";
 import { statusOf } from "./api/status.js";
+import { StartError } from "./base/errors.js";
+import type { Address } from "./config/address.js";
 import type { ServerConfig } from "./config/server-config.js";
+import type { TlsConfig } from "./config/tls-config.js";
 import type { Server } from "./grpc/call.js";
 import { CallCounters } from "./grpc/call-counters.js";
-import { startServer } from "./grpc/server.js";
+import { type ServerOptions, startServer } from "./grpc/server.js";
 import type { RunningMember } from "./member/member.js";
 import { startMember } from "./member/start.js";
 import { rpcMetrics } from "./metrics/rpc-metrics.js";
 import { nodeClock } from "./platform/node/clock.js";
 import { nodeHash } from "./platform/node/hash.js";
+import { type Listener, openListener } from "./platform/node/listener.js";
 import { createNodePlatform } from "./platform/node/platform.js";
 import { processMetrics } from "./platform/node/process-metrics.js";
+import { leadToSame } from "./platform/node/same-addresses.js";
+import type { KeptCredentials } from "./platform/node/tls/kept-credentials.js";
+import { openCredentials } from "./platform/node/tls/open-credentials.js";
 import type { Platform } from "./platform/platform.js";
 
 /** gRPC's own overhead above the largest request, as etcd allows it. */
@@ -33,45 +41,117 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
-/** @throws StartError, DamageError, or the system's error */
+/**
+ * Binds all addresses at once, before the member starts, so that one that is in use is noticed while
+ * nothing has happened yet. Addresses of metrics are served as soon as there is a member, those of
+ * clients once it is ready.
+ *
+ * @throws StartError, DamageError, or the system's error
+ */
 export async function serve(config: ServerConfig, log: Platform["log"]): Promise<RunningServer> {
-  const { platform, listener } = await createNodePlatform({
-    dataDir: config.dataDir,
-    listenPeers: config.listenPeers,
-    log,
-  });
-  const member = await new Promise<RunningMember>((resolve, reject) => {
-    startMember(platform, config.member, (result) => {
-      if (result instanceof Error) reject(result);
-      else resolve(result);
+  const opened: { close(): void }[] = [];
+  await refuseOtherUrls(config);
+  try {
+    const listeners = await bindForClients(config, log, opened);
+    const { platform, listener } = await createNodePlatform({
+      dataDir: config.dataDir,
+      walDir: config.walDir,
+      listenPeers: config.listenPeers,
+      peerCredentials: credentialsOf(config.peerTls, config.listenPeers, config, log),
+      log,
     });
-  }).catch((error: unknown) => {
-    listener.close();
+    opened.push(listener);
+    const member = await new Promise<RunningMember>((resolve, reject) => {
+      startMember(platform, config.member, (result) => {
+        if (result instanceof Error) reject(result);
+        else resolve(result);
+      });
+    });
+    return serveMember(config, member, listeners, log);
+  } catch (error) {
+    for (const each of opened) each.close();
     throw error;
-  });
-  let server: Server | undefined;
-  let isStopped = false;
+  }
+}
+
+/** @throws StartError when --initial-cluster names this member with URLs that it does not advertise */
+async function refuseOtherUrls({ urlsToCompare, member }: ServerConfig): Promise<void> {
+  if (urlsToCompare === undefined) return;
+  const { name, advertisePeerUrls } = member;
+  if (await leadToSame(urlsToCompare, advertisePeerUrls)) return;
+  throw new StartError(
+    `--initial-cluster has ${name}=${urlsToCompare.join(",")} but missing from --initial-advertise-peer-urls=${advertisePeerUrls.join(",")}: the two must name the same addresses`,
+  );
+}
+
+interface ClientListeners {
+  readonly clients: Listener;
+  readonly clientHttp: Listener;
+  readonly metrics: Listener;
+}
+
+async function bindForClients(
+  config: ServerConfig,
+  log: Platform["log"],
+  opened: { close(): void }[],
+): Promise<ClientListeners> {
+  const { listenClients, listenClientHttp, listenMetrics, clientTls, reusesPort } = config;
+  const all = [...listenClients, ...listenClientHttp, ...listenMetrics];
+  const credentials = credentialsOf(clientTls, all, config, log);
+  const open = async (
+    addresses: readonly Address[],
+    endpoint: "client" | "metrics",
+    alpn: readonly string[],
+  ): Promise<Listener> => {
+    const { now } = nodeClock;
+    const common = { credentials, reusesPort, now, log, allowsHalfOpen: true };
+    const listener = await openListener({ ...common, addresses, endpoint, alpn });
+    opened.push(listener);
+    return listener;
+  };
+  return {
+    clients: await open(listenClients, "client", ["h2", "http/1.1"]),
+    clientHttp: await open(listenClientHttp, "client", ["h2", "http/1.1"]),
+    metrics: await open(listenMetrics, "metrics", ["h2", "http/1.1"]),
+  };
+}
+
+function credentialsOf(
+  settings: TlsConfig,
+  addresses: readonly Address[],
+  { dataDir }: ServerConfig,
+  log: Platform["log"],
+): KeptCredentials | undefined {
+  const hosts = addresses.flatMap((address) => ("host" in address ? [address.host] : []));
+  return openCredentials({ settings, unixMs: nodeClock.unixMs, log }, { dataDir, hosts });
+}
+
+function serveMember(
+  config: ServerConfig,
+  member: RunningMember,
+  listeners: ClientListeners,
+  log: Platform["log"],
+): RunningServer {
+  const servers = new MemberServers(config, member, listeners, log);
   const stopped = new Promise<{ removed: boolean; error: Error | undefined }>((resolve) => {
     member.onStopped((cause) => {
       // The member answers no new requests; earlier answers may still be on their way.
-      isStopped = true;
-      server?.cut();
-      (server?.close(graceMs) ?? Promise.resolve()).then(
+      servers.cut();
+      servers.close(graceMs).then(
         () => resolve(cause),
         (error: Error) => resolve({ ...cause, error: cause.error ?? error }),
       );
     });
   });
-  const ready = new Promise<void>((resolve) => member.onReady(resolve)).then(async () => {
-    const listening = await listenForClients(config, member, log);
-    // The member may have stopped while the addresses were bound.
-    if (isStopped) await listening.close(0);
-    else server = listening;
+  const ready = new Promise<void>((resolve) => {
+    member.onReady(() => {
+      servers.serveClients();
+      resolve();
+    });
   });
-  ready.catch(() => {});
   return {
     member,
-    addresses: () => server?.addresses ?? [],
+    addresses: () => listeners.clients.addresses,
     ready,
     stopped,
     stop: async () => {
@@ -81,45 +161,64 @@ export async function serve(config: ServerConfig, log: Platform["log"]): Promise
   };
 }
 
-/**
- * gRPC and HTTP on the client addresses, HTTP alone on the metrics addresses. Binds all of them or
- * none.
- */
-async function listenForClients(
-  config: ServerConfig,
-  member: RunningMember,
-  log: Platform["log"],
-): Promise<Server> {
-  const counters = new CallCounters();
-  const common = {
-    http: httpHandler({
-      member,
-      moreMetrics: () => [...rpcMetrics(counters.all()), ...processMetrics()],
-    }),
-    onError: (error: unknown) => statusOf(member.requestFailed(error)),
-    maxReceiveBytes: member.limits.requestBytesMax + receiveOverheadBytes,
-    clock: nodeClock,
-    log,
-  };
-  const metrics = await startServer({ ...common, listen: config.listenMetrics, methods: [] });
-  try {
-    const clients = await startServer({
-      ...common,
-      listen: config.listenClients,
-      methods: allMethods(member, nodeHash),
-      counters,
-      limits: { concurrentStreamsMax: config.clientConnections.concurrentStreamsMax },
-      keepalive: config.clientConnections.keepalive,
-    });
-    return {
-      addresses: clients.addresses,
-      cut: () => clients.cut(),
-      close: async (graceMs) => {
-        await Promise.all([clients.close(graceMs), metrics.close(graceMs)]);
-      },
+/** gRPC and HTTP on the addresses of clients, HTTP alone on those of metrics. */
+class MemberServers {
+  readonly #config: ServerConfig;
+  readonly #member: RunningMember;
+  readonly #listeners: ClientListeners;
+  readonly #counters = new CallCounters();
+  readonly #common: Omit<ServerOptions, "listener" | "methods">;
+  readonly #servers: Server[] = [];
+  #isClosed = false;
+
+  constructor(
+    config: ServerConfig,
+    member: RunningMember,
+    listeners: ClientListeners,
+    log: Platform["log"],
+  ) {
+    this.#config = config;
+    this.#member = member;
+    this.#listeners = listeners;
+    const moreMetrics = () => [...rpcMetrics(this.#counters.all()), ...processMetrics()];
+    this.#common = {
+      http: httpHandler({ member, moreMetrics }, config),
+      onError: (error: unknown) => statusOf(member.requestFailed(error)),
+      maxReceiveBytes: member.limits.requestBytesMax + receiveOverheadBytes,
+      clock: nodeClock,
+      log,
     };
-  } catch (error) {
-    await metrics.close(0);
-    throw error;
+    this.#servers.push(startServer({ ...this.#common, listener: listeners.metrics, methods: [] }));
+  }
+
+  serveClients(): void {
+    // The member may have stopped before it was ready.
+    if (this.#isClosed) return;
+    const { clients, clientHttp } = this.#listeners;
+    const { concurrentStreamsMax, keepalive } = this.#config.clientConnections;
+    const common = { ...this.#common, limits: { concurrentStreamsMax }, keepalive };
+    const methods = allMethods(this.#member, nodeHash);
+    const isApart = this.#config.listenClientHttp.length > 0;
+    const http = isApart ? notFound : common.http;
+    this.#servers.push(
+      startServer({ ...common, http, listener: clients, methods, counters: this.#counters }),
+      startServer({ ...common, listener: clientHttp, methods: [] }),
+    );
+  }
+
+  cut(): void {
+    for (const server of this.#servers) server.cut();
+  }
+
+  async close(graceMs: number): Promise<void> {
+    this.#isClosed = true;
+    for (const listener of Object.values(this.#listeners) as Listener[]) listener.close();
+    await Promise.all(this.#servers.map((server) => server.close(graceMs)));
   }
 }
+
+/** With --listen-client-http-urls the other addresses are for gRPC alone. */
+const notFound: RequestListener = (request, response) => {
+  request.resume();
+  response.writeHead(404).end();
+};

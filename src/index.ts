@@ -11,6 +11,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { resolveConfig } from "./config/server-config.js";
 import { type RunningServer, serve } from "./embed.js";
+import { holdsMember } from "./platform/node/data-dir.js";
 import { freePorts } from "./platform/node/free-ports.js";
 
 export { DamageError, StartError } from "./base/errors.js";
@@ -84,6 +85,7 @@ export async function startMember(options: MemberOptions): Promise<EmbeddedMembe
       ["initial-cluster", members.map((member) => member.join("=")).join(",")],
       ...Object.entries(options.flags ?? {}),
     ]),
+    { hasData: holdsMember },
   );
   const server = await serve(config, options.log ?? (() => {}));
   try {

@@ -1,9 +1,12 @@
 /** `lockstep server`: one member as a process, with etcd's flags, log lines and exit codes. */
 import fs from "node:fs";
+import type { Address } from "../config/address.js";
+import { readConfigFile } from "../config/config-file.js";
 import { flagHelp, parseEnvironment, parseWords, UsageError } from "../config/flags.js";
-import { readConfigFile, resolveConfig, type ServerConfig } from "../config/server-config.js";
+import { resolveConfig, type ServerConfig } from "../config/server-config.js";
 import { type RunningServer, serve } from "../embed.js";
-import { createJsonLog, type Log } from "../log/json-log.js";
+import { createLog, type Log } from "../log/log.js";
+import { holdsMember } from "../platform/node/data-dir.js";
 import { printVersion } from "./version.js";
 
 const exitUsage = 2;
@@ -20,38 +23,44 @@ export async function runServer(words: readonly string[]): Promise<number> {
       return 0;
     }
     if (parsed.wants === "version") return printVersion();
-    config = resolveConfig(gather(parsed.values, warnings));
+    const { values, sourceOf } = gather(parsed.values, warnings);
+    config = resolveConfig(values, { sourceOf, hasData: holdsMember });
     write = openOutputs(config.logOutputs);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     process.stderr.write(`${error.message}\nRun "lockstep server --help" for the flags.\n`);
     return exitUsage;
   }
-  const log = createJsonLog({
+  const log = createLog({
     level: config.logLevel,
+    format: config.logFormat,
     caller: "lockstep/server",
     unixMs: Date.now,
     write,
   });
   for (const [message, fields] of warnings) log("warn", message, fields);
+  for (const [flag, why] of config.withoutEffect) {
+    log("warn", "this flag is accepted, and changes nothing", { flag, why });
+  }
   log("info", "Running: ", { args: process.argv.slice(1) });
   return run(config, log);
+}
+
+interface Gathered {
+  readonly values: ReadonlyMap<string, string>;
+  /** Where a value came from, as errors name it. */
+  sourceOf(name: string): string;
 }
 
 /** A configuration file stands alone; else flags beat variables. */
 function gather(
   given: ReadonlyMap<string, string>,
   warnings: [string, Record<string, unknown>][],
-): ReadonlyMap<string, string> {
+): Gathered {
   const environment = parseEnvironment(process.env);
   const file = given.get("config-file") ?? environment.values.get("config-file");
   if (file !== undefined && file !== "") {
-    try {
-      return readConfigFile(fs.readFileSync(file, "utf8"));
-    } catch (error) {
-      if (error instanceof UsageError) throw error;
-      throw new UsageError(`cannot read the configuration file: ${(error as Error).message}`);
-    }
+    return { values: readFile(file), sourceOf: (name) => `"${name}" in ${file}` };
   }
   for (const name of environment.unknown) {
     warnings.push(["unrecognized environment variable", { "environment-variable": name }]);
@@ -63,7 +72,23 @@ function gather(
       { flag: name, "environment-value": value },
     ]);
   }
-  return new Map([...environment.values, ...given]);
+  return {
+    values: new Map([...environment.values, ...given]),
+    sourceOf: (name) =>
+      given.has(name) || !environment.values.has(name)
+        ? `flag -${name}`
+        : `variable ${environment.names.get(name)}`,
+  };
+}
+
+/** @throws UsageError */
+function readFile(file: string): Map<string, string> {
+  try {
+    return readConfigFile(fs.readFileSync(file, "utf8"));
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    throw new UsageError(`cannot read the configuration file: ${(error as Error).message}`);
+  }
 }
 
 /** Milliseconds for a stop after an error that no part of the member handles. */
@@ -122,12 +147,7 @@ async function run(config: ServerConfig, log: Log): Promise<number> {
   server.ready.then(
     () => {
       log("info", "ready to serve client requests", {});
-      for (const { host, port } of server.addresses()) {
-        log("warn", "serving client traffic insecurely; this is strongly discouraged!", {
-          traffic: "grpc+http",
-          address: `${host}:${port}`,
-        });
-      }
+      tellAddresses(config, log);
       if (process.connected) process.send?.({ kind: "ready" });
     },
     (error: Error) => {
@@ -142,6 +162,18 @@ async function run(config: ServerConfig, log: Log): Promise<number> {
   if (cause.error === undefined) return 0;
   log("fatal", "the member stopped on an error", { error: cause.error.message });
   return exitFailed;
+}
+
+function tellAddresses({ listenClients, listenClientHttp }: ServerConfig, log: Log): void {
+  const isApart = listenClientHttp.length > 0;
+  const tell = (address: Address, traffic: string): void => {
+    const where = "socketPath" in address ? address.socketPath : `${address.host}:${address.port}`;
+    const fields = { traffic, address: where };
+    if (address.isTls) log("info", "serving client traffic securely", fields);
+    else log("warn", "serving client traffic insecurely; this is strongly discouraged!", fields);
+  };
+  for (const address of listenClients) tell(address, isApart ? "grpc" : "grpc+http");
+  for (const address of listenClientHttp) tell(address, "http");
 }
 
 /** @throws UsageError for a file that cannot be opened */

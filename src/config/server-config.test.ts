@@ -1,8 +1,9 @@
 /** etcd's flag syntax, variables and file, and the errors for mistakes. */
 import { describe, expect, test } from "vitest";
 import { defaultMemberConfig } from "../member/config.js";
+import { readConfigFile } from "./config-file.js";
 import { flagHelp, flags, parseEnvironment, parseWords, UsageError } from "./flags.js";
-import { readConfigFile, resolveConfig } from "./server-config.js";
+import { resolveConfig } from "./server-config.js";
 
 const valuesOf = (...words: string[]): Record<string, string> =>
   Object.fromEntries(parseWords(words).values);
@@ -93,7 +94,7 @@ describe("the configuration", () => {
   test("etcd's defaults", () => {
     const config = resolve();
     expect(config.dataDir).toBe("default.etcd");
-    expect(config.listenClients).toEqual([{ host: "localhost", port: 2379 }]);
+    expect(config.listenClients).toEqual([{ isTls: false, host: "localhost", port: 2379 }]);
     expect(config.member.initialCluster).toEqual([
       { name: "default", peerUrls: ["http://localhost:2380"] },
     ]);
@@ -110,8 +111,8 @@ describe("the configuration", () => {
       "--initial-cluster=a=http://h:1,b=http://i:1,a=http://h:2",
     );
     expect(listenPeers).toEqual([
-      { host: "127.0.0.1", port: 1 },
-      { host: "::1", port: 2 },
+      { isTls: false, host: "127.0.0.1", port: 1 },
+      { isTls: false, host: "::1", port: 2 },
     ]);
     expect(member.initialCluster).toEqual([
       { name: "a", peerUrls: ["http://h:1", "http://h:2"] },
@@ -146,8 +147,8 @@ describe("the configuration", () => {
     );
     expect(config.logOutputs).toEqual(["stdout", "stderr", "a.log"]);
     expect(config.listenMetrics).toEqual([
-      { host: "127.0.0.1", port: 1 },
-      { host: "::1", port: 2 },
+      { isTls: false, host: "127.0.0.1", port: 1 },
+      { isTls: false, host: "::1", port: 2 },
     ]);
   });
 
@@ -211,17 +212,16 @@ describe("the configuration", () => {
     ],
     [["--feature-gates=CompactHashCheck"], /CompactHashCheck=true or =false/],
     [["--metrics=all"], /one of basic, extensive/],
-    [["--log-format=console"], /one of json/],
+    [["--log-format=xml"], /one of json, console/],
     [["--logger=capnslog"], /one of zap/],
     [["--log-outputs=stdout,"], /invalid value "stdout,"/],
     [["--enable-grpc-gateway"], /can only be false/],
     [["--log-level=loud"], /one of debug, info, warn, error/],
     [["--listen-client-urls=127.0.0.1:2379"], /must be a URL|scheme must be http/],
-    [["--listen-client-urls=https://h:1"], /TLS is not supported yet/],
+    [["--listen-client-urls=https://h:1"], /--cert-file, --key-file\) must be provided/],
     [["--listen-client-urls=http://h"], /must have a port/],
     [["--listen-client-urls=http://h:1/x"], /must not have a path/],
     [["--name=z", "--initial-cluster=a=http://localhost:2380"], /couldn't find local name "z"/],
-    [["--initial-cluster=default=http://h:9"], /missing from --initial-advertise-peer-urls/],
     [["--initial-cluster=http://h:9"], /not name=URL|couldn't find/],
   ])("%j is refused", (words, message) => {
     expect(() => resolve(...words)).toThrow(message);

@@ -2,21 +2,32 @@
  * Makes a checked configuration of the given texts. Every mistake is an error that says what to
  * change; the code guesses nothing.
  */
-import { parse as parseYaml } from "yaml";
 import { defaultMemberConfig, type MemberConfig } from "../member/config.js";
-import { type Flag, findFlag, flags, UsageError, unknownFlag } from "./flags.js";
-
-export interface Address {
-  readonly host: string;
-  readonly port: number;
-}
+import type { Address } from "./address.js";
+import { type ClusterConfig, clusterOf } from "./cluster-config.js";
+import { etcdChecksOf } from "./feature-gates.js";
+import { flags, UsageError } from "./flags.js";
+import { clientTlsOf, peerTlsOf, type TlsConfig } from "./tls-config.js";
+import { Values } from "./values.js";
 
 export interface ServerConfig {
   readonly dataDir: string;
+  /** Folder of the log; "": "wal" in `dataDir`. */
+  readonly walDir: string;
   readonly listenPeers: readonly Address[];
   readonly listenClients: readonly Address[];
-  /** Addresses that serve HTTP only; often empty. */
+  /** Addresses for clients that speak HTTP only; if there are any, `listenClients` are for gRPC. */
+  readonly listenClientHttp: readonly Address[];
+  /** Addresses that serve health and metrics only; often empty. */
   readonly listenMetrics: readonly Address[];
+  /** Of the addresses of clients and of metrics. */
+  readonly clientTls: TlsConfig;
+  readonly peerTls: TlsConfig;
+  readonly reusesPort: boolean;
+  /** Of browsers; "*": any. */
+  readonly allowedOrigins: readonly string[];
+  /** Host names in requests without TLS; "*": any. */
+  readonly allowedHosts: readonly string[];
   /** What a client's connection may do, and when it is taken for dead. */
   readonly clientConnections: {
     readonly concurrentStreamsMax: number;
@@ -28,45 +39,44 @@ export interface ServerConfig {
     };
   };
   readonly logLevel: "debug" | "info" | "warn" | "error";
+  readonly logFormat: "json" | "console";
   /** stderr, stdout or file paths; at least one. */
   readonly logOutputs: readonly string[];
   readonly member: MemberConfig;
+  /** This member's URLs in --initial-cluster, when it advertises others (cluster-config.ts). */
+  readonly urlsToCompare: readonly string[] | undefined;
+  /** Flags that were given, and change nothing: name, and why. */
+  readonly withoutEffect: readonly (readonly [name: string, why: string])[];
+}
+
+export interface Surroundings {
+  /** Where a value came from, for errors: "flag -name" if absent. */
+  readonly sourceOf?: (name: string) => string;
+  /**
+   * Whether there is a member's data in the folder: then, as in etcd, nobody looks at the flags that
+   * found a cluster.
+   */
+  readonly hasData?: (dataDir: string, walDir: string) => boolean;
 }
 
 const defaultQuotaBytes = 2 * 1024 * 1024 * 1024;
 const electionMsMax = 50_000;
-const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
-
-/**
- * The keys of a YAML file are the flags' names; durations given as numbers are nanoseconds. @throws
- * UsageError
- */
-export function readConfigFile(text: string): Map<string, string> {
-  let document: unknown;
-  try {
-    document = parseYaml(text);
-  } catch (error) {
-    throw new UsageError(`the configuration file is no YAML: ${(error as Error).message}`);
-  }
-  if (typeof document !== "object" || document === null || Array.isArray(document)) {
-    throw new UsageError("the configuration file must hold keys and values");
-  }
-  const values = new Map<string, string>();
-  for (const [key, value] of Object.entries(document)) {
-    const known = findFlag(key);
-    if (known === undefined) throw new UsageError(`configuration file: ${unknownFlag(key)}`);
-    const isNanoseconds = known.kind === "duration" && typeof value === "number";
-    values.set(known.name, isNanoseconds ? `${value / 1e6}ms` : String(value));
-  }
-  return values;
-}
 
 /** `given` by flag name. @throws UsageError */
-export function resolveConfig(given: ReadonlyMap<string, string>): ServerConfig {
-  const values = new Values(given);
+export function resolveConfig(
+  given: ReadonlyMap<string, string>,
+  surroundings: Surroundings = {},
+): ServerConfig {
+  const { sourceOf = (name) => `flag -${name}`, hasData = () => false } = surroundings;
+  const values = new Values(given, sourceOf);
+  const withoutEffect = judge(values, given);
   const name = values.text("name");
+  const dataDir = values.text("data-dir") || `${name}.etcd`;
+  const walDir = values.text("wal-dir");
   const advertisePeerUrls = values.urls("initial-advertise-peer-urls");
-  const initialCluster = values.cluster(name, advertisePeerUrls);
+  const cluster: ClusterConfig = hasData(dataDir, walDir)
+    ? { members: [], toCompare: undefined }
+    : clusterOf(values, name, advertisePeerUrls);
   const heartbeatMs = values.positive("heartbeat-interval");
   const electionMs = values.positive("election-timeout");
   if (electionMs < 5 * heartbeatMs) {
@@ -82,23 +92,22 @@ export function resolveConfig(given: ReadonlyMap<string, string>): ServerConfig 
   const quota = values.integer("quota-backend-bytes");
   values.choice("metrics", ["basic", "extensive"]);
   values.choice("logger", ["zap"]);
-  values.choice("log-format", ["json"]);
   if (values.boolean("enable-grpc-gateway")) {
     throw new UsageError("--enable-grpc-gateway: there is no JSON gateway, it can only be false");
   }
   return {
-    dataDir: values.text("data-dir") || `${name}.etcd`,
-    listenPeers: values.addresses("listen-peer-urls"),
-    listenClients: values.addresses("listen-client-urls"),
-    listenMetrics:
-      values.text("listen-metrics-urls") === "" ? [] : values.addresses("listen-metrics-urls"),
+    ...{ dataDir, walDir },
+    ...listenersOf(values),
+    allowedOrigins: values.list("cors"),
+    allowedHosts: values.list("host-whitelist"),
     clientConnections: connectionsOf(values),
-    logLevel: values.choice("log-level", ["debug", "info", "warn", "error"]),
+    logLevel: logLevelOf(values),
+    logFormat: values.choice("log-format", ["json", "console"]),
     logOutputs: values.logOutputs(),
     member: {
       ...defaultMemberConfig,
       name,
-      initialCluster,
+      initialCluster: cluster.members,
       initialClusterState: values.choice("initial-cluster-state", ["new", "existing"]),
       initialClusterToken: values.text("initial-cluster-token"),
       advertisePeerUrls,
@@ -125,7 +134,62 @@ export function resolveConfig(given: ReadonlyMap<string, string>): ServerConfig 
         progressNotifyMs: Math.max(100, values.duration("watch-progress-notify-interval")),
       },
     },
+    urlsToCompare: cluster.toCompare,
+    withoutEffect,
   };
+}
+
+/**
+ * Refuses what this build cannot do; gives the flags that change nothing.
+ *
+ * @throws UsageError
+ */
+function judge(values: Values, given: ReadonlyMap<string, string>): ServerConfig["withoutEffect"] {
+  const without: (readonly [string, string])[] = [];
+  for (const { name, kind, initial, help, verdict } of flags) {
+    if (verdict === undefined || !given.has(name)) continue;
+    const isInitial =
+      kind === "boolean"
+        ? values.boolean(name) === (initial === "true")
+        : [initial, ""].includes(values.text(name));
+    if (isInitial) continue;
+    if (verdict === "refused") throw values.invalid(name, help);
+    without.push([name, help]);
+  }
+  return without;
+}
+
+type Listeners = Pick<
+  ServerConfig,
+  | "listenPeers"
+  | "listenClients"
+  | "listenClientHttp"
+  | "listenMetrics"
+  | "clientTls"
+  | "peerTls"
+  | "reusesPort"
+>;
+
+function listenersOf(values: Values): Listeners {
+  const listenPeers = values.addresses("listen-peer-urls");
+  const listenClients = values.addresses("listen-client-urls");
+  const listenClientHttp = values.addresses("listen-client-http-urls");
+  const listenMetrics = values.addresses("listen-metrics-urls");
+  for (const name of ["listen-peer-urls", "listen-client-urls"] as const) {
+    if (values.urls(name).length === 0) throw values.invalid(name, "at least one URL is needed");
+  }
+  return {
+    ...{ listenPeers, listenClients, listenClientHttp, listenMetrics },
+    clientTls: clientTlsOf(values, [...listenClients, ...listenClientHttp], listenMetrics),
+    peerTls: peerTlsOf(values, listenPeers),
+    reusesPort: values.boolean("socket-reuse-port"),
+  };
+}
+
+function logLevelOf(values: Values): ServerConfig["logLevel"] {
+  const level = values.choice("log-level", ["debug", "info", "warn", "error", "panic", "fatal"]);
+  if (values.boolean("debug")) return "debug";
+  return level === "panic" || level === "fatal" ? "error" : level;
 }
 
 function connectionsOf(values: Values): ServerConfig["clientConnections"] {
@@ -139,168 +203,4 @@ function connectionsOf(values: Values): ServerConfig["clientConnections"] {
       timeoutMs: orNever(values.duration("grpc-keepalive-timeout")),
     },
   };
-}
-
-/** etcd 3.5 has flags for these; 3.6 has feature gates with the same meaning. */
-const gates = {
-  InitialCorruptCheck: "initial-corrupt-check",
-  CompactHashCheck: "compact-hash-check-enabled",
-} as const;
-
-function etcdChecksOf(values: Values): MemberConfig["etcdChecks"] {
-  const open = values.gates("feature-gates", Object.keys(gates));
-  const isOn = (gate: keyof typeof gates): boolean => open.get(gate) ?? values.boolean(gates[gate]);
-  const compactHashMs = values.duration("compact-hash-check-time");
-  if (compactHashMs <= 0) {
-    throw new UsageError("--compact-hash-check-time must be >0 (set to 0s)");
-  }
-  return {
-    initial: isOn("InitialCorruptCheck"),
-    periodicMs: values.duration("corrupt-check-time"),
-    compactHash: isOn("CompactHashCheck"),
-    compactHashMs,
-  };
-}
-
-class Values {
-  readonly #given: ReadonlyMap<string, string>;
-
-  constructor(given: ReadonlyMap<string, string>) {
-    this.#given = given;
-  }
-
-  text(name: string): string {
-    return this.#given.get(name) ?? (flags.find((flag) => flag.name === name) as Flag).initial;
-  }
-
-  integer(name: string): number {
-    const text = this.text(name);
-    const value = Number(text);
-    if (!/^-?\d+$/.test(text) || !Number.isSafeInteger(value)) {
-      throw new UsageError(`invalid value "${text}" for flag -${name}: it must be a whole number`);
-    }
-    return value;
-  }
-
-  positive(name: string): number {
-    const value = this.integer(name);
-    if (value > 0) return value;
-    throw new UsageError(`invalid value "${value}" for flag -${name}: it must be above 0`);
-  }
-
-  boolean(name: string): boolean {
-    const text = this.text(name).toLowerCase();
-    if (["true", "t", "1"].includes(text)) return true;
-    if (["false", "f", "0"].includes(text)) return false;
-    throw new UsageError(`invalid boolean value "${text}" for -${name}: true or false`);
-  }
-
-  /** name=boolean pairs, separated by commas. */
-  gates(name: string, known: readonly string[]): ReadonlyMap<string, boolean> {
-    const open = new Map<string, boolean>();
-    for (const part of this.text(name).split(",")) {
-      if (part.trim() === "") continue;
-      const [gate = "", text = ""] = part.trim().split("=", 2);
-      if (!known.includes(gate)) {
-        throw new UsageError(
-          `invalid value "${part}" for flag -${name}: unrecognized feature gate "${gate}"; there are ${known.join(", ")}`,
-        );
-      }
-      if (!["true", "false"].includes(text)) {
-        throw new UsageError(`invalid value "${part}" for flag -${name}: ${gate}=true or =false`);
-      }
-      open.set(gate, text === "true");
-    }
-    return open;
-  }
-
-  /** Milliseconds of a duration in Go's form: 1h30m, 100ms, 1.5s. */
-  duration(name: string): number {
-    const text = this.text(name);
-    if (text === "0") return 0;
-    const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)];
-    if (parts.length === 0 || parts.map((part) => part[0]).join("") !== text) {
-      throw new UsageError(
-        `invalid value "${text}" for flag -${name}: a duration like 100ms or 10m`,
-      );
-    }
-    return parts.reduce((sum, part) => sum + Number(part[1]) * (unitMs[part[2] as string] ?? 0), 0);
-  }
-
-  choice<T extends string>(name: string, allowed: readonly T[]): T {
-    const text = this.text(name) as T;
-    if (allowed.includes(text)) return text;
-    throw new UsageError(
-      `invalid value "${text}" for flag -${name}: it must be one of ${allowed.join(", ")}`,
-    );
-  }
-
-  logOutputs(): string[] {
-    const outputs = this.text("log-outputs")
-      .split(",")
-      .map((output) => (output === "default" ? "stderr" : output));
-    if (outputs.some((output) => output === "")) {
-      throw new UsageError(`invalid value "${this.text("log-outputs")}" for flag -log-outputs`);
-    }
-    return [...new Set(outputs)];
-  }
-
-  /** The URLs as given, without a trailing slash, sorted, because their order means nothing. */
-  urls(name: string): string[] {
-    return this.text(name)
-      .split(",")
-      .map((text) => parseUrl(text.trim(), name))
-      .sort();
-  }
-
-  addresses(name: string): Address[] {
-    return this.urls(name).map((text) => {
-      const url = new URL(text);
-      return { host: url.hostname.replace(/^\[|\]$/g, ""), port: Number(url.port) };
-    });
-  }
-
-  /** --initial-cluster, which must name this member with its own peer URLs. */
-  cluster(self: string, peerUrls: readonly string[]): MemberConfig["initialCluster"] {
-    const text = this.text("initial-cluster") || peerUrls.map((url) => `${self}=${url}`).join(",");
-    const members = new Map<string, string[]>();
-    for (const part of text.split(",")) {
-      const at = part.indexOf("=");
-      if (at <= 0) throw new UsageError(`invalid --initial-cluster: "${part}" is not name=URL`);
-      const name = part.slice(0, at).trim();
-      const urls = members.get(name) ?? [];
-      urls.push(parseUrl(part.slice(at + 1).trim(), "initial-cluster"));
-      members.set(name, urls);
-    }
-    const own = members.get(self)?.sort();
-    if (own === undefined) {
-      throw new UsageError(
-        `couldn't find local name "${self}" in the initial cluster configuration`,
-      );
-    }
-    if (own.join(",") !== peerUrls.join(",")) {
-      throw new UsageError(
-        `--initial-cluster has ${self}=${own.join(",")} but missing from --initial-advertise-peer-urls=${peerUrls.join(",")}`,
-      );
-    }
-    return [...members].map(([name, urls]) => ({ name, peerUrls: urls.sort() }));
-  }
-}
-
-/** @throws UsageError */
-function parseUrl(text: string, name: string): string {
-  const fail = (why: string): UsageError =>
-    new UsageError(`invalid value "${text}" for flag -${name}: ${why}`);
-  let url: URL;
-  try {
-    url = new URL(text);
-  } catch {
-    throw fail("it must be a URL like http://127.0.0.1:2379");
-  }
-  if (url.protocol === "https:") throw fail("TLS is not supported yet: use http://");
-  if (url.protocol !== "http:") throw fail("the scheme must be http");
-  if (url.pathname !== "/" || url.search !== "") throw fail("it must not have a path");
-  // The URL class drops the default port 80; etcd requires every port in writing.
-  if (!/:\d+\/?$/.test(text)) throw fail("it must have a port");
-  return text.replace(/\/$/, "");
 }

@@ -5,6 +5,7 @@ import { nodeClock } from "../platform/node/clock.js";
 import type { Method } from "./call.js";
 import { preface } from "./http2/constants.js";
 import { frame, headers, settingsFrame, uint32 } from "./http2/peer.fixture.js";
+import { testListener } from "./listener.fixture.js";
 import { type ServerOptions, startServer } from "./server.js";
 
 const cleanups: (() => unknown)[] = [];
@@ -27,8 +28,8 @@ const flood: Method = {
 };
 
 async function open(more: Partial<ServerOptions>): Promise<number> {
-  const server = await startServer({
-    listen: [{ host: "127.0.0.1", port: 0 }],
+  const server = startServer({
+    listener: await testListener(),
     methods: [flood],
     http: () => {},
     maxReceiveBytes: 1_000,

@@ -73,7 +73,12 @@ export class Http2Connection implements Flushable {
       waitingBytesHigh: () =>
         parts.shared.hasTooMuchWaiting ? limits.fairBytes : limits.waitingBytesHigh,
     });
-    this.#bridge = new HttpBridge(limits, parts.http1, (run) => this.#guard(run));
+    const http1 = (connection: Duplex): void => {
+      // As on sockets of node:tls: handlers ask for it.
+      if ("encrypted" in socket) Object.assign(connection, { encrypted: true });
+      parts.http1(connection);
+    };
+    this.#bridge = new HttpBridge(limits, http1, (run) => this.#guard(run));
     this.#surroundings = this.#surroundingsOf();
     const events = {
       onRequest: (stream: Http2Stream, head: RequestHead) => this.#onRequest(stream, head),

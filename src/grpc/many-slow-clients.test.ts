@@ -5,6 +5,7 @@ import { nodeClock } from "../platform/node/clock.js";
 import type { Method } from "./call.js";
 import { preface } from "./http2/constants.js";
 import { data, frame, headers, settingsFrame, uint32 } from "./http2/peer.fixture.js";
+import { testListener } from "./listener.fixture.js";
 import { startServer } from "./server.js";
 
 const cleanups: (() => unknown)[] = [];
@@ -45,8 +46,8 @@ test("their calls wait, its calls do not", async () => {
       call.respond(Buffer.alloc(mebibyte));
     },
   };
-  const server = await startServer({
-    listen: [{ host: "127.0.0.1", port: 0 }],
+  const server = startServer({
+    listener: await testListener(),
     methods: [method],
     http: () => {},
     maxReceiveBytes: 1_000,

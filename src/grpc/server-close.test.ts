@@ -8,6 +8,7 @@ import { Code, DamageError } from "../base/errors.js";
 import { nodeClock } from "../platform/node/clock.js";
 import type { Method, Server } from "./call.js";
 import { CallCounters } from "./call-counters.js";
+import { testListener } from "./listener.fixture.js";
 import { startServer } from "./server.js";
 
 const asIs = (bytes: Buffer): Buffer => bytes;
@@ -20,8 +21,8 @@ async function open(methods: readonly Method[], throwOn = "/nowhere", clock = no
   const errors: unknown[] = [];
   const told = new EventEmitter();
   const counters = new CallCounters();
-  const server: Server = await startServer({
-    listen: [{ host: "127.0.0.1", port: 0 }],
+  const server: Server = startServer({
+    listener: await testListener(),
     methods,
     http: (request, response) => {
       if (request.url === "/silent") {

@@ -1,6 +1,6 @@
 /**
- * A server: gRPC over HTTP/2 and plain HTTP on the same ports, with or without TLS. What arrives is
- * bytes from anyone: whatever it is, the answer is an error or a closed connection, never an
+ * A server: gRPC over HTTP/2 and plain HTTP on the same connections, with or without TLS. What arrives
+ * is bytes from anyone: whatever it is, the answer is an error or a closed connection, never an
  * exception.
  */
 import {
@@ -8,13 +8,7 @@ import {
   type Server as HttpServer,
   type RequestListener,
 } from "node:http";
-import {
-  type AddressInfo,
-  createServer as createNetServer,
-  type Server as NetServer,
-  type Socket,
-} from "node:net";
-import { createServer as createTlsServer, type TlsOptions } from "node:tls";
+import type { Socket } from "node:net";
 import { errorTable } from "../base/errors.js";
 import { type Clock, ownedClock, type Timer } from "../platform/clock.js";
 import type { Method, Server, Status } from "./call.js";
@@ -34,16 +28,17 @@ const statusOfStopped: Status = { code: stoppedCode, message: stoppedText };
 const [internalCode, internalText] = errorTable.internal;
 const statusOfInternal: Status = { code: internalCode, message: internalText };
 
-export interface ListenAddress {
-  readonly host: string;
-  /** 0: any free one. */
-  readonly port: number;
-  /** With it the port speaks TLS only; HTTP/2 and HTTP/1.1 are offered by ALPN. */
-  readonly tls?: TlsOptions;
+/** Where connections come from: bound addresses, with TLS done where they have it. */
+export interface SocketSource {
+  readonly addresses: readonly { readonly host: string; readonly port: number }[];
+  /** Calls `fn` with each connection from now on. Half of it may be closed before the other. */
+  accept(fn: (socket: Socket) => void): void;
+  /** No more connections come; those that came stay. */
+  close(): void;
 }
 
 export interface ServerOptions {
-  readonly listen: readonly ListenAddress[];
+  readonly listener: SocketSource;
   readonly methods: readonly Method[];
   readonly http: RequestListener;
   readonly clock: Clock;
@@ -64,22 +59,15 @@ export interface ServerOptions {
   readonly keepalive?: KeepaliveOptions;
 }
 
-/** @throws the system's error if an address cannot be bound: then none is. */
-export async function startServer(options: ServerOptions): Promise<Server> {
-  const running = new RunningServer(options);
-  await running.listen(options.listen);
-  return running;
+export function startServer(options: ServerOptions): Server {
+  return new RunningServer(options);
 }
 
 /** How often connections are looked after that may have gone silent. */
 const sweepMs = 1_000;
-const tcpKeepAliveMs = 15_000;
-const handshakeMs = 10_000;
 
 class RunningServer implements Server {
-  readonly addresses: { readonly host: string; readonly port: number }[] = [];
   readonly #options: ServerOptions;
-  readonly #listeners: NetServer[] = [];
   readonly #clock: Clock;
   readonly #open = new Set<OpenCall>();
   readonly #http2 = new Set<Http2Connection>();
@@ -103,22 +91,12 @@ class RunningServer implements Server {
       http1: (socket) => this.#web.emit("connection", socket),
     });
     this.#web = createWebServer(this.#connections.counted(guarded(options.http, onError)));
+    options.listener.accept((socket) => this.#connections.accept(socket));
+    this.#sweepLater();
   }
 
-  /** @throws the system's error: then nothing is left open */
-  async listen(addresses: readonly ListenAddress[]): Promise<void> {
-    try {
-      for (const address of addresses) this.#listeners.push(await this.#bind(address));
-    } catch (error) {
-      for (const listener of this.#listeners) listener.close();
-      this.#web.close();
-      throw error;
-    }
-    for (const listener of this.#listeners) {
-      const { address, port } = listener.address() as AddressInfo;
-      this.addresses.push({ host: address, port });
-    }
-    this.#sweepLater();
+  get addresses(): SocketSource["addresses"] {
+    return this.#options.listener.addresses;
   }
 
   cut(): void {
@@ -127,7 +105,7 @@ class RunningServer implements Server {
   }
 
   async close(graceMs: number): Promise<void> {
-    for (const listener of this.#listeners) listener.close();
+    this.#options.listener.close();
     // They would outlast any grace.
     for (const call of [...this.#open]) if (call.isStream) call.cut(statusOfStopped);
     for (const connection of this.#http2) connection.drain();
@@ -170,42 +148,6 @@ class RunningServer implements Server {
       this.#sweepLater();
       const nowMs = clock.now();
       for (const connection of this.#http2) connection.sweep(nowMs);
-    });
-  }
-
-  #bind({ host, port, tls }: ListenAddress): Promise<NetServer> {
-    const accept = (socket: Socket): void => this.#connections.accept(socket);
-    const sockets = {
-      allowHalfOpen: true,
-      noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: tcpKeepAliveMs,
-    };
-    const listener =
-      tls === undefined
-        ? createNetServer(sockets, accept)
-        : createTlsServer(
-            {
-              ALPNProtocols: ["h2", "http/1.1"],
-              handshakeTimeout: handshakeMs,
-              ...tls,
-              ...sockets,
-            },
-            accept,
-          );
-    const { log } = this.#options;
-    listener.on("tlsClientError", (error: Error) =>
-      log("debug", "rejected connection on client endpoint", { error: error.message }),
-    );
-    return new Promise((resolve, reject) => {
-      listener.once("error", reject);
-      listener.listen({ host, port }, () => {
-        listener.off("error", reject);
-        listener.on("error", (error) =>
-          log("warn", "cannot accept a connection", { error: error.message }),
-        );
-        resolve(listener);
-      });
     });
   }
 }

@@ -1,18 +1,39 @@
-/** A key and its own certificate for localhost, for tests only; valid for a hundred years. */
-export const testKey = `-----BEGIN PRIVATE KEY-----
-MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgv2ITtSgorNhqW6GF
-8ioJZDj08ZUprz5qRuJC2W6IXoahRANCAAQDT2ZpkOMuympUGy2q4hJC6QBED8xt
-uBigzptTRT9eiiyRmZXAmVZ0vOrVdCvkqKBcf+KngPk5Bxs2u+MFq7bB
------END PRIVATE KEY-----`;
+/** A certificate for localhost and 127.0.0.1, made for this run of the tests. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { KeptCredentials } from "../platform/node/tls/kept-credentials.js";
+import { keyPem, makeCertificate, newKey } from "../platform/node/tls/make-certificate.js";
 
-export const testCertificate = `-----BEGIN CERTIFICATE-----
-MIIBmjCCAUGgAwIBAgIUafngZv1/NwnOdqAWqcqyA25tjKQwCgYIKoZIzj0EAwIw
-FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEzMDEzNDQzOVoYDzIxMjYxMTA2
-MTM0NDM5WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
-PQMBBwNCAAQDT2ZpkOMuympUGy2q4hJC6QBED8xtuBigzptTRT9eiiyRmZXAmVZ0
-vOrVdCvkqKBcf+KngPk5Bxs2u+MFq7bBo28wbTAdBgNVHQ4EFgQUJwU2kB2xL6cP
-ew0CSaFgUTA+v6owHwYDVR0jBBgwFoAUJwU2kB2xL6cPew0CSaFgUTA+v6owDwYD
-VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglsb2NhbGhvc3SHBH8AAAEwCgYIKoZI
-zj0EAwIDRwAwRAIgZp00qq2AO415PwcoozxY1YMBAJ4n4Qjm3ka3ZmHHl5sCIHx4
-5thpmAy1BqtbXG1jzNRg534YfYGIkRlSUmCVEeSK
------END CERTIFICATE-----`;
+const key = newKey();
+const hourMs = 3_600_000;
+
+export const testCertificate: string = makeCertificate({
+  commonName: "localhost",
+  key,
+  hosts: ["localhost", "127.0.0.1"],
+  isAuthority: false,
+  usages: ["serverAuth"],
+  fromMs: Date.now() - hourMs,
+  toMs: Date.now() + hourMs,
+});
+
+export function testCredentials(): KeptCredentials {
+  const folder = mkdtempSync(join(tmpdir(), "lockstep-tls-"));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  const [certFile, keyFile] = [join(folder, "cert.pem"), join(folder, "key.pem")];
+  writeFileSync(certFile, testCertificate);
+  writeFileSync(keyFile, keyPem(key), { mode: 0o600 });
+  const nothing = { clientCertFile: "", clientKeyFile: "", trustedCaFile: "", crlFile: "" };
+  return new KeptCredentials({
+    settings: {
+      ...nothing,
+      ...{ flagPrefix: "", certFile, keyFile, clientCertAuth: false },
+      ...{ allowedCommonNames: [], allowedHostnames: [], skipsClientHost: false },
+      ...{ ciphers: undefined, minVersion: "TLSv1.2", maxVersion: "TLSv1.3" },
+      selfSignedYears: undefined,
+    },
+    unixMs: Date.now,
+    log: () => {},
+  });
+}

@@ -12,8 +12,9 @@ import { afterEach, describe, expect, test } from "vitest";
 import { nodeClock } from "../platform/node/clock.js";
 import type { Method, StreamCall } from "./call.js";
 import { CallCounters } from "./call-counters.js";
+import { testListener } from "./listener.fixture.js";
 import { type ServerOptions, startServer } from "./server.js";
-import { testCertificate, testKey } from "./tls.fixture.js";
+import { testCertificate, testCredentials } from "./tls.fixture.js";
 
 const cleanups: (() => void | Promise<void>)[] = [];
 afterEach(async () => {
@@ -47,8 +48,8 @@ const methods: Method[] = [
 
 async function open(more: Partial<ServerOptions> = {}) {
   const counters = new CallCounters();
-  const server = await startServer({
-    listen: [{ host: "127.0.0.1", port: 0 }],
+  const server = startServer({
+    listener: await testListener(),
     methods,
     http: (request, response) => {
       const parts: Buffer[] = [];
@@ -317,8 +318,7 @@ describe("plain HTTP over HTTP/2", () => {
 });
 
 test("TLS: HTTP/2 by ALPN, HTTP/1.1 for the others, garbage harms nobody", async () => {
-  const tls = { key: testKey, cert: testCertificate };
-  const { port, client } = await open({ listen: [{ host: "127.0.0.1", port: 0, tls }] });
+  const { port, client } = await open({ listener: await testListener(1, testCredentials()) });
   client.destroy();
   const secure = connect(`https://localhost:${port}`, { ca: testCertificate });
   cleanups.push(() => secure.destroy());

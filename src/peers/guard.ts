@@ -2,6 +2,7 @@
  * Counts what was refused on the peer port, notes which peers can be reached, and logs both. A
  * stranger can be refused at any rate, so each reason is logged at a bounded rate.
  */
+import { Repeats } from "../base/repeats.js";
 import type { Rejection, RejectionReason } from "../platform/network.js";
 import type { Platform } from "../platform/platform.js";
 import type { PeerLinks } from "./links.js";
@@ -10,6 +11,7 @@ import type { PeerLinks } from "./links.js";
 const tellEveryMs = 60_000;
 
 const texts: Readonly<Record<RejectionReason, string>> = {
+  tls_refused: "refused a connection on the peer address that did not pass TLS",
   not_peer_protocol: "closed a connection on the peer address that does not speak its protocol",
   other_cluster: "refused a member of another cluster",
   other_member: "refused a peer that looked for another member at our address",
@@ -29,6 +31,9 @@ const texts: Readonly<Record<RejectionReason, string>> = {
   index_beyond_log: "dropped a raft message about entries that this member's log does not hold",
 };
 
+/** The listener has told these, with their cause. */
+const toldBefore: ReadonlySet<RejectionReason> = new Set(["tls_refused"]);
+
 /** Refusals that are normal while members come and go. */
 const quiet: ReadonlySet<RejectionReason> = new Set(["removed_member", "other_cluster"]);
 
@@ -36,7 +41,7 @@ export class PeerGuard {
   readonly #platform: Pick<Platform, "clock" | "log">;
   readonly #links: Pick<PeerLinks, "ids" | "knows">;
   readonly #counts = new Map<RejectionReason, number>();
-  readonly #told = new Map<string, { atMs: number; held: number }>();
+  readonly #repeats = new Repeats(tellEveryMs);
   readonly #connected = new Set<bigint>();
   /** How often the connection to a peer broke. */
   lost = 0;
@@ -58,18 +63,14 @@ export class PeerGuard {
 
   rejected({ reason, from, fields }: Rejection): void {
     this.#counts.set(reason, (this.#counts.get(reason) ?? 0) + 1);
-    const nowMs = this.#platform.clock.now();
+    if (toldBefore.has(reason)) return;
     const key = `${reason} ${this.#links.knows(from) ? from : ""}`;
-    const told = this.#told.get(key);
-    if (told !== undefined && nowMs - told.atMs < tellEveryMs) {
-      told.held++;
-      return;
-    }
-    this.#told.set(key, { atMs: nowMs, held: 0 });
+    const held = this.#repeats.tell(key, this.#platform.clock.now());
+    if (held === undefined) return;
     this.#platform.log(quiet.has(reason) ? "info" : "warn", texts[reason], {
       "remote-peer-id": from.toString(16),
       ...fields,
-      ...(told === undefined || told.held === 0 ? {} : { "more-since-last-time": told.held }),
+      ...(held === 0 ? {} : { "more-since-last-time": held }),
     });
   }
 

@@ -68,6 +68,7 @@ export interface NetworkHandler {
 
 export type RejectionReason =
   /** Connections from elsewhere, or whose sender is not the member that it claims to be. */
+  | "tls_refused"
   | "not_peer_protocol"
   | "other_cluster"
   | "other_member"

@@ -1,6 +1,6 @@
 /**
  * The plain HTTP side: version, health and metrics. Pure: a request's method and URL go in, the
- * answer comes by callback, once, possibly inside the call. Every answer carries etcd's CORS headers.
+ * answer comes by callback, once, possibly inside the call.
  */
 import type { KvError } from "../../base/errors.js";
 import type { Page } from "../../member/gate/table.js";
@@ -27,20 +27,10 @@ export interface HttpSubject {
   readonly moreMetrics: () => readonly (MetricSample | HistogramSample)[];
 }
 
-export const corsHeaders = {
-  "Access-Control-Allow-Headers": "accept, content-type, authorization",
-  "Access-Control-Allow-Methods": "POST, GET, OPTIONS, PUT, DELETE",
-  "Access-Control-Allow-Origin": "*",
-} as const;
-
 const text = "text/plain; charset=utf-8";
 const json = "application/json";
 
 export function answerHttp(request: HttpRequest, subject: HttpSubject, done: Answer): void {
-  if (request.method === "OPTIONS") {
-    done(answerOf(200, text, ""));
-    return;
-  }
   const queryAt = request.url.indexOf("?");
   const path = queryAt < 0 ? request.url : request.url.slice(0, queryAt);
   const query = new URLSearchParams(queryAt < 0 ? "" : request.url.slice(queryAt + 1));
@@ -148,5 +138,5 @@ function answerOf(
   body: string,
   more: Readonly<Record<string, string>> = {},
 ): HttpAnswer {
-  return { status, headers: { ...corsHeaders, "Content-Type": contentType, ...more }, body };
+  return { status, headers: { "Content-Type": contentType, ...more }, body };
 }

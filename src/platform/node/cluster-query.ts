@@ -2,9 +2,9 @@
  * How a joining member learns the cluster's id and members before it has an id itself. It connects
  * to any peer address, sends the query magic and reads one JSON object to the end.
  */
-import net from "node:net";
+import type net from "node:net";
 import type { ClusterInfo } from "../network.js";
-import { addressOf } from "./peer/address.js";
+import type { PeerDialer } from "./peer/dialer.js";
 import { queryMagic } from "./peer/framing.js";
 
 const answerBytesMax = 1024 * 1024;
@@ -45,6 +45,7 @@ export function serveClusterInfo(socket: net.Socket, info: ClusterInfo | undefin
  * Asks one address after the other. The result is the first whole answer, or else the last error.
  */
 export function fetchClusterInfo(
+  dialer: PeerDialer,
   peerUrls: readonly string[],
   done: (result: ClusterInfo | Error) => void,
 ): void {
@@ -53,19 +54,22 @@ export function fetchClusterInfo(
     done(new Error("no peer address to ask for the cluster's members"));
     return;
   }
-  askOne(first, (result) => {
-    if (result instanceof Error && rest.length > 0) fetchClusterInfo(rest, done);
+  askOne(dialer, first, (result) => {
+    if (result instanceof Error && rest.length > 0) fetchClusterInfo(dialer, rest, done);
     else done(result);
   });
 }
 
-function askOne(peerUrl: string, done: (result: ClusterInfo | Error) => void): void {
-  const socket = net.connect(addressOf(peerUrl));
+function askOne(
+  dialer: PeerDialer,
+  peerUrl: string,
+  done: (result: ClusterInfo | Error) => void,
+): void {
+  const socket = dialer.dial(peerUrl, () => socket.write(queryMagic));
   const chunks: Buffer[] = [];
   let bytes = 0;
   let failure: Error | undefined;
   socket.setTimeout(timeoutMs, () => socket.destroy(new Error(`${peerUrl}: no answer in time`)));
-  socket.on("connect", () => socket.write(queryMagic));
   socket.on("data", (chunk) => {
     chunks.push(chunk);
     bytes += chunk.length;

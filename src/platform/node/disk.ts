@@ -10,20 +10,28 @@ import type { Disk, DiskFile } from "../disk.js";
 import type { Platform } from "../platform.js";
 import { takeDirectory } from "./directory-lock.js";
 
+/** As the member names it (member/startup/boot.ts). */
+const walFolder = "wal";
 const zeros = new Uint8Array(1024 * 1024);
 
 /**
- * Creates the folder if it is missing. `log` gets a warning if the lock does not protect fully.
- * @throws StartError if the folder cannot be used
+ * Creates the folders if they are missing. `log` gets a warning if the lock does not protect fully.
+ *
+ * @param walDir where the folder "wal" lies; "": in `root`
+ * @throws StartError if a folder cannot be used
  */
-export function createNodeDisk(root: string, log: Platform["log"]): Disk {
-  try {
-    ensureDirectory(path.resolve(root));
-  } catch (cause) {
-    const why = (cause as Error).message;
-    throw new StartError(`cannot use "${root}" as data directory (${why}): choose another one`);
-  }
-  return new NodeDisk(root, log);
+export function createNodeDisk(root: string, log: Platform["log"], walDir = ""): Disk {
+  const make = (folder: string, what: string): void => {
+    try {
+      ensureDirectory(path.resolve(folder));
+    } catch (cause) {
+      const why = (cause as Error).message;
+      throw new StartError(`cannot use "${folder}" as ${what} (${why}): choose another one`);
+    }
+  };
+  make(root, "data directory");
+  if (walDir !== "") make(walDir, "--wal-dir");
+  return new NodeDisk(root, log, walDir);
 }
 
 /**
@@ -55,11 +63,13 @@ function syncFolder(folder: string): void {
 class NodeDisk implements Disk {
   readonly #root: string;
   readonly #log: Platform["log"];
+  readonly #walDir: string;
   #release: (() => void) | undefined;
 
-  constructor(root: string, log: Platform["log"]) {
+  constructor(root: string, log: Platform["log"], walDir: string) {
     this.#root = root;
     this.#log = log;
+    this.#walDir = walDir === "" ? path.join(root, walFolder) : walDir;
   }
 
   list(dir: string): string[] {
@@ -105,7 +115,8 @@ class NodeDisk implements Disk {
   }
 
   #path(name: string): string {
-    return path.join(this.#root, name);
+    const [first, ...rest] = name.split("/");
+    return first === walFolder ? path.join(this.#walDir, ...rest) : path.join(this.#root, name);
   }
 }
 

@@ -2,16 +2,19 @@
 import path from "node:path";
 import type { Platform } from "../platform.js";
 import { nodeClock } from "./clock.js";
+import { refuseEtcdData } from "./data-dir.js";
 import { createNodeDisk } from "./disk.js";
 import { nodeHash } from "./hash.js";
 import { createLmdbBackendStore } from "./lmdb/backend.js";
-import { listenForPeers, type PeerListener } from "./peer/network.js";
+import { listenForPeers, type NodeNetworkOptions, type PeerListener } from "./peer/network.js";
 import { nodeRng } from "./rng.js";
 
 export interface NodePlatformOptions {
   readonly dataDir: string;
-  /** Port 0: any free one. */
-  readonly listenPeers: readonly { readonly host: string; readonly port: number }[];
+  /** Folder of the log; "": "wal" in `dataDir`. */
+  readonly walDir: string;
+  readonly listenPeers: NodeNetworkOptions["listen"];
+  readonly peerCredentials: NodeNetworkOptions["credentials"];
   readonly log: Platform["log"];
 }
 
@@ -22,13 +25,15 @@ export interface NodePlatform {
 
 /** Binds the peer sockets. @throws StartError, or the system's error (EADDRINUSE, ...) */
 export async function createNodePlatform(options: NodePlatformOptions): Promise<NodePlatform> {
-  const { dataDir, log } = options;
+  const { dataDir, walDir, log } = options;
+  refuseEtcdData(dataDir);
   // The folder comes first: a listener that nobody closes would keep the process alive.
-  const disk = createNodeDisk(dataDir, log);
+  const disk = createNodeDisk(dataDir, log, walDir);
   const listener = await listenForPeers({
     listen: options.listenPeers,
+    credentials: options.peerCredentials,
     now: nodeClock.now,
-    log: (message, fields) => log("warn", message, fields),
+    log,
   });
   const platform: Platform = {
     clock: nodeClock,

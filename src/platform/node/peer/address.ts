@@ -1,5 +1,14 @@
-/** Where to dial for a peer URL. */
-export function addressOf(peerUrl: string): { readonly host: string; readonly port: number } {
+/** Where to dial for a peer URL, and whether with TLS. */
+export function addressOf(
+  peerUrl: string,
+): { readonly isTls: boolean } & (
+  | { readonly host: string; readonly port: number }
+  | { readonly socketPath: string }
+) {
+  const socket = /^unix(s?):\/\/(.+)$/.exec(peerUrl);
+  if (socket !== null) return { isTls: socket[1] === "s", socketPath: socket[2] as string };
   const url = new URL(peerUrl);
-  return { host: url.hostname.replace(/^\[|\]$/g, ""), port: Number(url.port || 80) };
+  const isTls = url.protocol === "https:";
+  const host = url.hostname.replace(/^\[|\]$/g, "");
+  return { isTls, host, port: Number(url.port || (isTls ? 443 : 80)) };
 }

@@ -8,6 +8,7 @@ import type net from "node:net";
 import type { NetworkHandler, RejectionReason } from "../../network.js";
 import { serveClusterInfo } from "../cluster-query.js";
 import { challenge } from "./challenge.js";
+import type { PeerDialer } from "./dialer.js";
 import {
   ChallengeAnswer,
   challengeMagic,
@@ -32,6 +33,7 @@ const challengesMax = 16;
 
 export interface AdmissionParts {
   readonly handler: NetworkHandler;
+  readonly dialer: PeerDialer;
   /** The connection belongs to this member. */
   proven(socket: net.Socket, id: bigint): void;
   /** A peer asks whether this member has dialled it. */
@@ -204,7 +206,7 @@ export class PeerAdmission {
       ended(): void;
     },
   ): void {
-    const { handler } = this.#parts;
+    const { handler, dialer } = this.#parts;
     const { from, to } = hello;
     const known = handler.peerUrls(from);
     const question = { ...hello, from: to, to: from, incarnation: 0n };
@@ -221,7 +223,7 @@ export class PeerAdmission {
           return;
         }
         of.locatedAt(urls);
-        challenge(urls, question, (isTheirs) => {
+        challenge(dialer, urls, question, (isTheirs) => {
           of.ended();
           if (!isTheirs && of.isOpen()) of.failed("unproven_member");
         });
@@ -229,7 +231,7 @@ export class PeerAdmission {
     };
     if (known === undefined) askOthers();
     else {
-      challenge(known, question, (isTheirs) => {
+      challenge(dialer, known, question, (isTheirs) => {
         if (isTheirs) of.ended();
         else askOthers();
       });

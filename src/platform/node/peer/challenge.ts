@@ -4,8 +4,7 @@
  * question. An attacker who can listen at such an address, or read and change traffic, can still
  * pretend to be that member; only TLS helps against that.
  */
-import net from "node:net";
-import { addressOf } from "./address.js";
+import type { PeerDialer } from "./dialer.js";
 import { ChallengeAnswer, challengeMagic, encodeGreeting, type Greeting } from "./framing.js";
 
 const timeoutMs = 1_500;
@@ -17,6 +16,7 @@ const urlsMax = 8;
  * connection is its own, with false when none does.
  */
 export function challenge(
+  dialer: PeerDialer,
   peerUrls: readonly string[],
   greeting: Greeting,
   done: (isTheirs: boolean) => void,
@@ -32,14 +32,18 @@ export function challenge(
     done(isTheirs);
   };
   if (open === 0) done(false);
-  for (const url of urls) askOne(url, bytes, end);
+  for (const url of urls) askOne(dialer, url, bytes, end);
 }
 
-function askOne(url: string, bytes: Buffer, done: (isTheirs: boolean) => void): void {
-  const socket = net.connect({ ...addressOf(url), noDelay: true });
+function askOne(
+  dialer: PeerDialer,
+  url: string,
+  bytes: Buffer,
+  done: (isTheirs: boolean) => void,
+): void {
+  const socket = dialer.dial(url, () => socket.write(bytes));
   const deadline = setTimeout(() => socket.destroy(), timeoutMs);
   let isTheirs = false;
-  socket.on("connect", () => socket.write(bytes));
   socket.on("data", (answer) => {
     isTheirs = answer[0] === ChallengeAnswer.ours;
     socket.destroy();

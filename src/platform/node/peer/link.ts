@@ -4,9 +4,9 @@
  * is closed and made anew, so that a repaired path is used at once.
  */
 import { randomBytes } from "node:crypto";
-import net from "node:net";
+import type net from "node:net";
 import type { NetworkHandler } from "../../network.js";
-import { addressOf } from "./address.js";
+import type { PeerDialer } from "./dialer.js";
 import {
   emptyFrame,
   encodeGreeting,
@@ -42,6 +42,7 @@ export class PeerLink {
   activeSince: number | undefined;
   readonly target: PeerTarget;
   readonly #handler: NetworkHandler;
+  readonly #dialer: PeerDialer;
   readonly #now: () => number;
   readonly #ticker: NodeJS.Timeout;
   #socket: net.Socket | undefined;
@@ -55,9 +56,10 @@ export class PeerLink {
   #isClosed = false;
   #isCorked = false;
 
-  constructor(target: PeerTarget, handler: NetworkHandler, now: () => number) {
+  constructor(target: PeerTarget, handler: NetworkHandler, dialer: PeerDialer, now: () => number) {
     this.target = target;
     this.#handler = handler;
+    this.#dialer = dialer;
     this.#now = now;
     this.#ticker = setInterval(() => this.#tick(), tickMs);
     this.#dial();
@@ -112,11 +114,8 @@ export class PeerLink {
     const { id, urls } = this.target;
     const text = urls[this.#dials++ % urls.length];
     if (text === undefined || this.#isClosed) return;
-    const socket = net.connect({ ...addressOf(text), noDelay: true });
-    this.#socket = socket;
     const token = randomBytes(nonceBytes);
-    let deadline = setTimeout(() => socket.destroy(), connectTimeoutMs);
-    socket.on("connect", () => {
+    const socket = this.#dialer.dial(text, () => {
       clearTimeout(deadline);
       deadline = setTimeout(() => socket.destroy(), helloTimeoutMs);
       this.#token = token;
@@ -125,6 +124,8 @@ export class PeerLink {
       const hello = { clusterId, from, to: id, token, nonce, incarnation };
       socket.write(encodeGreeting(helloMagic, hello));
     });
+    this.#socket = socket;
+    let deadline = setTimeout(() => socket.destroy(), connectTimeoutMs);
     const reader = new FrameReader(() => 0);
     socket.on("data", (chunk: Buffer) => {
       let rest = chunk;

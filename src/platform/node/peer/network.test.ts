@@ -56,8 +56,8 @@ function event<T = void>(): { readonly promise: Promise<T>; readonly resolve: (v
 
 async function listen(): Promise<PeerListener> {
   const now = (): number => 0;
-  const listen = [{ host: "127.0.0.1", port: 0 }];
-  const listener = await listenForPeers({ listen, now, log: () => {} });
+  const listen = [{ host: "127.0.0.1", port: 0, isTls: false }];
+  const listener = await listenForPeers({ listen, credentials: undefined, now, log: () => {} });
   ends.push(() => listener.close());
   return listener;
 }

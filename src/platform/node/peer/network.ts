@@ -5,68 +5,71 @@
  * protocol close only their connection. No message is accepted before its sender has proven its
  * identity (admission.ts).
  */
-import net from "node:net";
+import type net from "node:net";
 import type { ClusterInfo, Network, NetworkHandler } from "../../network.js";
 import { fetchClusterInfo } from "../cluster-query.js";
+import { type Listener, type ListenOptions, openListener } from "../listener.js";
+import type { KeptCredentials } from "../tls/kept-credentials.js";
 import { PeerAdmission } from "./admission.js";
+import { PeerDialer } from "./dialer.js";
 import { PeerLink } from "./link.js";
 import { PeerSource } from "./source.js";
 
 export interface NodeNetworkOptions {
-  readonly listen: readonly { readonly host: string; readonly port: number }[];
+  readonly listen: ListenOptions["addresses"];
+  /** Of this member towards its peers; needed for https addresses. */
+  readonly credentials: KeptCredentials | undefined;
   readonly now: () => number;
-  readonly log: (message: string, fields: Readonly<Record<string, unknown>>) => void;
+  readonly log: ListenOptions["log"];
 }
 
 /** Resolves when all addresses listen; rejects with the system's error (EADDRINUSE, ...). */
 export async function listenForPeers(options: NodeNetworkOptions): Promise<PeerListener> {
-  const listener = new PeerListener(options);
-  try {
-    await Promise.all(options.listen.map((address) => listener.listen(address)));
-  } catch (error) {
-    listener.close();
-    throw error;
-  }
-  return listener;
+  const { listen, credentials, now, log } = options;
+  let peers: PeerListener | undefined;
+  const listener = await openListener({
+    ...{ addresses: listen, credentials, now, log },
+    // For the pages on the peer address; members ask for no protocol.
+    alpn: ["http/1.1"],
+    allowsHalfOpen: false,
+    endpoint: "peer",
+    reusesPort: false,
+    refused: (refusal, remote) => peers?.refused(refusal.text, remote),
+  });
+  peers = new PeerListener(listener, options);
+  return peers;
 }
 
 /** Bound sockets that wait for their member. Connections before `connect` are refused. */
 export class PeerListener {
+  readonly #listener: Listener;
   readonly #options: NodeNetworkOptions;
-  readonly #servers: net.Server[] = [];
-  #network: TcpNetwork | undefined;
+  #handler: NetworkHandler | undefined;
 
-  constructor(options: NodeNetworkOptions) {
+  constructor(listener: Listener, options: NodeNetworkOptions) {
+    this.#listener = listener;
     this.#options = options;
   }
 
-  listen(address: { readonly host: string; readonly port: number }): Promise<void> {
-    const server = net.createServer({ noDelay: true }, (socket) => {
-      if (this.#network === undefined) socket.destroy();
-      else this.#network.accept(socket);
-    });
-    this.#servers.push(server);
-    return new Promise((resolve, reject) => {
-      server.once("error", reject);
-      server.listen(address.port, address.host, () => {
-        server.off("error", reject);
-        server.on("error", (error) => this.#options.log("peer listener failed", { error }));
-        resolve();
-      });
-    });
-  }
-
-  addresses(): readonly net.AddressInfo[] {
-    return this.#servers.map((server) => server.address() as net.AddressInfo);
+  addresses(): Listener["addresses"] {
+    return this.#listener.addresses;
   }
 
   connect(handler: NetworkHandler): Network {
-    this.#network = new TcpNetwork(handler, this.#options, () => this.close());
-    return this.#network;
+    this.#handler = handler;
+    const network = new TcpNetwork(handler, this.#options, () => this.close());
+    this.#listener.accept((socket) => network.accept(socket));
+    return network;
+  }
+
+  /** TLS refused a connection before a byte of it was read. */
+  refused(error: string, remote: string): void {
+    const fields = { "remote-addr": remote, error };
+    this.#handler?.rejected({ reason: "tls_refused", from: 0n, fields });
   }
 
   close(): void {
-    for (const server of this.#servers) server.close();
+    this.#listener.close();
   }
 }
 
@@ -78,13 +81,18 @@ class TcpNetwork implements Network {
   /** The newest incoming connection of each member. */
   readonly #sources = new Map<bigint, PeerSource>();
   readonly #admission: PeerAdmission;
+  readonly #dialer: PeerDialer;
 
   constructor(handler: NetworkHandler, options: NodeNetworkOptions, onClose: () => void) {
     this.#handler = handler;
     this.#now = options.now;
     this.#onClose = onClose;
+    const { credentials, now, log } = options;
+    const tell = (message: string, fields: object): void => log("warn", message, { ...fields });
+    this.#dialer = new PeerDialer({ credentials, now, log: tell });
     this.#admission = new PeerAdmission({
       handler,
+      dialer: this.#dialer,
       proven: (socket, id) => this.#proven(socket, id),
       challenged: (greeting) => this.#links.get(greeting.from)?.prove(greeting) === true,
     });
@@ -97,7 +105,10 @@ class TcpNetwork implements Network {
 
   setPeer(id: bigint, peerUrls: readonly string[]): void {
     this.#links.get(id)?.close();
-    this.#links.set(id, new PeerLink({ id, urls: peerUrls }, this.#handler, this.#now));
+    this.#links.set(
+      id,
+      new PeerLink({ id, urls: peerUrls }, this.#handler, this.#dialer, this.#now),
+    );
   }
 
   removePeer(id: bigint): void {
@@ -113,7 +124,7 @@ class TcpNetwork implements Network {
   }
 
   fetchCluster(peerUrls: readonly string[], done: (result: ClusterInfo | Error) => void): void {
-    fetchClusterInfo(peerUrls, done);
+    fetchClusterInfo(this.#dialer, peerUrls, done);
   }
 
   accept(socket: net.Socket): void {

@@ -1,4 +1,7 @@
-/** etcd's log form: one JSON object a line with level, ts, caller, msg and fields. */
+/**
+ * etcd's two log forms: one JSON object a line with level, ts, caller, msg and fields; or for people the
+ * same with tabs between time, level, caller, text and the fields as JSON.
+ */
 
 export type LogLevel = "debug" | "info" | "warn" | "error" | "fatal";
 export type LogFields = Readonly<Record<string, unknown>>;
@@ -13,8 +16,9 @@ const ranks: Readonly<Record<LogLevel, number>> = {
 };
 
 /** `write` gets whole lines; `unixMs` is the wall clock. */
-export function createJsonLog(options: {
+export function createLog(options: {
   readonly level: LogLevel;
+  readonly format: "json" | "console";
   readonly caller: string;
   readonly unixMs: () => number;
   readonly write: (line: string) => void;
@@ -22,14 +26,16 @@ export function createJsonLog(options: {
   const lowest = ranks[options.level];
   return (level, message, fields = {}) => {
     if (ranks[level] < lowest) return;
-    const entry = {
-      level,
-      ts: timestamp(options.unixMs()),
-      caller: options.caller,
-      msg: message,
-      ...fields,
-    };
-    options.write(`${JSON.stringify(entry, plain)}\n`);
+    const ts = timestamp(options.unixMs());
+    const { caller } = options;
+    if (options.format === "console") {
+      const columns = [ts, level, caller, message];
+      if (Object.keys(fields).length > 0) columns.push(JSON.stringify(fields, plain));
+      options.write(`${columns.join("\t")}\n`);
+    } else {
+      const entry = { level, ts, caller, msg: message, ...fields };
+      options.write(`${JSON.stringify(entry, plain)}\n`);
+    }
   };
 }
 

@@ -1,14 +1,29 @@
 import { expect, test } from "vitest";
-import { createJsonLog, type LogLevel } from "./json-log.js";
+import { createLog, type LogLevel } from "./log.js";
 
 const unixMs = Date.UTC(2026, 0, 2, 3, 4, 5, 67);
 
-function written(level: LogLevel, use: (log: ReturnType<typeof createJsonLog>) => void): string[] {
+function written(
+  level: LogLevel,
+  use: (log: ReturnType<typeof createLog>) => void,
+  format: "json" | "console" = "json",
+): string[] {
   const lines: string[] = [];
   const write = (line: string): void => void lines.push(line);
-  use(createJsonLog({ level, caller: "here", unixMs: () => unixMs, write }));
+  use(createLog({ level, format, caller: "here", unixMs: () => unixMs, write }));
   return lines;
 }
+
+test("for people: the same with tabs", () => {
+  const use = (log: ReturnType<typeof createLog>): void => {
+    log("warn", "two", { a: 1n });
+    log("info", "one");
+  };
+  expect(written("info", use, "console")).toEqual([
+    '2026-01-02T03:04:05.067000Z\twarn\there\ttwo\t{"a":"1"}\n',
+    "2026-01-02T03:04:05.067000Z\tinfo\there\tone\n",
+  ]);
+});
 
 test("a line is one JSON object: level, time in microseconds, caller, message, then the fields", () => {
   const lines = written("info", (log) => log("warn", "two\nlines", { a: 1, b: [2] }));

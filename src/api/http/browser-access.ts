@@ -1,0 +1,69 @@
+/**
+ * What pages in browsers may do here: --cors names the origins that may read answers, --host-whitelist
+ * the host names under which plain HTTP is answered. A page of a foreign site can make its own host
+ * name point to this address (DNS rebinding, CVE-2018-5702); its requests then carry that name. Over
+ * TLS the certificate settles that.
+ */
+import type { HttpAnswer } from "./http.js";
+
+export interface BrowserAccess {
+  /** "*", or none: any. */
+  readonly allowedOrigins: readonly string[];
+  readonly allowedHosts: readonly string[];
+}
+
+export interface BrowserRequest {
+  readonly method: string;
+  /** The header Origin; "" if there is none. */
+  readonly origin: string;
+  /** The header Host. */
+  readonly host: string;
+  /** It came over TLS. */
+  readonly isSecure: boolean;
+}
+
+export interface Admission {
+  /** For every answer. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The whole answer, when nobody else is to answer. */
+  readonly answer: HttpAnswer | undefined;
+}
+
+const corsHeaders: Readonly<Record<string, string>> = {
+  "Access-Control-Allow-Headers": "accept, content-type, authorization",
+  "Access-Control-Allow-Methods": "POST, GET, OPTIONS, PUT, DELETE",
+};
+const text = { "Content-Type": "text/plain; charset=utf-8" };
+
+export function admit(request: BrowserRequest, access: BrowserAccess): Admission {
+  const { allowedOrigins, allowedHosts } = access;
+  const host = withoutPort(request.host);
+  if (!isAny(allowedHosts) && !request.isSecure && !allowedHosts.includes(host)) {
+    const answer = { status: 421, headers: text, body: refusalOf(host) };
+    return { headers: {}, answer };
+  }
+  const { origin, method } = request;
+  const isAllowed = isAny(allowedOrigins) || allowedOrigins.includes(origin);
+  const allowed = isAny(allowedOrigins) ? "*" : origin;
+  const headers = isAllowed ? { ...corsHeaders, "Access-Control-Allow-Origin": allowed } : {};
+  // Browsers ask so before they send.
+  const answer = method === "OPTIONS" ? { status: 200, headers: text, body: "" } : undefined;
+  return { headers, answer };
+}
+
+function isAny(allowed: readonly string[]): boolean {
+  return allowed.length === 0 || allowed.includes("*");
+}
+
+/** Without the brackets of IPv6, too. */
+function withoutPort(host: string): string {
+  return host.replace(/:\d+$/, "").replace(/^\[|\]$/g, "");
+}
+
+function refusalOf(host: string): string {
+  return [
+    `The host name "${host}" is not allowed here. This protects against DNS rebinding (CVE-2018-5702).`,
+    `Add it with --host-whitelist "${host}", or serve clients with TLS, where every name is allowed.`,
+    "",
+  ].join("\n");
+}

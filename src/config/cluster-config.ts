@@ -1,0 +1,43 @@
+/** --initial-cluster: who founds the cluster, or whom a joining member may ask. */
+import type { MemberConfig } from "../member/config.js";
+import { UsageError } from "./flags.js";
+import type { Values } from "./values.js";
+
+export interface ClusterConfig {
+  readonly members: MemberConfig["initialCluster"];
+  /**
+   * This member's URLs in --initial-cluster, when they are other texts than those that it advertises.
+   * They may still be the same addresses, once by name and once by number.
+   */
+  readonly toCompare: readonly string[] | undefined;
+}
+
+/** @throws UsageError when this member is not named, or an entry is no name=URL */
+export function clusterOf(
+  values: Values,
+  self: string,
+  advertised: readonly string[],
+): ClusterConfig {
+  const given = values.list("initial-cluster");
+  const parts = given.length > 0 ? given : advertised.map((url) => `${self}=${url}`);
+  const members = new Map<string, string[]>();
+  for (const part of parts) {
+    const at = part.indexOf("=");
+    if (at <= 0) throw new UsageError(`invalid --initial-cluster: "${part}" is not name=URL`);
+    const name = part.slice(0, at).trim();
+    const urls = members.get(name) ?? [];
+    urls.push(values.url(part.slice(at + 1).trim(), "initial-cluster"));
+    members.set(name, urls);
+  }
+  const own = members.get(self)?.sort();
+  if (own === undefined) {
+    const others = [...members.keys()].join(", ");
+    throw new UsageError(
+      `couldn't find local name "${self}" in the initial cluster configuration (it names ${others}): --name must be one of them`,
+    );
+  }
+  return {
+    members: [...members].map(([name, urls]) => ({ name, peerUrls: urls.sort() })),
+    toCompare: own.join(",") === advertised.join(",") ? undefined : own,
+  };
+}

@@ -1,0 +1,35 @@
+/** One flag of `lockstep server`, with etcd's name and default. */
+
+export type FlagKind = "text" | "integer" | "boolean" | "duration" | "urls";
+
+export interface Flag {
+  readonly name: string;
+  readonly kind: FlagKind;
+  readonly initial: string;
+  readonly help: string;
+  /**
+   * accepted: any value is taken, and changes nothing. refused: only etcd's default is taken, for no
+   * value gives less than was asked for. `help` says why. Absent: the flag works.
+   */
+  readonly verdict?: "accepted" | "refused";
+}
+
+export function flag(
+  name: string,
+  kind: FlagKind,
+  initial: string,
+  help: string,
+  verdict?: Flag["verdict"],
+): Flag {
+  return { name, kind, initial, help, ...(verdict === undefined ? {} : { verdict }) };
+}
+
+type Rest = [kind: FlagKind, initial: string, help: string, verdict: Flag["verdict"]];
+
+export function accepted(kind: FlagKind, initial: string, why: string): Rest {
+  return [kind, initial, why, "accepted"];
+}
+
+export function refused(kind: FlagKind, initial: string, why: string): Rest {
+  return [kind, initial, why, "refused"];
+}

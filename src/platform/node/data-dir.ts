@@ -1,0 +1,27 @@
+/** What stands in a data directory, told by the names in it, before anything is opened. */
+import fs from "node:fs";
+import path from "node:path";
+import { StartError } from "../../base/errors.js";
+
+/** Whether a member has its log there: then it is no first start. */
+export function holdsMember(dataDir: string, walDir: string): boolean {
+  return namesIn(walDir || path.join(dataDir, "wal")).some((name) => name.endsWith(".wal"));
+}
+
+/** A member of etcd keeps its data in "member". @throws StartError if there are some */
+export function refuseEtcdData(dataDir: string): void {
+  const folder = path.join(dataDir, "member");
+  const names = namesIn(folder);
+  if (!names.includes("snap") && !names.includes("wal")) return;
+  throw new StartError(
+    `"${folder}" is the data of an etcd member, which Lockstep cannot take over as it is: stop it and move its keys with a client. For a new member choose another --data-dir`,
+  );
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return fs.readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
