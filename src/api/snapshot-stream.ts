@@ -1,11 +1,7 @@
 /**
- * Maintenance/Snapshot: the backend in 32 KiB pieces, each with the number of bytes still to come,
- * then the SHA-256 of all of them as a last piece. Sends no faster than the client takes. Releases
- * the state at the end, on an error and when the client leaves.
- *
- * etcd's clients accept a saved file as whole only if its size is a number of 512-byte pages plus a
- * hash. So zeros follow the state up to a full page. A reader of the state finds a zero where the
- * length of a piece would be.
+ * Maintenance/Snapshot: the state as etcd's backend file, in 32 KiB pieces, each with the number of
+ * bytes still to come, then the SHA-256 of all of them as a last piece. Sends no faster than the
+ * client takes. Releases the state at the end, on an error and when the client leaves.
  */
 
 import type { Done } from "../base/done.js";
@@ -18,8 +14,6 @@ import { owned } from "./owned.js";
 import { refuse } from "./status.js";
 
 const pieceBytes = 32 * 1024;
-const pageBytes = 512;
-const version = "3.6.0";
 
 export function sendSnapshot(member: Member, hash: Hash, call: StreamCall): void {
   let isOver = false;
@@ -48,8 +42,6 @@ class SnapshotSender {
   readonly #sha256: Sha256Stream;
   readonly #call: StreamCall;
   #remaining: number;
-  /** Number of zeros that still have to follow the state. */
-  #padding: number;
   /** Bytes that the source gave and that are not sent yet. */
   #chunk: Uint8Array = new Uint8Array(0);
   #isOver = false;
@@ -58,8 +50,7 @@ class SnapshotSender {
     this.#source = source;
     this.#sha256 = sha256;
     this.#call = call;
-    this.#remaining = Math.ceil(source.totalBytes / pageBytes) * pageBytes;
-    this.#padding = this.#remaining - source.totalBytes;
+    this.#remaining = source.totalBytes;
   }
 
   /** Sends until the transport is full or everything is sent. */
@@ -97,7 +88,7 @@ class SnapshotSender {
 
   #nextPiece(): Uint8Array | KvError | undefined {
     if (this.#chunk.length === 0) {
-      const chunk = this.#source.next() ?? this.#nextPadding();
+      const chunk = this.#source.next();
       if (chunk === undefined || chunk instanceof KvError) return chunk;
       this.#chunk = chunk;
     }
@@ -106,19 +97,12 @@ class SnapshotSender {
     return piece;
   }
 
-  #nextPadding(): Uint8Array | undefined {
-    if (this.#padding === 0) return undefined;
-    const zeros = new Uint8Array(this.#padding);
-    this.#padding = 0;
-    return zeros;
-  }
-
   #sendPiece(blob: Uint8Array, remaining: number): boolean {
     const message = {
       header: undefined,
       remaining_bytes: BigInt(remaining),
       blob: Buffer.from(blob.buffer, blob.byteOffset, blob.length),
-      version,
+      version: this.#source.version,
     };
     return this.#call.send(SnapshotResponse.encode(message).finish());
   }

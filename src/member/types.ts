@@ -16,11 +16,12 @@ import type { Client, ReadRequest, WriteRequest } from "./gate/requests.js";
 import type { Page, ReadingRpc, Rpc, WritingRpc } from "./gate/table.js";
 
 /**
- * The backend as a stream: every row of a consistent state, in the snapshot format of
- * docs/formats.md. The number of open streams is bounded, and so is the life of each.
+ * A consistent state as a stream: the bytes of etcd's backend file. The number of open streams is bounded, and so is the life of each.
  */
 export interface SnapshotStream {
   readonly totalBytes: number;
+  /** etcd's storage version, as "3.6.0"; empty until the cluster has decided its version. */
+  readonly version: string;
   /** Chunks in order, undefined at the end. An error: the stream has ended early. */
   next(): Uint8Array | KvError | undefined;
   /** Call when the client has taken a chunk; keeps the stream from ending as too slow. */

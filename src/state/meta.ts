@@ -62,10 +62,10 @@ export function encodeMeta(meta: Meta, digests: DigestSet): Uint8Array {
   return bytes;
 }
 
-/** Fills `digests`. Undefined: the backend is empty. @throws DamageError */
+/** Fills `digests`, if any. Undefined: the backend is empty. @throws DamageError */
 export function readMeta(
   backend: Pick<BackendReader, "get">,
-  digests: DigestSet,
+  digests: DigestSet | undefined,
 ): Meta | undefined {
   const stored = backend.get(Bucket.meta, metaKey);
   if (stored === undefined) return undefined;
@@ -80,7 +80,7 @@ export function readMeta(
         "Start that version, or remove this member from the cluster and add it anew with an empty data directory",
     });
   }
-  digests.readFrom(bytes, digestsAt);
+  digests?.readFrom(bytes, digestsAt);
   return {
     index: readSafe(view, 4),
     term: readSafe(view, 12),

@@ -139,12 +139,18 @@ export class Cluster {
     this.folder = mkdtempSync(join(options.parentFolder ?? tmpdir(), "lockstep-test-"));
   }
 
-  static async start(options: ClusterOptions): Promise<Cluster> {
+  /** Members that know of each other and are not started. */
+  static async planned(options: ClusterOptions): Promise<Cluster> {
     const cluster = new Cluster(options);
+    for (let i = 0; i < (options.size ?? 1); i++) await cluster.plan();
+    const together = cluster.members.map((m) => `${m.name}=${m.peerUrl}`).join(",");
+    for (const member of cluster.members) member.plan.initialCluster = together;
+    return cluster;
+  }
+
+  static async start(options: ClusterOptions): Promise<Cluster> {
+    const cluster = await Cluster.planned(options);
     try {
-      for (let i = 0; i < (options.size ?? 1); i++) await cluster.plan();
-      const together = cluster.members.map((m) => `${m.name}=${m.peerUrl}`).join(",");
-      for (const member of cluster.members) member.plan.initialCluster = together;
       await Promise.all(cluster.members.map((member) => member.start()));
     } catch (cause) {
       await cluster.dispose();

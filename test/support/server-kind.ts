@@ -73,9 +73,14 @@ export function serverCommand(kind: ServerKind): {
 
 /** Path of etcdctl 3.5. @throws when it is not on this machine. */
 export function etcdctlPath(): string {
-  const result = lookUp("etcd35");
+  return etcdToolPath("etcd35", "etcdctl");
+}
+
+/** Path of a tool that comes with an etcd. @throws when it is not on this machine. */
+export function etcdToolPath(kind: "etcd34" | "etcd35", tool: "etcdctl" | "etcdutl"): string {
+  const result = lookUp(kind);
   if ("missing" in result) throw new Error(result.missing);
-  return join(result.folder, "etcdctl");
+  return join(result.folder, tool);
 }
 
 /**

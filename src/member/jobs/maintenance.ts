@@ -7,10 +7,11 @@
 import { crc32c } from "../../base/crc32c.js";
 import type { Done } from "../../base/done.js";
 import { KvError } from "../../base/errors.js";
+import { SnapshotFile } from "../../etcd/snapshot-file.js";
 import type { BackendReader } from "../../platform/backend.js";
 import type { Clock } from "../../platform/clock.js";
 import { bucketNames } from "../../platform/rows.js";
-import { type Cursor, encodeChunk, firstCursor } from "../../snapshot/row-chunk.js";
+import { type Cursor, firstCursor } from "../../snapshot/row-chunk.js";
 import { readSoundChunk } from "../../snapshot/sound-chunk.js";
 import type { HashKv, Job, Machine } from "../../state/types.js";
 import type { Committer } from "../../storage/committer.js";
@@ -18,8 +19,6 @@ import { type ReadErrors, readRefusal, runJob } from "../../storage/read-jobs.js
 import type { StateStore } from "../../storage/state-store.js";
 import type { ClientView } from "../../storage/state-views.js";
 import type { SnapshotStream } from "../types.js";
-
-const chunkBytes = 512 * 1024;
 
 export interface MaintenanceParts extends ReadErrors {
   readonly clock: Clock;
@@ -81,20 +80,41 @@ export class Maintenance {
           done(view);
           return;
         }
-        runJob(this.#parts.clock, streamBytes(view), {
-          done: (totalBytes) => {
-            if (totalBytes instanceof KvError) {
-              view.close();
-              done(totalBytes);
-              return;
-            }
-            const onEnd = (fn: (error: KvError) => void): void => {
-              ended = fn;
-            };
-            done({ ...streamSnapshot(view, this.#parts), totalBytes, onEnd });
-          },
-          errors: this.#parts,
+        const version = this.#parts.state.machine().cluster.clusterVersion();
+        this.#countFile(view, (counted) => {
+          if (counted instanceof KvError) {
+            view.close();
+            done(counted);
+            return;
+          }
+          const onEnd = (fn: (error: KvError) => void): void => {
+            ended = fn;
+          };
+          const { file, totalBytes } = counted;
+          done({ ...streamFile(file, view, this.#parts), totalBytes, version, onEnd });
         });
+      },
+    );
+  }
+
+  #countFile(
+    view: ClientView,
+    done: Done<{ readonly file: SnapshotFile; readonly totalBytes: number }>,
+  ): void {
+    let file: SnapshotFile;
+    try {
+      file = new SnapshotFile(view);
+    } catch (error) {
+      done(readRefusal(error, this.#parts));
+      return;
+    }
+    runJob(
+      this.#parts.clock,
+      { step: () => file.count() },
+      {
+        done: (totalBytes) =>
+          done(totalBytes instanceof KvError ? totalBytes : { file, totalBytes }),
+        errors: this.#parts,
       },
     );
   }
@@ -158,38 +178,15 @@ function hashAll(view: BackendReader): Job<number> {
   };
 }
 
-/** The number of bytes that `streamSnapshot` will give. */
-function streamBytes(view: BackendReader): Job<number> {
-  let cursor: Cursor = firstCursor;
-  let bytes = 0;
-  return {
-    step() {
-      const chunk = readSoundChunk(view, cursor, chunkBytes);
-      bytes += 4 + encodeChunk(chunk).length;
-      if (chunk.next === undefined) return bytes;
-      cursor = chunk.next;
-      return undefined;
-    },
-  };
-}
-
-/** A frozen state as a byte stream. Each chunk follows its length (4 bytes, little-endian). */
-function streamSnapshot(
+function streamFile(
+  file: SnapshotFile,
   view: ClientView,
   errors: ReadErrors,
 ): Pick<SnapshotStream, "next" | "touch" | "close"> {
-  let cursor: Cursor | undefined = firstCursor;
   return {
     next() {
-      if (cursor === undefined) return undefined;
       try {
-        const chunk = readSoundChunk(view, cursor, chunkBytes);
-        cursor = chunk.next;
-        const encoded = encodeChunk(chunk);
-        const framed = new Uint8Array(4 + encoded.length);
-        new DataView(framed.buffer).setUint32(0, encoded.length, true);
-        framed.set(encoded, 4);
-        return framed;
+        return file.next();
       } catch (error) {
         return readRefusal(error, errors);
       }

@@ -1,0 +1,191 @@
+/**
+ * The second pass of writing a bbolt file: takes the rows that layout.ts counted and gives out the
+ * pages in the order of the file. Memory: the rows of one page, and the first key of each page.
+ *
+ * The file: two meta pages, an empty freelist, then each bucket (its leaves, then its branches, level
+ * by level), and last the page that names the buckets.
+ */
+import { invariant } from "../base/invariant.js";
+import {
+  bucketBytes,
+  bucketFlag,
+  elementBytes,
+  type Meta,
+  PageKind,
+  pageHeadBytes,
+  viewOf,
+  writeMetaPage,
+  writePageHead,
+} from "./format.js";
+import {
+  type BucketLayout,
+  type FileLayout,
+  firstRowPage,
+  type Level,
+  pageBytes,
+} from "./layout.js";
+import { KeyList, U32List } from "./u32-list.js";
+
+interface Element {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+/** Call `head`, then `bucket` for each bucket in the order of the layout, then `tail`. */
+export class FileWriter {
+  readonly #layout: FileLayout;
+
+  constructor(layout: FileLayout) {
+    this.#layout = layout;
+  }
+
+  /** The pages before the first bucket. */
+  head(): Uint8Array {
+    const { rootPage, pages } = this.#layout;
+    const bytes = new Uint8Array(firstRowPage * pageBytes);
+    const meta: Meta = {
+      ...{ pageBytes, root: rootPage, rootSequence: 0n, freelist: 2, highWater: pages },
+      transaction: 0n,
+    };
+    // A transaction writes the meta page with the rest of its number modulo 2.
+    writeMetaPage(bytes.subarray(0, pageBytes), 0, { ...meta, transaction: 2n });
+    writeMetaPage(bytes.subarray(pageBytes, 2 * pageBytes), 1, { ...meta, transaction: 1n });
+    const head = { id: 2, kind: PageKind.freelist, count: 0, overflow: 0 };
+    writePageHead(viewOf(bytes), 2 * pageBytes, head);
+    return bytes;
+  }
+
+  bucket(place: number): BucketWriter {
+    return new BucketWriter(this.#layout.buckets[place] as BucketLayout);
+  }
+
+  /** The page that names the buckets. */
+  tail(): Uint8Array {
+    const { buckets, rootPage, pages } = this.#layout;
+    const elements = buckets.map((bucket) => {
+      const isInline = bucket.rootPage === 0;
+      const value = new Uint8Array(bucketBytes + (isInline ? pageHeadBytes : 0));
+      writeNumber(viewOf(value), 0, bucket.rootPage);
+      const head = { id: 0, kind: PageKind.leaf, count: 0, overflow: 0 };
+      if (isInline) writePageHead(viewOf(value), bucketBytes, head);
+      return { key: bucket.name, value };
+    });
+    return leafPage(elements, { id: rootPage, pages: pages - rootPage, flags: bucketFlag });
+  }
+}
+
+/** Call `add` for each row of the bucket, ascending by key, then read `branches` to its end. */
+export class BucketWriter {
+  readonly #layout: BucketLayout;
+  readonly #firstKeys = new KeyList();
+  #elements: Element[] = [];
+  #leaf = 0;
+  #page: number;
+
+  constructor(layout: BucketLayout) {
+    this.#layout = layout;
+    this.#page = layout.firstPage;
+  }
+
+  /** Gives the leaf that is complete with this row; undefined: none is. Keeps the arrays. */
+  add(key: Uint8Array, value: Uint8Array): Uint8Array | undefined {
+    const leaves = this.#layout.levels[0];
+    invariant(
+      leaves !== undefined && this.#leaf < leaves.counts.length,
+      "there are more rows than were counted",
+    );
+    if (this.#elements.length === 0) this.#firstKeys.push(key);
+    this.#elements.push({ key, value });
+    if (this.#elements.length < leaves.counts.at(this.#leaf)) return undefined;
+    const pages = leaves.pages.at(this.#leaf++);
+    const page = leafPage(this.#elements, { id: this.#page, pages, flags: 0 });
+    this.#page += pages;
+    this.#elements = [];
+    return page;
+  }
+
+  /** The branches, in order. */
+  *branches(): Generator<Uint8Array> {
+    const { levels, firstPage } = this.#layout;
+    invariant(
+      this.#elements.length === 0 && this.#leaf === (levels[0]?.counts.length ?? 0),
+      "there are fewer rows than were counted",
+    );
+    let childPage = firstPage;
+    /** The leaf with which each child begins; undefined: each child is a leaf. */
+    let leafOf: U32List | undefined;
+    for (let place = 1; place < levels.length; place++) {
+      const level = levels[place] as Level;
+      const { pages: childPages } = levels[place - 1] as Level;
+      const starts = new U32List();
+      let child = 0;
+      for (let node = 0; node < level.counts.length; node++) {
+        starts.push(leafOf?.at(child) ?? child);
+        const children: { readonly key: Uint8Array; readonly page: number }[] = [];
+        for (let count = level.counts.at(node); count > 0; count--) {
+          children.push({ key: this.#firstKeys.at(leafOf?.at(child) ?? child), page: childPage });
+          childPage += childPages.at(child++);
+        }
+        const pages = level.pages.at(node);
+        yield branchPage(children, { id: this.#page, pages });
+        this.#page += pages;
+      }
+      leafOf = starts;
+    }
+  }
+}
+
+function leafPage(
+  elements: readonly Element[],
+  page: { readonly id: number; readonly pages: number; readonly flags: number },
+): Uint8Array {
+  const bytes = new Uint8Array(page.pages * pageBytes);
+  const view = viewOf(bytes);
+  const { id, pages, flags } = page;
+  const count = elements.length;
+  writePageHead(view, 0, { id, kind: PageKind.leaf, count, overflow: pages - 1 });
+  let at = pageHeadBytes;
+  let dataAt = pageHeadBytes + count * elementBytes;
+  for (const { key, value } of elements) {
+    invariant(
+      dataAt + key.length + value.length <= bytes.length,
+      "a row grew since it was counted",
+    );
+    if (flags !== 0) view.setUint32(at, flags, true);
+    view.setUint32(at + 4, dataAt - at, true);
+    view.setUint32(at + 8, key.length, true);
+    view.setUint32(at + 12, value.length, true);
+    bytes.set(key, dataAt);
+    bytes.set(value, dataAt + key.length);
+    dataAt += key.length + value.length;
+    at += elementBytes;
+  }
+  return bytes;
+}
+
+function branchPage(
+  children: readonly { readonly key: Uint8Array; readonly page: number }[],
+  { id, pages }: { readonly id: number; readonly pages: number },
+): Uint8Array {
+  const bytes = new Uint8Array(pages * pageBytes);
+  const view = viewOf(bytes);
+  const count = children.length;
+  writePageHead(view, 0, { id, kind: PageKind.branch, count, overflow: pages - 1 });
+  let at = pageHeadBytes;
+  let dataAt = pageHeadBytes + count * elementBytes;
+  for (const { key, page } of children) {
+    view.setUint32(at, dataAt - at, true);
+    view.setUint32(at + 4, key.length, true);
+    writeNumber(view, at + 8, page);
+    bytes.set(key, dataAt);
+    dataAt += key.length;
+    at += elementBytes;
+  }
+  return bytes;
+}
+
+/** A number below 2^53 as u64. */
+function writeNumber(view: DataView, at: number, value: number): void {
+  view.setUint32(at, value, true);
+  view.setUint32(at + 4, Math.floor(value / 0x1_0000_0000), true);
+}
