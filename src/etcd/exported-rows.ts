@@ -24,6 +24,9 @@ export interface ExportedRow {
 export const sharedBuckets: ReadonlyMap<EtcdBucket, Bucket> = new Map([
   ["key", Bucket.key],
   ["lease", Bucket.lease],
+  ["auth", Bucket.auth],
+  ["authUsers", Bucket.authUsers],
+  ["authRoles", Bucket.authRoles],
 ] as const);
 
 /** The rows of the other buckets, by key. A bucket that is not named is empty. @throws DamageError */
