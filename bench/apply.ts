@@ -39,9 +39,10 @@ function commit(backend: Backend): Promise<void> {
   });
 }
 
-/** Microseconds of `apply` alone, per entry. */
-async function run(machine: Machine, backend: Backend, first: number): Promise<number> {
+/** Microseconds of `apply` alone, per entry: the mean, and that of the fastest batch. */
+async function run(machine: Machine, backend: Backend, first: number): Promise<[number, number]> {
   let spentMs = 0;
+  let bestMs = Number.POSITIVE_INFINITY;
   for (let done = first; done < first + entries; done += commitEvery) {
     const batch = Array.from({ length: commitEvery }, (_, at) => encodeEntry(done + at));
     const startMs = performance.now();
@@ -49,10 +50,12 @@ async function run(machine: Machine, backend: Backend, first: number): Promise<n
       const index = machine.appliedIndex + 1;
       machine.apply({ index, term: 1, type: EntryType.normal, data });
     }
-    spentMs += performance.now() - startMs;
+    const batchMs = performance.now() - startMs;
+    spentMs += batchMs;
+    bestMs = Math.min(bestMs, batchMs);
     await commit(backend);
   }
-  return (spentMs * 1_000) / entries;
+  return [(spentMs * 1_000) / entries, (bestMs * 1_000) / commitEvery];
 }
 
 const folder = mkdtempSync(join(tmpdir(), "lockstep-bench-"));
@@ -65,13 +68,15 @@ try {
     index: 1,
     term: 1,
   });
-  const warmUp = await run(machine, backend, 0);
+  const [warmUp] = await run(machine, backend, 0);
   const heapBefore = process.memoryUsage().heapUsed;
-  const perEntry = await run(machine, backend, entries);
+  const [perEntry, best] = await run(machine, backend, entries);
   const startMs = performance.now();
   createMachine(backend, nodeHash.sha256);
   const restoreMs = performance.now() - startMs;
-  console.log(`apply of a put: ${perEntry.toFixed(2)} us (first run ${warmUp.toFixed(2)} us)`);
+  console.log(
+    `apply of a put: ${perEntry.toFixed(2)} us, in the fastest batch ${best.toFixed(2)} us (first run ${warmUp.toFixed(2)} us)`,
+  );
   console.log(`restore of ${machine.kv.revision() - 1} rows: ${restoreMs.toFixed(0)} ms`);
   console.log(
     `heap: ${(heapBefore / 1e6).toFixed(0)} MB before, ${(process.memoryUsage().heapUsed / 1e6).toFixed(0)} MB after`,

@@ -2,12 +2,14 @@
  * `npm run bench`: etcd 3.5.16 and lockstep in turn under the same load, medians of five runs, one
  * table with ratios. Options: --only <part of a name> (several: separated by ";"), --quick (a fifth
  * of the requests, one run, without the scenarios that take minutes), --runs <n>,
- * --servers etcd35,lockstep, --list, --record (writes docs/performance.md and its plots).
+ * --servers etcd35,lockstep, --list, --record (writes docs/performance.md and its plots),
+ * --profile <folder> (CPU profiles of lockstep's members there, for tools/profile-shares.mjs).
  * `--only large` makes large requests instead (large/large.ts), with --keys <n> and --rows <part of
  * a name>. Needs h2load (Debian: nghttp2-client).
  */
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import type { ServerKind } from "../test/support/server-kind.js";
+import { projectRoot, type ServerKind } from "../test/support/server-kind.js";
 import { largeTable, measureLarge } from "./large/large.js";
 import { type Row, rowOf } from "./record/figures.js";
 import { describeMachine } from "./record/machine.js";
@@ -23,6 +25,7 @@ const { values } = parseArgs({
     runs: { type: "string" },
     servers: { type: "string", default: "etcd35,lockstep" },
     list: { type: "boolean", default: false },
+    profile: { type: "string", default: "" },
     record: { type: "boolean", default: false },
     keys: { type: "string", default: "1000000" },
     rows: { type: "string", default: "" },
@@ -30,11 +33,21 @@ const { values } = parseArgs({
 });
 const servers = values.servers.split(",") as ServerKind[];
 const scale = values.quick ? 0.2 : 1;
+if (values.profile !== "") {
+  const launcher = join(projectRoot, "bin", "lockstep");
+  const folder = resolve(values.profile);
+  process.env.LOCKSTEP_COMMAND = `${process.execPath} --cpu-prof --cpu-prof-dir=${folder} ${launcher} server`;
+}
 const runs = Number(values.runs ?? (values.quick ? 1 : 5));
 
+const names = new Set(scenarios.map(({ name }) => name));
+
+/** A part that is a whole name means that scenario alone. */
 function isChosen({ name, isLong }: Scenario): boolean {
   if (values.only === "") return !(values.quick && isLong === true);
-  return values.only.split(";").some((part) => name.includes(part));
+  return values.only
+    .split(";")
+    .some((part) => name === part || (!names.has(part) && name.includes(part)));
 }
 
 async function measureAll(scenario: Scenario): Promise<Row> {
@@ -42,7 +55,7 @@ async function measureAll(scenario: Scenario): Promise<Row> {
   for (let run = 0; run < (scenario.isLong === true ? 1 : runs); run++) {
     // In turn, so that a machine that grows slower or faster does so for both.
     for (const server of servers) {
-      const one = await measure(server, scenario, scale);
+      const one = await measure(server, scenario, { scale, isStopped: values.profile !== "" });
       measured.get(server)?.push(one);
       const [rate, p99] = [Math.round(one.perSecond), one.p99Ms.toFixed(2)];
       console.error(`${scenario.name}: ${server} ${rate}/s, p99 ${p99} ms`);
@@ -56,10 +69,9 @@ async function measureChosen(chosen: readonly Scenario[]): Promise<void> {
   const machine = describeMachine();
   console.log(machine);
   const rows: Row[] = [];
-  const order = scenarios.map(({ name }) => name);
   for (const scenario of chosen) {
     rows.push(await measureAll(scenario));
-    if (values.record) record(rows, machine, order);
+    if (values.record) record(rows, machine, [...names]);
   }
   console.log(`\n${table(rows)}\n\n${goalTable(rows)}`);
 }

@@ -33,10 +33,11 @@ function partOf({ functionName, url }) {
   if (functionName === "(idle)") return "idle";
   if (functionName === "(garbage collector)") return "garbage collector";
   if (functionName === "(program)") return "native code";
+  const folder = /dist\/(\w+)/.exec(url)?.[1];
+  if (folder !== undefined && !url.includes("node_modules")) return `ours: ${folder}`;
   if (url.includes("@grpc/grpc-js")) return "transport: grpc-js";
-  if (url.includes("http2")) return "transport: node:http2";
+  if (url.startsWith("node:internal/crypto")) return "hashes";
   if (url.startsWith("node:")) return "transport: node's streams, sockets, timers";
   if (url.includes("node_modules/lmdb")) return "ours: lmdb";
-  const folder = /dist\/(\w+)/.exec(url)?.[1];
-  return folder === undefined ? "native functions" : `ours: ${folder}`;
+  return "native functions";
 }

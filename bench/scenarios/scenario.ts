@@ -31,11 +31,19 @@ export interface Measurement extends LoadResult {
 export const roomyFlags: readonly string[] = ["--quota-backend-bytes=17179869184"];
 const warmUpShare = 0.1;
 
+export interface MeasureOptions {
+  /** Share of the scenario's requests; default 1. */
+  readonly scale?: number;
+  /** Ends the members by SIGTERM, so that they write their profiles; otherwise they are killed. */
+  readonly isStopped?: boolean;
+}
+
 export async function measure(
   server: ServerKind,
   scenario: Scenario,
-  scale = 1,
+  options: MeasureOptions = {},
 ): Promise<Measurement> {
+  const { scale = 1, isStopped = false } = options;
   const flags = scenario.flags ?? [];
   const cluster = await Cluster.start({ kind: server, size: scenario.members, flags });
   try {
@@ -54,6 +62,7 @@ export async function measure(
     const peakRssBytes = memories(({ process }) => process.memory().peakBytes);
     return { ...result, server, cpuSeconds, preparedRssBytes, peakRssBytes };
   } finally {
+    if (isStopped) await Promise.all(cluster.members.map((member) => member.stop()));
     await cluster.dispose();
   }
 }

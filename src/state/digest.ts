@@ -42,6 +42,7 @@ export class DigestSet {
   readonly #total = new Uint8Array(fingerprintBytes);
   /** The input of the hash; begins with the domain. */
   #scratch = scratchOf(4096);
+  readonly #rowHash = new Uint8Array(digestBytes);
 
   constructor(sha256: Sha256) {
     this.#sha256 = sha256;
@@ -118,7 +119,10 @@ export class DigestSet {
     bytes.set(this.#total, at);
   }
 
-  /** SHA-256(domain, bucket id, key length u32, key, value length u32, value). */
+  /**
+   * SHA-256(domain, bucket id, key length u32, key, value length u32, value). The result is valid
+   * until the next call.
+   */
   #hash(bucket: Bucket, key: Uint8Array, value: Uint8Array): Uint8Array {
     const size = domain.length + 9 + key.length + value.length;
     if (size > this.#scratch.length) this.#scratch = scratchOf(size * 2);
@@ -127,7 +131,7 @@ export class DigestSet {
     bytes[at++] = bucket;
     at = writeLengthed(bytes, at, key);
     at = writeLengthed(bytes, at, value);
-    return this.#sha256(bytes.subarray(0, at));
+    return this.#sha256(bytes.subarray(0, at), this.#rowHash);
   }
 }
 

@@ -4,7 +4,11 @@
  */
 import type { Hash } from "../../../platform/hash.js";
 
-function words(bytes: Uint8Array, count: number): Uint8Array {
+function words(
+  bytes: Uint8Array,
+  count: number,
+  out: Uint8Array = new Uint8Array(count * 4),
+): Uint8Array {
   let a = 0x239b961b ^ bytes.length;
   let b = 0xab0e9789 ^ bytes.length;
   const whole = bytes.length & ~3;
@@ -23,7 +27,6 @@ function words(bytes: Uint8Array, count: number): Uint8Array {
     a = Math.imul(a ^ (bytes[at] as number), 0x01000193);
     b = Math.imul(b + (bytes[at] as number) + 1, 0xa1e38b93) ^ a;
   }
-  const out = new Uint8Array(count * 4);
   for (let word = 0; word < count; word++) {
     a = Math.imul(a ^ (a >>> 16) ^ b, 0x85ebca6b);
     b = Math.imul(b ^ (b >>> 13) ^ word, 0xc2b2ae35) + a;
@@ -36,7 +39,7 @@ function words(bytes: Uint8Array, count: number): Uint8Array {
 }
 
 export const simHash: Hash = {
-  sha256: (bytes) => words(bytes, 8),
+  sha256: (bytes, into) => words(bytes, 8, into),
   sha1: (bytes) => words(bytes, 5),
   createSha256: () => {
     let all = new Uint8Array(0);
