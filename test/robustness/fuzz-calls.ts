@@ -110,7 +110,7 @@ export const fuzzCalls: readonly FuzzCall[] = [
   { name: "lease", weight: 3, codes: [Code.NOT_FOUND], run: leaseWithKeys },
   {
     name: "move-leader",
-    weight: 1,
+    weight: 2,
     // Not the leader, or the other one could not take over in time.
     codes: [Code.FAILED_PRECONDITION, Code.UNKNOWN],
     run: async ({ client, members, rng }) => {
@@ -288,6 +288,18 @@ async function leaseWithKeys({ client, rng }: Asked): Promise<void> {
   }
   await client.leaseTimeToLive({ ID, keys: true });
   if (rng.chance(70)) await client.leaseRevoke({ ID }, slow);
+}
+
+/** Draws twice as often what overlaps with something that it has seldom met. */
+export function drawLacking(
+  rng: SeededRng,
+  calls: readonly FuzzCall[],
+  lacking: (name: string) => number,
+): FuzzCall {
+  const drawn = drawCall(rng, calls);
+  if (rng.chance(40)) return drawn;
+  const most = Math.max(...calls.map(({ name }) => lacking(name)));
+  return most === 0 ? drawn : rng.pick(calls.filter(({ name }) => lacking(name) === most));
 }
 
 export function drawCall(rng: SeededRng, calls: readonly FuzzCall[]): FuzzCall {

@@ -7,6 +7,7 @@ import { bytes } from "../support/client.js";
 import type { Cluster, ClusterMember } from "../support/cluster.js";
 import type { SeededRng } from "../support/seeded-rng.js";
 import { backendFile, flipByte, loseRow } from "./damage.js";
+import { fuzzCalls } from "./fuzz-calls.js";
 import { eventually, health, noteOf } from "./incident.js";
 import type { Overlaps } from "./overlaps.js";
 import type { Seed } from "./seed.js";
@@ -47,7 +48,13 @@ export async function runFault(
   names: readonly FaultName[],
   rng: SeededRng,
 ): Promise<void> {
-  const fault = rng.pick(faults[rng.pick(names)]);
+  const { overlaps } = world;
+  const calls = fuzzCalls.map(({ name }) => name);
+  const lacking = names.map((name) => overlaps.lacking(name, calls));
+  const most = Math.max(...lacking);
+  // The kind that has met the fewest calls, two times of three.
+  const name = rng.chance(66) ? rng.pick(names.filter((_, at) => lacking[at] === most)) : undefined;
+  const fault = rng.pick(faults[name ?? rng.pick(names)]);
   const member = rng.pick(world.cluster.members);
   await fault(world, member, rng);
 }

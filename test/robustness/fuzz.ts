@@ -13,7 +13,7 @@ import { Cluster, type ClusterMember } from "../support/cluster.js";
 import { SeededRng } from "../support/seeded-rng.js";
 import { serverCommand } from "../support/server-kind.js";
 import { CountingLoad } from "./counting-load.js";
-import { drawCall, fuzzCalls, LieError, textOf } from "./fuzz-calls.js";
+import { drawLacking, fuzzCalls, LieError, textOf } from "./fuzz-calls.js";
 import { type FaultWorld, faultNames, runFault, served } from "./fuzz-faults.js";
 import { noteOf } from "./incident.js";
 import { logFindings } from "./log-findings.js";
@@ -32,6 +32,8 @@ export interface FuzzOptions {
   readonly faults?: readonly string[] | undefined;
   /** Calls at a time. */
   readonly width: number;
+  /** Pairs that overlapped less often are preferred, and are told in the end. */
+  readonly overlapsWanted: number;
   /** Mean time between the end of a fault and the next. */
   readonly faultEveryMs: number;
   /** Where logs and data are kept when something was found. */
@@ -42,6 +44,8 @@ export interface FuzzOptions {
 export interface FuzzResult {
   readonly violations: readonly string[];
   readonly table: string;
+  /** Pairs that overlapped less often than wanted. */
+  readonly thin: readonly string[];
   readonly calls: number;
   readonly acknowledged: number;
 }
@@ -76,7 +80,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzResult> {
 class Fuzz implements FaultWorld {
   readonly cluster: Cluster;
   readonly seed: Seed;
-  readonly overlaps = new Overlaps();
+  readonly overlaps: Overlaps;
   readonly violations: string[] = [];
   /** Members may end by themselves when it is over. */
   isJudging = true;
@@ -98,6 +102,7 @@ class Fuzz implements FaultWorld {
     this.cluster = cluster;
     this.#options = options;
     this.#rng = new SeededRng(options.seed);
+    this.overlaps = new Overlaps(options.overlapsWanted);
     this.seed = new Seed({ count: options.keys, valueBytes: () => 256 });
   }
 
@@ -123,10 +128,11 @@ class Fuzz implements FaultWorld {
     this.violations.push(...this.cluster.members.flatMap(logFindings));
     this.#tell();
     for (const [answer, count] of [...this.#answers].sort()) report(`${count} x ${answer}`);
-    const names = [...fuzzCalls.map(({ name }) => name), ...faultNames];
+    const { calls = fuzzCalls.map(({ name }) => name), faults = faultNames } = this.#options;
     return {
       violations: this.violations,
-      table: this.overlaps.table(names),
+      table: this.overlaps.table([...calls, ...faults]),
+      thin: this.overlaps.thin(calls, faults),
       calls: this.#made,
       acknowledged: this.#load.acknowledged(),
     };
@@ -204,7 +210,7 @@ class Fuzz implements FaultWorld {
     const drawn = fuzzCalls.filter(({ name }) => calls.includes(name));
     while (this.#isOn()) {
       while (this.#calls.size < this.#options.width) {
-        const call = drawCall(this.#rng, drawn);
+        const call = drawLacking(this.#rng, drawn, (name) => this.overlaps.lackingNow(name));
         const member = this.#rng.pick(members);
         const rng = new SeededRng(this.#rng.int(2 ** 31));
         const asked = {

@@ -13,7 +13,7 @@ import { type ServerKind, serverCommand } from "./server-kind.js";
 
 /** etcd 3.4 with zap logs only the second. */
 const READY_LINE = /ready to serve client requests|serving client traffic/;
-const READY_TIMEOUT_MS = 30_000;
+const READY_TIMEOUT_MS = 90_000;
 
 export interface MemberPlan {
   readonly kind: ServerKind;
