@@ -1,5 +1,5 @@
 /** Calls to services without a transport: records what a test sent, and how the call ended. */
-import type { Method, Status, StreamCall, UnaryCall } from "../grpc/call.js";
+import type { MessagePieces, Method, Status, StreamCall, UnaryCall } from "../grpc/call.js";
 
 export interface Ended {
   answer?: Uint8Array;
@@ -26,6 +26,7 @@ export function callUnary(
       if (isOver()) throw new Error("answered twice");
       ended.answer = answer;
     },
+    respondInPieces: (message) => call.respond(joined(message)),
     fail: (status) => {
       if (isOver()) throw new Error("answered twice");
       ended.status = status;
@@ -33,6 +34,14 @@ export function callUnary(
   };
   method.handle(request, call);
   return ended;
+}
+
+/** Takes all parts of a message. */
+export function joined(message: MessagePieces): Uint8Array {
+  const parts: Uint8Array[] = [];
+  for (let part = message.next(); part !== undefined; part = message.next()) parts.push(part);
+  message.close();
+  return Buffer.concat(parts);
 }
 
 /** A stream whose transport takes `room` messages before each drain. */

@@ -8,7 +8,8 @@ import { expect, test } from "vitest";
 import type { Done } from "../base/done.js";
 import { KvError } from "../base/errors.js";
 import { gateMethods } from "../member/gate/gate.fixture.js";
-import { readTxn } from "../member/jobs/read-txn.js";
+import { AnswerBudget } from "../member/jobs/answer-budget.js";
+import { Reads } from "../member/jobs/reads.js";
 import { EntryEncoder } from "../member/turns/request-codec.js";
 import type { Member } from "../member/types.js";
 import type { Clock } from "../platform/clock.js";
@@ -26,7 +27,8 @@ import {
   txnOf,
 } from "../state/machine.fixture.js";
 import { command, type Drawn, range } from "../state/operations.fixture.js";
-import type { Applied, TxnOutcome } from "../state/types.js";
+import type { Applied } from "../state/types.js";
+import type { JobHandle, Jobs, SlicedWork } from "../storage/jobs.js";
 import {
   CompactionRequest,
   CompactionResponse,
@@ -52,9 +54,22 @@ function loneMember() {
   const machine = foundMachine(new JournalBackend());
   const encoder = new EntryEncoder(firstMember);
   const log: Uint8Array[] = [];
-  const failures: Error[] = [];
-  // Nothing here is so large that it would pause.
-  const lateClock = { defer: () => failures.push(new Error("paused")) } as unknown as Clock;
+  const clock = { now: () => 0, after: () => ({ cancel: () => {} }) } as unknown as Clock;
+  const runAtOnce = (work: SlicedWork): JobHandle => {
+    while (work.step(512) === "more");
+    return { cancel: () => {}, wake: () => {} };
+  };
+  const reads = new Reads({
+    jobs: { start: runAtOnce } as unknown as Jobs,
+    budget: new AnswerBudget(clock),
+    machine: () => machine,
+    refusal: () => undefined,
+    whenSure: (done) => done(undefined),
+    requestFailed: (error) => {
+      if (error instanceof KvError) return error;
+      throw error;
+    },
+  });
   const apply = (field: RequestField, body: Uint8Array, done: Done<Applied>): void => {
     const data = encoder.encode(log.length + 1, field, body);
     log.push(data);
@@ -67,10 +82,8 @@ function loneMember() {
     machine,
     term: () => 2,
     leader: () => firstMember,
-    readTxn: (request: TxnRequest, done: Done<TxnOutcome & { readonly revision: number }>) => {
-      const parts = { clock: lateClock, machine: () => machine, isStopped: () => false };
-      readTxn({ ...parts, failed: (error) => failures.push(error) }, request, done);
-    },
+    readRange: (...asked: Parameters<Reads["range"]>) => reads.range(...asked),
+    readTxn: (...asked: Parameters<Reads["txn"]>) => reads.txn(...asked),
     ...gateMethods({ propose: ({ field, body }, done) => apply(field, body, done) }),
     compact: (...[, { revision, physical }, done]: Parameters<Member["compact"]>) => {
       const body = CompactionRequest.encode({ revision: BigInt(revision), physical }).finish();

@@ -58,11 +58,12 @@ function setUp(view: Partial<GateView> = {}) {
         },
       },
     },
-    readTxn: (_request: TxnRequest, done: (of: unknown) => void) => {
+    readTxn: (_request: TxnRequest, _client: unknown, done: (of: unknown) => void) => {
       steps.push("read");
-      const outcome = { kind: "range", kvs: [storedKv], more: false, count: 1 };
-      const responses = [{ revision: 9, outcome }];
-      done({ kind: "txn", succeeded: true, responses, revision: 9 });
+      const range = { kind: "range", kvs: [storedKv], more: false, count: 1 };
+      const responses = [{ revision: 9, outcome: range }];
+      const outcome = { kind: "txn", succeeded: true, responses };
+      done({ outcome, revision: 9, close: () => {} });
     },
     compact: (
       _client: unknown,

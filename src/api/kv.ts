@@ -8,18 +8,23 @@ import type { Done } from "../base/done.js";
 import { KvError } from "../base/errors.js";
 import { toSafe } from "../base/int64.js";
 import type { Method, UnaryCall } from "../grpc/call.js";
-import type { Member } from "../member/types.js";
+import type { ReadingRpc } from "../member/gate/table.js";
+import type { Member, ReadAnswer } from "../member/types.js";
 import type { Applied, OpOutcome } from "../state/types.js";
 import {
   CompactionRequest,
   CompactionResponse,
   DeleteRangeRequest,
   RangeRequest,
+  RangeRequest_SortOrder as SortOrder,
+  RangeRequest_SortTarget as SortTarget,
   TxnRequest,
 } from "../wire/gen/rpc.js";
 import { openPut } from "../wire/internal-request.js";
 import { KvResponseEncoder } from "../wire/kv-response.js";
+import { isInPieces, piecesOf } from "../wire/kv-response-pieces.js";
 import { RequestField } from "../wire/proposal.js";
+import { AnswerPieces } from "./answer-pieces.js";
 import {
   deleteFault,
   isReadOnly,
@@ -36,6 +41,9 @@ import { owned } from "./owned.js";
 import { serve } from "./serve.js";
 import { decodeFor, headerOf, notAMessage, refuse, valueFor } from "./status.js";
 
+/** Ranges of at most so many keys are answered in one go. */
+const quickKeysMax = 32;
+const rangeRpc = "/etcdserverpb.KV/Range";
 const putDecoder = { decode: openPut };
 
 export function kvMethods(member: Member): Method[] {
@@ -47,6 +55,12 @@ export function kvMethods(member: Member): Method[] {
     Txn: (request, call) => kv.txn(request, call),
     Compact: (request, call) => kv.compact(request, call),
   });
+}
+
+interface ReadCall {
+  readonly call: UnaryCall;
+  /** True: applied state is enough. */
+  readonly isLocal: boolean;
 }
 
 class KvService {
@@ -62,8 +76,14 @@ class KvService {
     const request = decodeFor(call, RangeRequest, message);
     if (request === undefined) return;
     const fault = rangeFault(request);
-    if (fault !== undefined) refuse(call, fault);
-    else this.#read(request.serializable, call, () => member.machine.kv.range(request));
+    if (fault !== undefined) {
+      refuse(call, fault);
+    } else if (isQuick(request)) {
+      this.#readNow(request, call);
+    } else {
+      const of = { call, isLocal: request.serializable };
+      this.#readInSlices(rangeRpc, of, (done) => member.readRange(request, call, done));
+    }
   }
 
   put(message: Uint8Array, call: UnaryCall): void {
@@ -110,7 +130,8 @@ class KvService {
     if (fault !== undefined) {
       refuse(call, fault);
     } else if (isReadOnly(request)) {
-      this.#readTxn(request, call);
+      const of = { call, isLocal: isSerializable(request) };
+      this.#readInSlices("/etcdserverpb.KV/Txn", of, (done) => member.readTxn(request, call, done));
     } else {
       const growthBytes = txnGrowth(request);
       const write = { field: RequestField.txn, body: message, growthBytes, client: call };
@@ -131,29 +152,45 @@ class KvService {
     member.compact(call, of, owned(member, call, answer));
   }
 
-  #read(isLocal: boolean, call: UnaryCall, read: () => OpOutcome): void {
-    const answer: Done<void> = owned(this.#member, call, (refusal) => {
-      if (refusal instanceof KvError) refuse(call, refusal);
-      else if (!call.isOver) this.#answerRead(call, read);
-    });
-    this.#member.read("/etcdserverpb.KV/Range", { client: call, isLocal }, answer);
+  /** A read that takes no time. */
+  #readNow(request: RangeRequest, call: UnaryCall): void {
+    // Another state may have taken this one's place by the time of the read.
+    const read = (): OpOutcome => this.#member.machine.kv.range(request);
+    this.#whenReadable(rangeRpc, { call, isLocal: request.serializable }, () =>
+      this.#answerRead(call, read),
+    );
   }
 
-  /** Runs in slices, beside everything else. Begins again if another state replaces this one. */
-  #readTxn(request: TxnRequest, call: UnaryCall): void {
-    const member = this.#member;
-    const answer: Done<void> = (refusal) => {
-      if (refusal instanceof KvError) {
-        refuse(call, refusal);
-        return;
-      }
-      member.readTxn(request, (result) => {
-        if (result instanceof KvError) refuse(call, result);
-        else call.respond(this.#encode(result, result.revision));
-      });
+  #readInSlices<T extends OpOutcome>(
+    rpc: ReadingRpc,
+    of: ReadCall,
+    read: (done: Done<ReadAnswer<T>>) => void,
+  ): void {
+    const answer: Done<ReadAnswer<T>> = (result) => {
+      if (result instanceof KvError) refuse(of.call, result);
+      else this.#respond(of.call, result);
     };
-    const isLocal = isSerializable(request);
-    member.read("/etcdserverpb.KV/Txn", { client: call, isLocal }, answer);
+    this.#whenReadable(rpc, of, () => read(owned(this.#member, of.call, answer)));
+  }
+
+  #whenReadable(rpc: ReadingRpc, { call, isLocal }: ReadCall, read: () => void): void {
+    const ready: Done<void> = owned(this.#member, call, (refusal) => {
+      if (refusal instanceof KvError) refuse(call, refusal);
+      else if (!call.isOver) read();
+    });
+    this.#member.read(rpc, { client: call, isLocal }, ready);
+  }
+
+  #respond(call: UnaryCall, answer: ReadAnswer<OpOutcome>): void {
+    const { outcome, revision } = answer;
+    if (!isInPieces(outcome)) {
+      answer.close();
+      call.respond(this.#encode(outcome, revision));
+      return;
+    }
+    const header = this.#encoderNow().encodeHeader(revision, this.#member.term());
+    answer.onEnd((reason) => refuse(call, reason));
+    call.respondInPieces(new AnswerPieces(piecesOf(header, outcome), answer));
   }
 
   #answerRead(call: UnaryCall, read: () => OpOutcome): void {
@@ -175,8 +212,30 @@ class KvService {
   }
 
   #encode(outcome: OpOutcome, revision: number): Uint8Array {
-    const member = this.#member;
-    this.#encoder ??= new KvResponseEncoder({ clusterId: member.clusterId, memberId: member.id });
-    return this.#encoder.encode(outcome, revision, member.term());
+    return this.#encoderNow().encode(outcome, revision, this.#member.term());
   }
+
+  #encoderNow(): KvResponseEncoder {
+    const { clusterId, id: memberId } = this.#member;
+    this.#encoder ??= new KvResponseEncoder({ clusterId, memberId });
+    return this.#encoder;
+  }
+}
+
+/** A read of a few keys, which the index finds at once. */
+function isQuick(request: RangeRequest): boolean {
+  if (request.range_end.length === 0) return true;
+  if (request.count_only || request.limit <= 0n || request.limit > quickKeysMax) return false;
+  return request.revision <= 0n && isInKeyOrder(request);
+}
+
+function isInKeyOrder(request: RangeRequest): boolean {
+  const { sort_order, sort_target, min_mod_revision, max_mod_revision } = request;
+  const { min_create_revision, max_create_revision } = request;
+  const isFiltered =
+    min_mod_revision !== 0n ||
+    max_mod_revision !== 0n ||
+    min_create_revision !== 0n ||
+    max_create_revision !== 0n;
+  return !isFiltered && sort_order !== SortOrder.DESCEND && sort_target === SortTarget.KEY;
 }

@@ -65,11 +65,19 @@ export const errorTable = {
   noSpace: [Code.resourceExhausted, "etcdserver: mvcc: database space exceeded"],
   answerTooLarge: [
     Code.resourceExhausted,
-    "lockstep: the answer is larger than 512 MiB: ask in pages (a limit, then from behind the last key), or with keys_only or count_only",
+    "lockstep: the answer is larger than 512 MiB: ask in pages (a limit, then from behind the last key), with RangeStream, or with keys_only or count_only",
+  ],
+  answersTooLarge: [
+    Code.resourceExhausted,
+    "lockstep: large answers take more than 1 GiB of this member's memory, and none was read for 10 s: ask in pages (a limit, then from behind the last key) or with RangeStream, and read answers at once",
+  ],
+  answerUnread: [
+    Code.resourceExhausted,
+    "lockstep: the client took nothing of a large answer for 60 s, so the member let go of it: read at once, or ask in pages or with RangeStream",
   ],
   answerTooLargeApplied: [
     Code.resourceExhausted,
-    "lockstep: the request was applied, but its answer is larger than 128 MiB and was not gathered: read with requests of their own, in pages",
+    "lockstep: the request was applied, but its answer is larger than 128 MiB and was not gathered: read with requests of their own, in pages or with RangeStream",
   ],
   tooManyRequests: [Code.unknown, "etcdserver: too many requests"],
   leaseNotFound: [Code.notFound, "etcdserver: requested lease not found"],

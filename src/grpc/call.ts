@@ -16,8 +16,20 @@ export interface Call {
   readonly timeoutMs: number | undefined;
   /** Ends the call without a further message, or with an error. Later calls are ignored. */
   fail(status: Status): void;
-  /** `fn` runs once when the client goes away or cancels before the end. */
+  /** `fn` runs once when the client goes away or cancels before the end, or its time is over. */
   onCancel(fn: () => void): void;
+  /** The same object for all calls of a connection. */
+  readonly connection?: object | undefined;
+}
+
+/** A large answer that is handed to the transport as fast as the client reads it. */
+export interface MessagePieces {
+  /** Bytes of the whole message. */
+  readonly length: number;
+  /** The next part; undefined at the end. It must not change any more. */
+  next(): Uint8Array | undefined;
+  /** Called once: all parts were taken, or nobody wants the others. */
+  close(): void;
 }
 
 export interface UnaryCall extends Call {
@@ -25,6 +37,8 @@ export interface UnaryCall extends Call {
   readonly isOver: boolean;
   /** Answers and ends with status OK. Ignored after the end. */
   respond(message: Uint8Array): void;
+  /** The same with a large message. */
+  respondInPieces(message: MessagePieces): void;
 }
 
 export interface StreamCall extends Call {

@@ -6,7 +6,9 @@ import { DamageError } from "../base/errors.js";
 import { PeerGuard } from "../peers/guard.js";
 import { PeerLinks } from "../peers/links.js";
 import { Peers } from "../peers/peers.js";
+
 import { createWatchHub } from "../state/watch/hub.js";
+import { Jobs } from "../storage/jobs.js";
 import * as consensus from "./assemble/consensus.js";
 import * as integrity from "./assemble/integrity.js";
 import * as services from "./assemble/services.js";
@@ -24,6 +26,7 @@ export function assembleMember(world: MemberWorld, booted: Booted): RunningMembe
   const { clock } = world.platform;
   const w = beginWiring(world, booted);
   w.state = consensus.createState(w);
+  w.jobs = new Jobs(clock, world.config.jobs);
   w.watchPacer = consensus.createWatchPacer(w);
   w.watch = createWatchHub(w.state.kv(), { onBehind: w.watchPacer.catchUp });
   // Earlier lives used only lower ids: a member takes less than 1024 requests a millisecond.

@@ -1,5 +1,7 @@
 /** A member's configuration. Durations are in milliseconds, sizes in bytes. */
+
 import type { EtcdCheckConfig } from "../integrity/etcd-checks/etcd-checks.js";
+import type { JobLimits } from "../storage/jobs.js";
 import type { MemberLimits } from "./types.js";
 
 /** The etcd version whose behaviour this build implements. */
@@ -62,6 +64,8 @@ export interface MemberConfig {
   readonly serverVersion: string;
   readonly limits: MemberLimits;
   readonly apply: ApplyLimits;
+  /** How long work is divided into turns, see storage/jobs.ts. */
+  readonly jobs: JobLimits;
 }
 
 /** etcd's defaults, where etcd has the setting. */
@@ -92,6 +96,7 @@ export const defaultMemberConfig = {
     progressNotifyMs: 600_000,
   },
   apply: { sliceUnits: 256, turnMs: 4, pauseMs: 0, eventsMax: 10_000 },
+  jobs: { stepUnits: 128, turnMs: 2.5 },
 } as const;
 
 /** etcd's ReqTimeout in milliseconds: the limit for a proposal, a read or a forwarded request. */

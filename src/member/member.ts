@@ -23,7 +23,7 @@ import type { Gate } from "./gate/gate.js";
 import type { Client, ReadRequest, WriteRequest } from "./gate/requests.js";
 import type { Page, ReadingRpc, Rpc, WritingRpc } from "./gate/table.js";
 import type { Maintenance } from "./jobs/maintenance.js";
-import { readTxn } from "./jobs/read-txn.js";
+import type { Reads } from "./jobs/reads.js";
 import type { Lifecycle, StopCause } from "./lifecycle.js";
 import type { MemberProbe } from "./probe.js";
 import type { Report } from "./report.js";
@@ -57,6 +57,7 @@ export interface RunningMemberParts {
   readonly report: Report;
   readonly lifecycle: Lifecycle;
   readonly maintenance: Maintenance;
+  readonly clientReads: Reads;
   /** Takes what arrives from other members. */
   readonly network: NetworkHandler;
   /** Begins to take part in the cluster. */
@@ -223,11 +224,12 @@ export class RunningMember implements Member {
     return this.#parts.report.metrics();
   }
 
-  readTxn(...[request, done]: Parameters<Member["readTxn"]>): void {
-    const { clock } = this.#parts;
-    const isStopped = (): boolean => this.#parts.lifecycle.isStopping();
-    const failed = (error: Error): void => this.fail(error);
-    readTxn({ clock, machine: () => this.machine, isStopped, failed }, request, done);
+  readRange(...asked: Parameters<Member["readRange"]>): void {
+    this.#parts.clientReads.range(...asked);
+  }
+
+  readTxn(...asked: Parameters<Member["readTxn"]>): void {
+    this.#parts.clientReads.txn(...asked);
   }
 
   hashKv(revision: number, done: Done<HashKv & { readonly currentRevision: number }>): void {

@@ -9,9 +9,16 @@ import type { OwnDivergence } from "../integrity/divergence/divergence.js";
 import type { Incident } from "../integrity/incidents/incident.js";
 import type { Quarantine } from "../integrity/quarantine-file.js";
 import type { HistogramSample, MetricSample } from "../metrics/sample.js";
-import type { Applied, HashKv, MachineReader, MemberRecord, TxnOutcome } from "../state/types.js";
+import type {
+  Applied,
+  HashKv,
+  MachineReader,
+  MemberRecord,
+  RangeOutcome,
+  TxnOutcome,
+} from "../state/types.js";
 import type { WatchHub } from "../state/watch/hub.js";
-import type { TxnRequest } from "../wire/gen/rpc.js";
+import type { RangeRequest, TxnRequest } from "../wire/gen/rpc.js";
 import type { Client, ReadRequest, WriteRequest } from "./gate/requests.js";
 import type { Page, ReadingRpc, Rpc, WritingRpc } from "./gate/table.js";
 
@@ -30,6 +37,27 @@ export interface SnapshotStream {
   onEnd(fn: (error: KvError) => void): void;
   /** Releases the state. A second call does nothing. */
   close(): void;
+}
+
+/** The client for which long work is done. */
+export interface ReadClient {
+  /** `fn` runs once when the client goes away or its deadline passes. */
+  onCancel(fn: () => void): void;
+  /** Identifies its connection: connections take turns. Undefined: the client itself does. */
+  readonly connection?: object | undefined;
+}
+
+/** The answer to a read. It counts against the memory for answers until it is sent or closed. */
+export interface ReadAnswer<T> {
+  readonly outcome: T;
+  /** The revision that it shows. */
+  readonly revision: number;
+  /** The client has taken so many bytes of it. */
+  sent(bytes: number): void;
+  /** It is no longer in memory. A second call does nothing. */
+  close(): void;
+  /** Calls `fn` if it must be given up before it is sent. It is closed then. */
+  onEnd(fn: (reason: KvError) => void): void;
 }
 
 export interface MemberLimits {
@@ -110,8 +138,13 @@ export interface Member {
   read(rpc: ReadingRpc, request: ReadRequest, done: Done<void>): void;
   /** Replicates one request whose form the service has checked. `done` gets its outcome. */
   write(rpc: WritingRpc, request: WriteRequest, done: Done<Applied>): void;
-  /** Runs a transaction of ranges only, at the current revision, which is part of the result. */
-  readTxn(request: TxnRequest, done: Done<TxnOutcome & { readonly revision: number }>): void;
+  /**
+   * Reads a range of applied state, in slices while others are served. Call it inside `done` of
+   * `read`. What the client does not read at once counts against the memory for answers.
+   */
+  readRange(request: RangeRequest, client: ReadClient, done: Done<ReadAnswer<RangeOutcome>>): void;
+  /** The same for a transaction of ranges only, all at one revision. */
+  readTxn(request: TxnRequest, client: ReadClient, done: Done<ReadAnswer<TxnOutcome>>): void;
   /**
    * A read barrier for the pages that tell whether the member is healthy. When `done` is called
    * without an error, this member has applied everything that was committed before.

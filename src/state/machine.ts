@@ -120,7 +120,7 @@ class ReplicatedMachine implements Machine {
     this.#digests = new DigestSet(sha256);
     this.#nextDigests = new DigestSet(sha256);
     this.#meta = readMeta(backend, this.#digests) ?? emptyMeta();
-    this.kv = new KvStore(backend, this.#meta);
+    this.kv = new KvStore(backend, this.#meta, (key) => this.leases.leaseOfText(key));
     this.leases.restore(this.kv.rows);
     this.#alarms.restore(this.kv.rows);
     this.cluster.restore(this.kv.rows);

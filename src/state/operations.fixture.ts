@@ -5,7 +5,15 @@
  */
 import fc from "fast-check";
 import { KvError } from "../base/errors.js";
-import type { Compare, RangeRequest, RequestOp, TxnRequest } from "../wire/gen/rpc.js";
+import type { EncodedRows } from "../wire/encoded-rows.js";
+import { KeyValue } from "../wire/gen/kv.js";
+import {
+  type Compare,
+  type RangeRequest,
+  RangeResponse,
+  type RequestOp,
+  type TxnRequest,
+} from "../wire/gen/rpc.js";
 import { decodeKeyValue } from "../wire/key-value.js";
 import type { KvModel, ModelKv } from "./kv-model.fixture.js";
 import { bytes, type Command, text } from "./machine.fixture.js";
@@ -196,8 +204,10 @@ export function runModel(model: KvModel, { $case, value: request }: Command): un
 export function shown(outcome: Outcome | KvError): unknown {
   if (outcome instanceof KvError) return outcome.reason;
   switch (outcome.kind) {
-    case "range":
-      return { ...outcome, kvs: outcome.kvs.map(shownKv) };
+    case "range": {
+      const { encoded, ...rest } = outcome;
+      return { ...rest, kvs: [...outcome.kvs, ...rowsOf(encoded)].map(shownKv) };
+    }
     case "put":
       return { kind: "put", prevKv: outcome.prevKv && shownKv(outcome.prevKv) };
     case "deleteRange":
@@ -213,6 +223,12 @@ export function shown(outcome: Outcome | KvError): unknown {
     default:
       return outcome;
   }
+}
+
+/** The rows of a large range, one by one. */
+function rowsOf(encoded: EncodedRows | undefined): KvBytes[] {
+  const { kvs } = RangeResponse.decode(Buffer.concat(encoded?.pieces ?? []));
+  return kvs.map((kv) => KeyValue.encode(kv).finish());
 }
 
 export function shownKv(kv: KvBytes): ModelKv {

@@ -9,6 +9,7 @@
 import type { KvError } from "../base/errors.js";
 import type { Bucket } from "../platform/rows.js";
 import type { ConfChange, ConfState, Entry } from "../raft/types.js";
+import type { EncodedRows } from "../wire/encoded-rows.js";
 import type { RangeRequest, TxnRequest } from "../wire/gen/rpc.js";
 import type { AuthChange, AuthReader } from "./auth/types.js";
 import type { Fingerprint } from "./fingerprint.js";
@@ -25,7 +26,9 @@ export interface WriteHandle {
 
 export interface RangeOutcome {
   readonly kind: "range";
+  /** Empty if the rows are many: they are in `encoded` then. */
   readonly kvs: readonly KvBytes[];
+  readonly encoded?: EncodedRows;
   readonly more: boolean;
   readonly count: number;
 }
@@ -151,6 +154,17 @@ export interface Job<T> {
   step(rowsMax: number): T | undefined;
 }
 
+/** A read over several turns, all of it at the revision at which it began. */
+export interface ReadJob<T> extends Job<T & { readonly revision: number }> {
+  /** Bytes that its answer takes so far. */
+  readonly bytes: number;
+  /**
+   * True if rows that it needs may be gone, by a compaction: it must begin anew, at a later
+   * revision. If the request itself names the revision, the new job says that it is compacted.
+   */
+  isOutdated(): boolean;
+}
+
 /** How to apply an entry. None of it changes the effect on the state. */
 export interface ApplyWay {
   /** Units of work before the first pause, see work.ts. */
@@ -193,11 +207,13 @@ export interface KvReader {
   finishedCompactRevision(): number;
   /** Limits, filters, sort as etcd. @throws KvError compacted, futureRevision, answerTooLarge */
   range(request: RangeRequest): RangeOutcome;
+  /** The same in slices. @throws KvError from step, as `range` */
+  readRange(request: RangeRequest): ReadJob<RangeOutcome>;
   /**
    * A transaction of ranges only, all at the current revision, which is part of the result. @throws
    * KvError compacted, futureRevision, answerTooLarge, each from step
    */
-  readTxn(request: TxnRequest): Job<TxnOutcome & { readonly revision: number }>;
+  readTxn(request: TxnRequest): ReadJob<TxnOutcome>;
   /** The value of `key` as of `revision` (its newest version <= revision), undefined: none or deleted. */
   kvAt(key: Uint8Array, revision: number): KvBytes | undefined;
   /**

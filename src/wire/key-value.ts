@@ -85,6 +85,11 @@ export function keyOf(bytes: Uint8Array): Uint8Array {
   return readBytes(bytes);
 }
 
+/** The value alone, a view of `bytes`. */
+export function valueBytesOf(bytes: Uint8Array): Uint8Array {
+  return decodeKeyValue(bytes).value;
+}
+
 /** The same KeyValue without its value, for keys_only. */
 export function withoutValue(bytes: Uint8Array): Uint8Array {
   const kv = decodeKeyValue(bytes);

@@ -5,6 +5,7 @@
  *
  * Inside a transaction's answer each header has only a revision; without one it is empty, but there.
  */
+import type { EncodedRows } from "./encoded-rows.js";
 import {
   bigField,
   delimitedLength,
@@ -18,6 +19,8 @@ import {
 export interface SplicedRange {
   readonly kind: "range";
   readonly kvs: readonly Uint8Array[];
+  /** Many rows, instead of `kvs`. */
+  readonly encoded?: EncodedRows;
   readonly more: boolean;
   readonly count: number;
 }
@@ -40,7 +43,7 @@ export type SplicedOutcome = SplicedRange | SplicedPut | SplicedDeleteRange | Sp
 
 const headerTag = 0x0a;
 /** ResponseOp: the field of each kind. */
-const opTags = { range: 0x0a, put: 0x12, deleteRange: 0x1a, txn: 0x22 } as const;
+export const opTags = { range: 0x0a, put: 0x12, deleteRange: 0x1a, txn: 0x22 } as const;
 
 /** Encodes the answers of one member. */
 export class KvResponseEncoder {
@@ -53,23 +56,38 @@ export class KvResponseEncoder {
 
   /** RangeResponse, PutResponse, DeleteRangeResponse or TxnResponse, after the outcome's kind. */
   encode(outcome: SplicedOutcome, revision: number, raftTerm: number): Uint8Array {
-    const ids = this.#ids;
-    const headerLength = ids.length + fieldLength(revision) + fieldLength(raftTerm);
+    const headerLength = this.#headerLength(revision, raftTerm);
     const out = Buffer.allocUnsafe(delimitedLength(headerLength) + bodyLength(outcome));
-    let at = writeDelimiter(out, 0, headerTag, headerLength);
-    at = writeBytes(out, at, ids);
-    at = writeField(out, at, 0x18, revision);
-    at = writeField(out, at, 0x20, raftTerm);
-    writeBody(out, at, outcome);
+    writeBody(out, this.#writeHeader(out, revision, raftTerm), outcome);
     return out;
+  }
+
+  /** The header alone, as field 1. */
+  encodeHeader(revision: number, raftTerm: number): Uint8Array {
+    const head = new Uint8Array(delimitedLength(this.#headerLength(revision, raftTerm)));
+    this.#writeHeader(head, revision, raftTerm);
+    return head;
+  }
+
+  #headerLength(revision: number, raftTerm: number): number {
+    return this.#ids.length + fieldLength(revision) + fieldLength(raftTerm);
+  }
+
+  #writeHeader(out: Uint8Array, revision: number, raftTerm: number): number {
+    let at = writeDelimiter(out, 0, headerTag, this.#headerLength(revision, raftTerm));
+    at = writeBytes(out, at, this.#ids);
+    at = writeField(out, at, 0x18, revision);
+    return writeField(out, at, 0x20, raftTerm);
   }
 }
 
-/** Everything after the header. */
-function bodyLength(outcome: SplicedOutcome): number {
+/** Bytes of everything after the header. */
+export function bodyLength(outcome: SplicedOutcome): number {
   switch (outcome.kind) {
-    case "range":
-      return kvsLength(outcome.kvs) + (outcome.more ? 2 : 0) + fieldLength(outcome.count);
+    case "range": {
+      const rows = outcome.encoded?.bytes ?? kvsLength(outcome.kvs);
+      return rows + (outcome.more ? 2 : 0) + fieldLength(outcome.count);
+    }
     case "put":
       return outcome.prevKv === undefined ? 0 : delimitedLength(outcome.prevKv.length);
     case "deleteRange":
@@ -84,7 +102,8 @@ function bodyLength(outcome: SplicedOutcome): number {
   }
 }
 
-function writeBody(out: Uint8Array, from: number, outcome: SplicedOutcome): number {
+/** For an outcome without rows that were gathered as bytes. */
+export function writeBody(out: Uint8Array, from: number, outcome: SplicedOutcome): number {
   let at = from;
   switch (outcome.kind) {
     case "range":
@@ -105,7 +124,7 @@ function writeBody(out: Uint8Array, from: number, outcome: SplicedOutcome): numb
 }
 
 /** One of a transaction's responses, header included. */
-function nestedLength(response: SplicedTxn["responses"][number]): number {
+export function nestedLength(response: SplicedTxn["responses"][number]): number {
   return delimitedLength(fieldLength(response.revision)) + bodyLength(response.outcome);
 }
 

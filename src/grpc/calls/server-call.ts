@@ -71,6 +71,10 @@ export abstract class ServerCall implements Call, OpenCall, StreamHandler, Messa
     surroundings.deadlines.add(this);
   }
 
+  get connection(): object {
+    return this.surroundings;
+  }
+
   get isStream(): boolean {
     return this.route.method.kind !== "unary";
   }

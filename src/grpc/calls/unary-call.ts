@@ -1,6 +1,6 @@
 /** A call with one message each way. */
 import { Code } from "../../base/errors.js";
-import type { UnaryCall } from "../call.js";
+import type { MessagePieces, UnaryCall } from "../call.js";
 import { prefixBytes } from "./message-reader.js";
 import { ServerCall } from "./server-call.js";
 import { answerHead, okTrailers } from "./status.js";
@@ -8,6 +8,7 @@ import { answerHead, okTrailers } from "./status.js";
 export class UnaryServerCall extends ServerCall implements UnaryCall {
   #request: Uint8Array | undefined;
   #isStarted = false;
+  #pieces: MessagePieces | undefined;
 
   /** Nearly every request is one message in one frame. */
   override handleData(bytes: Buffer, start: number, end: number): void {
@@ -41,10 +42,15 @@ export class UnaryServerCall extends ServerCall implements UnaryCall {
     }
   }
 
-  handleDrain(): void {}
+  handleDrain(): void {
+    if (!this.isOver) this.guard(() => this.#sendPieces());
+  }
 
   protected override over(code: number): boolean {
     if (!super.over(code)) return false;
+    const pieces = this.#pieces;
+    this.#pieces = undefined;
+    pieces?.close();
     if (this.#isStarted) this.surroundings.queue.ended();
     else this.surroundings.queue.remove(this);
     return true;
@@ -63,6 +69,36 @@ export class UnaryServerCall extends ServerCall implements UnaryCall {
     counters.sent++;
     counters.sentBytes += message.length;
     this.stream.answer(answerHead, message, okTrailers);
+  }
+
+  respondInPieces(message: MessagePieces): void {
+    if (this.isOver) {
+      message.close();
+      return;
+    }
+    this.#pieces = message;
+    const { counters } = this.route;
+    counters.sent++;
+    counters.sentBytes += message.length;
+    const prefix = Buffer.alloc(prefixBytes);
+    prefix.writeUInt32BE(message.length, 1);
+    this.stream.sendHead(answerHead);
+    if (this.stream.send(prefix)) this.#sendPieces();
+  }
+
+  /** Sends parts until the transport is full, then the end. */
+  #sendPieces(): void {
+    for (;;) {
+      const pieces = this.#pieces;
+      if (pieces === undefined) return;
+      const piece = pieces.next();
+      if (piece === undefined) break;
+      if (!this.stream.send(piece)) return;
+    }
+    const { length } = this.#pieces as MessagePieces;
+    this.over(0);
+    this.surroundings.queue.answered(length);
+    this.stream.end(okTrailers);
   }
 
   start(): void {

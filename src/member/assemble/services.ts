@@ -1,4 +1,5 @@
 /** Makes the parts that serve requests of clients and of the member itself. */
+import { KvError } from "../../base/errors.js";
 import { LeaseDriver } from "../../lease/driver.js";
 import { messageBytesMax } from "../../peers/codec.js";
 import { LeaderRequests } from "../../peers/leader-requests.js";
@@ -11,7 +12,9 @@ import { Compactor } from "../compactor.js";
 import { requestTimeoutMs } from "../config.js";
 import { Gate } from "../gate/gate.js";
 import { Quota } from "../gate/quota.js";
+import { AnswerBudget } from "../jobs/answer-budget.js";
 import { Maintenance } from "../jobs/maintenance.js";
+import { Reads } from "../jobs/reads.js";
 import { RunningMember } from "../member.js";
 import { answerPage } from "../peer-pages.js";
 import type { MemberProbe } from "../probe.js";
@@ -157,6 +160,7 @@ export function createMember(w: Wiring): RunningMember {
     ...{ compactor: w.compactor, committer: w.committer, defragmenter: w.defragmenter },
     ...{ leadership: w.leadership, readiness: w.readiness, lifecycle: w.lifecycle },
     ...{ probe: createProbe(w), network: createHandler(w), maintenance: w.maintenance },
+    clientReads: createClientReads(w),
     report: new Report({
       ...{ selfId: id, serverVersion, quotaBytes: limits.quotaBytes },
       ...{ state: w.state, raft: w.raft, monitor: w.monitor, scrubber: w.scrubber },
@@ -180,6 +184,17 @@ export function createMember(w: Wiring): RunningMember {
     },
     requestFailed: (error) => w.requestFailed(error),
     failed: w.failed,
+  });
+}
+
+function createClientReads(w: Wiring): Reads {
+  return new Reads({
+    jobs: w.jobs,
+    budget: new AnswerBudget(w.platform.clock),
+    machine: () => w.machine(),
+    refusal: () => (w.lifecycle.isStopping() ? new KvError("stopped") : w.monitor.refusal()),
+    whenSure: (done) => w.monitor.whenSure(done),
+    requestFailed: (error) => w.requestFailed(error),
   });
 }
 

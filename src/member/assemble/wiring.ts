@@ -18,6 +18,7 @@ import type { MachineReader } from "../../state/types.js";
 import type { WatchHub } from "../../state/watch/hub.js";
 import type { Committer } from "../../storage/committer.js";
 import type { Defragmenter } from "../../storage/defragmenter.js";
+import type { Jobs } from "../../storage/jobs.js";
 import type { StateStore } from "../../storage/state-store.js";
 import type { Leadership } from "../cluster/leadership.js";
 import type { MemberChanges } from "../cluster/member-changes.js";
@@ -54,6 +55,7 @@ export interface MemberWorld {
  */
 export interface Wiring extends MemberWorld {
   readonly booted: Booted;
+  jobs: Jobs;
   state: StateStore;
   watchPacer: WatchPacer;
   watch: WatchHub;

@@ -52,6 +52,9 @@ export interface DriverParts {
   failed(error: Error): void;
 }
 
+/** Milliseconds in which a turn answers readers. */
+const readsMs = 3;
+
 export class Driver {
   readonly #parts: DriverParts;
   readonly #id: bigint;
@@ -179,7 +182,9 @@ export class Driver {
       if (ready.apply.length > 0 && !isTurnOver) isTurnOver = this.#applySome();
     }
     if (this.#parts.isApplying()) this.#goOnLater();
-    this.#parts.reads.applied(this.#parts.appliedIndex());
+    const untilMs = this.#parts.clock.now() + readsMs;
+    const isTimeOver = (): boolean => this.#parts.clock.now() >= untilMs;
+    if (!this.#parts.reads.applied(this.#parts.appliedIndex(), isTimeOver)) this.schedule();
     if (this.#parts.canReachLeader() && this.#parts.reads.isRoundOver()) this.schedule();
   }
 

@@ -25,11 +25,20 @@ interface Round {
   readonly asked: Map<number, number>;
 }
 
+interface Confirmed {
+  readonly index: number;
+  readonly readers: readonly Reader[];
+  /** Those before this one are answered. */
+  next: number;
+}
+/** Readers answered between two looks at the clock. */
+const readersPerLook = 16;
+
 export class ReadBarrier {
   #arriving: Reader[] = [];
   #round: Round | undefined;
   /** Confirmed readers that wait for the apply; indexes ascending. */
-  #confirmed: { readonly index: number; readonly readers: readonly Reader[] }[] = [];
+  #confirmed: Confirmed[] = [];
   #nextId: number;
   slowRounds = 0;
   failedRounds = 0;
@@ -79,14 +88,25 @@ export class ReadBarrier {
       for (const reader of round.readers) reader.done(new KvError("corrupt"));
       return;
     }
-    this.#confirmed.push({ index, readers: round.readers });
+    this.#confirmed.push({ index, readers: round.readers, next: 0 });
   }
 
-  /** Answers all readers whose index is applied. */
-  applied(index: number): void {
-    while (this.#confirmed[0] !== undefined && this.#confirmed[0].index <= index) {
-      const batch = this.#confirmed.shift();
-      for (const reader of batch?.readers ?? []) reader.done(undefined);
+  /**
+   * Answers readers whose index is applied, until `isTimeOver`. False: there are more of them.
+   */
+  applied(index: number, isTimeOver: () => boolean = () => false): boolean {
+    let answered = 0;
+    for (;;) {
+      const batch = this.#confirmed[0];
+      if (batch === undefined || batch.index > index) return true;
+      while (batch.next < batch.readers.length) {
+        if (answered > 0 && answered % readersPerLook === 0 && isTimeOver()) return false;
+        answered++;
+        batch.readers[batch.next++]?.done(undefined);
+        // A reader's callback may have ended all others.
+        if (this.#confirmed[0] !== batch) return true;
+      }
+      this.#confirmed.shift();
     }
   }
 
@@ -109,10 +129,10 @@ export class ReadBarrier {
     }
     if (failed.length > 0) this.failedRounds++;
     for (const reader of failed) reader.done(new KvError("timeout"));
-    const stuck = this.#confirmed.filter((batch) => batch.readers.every(late));
+    const stuck = this.#confirmed.filter((batch) => waiting(batch).every(late));
     if (stuck.length === 0) return;
     this.#confirmed = this.#confirmed.filter((batch) => !stuck.includes(batch));
-    for (const reader of stuck.flatMap((batch) => batch.readers)) {
+    for (const reader of stuck.flatMap(waiting)) {
       reader.done(new KvError("timeoutWaitAppliedIndex"));
     }
   }
@@ -121,7 +141,7 @@ export class ReadBarrier {
     const all = [
       ...this.#arriving,
       ...(this.#round?.readers ?? []),
-      ...this.#confirmed.flatMap((batch) => batch.readers),
+      ...this.#confirmed.flatMap(waiting),
     ];
     this.#arriving = [];
     this.#round = undefined;
@@ -133,4 +153,9 @@ export class ReadBarrier {
   isRoundOver(): boolean {
     return this.#round === undefined && this.#arriving.length > 0;
   }
+}
+
+/** The readers of a batch that are not answered yet. */
+function waiting({ readers, next }: Confirmed): readonly Reader[] {
+  return next === 0 ? readers : readers.slice(next);
 }

@@ -147,7 +147,12 @@ export class LeaseTable implements LeaseReader {
   /** 0n: the key has no lease. */
   leaseOf(key: Uint8Array): bigint {
     if (this.#leaseByKey.size === 0) return 0n;
-    return this.#leaseByKey.get(keyText(key))?.id ?? 0n;
+    return this.leaseOfText(keyText(key));
+  }
+
+  /** The same for a key as Latin-1 text. */
+  leaseOfText(key: string): bigint {
+    return this.#leaseByKey.get(key)?.id ?? 0n;
   }
 
   has(id: bigint): boolean {

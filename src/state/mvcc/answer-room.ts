@@ -8,6 +8,7 @@ const entryBytesMax = 128 * 1024 * 1024;
 
 export class AnswerRoom {
   #left: number;
+  readonly #max: number;
 
   static ofRead(): AnswerRoom {
     return new AnswerRoom(readBytesMax);
@@ -19,6 +20,12 @@ export class AnswerRoom {
 
   private constructor(bytes: number) {
     this.#left = bytes;
+    this.#max = bytes;
+  }
+
+  /** Bytes that the answer holds. */
+  get taken(): number {
+    return this.#max - this.#left;
   }
 
   /** False: there is no room for that many bytes. The caller then drops what it has gathered. */

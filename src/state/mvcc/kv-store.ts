@@ -18,6 +18,7 @@ import type {
   KvEvent,
   KvReader,
   RangeOutcome,
+  ReadJob,
   RevisionEvents,
   TxnOutcome,
 } from "../types.js";
@@ -26,10 +27,11 @@ import { AnswerRoom } from "./answer-room.js";
 import { CompactionHashes } from "./compaction-hash.js";
 import { HashKvJob } from "./hash-kv.js";
 import { KeyHistory, KeyIndex, type KeyText, keyText } from "./key-index.js";
+import type { KvView } from "./kv-view.js";
 import { missingRow, tombstone } from "./kv-writer.js";
-import { evaluateRange, type KvView } from "./range.js";
-import { ReadTxnJob } from "./read-txn-job.js";
+import { evaluateRange } from "./range.js";
 import { decodeRevision, encodeRevision, revisionStart } from "./revision-key.js";
+import { type ReadAtView, rangeReader, SlicedRead, txnReader } from "./sliced-read.js";
 
 const empty = new Uint8Array(0);
 
@@ -38,14 +40,19 @@ export class KvStore implements KvReader {
   readonly rows: RowReader;
   readonly compactionHashes = new CompactionHashes();
   readonly #meta: Meta;
+  readonly #leaseOf: (key: KeyText) => bigint;
 
   /** True while an entry changes the index, which is then ahead of `meta`. */
   #isChanging = false;
 
-  /** `meta` is the machine's; it changes as entries are applied. */
-  constructor(backend: BackendReader, meta: Meta) {
+  /**
+   * `meta` is the machine's; it changes as entries are applied. `leaseOf`: the lease of a key's
+   * newest version, 0n if it has none.
+   */
+  constructor(backend: BackendReader, meta: Meta, leaseOf: (key: KeyText) => bigint) {
     this.rows = new RowReader(backend);
     this.#meta = meta;
+    this.#leaseOf = leaseOf;
   }
 
   /** Rebuilds the index from the rows. `attach` is called for every live key with a lease. */
@@ -107,8 +114,16 @@ export class KvStore implements KvReader {
     return outcome;
   }
 
-  readTxn(request: TxnRequest): Job<TxnOutcome & { readonly revision: number }> {
-    return new ReadTxnJob(this.#view(), request, () => this.#meta.compactRevision);
+  readRange(request: RangeRequest): ReadJob<RangeOutcome> {
+    return this.#read(rangeReader(request));
+  }
+
+  readTxn(request: TxnRequest): ReadJob<TxnOutcome> {
+    return this.#read(txnReader(request));
+  }
+
+  #read<T extends RangeOutcome | TxnOutcome>(read: ReadAtView<T>): ReadJob<T> {
+    return new SlicedRead(this.#view(), read, () => this.#meta.compactRevision);
   }
 
   kvAt(key: Uint8Array, revision: number): KvBytes | undefined {
@@ -172,6 +187,8 @@ export class KvStore implements KvReader {
       revision,
       compactRevision,
       row: (history, place) => this.#row(history, place),
+      rowAt: (main, sub) => this.#rowAt(main, sub),
+      leaseOf: this.#leaseOf,
       countAlive: (range) => {
         if (this.#meta.revision !== revision) return undefined;
         return this.#isChanging ? this.index.formerlyAliveIn(range) : this.index.aliveIn(range);
@@ -180,7 +197,11 @@ export class KvStore implements KvReader {
   }
 
   #row(history: KeyHistory, place: number): KvBytes {
-    const key = encodeRevision(history.main(place), history.sub(place), false);
+    return this.#rowAt(history.main(place), history.sub(place));
+  }
+
+  #rowAt(main: number, sub: number): KvBytes {
+    const key = encodeRevision(main, sub, false);
     return this.rows.get(Bucket.key, key) ?? missingRow(key);
   }
 }

@@ -19,7 +19,8 @@ import {
   keyBytes,
   keyText,
 } from "./key-index.js";
-import { type KvView, keyRange, nextKey } from "./range.js";
+import type { KvView } from "./kv-view.js";
+import { keyRange, nextKey } from "./range.js";
 import { encodeRevision } from "./revision-key.js";
 
 const empty = new Uint8Array(0);
@@ -77,8 +78,16 @@ export class KvWriter implements KvView {
   }
 
   row(history: KeyHistory, place: number): KvBytes {
-    const key = encodeRevision(history.main(place), history.sub(place), false);
+    return this.rowAt(history.main(place), history.sub(place));
+  }
+
+  rowAt(main: number, sub: number): KvBytes {
+    const key = encodeRevision(main, sub, false);
     return this.#w.get(Bucket.key, key) ?? missingRow(key);
+  }
+
+  leaseOf(key: KeyText): bigint {
+    return this.#leases.leaseOfText(key);
   }
 
   /** The live KeyValue of a key now. */

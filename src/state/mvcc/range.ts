@@ -3,36 +3,23 @@
  * of the store: the applied state, or the inside of a transaction that has written already. Ranges
  * of many keys pause in between (work.ts); the view must keep its revision meanwhile.
  */
-import { compareBytes } from "../../base/bytes.js";
 import { KvError } from "../../base/errors.js";
 import { toSafe } from "../../base/int64.js";
-import {
-  RangeRequest_SortOrder as Order,
-  type RangeRequest,
-  RangeRequest_SortTarget as Target,
-} from "../../wire/gen/rpc.js";
-import { decodeKeyValue, type KeyValueFields, withoutValue } from "../../wire/key-value.js";
+import type { RangeRequest } from "../../wire/gen/rpc.js";
 import type { KvBytes, RangeOutcome } from "../types.js";
 import type { Work } from "../work.js";
 import type { AnswerRoom } from "./answer-room.js";
-import { type KeyHistory, type KeyIndex, type KeyRange, keyText } from "./key-index.js";
-
-/** What a range reads from. */
-export interface KvView {
-  readonly index: KeyIndex;
-  /** The newest revision that can be read here. */
-  readonly revision: number;
-  /** -1: nothing was compacted yet. */
-  readonly compactRevision: number;
-  /** The KeyValue at a place of a key's history. */
-  row(history: KeyHistory, place: number): KvBytes;
-  /** The number of keys of a range alive at `revision`, if it is known without visiting them. */
-  countAlive(range: KeyRange): number | undefined;
-}
+import { type KeyHistory, type KeyRange, type KeyText, keyText } from "./key-index.js";
+import type { KvView } from "./kv-view.js";
+import { LiveRow } from "./live-row.js";
+import { needsSort, OrderedRows } from "./range-order.js";
+import { RangeRows } from "./range-rows.js";
 
 const fromKey = 0;
 /** This many bytes of a large row count as much as one small row. */
 const bytesPerUnit = 1024;
+/** A key of which only the index is read costs far less than a row. */
+const indexUnits = 1 / 8;
 
 /** Undefined: the single key. `rangeEnd` of a single 0 byte: everything from `key` on. */
 export function keyRange(key: Uint8Array, rangeEnd: Uint8Array): KeyRange | undefined {
@@ -64,13 +51,20 @@ interface LiveTarget {
 export function* scanLive(
   view: KvView,
   target: LiveTarget,
-  { work, visit }: { readonly work: Work; visit(history: KeyHistory, place: number): number },
+  {
+    work,
+    visit,
+  }: {
+    readonly work: Work;
+    visit(history: KeyHistory, place: number, key: KeyText): number;
+  },
 ): Generator<undefined, void> {
   const range = keyRange(target.key, target.rangeEnd);
   if (range === undefined) {
-    const history = view.index.get(keyText(target.key));
+    const key = keyText(target.key);
+    const history = view.index.get(key);
     const place = history?.liveAt(target.revision) ?? -1;
-    if (history !== undefined && place >= 0) visit(history, place);
+    if (history !== undefined && place >= 0) visit(history, place, key);
     return;
   }
   for (let from: string | undefined = range.from; from !== undefined; ) {
@@ -78,7 +72,7 @@ export function* scanLive(
     from = undefined;
     view.index.scan({ from: start, to: range.to }, (key, history) => {
       const place = history.liveAt(target.revision);
-      const units = place < 0 ? 1 : visit(history, place);
+      const units = place < 0 ? indexUnits : visit(history, place, key);
       if (units >= 0 && !work.spend(units)) return true;
       if (units >= 0) from = nextKey(key);
       return false;
@@ -101,37 +95,92 @@ export function* evaluateRange(
   request: RangeRequest,
   { work, room }: { readonly work: Work; readonly room: AnswerRoom },
 ): Generator<undefined, RangeOutcome> {
-  const revision = readRevision(view, toSafe(request.revision));
-  const limit = toSafe(request.limit);
-  const isFiltered = hasFilter(request);
-  const isWhole = request.sort_order !== Order.NONE || isFiltered;
-  const takeMax = isWhole || limit <= 0 ? Number.MAX_SAFE_INTEGER : limit + 1;
-  const target = { key: request.key, rangeEnd: request.range_end, revision };
-  const known = countNow(view, target);
-  let kvs: KvBytes[] = [];
-  let seen = 0;
+  const selection = new Selection(view, request, room);
+  const { target, known } = selection;
   if (known === undefined || !request.count_only) {
-    const isShort = request.keys_only && !needsSort(request);
-    const visit = (history: KeyHistory, place: number): number => {
-      seen++;
-      if (request.count_only || kvs.length >= takeMax) return known === undefined ? 1 : -1;
-      const row = view.row(history, place);
-      if (!isFiltered || passes(row, request)) {
-        const kv = isShort ? withoutValue(row) : row;
-        if (!room.take(kv.length)) return -1;
-        kvs.push(kv);
-      }
-      if (known !== undefined && kvs.length >= takeMax) return -1;
-      return 1 + Math.floor(row.length / bytesPerUnit);
+    const live = new LiveRow(view);
+    const visit = (history: KeyHistory, place: number, key: KeyText): number => {
+      live.at(key, history, place);
+      return selection.visit(live);
     };
     yield* scanLive(view, target, { work, visit });
+    if (!room.isExceeded) yield* selection.putInOrder(work);
   }
-  if (room.isExceeded) return { kind: "range", kvs: [], more: false, count: 0 };
-  if (needsSort(request)) kvs = sort(kvs, request);
-  const more = limit > 0 && kvs.length > limit;
-  if (more) kvs = kvs.slice(0, limit);
-  if (request.keys_only && needsSort(request)) kvs = kvs.map(withoutValue);
-  return { kind: "range", kvs, more, count: known ?? seen };
+  return selection.outcome();
+}
+
+/** What a range takes of the live keys, in key order. */
+class Selection {
+  readonly target: LiveTarget;
+  /** The number of keys in the range, if the index tells it. */
+  readonly known: number | undefined;
+  readonly #view: KvView;
+  readonly #request: RangeRequest;
+  readonly #room: AnswerRoom;
+  readonly #limit: number;
+  readonly #filter: ((live: LiveRow) => boolean) | undefined;
+  readonly #ordered: OrderedRows | undefined;
+  readonly #rows = new RangeRows();
+  #seen = 0;
+  /** Keys that passed the filter. */
+  #passed = 0;
+
+  constructor(view: KvView, request: RangeRequest, room: AnswerRoom) {
+    this.#view = view;
+    this.#request = request;
+    this.#room = room;
+    const revision = readRevision(view, toSafe(request.revision));
+    this.target = { key: request.key, rangeEnd: request.range_end, revision };
+    this.known = countNow(view, this.target);
+    this.#limit = Math.max(0, toSafe(request.limit));
+    this.#filter = filterOf(request);
+    if (needsSort(request)) this.#ordered = new OrderedRows(request, this.#limit);
+  }
+
+  /** Returns the units of its work; less than 0: nothing more is needed. */
+  visit(live: LiveRow): number {
+    this.#seen++;
+    if (this.#request.count_only || this.#isFull) return this.#onlyCount();
+    if (this.#filter?.(live) === false) return indexUnits;
+    this.#passed++;
+    if (this.#ordered !== undefined) {
+      if (!this.#room.take(this.#ordered.take(live))) return -1;
+    } else if (this.#limit > 0 && this.#passed > this.#limit) {
+      return this.#onlyCount();
+    } else if (!this.#push(this.#request.keys_only ? live.withoutValue : live.bytes)) {
+      return -1;
+    }
+    return live.isRead ? 1 + Math.floor(live.bytes.length / bytesPerUnit) : indexUnits;
+  }
+
+  *putInOrder(work: Work): Generator<undefined, undefined> {
+    if (this.#ordered === undefined) return undefined;
+    const push = (row: KvBytes, heldBytes: number): boolean => this.#push(row, heldBytes);
+    return yield* this.#ordered.visit(this.#view, work, push);
+  }
+
+  outcome(): RangeOutcome {
+    if (this.#room.isExceeded) return { kind: "range", kvs: [], more: false, count: 0 };
+    const more = this.#limit > 0 && this.#passed > this.#limit;
+    const count = this.known ?? this.#seen;
+    return { kind: "range", ...this.#rows.result(), more, count };
+  }
+
+  /** `heldBytes`: what the row has taken of the room already. */
+  #push(row: KvBytes, heldBytes = 0): boolean {
+    if (!this.#room.take(row.length - heldBytes)) return false;
+    this.#rows.push(row);
+    return true;
+  }
+
+  /** All rows of the answer are here, and it is known that there are more. */
+  get #isFull(): boolean {
+    return this.#ordered === undefined && this.#limit > 0 && this.#passed > this.#limit;
+  }
+
+  #onlyCount(): number {
+    return this.known === undefined ? indexUnits : -1;
+  }
 }
 
 /**
@@ -144,44 +193,27 @@ function countNow(view: KvView, target: LiveTarget): number | undefined {
   return range === undefined ? undefined : view.countAlive(range);
 }
 
-function hasFilter(request: RangeRequest): boolean {
-  return (
-    request.min_mod_revision !== 0n ||
-    request.max_mod_revision !== 0n ||
-    request.min_create_revision !== 0n ||
-    request.max_create_revision !== 0n
-  );
+/** The filter of a request, for the most part from the index alone. Undefined: all keys pass. */
+function filterOf(request: RangeRequest): ((live: LiveRow) => boolean) | undefined {
+  const mod = boundsOf(request.min_mod_revision, request.max_mod_revision);
+  const create = boundsOf(request.min_create_revision, request.max_create_revision);
+  if (mod === undefined && create === undefined) return undefined;
+  return (live) =>
+    (mod === undefined || isWithin(live.modRevision, mod)) &&
+    (create === undefined || isWithin(live.createRevision, create));
 }
 
-function passes(bytes: KvBytes, request: RangeRequest): boolean {
-  const { modRevision: mod, createRevision: create } = decodeKeyValue(bytes);
-  const isIn = (revision: number, min: bigint, max: bigint): boolean =>
-    revision >= toSafe(min) && revision <= (toSafe(max) || Number.MAX_SAFE_INTEGER);
-  return (
-    isIn(mod, request.min_mod_revision, request.max_mod_revision) &&
-    isIn(create, request.min_create_revision, request.max_create_revision)
-  );
+interface Bounds {
+  readonly min: number;
+  readonly max: number;
 }
 
-/** Keys come in ascending order anyway. Another target, without an order, sorts ascending. */
-function needsSort(request: RangeRequest): boolean {
-  return request.sort_order !== Order.NONE || request.sort_target !== Target.KEY;
+/** 0 means no bound. */
+function boundsOf(min: bigint, max: bigint): Bounds | undefined {
+  if (min === 0n && max === 0n) return undefined;
+  return { min: toSafe(min), max: max === 0n ? Number.MAX_SAFE_INTEGER : toSafe(max) };
 }
 
-const comparisons: Partial<Record<Target, (a: KeyValueFields, b: KeyValueFields) => number>> = {
-  [Target.KEY]: (a, b) => compareBytes(a.key, b.key),
-  [Target.VERSION]: (a, b) => a.version - b.version,
-  [Target.CREATE]: (a, b) => a.createRevision - b.createRevision,
-  [Target.MOD]: (a, b) => a.modRevision - b.modRevision,
-  [Target.VALUE]: (a, b) => compareBytes(a.value, b.value),
-};
-
-function sort(kvs: readonly KvBytes[], request: RangeRequest): KvBytes[] {
-  const compare = comparisons[request.sort_target];
-  if (compare === undefined) return [...kvs];
-  const sign = request.sort_order === Order.DESCEND ? -1 : 1;
-  return kvs
-    .map((bytes) => ({ bytes, kv: decodeKeyValue(bytes) }))
-    .sort((a, b) => sign * compare(a.kv, b.kv))
-    .map((item) => item.bytes);
+function isWithin(revision: number, { min, max }: Bounds): boolean {
+  return revision >= min && revision <= max;
 }

@@ -21,8 +21,9 @@ import type { DeleteRangeOutcome, OpOutcome, PutOutcome, TxnOutcome } from "../t
 import type { Work } from "../work.js";
 import type { AnswerRoom } from "./answer-room.js";
 import { type KeyHistory, keyText } from "./key-index.js";
+import type { KvView } from "./kv-view.js";
 import type { KvWriter } from "./kv-writer.js";
-import { evaluateRange, type KvView, readRevision, scanLive } from "./range.js";
+import { evaluateRange, readRevision, scanLive } from "./range.js";
 
 type PutFields = Omit<PutRequest, "key" | "value"> & {
   readonly key: Uint8Array;

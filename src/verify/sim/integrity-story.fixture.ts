@@ -185,6 +185,7 @@ export class Story {
       timeoutMs: 5_000,
       onCancel: () => {},
       fail: () => {},
+      respondInPieces: (message) => message.close(),
       respond: (bytes) => {
         const value = RangeResponse.decode(bytes).kvs[0]?.value;
         // A lagging member does not have it yet, if a client asks for its local data.

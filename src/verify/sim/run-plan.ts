@@ -290,6 +290,7 @@ function memberConfig(swarm: Swarm): Partial<MemberConfig> {
       pauseMs: swarm.applyPauseMs,
       eventsMax: swarm.applyEventsMax,
     },
+    jobs: { stepUnits: swarm.applySliceUnits, turnMs: 0 },
     limits: {
       requestBytesMax: 1_572_864,
       txnOpsMax: 128,

@@ -13,27 +13,25 @@ export const readMutants: readonly Mutant[] = [
     caughtBy: ["C4"],
     patches: [
       {
-        in: "KvService.#read",
-        find: `
-          this.#member.read("/etcdserverpb.KV/Range", { client: call, isLocal }, answer);`,
+        in: "KvService.#readNow",
+        find: "this.#member.machine.kv.range(request)",
         replace: `
-          if (isLocal) {
+          {
+            if (!request.serializable)
+              return this.#member.machine.kv.range(request);
             this.kept ??= new Map();
-            const place = read.toString() + this.asked;
+            const place = JSON.stringify(request, (_, v) => typeof v === "bigint" ? String(v) : v);
             if (!this.kept.has(place))
-              this.kept.set(place, read());
+              this.kept.set(place, this.#member.machine.kv.range(request));
             else
               RAN();
-            this.#answerRead(call, () => this.kept.get(place));
-          }
-          else
-            this.#member.read("/etcdserverpb.KV/Range", { client: call, isLocal }, answer);`,
+            return this.kept.get(place);
+          }`,
       },
       {
         in: "KvService.range",
-        find: "this.#read",
-        replace:
-          "this.asked = JSON.stringify(request, (_, v) => typeof v === 'bigint' ? String(v) : v), this.#read",
+        find: "isQuick(request)",
+        replace: "isQuick(request) || request.serializable",
       },
     ],
   },
@@ -45,9 +43,11 @@ export const readMutants: readonly Mutant[] = [
     caughtBy: ["C1", "C4"],
     patches: [
       {
-        in: "evaluateRange",
-        find: "request.sort_order !== Order.NONE || isFiltered",
-        replace: "(request.sort_order !== Order.NONE && !RAN()) || isFiltered",
+        in: "Selection.visit",
+        find: "this.#isFull",
+        replace: `
+          (this.#isFull ||
+            (this.#ordered !== undefined && this.#limit > 0 && this.#passed >= this.#limit && RAN()))`,
       },
     ],
   },
@@ -59,8 +59,7 @@ export const readMutants: readonly Mutant[] = [
     caughtBy: ["C1", "C4"],
     patches: [
       {
-        in: "sort",
-        file: "range.ts",
+        in: "OrderedRows.constructor",
         find: "request.sort_order === Order.DESCEND",
         replace: "request.sort_order === Order.DESCEND && !(request.revision > 0n && RAN())",
       },
@@ -123,8 +122,8 @@ export const readMutants: readonly Mutant[] = [
     patches: [
       {
         in: "ReadBarrier.confirm",
-        find: "{ index, readers: round.readers }",
-        replace: "{ index: RAN() ? 0 : index, readers: round.readers }",
+        find: "{ index, readers: round.readers, next: 0 }",
+        replace: "{ index: RAN() ? 0 : index, readers: round.readers, next: 0 }",
       },
     ],
   },

@@ -4,7 +4,7 @@
  * break, a client gives up after a while. No fault of the peers' network affects clients.
  */
 import { Code } from "../../../base/errors.js";
-import type { Method, Status, StreamCall, UnaryCall } from "../../../grpc/call.js";
+import type { MessagePieces, Method, Status, StreamCall, UnaryCall } from "../../../grpc/call.js";
 import type { Dice } from "../plan/dice.js";
 import type { SimClock } from "../platform/sim-clock.js";
 import type { SimNode } from "../sim-node.js";
@@ -73,6 +73,7 @@ export class ClientTransport {
       timeoutMs: to.patienceMs,
       isOver: false,
       respond: answer,
+      respondInPieces: (message) => answer(joined(message)),
       fail: answer,
       onCancel: (fn) => cancels.push(fn),
     };
@@ -294,4 +295,12 @@ export class SimStream implements StreamCall {
     this.#lastUs = Math.max(this.#lastUs + 1, nowUs + this.#latencyUs(++this.#draws));
     this.#clock.afterUs(this.#lastUs - nowUs, fn);
   }
+}
+
+/** The network of the simulator takes an answer whole. */
+function joined(message: MessagePieces): Uint8Array {
+  const parts: Uint8Array[] = [];
+  for (let part = message.next(); part !== undefined; part = message.next()) parts.push(part);
+  message.close();
+  return Buffer.concat(parts);
 }

@@ -1,0 +1,63 @@
+/**
+ * Many rows of an answer, as bytes: each KeyValue as field 2 (`kvs`) of RangeResponse, one behind
+ * the other in large pieces. A row that is gathered here costs no object of its own. Large rows are
+ * kept as they are, without a copy.
+ */
+import { delimitedLength, writeDelimited, writeDelimiter } from "./protobuf-writer.js";
+
+/** What an answer holds of a large range. */
+export interface EncodedRows {
+  /** Give the field `kvs` when they are joined. */
+  readonly pieces: readonly Uint8Array[];
+  /** The bytes of all pieces. */
+  readonly bytes: number;
+}
+
+export const kvsTag = 0x12;
+const pieceBytes = 128 * 1024;
+/** A row above this size becomes a piece of its own. */
+const copyBytesMax = 16 * 1024;
+/** Tag and length of a row: a length takes at most five bytes here. */
+const delimiterBytesMax = 6;
+
+export class RowPieces implements EncodedRows {
+  readonly pieces: Uint8Array[] = [];
+  bytes = 0;
+  #piece: Uint8Array | undefined;
+  #used = 0;
+
+  /** `row`: an encoded mvccpb.KeyValue that does not change any more. */
+  add(row: Uint8Array): void {
+    const bytes = delimitedLength(row.length);
+    this.bytes += bytes;
+    if (row.length <= copyBytesMax) {
+      const piece = this.#room(bytes);
+      this.#used = writeDelimited(piece, this.#used, kvsTag, row);
+      return;
+    }
+    const piece = this.#room(delimiterBytesMax);
+    this.#used = writeDelimiter(piece, this.#used, kvsTag, row.length);
+    this.#seal();
+    this.pieces.push(row);
+  }
+
+  /** Call once when all rows are here. */
+  end(): EncodedRows {
+    this.#seal();
+    return this;
+  }
+
+  #room(bytes: number): Uint8Array {
+    if (this.#piece !== undefined && this.#piece.length - this.#used >= bytes) return this.#piece;
+    this.#seal();
+    this.#piece = Buffer.allocUnsafeSlow(pieceBytes);
+    return this.#piece;
+  }
+
+  #seal(): void {
+    if (this.#piece === undefined) return;
+    this.pieces.push(this.#piece.subarray(0, this.#used));
+    this.#piece = undefined;
+    this.#used = 0;
+  }
+}
