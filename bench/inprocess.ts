@@ -40,6 +40,7 @@ const noNetwork: Network = {
   removePeer: () => undefined,
   activeSince: () => undefined,
   fetchCluster: (_urls, done) => done(new Error("there are no peers")),
+  sharesAddress: (_some, _others, done) => done(false),
   close: () => undefined,
 };
 

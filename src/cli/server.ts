@@ -7,6 +7,7 @@ import { resolveConfig, type ServerConfig } from "../config/server-config.js";
 import { type RunningServer, serve } from "../embed.js";
 import { createLog, type Log } from "../log/log.js";
 import { holdsMember } from "../platform/node/data-dir.js";
+import { notifyReady } from "../platform/node/service-manager.js";
 import { printVersion } from "./version.js";
 
 const exitUsage = 2;
@@ -148,6 +149,9 @@ async function run(config: ServerConfig, log: Log): Promise<number> {
     () => {
       log("info", "ready to serve client requests", {});
       tellAddresses(config, log);
+      notifyReady(process.env, (reason) =>
+        log("warn", "cannot tell the service manager that this member is ready", { reason }),
+      );
       if (process.connected) process.send?.({ kind: "ready" });
     },
     (error: Error) => {

@@ -159,7 +159,7 @@ const security: readonly Flag[] = [
 const watching: readonly Flag[] = [
   flag(
     "enable-pprof",
-    ...refused("boolean", "false", "start it with node --cpu-prof or --inspect"),
+    ...accepted("boolean", "false", "start it with node --cpu-prof or --inspect"),
   ),
   flag("metrics", ...accepted("text", "basic", "basic and extensive are the same")),
   flag("listen-metrics-urls", "urls", "", "More addresses for /metrics, /health and the like."),

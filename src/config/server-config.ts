@@ -4,7 +4,7 @@
  */
 import { defaultMemberConfig, type MemberConfig } from "../member/config.js";
 import type { Address } from "./address.js";
-import { type ClusterConfig, clusterOf } from "./cluster-config.js";
+import { type ClusterConfig, clusterOf, clusterOfRestart } from "./cluster-config.js";
 import { etcdChecksOf } from "./feature-gates.js";
 import { flags, UsageError } from "./flags.js";
 import { clientTlsOf, peerTlsOf, type TlsConfig } from "./tls-config.js";
@@ -75,7 +75,7 @@ export function resolveConfig(
   const walDir = values.text("wal-dir");
   const advertisePeerUrls = values.urls("initial-advertise-peer-urls");
   const cluster: ClusterConfig = hasData(dataDir, walDir)
-    ? { members: [], toCompare: undefined }
+    ? clusterOfRestart(values)
     : clusterOf(values, name, advertisePeerUrls);
   const heartbeatMs = values.positive("heartbeat-interval");
   const electionMs = values.positive("election-timeout");

@@ -13,6 +13,15 @@ export interface Network {
   activeSince(id: bigint): number | undefined;
   /** Asks members by address, before their ids are known. The first valid answer wins. */
   fetchCluster(peerUrls: readonly string[], done: (result: ClusterInfo | Error) => void): void;
+  /**
+   * Whether some URL of one list and some of the other lead to the same place: host names are looked
+   * up. Calls `done` once, possibly inside the call.
+   */
+  sharesAddress(
+    some: readonly string[],
+    others: readonly string[],
+    done: (shares: boolean) => void,
+  ): void;
   close(): void;
 }
 

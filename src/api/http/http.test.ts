@@ -21,7 +21,11 @@ function setUp() {
     isLearner: () => state.isLearner,
     integrityRefusal: () => undefined,
     isReady: () => state.isReady,
-    machine: { alarms: () => alarms, cluster: { clusterVersion: () => state.clusterVersion } },
+    machine: {
+      alarms: () => alarms,
+      cluster: { clusterVersion: () => state.clusterVersion },
+      kv: { revision: () => 1, kvAt: () => undefined },
+    },
     status: () => ({ version: "3.6.0", storageVersion: "3.6.0" }),
     metrics: () => [
       { name: "etcd_a", type: "gauge", help: "An A.", value: 1 },
@@ -115,8 +119,11 @@ test("livez and readyz: checks, by name and together", () => {
   expect(ask("/readyz/serializable_read")).toMatchObject({ status: 200, body: "ok\n" });
   expect(ask("/livez").status).toBe(200);
   expect(ask("/livez/linearizable_read").status).toBe(404);
+  // A member that waits for a quorum lives.
   state.isReady = false;
-  expect(ask("/livez/serializable_read").status).toBe(503);
+  expect(ask("/livez/serializable_read").status).toBe(200);
+  state.barrier = undefined;
+  expect(ask("/readyz/linearizable_read").status).toBe(503);
 });
 
 test("metrics: families together, escaped, histograms, calls by method", () => {

@@ -5,7 +5,7 @@
 export interface KeepaliveOptions {
   /** A client may ping once in this time while it has calls (`--grpc-keepalive-min-time`). */
   readonly minTimeMs: number;
-  /** A connection on which nothing came for so long is pinged (`--grpc-keepalive-interval`). */
+  /** A connection on which nothing came for so long is pinged (`--grpc-keepalive-interval`), if not before. */
   readonly intervalMs: number;
   /** It is closed if nothing comes for so long after that (`--grpc-keepalive-timeout`). */
   readonly timeoutMs: number;
@@ -16,6 +16,14 @@ export const defaultKeepalive: KeepaliveOptions = {
   intervalMs: 2 * 3_600_000,
   timeoutMs: 20_000,
 };
+
+/**
+ * etcd's listeners ask the kernel to probe a silent connection each 15 s, and it gives up after 150 s; Go
+ * also limits how long sent data may stay unacknowledged. Node can set neither, so the same time is kept
+ * by pings: a host that vanished without a word is noticed whatever the flags say.
+ */
+const vanishedAskMs = 60_000;
+const vanishedMs = 90_000;
 
 /** How often a client without calls may ping. */
 const withoutCallsMs = 2 * 3_600_000;
@@ -51,10 +59,13 @@ export class PingPolicy {
   }
 
   check(nowMs: number): "alive" | "ask" | "gone" {
+    const { intervalMs, timeoutMs } = this.#options;
+    const silentMs = nowMs - this.#lastReceivedMs;
     if (this.#askedMs >= 0) {
-      return nowMs - this.#askedMs >= this.#options.timeoutMs ? "gone" : "alive";
+      const isGone = silentMs >= intervalMs + timeoutMs || nowMs - this.#askedMs >= vanishedMs;
+      return isGone ? "gone" : "alive";
     }
-    if (nowMs - this.#lastReceivedMs < this.#options.intervalMs) return "alive";
+    if (silentMs < Math.min(intervalMs, vanishedAskMs)) return "alive";
     this.#askedMs = nowMs;
     return "ask";
   }

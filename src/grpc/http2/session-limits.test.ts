@@ -207,6 +207,20 @@ describe("keepalive, as etcd has it", () => {
     expect(silent.requests[0]?.resets).toBe(1);
   });
 
+  test("a host that vanished is noticed after two and a half minutes, whatever the flags say", () => {
+    const keepalive = { intervalMs: Infinity, timeoutMs: Infinity };
+    const gone = TestPeer.ready({ keepalive }).send(opened(1));
+    gone.session.sweep(59_999);
+    expect(gone.frames()).toEqual([]);
+    gone.session.sweep(60_000);
+    expect(gone.frames()).toMatchObject([{ type: FrameType.ping, flags: 0 }]);
+    gone.session.sweep(149_999);
+    expect(gone.session.isOver).toBe(false);
+    gone.session.sweep(150_000);
+    expect(gone.session.isOver).toBe(true);
+    expect(gone.requests[0]?.resets).toBe(1);
+  });
+
   test("a client that never sends its SETTINGS is not waited for", () => {
     const peer = new TestPeer().send(preface);
     peer.session.sweep(10_000);

@@ -5,10 +5,10 @@
  */
 import { DamageError, StartError } from "../../base/errors.js";
 import type { Backend } from "../../platform/backend.js";
-import type { ClusterInfo, Network } from "../../platform/network.js";
+import type { Network } from "../../platform/network.js";
 import type { Platform } from "../../platform/platform.js";
 import type { HardState, SnapshotMeta } from "../../raft/types.js";
-import { clusterId as computeClusterId, memberId } from "../../state/cluster/ids.js";
+import { clusterId as computeClusterId } from "../../state/cluster/ids.js";
 import { createMachine } from "../../state/machine.js";
 import type { Machine, MemberRecord } from "../../state/types.js";
 import { readSlot, writeSlot } from "../../storage/backend-slot.js";
@@ -17,6 +17,7 @@ import { createWal, type LogIdentity, type Wal } from "../../wal/wal.js";
 import type { MemberConfig } from "../config.js";
 import { drawIncarnation, KnownIncarnations } from "../incarnation/known-incarnations.js";
 import { LostDataError } from "../incarnation/lost-data.js";
+import { askForSelf, foundingIds, hasTakenPart, refuseSecondBirth } from "./first-questions.js";
 import { type Restarted, restart } from "./restart.js";
 import { versionRefusal } from "./version-check.js";
 
@@ -85,78 +86,6 @@ function firstStart(
   });
 }
 
-type Told = ClusterInfo["members"][number];
-
-/**
- * A member with a log took part under this id before. Nobody may start with an empty log under it.
- */
-function hasTakenPart(self: Told): boolean {
-  return self.name !== "" || self.incarnation !== 0n;
-}
-
-/**
- * Asks the other members for this member's id, one after the other until one knows it. Some may
- * lag, and if the cluster needs this member for its quorum, they cannot learn of its addition.
- */
-function askForSelf(
-  world: { readonly network: Network; readonly config: MemberConfig },
-  others: MemberConfig["initialCluster"],
-  done: (found: { readonly info: ClusterInfo; readonly self: Told } | StartError) => void,
-): void {
-  const { network, config } = world;
-  const urls = config.advertisePeerUrls;
-  let problem = "no other member is named";
-  const ask = (place: number): void => {
-    const other = others[place];
-    if (other === undefined) {
-      done(new StartError(problem));
-      return;
-    }
-    network.fetchCluster(other.peerUrls, (info) => {
-      const self =
-        info instanceof Error
-          ? undefined
-          : info.members.find((member) => member.peerUrls.some((url) => urls.includes(url)));
-      if (!(info instanceof Error) && self !== undefined) {
-        done({ info, self });
-        return;
-      }
-      // "This member is not listed" is more useful to report than "no answer".
-      if (!(info instanceof Error)) {
-        problem = `no member of the cluster has the peer URLs ${urls.join(",")}: add it first (member add ${config.name} --peer-urls=...)`;
-      } else if (place === 0) {
-        problem = `cannot learn the cluster's members from its peers (${info.message}); check --initial-cluster and that the members run`;
-      }
-      ask(place + 1);
-    });
-  };
-  ask(0);
-}
-
-/**
- * A founding member that lost its data has forgotten its votes and what it acknowledged. The other
- * members know whether it ever started. If none answers, this is taken for the first start.
- */
-function refuseSecondBirth(
-  peerUrls: readonly string[],
-  world: { readonly network: Network; readonly config: MemberConfig },
-  done: (refusal: StartError | undefined) => void,
-): void {
-  if (peerUrls.length === 0) {
-    done(undefined);
-    return;
-  }
-  world.network.fetchCluster(peerUrls, (info) => {
-    const urls = world.config.advertisePeerUrls;
-    const self =
-      info instanceof Error
-        ? undefined
-        : info.members.find((member) => member.peerUrls.some((url) => urls.includes(url)));
-    const isSecond = self !== undefined && hasTakenPart(self);
-    done(isSecond ? new LostDataError(self.id, world.config.name) : undefined);
-  });
-}
-
 /** @throws StartError */
 function refuseVersion(config: MemberConfig, clusterVersion: string): void {
   const refusal = versionRefusal(config.serverVersion, clusterVersion);
@@ -188,11 +117,9 @@ type BootDone = (result: Booted | Error) => void;
 
 function found(platform: Platform, config: MemberConfig, done: BootDone): void {
   const { sha1 } = platform.hash;
-  const members: MemberRecord[] = config.initialCluster.map((member) => ({
-    id: memberId(
-      { peerUrls: member.peerUrls, token: config.initialClusterToken, unixSeconds: undefined },
-      sha1,
-    ),
+  const ids = foundingIds(config, platform);
+  const members: MemberRecord[] = config.initialCluster.map((member, place) => ({
+    id: ids[place] as bigint,
     name: "",
     peerUrls: member.peerUrls,
     clientUrls: [],

@@ -16,6 +16,13 @@ export async function leadToSame(
   return haveLikes(these, those) && haveLikes(those, these);
 }
 
+/** True if one URL of each list leads to the same place. */
+export async function share(some: readonly string[], others: readonly string[]): Promise<boolean> {
+  const these = await Promise.all(some.map(placesOf));
+  const those = new Set((await Promise.all(others.map(placesOf))).flat());
+  return these.flat().some((place) => those.has(place));
+}
+
 function haveLikes(these: readonly string[][], those: readonly string[][]): boolean {
   return these.every((one) => those.some((other) => one.some((place) => other.includes(place))));
 }

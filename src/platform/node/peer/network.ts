@@ -9,6 +9,7 @@ import type net from "node:net";
 import type { ClusterInfo, Network, NetworkHandler } from "../../network.js";
 import { fetchClusterInfo } from "../cluster-query.js";
 import { type Listener, type ListenOptions, openListener } from "../listener.js";
+import { share } from "../same-addresses.js";
 import type { KeptCredentials } from "../tls/kept-credentials.js";
 import { PeerAdmission } from "./admission.js";
 import { PeerDialer } from "./dialer.js";
@@ -125,6 +126,16 @@ class TcpNetwork implements Network {
 
   fetchCluster(peerUrls: readonly string[], done: (result: ClusterInfo | Error) => void): void {
     fetchClusterInfo(this.#dialer, peerUrls, done);
+  }
+
+  sharesAddress(
+    some: readonly string[],
+    others: readonly string[],
+    done: (shares: boolean) => void,
+  ): void {
+    // Without a look-up nobody waits, and most members are told by the same text.
+    if (some.some((url) => others.includes(url))) done(true);
+    else share(some, others).then(done, () => done(false));
   }
 
   accept(socket: net.Socket): void {

@@ -322,6 +322,14 @@ class Port implements Network {
     }, this.owner);
   }
 
+  sharesAddress(
+    some: readonly string[],
+    others: readonly string[],
+    done: (shares: boolean) => void,
+  ): void {
+    done(some.some((url) => others.includes(url)));
+  }
+
   close(): void {
     this.isOpen = false;
     this.#network.detach(this);
