@@ -3,15 +3,19 @@
  */
 
 import type { RequestListener } from "node:http";
-import { httpHandler } from "./api/http/http-handler.js";
-import { allMethods } from "./api/services.js";
+import type { HttpSubject } from "./api/http/http.js";
+import { admissionOf, httpHandler } from "./api/http/http-handler.js";
+import { allMethods, builtMethods } from "./api/services.js";
 import { statusOf } from "./api/status.js";
 import { StartError } from "./base/errors.js";
 import type { Address } from "./config/address.js";
 import type { ServerConfig } from "./config/server-config.js";
 import type { TlsConfig } from "./config/tls-config.js";
-import type { Server } from "./grpc/call.js";
+import { Gateway } from "./gateway/gateway.js";
+import { webSockets } from "./gateway/web-socket.js";
+import type { Method, Server, Status } from "./grpc/call.js";
 import { CallCounters } from "./grpc/call-counters.js";
+import { LocalServer } from "./grpc/local/local-server.js";
 import { type ServerOptions, startServer } from "./grpc/server.js";
 import type { RunningMember } from "./member/member.js";
 import { startMember } from "./member/start.js";
@@ -167,7 +171,10 @@ class MemberServers {
   readonly #member: RunningMember;
   readonly #listeners: ClientListeners;
   readonly #counters = new CallCounters();
-  readonly #common: Omit<ServerOptions, "listener" | "methods">;
+  readonly #common: Omit<ServerOptions, "listener" | "methods" | "onError"> & {
+    readonly onError: (error: unknown) => Status;
+  };
+  readonly #subject: HttpSubject;
   readonly #servers: Server[] = [];
   #isClosed = false;
 
@@ -181,9 +188,10 @@ class MemberServers {
     this.#member = member;
     this.#listeners = listeners;
     const moreMetrics = () => [...rpcMetrics(this.#counters.all()), ...processMetrics()];
+    this.#subject = { member, moreMetrics };
     this.#common = {
-      http: httpHandler({ member, moreMetrics }, config),
-      onError: (error: unknown) => statusOf(member.requestFailed(error)),
+      http: httpHandler(this.#subject, config),
+      onError: (error) => statusOf(member.requestFailed(error)),
       maxReceiveBytes: member.limits.requestBytesMax + receiveOverheadBytes,
       clock: nodeClock,
       log,
@@ -197,13 +205,35 @@ class MemberServers {
     const { clients, clientHttp } = this.#listeners;
     const { concurrentStreamsMax, keepalive } = this.#config.clientConnections;
     const common = { ...this.#common, limits: { concurrentStreamsMax }, keepalive };
-    const methods = allMethods(this.#member, nodeHash);
+    const own = allMethods(this.#member, nodeHash);
+    const methods = [...own, ...builtMethods(this.#member, own, nodeClock)];
+    const pages = this.#config.hasJsonGateway ? this.#pagesWithJson(methods) : common;
     const isApart = this.#config.listenClientHttp.length > 0;
-    const http = isApart ? notFound : common.http;
+    const forClients = isApart ? { http: notFound } : pages;
     this.#servers.push(
-      startServer({ ...common, http, listener: clients, methods, counters: this.#counters }),
-      startServer({ ...common, listener: clientHttp, methods: [] }),
+      startServer({
+        ...{ ...common, ...forClients, methods },
+        listener: clients,
+        counters: this.#counters,
+      }),
+      startServer({ ...common, ...pages, listener: clientHttp, methods: [] }),
     );
+  }
+
+  #pagesWithJson(methods: readonly Method[]): Pick<ServerOptions, "http" | "upgrade"> {
+    const { maxReceiveBytes, onError } = this.#common;
+    const gateway = new Gateway({
+      server: new LocalServer({ methods, counters: this.#counters, clock: nodeClock, onError }),
+      clock: nodeClock,
+      requestBytesMax: maxReceiveBytes,
+    });
+    return {
+      http: httpHandler(this.#subject, this.#config, gateway),
+      upgrade: webSockets(
+        gateway,
+        (request) => admissionOf(request, this.#config).answer === undefined,
+      ),
+    };
   }
 
   cut(): void {

@@ -54,6 +54,7 @@ const forbidden: readonly (readonly [folder: string, code: string, rule: string]
   ["src/member", 'import "../api/services.js";', "noRestrictedImports"],
   ["src/api", 'import "../platform/node/clock.js";', "noRestrictedImports"],
   ["src/api", 'import "node:http";', "noRestrictedImports"],
+  ["src/gateway", 'import "../member/types.js";', "noRestrictedImports"],
   ["src/config", 'import "node:fs";', "noRestrictedImports"],
   ["src/state", 'import "../embed.js";', "noRestrictedImports"],
   ["src/state", 'import "lmdb";', "noRestrictedImports"],

@@ -4,14 +4,17 @@ import { expect, test } from "vitest";
 import { gateMethods } from "../member/gate/gate.fixture.js";
 import { rpcTable } from "../member/gate/table.js";
 import type { Member } from "../member/types.js";
+import { nodeClock } from "../platform/node/clock.js";
 import { nodeHash } from "../platform/node/hash.js";
 import { callUnary } from "./call.fixture.js";
 import { type Handlers, serve } from "./serve.js";
-import { allMethods } from "./services.js";
+import { allMethods, builtMethods } from "./services.js";
 
 test("the services register exactly the RPCs of the table, with their kinds", () => {
   const member = { ...gateMethods() } as unknown as Member;
-  const registered = allMethods(member, nodeHash).map(({ path, kind }) => [path, kind]);
+  const own = allMethods(member, nodeHash);
+  const methods = [...own, ...builtMethods(member, own, nodeClock)];
+  const registered = methods.map(({ path, kind }) => [path, kind]);
   const listed = Object.entries(rpcTable).map(([path, { kind }]) => [path, kind]);
   expect(registered.sort()).toEqual(listed.sort());
 });

@@ -38,6 +38,28 @@ export const authNotSupported: Status = {
 
 export const unknownService: Status = { code: Code.notFound, message: "unknown service" };
 
+/** What a client's library tells when its call was cancelled. */
+export const callCanceled: Status = { code: Code.canceled, message: "context canceled" };
+
+/** With etcd's text, as errors of lock and election have it that are no errors of the store. */
+export function unknownStatus(message: string): Status {
+  return { code: Code.unknown, message };
+}
+
+/**
+ * The error of a service that is a client of others. In etcd the others' error has lost its code by
+ * then: the text stays, the code is Unknown unless the caller has gone or its time is up.
+ */
+export function innerStatus({ code, message }: Status): Status {
+  const isOver = code === Code.canceled || code === Code.deadlineExceeded;
+  return isOver ? { code, message } : unknownStatus(message);
+}
+
+export const answersUnread: Status = {
+  code: Code.resourceExhausted,
+  message: "lockstep: the client does not read its answers",
+};
+
 export function statusOf(error: KvError): Status {
   return { code: error.code, message: error.message };
 }

@@ -60,7 +60,7 @@ const member: readonly Flag[] = [
     "socket-reuse-address",
     ...accepted("boolean", "false", "Node always sets SO_REUSEADDR on its listeners"),
   ),
-  flag("enable-grpc-gateway", "boolean", "false", "Only false: there is no JSON gateway."),
+  flag("enable-grpc-gateway", "boolean", "true", "JSON over HTTP on the client addresses."),
   flag("raft-read-timeout", ...accepted("duration", "5s", "a silent peer is left after 3 s")),
   flag("raft-write-timeout", ...accepted("duration", "5s", "a silent peer is left after 3 s")),
   flag("feature-gates", "text", "", "Gates of etcd: InitialCorruptCheck=true and so on."),

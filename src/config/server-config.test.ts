@@ -146,6 +146,7 @@ describe("the configuration", () => {
       "--enable-grpc-gateway=false",
     );
     expect(config.logOutputs).toEqual(["stdout", "stderr", "a.log"]);
+    expect([resolve().hasJsonGateway, config.hasJsonGateway]).toEqual([true, false]);
     expect(config.listenMetrics).toEqual([
       { isTls: false, host: "127.0.0.1", port: 1 },
       { isTls: false, host: "::1", port: 2 },
@@ -215,7 +216,6 @@ describe("the configuration", () => {
     [["--log-format=xml"], /one of json, console/],
     [["--logger=capnslog"], /one of zap/],
     [["--log-outputs=stdout,"], /invalid value "stdout,"/],
-    [["--enable-grpc-gateway"], /can only be false/],
     [["--log-level=loud"], /one of debug, info, warn, error/],
     [["--listen-client-urls=127.0.0.1:2379"], /must be a URL|scheme must be http/],
     [["--listen-client-urls=https://h:1"], /--cert-file, --key-file\) must be provided/],

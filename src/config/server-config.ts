@@ -24,6 +24,8 @@ export interface ServerConfig {
   readonly clientTls: TlsConfig;
   readonly peerTls: TlsConfig;
   readonly reusesPort: boolean;
+  /** The addresses for HTTP also take JSON requests. */
+  readonly hasJsonGateway: boolean;
   /** Of browsers; "*": any. */
   readonly allowedOrigins: readonly string[];
   /** Host names in requests without TLS; "*": any. */
@@ -92,14 +94,12 @@ export function resolveConfig(
   const quota = values.integer("quota-backend-bytes");
   values.choice("metrics", ["basic", "extensive"]);
   values.choice("logger", ["zap"]);
-  if (values.boolean("enable-grpc-gateway")) {
-    throw new UsageError("--enable-grpc-gateway: there is no JSON gateway, it can only be false");
-  }
   return {
     ...{ dataDir, walDir },
     ...listenersOf(values),
     allowedOrigins: values.list("cors"),
     allowedHosts: values.list("host-whitelist"),
+    hasJsonGateway: values.boolean("enable-grpc-gateway"),
     clientConnections: connectionsOf(values),
     logLevel: logLevelOf(values),
     logFormat: values.choice("log-format", ["json", "console"]),

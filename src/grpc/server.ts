@@ -6,9 +6,11 @@
 import {
   createServer as createHttpServer,
   type Server as HttpServer,
+  type IncomingMessage,
   type RequestListener,
 } from "node:http";
 import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { errorTable } from "../base/errors.js";
 import { type Clock, ownedClock, type Timer } from "../platform/clock.js";
 import type { Method, Server, Status } from "./call.js";
@@ -37,10 +39,15 @@ export interface SocketSource {
   close(): void;
 }
 
+/** `head`: what the client sent behind its request. */
+export type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+
 export interface ServerOptions {
   readonly listener: SocketSource;
   readonly methods: readonly Method[];
   readonly http: RequestListener;
+  /** Takes over connections of HTTP/1 whose client asks for another protocol. Without it nobody does. */
+  readonly upgrade?: UpgradeListener;
   readonly clock: Clock;
   /**
    * Told what a service, `http` or the transport itself threw; returns what that call is answered.
@@ -91,6 +98,8 @@ class RunningServer implements Server {
       http1: (socket) => this.#web.emit("connection", socket),
     });
     this.#web = createWebServer(this.#connections.counted(guarded(options.http, onError)));
+    const { upgrade } = options;
+    if (upgrade !== undefined) this.#web.on("upgrade", guardedUpgrade(upgrade, onError));
     options.listener.accept((socket) => this.#connections.accept(socket));
     this.#sweepLater();
   }
@@ -171,6 +180,20 @@ function guarded(listener: RequestListener, onError: (error: unknown) => unknown
     } catch (error) {
       if (!response.headersSent) response.writeHead(500);
       response.end();
+      onError(error);
+    }
+  };
+}
+
+function guardedUpgrade(
+  listener: UpgradeListener,
+  onError: (error: unknown) => unknown,
+): UpgradeListener {
+  return (request, socket, head) => {
+    try {
+      listener(request, socket, head);
+    } catch (error) {
+      socket.destroy();
       onError(error);
     }
   };

@@ -1,15 +1,32 @@
 /** Connects the pure HTTP side to Node's requests and responses. Does not read request bodies. */
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
-import { admit, type BrowserAccess } from "./browser-access.js";
+import { type Admission, admit, type BrowserAccess } from "./browser-access.js";
 import { answerHttp, type HttpAnswer, type HttpSubject } from "./http.js";
 
-export function httpHandler(subject: HttpSubject, access: BrowserAccess): RequestListener {
+/** Answers the requests of some paths in place of the pages. */
+export interface OtherPaths {
+  isFor(url: string): boolean;
+  /** `headers` belong into every answer. */
+  handle(
+    request: IncomingMessage,
+    response: ServerResponse,
+    headers: Readonly<Record<string, string>>,
+  ): void;
+}
+
+export function httpHandler(
+  subject: HttpSubject,
+  access: BrowserAccess,
+  others?: OtherPaths,
+): RequestListener {
   return (request: IncomingMessage, response: ServerResponse) => {
-    request.resume();
     const { method = "GET", url = "/" } = request;
-    const { origin = "", host = "" } = request.headers;
-    const isSecure = "encrypted" in request.socket && request.socket.encrypted === true;
-    const admission = admit({ method, origin, host, isSecure }, access);
+    const admission = admissionOf(request, access);
+    if (admission.answer === undefined && others?.isFor(url) === true) {
+      others.handle(request, response, admission.headers);
+      return;
+    }
+    request.resume();
     const answer = ({ status, headers, body }: HttpAnswer): void => {
       const length = { "Content-Length": Buffer.byteLength(body) };
       // The answer may come inside a turn of the member. An error here must not end that turn.
@@ -24,4 +41,11 @@ export function httpHandler(subject: HttpSubject, access: BrowserAccess): Reques
     if (admission.answer === undefined) answerHttp({ method, url }, subject, answer);
     else answer(admission.answer);
   };
+}
+
+export function admissionOf(request: IncomingMessage, access: BrowserAccess): Admission {
+  const { method = "GET" } = request;
+  const { origin = "", host = "" } = request.headers;
+  const isSecure = "encrypted" in request.socket && request.socket.encrypted === true;
+  return admit({ method, origin, host, isSecure }, access);
 }

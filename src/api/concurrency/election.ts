@@ -1,0 +1,115 @@
+/**
+ * etcd's election service. A candidate is a key under the election's name, tied to a lease, with the
+ * candidate's value; the leader is the oldest of them.
+ */
+import type { Method } from "../../grpc/call.js";
+import type { LocalServer } from "../../grpc/local/local-server.js";
+import type { Member } from "../../member/types.js";
+import {
+  CampaignRequest,
+  CampaignResponse,
+  type LeaderKey,
+  LeaderRequest,
+  LeaderResponse,
+  ProclaimRequest,
+  ProclaimResponse,
+  ResignRequest,
+  ResignResponse,
+} from "../../wire/gen/election.js";
+import type { ResponseHeader } from "../../wire/gen/rpc.js";
+import { serve } from "../serve.js";
+import type { InnerClient } from "./inner-client.js";
+import { observing } from "./observe.js";
+import {
+  deleteOp,
+  firstCreated,
+  firstKeyOf,
+  isCreatedAt,
+  putOp,
+  rangeOfKey,
+  rangeOp,
+  rangeRpc,
+  txnRpc,
+} from "./requests.js";
+import { leaseFor, placeOf, promised, refuse, waitForTurn } from "./waiting-line.js";
+
+export function electionMethods(member: Member, server: LocalServer): Method[] {
+  return serve(member, "v3electionpb.Election", {
+    Campaign: promised(member, server, CampaignRequest, async (client, asked) =>
+      CampaignResponse.encode(await campaign(client, asked)).finish(),
+    ),
+    Proclaim: promised(member, server, ProclaimRequest, async (client, asked) => {
+      const header = await proclaim(client, required(asked.leader), asked.value);
+      return ProclaimResponse.encode({ header }).finish();
+    }),
+    Leader: promised(member, server, LeaderRequest, async (client, { name }) => {
+      const { header, kvs } = await client.unary(rangeRpc, firstCreated(folderOf(name)));
+      const kv = kvs[0] ?? refuse("election: no leader");
+      return LeaderResponse.encode({ header, kv }).finish();
+    }),
+    Resign: promised(member, server, ResignRequest, async (client, { leader }) => {
+      const header = await resign(client, required(leader));
+      return ResignResponse.encode({ header }).finish();
+    }),
+    Observe: observing(member, server, folderOf),
+  });
+}
+
+function folderOf(name: Buffer): Buffer {
+  return Buffer.concat([name, Buffer.from("/")]);
+}
+
+function required(leader: LeaderKey | undefined): LeaderKey {
+  return leader ?? refuse('"leader" field must be provided');
+}
+
+async function campaign(client: InnerClient, request: CampaignRequest): Promise<CampaignResponse> {
+  const lease = await leaseFor(client, request.lease);
+  const folder = folderOf(request.name);
+  const key = placeOf(folder, lease);
+  const { header, succeeded, responses } = await client.unary(txnRpc, {
+    compare: [isCreatedAt(key, 0n)],
+    success: [putOp(key, request.value, lease)],
+    failure: [rangeOp(rangeOfKey(key))],
+  });
+  const known = succeeded ? undefined : firstKeyOf(responses[0]);
+  const rev = known?.create_revision ?? header?.revision ?? 0n;
+  const leader = { name: request.name, key, rev, lease };
+  try {
+    // The same candidate with another value: it goes on with that one.
+    if (known !== undefined && !known.value.equals(request.value)) {
+      await proclaim(client, leader, request.value);
+    }
+    await waitForTurn(client, folder, rev);
+  } catch (error) {
+    await resign(client.afterwards(), leader);
+    throw error;
+  }
+  return { header, leader };
+}
+
+async function proclaim(
+  client: Pick<InnerClient, "unary">,
+  { key, rev, lease }: LeaderKey,
+  value: Buffer,
+): Promise<ResponseHeader | undefined> {
+  const { header, succeeded } = await client.unary(txnRpc, {
+    compare: [isCreatedAt(key, rev)],
+    success: [putOp(key, value, lease)],
+    failure: [],
+  });
+  if (!succeeded) refuse("election: not leader");
+  return header;
+}
+
+async function resign(
+  client: Pick<InnerClient, "unary">,
+  { key, rev }: LeaderKey,
+): Promise<ResponseHeader | undefined> {
+  const { header } = await client.unary(txnRpc, {
+    compare: [isCreatedAt(key, rev)],
+    success: [deleteOp(key)],
+    failure: [],
+  });
+  return header;
+}

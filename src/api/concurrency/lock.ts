@@ -1,0 +1,68 @@
+/**
+ * etcd's lock service. A lock is a key that its holder creates under the lock's name, tied to a lease;
+ * it is held by the oldest of them, until the key is deleted.
+ */
+import type { Method } from "../../grpc/call.js";
+import type { LocalServer } from "../../grpc/local/local-server.js";
+import type { Member } from "../../member/types.js";
+import { LockRequest, LockResponse, UnlockRequest, UnlockResponse } from "../../wire/gen/lock.js";
+import type { ResponseHeader } from "../../wire/gen/rpc.js";
+import { serve } from "../serve.js";
+import type { InnerClient } from "./inner-client.js";
+import {
+  deleteOf,
+  deleteRpc,
+  firstCreated,
+  firstKeyOf,
+  isCreatedAt,
+  putOp,
+  rangeOfKey,
+  rangeOp,
+  rangeRpc,
+  txnRpc,
+} from "./requests.js";
+import { leaseFor, placeOf, promised, refuse, waitForTurn } from "./waiting-line.js";
+
+export function lockMethods(member: Member, server: LocalServer): Method[] {
+  return serve(member, "v3lockpb.Lock", {
+    Lock: promised(member, server, LockRequest, async (client, request) =>
+      LockResponse.encode(await lock(client, request)).finish(),
+    ),
+    Unlock: promised(member, server, UnlockRequest, async (client, { key }) => {
+      const { header } = await client.unary(deleteRpc, deleteOf(key));
+      return UnlockResponse.encode({ header }).finish();
+    }),
+  });
+}
+
+interface Held {
+  readonly header: ResponseHeader | undefined;
+  readonly key: Buffer;
+}
+
+async function lock(client: InnerClient, request: LockRequest): Promise<Held> {
+  const lease = await leaseFor(client, request.lease);
+  const folder = Buffer.concat([request.name, Buffer.from("/")]);
+  const key = placeOf(folder, lease);
+  const oldest = rangeOp(firstCreated(folder));
+  const { header, succeeded, responses } = await client.unary(txnRpc, {
+    compare: [isCreatedAt(key, 0n)],
+    success: [putOp(key, Buffer.alloc(0), lease), oldest],
+    failure: [rangeOp(rangeOfKey(key)), oldest],
+  });
+  // A second lock with the same lease is the same lock.
+  const known = succeeded ? undefined : firstKeyOf(responses[0]);
+  const revision = known?.create_revision ?? header?.revision ?? 0n;
+  const holder = firstKeyOf(responses[1]);
+  if (holder === undefined || holder.create_revision === revision) return { header, key };
+  try {
+    await waitForTurn(client, folder, revision);
+  } catch (error) {
+    // Whoever gives up must not keep the others waiting.
+    await client.afterwards().unary(deleteRpc, deleteOf(key));
+    throw error;
+  }
+  const held = await client.unary(rangeRpc, rangeOfKey(key));
+  if (held.kvs.length === 0) refuse("mutex: session is expired");
+  return { header: held.header, key };
+}

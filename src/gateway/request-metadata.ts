@@ -1,0 +1,31 @@
+/** What a request over HTTP says besides its body, as the metadata of its call. */
+import type { IncomingHttpHeaders } from "node:http";
+import { parseTimeout } from "../grpc/calls/deadlines.js";
+import type { LocalRequest } from "../grpc/local/local-call.js";
+
+/**
+ * `Authorization: TOKEN` or `Bearer TOKEN` is the metadata `token`; `Grpc-Metadata-NAME` is NAME;
+ * `Grpc-Timeout` bounds the call. `grpcgateway-accept` says that the call came this way.
+ *
+ * @throws Error if the timeout is none
+ */
+export function requestOf(headers: IncomingHttpHeaders): LocalRequest {
+  const timeout = headerOf(headers, "grpc-timeout");
+  const timeoutMs = timeout === undefined ? undefined : parseTimeout(timeout);
+  if (timeout !== undefined && timeoutMs === undefined) {
+    throw new Error(`invalid grpc-timeout: ${timeout}`);
+  }
+  return { timeoutMs, metadata: (name) => metadataOf(headers, name) };
+}
+
+function metadataOf(headers: IncomingHttpHeaders, name: string): string | undefined {
+  if (name === "token") return headers.authorization?.replace(/^Bearer +/i, "");
+  if (name === "authorization") return headers.authorization;
+  if (name === "grpcgateway-accept") return headers.accept ?? "";
+  return headerOf(headers, `grpc-metadata-${name}`);
+}
+
+function headerOf(headers: IncomingHttpHeaders, name: string): string | undefined {
+  const value = headers[name];
+  return Array.isArray(value) ? value[0] : value;
+}

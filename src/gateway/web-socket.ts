@@ -1,0 +1,93 @@
+/**
+ * Calls of the gateway over WebSocket, as etcd has them: a GET on a path of the gateway that asks for the
+ * upgrade. Each text message of the client is one JSON object, each of the server's one answer. A token
+ * comes as the subprotocols "Bearer, TOKEN", since a browser cannot set headers.
+ */
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { type WebSocket, WebSocketServer } from "ws";
+import { Code } from "../base/errors.js";
+import { type BridgeOutput, CallBridge, jsonBytesMax } from "./call-bridge.js";
+import type { Gateway, Rpc } from "./gateway.js";
+import { httpStatusOf } from "./http-status.js";
+import { requestOf } from "./request-metadata.js";
+
+/** What may wait in memory for a client that reads slowly. */
+const waitingBytesHigh = 1024 * 1024;
+const normalClosure = 1000;
+
+/** @param isAdmitted whether the host and the origin of a request may be served */
+export function webSockets(
+  gateway: Gateway,
+  isAdmitted: (request: IncomingMessage) => boolean,
+): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
+  const server = new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: false,
+    maxPayload: jsonBytesMax(gateway.parts.requestBytesMax),
+    handleProtocols: (protocols) => (protocols.has("Bearer") ? "Bearer" : false),
+  });
+  return (request, socket, head) => {
+    socket.on("error", () => socket.destroy());
+    const path = (request.url ?? "").replace(/\?.*$/, "");
+    const rpc = gateway.isFor(path) ? gateway.rpcFor(path) : notFound;
+    if (!isAdmitted(request)) {
+      socket.end("HTTP/1.1 421 Misdirected Request\r\nConnection: close\r\n\r\n");
+      return;
+    }
+    if ("code" in rpc) {
+      socket.end(`HTTP/1.1 ${httpStatusOf(rpc)} ${rpc.message}\r\nConnection: close\r\n\r\n`);
+      return;
+    }
+    server.handleUpgrade(request, socket, head, (webSocket) =>
+      serve(gateway, rpc, request, webSocket),
+    );
+  };
+}
+
+const notFound = { code: Code.notFound, message: "Not Found" };
+
+function serve(gateway: Gateway, rpc: Rpc, request: IncomingMessage, webSocket: WebSocket): void {
+  webSocket.on("error", () => webSocket.terminate());
+  const [, token] = (request.headers["sec-websocket-protocol"] ?? "").split(/, */);
+  const authorization = token ?? request.headers.authorization;
+  const { "grpc-timeout": _ignored, ...headers } = request.headers;
+  const local = requestOf(authorization === undefined ? headers : { ...headers, authorization });
+  const output = new SocketOutput(webSocket, () => bridge.drained());
+  const bridge = new CallBridge(gateway.parts, rpc.path, rpc.messages, local, output);
+  webSocket.on("message", (data: Buffer) => bridge.receive(data));
+  webSocket.on("close", () => bridge.cancel());
+}
+
+class SocketOutput implements BridgeOutput {
+  readonly #socket: WebSocket;
+  readonly #onDrain: () => void;
+  #isBlocked = false;
+
+  constructor(socket: WebSocket, onDrain: () => void) {
+    this.#socket = socket;
+    this.#onDrain = onDrain;
+  }
+
+  write(text: string, isLast: boolean): boolean {
+    const piece = isLast ? text.replace(/\n$/, "") : text;
+    this.#socket.send(piece, { fin: isLast, binary: false }, () => this.#sent());
+    this.#isBlocked = this.#socket.bufferedAmount > waitingBytesHigh;
+    return !this.#isBlocked;
+  }
+
+  end(): void {
+    this.#socket.close(normalClosure);
+  }
+
+  refuse(_status: unknown, body: string): void {
+    this.write(body, true);
+    this.end();
+  }
+
+  #sent(): void {
+    if (!this.#isBlocked || this.#socket.bufferedAmount > waitingBytesHigh) return;
+    this.#isBlocked = false;
+    this.#onDrain();
+  }
+}
