@@ -163,3 +163,28 @@ describe("over WebSocket", () => {
     }
   });
 });
+
+describe("large answers", () => {
+  test("come whole, and a client that leaves ends the work", async () => {
+    const { endpoint } = ours.first;
+    const value = Buffer.alloc(1_000_000, "x").toString("base64");
+    for (let at = 0; at < 12; at++) {
+      await ask(endpoint, post("kv/put", { key: base64(`large/${at}`), value }));
+    }
+    const all = post("kv/range", { key: base64("large/"), range_end: base64("large0") });
+    const { lines } = await ask(endpoint, all);
+    const { count, kvs } = lines[0] as { count: string; kvs: { value: string }[] };
+    expect(count).toBe("12");
+    expect(kvs.every((kv) => kv.value === value)).toBe(true);
+    const stop = new AbortController();
+    const { body } = all;
+    const left = await fetch(`http://${endpoint}${all.path}`, {
+      method: "POST",
+      body,
+      signal: stop.signal,
+    });
+    expect(left.status).toBe(200);
+    stop.abort();
+    expect((await ask(endpoint, post("kv/range", foo))).status).toBe(200);
+  });
+});

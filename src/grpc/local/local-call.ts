@@ -3,7 +3,8 @@
  * this server that uses another one. Its service cannot tell the difference.
  */
 import { Code } from "../../base/errors.js";
-import type { Call, Method, Status, StreamCall, UnaryCall } from "../call.js";
+import type { Clock } from "../../platform/clock.js";
+import type { Call, MessagePieces, Method, Status, StreamCall, UnaryCall } from "../call.js";
 import type { MethodCounters } from "../call-counters.js";
 import type { Deadlines, Timed } from "../calls/deadlines.js";
 
@@ -25,7 +26,7 @@ export interface LocalSink {
 
 export interface LocalSurroundings {
   readonly deadlines: Deadlines;
-  readonly now: () => number;
+  readonly clock: Clock;
   /** Told what a service threw; returns what that call is answered. */
   readonly onError: (error: unknown) => Status;
 }
@@ -35,13 +36,16 @@ const deadlineExceeded: Status = {
   message: "context deadline exceeded",
 };
 
+/** Bytes of an answer in parts that are copied in one turn. */
+const gatheredInTurn = 1024 * 1024;
+
 abstract class LocalCall implements Call, Timed {
   readonly dueMs: number;
   isOver = false;
   protected readonly sink: LocalSink;
   protected readonly counters: MethodCounters;
   readonly #request: LocalRequest;
-  readonly #surroundings: LocalSurroundings;
+  protected readonly surroundings: LocalSurroundings;
   readonly #onCancel: (() => void)[] = [];
 
   constructor(
@@ -53,18 +57,18 @@ abstract class LocalCall implements Call, Timed {
     this.#request = request;
     this.sink = sink;
     this.counters = counters;
-    this.#surroundings = surroundings;
+    this.surroundings = surroundings;
     this.dueMs =
       request.timeoutMs === undefined
         ? Number.POSITIVE_INFINITY
-        : surroundings.now() + request.timeoutMs;
+        : surroundings.clock.now() + request.timeoutMs;
     if (request.timeoutMs !== undefined) surroundings.deadlines.add(this);
     counters.started++;
   }
 
   get timeoutMs(): number | undefined {
     if (this.dueMs === Number.POSITIVE_INFINITY) return undefined;
-    return Math.max(0, this.dueMs - this.#surroundings.now());
+    return Math.max(0, this.dueMs - this.surroundings.clock.now());
   }
 
   metadata(name: string): string | undefined {
@@ -93,7 +97,7 @@ abstract class LocalCall implements Call, Timed {
     try {
       run();
     } catch (error) {
-      this.#cut(this.#surroundings.onError(error));
+      this.#cut(this.surroundings.onError(error));
     }
   }
 
@@ -112,7 +116,7 @@ abstract class LocalCall implements Call, Timed {
     if (this.isOver) return false;
     this.isOver = true;
     this.counters.handled[code] = (this.counters.handled[code] ?? 0) + 1;
-    if (this.#request.timeoutMs !== undefined) this.#surroundings.deadlines.remove(this);
+    if (this.#request.timeoutMs !== undefined) this.surroundings.deadlines.remove(this);
     return true;
   }
 
@@ -138,6 +142,33 @@ export class LocalUnaryCall extends LocalCall implements UnaryCall {
     this.sent(message);
     this.sink.message(message);
     this.sink.end(undefined);
+  }
+
+  /** Gathers the parts over turns, so that others are served in between. */
+  respondInPieces(pieces: MessagePieces): void {
+    const whole = Buffer.allocUnsafe(pieces.length);
+    let filled = 0;
+    let isClosed = false;
+    const close = (): void => {
+      if (!isClosed) pieces.close();
+      isClosed = true;
+    };
+    this.onCancel(close);
+    const gather = (): void => {
+      if (isClosed) return;
+      for (const turnEnd = filled + gatheredInTurn; filled < turnEnd; ) {
+        const piece = pieces.next();
+        if (piece === undefined) {
+          close();
+          this.respond(whole);
+          return;
+        }
+        whole.set(piece, filled);
+        filled += piece.length;
+      }
+      this.surroundings.clock.after(0, () => this.guard(gather));
+    };
+    this.guard(gather);
   }
 }
 

@@ -33,8 +33,8 @@ export class LocalServer {
           onError(error);
         }
       };
-    const deadlines = new Deadlines(ownedClock(clock, own));
-    this.#surroundings = { deadlines, now: () => clock.now(), onError };
+    const owned = ownedClock(clock, own);
+    this.#surroundings = { deadlines: new Deadlines(owned), clock: owned, onError };
     for (const method of methods) {
       this.#methods.set(method.path, { method, counters: counters.of(method) });
     }
