@@ -174,7 +174,7 @@ describe("documents say what the code says", () => {
 
   test("every folder of src stands in ARCHITECTURE.md, which fits one page", () => {
     const page = read("ARCHITECTURE.md");
-    expect(page.split("\n").length).toBeLessThanOrEqual(80);
+    expect(page.split("\n").length).toBeLessThanOrEqual(90);
     const folders = new Set(
       tracked.filter((file) => /^src\/\w+\//.test(file)).map((file) => file.split("/")[1]),
     );
