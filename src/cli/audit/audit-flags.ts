@@ -1,6 +1,6 @@
 /** The flags of `lockstep audit`: etcdctl's names where etcdctl has them, ETCDCTL_* in the environment. */
-import fs from "node:fs";
 import { CtlError, type Flags, type FlagTable, parseDuration, parseFlags } from "../ctl/flags.js";
+import { type TlsFiles, tlsFlags, tlsOf } from "../endpoint-tls.js";
 
 export const auditUsage = `Usage: lockstep audit --endpoints a,b,c [flags]
 
@@ -31,10 +31,7 @@ const table: FlagTable = {
   "keep-going": false,
   "write-out": "simple",
   listen: "",
-  cacert: "",
-  cert: "",
-  key: "",
-  "insecure-skip-tls-verify": false,
+  ...tlsFlags,
   user: "",
   password: "",
   "dial-timeout": "2s",
@@ -43,12 +40,6 @@ const table: FlagTable = {
 };
 const formats = ["simple", "json", "prometheus"] as const;
 
-export interface TlsFiles {
-  readonly ca: Buffer | null;
-  readonly key: Buffer | null;
-  readonly cert: Buffer | null;
-  readonly isUnverified: boolean;
-}
 /** How to reach the members. */
 export interface Access {
   readonly dialMs: number;
@@ -127,18 +118,6 @@ function listenOf(flags: Flags): AuditFlags["listen"] {
   if (host === undefined || Number(port) > 65_535)
     throw new CtlError(`--listen ${text}: HOST:PORT`);
   return { host: host.replace(/^\[(.*)\]$/, "$1"), port: Number(port) };
-}
-
-function tlsOf(flags: Flags): TlsFiles | undefined {
-  const file = (name: string): Buffer | null => {
-    const path = flags.text(name);
-    return path === "" ? null : fs.readFileSync(path);
-  };
-  const [ca, cert, key] = [file("cacert"), file("cert"), file("key")];
-  const isUnverified = flags.isOn("insecure-skip-tls-verify");
-  if ((cert === null) !== (key === null)) throw new CtlError("--cert and --key go together");
-  if (ca === null && cert === null && !isUnverified) return undefined;
-  return { ca, cert, key, isUnverified };
 }
 
 function userOf(flags: Flags): Access["user"] {

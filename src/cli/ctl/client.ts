@@ -6,7 +6,8 @@
 import * as grpc from "@grpc/grpc-js";
 import { ReportRequest, ReportResponse } from "../../wire/gen/integrity.js";
 import * as rpc from "../../wire/gen/rpc.js";
-import { CtlError, Exit } from "./flags.js";
+import { connectionText, credentialsOf, type TlsFiles, targetOf } from "../endpoint-tls.js";
+import { CtlError } from "./flags.js";
 
 interface Codec<T> {
   encode(message: T): { finish(): Uint8Array };
@@ -83,25 +84,28 @@ export interface CtlTimeouts {
   readonly commandMs: number;
 }
 
+/** After the wait for a connection has failed: a call fails at once, and says why. */
+const reasonMs = 200;
+
 export class CtlClient {
   readonly endpoints: readonly string[];
   readonly #timeouts: CtlTimeouts;
+  readonly #tls: TlsFiles | undefined;
   readonly #channels = new Map<string, grpc.Client>();
   #connected: Promise<grpc.Client> | undefined;
 
-  constructor(endpoints: readonly string[], timeouts: CtlTimeouts) {
+  /** @param tls for endpoints with https:// or without a scheme; undefined: no flag asks for it */
+  constructor(endpoints: readonly string[], timeouts: CtlTimeouts, tls?: TlsFiles) {
     this.endpoints = endpoints;
     this.#timeouts = timeouts;
+    this.#tls = tls;
   }
 
   #channel(endpoint: string): grpc.Client {
     let channel = this.#channels.get(endpoint);
     if (channel === undefined) {
-      if (endpoint.startsWith("https://")) {
-        throw new CtlError(`TLS is not supported yet: ${endpoint}`, Exit.badArgs);
-      }
-      const address = endpoint.replace(/^http:\/\//, "").replace(/\/$/, "");
-      channel = new grpc.Client(address, grpc.credentials.createInsecure(), {
+      const credentials = credentialsOf(endpoint, this.#tls);
+      channel = new grpc.Client(targetOf(endpoint), credentials, {
         "grpc.max_receive_message_length": -1,
         "grpc.max_send_message_length": -1,
       });
@@ -112,13 +116,29 @@ export class CtlClient {
 
   async #ready(endpoint: string): Promise<grpc.Client> {
     const channel = this.#channel(endpoint);
-    await new Promise<void>((resolve, reject) => {
-      channel.waitForReady(Date.now() + this.#timeouts.dialMs, (error) => {
-        if (error === undefined) resolve();
-        else reject(new ConnectionLost("context deadline exceeded"));
-      });
+    const isReady = await new Promise<boolean>((resolve) => {
+      channel.waitForReady(Date.now() + this.#timeouts.dialMs, (error) =>
+        resolve(error === undefined),
+      );
     });
+    if (!isReady) throw new ConnectionLost(await this.#reasonOf(endpoint, channel));
     return channel;
+  }
+
+  /** Why there is no connection. */
+  async #reasonOf(endpoint: string, channel: grpc.Client): Promise<string> {
+    const details = await new Promise<string>((resolve) => {
+      const deadline = Date.now() + reasonMs;
+      const asIs = (bytes: Buffer): Buffer => bytes;
+      const { path } = methods.status;
+      channel.makeUnaryRequest(path, asIs, asIs, Buffer.alloc(0), { deadline }, (error) =>
+        resolve(error?.details ?? ""),
+      );
+    });
+    const isSaid =
+      details !== "" && !/^Deadline exceeded|^No connection established$/.test(details);
+    const reason = isSaid ? details : "no connection in time";
+    return `context deadline exceeded: ${connectionText(endpoint, reason)}`;
   }
 
   /** The named endpoint's channel, or that of the first endpoint to connect. */

@@ -2,6 +2,8 @@
  * `lockstep ctl`: a client with etcdctl's commands, flags, output and exit codes. Finds the command
  * by its first one or two words; errors go to standard error as "Error: <text>".
  */
+
+import { tlsFlags, tlsOf } from "../endpoint-tls.js";
 import { CtlClient, type CtlTimeouts } from "./client.js";
 import type { Command } from "./context.js";
 import { endpointCommands } from "./endpoint.js";
@@ -31,6 +33,8 @@ const globalFlags: FlagTable = {
   hex: false,
   "command-timeout": "5s",
   "dial-timeout": "",
+  ...tlsFlags,
+  "insecure-transport": true,
   help: false,
 };
 
@@ -48,7 +52,8 @@ function usage(): string {
   const names = Object.keys(commands).map((name) => `  ${name}\n`);
   return `Usage: lockstep ctl [flags] <command> [flags] [arguments]\n\nCommands:\n${names.join("")}
 Flags: --endpoints, -w simple|json|fields|table, --hex, --command-timeout,
---dial-timeout (to connect; without it as long as the command may take)
+--dial-timeout (to connect; without it as long as the command may take),
+--cacert, --cert, --key, --insecure-skip-tls-verify, --insecure-transport=false (TLS)
 (or ETCDCTL_ENDPOINTS and so on in the environment)\n`;
 }
 
@@ -91,6 +96,15 @@ function timeoutsOf(flags: Flags): CtlTimeouts {
   return { commandMs, dialMs: dialMs === 0 ? commandMs : dialMs };
 }
 
+/** --insecure-transport=false: an endpoint without a scheme is one with TLS. */
+function endpointsOf(flags: Flags): string[] {
+  const isSecure = !flags.isOn("insecure-transport");
+  return flags
+    .text("endpoints")
+    .split(",")
+    .map((endpoint) => (isSecure && !endpoint.includes(":/") ? `https://${endpoint}` : endpoint));
+}
+
 async function run(words: readonly string[]): Promise<number> {
   const { name, rest } = findCommand(words);
   const command = commands[name];
@@ -106,7 +120,7 @@ async function run(words: readonly string[]): Promise<number> {
   if (!["simple", "json", "fields", "table"].includes(format)) {
     throw new CtlError("unsupported output format", Exit.badFeature);
   }
-  const client = new CtlClient(flags.text("endpoints").split(","), timeoutsOf(flags));
+  const client = new CtlClient(endpointsOf(flags), timeoutsOf(flags), tlsOf(flags));
   try {
     return (await command.run({ args, after, flags, client, format, hex: flags.isOn("hex") })) ?? 0;
   } finally {
