@@ -13,7 +13,7 @@ import { nodeHash } from "../src/platform/node/hash.js";
 import { createLmdbBackendStore } from "../src/platform/node/lmdb/backend.js";
 import { EntryType } from "../src/raft/types.js";
 import { createMachine } from "../src/state/machine.js";
-import type { Machine } from "../src/state/types.js";
+import type { Machine } from "../src/state/apply.js";
 import { PutRequest } from "../src/wire/gen/rpc.js";
 
 const entries = Number(process.argv[2] ?? 200_000);

@@ -254,6 +254,40 @@ function tableWord(folder: string, pattern: string): readonly string[] {
   return [target.replace(/^(\.\.\/)+/, "").replace(/\/\*\*$|\/\*\.js$|\.js$/, "")];
 }
 
+/** Who may change the replicated state: who opens one, and who applies entries to it. */
+const writersOfState = [
+  "src/integrity/repair/adoption.ts",
+  "src/integrity/startup/checkpoint-note.ts",
+  "src/member/assemble/wiring.ts",
+  "src/member/start.ts",
+  "src/member/startup/boot.ts",
+  "src/member/startup/restart.ts",
+  "src/member/turns/applier.ts",
+  "src/snapshot/prove-fetched.ts",
+  "src/snapshot/sink.ts",
+  "src/storage/fetched-state.ts",
+  "src/storage/state-store.ts",
+  "src/storage/verify-state.ts",
+];
+
+test("only who opens a state or applies to it can change it", () => {
+  const isProduct = (file: string): boolean =>
+    /^src\/(?!state\/|verify\/).*\.ts$/.test(file) && !/\.(test|fixture|contract)\.ts$/.test(file);
+  const writers = tracked.filter(isProduct).filter((file) => /state\/apply\.js"/.test(read(file)));
+  expect(writers).toEqual(writersOfState);
+  const callers = tracked
+    .filter(isProduct)
+    .filter((file) => /machine\.(apply|begin|bootstrap)\(|writableMachine\(\)/.test(read(file)));
+  expect(callers).toEqual([
+    "src/integrity/repair/adoption.ts",
+    "src/integrity/startup/checkpoint-note.ts",
+    "src/member/assemble/consensus.ts",
+    "src/member/startup/boot.ts",
+    "src/storage/stand-in.ts",
+    "src/storage/state-store.ts",
+  ]);
+});
+
 describe("files", () => {
   const sources = tracked.filter((file) => file.endsWith(".ts") && !file.includes("wire/gen/"));
 

@@ -6,7 +6,7 @@ import type { Quarantine } from "../integrity/quarantine-file.js";
 import type { Scrubber } from "../integrity/scrub/scrubber.js";
 import type { Backend } from "../platform/backend.js";
 import type { RaftNode } from "../raft/types.js";
-import type { Machine } from "../state/types.js";
+import type { MachineReader } from "../state/types.js";
 import type { RaftLog } from "../wal/raft-log.js";
 
 export interface MemberProbe {
@@ -29,10 +29,8 @@ export interface MemberProbe {
   timesHealed(): number;
   /** The backend's name. While a stand-in is in use: the name of the wrong backend. */
   stateName(): string;
-  /**
-   * The machine in use, so that a test can make apply fail. It changes when the state is replaced.
-   */
-  machine(): Machine;
+  /** The machine in use. It changes when the state is replaced. */
+  machine(): MachineReader;
   /** Entries that are committed here and missing in the leader's log. */
   readonly divergence: Divergence;
   backend(): Backend;

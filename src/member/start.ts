@@ -3,6 +3,7 @@
 import { messageBytesMax } from "../peers/codec.js";
 import type { Network, NetworkHandler } from "../platform/network.js";
 import type { Platform } from "../platform/platform.js";
+import { type BeginApply, beginApply } from "../state/apply.js";
 import { assembleMember } from "./assemble.js";
 import type { MemberConfig } from "./config.js";
 import type { RunningMember } from "./member.js";
@@ -12,12 +13,13 @@ import { bootMember } from "./startup/boot.js";
 /**
  * Starts a member. It takes part in the cluster at once and serves when `onReady` says so. Calls
  * `done` once. If the member cannot start, `done` gets a StartError, a DamageError or the disk's
- * own error, and all resources are released.
+ * own error, and all resources are released. `begin` begins to apply each entry.
  */
 export function startMember(
   world: Platform,
   config: MemberConfig,
   done: (result: RunningMember | Error) => void,
+  begin: BeginApply = beginApply,
 ): void {
   let member: RunningMember | undefined;
   /** A start ends once: through `done`, or with the first error that nobody else takes. */
@@ -40,7 +42,7 @@ export function startMember(
       refused(booted);
       return;
     }
-    const running = assembleMember({ platform, network, config }, booted);
+    const running = assembleMember({ platform, network, config, begin }, booted);
     member = running;
     isOver = true;
     platform.log("info", "starting a member", {

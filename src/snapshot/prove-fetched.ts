@@ -10,9 +10,9 @@ import type { Backend } from "../platform/backend.js";
 import type { Clock } from "../platform/clock.js";
 import type { Sha256 } from "../platform/hash.js";
 import { bucketNames } from "../platform/rows.js";
+import type { Machine } from "../state/apply.js";
 import { DigestScan, digestedBuckets } from "../state/digest.js";
 import { createMachine } from "../state/machine.js";
-import type { Machine } from "../state/types.js";
 
 const rowsPerPiece = 1_000;
 

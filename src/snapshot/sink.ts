@@ -8,7 +8,7 @@ import type { Done } from "../base/done.js";
 import { KvError } from "../base/errors.js";
 import { PeerMethod } from "../peers/codec.js";
 import type { Backend, BackendStore } from "../platform/backend.js";
-import type { Machine } from "../state/types.js";
+import type { Machine } from "../state/apply.js";
 import type { FetchedState } from "../storage/fetched-state.js";
 import { type Cursor, decodeChunk, encodeCursor, firstCursor } from "./row-chunk.js";
 import { decodeManifest, type Manifest } from "./source.js";

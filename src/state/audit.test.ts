@@ -2,6 +2,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Bucket } from "../platform/rows.js";
+import type { Machine } from "./apply.js";
 import {
   applyCommand,
   bytes,
@@ -13,7 +14,6 @@ import {
 import { encodeRevision } from "./mvcc/revision-key.js";
 import { command } from "./operations.fixture.js";
 import { sealRow } from "./rows.js";
-import type { Machine } from "./types.js";
 
 function audited(machine: Machine, rowsMax = 3, between: () => void = () => {}): Bucket[] {
   const job = machine.audit();

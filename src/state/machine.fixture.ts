@@ -19,8 +19,9 @@ import type {
   RequestOp,
   TxnRequest,
 } from "../wire/gen/rpc.js";
+import type { Machine } from "./apply.js";
 import { createMachine } from "./machine.js";
-import type { Applied, Machine } from "./types.js";
+import type { Applied } from "./types.js";
 
 export class JournalBackend implements Backend {
   readonly writes: (readonly RowWrite[])[] = [];

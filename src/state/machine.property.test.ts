@@ -2,6 +2,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Bucket } from "../platform/rows.js";
+import type { Machine } from "./apply.js";
 import { scanDigests } from "./digest.js";
 import { KvModel, order, type Version } from "./kv-model.fixture.js";
 import {
@@ -30,7 +31,7 @@ import {
   shownKv,
 } from "./operations.fixture.js";
 import { RowReader } from "./rows.js";
-import type { Machine, RevisionEvents } from "./types.js";
+import type { RevisionEvents } from "./types.js";
 
 const everything = rangeOf("\0", "\0");
 

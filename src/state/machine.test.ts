@@ -4,6 +4,7 @@ import { KvError } from "../base/errors.js";
 import { Bucket, type RowWrite } from "../platform/rows.js";
 import { EntryType } from "../raft/types.js";
 import { ConfChangeRequest, ConfChangeRequest_Type as Type } from "../wire/gen/internal.js";
+import type { Machine } from "./apply.js";
 import { scanDigests } from "./digest.js";
 import {
   applyCommand,
@@ -22,7 +23,7 @@ import {
   txnOf,
 } from "./machine.fixture.js";
 import { shown, shownKv } from "./operations.fixture.js";
-import type { Applied, Machine } from "./types.js";
+import type { Applied } from "./types.js";
 
 const put = (key: string, value = "v", more = {}): Command => ({
   $case: "put",

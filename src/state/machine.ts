@@ -37,6 +37,7 @@ import {
 import { type OpenedRequest, openPut, openRequest } from "../wire/internal-request.js";
 import { RequestField } from "../wire/proposal.js";
 import { AlarmSet } from "./alarm/alarm-set.js";
+import type { ApplyWay, Machine, OpenEntry } from "./apply.js";
 import { auditRows } from "./audit.js";
 import { applyAuth } from "./auth/auth-commands.js";
 import { AuthTable } from "./auth/auth-table.js";
@@ -60,12 +61,9 @@ import { applyPut, checkPut } from "./mvcc/txn.js";
 import type {
   AlarmRecord,
   Applied,
-  ApplyWay,
   Digests,
   Job,
-  Machine,
   MemberRecord,
-  OpenEntry,
   Outcome,
   RevisionEvents,
 } from "./types.js";

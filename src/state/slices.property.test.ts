@@ -6,6 +6,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { type Entry, EntryType } from "../raft/types.js";
+import type { Machine } from "./apply.js";
 import {
   applyCommand,
   encodeCommand,
@@ -17,7 +18,7 @@ import {
   text,
 } from "./machine.fixture.js";
 import { command } from "./operations.fixture.js";
-import type { Applied, Machine } from "./types.js";
+import type { Applied } from "./types.js";
 
 const everything = rangeOf("\0", "\0");
 

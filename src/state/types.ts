@@ -8,7 +8,7 @@
 
 import type { KvError } from "../base/errors.js";
 import type { Bucket } from "../platform/rows.js";
-import type { ConfChange, ConfState, Entry } from "../raft/types.js";
+import type { ConfChange, ConfState } from "../raft/types.js";
 import type { EncodedRows } from "../wire/encoded-rows.js";
 import type { RangeRequest, TxnRequest } from "../wire/gen/rpc.js";
 import type { AuthChange, AuthReader } from "./auth/types.js";
@@ -165,23 +165,6 @@ export interface ReadJob<T> extends Job<T & { readonly revision: number }> {
   isOutdated(): boolean;
 }
 
-/** How to apply an entry. None of it changes the effect on the state. */
-export interface ApplyWay {
-  /** Units of work before the first pause, see work.ts. */
-  readonly units: number;
-  /** False: nobody waits for the answer here, so its rows are not gathered. */
-  isAnswerWanted(request: Pick<Applied, "proposer" | "requestId">): boolean;
-  /** An entry with more changes gives only the span of their keys, not each event. */
-  readonly eventsMax: number;
-}
-
-/** An entry that is being applied. Nobody can read its effect before its last step. */
-export interface OpenEntry {
-  readonly index: number;
-  /** Continues for that much work; after the last step returns the result. Throws as `apply`. */
-  step(units: number): Applied | undefined;
-}
-
 /** A place in the history: `sub` counts the changes of one revision from 0. */
 export interface HistoryPlace {
   readonly revision: number;
@@ -280,36 +263,4 @@ export interface MachineReader {
   fingerprint(): Fingerprint;
   /** Compares the rows with the tables in memory. Gives the buckets that disagree. See audit.ts. */
   audit(): Job<ReadonlySet<Bucket>>;
-}
-
-/**
- * The machine as the applier and boot see it. Only they may change the state, so no other part gets
- * this type.
- */
-export interface Machine extends MachineReader {
-  /** Applies the entry after `appliedIndex`. Only an InvariantViolation or DamageError is thrown. */
-  apply(entry: Entry): Applied;
-  /**
-   * The same in slices. Does the first slice. If that was not all, returns the entry to continue
-   * with. Until its last step everything here shows the state before it. Nothing else may be
-   * applied meanwhile. If the entry is not taken to its end, `apply` cannot be used any more; reads
-   * and the backend still show the state before.
-   */
-  begin(entry: Entry, way: ApplyWay): Applied | OpenEntry;
-  /**
-   * Makes a new member's first state, before any entry: index and term of the bootstrap snapshot,
-   * the configuration and the members. Only on an empty backend.
-   */
-  bootstrap(state: {
-    readonly clusterId: bigint;
-    readonly members: readonly MemberRecord[];
-    readonly index: number;
-    readonly term: number;
-    /** Ids that may never come back. None when a cluster is founded. */
-    readonly removed?: ReadonlySet<bigint>;
-    /** Empty when a cluster is founded. */
-    readonly clusterVersion?: string;
-    /** Users, roles and rights. None when a cluster is founded. */
-    readonly auth?: AuthReader;
-  }): void;
 }

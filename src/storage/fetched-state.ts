@@ -1,5 +1,5 @@
 import type { Backend } from "../platform/backend.js";
-import type { Machine } from "../state/types.js";
+import type { Machine } from "../state/apply.js";
 
 /** A complete state that is not in use yet. */
 export interface FetchedState {

@@ -10,8 +10,9 @@ import type { Clock } from "../platform/clock.js";
 import type { Disk } from "../platform/disk.js";
 import type { Sha256 } from "../platform/hash.js";
 import type { SnapshotMeta } from "../raft/types.js";
+import type { Machine } from "../state/apply.js";
 import { createMachine } from "../state/machine.js";
-import type { KvReader, Machine } from "../state/types.js";
+import type { KvReader, MachineReader } from "../state/types.js";
 import { keepAside, readAside, writeSlot } from "./backend-slot.js";
 import type { StateProof } from "./committer.js";
 import type { FetchedState } from "./fetched-state.js";
@@ -69,7 +70,12 @@ export class StateStore {
     return this.#aside !== undefined;
   }
 
-  machine(): Machine {
+  machine(): MachineReader {
+    return this.#machine;
+  }
+
+  /** The same machine, for the applier alone. */
+  writableMachine(): Machine {
     return this.#machine;
   }
 

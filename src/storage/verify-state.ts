@@ -4,9 +4,9 @@ import { DamageError } from "../base/errors.js";
 import type { Backend } from "../platform/backend.js";
 import type { Sha256 } from "../platform/hash.js";
 import { bucketNames } from "../platform/rows.js";
+import type { Machine } from "../state/apply.js";
 import { scanDigests } from "../state/digest.js";
 import { createMachine } from "../state/machine.js";
-import type { Machine } from "../state/types.js";
 
 /** Opens a backend and recomputes its digests. An error if they differ from the stored ones. */
 export function verifyState(backend: Backend, sha256: Sha256): Machine | Error {

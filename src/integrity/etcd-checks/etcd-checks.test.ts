@@ -2,7 +2,8 @@
 import { beforeEach, expect, test } from "vitest";
 import { KvError } from "../../base/errors.js";
 import type { Clock } from "../../platform/clock.js";
-import type { AlarmRecord, HashKv, Machine } from "../../state/types.js";
+import type { Machine } from "../../state/apply.js";
+import type { AlarmRecord, HashKv } from "../../state/types.js";
 import { type EtcdCheckConfig, EtcdChecks } from "./etcd-checks.js";
 import type { MemberHash } from "./member-hash.js";
 

@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
 import { nodeHash } from "../../platform/node/hash.js";
 import { Bucket, type RowWrite } from "../../platform/rows.js";
+import type { Machine } from "../../state/apply.js";
 import { DigestSet } from "../../state/digest.js";
 import { emptyMeta, encodeMeta, metaKey } from "../../state/meta.js";
 import { encodeRevision } from "../../state/mvcc/revision-key.js";
 import { sealRow } from "../../state/rows.js";
-import type { Machine } from "../../state/types.js";
 import { createMemoryBackendStore } from "../../verify/sim/platform/memory-backend.js";
 import { KeyValue } from "../../wire/gen/kv.js";
 import type { RowFindings } from "./incident.js";

@@ -2,7 +2,7 @@
 
 import { beforeEach, expect, test } from "vitest";
 import type { Entry } from "../../raft/types.js";
-import type { Machine, OpenEntry } from "../../state/types.js";
+import type { Machine, OpenEntry } from "../../state/apply.js";
 import type { FetchedState } from "../../storage/fetched-state.js";
 import { HandClock } from "../others.fixture.js";
 import { type AdoptionParts, adoptState } from "./adoption.js";

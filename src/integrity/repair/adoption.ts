@@ -5,7 +5,8 @@
  */
 import type { Clock } from "../../platform/clock.js";
 import type { SnapshotMeta } from "../../raft/types.js";
-import type { ApplyWay, Machine, OpenEntry } from "../../state/types.js";
+import type { ApplyWay, OpenEntry } from "../../state/apply.js";
+import type { MachineReader } from "../../state/types.js";
 import type { Committer } from "../../storage/committer.js";
 import type { FetchedState } from "../../storage/fetched-state.js";
 import type { StateStore } from "../../storage/state-store.js";
@@ -26,7 +27,7 @@ export interface AdoptionParts {
   /** The disk fails: the member stops. */
   failed(error: Error): void;
   /** The fetched state stands at another index. */
-  record(machine: Machine): void;
+  record(machine: MachineReader): void;
 }
 
 /** Calls `done` once. After an error the fetched backend is closed and nothing has changed. */

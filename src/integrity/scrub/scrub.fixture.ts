@@ -5,8 +5,9 @@
 import type { Backend } from "../../platform/backend.js";
 import type { Clock } from "../../platform/clock.js";
 import { type Bucket, bucketNames } from "../../platform/rows.js";
+import type { Machine } from "../../state/apply.js";
 import { foundMachine, sha256 } from "../../state/machine.fixture.js";
-import type { Digests, Machine } from "../../state/types.js";
+import type { Digests } from "../../state/types.js";
 import { MemoryDisk } from "../../verify/sim/platform/memory-disk.js";
 import { entry, founding, options } from "../../wal/wal.fixture.js";
 import { createWal, type Wal } from "../../wal/wal.js";

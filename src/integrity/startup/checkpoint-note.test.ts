@@ -2,9 +2,9 @@
 
 import { describe, expect, test } from "vitest";
 import { type Entry, EntryType } from "../../raft/types.js";
+import type { Machine } from "../../state/apply.js";
 import type { Fingerprint } from "../../state/fingerprint.js";
 import { encodeCommand, foundMachine, JournalBackend, putOf } from "../../state/machine.fixture.js";
-import type { Machine } from "../../state/types.js";
 import { RaftLog } from "../../wal/raft-log.js";
 import {
   checkpointNotesOf,

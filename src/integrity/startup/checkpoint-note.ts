@@ -11,6 +11,7 @@
 import { DamageError, KvError } from "../../base/errors.js";
 import { InvariantViolation } from "../../base/invariant.js";
 import type { LogStorage } from "../../raft/types.js";
+import type { Machine } from "../../state/apply.js";
 import { digestVersion } from "../../state/digest.js";
 import {
   describeFingerprint,
@@ -20,7 +21,6 @@ import {
   type Fingerprint,
   readFingerprint,
 } from "../../state/fingerprint.js";
-import type { Machine } from "../../state/types.js";
 
 export interface CheckpointNote {
   readonly fingerprint: Fingerprint;

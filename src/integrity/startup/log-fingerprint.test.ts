@@ -2,9 +2,9 @@
 
 import { describe, expect, test } from "vitest";
 import type { Entry } from "../../raft/types.js";
+import type { Machine } from "../../state/apply.js";
 import type { Fingerprint } from "../../state/fingerprint.js";
 import { chainOf } from "../../state/log-chain.js";
-import type { Machine } from "../../state/types.js";
 import { RaftLog } from "../../wal/raft-log.js";
 import { proveLog as proveLogBy } from "./log-fingerprint.js";
 

@@ -14,6 +14,7 @@ import type { Network } from "../../platform/network.js";
 import type { Platform } from "../../platform/platform.js";
 import type { RaftNode } from "../../raft/types.js";
 import type { SnapshotTransfer } from "../../snapshot/transfer.js";
+import type { BeginApply } from "../../state/apply.js";
 import type { MachineReader } from "../../state/types.js";
 import type { WatchHub } from "../../state/watch/hub.js";
 import type { Committer } from "../../storage/committer.js";
@@ -44,6 +45,7 @@ import type { TurnEvents } from "../turns/turn-events.js";
 import type { WatchPacer } from "../turns/watch-pacer.js";
 
 export interface MemberWorld {
+  readonly begin: BeginApply;
   readonly platform: Platform;
   readonly network: Network;
   readonly config: MemberConfig;

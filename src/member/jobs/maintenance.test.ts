@@ -157,7 +157,7 @@ describe("a snapshot stream", () => {
     const opened = scene.snapshot();
     scene.settle();
     for (let round = 0; round < replacedStatesMax; round++) {
-      put(scene.state.machine(), `more${round}`);
+      put(scene.state.writableMachine(), `more${round}`);
       scene.committer.flush(() => {});
       scene.settle();
       scene.defragment();
@@ -215,7 +215,7 @@ describe("a snapshot stream", () => {
 test("a flush under way when the state is replaced tells of the new one, also when the old one fails", () => {
   for (const isFailing of [false, true]) {
     const scene = new Scene(10);
-    put(scene.state.machine(), "unsaved");
+    put(scene.state.writableMachine(), "unsaved");
     if (isFailing) scene.backends.faults.failNextCommit("state-0", new Error("EIO"));
     const told: [number, Backend][] = [];
     scene.committer.flush((proof) => told.push([proof.meta.index, scene.state.backend()]));

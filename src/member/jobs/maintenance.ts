@@ -13,7 +13,7 @@ import type { Clock } from "../../platform/clock.js";
 import { bucketNames } from "../../platform/rows.js";
 import { type Cursor, firstCursor } from "../../snapshot/row-chunk.js";
 import { readSoundChunk } from "../../snapshot/sound-chunk.js";
-import type { HashKv, Job, Machine } from "../../state/types.js";
+import type { HashKv, Job, MachineReader } from "../../state/types.js";
 import type { Committer } from "../../storage/committer.js";
 import { type ReadErrors, readRefusal, runJob } from "../../storage/read-jobs.js";
 import type { StateStore } from "../../storage/state-store.js";
@@ -142,7 +142,7 @@ export class Maintenance {
  * @throws KvError
  */
 function hashKvOf(state: StateStore, revision: number): Job<HashKv> {
-  let machine: Machine = state.machine();
+  let machine: MachineReader = state.machine();
   let job = machine.kv.hashKv(revision);
   return {
     step(rowsMax) {

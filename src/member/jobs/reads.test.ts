@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { KvError } from "../../base/errors.js";
 import { BusyClock } from "../../integrity/scrub/scrub.fixture.js";
 import { applyCommand, foundMachine, JournalBackend, putOf } from "../../state/machine.fixture.js";
-import type { Machine, RangeOutcome } from "../../state/types.js";
+import type { Machine } from "../../state/apply.js";
 import { Jobs } from "../../storage/jobs.js";
 import {
   RangeRequest,

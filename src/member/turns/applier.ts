@@ -7,7 +7,8 @@
 import { DamageError } from "../../base/errors.js";
 import type { Clock } from "../../platform/clock.js";
 import { type ConfChange, type ConfState, type Entry, EntryType } from "../../raft/types.js";
-import type { Applied, ApplyWay, Machine, OpenEntry } from "../../state/types.js";
+import type { ApplyWay, BeginApply, Machine, OpenEntry } from "../../state/apply.js";
+import type { Applied } from "../../state/types.js";
 import type { WatchHub } from "../../state/watch/hub.js";
 import type { ApplyLimits } from "../config.js";
 import type { Proposals } from "./proposals.js";
@@ -24,6 +25,7 @@ export interface ApplierParts {
   readonly selfId: bigint;
   readonly proposals: Proposals;
   readonly limits: ApplyLimits;
+  readonly begin: BeginApply;
   machine(): Machine;
   watch(): WatchHub;
   applyConfChange(change: ConfChange | undefined): ConfState;
@@ -114,13 +116,14 @@ export class Applier {
   }
 
   #goOn(entry: Entry, untilMs: number): Applied | undefined {
+    const { begin } = this.#parts;
     const machine = this.#parts.machine();
     let steps = this.#open?.machine === machine ? this.#open.entry : undefined;
     this.#open = undefined;
     // Each turn does at least one slice, so that every entry comes to an end.
     do {
       const next =
-        steps === undefined ? machine.begin(entry, this.#way) : steps.step(this.#way.units);
+        steps === undefined ? begin(machine, entry, this.#way) : steps.step(this.#way.units);
       if (next !== undefined && !("step" in next)) return next;
       steps = next ?? steps;
     } while (this.#parts.clock.now() < untilMs);

@@ -253,7 +253,7 @@ export class FaultDriver {
     node.isHiddenDamage = true;
     this.#stateDamaged(node);
     let isArmed = true;
-    const disarm = misapplyNext(member.probe.machine(), (entry) => {
+    const disarm = misapplyNext(node, (entry) => {
       isArmed = false;
       node.isWrong = true;
       node.isHiddenDamage = false;

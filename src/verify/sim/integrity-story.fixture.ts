@@ -127,11 +127,9 @@ export class Story {
 
   /** From now on this member applies the next put wrongly; returns when that happened. */
   misapply(node: SimNode): { readonly atMs: () => number; readonly index: () => number } {
-    const machine = node.member?.probe.machine();
-    if (machine === undefined) throw new Error("not up");
     let atMs = Number.NaN;
     let index = Number.NaN;
-    misapplyNext(machine, (entry) => {
+    misapplyNext(node, (entry) => {
       atMs = this.cluster.clock.now();
       index = entry.index;
     });

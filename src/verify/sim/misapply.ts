@@ -4,21 +4,28 @@
  */
 
 import { type Entry, EntryType } from "../../raft/types.js";
-import type { Machine } from "../../state/types.js";
 import { openPut, openRequest } from "../../wire/internal-request.js";
 import { RequestField } from "../../wire/proposal.js";
+import type { SimNode } from "./sim-node.js";
 
-/** `happening` is called right before it; returns a function that removes the bug again. */
-export function misapplyNext(machine: Machine, happening: (entry: Entry) => void): () => void {
-  const begin = machine.begin.bind(machine);
+/**
+ * Puts the bug into the state that this node has now. `happening` is called right before it; returns
+ * a function that removes the bug again.
+ */
+export function misapplyNext(
+  node: Pick<SimNode, "member" | "applyBugs">,
+  happening: (entry: Entry) => void,
+): () => void {
+  const state = node.member?.probe.machine();
+  if (state === undefined) throw new Error("the node is not up");
   let isOver = false;
-  machine.begin = (entry, way) => {
-    const data = isOver ? undefined : changedPut(entry);
-    if (data === undefined) return begin(entry, way);
+  node.applyBugs.unshift((machine, entry) => {
+    const data = isOver || machine !== state ? undefined : changedPut(entry);
+    if (data === undefined) return entry;
     isOver = true;
     happening(entry);
-    return begin(readAs(data, entry), way);
-  };
+    return readAs(data, entry);
+  });
   return () => {
     isOver = true;
   };

@@ -127,6 +127,7 @@ class Run {
           this.#recorder?.record(what === "wal" ? "fsync" : "commit", "durable", node);
           this.#checks.synced(node, what);
         },
+        applied: (...applied) => this.#checks.applied(...applied),
         logged: (node, level, message, fields = {}) => {
           if (bugs.has(message)) this.#checks.report("U2", `${message}: ${fields.error}`, node);
           if (options.log === undefined) return;

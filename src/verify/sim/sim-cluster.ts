@@ -9,6 +9,9 @@ import { defaultMemberConfig, type MemberConfig } from "../../member/config.js";
 import type { RunningMember } from "../../member/member.js";
 import { startMember } from "../../member/start.js";
 import type { Platform } from "../../platform/platform.js";
+import type { Entry } from "../../raft/types.js";
+import type { BeginApply } from "../../state/apply.js";
+import type { Applied, MachineReader } from "../../state/types.js";
 import { Dice } from "./plan/dice.js";
 import { createMemoryBackendStore } from "./platform/memory-backend.js";
 import type { StoreImage } from "./platform/memory-backend-file.js";
@@ -16,6 +19,7 @@ import { MemoryDisk } from "./platform/memory-disk.js";
 import { fairWeather, MemoryNetwork, type NetworkWeather } from "./platform/memory-network.js";
 import { SimClock } from "./platform/sim-clock.js";
 import { simHash } from "./platform/sim-hash.js";
+import { reportingApply } from "./reporting-apply.js";
 import { SimNode } from "./sim-node.js";
 
 export type LogFields = Readonly<Record<string, unknown>>;
@@ -35,6 +39,8 @@ export interface ClusterObserver {
   sent(from: SimNode, to: bigint, bytes: Uint8Array): number;
   arrived(to: SimNode | undefined, message: number, how: "delivered" | "dropped"): void;
   synced(node: SimNode, what: "wal" | "backend"): void;
+  /** The applier has applied an entry to the state in use. */
+  applied(node: SimNode, machine: MachineReader, entry: Entry, applied: Applied): void;
   logged(node: SimNode, level: string, message: string, fields?: LogFields): void;
 }
 
@@ -58,6 +64,7 @@ const noObserver: ClusterObserver = {
   sent: () => 0,
   arrived: () => {},
   synced: () => {},
+  applied: () => {},
   logged: () => {},
 };
 
@@ -165,7 +172,13 @@ export class SimCluster {
         ),
       log: (level, message, fields) => this.observer.logged(node, level, message, fields),
     };
-    startMember(platform, node.config, (result) => {
+    node.applyBugs = [];
+    const begin = reportingApply((...applied) => this.observer.applied(node, ...applied));
+    const withBugs: BeginApply = (machine, entry, way) => {
+      const changed = node.applyBugs.reduce((read, bug) => bug(machine, read), entry);
+      return begin(machine, changed, way);
+    };
+    const started = (result: RunningMember | Error): void => {
       if (!isAlive()) return;
       if (result instanceof Error) {
         this.#failed(node, result);
@@ -182,7 +195,8 @@ export class SimCluster {
         if (isAlive()) this.#stopped(node, removed, error);
       });
       this.observer.started(node);
-    });
+    };
+    startMember(platform, node.config, started, withBugs);
   }
 
   startAll(): void {

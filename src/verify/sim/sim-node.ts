@@ -5,9 +5,14 @@
 import type { Method } from "../../grpc/call.js";
 import type { MemberConfig } from "../../member/config.js";
 import type { RunningMember } from "../../member/member.js";
+import type { Entry } from "../../raft/types.js";
+import type { MachineReader } from "../../state/types.js";
 import { createMemoryBackendStore, type MemoryBackendStore } from "./platform/memory-backend.js";
 import { MemoryDisk } from "./platform/memory-disk.js";
 import type { ClockSkew } from "./platform/sim-clock.js";
+
+/** Returns the entry that a member applies in place of `entry`, or `entry` itself. */
+export type ApplyBug = (machine: MachineReader, entry: Entry) => Entry;
 
 /** "wiped": the node will never start again. */
 export type NodeState = "down" | "starting" | "up" | "stopping" | "wiped";
@@ -34,6 +39,8 @@ export class SimNode {
   plugs = 0;
   extraSyncMs = 0;
   failure: Error | undefined;
+  /** Bugs of the member that runs, the newest first. */
+  applyBugs: ApplyBug[] = [];
   /** Errors that injected faults explain: "EIO", "ENOSPC", "damage". */
   readonly excuses = new Set<string>();
   /** Faults have broken what this disk promised; the node does not count until it is replaced. */

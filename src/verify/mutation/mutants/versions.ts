@@ -10,10 +10,10 @@ import type { Mutant, Patch } from "../types.js";
 /** Tells the machine to which build it belongs. */
 const ownVersion: Patch = {
   in: "createDriver",
-  find: "() => w.state.machine()",
+  find: "() => w.state.writableMachine()",
   replace: `
     () => {
-      const machine = w.state.machine();
+      const machine = w.state.writableMachine();
       machine.serverVersion = w.config.serverVersion;
       return machine;
     }`,
@@ -45,10 +45,16 @@ export const versionMutants: readonly Mutant[] = [
     patches: [
       ownVersion,
       {
-        in: "ReplicatedMachine.#executeOwn",
+        in: "executeOwn",
         find: "request.server_version",
-        replace: 'isAtLeast(this.serverVersion, "3.7.0") || !RAN() ? request.server_version : ""',
+        replace: 'isAtLeast(parts.serverVersion, "3.7.0") || !RAN() ? request.server_version : ""',
         uses: ["isAtLeast"],
+      },
+      {
+        in: "ReplicatedMachine.#execute",
+        find: "executeOwn(this.#ownParts, request, w)",
+        replace:
+          "executeOwn({ ...this.#ownParts, serverVersion: this.serverVersion }, request, w)",
       },
       {
         in: "Publisher.#isCurrent",

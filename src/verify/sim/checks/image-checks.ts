@@ -9,9 +9,9 @@
 import { readQuarantine } from "../../../integrity/quarantine-file.js";
 import type { Backend } from "../../../platform/backend.js";
 import { fetchedPrefix } from "../../../snapshot/sink.js";
+import type { Machine } from "../../../state/apply.js";
 import { scanDigests } from "../../../state/digest.js";
 import { createMachine } from "../../../state/machine.js";
-import type { Machine } from "../../../state/types.js";
 import { readSlot } from "../../../storage/backend-slot.js";
 import { verifyState } from "../../../storage/verify-state.js";
 import type { Recovered } from "../../../wal/recovery.js";
