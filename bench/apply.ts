@@ -12,8 +12,8 @@ import type { Backend } from "../src/platform/backend.js";
 import { nodeHash } from "../src/platform/node/hash.js";
 import { createLmdbBackendStore } from "../src/platform/node/lmdb/backend.js";
 import { EntryType } from "../src/raft/types.js";
-import { createMachine } from "../src/state/machine.js";
 import type { Machine } from "../src/state/apply.js";
+import { createMachine } from "../src/state/machine.js";
 import { PutRequest } from "../src/wire/gen/rpc.js";
 
 const entries = Number(process.argv[2] ?? 200_000);

@@ -3,7 +3,6 @@ import { describe, expect, test } from "vitest";
 import { KvError } from "../base/errors.js";
 import { Bucket, type RowWrite } from "../platform/rows.js";
 import { EntryType } from "../raft/types.js";
-import { ConfChangeRequest, ConfChangeRequest_Type as Type } from "../wire/gen/internal.js";
 import type { Machine } from "./apply.js";
 import { scanDigests } from "./digest.js";
 import {
@@ -22,43 +21,16 @@ import {
   text,
   txnOf,
 } from "./machine.fixture.js";
-import { shown, shownKv } from "./operations.fixture.js";
-import type { Applied } from "./types.js";
-
-const put = (key: string, value = "v", more = {}): Command => ({
-  $case: "put",
-  value: putOf(key, value, more),
-});
-const grant = (ID: bigint): Command => ({ $case: "lease_grant", value: { ID, TTL: 60n } });
-const alarm = (action: number, kind: number): Command => ({
-  $case: "alarm",
-  value: { action, memberID: firstMember, alarm: kind },
-});
-const second = 0x22n;
-
-function setUp(): { backend: JournalBackend; machine: Machine } {
-  const backend = new JournalBackend();
-  return { backend, machine: foundMachine(backend) };
-}
-
-function reasonOf({ outcome }: Applied): string | undefined {
-  return outcome instanceof KvError ? outcome.reason : undefined;
-}
-
-function confChange(machine: Machine, change: Partial<ConfChangeRequest>): Applied {
-  const data = ConfChangeRequest.encode({
-    header: { ID: 9n, proposer: firstMember, username: "", auth_revision: 0n },
-    type: Type.ADD_VOTER,
-    node_id: second,
-    member: undefined,
-    promote: false,
-    ...change,
-  }).finish();
-  const index = machine.appliedIndex + 1;
-  return machine.apply({ index, term: 2, type: EntryType.confChange, data });
-}
-
-const joiner = { ID: second, name: "", peerURLs: ["http://b"], clientURLs: [], isLearner: true };
+import {
+  alarm,
+  confChange,
+  grant,
+  joiner,
+  put,
+  reasonOf,
+  setUp,
+} from "./machine-commands.fixture.js";
+import { shownKv } from "./operations.fixture.js";
 
 describe("one entry is one write of the backend", () => {
   test.each<[string, (machine: Machine) => unknown]>([
@@ -245,183 +217,6 @@ describe("alarms are state: every member refuses the same entries", () => {
     const version: Command = { $case: "cluster_version_set", value: { ver: "3.6.0" } };
     expect(reasonOf(applyCommand(machine, version))).toBeUndefined();
     expect(machine.cluster.clusterVersion()).toBe("3.6.0");
-  });
-});
-
-describe("versions", () => {
-  const says = (serverVersion: string): Command => ({
-    $case: "cluster_member_attr_set",
-    value: {
-      member_ID: firstMember,
-      member_attributes: { name: "a", client_urls: [] },
-      server_version: serverVersion,
-      incarnation: 0n,
-    },
-  });
-  const set = (ver: string): Command => ({ $case: "cluster_version_set", value: { ver } });
-  const downgrade = (enabled: boolean, ver = ""): Command => ({
-    $case: "downgrade_info_set",
-    value: { enabled, ver },
-  });
-
-  test("a version that the members do not allow changes nothing but the index", () => {
-    const { machine } = setUp();
-    applyCommand(machine, says("3.6.0"));
-    applyCommand(machine, set("3.6.0"));
-    const before = machine.digests();
-    expect(applyCommand(machine, set("3.7.0")).outcome).toEqual({ kind: "none" });
-    expect(machine.digests().buckets).toEqual(before.buckets);
-    expect(machine.cluster.clusterVersion()).toBe("3.6.0");
-  });
-
-  test("up, down and up again; a restart in between knows the same, digests match the rows", () => {
-    const { backend, machine } = setUp();
-    const story: (readonly [Command, string])[] = [
-      [says("3.7.0"), ""],
-      [set("3.6.0"), "3.6.0"],
-      [set("3.7.0"), "3.7.0"],
-      [downgrade(true, "3.6.0"), "3.6.0"],
-      [set("3.7.0"), "3.6.0"],
-      [downgrade(false), "3.6.0"],
-      [set("3.7.0"), "3.7.0"],
-    ];
-    for (const [command, version] of story) {
-      expect(reasonOf(applyCommand(machine, command))).toBeUndefined();
-      expect(machine.cluster.clusterVersion()).toBe(version);
-      const restored = reopen(backend);
-      expect(restored.cluster.clusterVersion()).toBe(version);
-      expect(restored.cluster.dueVersion()).toBe(machine.cluster.dueVersion());
-      expect(restored.cluster.downgradeTarget()).toBe(machine.cluster.downgradeTarget());
-      expect(scanDigests(backend, sha256)).toEqual(machine.digests().buckets);
-    }
-    expect(reasonOf(applyCommand(machine, downgrade(true, "3.5.0")))).toBe(
-      "invalidDowngradeTargetVersion",
-    );
-    expect(reasonOf(applyCommand(machine, downgrade(false)))).toBe("noInflightDowngrade");
-  });
-});
-
-describe("membership", () => {
-  test("a learner joins, is promoted, reports itself, leaves with its alarms", () => {
-    const { backend, machine } = setUp();
-    const added = confChange(machine, { type: Type.ADD_LEARNER, member: joiner });
-    expect(added.conf?.change?.changes).toEqual([{ type: "addLearner", id: second }]);
-    expect([added.requestId, added.proposer]).toEqual([9, firstMember]);
-    expect(machine.confState).toMatchObject({ voters: [firstMember], learners: [second] });
-    expect(reopen(backend).confState).toEqual(machine.confState);
-
-    confChange(machine, { type: Type.ADD_VOTER, promote: true });
-    expect(machine.confState).toMatchObject({ voters: [firstMember, second], learners: [] });
-    applyCommand(machine, {
-      $case: "cluster_member_attr_set",
-      value: {
-        member_ID: second,
-        member_attributes: { name: "b", client_urls: ["http://c"] },
-        server_version: "3.6.0",
-        incarnation: 3n,
-      },
-    });
-    expect(machine.cluster.member(second)).toMatchObject({ name: "b", clientUrls: ["http://c"] });
-
-    applyCommand(machine, { $case: "alarm", value: { action: 1, memberID: second, alarm: 2 } });
-    const removed = confChange(machine, { type: Type.REMOVE });
-    expect(removed.conf?.change?.changes).toEqual([{ type: "remove", id: second }]);
-    expect(machine.alarms()).toEqual([]);
-    expect(machine.cluster.isRemoved(second)).toBe(true);
-    const restored = reopen(backend);
-    expect(restored.alarms()).toEqual([]);
-    expect(restored.cluster.members()).toEqual(machine.cluster.members());
-    expect(restored.cluster.isRemoved(second)).toBe(true);
-    expect(scanDigests(backend, sha256)).toEqual(machine.digests().buckets);
-  });
-
-  test("a void change is told to raft as void", () => {
-    const { machine } = setUp();
-    const refused = confChange(machine, { type: Type.REMOVE });
-    expect([reasonOf(refused), refused.conf]).toEqual(["memberNotFound", { change: undefined }]);
-    const index = machine.appliedIndex + 1;
-    const data = new Uint8Array(0);
-    const left = machine.apply({ index, term: 2, type: EntryType.confChangeV2, data });
-    expect([left.outcome, left.conf]).toEqual([{ kind: "none" }, { change: undefined }]);
-  });
-});
-
-describe("compaction", () => {
-  function compacted(): Machine {
-    const { machine } = setUp();
-    for (let at = 0; at < 3_000; at++) applyCommand(machine, put("a", String(at)));
-    applyCommand(machine, { $case: "compaction", value: { revision: 2_900n, physical: false } });
-    return machine;
-  }
-  const step = (revision: bigint, rows_max: number): Command => ({
-    $case: "compact_step",
-    value: { revision, rows_max },
-  });
-
-  test("its entry takes the first thousand rows, steps take the others", () => {
-    const machine = compacted();
-    const { kv } = machine;
-    expect([kv.compactRevision(), kv.finishedCompactRevision()]).toEqual([2_900, 0]);
-    applyCommand(machine, step(2_900n, 1_500));
-    expect(kv.finishedCompactRevision()).toBe(0);
-    applyCommand(machine, step(2_899n, 1_000));
-    expect(kv.finishedCompactRevision()).toBe(0);
-    applyCommand(machine, step(2_900n, 1_000));
-    expect(kv.finishedCompactRevision()).toBe(2_900);
-    const kvs = shown(kv.range(rangeOf("a", "", { revision: 2_900n })));
-    expect(kvs).toMatchObject({ kvs: [{ value: "2898", version: 2_899 }] });
-  });
-
-  test("a step looks at no more rows than it may, also within one revision", () => {
-    const { backend, machine } = setUp();
-    const txn = (keys: readonly string[]): Command => ({
-      $case: "txn",
-      value: txnOf({
-        success: keys.map((key) => ({
-          request: { $case: "request_put", value: putOf(key, "v") },
-        })),
-      }),
-    });
-    applyCommand(machine, txn(Array.from({ length: 1_000 }, (_, at) => `fill/${at}`)));
-    for (let times = 0; times < 2; times++) applyCommand(machine, txn(["a", "b", "c"]));
-    applyCommand(machine, { $case: "compaction", value: { revision: 4n, physical: false } });
-    const deletions: number[] = [];
-    while (machine.kv.finishedCompactRevision() < 4) {
-      applyCommand(machine, step(4n, 1));
-      const rows = backend.writes.at(-1) as RowWrite[];
-      deletions.push(rows.filter(({ value }) => value === undefined).length);
-    }
-    expect(deletions).toEqual([1, 1, 1, 0, 0, 0]);
-  });
-
-  test("reads below it are refused at once", () => {
-    const { kv } = compacted();
-    expect(() => kv.range(rangeOf("a", "", { revision: 2_899n }))).toThrow(KvError);
-    expect(() => kv.history({ from: 2_899, to: 2_950, revisionsMax: 9 }, () => undefined)).toThrow(
-      "required revision has been compacted",
-    );
-    expect(() => kv.hashKv(2_899)).toThrow("required revision has been compacted");
-    expect(() => kv.hashKv(3_002)).toThrow("required revision is a future revision");
-  });
-
-  test("a second one before the end begins again and covers the first", () => {
-    const machine = compacted();
-    applyCommand(machine, { $case: "compaction", value: { revision: 2_950n, physical: false } });
-    expect(machine.kv.finishedCompactRevision()).toBe(0);
-    for (let steps = 0; steps < 2; steps++) applyCommand(machine, step(2_950n, 1_000));
-    expect(machine.kv.finishedCompactRevision()).toBe(2_950);
-  });
-
-  test("a hash that a compaction overtakes begins again", () => {
-    const machine = compacted();
-    const job = machine.kv.hashKv(3_000);
-    expect(job.step(10)).toBeUndefined();
-    applyCommand(machine, { $case: "compaction", value: { revision: 2_990n, physical: false } });
-    const late = machine.kv.hashKv(2_990);
-    const fresh = machine.kv.hashKv(3_000).step(1e9);
-    expect(job.step(1e9)).toEqual(fresh);
-    applyCommand(machine, { $case: "compaction", value: { revision: 3_000n, physical: false } });
-    expect(() => late.step(1e9)).toThrow("required revision has been compacted");
   });
 });
 

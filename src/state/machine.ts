@@ -18,16 +18,7 @@ import type { Backend } from "../platform/backend.js";
 import type { Sha256 } from "../platform/hash.js";
 import type { Bucket } from "../platform/rows.js";
 import { type ConfState, type Entry, EntryType } from "../raft/types.js";
-import {
-  ClusterMemberAttrSetRequest,
-  ClusterVersionSetRequest,
-  CompactStepRequest,
-  ConfChangeRequest,
-  ConfChangeRequest_Type,
-  DowngradeInfoSetRequest,
-  IntegrityVerdictRequest,
-  IntegrityVerdictRequest_Kind,
-} from "../wire/gen/internal.js";
+import { ConfChangeRequest, ConfChangeRequest_Type } from "../wire/gen/internal.js";
 import {
   AlarmRequest,
   CompactionRequest,
@@ -44,12 +35,10 @@ import { AuthTable } from "./auth/auth-table.js";
 import { adminRefusal, needsAdmin, putRefusal } from "./auth/rights.js";
 import type { AuthReader } from "./auth/types.js";
 import { ClusterState } from "./cluster/cluster-state.js";
-import { decode } from "./decode-request.js";
 import { DigestSet, digestedBuckets, digestVersion, rootDigest } from "./digest.js";
 import { EntryWrite } from "./entry-write.js";
 import type { Fingerprint } from "./fingerprint.js";
 import { fingerprintBytes } from "./fingerprint.js";
-import { type LargeRequest, largeRequest } from "./large-request.js";
 import { LeaseTable } from "./lease/lease-table.js";
 import { chainOf } from "./log-chain.js";
 import { emptyMeta, encodeMeta, type Meta, metaKey, readMeta } from "./meta.js";
@@ -58,6 +47,9 @@ import { compactStep, keepsAny } from "./mvcc/compaction.js";
 import { KvStore } from "./mvcc/kv-store.js";
 import { KvWriter } from "./mvcc/kv-writer.js";
 import { applyPut, checkPut } from "./mvcc/txn.js";
+import { decode } from "./requests/decode-request.js";
+import { type LargeRequest, largeRequest } from "./requests/large-request.js";
+import { executeOwn, type OwnRequestParts } from "./requests/own-requests.js";
 import type {
   AlarmRecord,
   Applied,
@@ -109,6 +101,7 @@ class ReplicatedMachine implements Machine {
   readonly #nextDigests: DigestSet;
   readonly #alarms = new AlarmSet();
   readonly #meta: Meta;
+  readonly #ownParts: OwnRequestParts;
   /** True while an entry is being applied in slices. */
   #isOpen = false;
 
@@ -124,6 +117,10 @@ class ReplicatedMachine implements Machine {
     this.cluster.restore(this.kv.rows);
     this.auth.restore(this.kv.rows);
     this.kv.restore((key, lease) => this.leases.attach(key, lease));
+    this.#ownParts = {
+      ...{ cluster: this.cluster, alarms: this.#alarms, meta: this.#meta },
+      compactStep: (w, rowsMax) => this.#compactStep(w, rowsMax),
+    };
   }
 
   get appliedIndex(): number {
@@ -307,7 +304,7 @@ class ReplicatedMachine implements Machine {
         return { kind: "none" };
       }
       default:
-        return this.#executeAuth(request, w) ?? this.#executeOwn(request, w);
+        return this.#executeAuth(request, w) ?? executeOwn(this.#ownParts, request, w);
     }
   }
 
@@ -316,61 +313,6 @@ class ReplicatedMachine implements Machine {
     const change = refusal ?? applyAuth(this.auth, w, request);
     if (change === undefined || change instanceof KvError) return change;
     return { kind: "auth", change };
-  }
-
-  /** Requests that no client sends. */
-  #executeOwn({ field, body }: OpenedRequest, w: EntryWrite): Outcome | KvError {
-    switch (field) {
-      case RequestField.clusterVersionSet:
-        return this.cluster.setVersion(w, decode(ClusterVersionSetRequest, body).ver);
-      case RequestField.clusterMemberAttrSet: {
-        const request = decode(ClusterMemberAttrSetRequest, body);
-        return this.cluster.setAttributes(w, request.member_ID, {
-          name: request.member_attributes?.name ?? "",
-          clientUrls: request.member_attributes?.client_urls ?? [],
-          serverVersion: request.server_version,
-          incarnation: request.incarnation,
-        });
-      }
-      case RequestField.downgradeInfoSet: {
-        const { enabled, ver } = decode(DowngradeInfoSetRequest, body);
-        return enabled ? this.cluster.beginDowngrade(w, ver) : this.cluster.endDowngrade(w);
-      }
-      case RequestField.compactStep: {
-        const step = decode(CompactStepRequest, body);
-        const isCurrent = toSafe(step.revision) === this.#meta.compactRevision;
-        const isOpen = this.#meta.finishedCompactRevision < this.#meta.compactRevision;
-        if (isCurrent && isOpen) this.#compactStep(w, step.rows_max);
-        return { kind: "none" };
-      }
-      case RequestField.integrityVerdict:
-        return this.#judge(w, decode(IntegrityVerdictRequest, body));
-      default:
-        throw new InvariantViolation("an entry of an unknown kind: this server is too old", {
-          field,
-        });
-    }
-  }
-
-  /**
-   * A verdict from another configuration is void, because its member id may mean another member
-   * now. Member 0 stands for the cluster: nobody could tell which state is right.
-   */
-  #judge(w: EntryWrite, request: IntegrityVerdictRequest): Outcome {
-    const memberId = request.member_ID;
-    if (request.kind === IntegrityVerdictRequest_Kind.CONTAIN) {
-      const { voters } = this.cluster.confState();
-      const isSame =
-        voters.length === request.voters.length &&
-        voters.every((id, place) => id === request.voters[place]);
-      const isKnown = memberId === 0n || this.cluster.member(memberId) !== undefined;
-      if (!isSame || !isKnown) return { kind: "none" };
-      this.#alarms.contain(w, memberId);
-      return { kind: "verdict", memberId, verdict: "contained" };
-    }
-    if (request.kind !== IntegrityVerdictRequest_Kind.CLEAR) return { kind: "none" };
-    this.#alarms.release(w, memberId);
-    return { kind: "verdict", memberId, verdict: "cleared" };
   }
 
   /** As in etcd: while any member is out of space, only requests that can free it are applied. */

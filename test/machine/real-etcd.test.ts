@@ -6,6 +6,7 @@
  */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { Machine } from "../../src/state/apply.js";
 import {
   applyCommand,
   type Command,
@@ -13,7 +14,6 @@ import {
   JournalBackend,
 } from "../../src/state/machine.fixture.js";
 import { command, shown, shownKv } from "../../src/state/operations.fixture.js";
-import type { Machine } from "../../src/state/apply.js";
 import type { KeyValue } from "../../src/wire/gen/kv.js";
 import { KeyValue as KeyValueCodec } from "../../src/wire/gen/kv.js";
 import type * as rpc from "../../src/wire/gen/rpc.js";

@@ -2,8 +2,9 @@
 import { expect, test } from "vitest";
 import { KvError } from "../../base/errors.js";
 import { BusyClock } from "../../integrity/scrub/scrub.fixture.js";
-import { applyCommand, foundMachine, JournalBackend, putOf } from "../../state/machine.fixture.js";
 import type { Machine } from "../../state/apply.js";
+import { applyCommand, foundMachine, JournalBackend, putOf } from "../../state/machine.fixture.js";
+import type { RangeOutcome } from "../../state/types.js";
 import { Jobs } from "../../storage/jobs.js";
 import {
   RangeRequest,

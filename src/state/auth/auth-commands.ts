@@ -21,7 +21,7 @@ import {
   AuthUserRevokeRoleRequest,
 } from "../../wire/gen/rpc.js";
 import { RequestField } from "../../wire/proposal.js";
-import { decode } from "../decode-request.js";
+import { decode } from "../requests/decode-request.js";
 import type { WriteHandle } from "../types.js";
 import { nameBytesMax } from "./auth-rows.js";
 import { type AuthTable, compareNames } from "./auth-table.js";

@@ -1,28 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { InvariantViolation } from "../../base/invariant.js";
 import { KeyValue } from "../../wire/gen/kv.js";
-import { createWatchHub, type WatchHubOptions } from "./hub.js";
 import { heldNoticesMax } from "./stream.js";
-import { type Change, Client, NaiveStore } from "./watch.fixture.js";
-
-function setUp(options: WatchHubOptions = {}) {
-  const store = new NaiveStore();
-  const hub = createWatchHub(store.reader(), options);
-  const put = (...changes: Change[]) => {
-    const events = store.apply(changes);
-    if (events !== undefined) hub.notify(events);
-  };
-  const settle = () => {
-    let passes = 1;
-    while (hub.catchUp()) passes += 1;
-    return passes;
-  };
-  return { store, hub, put, settle };
-}
+import { Client, hubOnStore } from "./watch.fixture.js";
 
 describe("watchers in step", () => {
   test("get events of their key, prefix or everything, in the turn that applied them", () => {
-    const { hub, put } = setUp();
+    const { hub, put } = hubOnStore();
     const client = new Client(hub);
     client.watch("a");
     client.watch("a", { end: "c" });
@@ -48,7 +32,7 @@ describe("watchers in step", () => {
   });
 
   test("filters and previous values", () => {
-    const { hub, put, store } = setUp();
+    const { hub, put, store } = hubOnStore();
     const client = new Client(hub);
     client.watch("a", { noPut: true, prevKv: true });
     client.watch("a", { noDelete: true, prevKv: true });
@@ -74,7 +58,7 @@ describe("watchers in step", () => {
   });
 
   test("a previous value that compaction may have removed is not sent", () => {
-    const { hub, put, store, settle } = setUp();
+    const { hub, put, store, settle } = hubOnStore();
     put(["a", "1"]);
     put(["a", "2"]);
     store.compact(3);
@@ -85,7 +69,7 @@ describe("watchers in step", () => {
   });
 
   test("ids count up from 0 and are not reused; a taken one is refused", () => {
-    const { hub } = setUp();
+    const { hub } = hubOnStore();
     const client = new Client(hub);
     client.watch("a");
     expect(client.watch("a", { watchId: 1n })).toBeUndefined();
@@ -105,7 +89,7 @@ describe("watchers in step", () => {
   });
 
   test("empty ranges and negative revisions are refused, one past the end is allowed", () => {
-    const { hub } = setUp();
+    const { hub } = hubOnStore();
     const client = new Client(hub);
     expect(client.watch("b", { end: "a" })).toBe("emptyRange");
     expect(client.watch("b", { end: "b" })).toBe("emptyRange");
@@ -116,7 +100,7 @@ describe("watchers in step", () => {
   });
 
   test("a start in the future hides what comes before it", () => {
-    const { hub, put } = setUp();
+    const { hub, put } = hubOnStore();
     const client = new Client(hub);
     client.watch("a", { startRevision: 4 });
     for (const value of ["1", "2", "3", "4"]) put(["a", value]);
@@ -124,7 +108,7 @@ describe("watchers in step", () => {
   });
 
   test("canceled and closed watchers get nothing; events out of order are a bug", () => {
-    const { hub, put, store } = setUp();
+    const { hub, put, store } = hubOnStore();
     const client = new Client(hub);
     const other = new Client(hub);
     for (const of of [client, other]) of.watch("a", { end: "z" });
@@ -141,7 +125,7 @@ describe("watchers in step", () => {
 
 describe("catching up", () => {
   test("from the past to the present without gap or duplicate, then in step", () => {
-    const { hub, put, settle } = setUp({ limits: { revisionsMax: 3 } });
+    const { hub, put, settle } = hubOnStore({ limits: { revisionsMax: 3 } });
     for (let at = 2; at <= 10; at += 1) put([at % 2 === 0 ? "a" : "b", at.toString()]);
     const client = new Client(hub);
     client.watch("a", { startRevision: 4 });
@@ -153,7 +137,7 @@ describe("catching up", () => {
   });
 
   test("history that is gone cancels with the compact revision", () => {
-    const { hub, put, store, settle } = setUp();
+    const { hub, put, store, settle } = hubOnStore();
     for (let at = 2; at <= 10; at += 1) put(["a", at.toString()]);
     store.compact(5);
     const client = new Client(hub);
@@ -174,7 +158,7 @@ describe("catching up", () => {
     const onBehind = () => {
       woken += 1;
     };
-    const { hub, put, settle } = setUp({ onBehind });
+    const { hub, put, settle } = hubOnStore({ onBehind });
     const slow = new Client(hub, 3);
     const fast = new Client(hub);
     for (const client of [slow, fast]) client.watch("a", { end: "b" });
@@ -198,7 +182,7 @@ describe("catching up", () => {
   });
 
   test("answers wait for room, in order, before events", () => {
-    const { hub, put, settle } = setUp();
+    const { hub, put, settle } = hubOnStore();
     const client = new Client(hub, 1);
     client.watch("a");
     client.watch("b");
@@ -223,7 +207,7 @@ describe("catching up", () => {
   });
 
   test("a client that asks without reading is cut off", () => {
-    const { hub } = setUp();
+    const { hub } = hubOnStore();
     const client = new Client(hub, 1);
     client.watch("a");
     for (let at = 1; at <= heldNoticesMax + 1; at += 1) {
@@ -235,7 +219,7 @@ describe("catching up", () => {
   });
 
   test("1,000 watchers read history together, not each for itself", () => {
-    const { hub, put, store, settle } = setUp();
+    const { hub, put, store, settle } = hubOnStore();
     for (let at = 2; at <= 5_001; at += 1) put(["a", at.toString()]);
     const clients = Array.from({ length: 10 }, () => new Client(hub));
     for (let at = 0; at < 1_000; at += 1) {
@@ -253,7 +237,7 @@ describe("catching up", () => {
   });
 
   test("big revisions are handed over in small pieces", () => {
-    const { hub, put, settle } = setUp({ limits: { bytesMax: 10_000 } });
+    const { hub, put, settle } = hubOnStore({ limits: { bytesMax: 10_000 } });
     for (let at = 0; at < 100; at += 1) put(["a", "x".repeat(1_000)]);
     const client = new Client(hub, 2);
     client.watch("a", { startRevision: 2 });
@@ -273,7 +257,7 @@ describe("catching up", () => {
 
 describe("calls back into the hub while it delivers", () => {
   test("a stream closed by another's delivery is not brought back", () => {
-    const { hub, put, settle } = setUp();
+    const { hub, put, settle } = hubOnStore();
     put(["a", "1"]);
     const other = new Client(hub);
     const closing = hub.open((notice) => {
@@ -291,7 +275,7 @@ describe("calls back into the hub while it delivers", () => {
   });
 
   test("a transport that drains at once loses nothing", () => {
-    const { hub, put, settle } = setUp({ limits: { bytesMax: 1 } });
+    const { hub, put, settle } = hubOnStore({ limits: { bytesMax: 1 } });
     for (let at = 2; at <= 20; at += 1) put(["a", at.toString()]);
     const seen: number[] = [];
     const stream = hub.open((notice) => {
@@ -315,88 +299,4 @@ describe("calls back into the hub while it delivers", () => {
     settle();
     expect(seen).toEqual(Array.from({ length: 19 }, (_, at) => at + 2));
   });
-});
-
-describe("progress", () => {
-  test("a request is answered only if all watchers of the stream have seen all", () => {
-    const { hub, put, settle } = setUp();
-    const client = new Client(hub);
-    client.stream.requestProgress();
-    client.watch("a");
-    client.stream.requestProgress();
-    put(["a", "1"]);
-    client.watch("b", { startRevision: 1 });
-    client.stream.requestProgress();
-    settle();
-    client.stream.requestProgress();
-    client.watch("c", { startRevision: 3 });
-    client.stream.requestProgress();
-    put(["z", "1"]);
-    client.stream.requestProgress();
-    expect(client.take()).toEqual([
-      "created 0 @1",
-      "progress -1 @1",
-      "0: a=1@2",
-      "created 1 @2",
-      "progress -1 @2",
-      "created 2 @2",
-      "progress -1 @3",
-    ]);
-  });
-
-  test("requests to a full stream are answered once, and only if nothing was missed", () => {
-    const { hub, put, settle } = setUp();
-    const client = new Client(hub, 1);
-    client.watch("a");
-    client.stream.requestProgress();
-    client.stream.requestProgress();
-    client.read(1);
-    client.stream.requestProgress();
-    put(["a", "1"]);
-    client.read(10);
-    settle();
-    expect(client.take()).toEqual(["created 0 @1", "progress -1 @1", "0: a=1@2"]);
-  });
-
-  test("ticks reach those who asked, saw no events, and are up to date", () => {
-    const { hub, put } = setUp();
-    const client = new Client(hub);
-    client.watch("a", { progressNotify: true });
-    client.watch("b", { progressNotify: true });
-    client.watch("c");
-    client.watch("d", { progressNotify: true, startRevision: 9 });
-    put(["a", "1"]);
-    client.take();
-    hub.tickProgress();
-    expect(client.take()).toEqual(["progress 1 @2"]);
-    hub.tickProgress();
-    expect(client.take()).toEqual(["progress 0 @2", "progress 1 @2"]);
-  });
-});
-
-test("closing all tells every stream once, also full ones", () => {
-  const { hub, put } = setUp();
-  const full = new Client(hub, 1);
-  const idle = new Client(hub);
-  full.watch("a");
-  full.watch("a");
-  hub.closeAll();
-  hub.closeAll();
-  put(["a", "1"]);
-  full.read(10);
-  full.stream.requestProgress();
-  expect(full.take()).toEqual(["created 0 @1", "ended stopped"]);
-  expect(idle.take()).toEqual(["ended stopped"]);
-  expect(hub.catchUp()).toBe(false);
-});
-
-test("a lost leader ends only the streams that need one", () => {
-  const { hub, put } = setUp();
-  const strict = new Client(hub, 100, true);
-  const patient = new Client(hub);
-  for (const client of [strict, patient]) client.watch("a");
-  hub.leaderLost();
-  put(["a", "1"]);
-  expect(strict.take()).toEqual(["created 0 @1", "ended noLeader"]);
-  expect(patient.take()).toEqual(["created 0 @1", "0: a=1@2"]);
 });

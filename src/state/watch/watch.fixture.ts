@@ -2,9 +2,11 @@
  * For tests only: a naive multi-version key space that keeps every change, and a client that keeps
  * what a stream told it and can refuse to read.
  */
+
 import { KvError } from "../../base/errors.js";
 import { KeyValue } from "../../wire/gen/kv.js";
 import type { HistoryOptions, HistoryPlace, KvEvent, KvReader, RevisionEvents } from "../types.js";
+import { createWatchHub, type WatchHubOptions } from "./hub.js";
 import type { WatchHub, WatchNotice, WatchSpec, WatchStream } from "./types.js";
 
 export const bytes = (text: string) => new Uint8Array(Buffer.from(text, "latin1"));
@@ -178,4 +180,20 @@ export function showEvent(event: KvEvent, prevKv: Uint8Array | undefined): strin
   if (prevKv === undefined) return shown;
   const prev = KeyValue.decode(prevKv);
   return `${shown}(was ${textOf(prev.value)}@${prev.mod_revision})`;
+}
+
+/** A hub on a store. `put` applies one revision; `settle` lets all watchers catch up. */
+export function hubOnStore(options: WatchHubOptions = {}) {
+  const store = new NaiveStore();
+  const hub = createWatchHub(store.reader(), options);
+  const put = (...changes: Change[]) => {
+    const events = store.apply(changes);
+    if (events !== undefined) hub.notify(events);
+  };
+  const settle = () => {
+    let passes = 1;
+    while (hub.catchUp()) passes += 1;
+    return passes;
+  };
+  return { store, hub, put, settle };
 }

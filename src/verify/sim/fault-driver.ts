@@ -1,37 +1,22 @@
 /** Injects a plan's faults at their times, and ends those that have an end. */
 
-import { checkpointNotesOf } from "../../integrity/startup/checkpoint-note.js";
 import { Bucket } from "../../platform/rows.js";
-import { digestedBuckets } from "../../state/digest.js";
 import { readSlot } from "../../storage/backend-slot.js";
-import { recoveredLog } from "./checks/durable-log.js";
+import { type DamageKind, damageAtRest } from "./disk-damage.js";
 import { forge } from "./forgery.js";
 import type { Invariant } from "./invariants.js";
 import { misapplyNext } from "./misapply.js";
+import { cutNetwork } from "./network-cut.js";
 import type { Operator } from "./operator.js";
 import type { Atlas } from "./plan/atlas.js";
 import type { Fault, FaultKind, Plan, Target } from "./plan/plan.js";
-import { simHash } from "./platform/sim-hash.js";
+import { rollBack } from "./roll-back.js";
 import type { SimCluster } from "./sim-cluster.js";
 import type { SimNode } from "./sim-node.js";
 import { Upkeep } from "./upkeep.js";
 
 /** A member that shall apply an entry wrongly must get one within this time, or nothing happens. */
 const misapplyWithinMs = 5_000;
-/** Where the row of bucket meta holds the applied index: see docs/formats.md. */
-const metaIndexAt = 4;
-
-/** Power off, a fault of the disk, power on. */
-type DamageKind =
-  | "rotLog"
-  | "rotRow"
-  | "misdirect"
-  | "staleBackend"
-  | "extraRow"
-  | "lostRow"
-  | "forgedRow"
-  | "wrongIndex";
-
 export interface FaultParts {
   readonly cluster: SimCluster;
   readonly operator: Operator;
@@ -89,7 +74,7 @@ export class FaultDriver {
       return;
     }
     if (fault.kind === "rollBack") {
-      this.#rollBack(fault);
+      rollBack({ ...this.#parts, told: () => this.#tell(fault) }, fault);
       return;
     }
     if (fault.kind === "addMember") {
@@ -304,33 +289,8 @@ export class FaultDriver {
     if (fault.kind === "forgedRow" && node.state !== "up") return;
     this.#tell(fault, node);
     this.#crash(node, fault.kind === "forgedRow" ? "kill" : "power", fault.downMs);
-    const { backends } = node;
-    const name = readSlot(node.disk);
-    const bucket = Bucket.key;
-    let isDone = false;
-    if (fault.kind === "rotLog") {
-      isDone = rotLog(node, fault);
-      node.isLogDamaged ||= isDone;
-    } else if (name === undefined || !backends.list().includes(name)) return;
-    else if (fault.kind === "rotRow") {
-      const { row, bit } = fault;
-      isDone = backends.faults.flipBit(name, { bucket, row, bit }) !== undefined;
-    } else if (fault.kind === "misdirect") {
-      isDone = backends.faults.misdirect(name, { bucket, row: fault.row }) !== undefined;
-    } else if (fault.kind === "extraRow") {
-      isDone = backends.faults.addRow(name, { bucket, row: fault.row }) !== undefined;
-    } else if (fault.kind === "lostRow") {
-      const lost = digestedBuckets[fault.bucket % digestedBuckets.length] as Bucket;
-      isDone = backends.faults.loseRow(name, { bucket: lost, row: fault.row }) !== undefined;
-    } else if (fault.kind === "forgedRow") {
-      isDone = backends.faults.forgeRow(name, fault.row, simHash.sha256) !== undefined;
-    } else if (fault.kind === "wrongIndex") {
-      isDone = wrongIndex(node, name, fault.by);
-    } else {
-      backends.faults.swapStale(name);
-      isDone = true;
-    }
-    if (isDone) {
+    if (damageAtRest(node, fault)) {
+      if (fault.kind === "rotLog") node.isLogDamaged = true;
       node.isStateDamaged = !node.isDamaged && fault.kind !== "rotLog";
       node.isDamaged = true;
       node.excuses.add("damage");
@@ -370,60 +330,16 @@ export class FaultDriver {
     });
   }
 
-  /** Acknowledged writes are lost; the former leader still has them. */
-  #rollBack(fault: Extract<Fault, { readonly kind: "rollBack" }>): void {
-    const { operator } = this.#parts;
-    const standing = this.#cluster.nodes.filter(({ state, hasServed, memberId }) => {
-      return state !== "wiped" && hasServed && memberId !== undefined;
-    });
-    const copies = new Map(standing.map((node) => [node, this.#cluster.copyDisk(node)]));
-    this.#cluster.clock.at(fault.afterMs, () => {
-      const ahead = this.#cluster.leaderNode();
-      if (ahead === undefined) return;
-      this.#tell(fault);
-      this.#parts.rolledBack();
-      for (const node of this.#cluster.nodes) {
-        if (node.state === "wiped" || node.life === 0) continue;
-        this.#cluster.crash(node, "power");
-        const copy = copies.get(node);
-        const isOlder = copy !== undefined && node !== ahead;
-        if (isOlder) this.#cluster.restoreDisk(node, copy);
-        // A member that joined since has no copy, and knows what the others have lost, too.
-        operator.startLater(node, fault.downMs + (isOlder ? 0 : fault.leaderLaterMs));
-      }
-    });
-  }
-
   #crash(node: SimNode, mode: "power" | "kill", downMs: number): void {
     this.#cluster.crash(node, mode);
     if (node.state === "down" && node.life > 0) this.#parts.operator.startLater(node, downMs);
   }
 
   #cut(fault: Extract<Fault, { readonly kind: "partition" | "link" }>): void {
-    const { network, nodes } = this.#cluster;
     this.#tell(fault);
     const places = (targets: readonly Target[]): Set<number> =>
       new Set(targets.flatMap((target) => this.#find(target)?.place ?? []));
-    const remove: (() => void)[] = [];
-    if (fault.kind === "link") {
-      const from = places([fault.from]);
-      const { lossPerMille, extraMs } = fault;
-      const to = places([fault.to]);
-      remove.push(network.addRule({ from, to, lossPerMille, extraUs: extraMs * 1000 }));
-    } else {
-      const inside = places(fault.side);
-      const outside = new Set(nodes.map(({ place }) => place).filter((p) => !inside.has(p)));
-      const cut = { lossPerMille: 1000, extraUs: 0 };
-      if (fault.direction !== "in") {
-        remove.push(network.addRule({ from: inside, to: outside, ...cut }));
-      }
-      if (fault.direction !== "out") {
-        remove.push(network.addRule({ from: outside, to: inside, ...cut }));
-      }
-    }
-    this.#undoAfter(fault.forMs, () => {
-      for (const undo of remove) undo();
-    });
+    this.#undoAfter(fault.forMs, cutNetwork(this.#cluster, fault, places));
   }
 
   #undoAfter(delayMs: number, fn: () => void): void {
@@ -454,43 +370,4 @@ export class FaultDriver {
       .map(([name, value]) => `${name} ${value}`);
     this.#parts.told("fault", [kind, ...details].join(", "), node);
   }
-}
-
-/** Flips a bit of log that was durable before its last sync: this cannot be a torn tail. */
-function rotLog(node: SimNode, fault: Extract<Fault, { readonly kind: "rotLog" }>): boolean {
-  const paths = node.disk.list("wal").map((name) => `wal/${name}`);
-  const total = paths.reduce((sum, path) => sum + node.disk.settledBytes(path), 0);
-  let place = Math.floor((fault.place / 1_000_000) * total);
-  for (const path of paths) {
-    const bytes = node.disk.settledBytes(path);
-    if (place < bytes) {
-      node.disk.flipBit(path, place, fault.bit);
-      return true;
-    }
-    place -= bytes;
-  }
-  return false;
-}
-
-/**
- * The state claims another index of its log. Only if the log begins at the founding, or holds a
- * note of this state: then the next start can find it.
- */
-function wrongIndex(node: SimNode, name: string, by: number): boolean {
-  const log = node.isLogDamaged ? undefined : recoveredLog(node.disk.durableImage());
-  if (log === undefined) return false;
-  const first = log.snapshot?.index ?? 1;
-  const last = log.entries.at(-1)?.index ?? first;
-  const isNoted = checkpointNotesOf(log.notes, name).some(({ index }) => index >= first);
-  if (first > 1 && !isNoted) return false;
-  let isDone = false;
-  node.backends.faults.changeMeta(name, (meta) => {
-    const view = new DataView(meta.buffer, meta.byteOffset);
-    const held = Number(view.getBigUint64(metaIndexAt, true));
-    const wrong = first + (by % (last - first + 1));
-    if (wrong === held || held === 0) return;
-    view.setBigUint64(metaIndexAt, BigInt(wrong), true);
-    isDone = true;
-  });
-  return isDone;
 }

@@ -100,10 +100,10 @@ export const mvccMutants: readonly Mutant[] = [
     patches: [
       {
         in: "createDriver",
-        find: "() => w.state.machine()",
+        find: "() => w.state.writableMachine()",
         replace: `
           () => {
-            const machine = w.state.machine();
+            const machine = w.state.writableMachine();
             machine.unixMs = () => w.platform.clock.unixMs();
             return machine;
           }`,

@@ -53,8 +53,7 @@ export const versionMutants: readonly Mutant[] = [
       {
         in: "ReplicatedMachine.#execute",
         find: "executeOwn(this.#ownParts, request, w)",
-        replace:
-          "executeOwn({ ...this.#ownParts, serverVersion: this.serverVersion }, request, w)",
+        replace: "executeOwn({ ...this.#ownParts, serverVersion: this.serverVersion }, request, w)",
       },
       {
         in: "Publisher.#isCurrent",

@@ -1,5 +1,5 @@
 /** How the requests in committed entries are decoded. */
-import { InvariantViolation } from "../base/invariant.js";
+import { InvariantViolation } from "../../base/invariant.js";
 
 /** @throws InvariantViolation if a committed entry cannot be read: it must not be skipped */
 export function decode<T>(message: { decode(bytes: Uint8Array): T }, bytes: Uint8Array): T {

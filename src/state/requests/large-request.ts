@@ -2,19 +2,19 @@
  * The requests that may change or read many rows: the deletion of a range, a transaction, the end
  * of a lease. They are executed with pauses (work.ts); machine.ts still makes one entry of each.
  */
-import { type ErrorReason, KvError } from "../base/errors.js";
-import { DeleteRangeRequest, LeaseRevokeRequest, TxnRequest } from "../wire/gen/rpc.js";
-import type { OpenedRequest } from "../wire/internal-request.js";
-import { RequestField } from "../wire/proposal.js";
-import type { AlarmSet } from "./alarm/alarm-set.js";
-import { deleteRefusal, leaseWriteRefusal, txnRefusal } from "./auth/rights.js";
-import type { AuthReader } from "./auth/types.js";
+import { type ErrorReason, KvError } from "../../base/errors.js";
+import { DeleteRangeRequest, LeaseRevokeRequest, TxnRequest } from "../../wire/gen/rpc.js";
+import type { OpenedRequest } from "../../wire/internal-request.js";
+import { RequestField } from "../../wire/proposal.js";
+import type { AlarmSet } from "../alarm/alarm-set.js";
+import { deleteRefusal, leaseWriteRefusal, txnRefusal } from "../auth/rights.js";
+import type { AuthReader } from "../auth/types.js";
+import type { EntryWrite } from "../entry-write.js";
+import type { LeaseTable } from "../lease/lease-table.js";
+import type { KvWriter } from "../mvcc/kv-writer.js";
+import { applyDelete, applyTxn, mayPut, type Way } from "../mvcc/txn.js";
+import type { Outcome } from "../types.js";
 import { decode } from "./decode-request.js";
-import type { EntryWrite } from "./entry-write.js";
-import type { LeaseTable } from "./lease/lease-table.js";
-import type { KvWriter } from "./mvcc/kv-writer.js";
-import { applyDelete, applyTxn, mayPut, type Way } from "./mvcc/txn.js";
-import type { Outcome } from "./types.js";
 
 interface EntryParts {
   readonly w: EntryWrite;
