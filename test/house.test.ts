@@ -47,6 +47,8 @@ const forbidden: readonly (readonly [folder: string, code: string, rule: string]
   ["src/integrity/repair", 'import "../../member/types.js";', "noRestrictedImports"],
   ["src/integrity/scrub", 'import "../../lease/driver.js";', "noRestrictedImports"],
   ["src/audit", 'import "../state/types.js";', "noRestrictedImports"],
+  ["src/torture", 'import "node:child_process";', "noRestrictedImports"],
+  ["src/torture", 'import "../member/types.js";', "noRestrictedImports"],
   ["src/state", 'import "../member/types.js";', "noRestrictedImports"],
   ["src/state", 'import "node:crypto";', "noRestrictedImports"],
   ["src/state/mvcc", 'import "../../member/types.js";', "noRestrictedImports"],

@@ -5,6 +5,7 @@ import { runCtl } from "./ctl/ctl.js";
 import { runDev } from "./dev.js";
 import { runServer } from "./server.js";
 import { runSim } from "./sim.js";
+import { runTortureCommand } from "./torture/torture.js";
 import { printVersion } from "./version.js";
 
 const usage = `Usage: lockstep <command> [flags]
@@ -15,6 +16,7 @@ const usage = `Usage: lockstep <command> [flags]
   dev      three members on this machine, for development (--base-port N: on ports from N on)
   server   run one member (etcd's flags; see lockstep server --help)
   sim      the simulator (see lockstep sim --help)
+  torture  does a real cluster, ours or etcd's, keep its promises under faults? (--help)
   version  print the version
 `;
 
@@ -33,6 +35,8 @@ async function main(words: readonly string[]): Promise<number> {
       return runDev(rest);
     case "sim":
       return runSim(rest);
+    case "torture":
+      return runTortureCommand(rest);
     case "version":
     case "--version":
       return printVersion();

@@ -19,7 +19,7 @@ export function printVersion(): number {
 }
 
 /** The version in the package.json of this file's package. */
-function ownVersion(): string {
+export function ownVersion(): string {
   const manifest = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
   return (JSON.parse(manifest) as { version: string }).version;
 }

@@ -1,5 +1,5 @@
 /**
- * `npm run fuzz -- [--minutes 30] [--seed n] [--keys 5000] [--heap MB] [--width 10] [--report folder]`:
+ * `npm run fuzz -- [--minutes 30] [--seed n] [--keys 5000] [--heap MB] [--width 12] [--report folder]`:
  * the long form of fuzz.test.ts. Prints how often each pair of calls overlapped. Exits 1 on a violation,
  * and keeps logs and data then. Exits 3 if a run of 30 minutes or more found nothing, but a pair overlapped
  * less often than `--overlaps` (20) times. `--calls a,b` and `--faults a,b` draw these alone ("none": none).
@@ -17,7 +17,7 @@ const { values } = parseArgs({
     seed: { type: "string" },
     keys: { type: "string", default: "5000" },
     heap: { type: "string" },
-    width: { type: "string", default: "10" },
+    width: { type: "string", default: "12" },
     overlaps: { type: "string", default: "20" },
     calls: { type: "string" },
     faults: { type: "string" },
@@ -38,7 +38,7 @@ const result = await fuzz({
   calls: values.calls?.split(","),
   faults: values.faults?.split(",").filter((name) => name !== "none"),
   overlapsWanted: Number(values.overlaps),
-  faultEveryMs: 500,
+  faultEveryMs: 250,
   folder,
   report: (line) => console.log(line),
 });

@@ -141,6 +141,23 @@ describe("lies are found", () => {
     );
   });
 
+  test("of a watch: progress that is taken back, whatever unanswered operations did", () => {
+    const lie = firstLie(200, (history) => {
+      for (const [place, watch] of history.watches.entries()) {
+        const last = watch.responses.findLast(({ events }) => events.length > 0);
+        const mod = last?.events.at(-1)?.mod ?? 0;
+        if (mod < 20) continue;
+        const progress = { atUs: (last?.atUs ?? 0) + 1, revision: mod - 1, events: [] };
+        const more = { ...watch, responses: [...watch.responses, progress] };
+        return { ...history, watches: history.watches.with(place, more) };
+      }
+      return undefined;
+    });
+    const { verdict, texts } = judgeHistory(lie, {});
+    expect(verdict).toBe("not");
+    expect(texts[0]).toMatch(/^bookmarkable: .*tells of progress to/);
+  });
+
   test("of a serializable read", () => {
     const lie = firstLie(20, (history) => {
       const at = history.operations.findIndex(

@@ -10,7 +10,7 @@
 import type { History, Operation } from "../history/types.js";
 import type { WatchTruth } from "../watch-rules/seen-watch.js";
 import { validateSerializable } from "../watch-rules/serializable.js";
-import { validateWatches } from "../watch-rules/validate-watches.js";
+import { validateWatches, validateWatchesAlone } from "../watch-rules/validate-watches.js";
 import { checkEtcdHistory } from "./etcd/check.js";
 import { findOrder } from "./etcd/order-search.js";
 import type { Replay } from "./etcd/replay.js";
@@ -37,6 +37,13 @@ const textsMax = 8;
 export function judgeHistory(history: History, limits: JudgeLimits): Judgement {
   const options = { ...limits, expiry } as const;
   if (!hasSightings(history)) return judgeOperations(history, options);
+  const alone = validateWatchesAlone(history.watches);
+  if (alone.length > 0) {
+    const judged = judgeOperations(history, options);
+    return judged.verdict === "not"
+      ? judged
+      : { verdict: "not", texts: limited(alone.map(textOf)), operationIds: [] };
+  }
   // Witnesses first: with what they saw, few places are left for operations without an answer.
   const explained = withSightings(history);
   const believing = { ...options, areWatchesBelieved: true };
@@ -86,8 +93,12 @@ function brokenRules({ watches, operations }: History, order: Replay): readonly 
     eventsAt: (revision) => order.eventsAt(revision),
   };
   return [...validateWatches(watches, truth), ...validateSerializable(operations, order)].map(
-    ({ rule, text }) => `${rule}: ${text}`,
+    textOf,
   );
+}
+
+function textOf({ rule, text }: { readonly rule: string; readonly text: string }): string {
+  return `${rule}: ${text}`;
 }
 
 /** Compactions that may have happened, and that leave no trace in an order. */

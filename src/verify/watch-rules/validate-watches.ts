@@ -26,6 +26,15 @@ export const watchRules: readonly WatchRule[] = [
   isCreate,
 ];
 
+/** Those that a watch can break whatever really happened. */
+const ownRules: readonly WatchRule[] = [filter, ordered, unique, atomic, bookmarkable, future];
+/** Knows nothing, so it contradicts nothing. */
+const anyTruth: WatchTruth = {
+  revision: Number.MAX_SAFE_INTEGER,
+  compactRevision: Number.MAX_SAFE_INTEGER,
+  eventsAt: () => [],
+};
+
 export interface WatchFinding {
   readonly rule: WatchRuleId;
   readonly invariant: "C5";
@@ -37,10 +46,23 @@ export function validateWatches(
   watches: readonly Watch[],
   truth: WatchTruth,
 ): readonly WatchFinding[] {
+  return findingsOf(watches, truth, watchRules);
+}
+
+/** What is wrong with each watch by itself, in any order of the operations. */
+export function validateWatchesAlone(watches: readonly Watch[]): readonly WatchFinding[] {
+  return findingsOf(watches, anyTruth, ownRules);
+}
+
+function findingsOf(
+  watches: readonly Watch[],
+  truth: WatchTruth,
+  rules: readonly WatchRule[],
+): readonly WatchFinding[] {
   const findings: WatchFinding[] = [];
   for (const watch of watches) {
     const seen = seenWatch(watch);
-    for (const rule of watchRules) {
+    for (const rule of rules) {
       for (const text of rule.check(seen, truth)) {
         findings.push({ rule: rule.id, invariant: "C5", text: `${subject(watch)} ${text}` });
       }

@@ -3,19 +3,14 @@
  * the history is gone (like etcd's client library: from the last revision it has seen). It records
  * every answer for the watch rules.
  */
-import { Event_EventType, type Event as WireEvent } from "../../../wire/gen/kv.js";
-import {
-  WatchCreateRequest_FilterType as Filter,
-  WatchRequest,
-  WatchResponse,
-} from "../../../wire/gen/rpc.js";
-import type { WatchResponse as Seen, Watch, WatchEvent } from "../../history/types.js";
+import { WatchResponse } from "../../../wire/gen/rpc.js";
+import type { WatchResponse as Seen, Watch } from "../../history/types.js";
 import type { ClientAction } from "../plan/plan.js";
 import type { SimCluster } from "../sim-cluster.js";
 import type { SimNode } from "../sim-node.js";
-import { bytesOf, keyValueOf } from "./client-calls.js";
 import { keyName } from "./client-request.js";
 import type { ClientTransport, SimStream } from "./client-transport.js";
+import { eventOf, watchCreateRequest, watchProgressRequest } from "./watch-calls.js";
 
 type WatchAction = Extract<ClientAction, { readonly kind: "watch" }>;
 
@@ -71,7 +66,7 @@ export class SimWatchers {
 
   /** Asks every living watch for its progress. */
   requestProgress(): void {
-    for (const { stream } of this.#live.values()) stream.write(progressRequest);
+    for (const { stream } of this.#live.values()) stream.write(watchProgressRequest);
   }
 
   #connect(wish: Wish, node: SimNode): void {
@@ -94,7 +89,7 @@ export class SimWatchers {
       ended: () => this.#resume(wish),
     });
     this.#live.set(wish, { stream, watch });
-    stream.write(createRequest(watch));
+    stream.write(watchCreateRequest(watch));
     this.#ask(wish, stream);
     this.#stall(wish, stream);
   }
@@ -147,7 +142,7 @@ export class SimWatchers {
         stream.cancel();
         return;
       }
-      stream.write(progressRequest);
+      stream.write(watchProgressRequest);
       this.#ask(wish, stream);
     });
   }
@@ -165,34 +160,4 @@ export class SimWatchers {
 
 function lastRevision(watch: Watch): number {
   return watch.responses.reduce((max, { revision }) => Math.max(max, revision), 0);
-}
-
-const progressRequest = WatchRequest.encode({
-  request_union: { $case: "progress_request", value: {} },
-}).finish();
-
-function createRequest(watch: Watch): Uint8Array {
-  return WatchRequest.encode({
-    request_union: {
-      $case: "create_request",
-      value: {
-        key: bytesOf(watch.range.key),
-        range_end: bytesOf(watch.range.end ?? ""),
-        start_revision: BigInt(watch.revision),
-        progress_notify: watch.progressNotify,
-        filters: watch.filters.map((filter) => (filter === "put" ? Filter.NOPUT : Filter.NODELETE)),
-        prev_kv: watch.prevKv,
-        watch_id: 0n,
-        fragment: false,
-      },
-    },
-  }).finish();
-}
-
-function eventOf(event: WireEvent): WatchEvent {
-  const kv = event.kv;
-  if (kv === undefined) throw new Error("an event without a key");
-  const prev = event.prev_kv === undefined ? {} : { prev: keyValueOf(event.prev_kv) };
-  const type = event.type === Event_EventType.DELETE ? "delete" : "put";
-  return { type, ...keyValueOf(kv), ...prev };
 }

@@ -1,0 +1,31 @@
+import { describe, expect, test } from "vitest";
+import { readTortureFlags } from "./torture-flags.js";
+
+const read = (...words: readonly string[]) => readTortureFlags(words, 77);
+
+describe("flags of lockstep torture", () => {
+  test("without any: this build, three members, all faults, and the seed that was drawn", () => {
+    expect(read()).toMatchObject({
+      ...{ etcd: undefined, members: 3, faults: ["kill", "pause"], durationMs: 30_000, seed: 77 },
+    });
+  });
+
+  test("as they are given", () => {
+    const words = ["--etcd", "/e", "--faults", "none", "--duration", "2m", "--seed", "0"];
+    expect(read(...words, "--pace", "0ms")).toMatchObject({
+      ...{ etcd: "/e", faults: [], durationMs: 120_000, seed: 0, paceMs: 0 },
+    });
+  });
+
+  test.each([
+    [["--etcd", "/e", "--target", "lockstep"], /exclude each other/],
+    [["--target", "etcd"], /--etcd PATH/],
+    [["--faults", "kill,fire"], /knows kill, pause, not "fire"/],
+    [["--duration", "30"], /takes a time like 30s, 5m or 1h, not "30"/],
+    [["--members", "0"], /whole number from 1 to 7, not "0"/],
+    [["--seed", "1.5"], /--seed takes a whole number/],
+    [["--unknown"], /Unknown option/],
+  ])("%j is refused with a text that says what to do", (words, text) => {
+    expect(() => read(...words)).toThrow(text);
+  });
+});

@@ -1,0 +1,121 @@
+/**
+ * What clients ask, drawn from the seed and from what they have seen. Values are unique: two puts of
+ * one run never write the same value, so that each answer names the put that it shows.
+ */
+import type { Rng } from "../platform/rng.js";
+import type { Answer, KeyValue, Op, Request } from "../verify/history/types.js";
+
+/** What one client remembers of the answers. */
+export class Memory {
+  /** Of the newest answer. */
+  revision = 0;
+  /** Mod revision by key; 0: the key did not exist. */
+  readonly #mods = new Map<string, number>();
+
+  mod(key: string): number {
+    return this.#mods.get(key) ?? 0;
+  }
+
+  learn(request: Request, revision: number, answer: Answer): void {
+    this.revision = Math.max(this.revision, revision);
+    if (request.kind === "put") this.#mods.set(request.key, revision);
+    if (answer.kind === "range") this.#learnKeys(request, answer.kvs);
+    if (answer.kind === "txn") {
+      for (const part of answer.answers) {
+        if (part.kind === "range") this.#learnKeys(undefined, part.kvs);
+      }
+    }
+  }
+
+  #learnKeys(request: Request | undefined, kvs: readonly KeyValue[]): void {
+    if (request?.kind === "range" && request.end === undefined && kvs.length === 0) {
+      this.#mods.set(request.key, 0);
+    }
+    for (const { key, mod } of kvs) this.#mods.set(key, mod);
+  }
+}
+
+export interface DrawContext {
+  readonly rng: Rng;
+  readonly memory: Memory;
+  /** Number of different keys. */
+  readonly keys: number;
+  /** A value that no other request of the run has. */
+  readonly value: string;
+}
+
+export const first = "k/";
+export const end = "k0";
+
+export function keyName(place: number): string {
+  return `${first}${String(place).padStart(3, "0")}`;
+}
+
+type Draw = (context: DrawContext) => Request;
+
+/** With their weights. */
+const draws: readonly (readonly [number, Draw])[] = [
+  [36, ({ value, ...at }) => ({ kind: "put", key: anyKey(at), value })],
+  [16, (at) => ({ kind: "range", key: anyKey(at) })],
+  [5, (at) => ({ kind: "range", key: anyKey(at), serializable: true })],
+  [6, () => ({ kind: "range", key: first, end })],
+  [2, () => ({ kind: "range", key: first, end, serializable: true })],
+  [4, pastRange],
+  [9, (at) => ({ kind: "delete", key: anyKey(at) })],
+  [2, deleteSome],
+  [12, compareAndSwap],
+  [8, severalOps],
+];
+const weights = draws.reduce((sum, [weight]) => sum + weight, 0);
+
+export function drawRequest(context: DrawContext): Request {
+  let left = context.rng.int(weights);
+  for (const [weight, draw] of draws) {
+    if (left < weight) return draw(context);
+    left -= weight;
+  }
+  throw new Error("the weights do not add up");
+}
+
+function anyKey({ rng, keys }: Pick<DrawContext, "rng" | "keys">): string {
+  return keyName(rng.int(keys));
+}
+
+function pastRange({ rng, memory }: DrawContext): Request {
+  const revision = Math.max(0, memory.revision - rng.int(20));
+  return { kind: "range", key: first, end, revision, limit: rng.int(2) * 3 };
+}
+
+function deleteSome({ rng, keys }: DrawContext): Request {
+  const from = rng.int(keys);
+  return { kind: "delete", key: keyName(from), end: keyName(from + 1 + rng.int(2)) };
+}
+
+function compareAndSwap(context: DrawContext): Request {
+  const { memory, value } = context;
+  const key = anyKey(context);
+  return {
+    kind: "txn",
+    compares: [{ key, target: "mod", result: "=", value: memory.mod(key) }],
+    success: [{ kind: "put", key, value }],
+    failure: [{ kind: "range", key }],
+  };
+}
+
+/** Two keys in one transaction, in a branch that depends on a third one. */
+function severalOps(context: DrawContext): Request {
+  const { rng, keys, value } = context;
+  const from = rng.int(keys);
+  const [one, other] = [keyName(from), keyName((from + 1) % keys)];
+  const opOf = (key: string, place: number): Op => {
+    const drawn = rng.int(4);
+    if (drawn === 0) return { kind: "delete", key };
+    return drawn === 1 ? { kind: "range", key } : { kind: "put", key, value: `${value}.${place}` };
+  };
+  return {
+    kind: "txn",
+    compares: [{ key: anyKey(context), target: "create", result: ">", value: 0 }],
+    success: [opOf(one, 0), opOf(other, 1)],
+    failure: [opOf(one, 2)],
+  };
+}

@@ -1,0 +1,92 @@
+/** One client: asks one thing after the other, and records what it asked and what it was told. */
+import type { Clock } from "../platform/clock.js";
+import type { Rng } from "../platform/rng.js";
+import type { Outcome, Request } from "../verify/history/types.js";
+import { decodeAnswer, encodeRequest } from "../verify/sim/clients/client-calls.js";
+import { drawRequest, Memory } from "./draw-request.js";
+import { pauseFor } from "./pause.js";
+import type { CallResult, Connection, Stage } from "./ports.js";
+import type { Recorder } from "./recorder.js";
+
+const timeoutMs = 3_000;
+/** A client that got no answer waits so long, so that a dead member is not asked all the time. */
+const afterFailureMs = 100;
+
+/**
+ * gRPC codes by which a member says that it did not do what it was asked: InvalidArgument, NotFound,
+ * AlreadyExists, FailedPrecondition, OutOfRange, Unimplemented.
+ */
+const refusals = new Set([3, 5, 6, 9, 11, 12]);
+
+export interface KvClientParts {
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly stage: Stage;
+  readonly recorder: Recorder;
+  readonly number: number;
+  readonly keys: number;
+  /** Milliseconds between an answer and the next request. */
+  readonly paceMs: number;
+}
+
+export class KvClient {
+  readonly #parts: KvClientParts;
+  readonly #connections: readonly (readonly [string, Connection])[];
+  readonly #memory = new Memory();
+  #asked = 0;
+  #isOver = false;
+
+  /** Even numbers stay with one member; odd ones ask any. */
+  constructor(parts: KvClientParts) {
+    this.#parts = parts;
+    const { stage, number } = parts;
+    const { members } = stage;
+    const own = members[(number >> 1) % members.length] as string;
+    const asked = number % 2 === 0 ? [own] : members;
+    this.#connections = asked.map((member) => [member, stage.connect(member)] as const);
+  }
+
+  /** Resolves after `end`, when the last answer is there. */
+  async run(): Promise<void> {
+    const { clock, paceMs } = this.#parts;
+    while (!this.#isOver) {
+      const isAnswered = await this.#ask();
+      const ms = isAnswered ? paceMs : afterFailureMs;
+      if (ms > 0) await pauseFor(clock, ms);
+    }
+    for (const [, connection] of this.#connections) connection.close();
+  }
+
+  end(): void {
+    this.#isOver = true;
+  }
+
+  /** False: no answer. */
+  async #ask(): Promise<boolean> {
+    const { rng, recorder, number, keys } = this.#parts;
+    const value = `v${number}-${++this.#asked}`;
+    const request = drawRequest({ rng, keys, value, memory: this.#memory });
+    const [member, connection] = this.#connections[rng.int(this.#connections.length)] as readonly [
+      string,
+      Connection,
+    ];
+    const { path, bytes } = encodeRequest(request as Parameters<typeof encodeRequest>[0]);
+    const id = recorder.nextId();
+    const callUs = recorder.nowUs();
+    const result = await connection.call(path, bytes, timeoutMs);
+    const returnUs = recorder.nowUs();
+    const outcome = outcomeOf(request, result);
+    recorder.operation({ id, client: number, member, callUs, returnUs, request, outcome });
+    if (outcome.kind === "ok") this.#memory.learn(request, outcome.revision, outcome.answer);
+    return outcome.kind === "ok";
+  }
+}
+
+export function outcomeOf(request: Request, result: CallResult): Outcome {
+  if (result.kind === "ok") {
+    const answered = decodeAnswer(request as Parameters<typeof decodeAnswer>[0], result.bytes);
+    return { kind: "ok", ...answered };
+  }
+  const { text, code, isUnsent } = result;
+  return { kind: isUnsent || refusals.has(code) ? "refused" : "unknown", error: text };
+}

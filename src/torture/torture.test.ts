@@ -1,0 +1,68 @@
+import { describe, expect, test } from "vitest";
+import { Dice } from "../verify/sim/plan/dice.js";
+import { drawRequest, Memory } from "./draw-request.js";
+import { drawFaultPlan, faultKinds } from "./fault-plan.js";
+import { outcomeOf } from "./kv-client.js";
+
+const members = ["m1", "m2", "m3", "m4", "m5"];
+
+function planOf(seed: number, kinds = faultKinds as readonly (typeof faultKinds)[number][]) {
+  const rng = new Dice(seed).sequence();
+  return drawFaultPlan(rng, { seed, durationMs: 60_000, members, kinds });
+}
+
+describe("a plan of faults", () => {
+  test("is the same for the same seed, and another for another one", () => {
+    expect(planOf(3)).toEqual(planOf(3));
+    expect(planOf(3)).not.toEqual(planOf(4));
+  });
+
+  test("leaves time between faults and at both ends; harms a minority or all, nobody twice", () => {
+    const sizes = new Set<number>();
+    for (let seed = 0; seed < 200; seed++) {
+      let freeMs = 1_000;
+      for (const { atMs, forMs, members: harmed } of planOf(seed).faults) {
+        expect(atMs).toBeGreaterThan(freeMs);
+        freeMs = atMs + forMs;
+        expect(new Set(harmed).size).toBe(harmed.length);
+        sizes.add(harmed.length);
+      }
+      expect(freeMs).toBeLessThanOrEqual(59_000);
+    }
+    expect([...sizes].sort()).toEqual([1, 2, 5]);
+  });
+
+  test("has only the kinds that are asked for", () => {
+    expect(planOf(1, []).faults).toEqual([]);
+    expect(new Set(planOf(1, ["pause"]).faults.map(({ kind }) => kind))).toEqual(
+      new Set(["pause"]),
+    );
+  });
+});
+
+test("no two requests write the same value", () => {
+  const rng = new Dice(9).sequence();
+  const memory = new Memory();
+  const values: string[] = [];
+  for (let at = 0; at < 2_000; at++) {
+    const request = drawRequest({ rng, memory, keys: 4, value: `v${at}` });
+    const ops =
+      request.kind === "txn" ? [...request.success, ...request.failure] : [request as never];
+    for (const op of ops as { kind: string; value?: string }[]) {
+      if (op.kind === "put") values.push(op.value as string);
+    }
+  }
+  expect(values.length).toBeGreaterThan(1_000);
+  expect(new Set(values).size).toBe(values.length);
+});
+
+test("a request has no effect only if it was refused or never sent", () => {
+  const put = { kind: "put", key: "k/000", value: "v" } as const;
+  const failed = (code: number, isUnsent: boolean) =>
+    outcomeOf(put, { kind: "failed", code, text: "why", isUnsent }).kind;
+  expect(failed(14, true)).toBe("refused");
+  expect(failed(14, false)).toBe("unknown");
+  expect(failed(4, false)).toBe("unknown");
+  // OutOfRange: a revision that is compacted or in the future.
+  expect(failed(11, false)).toBe("refused");
+});

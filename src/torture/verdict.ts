@@ -1,0 +1,66 @@
+/** Judges a run, and counts what was tried, so that a clean verdict says what it is worth. */
+import type { History } from "../verify/history/types.js";
+import { type JudgeLimits, judgeHistory } from "../verify/linearizability/judge-history.js";
+import type { RunResult } from "./run.js";
+
+export type VerdictKind = "clean" | "violation" | "unknown";
+
+export interface TortureVerdict {
+  readonly kind: VerdictKind;
+  /** One sentence. */
+  readonly text: string;
+  readonly findings: readonly string[];
+  /** Operations that contradict each other; first the one that cannot be placed. */
+  readonly operationIds: readonly number[];
+}
+
+/** report.json: counts by name; `schema` changes when a field changes its meaning. */
+export interface TriedCounts {
+  readonly operations: Readonly<Record<string, number>>;
+  readonly outcomes: Readonly<Record<string, number>>;
+  readonly watches: number;
+  readonly events: number;
+  /** Members harmed, by kind of fault. */
+  readonly faults: Readonly<Record<string, number>>;
+}
+
+export function judgeRun({ history, findings }: RunResult, limits: JudgeLimits): TortureVerdict {
+  const judged = judgeHistory(history, limits);
+  const wrong = judged.verdict === "not" ? judged.texts : [];
+  const all = [...findings, ...wrong];
+  const { operationIds } = judged;
+  if (all.length > 0) {
+    return { kind: "violation", text: all[0] as string, findings: all, operationIds };
+  }
+  if (judged.verdict === "unknown") {
+    const text = `it cannot be told: ${judged.texts[0] ?? "no reason"}`;
+    return { kind: "unknown", text, findings: judged.texts, operationIds };
+  }
+  const text = `every promise held in ${history.operations.length} operations and ${history.watches.length} watches`;
+  return { kind: "clean", text, findings: [], operationIds: [] };
+}
+
+export function countTried({ history, hits }: Pick<RunResult, "history" | "hits">): TriedCounts {
+  const operations: Record<string, number> = {};
+  const outcomes: Record<string, number> = {};
+  const add = (counts: Record<string, number>, name: string): void => {
+    counts[name] = (counts[name] ?? 0) + 1;
+  };
+  for (const { request, outcome } of history.operations) {
+    const isLocal = request.kind === "range" && request.serializable === true;
+    add(operations, isLocal ? "serializable range" : request.kind);
+    add(outcomes, outcome.kind);
+  }
+  return {
+    ...{ operations, outcomes, watches: history.watches.length, events: eventsOf(history) },
+    faults: Object.fromEntries(hits),
+  };
+}
+
+function eventsOf({ watches }: History): number {
+  return watches.reduce(
+    (sum, { responses }) =>
+      sum + responses.reduce((events, response) => events + response.events.length, 0),
+    0,
+  );
+}
