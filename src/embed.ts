@@ -25,6 +25,7 @@ import { nodeHash } from "./platform/node/hash.js";
 import { type Listener, openListener } from "./platform/node/listener.js";
 import { createNodePlatform } from "./platform/node/platform.js";
 import { processMetrics } from "./platform/node/process-metrics.js";
+import { cpuProfile } from "./platform/node/profiler.js";
 import { leadToSame } from "./platform/node/same-addresses.js";
 import type { KeptCredentials } from "./platform/node/tls/kept-credentials.js";
 import { openCredentials } from "./platform/node/tls/open-credentials.js";
@@ -188,7 +189,8 @@ class MemberServers {
     this.#member = member;
     this.#listeners = listeners;
     const moreMetrics = () => [...rpcMetrics(this.#counters.all()), ...processMetrics()];
-    this.#subject = { member, moreMetrics };
+    const profiles = config.hasProfiles ? { takeProfile: cpuProfile } : {};
+    this.#subject = { member, moreMetrics, ...profiles };
     this.#common = {
       http: httpHandler(this.#subject, config),
       onError: (error) => statusOf(member.requestFailed(error)),

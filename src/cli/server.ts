@@ -1,5 +1,6 @@
 /** `lockstep server`: one member as a process, with etcd's flags, log lines and exit codes. */
 import fs from "node:fs";
+import { StartError } from "../base/errors.js";
 import type { Address } from "../config/address.js";
 import { readConfigFile } from "../config/config-file.js";
 import { flagHelp, parseEnvironment, parseWords, UsageError } from "../config/flags.js";
@@ -8,6 +9,7 @@ import { type RunningServer, serve } from "../embed.js";
 import { createLog, type Log } from "../log/log.js";
 import { holdsMember } from "../platform/node/data-dir.js";
 import { notifyReady } from "../platform/node/service-manager.js";
+import { clusterFromSrv } from "../platform/node/srv-records.js";
 import { printVersion } from "./version.js";
 
 const exitUsage = 2;
@@ -25,7 +27,11 @@ export async function runServer(words: readonly string[]): Promise<number> {
     }
     if (parsed.wants === "version") return printVersion();
     const { values, sourceOf } = gather(parsed.values, warnings);
-    config = resolveConfig(values, { sourceOf, hasData: holdsMember });
+    config = await discovered(resolveConfig(values, { sourceOf, hasData: holdsMember }), (text) =>
+      resolveConfig(new Map([...values, ["initial-cluster", text], ["discovery-srv", ""]]), {
+        sourceOf,
+      }),
+    );
     write = openOutputs(config.logOutputs);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
@@ -45,6 +51,25 @@ export async function runServer(words: readonly string[]): Promise<number> {
   }
   log("info", "Running: ", { args: process.argv.slice(1) });
   return run(config, log);
+}
+
+/**
+ * With the members that DNS names, when it is to be asked.
+ *
+ * @throws UsageError
+ */
+async function discovered(
+  config: ServerConfig,
+  resolve: (initialCluster: string) => ServerConfig,
+): Promise<ServerConfig> {
+  const { discovery, member } = config;
+  if (discovery === undefined) return config;
+  const question = { ...discovery, name: member.name, advertised: member.advertisePeerUrls };
+  try {
+    return resolve(await clusterFromSrv(question));
+  } catch (error) {
+    throw error instanceof StartError ? new UsageError(error.message) : error;
+  }
 }
 
 interface Gathered {

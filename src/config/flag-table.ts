@@ -4,7 +4,8 @@
  */
 import { accepted, type Flag, flag, refused } from "./flag.js";
 
-const noDiscovery = "there is no discovery service: name the members in --initial-cluster";
+const noDiscovery =
+  "there is no discovery service: name the members in --initial-cluster, or in DNS (--discovery-srv)";
 const noTracing = "this build sends no traces: leave it off, and read /metrics instead";
 const noV2 = "the API of version 2 does not exist, as in etcd 3.6 and later";
 const noProxy = "there is no proxy of version 2, as in etcd 3.6 and later";
@@ -88,8 +89,8 @@ const clustering: readonly Flag[] = [
   flag("discovery-password", ...refused("text", "", noDiscovery)),
   flag("discovery-fallback", ...accepted("text", "exit", noDiscovery)),
   flag("discovery-proxy", ...refused("text", "", noDiscovery)),
-  flag("discovery-srv", ...refused("text", "", "name the members in --initial-cluster")),
-  flag("discovery-srv-name", ...refused("text", "", "name the members in --initial-cluster")),
+  flag("discovery-srv", "text", "", "Domain whose SRV records name the founding members."),
+  flag("discovery-srv-name", "text", "", "Added to the service's name in those records."),
   flag("strict-reconfig-check", "boolean", "true", "Refuse changes that could lose the quorum."),
   flag("pre-vote", "boolean", "true", "Ask before an election whether it could be won."),
   flag("max-learners", "integer", "1", "Learners at a time."),
@@ -157,10 +158,7 @@ const security: readonly Flag[] = [
 ];
 
 const watching: readonly Flag[] = [
-  flag(
-    "enable-pprof",
-    ...accepted("boolean", "false", "start it with node --cpu-prof or --inspect"),
-  ),
+  flag("enable-pprof", "boolean", "false", "CPU profiles of V8 at /debug/pprof/profile."),
   flag("metrics", ...accepted("text", "basic", "basic and extensive are the same")),
   flag("listen-metrics-urls", "urls", "", "More addresses for /metrics, /health and the like."),
   flag("logger", ...accepted("text", "zap", "the format is etcd's")),

@@ -24,6 +24,10 @@ export interface ServerConfig {
   readonly clientTls: TlsConfig;
   readonly peerTls: TlsConfig;
   readonly reusesPort: boolean;
+  /** Serves CPU profiles to clients. */
+  readonly hasProfiles: boolean;
+  /** Whom to ask for the founding members, before there is data; then `member` names none. */
+  readonly discovery: { readonly domain: string; readonly suffix: string } | undefined;
   /** The addresses for HTTP also take JSON requests. */
   readonly hasJsonGateway: boolean;
   /** Of browsers; "*": any. */
@@ -76,9 +80,12 @@ export function resolveConfig(
   const dataDir = values.text("data-dir") || `${name}.etcd`;
   const walDir = values.text("wal-dir");
   const advertisePeerUrls = values.urls("initial-advertise-peer-urls");
-  const cluster: ClusterConfig = hasData(dataDir, walDir)
-    ? clusterOfRestart(values)
-    : clusterOf(values, name, advertisePeerUrls);
+  const isFirstStart = !hasData(dataDir, walDir);
+  const discovery = isFirstStart ? discoveryOf(values) : undefined;
+  const isNamed = isFirstStart && discovery === undefined;
+  const cluster: ClusterConfig = isNamed
+    ? clusterOf(values, name, advertisePeerUrls)
+    : clusterOfRestart(values);
   const heartbeatMs = values.positive("heartbeat-interval");
   const electionMs = values.positive("election-timeout");
   if (electionMs < 5 * heartbeatMs) {
@@ -97,6 +104,8 @@ export function resolveConfig(
   return {
     ...{ dataDir, walDir },
     ...listenersOf(values),
+    hasProfiles: values.boolean("enable-pprof"),
+    discovery,
     allowedOrigins: values.list("cors"),
     allowedHosts: values.list("host-whitelist"),
     hasJsonGateway: values.boolean("enable-grpc-gateway"),
@@ -157,6 +166,17 @@ function judge(values: Values, given: ReadonlyMap<string, string>): ServerConfig
     without.push([name, help]);
   }
   return without;
+}
+
+/** @throws UsageError */
+function discoveryOf(values: Values): ServerConfig["discovery"] {
+  if (!values.has("discovery-srv")) return undefined;
+  if (values.has("initial-cluster")) {
+    throw new UsageError(
+      "--initial-cluster and --discovery-srv both name the founding members: give one of them",
+    );
+  }
+  return { domain: values.text("discovery-srv"), suffix: values.text("discovery-srv-name") };
 }
 
 type Listeners = Pick<

@@ -8,6 +8,7 @@ import type { Member } from "../../member/types.js";
 import { prometheusContentType, prometheusText } from "../../metrics/prometheus-text.js";
 import type { HistogramSample, MetricSample } from "../../metrics/sample.js";
 import { type Check, liveChecks, readyChecks, runChecks, serverHealth } from "./health-checks.js";
+import { answerPprof, type TakeProfile } from "./pprof.js";
 
 export interface HttpRequest {
   readonly method: string;
@@ -25,12 +26,16 @@ export interface HttpSubject {
   readonly member: Member;
   /** Metrics besides the member's own: of calls and of the process. */
   readonly moreMetrics: () => readonly (MetricSample | HistogramSample)[];
+  /** Serves /debug/pprof with it; absent: there are no such pages. */
+  readonly takeProfile?: TakeProfile;
 }
 
 const text = "text/plain; charset=utf-8";
 const json = "application/json";
 
 export function answerHttp(request: HttpRequest, subject: HttpSubject, done: Answer): void {
+  const { takeProfile } = subject;
+  if (takeProfile !== undefined && answerPprof(request, takeProfile, done)) return;
   const queryAt = request.url.indexOf("?");
   const path = queryAt < 0 ? request.url : request.url.slice(0, queryAt);
   const query = new URLSearchParams(queryAt < 0 ? "" : request.url.slice(queryAt + 1));

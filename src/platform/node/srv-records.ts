@@ -1,0 +1,68 @@
+/**
+ * Founding members from DNS (--discovery-srv): SRV records of `_etcd-server-ssl._tcp.DOMAIN` for https
+ * URLs and of `_etcd-server._tcp.DOMAIN` for http URLs, as etcd reads them. Which of them is this member
+ * is told by its own peer URLs.
+ */
+import { promises as dns, type SrvRecord } from "node:dns";
+import { StartError } from "../../base/errors.js";
+import { leadToSame } from "./same-addresses.js";
+
+export interface SrvQuestion {
+  readonly domain: string;
+  /** --discovery-srv-name; "": none. */
+  readonly suffix: string;
+  readonly name: string;
+  readonly advertised: readonly string[];
+}
+
+export type ResolveSrv = (name: string) => Promise<SrvRecord[]>;
+
+/**
+ * The text of --initial-cluster. Other members get numbers as names.
+ *
+ * @throws StartError when no record is found, or none is this member
+ */
+export async function clusterFromSrv(
+  { domain, suffix, name, advertised }: SrvQuestion,
+  resolve: ResolveSrv = dns.resolveSrv,
+): Promise<string> {
+  const failures: string[] = [];
+  const urlsOf = async (service: string, scheme: string): Promise<string[]> => {
+    const asked = `_${service}${suffix === "" ? "" : `-${suffix}`}._tcp.${domain}`;
+    try {
+      const records = await resolve(asked);
+      return records.map(
+        (record) => `${scheme}://${record.name.replace(/\.$/, "")}:${record.port}`,
+      );
+    } catch (cause) {
+      failures.push(`${asked}: ${(cause as Error).message}`);
+      return [];
+    }
+  };
+  const urls = [
+    ...(await urlsOf("etcd-server-ssl", "https")),
+    ...(await urlsOf("etcd-server", "http")),
+  ];
+  if (urls.length === 0) {
+    throw new StartError(
+      `--discovery-srv: no SRV record names a member (${failures.join("; ")}); check the domain, or give --initial-cluster`,
+    );
+  }
+  const parts: string[] = [];
+  let others = 0;
+  let isFound = false;
+  for (const url of urls.sort()) {
+    const isOwn = await isOneOf(url, advertised);
+    isFound ||= isOwn;
+    parts.push(`${isOwn ? name : others++}=${url}`);
+  }
+  if (isFound) return parts.join(",");
+  throw new StartError(
+    `--discovery-srv: none of ${urls.join(", ")} is one of --initial-advertise-peer-urls=${advertised.join(",")}`,
+  );
+}
+
+async function isOneOf(url: string, advertised: readonly string[]): Promise<boolean> {
+  for (const own of advertised) if (await leadToSame([url], [own])) return true;
+  return false;
+}
