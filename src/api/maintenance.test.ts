@@ -44,8 +44,8 @@ function setUp(view: Partial<GateView> = {}, more: Partial<Record<keyof Member, 
     (...args: unknown[]): void => {
       const isClient = (arg: unknown): boolean =>
         typeof arg === "object" && arg !== null && "metadata" in arg;
-      asked.push([name, ...args.slice(0, -1).filter((arg) => !isClient(arg))]);
-      (args.at(-1) as (of: unknown) => void)(result);
+      asked.push([name, ...args.filter((arg) => typeof arg !== "function" && !isClient(arg))]);
+      (args.find((arg) => typeof arg === "function") as (of: unknown) => void)(result);
     };
   const member = {
     id: 2n,
@@ -233,6 +233,7 @@ describe("maintenance service", () => {
 });
 
 describe("snapshot", () => {
+  const takeTurn = (fn: () => void): void => fn();
   function source(sizes: readonly number[]) {
     const chunks = sizes.map((size, place) => new Uint8Array(size).fill(place + 1));
     const state = { given: 0, closed: 0, touched: 0 };
@@ -247,6 +248,7 @@ describe("snapshot", () => {
           version: "3.6.0",
           next: () => chunks[state.given++],
           touch: () => state.touched++,
+          takeTurn,
           onEnd: (fn: (error: KvError) => void) => {
             ended = fn;
           },
@@ -309,7 +311,7 @@ describe("snapshot", () => {
     const opened = (done: (of: unknown) => void) =>
       done({
         ...{ totalBytes: 10, next: () => new KvError("corrupt"), touch: () => {}, onEnd: () => {} },
-        close: () => {},
+        ...{ close: () => {}, takeTurn },
       });
     const call = setUp({}, { openSnapshot: opened }).stream(path, 2);
     expect(call.status).toMatchObject({ code: 15 });

@@ -43,7 +43,7 @@ export function maintenanceMethods(member: Member, hash: Hash): Method[] {
         if (result instanceof KvError) refuse(call, result);
         else call.respond(HashResponse.encode({ header: headerOf(member), hash: result }).finish());
       };
-      member.hash(owned(member, call, hashed));
+      member.hash(owned(member, call, hashed), call);
     },
     MoveLeader: (message, call) => {
       const request = decodeFor(call, MoveLeaderRequest, message);
@@ -132,7 +132,7 @@ function hashKv(member: Member, message: Uint8Array, call: UnaryCall): void {
     };
     call.respond(HashKVResponse.encode(answer).finish());
   };
-  member.hashKv(toSafe(request.revision), owned(member, call, hashed));
+  member.hashKv(toSafe(request.revision), owned(member, call, hashed), call);
 }
 
 function snapshot(member: Member, hash: Hash, call: StreamCall): void {

@@ -28,13 +28,13 @@ export function sendSnapshot(member: Member, hash: Hash, call: StreamCall): void
     } else if (isOver) {
       source.close();
     } else {
-      sender = new SnapshotSender(source, hash.createSha256(), call);
+      sender = new SnapshotSender(member, source, hash.createSha256(), call);
       source.onEnd((error) => sender?.fail(error));
-      call.onDrain(() => sender?.send());
-      sender.send();
+      call.onDrain(() => sender?.goOn());
+      sender.goOn();
     }
   };
-  member.openSnapshot(owned(member, call, opened));
+  member.openSnapshot(owned(member, call, opened), call);
 }
 
 class SnapshotSender {
@@ -45,19 +45,35 @@ class SnapshotSender {
   /** Bytes that the source gave and that are not sent yet. */
   #chunk: Uint8Array = new Uint8Array(0);
   #isOver = false;
+  /** A turn was asked for. */
+  #isAsked = false;
+  readonly #turn: () => void;
 
-  constructor(source: SnapshotStream, sha256: Sha256Stream, call: StreamCall) {
+  constructor(member: Member, source: SnapshotStream, sha256: Sha256Stream, call: StreamCall) {
+    this.#turn = owned(member, call, () => this.#send());
     this.#source = source;
     this.#sha256 = sha256;
     this.#call = call;
     this.#remaining = source.totalBytes;
   }
 
-  /** Sends until the transport is full or everything is sent. */
-  send(): void {
+  /** Sends more when it is this stream's turn. */
+  goOn(): void {
+    if (this.#isAsked || this.#isOver) return;
+    this.#isAsked = true;
     this.#source.touch();
+    this.#source.takeTurn(this.#turn);
+  }
+
+  /** Sends until the transport is full, or what one chunk of the source gives. */
+  #send(): void {
+    this.#isAsked = false;
     let hasRoom = true;
-    while (hasRoom && !this.#isOver) {
+    for (let isFirst = true; hasRoom && !this.#isOver; isFirst = false) {
+      if (!isFirst && this.#chunk.length === 0) {
+        this.goOn();
+        return;
+      }
       const piece = this.#nextPiece();
       if (piece instanceof KvError) {
         this.fail(piece);

@@ -174,9 +174,13 @@ export class Http2Connection implements Flushable {
     return bytes;
   }
 
+  /**
+   * Goes on in the next turn: a socket that takes everything at once tells of it before any other
+   * event, and would hold the event loop until all is written.
+   */
   #onDrain(): void {
     this.#fullSinceMs = -1;
-    this.#flush();
+    this.#askFlush();
   }
 
   /** A client that closes its side will read no answer either. */

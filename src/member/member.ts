@@ -9,7 +9,7 @@ import type { LeaseDriver, TimeToLive } from "../lease/driver.js";
 import type { Clock } from "../platform/clock.js";
 import type { NetworkHandler } from "../platform/network.js";
 import type { RaftNode } from "../raft/types.js";
-import type { Applied, HashKv, MachineReader, MemberRecord } from "../state/types.js";
+import type { Applied, MachineReader, MemberRecord } from "../state/types.js";
 import type { WatchHub } from "../state/watch/hub.js";
 import type { Committer } from "../storage/committer.js";
 import type { Defragmenter } from "../storage/defragmenter.js";
@@ -28,13 +28,7 @@ import type { Lifecycle, StopCause } from "./lifecycle.js";
 import type { MemberProbe } from "./probe.js";
 import type { Report } from "./report.js";
 import type { Readiness } from "./startup/readiness.js";
-import type {
-  Member,
-  MemberIntegrity,
-  MemberLimits,
-  MemberStatus,
-  SnapshotStream,
-} from "./types.js";
+import type { Member, MemberIntegrity, MemberLimits, MemberStatus } from "./types.js";
 
 export interface RunningMemberParts {
   readonly id: bigint;
@@ -232,16 +226,16 @@ export class RunningMember implements Member {
     this.#parts.clientReads.txn(...asked);
   }
 
-  hashKv(revision: number, done: Done<HashKv & { readonly currentRevision: number }>): void {
-    this.#parts.maintenance.hashKv(revision, done);
+  hashKv(...asked: Parameters<Member["hashKv"]>): void {
+    this.#parts.maintenance.hashKv(...asked);
   }
 
-  hash(done: Done<number>): void {
-    this.#parts.maintenance.hash(done);
+  hash(...asked: Parameters<Member["hash"]>): void {
+    this.#parts.maintenance.hash(...asked);
   }
 
-  openSnapshot(done: Done<SnapshotStream>): void {
-    this.#parts.maintenance.openSnapshot(done);
+  openSnapshot(...asked: Parameters<Member["openSnapshot"]>): void {
+    this.#parts.maintenance.openSnapshot(...asked);
   }
 
   defragment(done: Done<void>): void {

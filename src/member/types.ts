@@ -31,6 +31,8 @@ export interface SnapshotStream {
   readonly version: string;
   /** Chunks in order, undefined at the end. An error: the stream has ended early. */
   next(): Uint8Array | KvError | undefined;
+  /** Calls `fn` when it is this stream's turn among all long work; it may take one chunk then. */
+  takeTurn(fn: () => void): void;
   /** Call when the client has taken a chunk; keeps the stream from ending as too slow. */
   touch(): void;
   /** Calls `fn` if the stream ends early, because the client is slow or the state is wrong. */
@@ -201,12 +203,16 @@ export interface Member {
   status(): MemberStatus;
   integrity(): MemberIntegrity;
   /** etcd's HashKV at `revision`; 0: the current one. */
-  hashKv(revision: number, done: Done<HashKv & { readonly currentRevision: number }>): void;
+  hashKv(
+    revision: number,
+    done: Done<HashKv & { readonly currentRevision: number }>,
+    client?: ReadClient,
+  ): void;
   /** CRC-32C over all buckets; for tests. */
-  hash(done: Done<number>): void;
+  hash(done: Done<number>, client?: ReadClient): void;
   defragment(done: Done<void>): void;
   moveLeader(to: bigint, done: Done<void>): void;
-  openSnapshot(done: Done<SnapshotStream>): void;
+  openSnapshot(done: Done<SnapshotStream>, client?: ReadClient): void;
 
   metrics(): readonly (MetricSample | HistogramSample)[];
   /** Hands leadership over, stops serving, flushes and closes. Then calls `done`. */

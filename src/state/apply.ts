@@ -4,8 +4,10 @@
  * the replay of a start, the catching up of a fetched state) import this file; test/house.test.ts
  * has the list.
  */
+import type { Backend } from "../platform/backend.js";
 import type { Entry } from "../raft/types.js";
 import type { AuthReader } from "./auth/types.js";
+import type { WriteRecord } from "./movable-backend.js";
 import type { Applied, MachineReader, MemberRecord } from "./types.js";
 
 /** How to apply an entry. None of it changes the effect on the state. */
@@ -36,6 +38,10 @@ export interface Machine extends MachineReader {
    * and the backend still show the state before.
    */
   begin(entry: Entry, way: ApplyWay): Applied | OpenEntry;
+  /** Records the rows of all later entries, for a copy of the backend that is being made. */
+  recordWrites(): WriteRecord;
+  /** From now on the rows are in this backend, which must have the same rows. */
+  moveTo(backend: Backend): void;
   /**
    * Makes a new member's first state, before any entry: index and term of the bootstrap snapshot,
    * the configuration and the members. Only on an empty backend.

@@ -18,8 +18,10 @@ import type { WriteHandle } from "./types.js";
 const listMax = 8;
 const latin1Slice = Buffer.prototype.latin1Slice;
 
+type RowStore = Pick<Backend, "get" | "write">;
+
 export class EntryWrite implements WriteHandle {
-  readonly #backend: Backend;
+  readonly #backend: RowStore;
   readonly #digests: DigestSet;
   readonly #rows: RowWrite[] = [];
   readonly #packedFrom: number;
@@ -28,7 +30,7 @@ export class EntryWrite implements WriteHandle {
   /** Later rows of the key space. None of their keys is in #rows. */
   #run: RowRun | undefined;
 
-  constructor(backend: Backend, digests: DigestSet, packedFrom = Number.MAX_SAFE_INTEGER) {
+  constructor(backend: RowStore, digests: DigestSet, packedFrom = Number.MAX_SAFE_INTEGER) {
     this.#backend = backend;
     this.#digests = digests;
     this.#packedFrom = packedFrom;

@@ -42,6 +42,7 @@ import { fingerprintBytes } from "./fingerprint.js";
 import { LeaseTable } from "./lease/lease-table.js";
 import { chainOf } from "./log-chain.js";
 import { emptyMeta, encodeMeta, type Meta, metaKey, readMeta } from "./meta.js";
+import { MovableBackend, type WriteRecord } from "./movable-backend.js";
 import { AnswerRoom } from "./mvcc/answer-room.js";
 import { compactStep, keepsAny } from "./mvcc/compaction.js";
 import { KvStore } from "./mvcc/kv-store.js";
@@ -93,7 +94,7 @@ class ReplicatedMachine implements Machine {
   readonly leases = new LeaseTable();
   readonly cluster = new ClusterState();
   readonly auth = new AuthTable();
-  readonly #backend: Backend;
+  readonly #backend: MovableBackend;
   readonly #sha256: Sha256;
   /** Of the applied state. */
   readonly #digests: DigestSet;
@@ -106,12 +107,12 @@ class ReplicatedMachine implements Machine {
   #isOpen = false;
 
   constructor(backend: Backend, sha256: Sha256) {
-    this.#backend = backend;
+    this.#backend = new MovableBackend(backend);
     this.#sha256 = sha256;
     this.#digests = new DigestSet(sha256);
     this.#nextDigests = new DigestSet(sha256);
     this.#meta = readMeta(backend, this.#digests) ?? emptyMeta();
-    this.kv = new KvStore(backend, this.#meta, (key) => this.leases.leaseOfText(key));
+    this.kv = new KvStore(this.#backend, this.#meta, (key) => this.leases.leaseOfText(key));
     this.leases.restore(this.kv.rows);
     this.#alarms.restore(this.kv.rows);
     this.cluster.restore(this.kv.rows);
@@ -121,6 +122,14 @@ class ReplicatedMachine implements Machine {
       ...{ cluster: this.cluster, alarms: this.#alarms, meta: this.#meta },
       compactStep: (w, rowsMax) => this.#compactStep(w, rowsMax),
     };
+  }
+
+  recordWrites(): WriteRecord {
+    return this.#backend.record();
+  }
+
+  moveTo(backend: Backend): void {
+    this.#backend.moveTo(backend);
   }
 
   get appliedIndex(): number {

@@ -1,18 +1,16 @@
 /**
- * Rewrites the backend compactly while nothing is applied. A request that comes while one runs gets
+ * Rewrites the backend compactly while the member works on. A request that comes while one runs gets
  * the same result, because two at a time would use the same file name. A rewrite that fails, for
  * example for lack of space, changes nothing.
  */
 
 import type { Done } from "../base/done.js";
 import { DamageError, KvError } from "../base/errors.js";
+import type { SnapshotMeta } from "../raft/types.js";
 import type { Committer } from "./committer.js";
 import type { StateStore } from "./state-store.js";
 
 export interface DefragmenterParts {
-  /** No entry is applied between `pause` and `resume`. */
-  pause(): void;
-  resume(): void;
   readonly committer: Committer;
   readonly state: StateStore;
   /**
@@ -31,14 +29,23 @@ export class Defragmenter {
     this.#parts = parts;
   }
 
+  /**
+   * While it runs, the log must be kept: the new backend may be durable up to an earlier index than
+   * the old one.
+   */
+  get isRunning(): boolean {
+    return this.#waiting.length > 0;
+  }
+
   /** `done` gets defragmentFailed if it fails. */
   run(done: Done<void>): void {
     this.#waiting.push(done);
     if (this.#waiting.length > 1) return;
     const { committer, state } = this.#parts;
-    this.#parts.pause();
+    // What is applied from now on may be missing in the copy.
+    const record = state.recordWrites();
     const end = (refusal?: KvError): void => {
-      this.#parts.resume();
+      record.stop();
       const told = this.#waiting;
       this.#waiting = [];
       for (const fn of told) fn(refusal);
@@ -49,10 +56,9 @@ export class Defragmenter {
         end();
         return;
       }
-      const former = state.backend();
-      state.compactFile((error, isFatal) => {
+      state.compactFile(record, ({ error, isFatal, durable }) => {
         if (error === undefined) {
-          if (state.backend() !== former) committer.replaced();
+          if (durable !== undefined) this.#changed(durable);
           end();
           return;
         }
@@ -64,5 +70,13 @@ export class Defragmenter {
         end(new KvError("defragmentFailed"));
       });
     });
+  }
+
+  /** The new backend is in use; a crash leaves it as of `durable`. */
+  #changed(durable: SnapshotMeta): void {
+    const { committer, state } = this.#parts;
+    committer.replaced(durable);
+    const ahead = state.meta().index - durable.index;
+    if (ahead > 0) committer.applied(ahead);
   }
 }

@@ -5,10 +5,8 @@
 
 import type { Done } from "../base/done.js";
 import { DamageError, KvError } from "../base/errors.js";
-import type { Clock } from "../platform/clock.js";
 import type { Job } from "../state/types.js";
-
-const rowsPerTurn = 5_000;
+import { background, type JobClient, type JobHandle, type Jobs } from "./jobs.js";
 
 export interface ReadErrors {
   /** Reports that a read found damage. */
@@ -27,21 +25,28 @@ export function readRefusal(error: unknown, errors: ReadErrors): KvError {
   return new KvError("readFailed");
 }
 
-/** Runs a job in pieces, the first one inside this call. Calls `done` once. */
+/** Runs a job in turns of its own. Calls `done` once, unless the job is canceled before. */
 export function runJob<T>(
-  clock: Clock,
+  jobs: Jobs,
   job: Job<T>,
-  { done, errors }: { readonly done: Done<T>; readonly errors: ReadErrors },
-): void {
-  const step = (): void => {
+  as: {
+    /** Absent: the member's own work. */
+    readonly client?: JobClient | undefined;
+    readonly done: Done<T>;
+    readonly errors: ReadErrors;
+  },
+): JobHandle {
+  const { client = background, done, errors } = as;
+  const step = (units: number): "more" | "over" => {
     let result: T | KvError | undefined;
     try {
-      result = job.step(rowsPerTurn);
+      result = job.step(units);
     } catch (error) {
       result = readRefusal(error, errors);
     }
-    if (result === undefined) clock.defer(step);
-    else done(result);
+    if (result === undefined) return "more";
+    done(result);
+    return "over";
   };
-  step();
+  return jobs.start({ step }, client);
 }

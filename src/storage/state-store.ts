@@ -11,15 +11,24 @@ import type { Disk } from "../platform/disk.js";
 import type { Sha256 } from "../platform/hash.js";
 import type { SnapshotMeta } from "../raft/types.js";
 import type { Machine } from "../state/apply.js";
-import { createMachine } from "../state/machine.js";
+import type { WriteRecord } from "../state/movable-backend.js";
 import type { KvReader, MachineReader } from "../state/types.js";
 import { keepAside, readAside, writeSlot } from "./backend-slot.js";
 import type { StateProof } from "./committer.js";
 import type { FetchedState } from "./fetched-state.js";
+import { type RewriteParts, rewrite } from "./rewrite.js";
 import { openStandIn } from "./stand-in.js";
 import { type ClientView, StateViews } from "./state-views.js";
 
+/** How a rewrite of the backend ended. */
+export interface Compacted {
+  readonly durable?: SnapshotMeta;
+  readonly error?: Error;
+  readonly isFatal?: boolean;
+}
+
 export class StateStore {
+  readonly #clock: Clock;
   readonly #disk: Disk;
   readonly #backends: BackendStore;
   readonly #sha256: Sha256;
@@ -48,6 +57,7 @@ export class StateStore {
     current: FetchedState,
     former: { readonly aside?: string; readonly closing?: ReadonlySet<string> } = {},
   ) {
+    this.#clock = world.clock;
     this.#views = new StateViews(world.clock);
     this.#disk = world.disk;
     this.#backends = world.backends;
@@ -226,47 +236,53 @@ export class StateStore {
     return isKept && this.#backends.list().includes(name);
   }
 
+  /** Begin this before the commit that `compactFile` builds on. */
+  recordWrites(): WriteRecord {
+    return this.#machine.recordWrites();
+  }
+
   /**
-   * Rewrites the durable rows into a fresh backend and puts that into use. After an error nothing
-   * has changed, unless `isFatal` is true.
+   * Rewrites the rows into a fresh backend and puts that into use, while entries are applied.
+   * `record`: the writes since before the last commit began. After an error nothing has changed,
+   * unless `isFatal` is true. On success `durable` tells which state a crash leaves; undefined:
+   * another state was put into use meanwhile.
    */
-  compactFile(done: (error: Error | undefined, isFatal?: boolean) => void): void {
+  compactFile(record: WriteRecord, done: (result: Compacted) => void): void {
     // Older backends may still be read, so the name must be new.
     const numbers = this.#backends.list().map((known) => /^state-(\d+)$/.exec(known)?.[1] ?? 0);
-    const name = `state-${1 + Math.max(0, ...numbers.map(Number))}`;
-    const discard = (): void => {
-      if (this.#backends.list().includes(name)) this.#backends.remove(name);
-    };
+    const into = `state-${1 + Math.max(0, ...numbers.map(Number))}`;
     const source = this.#backend;
-    source.copyTo(name, (error) => {
-      if (source !== this.#backend || this.#isClosed) {
-        // Meanwhile the state was found wrong, or the member stops.
+    const machine = this.#machine;
+    let durable = this.meta();
+    const discard = (): void => {
+      if (this.#backends.list().includes(into)) this.#backends.remove(into);
+    };
+    const parts: RewriteParts = {
+      ...{ clock: this.#clock, backends: this.#backends, source, into, record },
+      // Meanwhile the state may be found wrong, or the member may stop.
+      isWanted: () => source === this.#backend && !this.#isClosed,
+      committing: () => {
+        durable = this.meta();
+      },
+    };
+    this.#leaving++;
+    rewrite(parts, (copy) => {
+      record.stop();
+      this.#leaving--;
+      if (copy === undefined || copy instanceof Error) {
         discard();
-        done(undefined);
-        return;
-      }
-      if (error !== undefined) {
-        done(error);
-        return;
-      }
-      let backend: Backend | undefined;
-      let next: FetchedState;
-      try {
-        backend = this.#backends.open(name);
-        next = { name, backend, machine: createMachine(backend, this.#sha256) };
-      } catch (cause) {
-        if (backend === undefined) discard();
-        else this.#leave(backend, discard);
-        done(cause as Error);
+        if (this.#isClosed && this.#leaving === 0) this.#whenLeft?.();
+        done(copy === undefined ? {} : { error: copy });
         return;
       }
       try {
-        this.replace(next);
-      } catch (cause) {
-        done(cause as Error, true);
+        machine.moveTo(copy);
+        this.replace({ name: into, backend: copy, machine });
+      } catch (error) {
+        done({ error: error as Error, isFatal: true });
         return;
       }
-      done(undefined);
+      done({ durable });
     });
   }
 

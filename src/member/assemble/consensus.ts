@@ -64,7 +64,8 @@ export function createCommitter(w: Wiring): Committer {
     sentIndex: () => w.transfer.source.sentIndex(),
     // Keep the log until an investigation ends: a lagging member's vote may decide it, and it can catch
     // up only from the log.
-    isLogHeld: () => w.monitor.quarantine() !== undefined || w.monitor.isInDoubt(),
+    isLogHeld: () =>
+      w.defragmenter.isRunning || w.monitor.quarantine() !== undefined || w.monitor.isInDoubt(),
     batchMs: config.backendBatchMs,
     batchLimit: config.backendBatchLimit,
     snapshotCount: config.snapshotCount,
@@ -253,8 +254,6 @@ export function createHeartbeat(w: Wiring): Heartbeat {
 
 export function createDefragmenter(w: Wiring): Defragmenter {
   return new Defragmenter({
-    pause: () => w.driver.pause(),
-    resume: () => w.driver.resume(),
     committer: w.committer,
     state: w.state,
     failed: w.failed,

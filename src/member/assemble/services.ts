@@ -220,9 +220,10 @@ function createProbe(w: Wiring): MemberProbe {
 }
 
 export function createMaintenance(w: Wiring): Maintenance {
-  const { clock, log } = w.platform;
+  const { log } = w.platform;
   return new Maintenance({
-    ...{ clock, log, state: w.state, committer: w.committer },
+    jobs: w.jobs,
+    ...{ log, state: w.state, committer: w.committer },
     damaged: w.failed,
   });
 }

@@ -10,6 +10,7 @@ import { applyCommand, foundMachine, putOf, sha256 } from "../../state/machine.f
 import { createMachine } from "../../state/machine.js";
 import { writeSlot } from "../../storage/backend-slot.js";
 import { Committer, type CommitterParts } from "../../storage/committer.js";
+import { Jobs } from "../../storage/jobs.js";
 import { StateStore } from "../../storage/state-store.js";
 import {
   clientIdleMs,
@@ -26,6 +27,7 @@ import { Maintenance } from "./maintenance.js";
 /** A state of some 12,000 rows: a HashKV takes three turns. */
 class Scene {
   readonly clock = new BusyClock();
+  readonly jobs = new Jobs(this.clock, { stepUnits: 5_000, turnMs: 0 });
   readonly backends = createMemoryBackendStore({ defer: (fn) => this.clock.defer(fn) });
   readonly failures: Error[] = [];
   readonly state: StateStore;
@@ -56,7 +58,7 @@ class Scene {
       failed: (error: Error) => this.failures.push(error),
     } as unknown as CommitterParts);
     this.maintenance = new Maintenance({
-      ...{ clock: this.clock, state: this.state, committer: this.committer },
+      ...{ jobs: this.jobs, state: this.state, committer: this.committer },
       damaged: (error) => this.failures.push(error),
       log: (_level, message) => this.failures.push(new Error(message)),
     });
@@ -70,7 +72,7 @@ class Scene {
 
   defragment(): void {
     const before = this.state.name();
-    this.state.compactFile((error) => expect(error).toBeUndefined());
+    this.state.compactFile(this.state.recordWrites(), ({ error }) => expect(error).toBeUndefined());
     this.clock.runTo(this.clock.now());
     expect(this.state.name()).not.toBe(before);
   }
@@ -144,6 +146,26 @@ describe("HashKV", () => {
     expect(isClosed).toBe(true);
     expect([...scene.failures, ...other.failures]).toEqual([]);
   });
+});
+
+test("hashes and snapshots of a client that leaves are worked on no more, and let go of their view", () => {
+  const scene = new Scene();
+  const told: unknown[] = [];
+  const cancels: (() => void)[] = [];
+  const client = { onCancel: (fn: () => void) => void cancels.push(fn) };
+  scene.maintenance.hashKv(0, (answer) => told.push(answer), client);
+  scene.maintenance.hash((answer) => told.push(answer), client);
+  scene.maintenance.openSnapshot((answer) => told.push(answer), client);
+  while (cancels.length < 3) scene.clock.step();
+  expect(scene.jobs.open).toBe(3);
+  for (const cancel of cancels) cancel();
+  expect(scene.jobs.open).toBe(0);
+  scene.settle();
+  expect(told).toEqual([]);
+  // A view that was still held would keep the old backend.
+  scene.defragment();
+  scene.settle();
+  expect(scene.backends.list()).toEqual(["state-1"]);
 });
 
 describe("a snapshot stream", () => {

@@ -9,19 +9,19 @@ import type { Done } from "../../base/done.js";
 import { KvError } from "../../base/errors.js";
 import { SnapshotFile } from "../../etcd/snapshot-file.js";
 import type { BackendReader } from "../../platform/backend.js";
-import type { Clock } from "../../platform/clock.js";
 import { bucketNames } from "../../platform/rows.js";
 import { type Cursor, firstCursor } from "../../snapshot/row-chunk.js";
 import { readSoundChunk } from "../../snapshot/sound-chunk.js";
 import type { HashKv, Job, MachineReader } from "../../state/types.js";
 import type { Committer } from "../../storage/committer.js";
+import type { Jobs } from "../../storage/jobs.js";
 import { type ReadErrors, readRefusal, runJob } from "../../storage/read-jobs.js";
 import type { StateStore } from "../../storage/state-store.js";
 import type { ClientView } from "../../storage/state-views.js";
-import type { SnapshotStream } from "../types.js";
+import type { ReadClient, SnapshotStream } from "../types.js";
 
 export interface MaintenanceParts extends ReadErrors {
-  readonly clock: Clock;
+  readonly jobs: Jobs;
   readonly state: StateStore;
   readonly committer: Committer;
 }
@@ -33,8 +33,13 @@ export class Maintenance {
     this.#parts = parts;
   }
 
-  hashKv(revision: number, done: Done<HashKv & { readonly currentRevision: number }>): void {
-    const { clock, state } = this.#parts;
+  /** `client` absent: the member itself asks. */
+  hashKv(
+    revision: number,
+    done: Done<HashKv & { readonly currentRevision: number }>,
+    client?: ReadClient,
+  ): void {
+    const { jobs, state } = this.#parts;
     let job: Job<HashKv>;
     try {
       job = hashKvOf(state, revision);
@@ -42,17 +47,19 @@ export class Maintenance {
       done(readRefusal(error, this.#parts));
       return;
     }
-    runJob(clock, job, {
+    const handle = runJob(jobs, job, {
+      client: clientOf(client),
       done: (result) => {
         const currentRevision = state.machine().kv.revision();
         done(result instanceof KvError ? result : { ...result, currentRevision });
       },
       errors: this.#parts,
     });
+    client?.onCancel(() => handle.cancel());
   }
 
   /** CRC-32C over the name and the rows of every bucket, in order. */
-  hash(done: Done<number>): void {
+  hash(done: Done<number>, client?: ReadClient): void {
     this.#view(
       () => {},
       (view) => {
@@ -60,18 +67,23 @@ export class Maintenance {
           done(view);
           return;
         }
-        runJob(this.#parts.clock, hashAll(view), {
+        const handle = runJob(this.#parts.jobs, hashAll(view), {
+          client: clientOf(client),
           done: (result) => {
             view.close();
             done(result);
           },
           errors: this.#parts,
         });
+        client?.onCancel(() => {
+          handle.cancel();
+          view.close();
+        });
       },
     );
   }
 
-  openSnapshot(done: Done<SnapshotStream>): void {
+  openSnapshot(done: Done<SnapshotStream>, client?: ReadClient): void {
     let ended: (error: KvError) => void = () => {};
     this.#view(
       (error) => ended(error),
@@ -81,7 +93,7 @@ export class Maintenance {
           return;
         }
         const version = this.#parts.state.machine().cluster.clusterVersion();
-        this.#countFile(view, (counted) => {
+        this.#countFile(view, client, (counted) => {
           if (counted instanceof KvError) {
             view.close();
             done(counted);
@@ -91,7 +103,15 @@ export class Maintenance {
             ended = fn;
           };
           const { file, totalBytes } = counted;
-          done({ ...streamFile(file, view, this.#parts), totalBytes, version, onEnd });
+          const takeTurn = (fn: () => void): void => {
+            const once = (): "over" => {
+              fn();
+              return "over";
+            };
+            this.#parts.jobs.start({ step: once }, clientOf(client) ?? view);
+          };
+          const stream = streamFile(file, view, this.#parts);
+          done({ ...stream, totalBytes, version, onEnd, takeTurn });
         });
       },
     );
@@ -99,6 +119,7 @@ export class Maintenance {
 
   #countFile(
     view: ClientView,
+    client: ReadClient | undefined,
     done: Done<{ readonly file: SnapshotFile; readonly totalBytes: number }>,
   ): void {
     let file: SnapshotFile;
@@ -108,15 +129,20 @@ export class Maintenance {
       done(readRefusal(error, this.#parts));
       return;
     }
-    runJob(
-      this.#parts.clock,
+    const handle = runJob(
+      this.#parts.jobs,
       { step: () => file.count() },
       {
+        client: clientOf(client),
         done: (totalBytes) =>
           done(totalBytes instanceof KvError ? totalBytes : { file, totalBytes }),
         errors: this.#parts,
       },
     );
+    client?.onCancel(() => {
+      handle.cancel();
+      view.close();
+    });
   }
 
   /** A view of everything that is applied now. */
@@ -132,6 +158,10 @@ export class Maintenance {
       done(view);
     });
   }
+}
+
+function clientOf(client: ReadClient | undefined): object | undefined {
+  return client?.connection ?? client;
 }
 
 /**

@@ -61,7 +61,6 @@ export class Driver {
   #inbox: RaftEvent[] = [];
   #isScheduled = false;
   #isStopped = false;
-  #isPaused = false;
   /**
    * True while a snapshot is being installed. Later work waits, because it builds on the new state.
    */
@@ -89,16 +88,6 @@ export class Driver {
     this.#isStopped = true;
   }
 
-  /** No turn runs until `resume`. Events gather meanwhile. */
-  pause(): void {
-    this.#isPaused = true;
-  }
-
-  resume(): void {
-    this.#isPaused = false;
-    this.schedule();
-  }
-
   isInstalling(): boolean {
     return this.#isInstalling;
   }
@@ -110,7 +99,7 @@ export class Driver {
 
   readonly #turn = (): void => {
     this.#isScheduled = false;
-    if (this.#isStopped || this.#isPaused || this.#isInstalling) return;
+    if (this.#isStopped || this.#isInstalling) return;
     try {
       this.#stepInbox();
       this.#propose();

@@ -15,7 +15,7 @@ import { KvError } from "../../base/errors.js";
 import { invariant } from "../../base/invariant.js";
 import type { BackendReader } from "../../platform/backend.js";
 import { Bucket } from "../../platform/rows.js";
-import { sortInSlices } from "../sort-in-slices.js";
+import { sortInSlices } from "../mvcc/sort-in-slices.js";
 import type { LeaseReader, Outcome, WriteHandle } from "../types.js";
 import type { Work } from "../work.js";
 import { decodeLeaseRow, encodeLeaseRow, type LeaseRow, leaseRowKey } from "./lease-row.js";

@@ -175,11 +175,10 @@ export const consistentIndexMutants: readonly Mutant[] = [
               end();
               return;
             }
-            const former = state.backend();
-            state.compactFile((error, isFatal) => {
+            state.compactFile(record, ({ error, isFatal, durable }) => {
               if (error === undefined) {
-                if (state.backend() !== former)
-                  committer.replaced();
+                if (durable !== undefined)
+                  this.#changed(durable);
                 end();
                 return;
               }
@@ -200,11 +199,10 @@ export const consistentIndexMutants: readonly Mutant[] = [
               end();
               return;
             }
-            const former = state.backend();
-            state.compactFile((error, isFatal) => {
+            state.compactFile(record, ({ error, isFatal, durable }) => {
               if (error === undefined) {
-                if (state.backend() !== former)
-                  committer.replaced();
+                if (durable !== undefined)
+                  this.#changed(durable);
                 end();
                 return;
               }
