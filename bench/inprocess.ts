@@ -14,6 +14,7 @@ import type { RunningMember } from "../src/member/member.js";
 import { startMember } from "../src/member/start.js";
 import type { Network } from "../src/platform/network.js";
 import { nodeClock } from "../src/platform/node/clock.js";
+import { createNodePasswords } from "../src/platform/node/credentials/passwords.js";
 import { createNodeDisk } from "../src/platform/node/disk.js";
 import { nodeHash } from "../src/platform/node/hash.js";
 import { createLmdbBackendStore } from "../src/platform/node/lmdb/backend.js";
@@ -59,6 +60,8 @@ function start(folder: string): Promise<RunningMember> {
     hash: nodeHash,
     disk: createNodeDisk(folder, () => undefined),
     backends: createLmdbBackendStore(join(folder, "member", "snap")),
+    passwords: createNodePasswords(() => {}),
+    signer: undefined,
     connect: () => noNetwork,
     log: () => undefined,
   };

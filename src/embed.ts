@@ -21,6 +21,7 @@ import type { RunningMember } from "./member/member.js";
 import { startMember } from "./member/start.js";
 import { rpcMetrics } from "./metrics/rpc-metrics.js";
 import { nodeClock } from "./platform/node/clock.js";
+import { readJwtKeys } from "./platform/node/credentials/jwt-keys.js";
 import { nodeHash } from "./platform/node/hash.js";
 import { type Listener, openListener } from "./platform/node/listener.js";
 import { createNodePlatform } from "./platform/node/platform.js";
@@ -62,6 +63,7 @@ export async function serve(config: ServerConfig, log: Platform["log"]): Promise
       dataDir: config.dataDir,
       walDir: config.walDir,
       listenPeers: config.listenPeers,
+      jwt: config.jwt && readJwtKeys(config.jwt),
       peerCredentials: credentialsOf(config.peerTls, config.listenPeers, config, log),
       log,
     });

@@ -59,14 +59,17 @@ export class FakeStream implements StreamCall {
   };
   readonly #request: Uint8Array;
 
-  constructor(request: Uint8Array, room: number) {
+  readonly #metadata: Readonly<Record<string, string>>;
+
+  constructor(request: Uint8Array, room: number, metadata: Readonly<Record<string, string>> = {}) {
+    this.#metadata = metadata;
     this.#request = request;
     this.#room = room;
     this.#roomMax = room;
   }
 
-  metadata(): string | undefined {
-    return undefined;
+  metadata(name: string): string | undefined {
+    return this.#metadata[name];
   }
   send(message: Uint8Array): boolean {
     if (this.isEnded || this.status !== undefined) throw new Error("sent after the end");

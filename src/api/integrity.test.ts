@@ -4,6 +4,7 @@ import type { PeerView } from "../integrity/comparison.js";
 import { gateMethods } from "../member/gate/gate.fixture.js";
 import type { Member, MemberIntegrity } from "../member/types.js";
 import { nodeHash } from "../platform/node/hash.js";
+import { AuthTable } from "../state/auth/auth-table.js";
 import {
   ReportRequest,
   ReportResponse,
@@ -56,6 +57,7 @@ function ask(view: MemberIntegrity, request = noBytes): ReportResponse {
     }),
     integrity: () => view,
     machine: {
+      auth: new AuthTable(),
       appliedIndex: 29,
       kv: { revision: () => 9 },
       alarms: () => [{ memberId: 4n, alarm: "CORRUPT", isContained: true }],

@@ -3,6 +3,7 @@ import { KvError } from "../base/errors.js";
 import { gateMethods } from "../member/gate/gate.fixture.js";
 import type { GateView } from "../member/gate/rules.js";
 import type { Member } from "../member/types.js";
+import { AuthTable } from "../state/auth/auth-table.js";
 import type { AlarmRecord, Applied, Outcome } from "../state/types.js";
 import { KeyValue } from "../wire/gen/kv.js";
 import {
@@ -49,6 +50,7 @@ function setUp(view: Partial<GateView> = {}) {
     term: () => 4,
     leader: () => 2n,
     machine: {
+      auth: new AuthTable(),
       kv: {
         revision: () => 9,
         range: (request: RangeRequest) => {

@@ -8,8 +8,10 @@ import type { Done } from "../base/done.js";
 import { KvError } from "../base/errors.js";
 import { toSafe } from "../base/int64.js";
 import type { Method, UnaryCall } from "../grpc/call.js";
-import type { ReadingRpc } from "../member/gate/table.js";
+import type { WriteRequest } from "../member/gate/requests.js";
+import type { ReadingRpc, WritingRpc } from "../member/gate/table.js";
 import type { Member, ReadAnswer } from "../member/types.js";
+import { rangeRefusal, txnRefusal } from "../state/auth/rights.js";
 import type { Applied, OpOutcome } from "../state/types.js";
 import {
   CompactionRequest,
@@ -23,8 +25,9 @@ import {
 import { openPut } from "../wire/internal-request.js";
 import { KvResponseEncoder } from "../wire/kv-response.js";
 import { isInPieces, piecesOf } from "../wire/kv-response-pieces.js";
-import { RequestField } from "../wire/proposal.js";
+import { type Caller, RequestField } from "../wire/proposal.js";
 import { AnswerPieces } from "./answer-pieces.js";
+import { withCaller, withWriter } from "./caller.js";
 import {
   deleteFault,
   isReadOnly,
@@ -61,6 +64,8 @@ interface ReadCall {
   readonly call: UnaryCall;
   /** True: applied state is enough. */
   readonly isLocal: boolean;
+  /** Why this caller may not read what is asked. */
+  refusal(caller: Caller): KvError | undefined;
 }
 
 class KvService {
@@ -81,7 +86,7 @@ class KvService {
     } else if (isQuick(request)) {
       this.#readNow(request, call);
     } else {
-      const of = { call, isLocal: request.serializable };
+      const of = this.#rangeCall(request, call);
       this.#readInSlices(rangeRpc, of, (done) => member.readRange(request, call, done));
     }
   }
@@ -92,13 +97,9 @@ class KvService {
     const fault = putFault(put);
     if (fault !== undefined) refuse(call, fault);
     else {
-      const request = {
-        field: RequestField.put,
-        body: message,
-        growthBytes: putGrowth(put),
-        client: call,
-      };
-      this.#member.write("/etcdserverpb.KV/Put", request, this.#answer(call));
+      const growthBytes = putGrowth(put);
+      const request = { field: RequestField.put, body: message, growthBytes };
+      this.#write("/etcdserverpb.KV/Put", request, call);
     }
   }
 
@@ -108,13 +109,8 @@ class KvService {
     const fault = deleteFault(request);
     if (fault !== undefined) refuse(call, fault);
     else {
-      const request = {
-        field: RequestField.deleteRange,
-        body: message,
-        growthBytes: 0,
-        client: call,
-      };
-      this.#member.write("/etcdserverpb.KV/DeleteRange", request, this.#answer(call));
+      const deletion = { field: RequestField.deleteRange, body: message, growthBytes: 0 };
+      this.#write("/etcdserverpb.KV/DeleteRange", deletion, call);
     }
   }
 
@@ -130,12 +126,15 @@ class KvService {
     if (fault !== undefined) {
       refuse(call, fault);
     } else if (isReadOnly(request)) {
-      const of = { call, isLocal: isSerializable(request) };
+      const of = {
+        ...{ call, isLocal: isSerializable(request) },
+        refusal: (caller: Caller) => txnRefusal(member.machine, caller, request),
+      };
       this.#readInSlices("/etcdserverpb.KV/Txn", of, (done) => member.readTxn(request, call, done));
     } else {
       const growthBytes = txnGrowth(request);
-      const write = { field: RequestField.txn, body: message, growthBytes, client: call };
-      member.write("/etcdserverpb.KV/Txn", write, this.#answer(call));
+      const write = { field: RequestField.txn, body: message, growthBytes };
+      this.#write("/etcdserverpb.KV/Txn", write, call);
     }
   }
 
@@ -156,9 +155,14 @@ class KvService {
   #readNow(request: RangeRequest, call: UnaryCall): void {
     // Another state may have taken this one's place by the time of the read.
     const read = (): OpOutcome => this.#member.machine.kv.range(request);
-    this.#whenReadable(rangeRpc, { call, isLocal: request.serializable }, () =>
+    this.#whenReadable(rangeRpc, this.#rangeCall(request, call), () =>
       this.#answerRead(call, read),
     );
+  }
+
+  #rangeCall(request: RangeRequest, call: UnaryCall): ReadCall {
+    const refusal = (caller: Caller) => rangeRefusal(this.#member.machine.auth, caller, request);
+    return { call, isLocal: request.serializable, refusal };
   }
 
   #readInSlices<T extends OpOutcome>(
@@ -166,19 +170,42 @@ class KvService {
     of: ReadCall,
     read: (done: Done<ReadAnswer<T>>) => void,
   ): void {
-    const answer: Done<ReadAnswer<T>> = (result) => {
-      if (result instanceof KvError) refuse(of.call, result);
-      else this.#respond(of.call, result);
-    };
-    this.#whenReadable(rpc, of, () => read(owned(this.#member, of.call, answer)));
+    this.#whenReadable(rpc, of, (caller) => {
+      const answer: Done<ReadAnswer<T>> = (result) => {
+        // Users may have changed since the read began, also by another state in its place.
+        const late = result instanceof KvError ? result : this.#readRefusal(of, caller);
+        if (late === undefined) this.#respond(of.call, result as ReadAnswer<T>);
+        else {
+          if (!(result instanceof KvError)) result.close();
+          refuse(of.call, late);
+        }
+      };
+      read(owned(this.#member, of.call, answer));
+    });
   }
 
-  #whenReadable(rpc: ReadingRpc, { call, isLocal }: ReadCall, read: () => void): void {
+  /** Calls `read` when the state may be read, by this caller, at once within that call. */
+  #whenReadable(rpc: ReadingRpc, of: ReadCall, read: (caller: Caller) => void): void {
+    const { call, isLocal } = of;
     const ready: Done<void> = owned(this.#member, call, (refusal) => {
       if (refusal instanceof KvError) refuse(call, refusal);
-      else if (!call.isOver) read();
+      else if (!call.isOver) {
+        withCaller(this.#member, call, (caller) => {
+          const denial = this.#readRefusal(of, caller);
+          if (denial === undefined) read(caller);
+          else refuse(call, denial);
+        });
+      }
     });
     this.#member.read(rpc, { client: call, isLocal }, ready);
+  }
+
+  /** A token of another auth revision is refused, also of a later one: this member lags. */
+  #readRefusal(of: ReadCall, caller: Caller): KvError | undefined {
+    const { isEnabled, revision } = this.#member.machine.auth;
+    const { authRevision } = caller;
+    const isOther = isEnabled && authRevision !== 0 && authRevision !== revision;
+    return of.refusal(caller) ?? (isOther ? new KvError("authOldRevision") : undefined);
   }
 
   #respond(call: UnaryCall, answer: ReadAnswer<OpOutcome>): void {
@@ -197,6 +224,12 @@ class KvService {
     const outcome = valueFor(call, read);
     if (outcome === undefined) return;
     call.respond(this.#encode(outcome, this.#member.machine.kv.revision()));
+  }
+
+  #write(rpc: WritingRpc, request: Omit<WriteRequest, "client">, call: UnaryCall): void {
+    withWriter(this.#member, call, (caller) => {
+      this.#member.write(rpc, { ...request, client: call, caller }, this.#answer(call));
+    });
   }
 
   #answer(call: UnaryCall): Done<Applied> {

@@ -5,6 +5,7 @@ import type { Status, StreamCall, UnaryCall } from "../grpc/call.js";
 import { gateMethods } from "../member/gate/gate.fixture.js";
 import type { GateView } from "../member/gate/rules.js";
 import type { Member } from "../member/types.js";
+import { AuthTable } from "../state/auth/auth-table.js";
 import type { Applied } from "../state/types.js";
 import {
   LeaseGrantRequest,
@@ -29,7 +30,11 @@ function setUp(view: Partial<GateView> = {}, more: Partial<Record<keyof Member, 
     clusterId: 1n,
     term: () => 4,
     leader: () => 2n,
-    machine: { kv: { revision: () => 9 }, leases: { all: () => [{ id: 7n }, { id: -3n }] } },
+    machine: {
+      auth: new AuthTable(),
+      kv: { revision: () => 9 },
+      leases: { all: () => [{ id: 7n }, { id: -3n }] },
+    },
     leaseGrant: (
       _client: unknown,
       { id, ttl }: { id: bigint; ttl: number },

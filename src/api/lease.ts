@@ -7,6 +7,12 @@ import { KvError } from "../base/errors.js";
 import type { Method, StreamCall, UnaryCall } from "../grpc/call.js";
 import type { Member } from "../member/types.js";
 import {
+  adminRefusal,
+  leaseReadRefusal,
+  leaseWriteRefusal,
+  userRefusal,
+} from "../state/auth/rights.js";
+import {
   LeaseGrantRequest,
   LeaseGrantResponse,
   LeaseKeepAliveRequest,
@@ -18,7 +24,8 @@ import {
   LeaseTimeToLiveRequest,
   LeaseTimeToLiveResponse,
 } from "../wire/gen/rpc.js";
-import { RequestField } from "../wire/proposal.js";
+import { type Caller, RequestField } from "../wire/proposal.js";
+import { identify, withCaller, withWriter } from "./caller.js";
 import { owned } from "./owned.js";
 import { serve } from "./serve.js";
 import { decodeFor, decodeOnStream, headerOf, refuse } from "./status.js";
@@ -66,16 +73,56 @@ function revoke(member: Member, message: Uint8Array, call: UnaryCall): void {
       call.respond(LeaseRevokeResponse.encode({ header }).finish());
     }
   };
-  const proposal = { field: RequestField.leaseRevoke, body, growthBytes: 0, client: call };
-  member.write("/etcdserverpb.Lease/LeaseRevoke", proposal, owned(member, call, revoked));
+  withWriter(member, call, (caller) => {
+    const proposal = {
+      field: RequestField.leaseRevoke,
+      body,
+      growthBytes: 0,
+      client: call,
+      caller,
+    };
+    member.write("/etcdserverpb.Lease/LeaseRevoke", proposal, owned(member, call, revoked));
+  });
 }
 
 function timeToLive(member: Member, message: Uint8Array, call: UnaryCall): void {
   const request = decodeFor(call, LeaseTimeToLiveRequest, message);
   if (request === undefined) return;
+  withCaller(member, call, (caller) => {
+    const refusal = timeToLiveRefusal(member, caller, request);
+    if (refusal !== undefined) refuse(call, refusal);
+    else askTimeToLive(member, caller, request, call);
+  });
+}
+
+/** Any user may ask for the time; the keys are for those who may read all of them. */
+function timeToLiveRefusal(
+  member: Member,
+  caller: Caller,
+  request: LeaseTimeToLiveRequest,
+): KvError | undefined {
+  const refusal = userRefusal(member.machine.auth, caller);
+  if (refusal !== undefined || !request.keys) return refusal;
+  return leaseReadRefusal(member.machine, caller, request.ID);
+}
+
+function askTimeToLive(
+  member: Member,
+  caller: Caller,
+  request: LeaseTimeToLiveRequest,
+  call: UnaryCall,
+): void {
+  const { revision } = member.machine.auth;
   const told: Parameters<Member["leaseTimeToLive"]>[2] = (result) => {
-    if (result instanceof KvError) {
-      refuse(call, result);
+    const { auth } = member.machine;
+    const isOld = request.keys && auth.isEnabled && auth.revision !== revision;
+    // The leader's keys may be newer than those that were checked here.
+    const late = isOld
+      ? new KvError("authOldRevision")
+      : timeToLiveRefusal(member, caller, request);
+    const failure = result instanceof KvError ? result : late;
+    if (failure !== undefined || result instanceof KvError) {
+      refuse(call, failure as KvError);
       return;
     }
     const answer = {
@@ -97,9 +144,31 @@ function timeToLive(member: Member, message: Uint8Array, call: UnaryCall): void 
  */
 function listLeases(member: Member, message: Uint8Array, call: UnaryCall): void {
   if (decodeFor(call, LeaseLeasesRequest, message) === undefined) return;
-  const ids = [...member.machine.leases.all()].map(({ id }) => id);
-  const leases = ids.sort((a, b) => (a < b ? -1 : 1)).map((id) => ({ ID: id }));
-  call.respond(LeaseLeasesResponse.encode({ header: headerOf(member), leases }).finish());
+  withCaller(member, call, (caller) => {
+    const { machine } = member;
+    const ids = [...machine.leases.all()].map(({ id }) => id);
+    const refusal = userRefusal(machine.auth, caller) ?? foreignLease(member, caller, ids);
+    if (refusal !== undefined) {
+      refuse(call, refusal);
+      return;
+    }
+    const leases = ids.sort((a, b) => (a < b ? -1 : 1)).map((id) => ({ ID: id }));
+    call.respond(LeaseLeasesResponse.encode({ header: headerOf(member), leases }).finish());
+  });
+}
+
+/** Why one of the leases may not be shown: a key of it may not be read. */
+function foreignLease(
+  { machine }: Member,
+  caller: Caller,
+  ids: readonly bigint[],
+): KvError | undefined {
+  if (!machine.auth.isEnabled || adminRefusal(machine.auth, caller) === undefined) return undefined;
+  for (const id of ids) {
+    const refusal = leaseReadRefusal(machine, caller, id);
+    if (refusal !== undefined) return refusal;
+  }
+  return undefined;
 }
 
 function keepAlive(member: Member, call: StreamCall): void {
@@ -187,7 +256,15 @@ class KeepAliveSession {
       this.#run();
     };
     const call = this.#call;
-    this.#member.leaseKeepAlive(call, request.ID, owned(this.#member, call, renewed));
+    identify(this.#member, call, (caller) => {
+      const { machine } = this.#member;
+      const refusal =
+        caller instanceof KvError
+          ? caller
+          : (userRefusal(machine.auth, caller) ?? leaseWriteRefusal(machine, caller, request.ID));
+      if (refusal !== undefined) renewed(refusal);
+      else this.#member.leaseKeepAlive(call, request.ID, owned(this.#member, call, renewed));
+    });
   }
 
   #fail(error: KvError): void {

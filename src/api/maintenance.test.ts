@@ -5,6 +5,7 @@ import { gateMethods } from "../member/gate/gate.fixture.js";
 import type { GateView } from "../member/gate/rules.js";
 import type { Member } from "../member/types.js";
 import { nodeHash } from "../platform/node/hash.js";
+import { AuthTable } from "../state/auth/auth-table.js";
 import {
   AlarmRequest,
   AlarmResponse,
@@ -54,6 +55,7 @@ function setUp(view: Partial<GateView> = {}, more: Partial<Record<keyof Member, 
     term: () => 4,
     leader: () => 2n,
     machine: {
+      auth: new AuthTable(),
       kv: { revision: () => 9 },
       cluster: { members: () => [one] },
     },
@@ -349,15 +351,6 @@ describe("other services", () => {
       message: "grpc: error unmarshalling request: unexpected EOF",
     });
     expect(asked).toEqual([]);
-  });
-
-  test("auth: off", () => {
-    const { call } = setUp();
-    expect(call("Auth/Authenticate").status).toEqual({
-      code: 9,
-      message: "etcdserver: authentication is not enabled",
-    });
-    expect(call("Auth/UserAdd").status).toMatchObject({ code: 12 });
   });
 
   test("every path is served once", () => {

@@ -9,6 +9,7 @@ import type { Hash } from "../platform/hash.js";
 import type { Applied } from "../state/types.js";
 import {
   AlarmRequest,
+  AlarmRequest_AlarmAction,
   AlarmResponse,
   AlarmType,
   DefragmentRequest,
@@ -24,6 +25,7 @@ import {
   StatusResponse,
 } from "../wire/gen/rpc.js";
 import { RequestField } from "../wire/proposal.js";
+import { withCurrentRoot, withWriter } from "./caller.js";
 import { downgrade } from "./downgrade.js";
 import { owned } from "./owned.js";
 import { serve } from "./serve.js";
@@ -72,7 +74,9 @@ function finish(call: UnaryCall, result: unknown, answer: () => Uint8Array): voi
  * health.
  */
 function alarm(member: Member, message: Uint8Array, call: UnaryCall): void {
-  if (decodeFor(call, AlarmRequest, message) === undefined) return;
+  const asked = decodeFor(call, AlarmRequest, message);
+  if (asked === undefined) return;
+  const guard = asked.action === AlarmRequest_AlarmAction.GET ? withWriter : withCurrentRoot;
   const request = { field: RequestField.alarm, body: message, growthBytes: 0, client: call };
   const raised: Done<Applied> = (applied) => {
     const outcome = applied instanceof KvError ? applied : applied.outcome;
@@ -87,7 +91,9 @@ function alarm(member: Member, message: Uint8Array, call: UnaryCall): void {
     }));
     call.respond(AlarmResponse.encode({ header: headerOf(member), alarms }).finish());
   };
-  member.write("/etcdserverpb.Maintenance/Alarm", request, owned(member, call, raised));
+  guard(member, call, () => {
+    member.write("/etcdserverpb.Maintenance/Alarm", request, owned(member, call, raised));
+  });
 }
 
 /** Any member answers, learners too, from its own knowledge. */

@@ -9,6 +9,7 @@ import { gateMethods } from "../member/gate/gate.fixture.js";
 import { requestFailure } from "../member/request-failure.js";
 import type { Member } from "../member/types.js";
 import { nodeHash } from "../platform/node/hash.js";
+import { AuthTable } from "../state/auth/auth-table.js";
 import {
   CompactionRequest,
   DowngradeRequest,
@@ -41,7 +42,13 @@ function brokenMember(
   };
   const known = {
     limits: { requestBytesMax: 1_000_000, txnOpsMax: 128, quotaBytes: 0 },
-    machine: { alarms: () => [], kv: { revision: fail, range: fail }, cluster: { members: fail } },
+    authenticator: { onChange: () => () => {} },
+    machine: {
+      auth: new AuthTable(),
+      alarms: () => [],
+      kv: { revision: fail, range: fail },
+      cluster: { members: fail },
+    },
     watch: {
       open: (deliver: (notice: unknown) => boolean) => {
         waiting.push((notice) => void deliver(notice));

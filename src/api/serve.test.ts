@@ -6,6 +6,7 @@ import { rpcTable } from "../member/gate/table.js";
 import type { Member } from "../member/types.js";
 import { nodeClock } from "../platform/node/clock.js";
 import { nodeHash } from "../platform/node/hash.js";
+import { AuthTable } from "../state/auth/auth-table.js";
 import { callUnary } from "./call.fixture.js";
 import { type Handlers, serve } from "./serve.js";
 import { allMethods, builtMethods } from "./services.js";
@@ -23,6 +24,7 @@ test("a handler runs only when the rules of arrival let the call through", () =>
   let isStopping = false;
   const member = {
     ...gateMethods({ view: { isStopping: () => isStopping } }),
+    machine: { auth: new AuthTable() },
   } as unknown as Member;
   const methods = serve(member, "lockstep.Integrity", {
     Report: (request, call) => call.respond(request),

@@ -1,11 +1,12 @@
 /**
  * Registers the methods of a service. This is the only way: the types demand a handler for each RPC
- * of the service in member/gate/table.ts and for no other one. Each call passes the rules of arrival
- * before its handler sees it.
+ * of the service in member/gate/table.ts and for no other one. Each call passes the rules of arrival,
+ * and the question who calls, before its handler sees it.
  */
 import type { Method, StreamCall, UnaryCall } from "../grpc/call.js";
 import { type Rpc, rpcTable } from "../member/gate/table.js";
 import type { Member } from "../member/types.js";
+import { withRight } from "./caller.js";
 import { refuse } from "./status.js";
 
 type Services = Rpc extends infer R ? (R extends `/${infer S}/${string}` ? S : never) : never;
@@ -35,7 +36,7 @@ export function serve<S extends Services>(
 }
 
 function admitted(member: Member, path: Rpc, handle: UnaryHandler & StreamHandler): Method {
-  const { kind } = rpcTable[path];
+  const { kind, who } = rpcTable[path];
   if (kind === "unary") {
     return {
       path,
@@ -43,7 +44,7 @@ function admitted(member: Member, path: Rpc, handle: UnaryHandler & StreamHandle
       handle: (request, call) => {
         const refusal = member.admit(path, call);
         if (refusal !== undefined) refuse(call, refusal);
-        else handle(request, call);
+        else withRight(member, call, who, () => handle(request, call));
       },
     };
   }
@@ -53,7 +54,7 @@ function admitted(member: Member, path: Rpc, handle: UnaryHandler & StreamHandle
     handle: (call) => {
       const refusal = member.admit(path, call);
       if (refusal !== undefined) refuse(call, refusal);
-      else handle(call);
+      else withRight(member, call, who, () => handle(call));
     },
   };
 }

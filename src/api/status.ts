@@ -25,17 +25,6 @@ export const unknownAction: Status = {
   message: "etcdserver: unknown method",
 };
 
-/** How clients know that they need no token. */
-export const authNotEnabled: Status = {
-  code: Code.failedPrecondition,
-  message: "etcdserver: authentication is not enabled",
-};
-
-export const authNotSupported: Status = {
-  code: Code.unimplemented,
-  message: "authentication is not supported",
-};
-
 export const unknownService: Status = { code: Code.notFound, message: "unknown service" };
 
 /** What a client's library tells when its call was cancelled. */

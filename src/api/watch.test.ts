@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Status, StreamCall } from "../grpc/call.js";
 import { gateMethods } from "../member/gate/gate.fixture.js";
 import type { Member } from "../member/types.js";
+import { AuthTable } from "../state/auth/auth-table.js";
 import { createWatchHub } from "../state/watch/hub.js";
 import { bytes, type Change, NaiveStore, textOf } from "../state/watch/watch.fixture.js";
 import { type WatchCreateRequest, WatchRequest, WatchResponse } from "../wire/gen/rpc.js";
@@ -14,7 +15,8 @@ function setUp(options: { leader?: bigint; isLearner?: boolean; requestBytesMax?
     id: 0xfedcba9876543210n,
     clusterId: 0x8123n,
     watch: hub,
-    machine: { kv: store },
+    authenticator: { onChange: () => () => {} },
+    machine: { auth: new AuthTable(), kv: store },
     limits: { requestBytesMax: options.requestBytesMax ?? 1_572_864 },
     term: () => 3,
     ...gateMethods({

@@ -9,22 +9,28 @@ import { errorTable, KvError } from "../base/errors.js";
 import type { Method, StreamCall } from "../grpc/call.js";
 import { requiresLeader } from "../member/gate/rules.js";
 import type { Member } from "../member/types.js";
+import { rangeRefusal } from "../state/auth/rights.js";
 import type { WatchNotice, WatchStream } from "../state/watch/hub.js";
 import {
   WatchCreateRequest_FilterType as Filter,
   type WatchCreateRequest,
   WatchRequest,
 } from "../wire/gen/rpc.js";
+import type { Caller } from "../wire/proposal.js";
 import {
   splitEvents,
   WatchResponseEncoder,
   type WatchResponseHead,
 } from "../wire/watch-response.js";
+import { identify, refusalText } from "./caller.js";
 import { serve } from "./serve.js";
 import { decodeOnStream, refuse } from "./status.js";
+import { type WatcherClaim, WatchRights } from "./watch-rights.js";
 
 /** Bytes that etcd's transport allows above the largest request. */
 const transportOverheadBytes = 512 * 1024;
+/** Requests of one stream that wait until the caller of an earlier one is known. */
+const behindMax = 10_000;
 const noEvents: readonly never[] = [];
 
 const cancelReasons = {
@@ -55,9 +61,14 @@ function openSession(member: Member, encoder: WatchResponseEncoder, call: Stream
   call.onMessage((message) => session.receive(message));
   call.onDrain(() => session.stream.resume());
   call.onCancel(() => {
-    session.stream.close();
+    session.close();
     refuse(call, new KvError("watchCanceled"));
   });
+}
+
+interface Creation {
+  readonly claim: WatcherClaim;
+  readonly isFragmented: boolean;
 }
 
 class WatchSession {
@@ -65,30 +76,47 @@ class WatchSession {
   readonly #member: Member;
   readonly #encoder: WatchResponseEncoder;
   readonly #call: StreamCall;
-  /**
-   * Creations that have no answer yet, oldest first; the value: does the watcher want fragments?
-   */
-  readonly #creating: boolean[] = [];
+  /** Creations that have no answer yet, oldest first. */
+  readonly #creating: Creation[] = [];
   /** Watchers that want big messages in parts. */
   readonly #fragmented = new Set<bigint>();
+  /** Requests behind a creation whose caller is not known yet. */
+  readonly #behind: Uint8Array[] = [];
+  #isIdentifying = false;
+  readonly #rights: WatchRights;
 
   constructor(member: Member, encoder: WatchResponseEncoder, call: StreamCall) {
     this.#member = member;
     this.#encoder = encoder;
     this.#call = call;
     this.stream = member.watch.open((notice) => this.#owned(notice), requiresLeader(call));
+    this.#rights = new WatchRights(member, (watchId) => this.stream.cancel(watchId));
+  }
+
+  /** Sends nothing more. */
+  close(): void {
+    this.#rights.close();
+    this.stream.close();
   }
 
   receive(message: Uint8Array): void {
+    if (!this.#isIdentifying) this.#take(message);
+    else if (this.#behind.push(message) > behindMax) {
+      this.close();
+      refuse(this.#call, new KvError("tooManyRequests"));
+    }
+  }
+
+  #take(message: Uint8Array): void {
     const request = decodeOnStream(this.#call, WatchRequest, message);
     if (request === undefined) {
-      this.stream.close();
+      this.close();
       return;
     }
     const union = request.request_union;
     switch (union?.$case) {
       case "create_request":
-        this.#create(union.value);
+        this.#authorize(union.value);
         break;
       case "cancel_request":
         this.stream.cancel(union.value.watch_id);
@@ -101,11 +129,40 @@ class WatchSession {
     }
   }
 
-  #create(request: WatchCreateRequest): void {
-    this.#creating.push(request.fragment);
+  /** Later requests of the stream wait until the caller is known. */
+  #authorize(request: WatchCreateRequest): void {
+    this.#isIdentifying = true;
+    identify(this.#member, this.#call, (caller) => {
+      this.#isIdentifying = false;
+      if (caller instanceof KvError) this.#refuse(caller);
+      else this.#decide(request, caller);
+      while (!this.#isIdentifying && this.#behind.length > 0) {
+        this.#take(this.#behind.shift() as Uint8Array);
+      }
+    });
+  }
+
+  #decide(request: WatchCreateRequest, caller: Caller): void {
+    // An empty key stands for the smallest one.
+    const key = request.key.length === 0 ? Buffer.alloc(1) : request.key;
+    const claim = { username: caller.username, key, range_end: request.range_end };
+    const refusal = rangeRefusal(this.#member.machine.auth, caller, claim);
+    // A revision that cannot be is refused first, as in etcd.
+    if (refusal === undefined || request.start_revision < 0n) this.#create(request, claim);
+    else this.#refuse(refusal);
+  }
+
+  #refuse(refusal: KvError): void {
+    const revision = this.#member.machine.kv.revision();
+    const head = { revision, raftTerm: this.#member.term(), watchId: -1n };
+    this.#send({ ...head, created: true, canceled: true, cancelReason: refusalText(refusal) });
+  }
+
+  #create(request: WatchCreateRequest, claim: WatcherClaim): void {
+    this.#creating.push({ claim, isFragmented: request.fragment });
     this.stream.create({
       watchId: request.watch_id,
-      key: request.key,
+      key: claim.key,
       rangeEnd: request.range_end,
       startRevision: toRevision(request.start_revision),
       progressNotify: request.progress_notify,
@@ -120,7 +177,7 @@ class WatchSession {
     try {
       return this.#deliver(notice);
     } catch (error) {
-      this.stream.close();
+      this.close();
       refuse(this.#call, this.#member.requestFailed(error));
       return false;
     }
@@ -128,6 +185,7 @@ class WatchSession {
 
   #deliver(notice: WatchNotice): boolean {
     if (notice.kind === "ended") {
+      this.#rights.close();
       refuse(this.#call, new KvError(endReasons[notice.cause]));
       return false;
     }
@@ -142,17 +200,32 @@ class WatchSession {
     const head = { revision, raftTerm, watchId };
     switch (notice.kind) {
       case "created":
-        if (this.#creating.shift() === true) this.#fragmented.add(watchId);
+        this.#created(watchId);
         return this.#send({ ...head, created: true });
       case "canceled":
-        this.#fragmented.delete(watchId);
-        return this.#send({ ...head, canceled: true, compactRevision: notice.compactRevision });
+        return this.#send({ ...head, ...this.#canceled(notice), canceled: true });
       case "progress":
         return this.#send(head);
       case "events":
+        // The watcher ends soon; until then it gets nothing.
+        if (!this.#rights.holds(watchId)) return true;
         if (this.#fragmented.has(watchId)) return this.#sendParts(head, notice.events);
         return this.#call.send(this.#encoder.encode(head, notice.events));
     }
+  }
+
+  #created(watchId: bigint): void {
+    const creation = this.#creating.shift();
+    if (creation === undefined) return;
+    if (creation.isFragmented) this.#fragmented.add(watchId);
+    this.#rights.created(watchId, creation.claim);
+  }
+
+  #canceled(notice: Extract<WatchNotice, { kind: "canceled" }>): Partial<WatchResponseHead> {
+    this.#fragmented.delete(notice.watchId);
+    const refusal = this.#rights.canceled(notice.watchId);
+    const cancelReason = refusal === undefined ? "" : refusalText(refusal);
+    return { compactRevision: notice.compactRevision, cancelReason };
   }
 
   /**

@@ -169,6 +169,12 @@ export const errorTable = {
     Code.unknown,
     "auth: authentication failed, password was given for no password user",
   ],
+  passwordTooLong: [Code.unknown, "bcrypt: password length exceeds 72 bytes"],
+  verifyOnly: [Code.unknown, "auth: token signing attempted with verify-only key"],
+  mixedBuilds: [
+    Code.failedPrecondition,
+    "lockstep: users can be added when all members run this build; upgrade the others first",
+  ],
   permissionNotGiven: [Code.invalidArgument, "etcdserver: permission not given"],
   permissionDenied: [Code.permissionDenied, "etcdserver: permission denied"],
   roleNotGranted: [Code.failedPrecondition, "etcdserver: role is not granted to the user"],

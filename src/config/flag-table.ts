@@ -152,9 +152,14 @@ const security: readonly Flag[] = [
   flag("host-whitelist", "text", "*", "Host names in HTTP requests without TLS; with commas."),
   flag("tls-min-version", "text", "TLS1.2", "TLS1.2 or TLS1.3."),
   flag("tls-max-version", "text", "", "TLS1.2 or TLS1.3; empty: the newest."),
-  flag("auth-token", ...accepted("text", "simple", "there are no users yet")),
-  flag("bcrypt-cost", ...accepted("integer", "10", "there are no users yet")),
-  flag("auth-token-ttl", ...accepted("integer", "300", "there are no users yet")),
+  flag(
+    "auth-token",
+    "text",
+    "simple",
+    "Kind of token: simple, or jwt,sign-method=M,pub-key=FILE,...",
+  ),
+  flag("bcrypt-cost", "integer", "10", "Cost of a password's hash: 4 to 31."),
+  flag("auth-token-ttl", "integer", "300", "Seconds that a simple token lives unused."),
 ];
 
 const watching: readonly Flag[] = [

@@ -4,6 +4,7 @@
  */
 import { defaultMemberConfig, type MemberConfig } from "../member/config.js";
 import type { Address } from "./address.js";
+import { authOf, type JwtOptions } from "./auth-token.js";
 import { type ClusterConfig, clusterOf, clusterOfRestart } from "./cluster-config.js";
 import { etcdChecksOf } from "./feature-gates.js";
 import { flags, UsageError } from "./flags.js";
@@ -48,6 +49,8 @@ export interface ServerConfig {
   readonly logFormat: "json" | "console";
   /** stderr, stdout or file paths; at least one. */
   readonly logOutputs: readonly string[];
+  /** Undefined: simple tokens. */
+  readonly jwt: JwtOptions | undefined;
   readonly member: MemberConfig;
   /** This member's URLs in --initial-cluster, when it advertises others (cluster-config.ts). */
   readonly urlsToCompare: readonly string[] | undefined;
@@ -101,8 +104,9 @@ export function resolveConfig(
   const quota = values.integer("quota-backend-bytes");
   values.choice("metrics", ["basic", "extensive"]);
   values.choice("logger", ["zap"]);
+  const { auth, jwt } = authOf(values);
   return {
-    ...{ dataDir, walDir },
+    ...{ dataDir, walDir, jwt },
     ...listenersOf(values),
     hasProfiles: values.boolean("enable-pprof"),
     discovery,
@@ -136,6 +140,7 @@ export function resolveConfig(
       scrubBytesPerSecond: values.positive("scrub-rate"),
       corruptScope: values.choice("corrupt-scope", ["member", "cluster"]),
       etcdChecks: etcdChecksOf(values),
+      auth,
       limits: {
         requestBytesMax: values.positive("max-request-bytes"),
         txnOpsMax: values.positive("max-txn-ops"),

@@ -77,7 +77,11 @@ export class Values {
 
   /** Milliseconds of a duration in Go's form: 1h30m, 100ms, 1.5s. */
   duration(name: string): number {
-    const text = this.text(name);
+    return this.durationOf(name, this.text(name));
+  }
+
+  /** The same for a part of the flag's text. */
+  durationOf(name: string, text: string): number {
     if (text === "0") return 0;
     const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)];
     if (parts.length === 0 || parts.map((part) => part[0]).join("") !== text) {

@@ -12,6 +12,8 @@ export interface Status {
 export interface Call {
   /** First value of a request metadata key (lower case), or undefined. */
   metadata(name: string): string | undefined;
+  /** Of the client's certificate, if the connection's handshake has verified it. */
+  readonly commonName?: string | undefined;
   /** Milliseconds the client is still willing to wait (grpc-timeout), undefined: for ever. */
   readonly timeoutMs: number | undefined;
   /** Ends the call without a further message, or with an error. Later calls are ignored. */

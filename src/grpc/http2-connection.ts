@@ -237,6 +237,7 @@ export class Http2Connection implements Flushable {
     const { limits, maxReceiveBytes, deadlines, onError, open, clock, shared } = this.#parts;
     const budget = new MessageBudget(limits, shared);
     return {
+      commonName: commonNameOf(this.#socket),
       rules: { bytesMax: maxReceiveBytes, streamWindow: limits.streamWindow, budget },
       deadlines,
       now: clock.now,
@@ -250,6 +251,20 @@ export class Http2Connection implements Flushable {
       },
     };
   }
+}
+
+/** What a socket of TLS tells of the other side. */
+interface VerifiedSocket {
+  readonly authorized: boolean;
+  getPeerCertificate(): { readonly subject?: { readonly CN?: string | string[] } } | undefined;
+}
+
+/** With several names the last one counts, as in Go. */
+function commonNameOf(socket: Socket): string | undefined {
+  const tls = socket as Socket & Partial<VerifiedSocket>;
+  if (tls.authorized !== true) return undefined;
+  const names: string | string[] | undefined = tls.getPeerCertificate?.()?.subject?.CN;
+  return Array.isArray(names) ? names.at(-1) : names;
 }
 
 function refuse(stream: Http2Stream, answer: HeaderFields): StreamHandler {

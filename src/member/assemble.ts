@@ -53,6 +53,7 @@ export function assembleMember(world: MemberWorld, booted: Booted): RunningMembe
   w.quota = services.createQuota(w);
   w.membership = services.createMembership(w);
   w.gate = services.createGate(w);
+  w.authenticator = services.createAuthenticator(w);
   w.leaderRequests = services.createLeaderRequests(w);
   w.leases = services.createLeases(w);
   w.changes = services.createChanges(w);

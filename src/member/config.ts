@@ -22,6 +22,15 @@ export interface ApplyLimits {
   readonly eventsMax: number;
 }
 
+export interface AuthConfig {
+  /** 4..31; each step doubles the time that a password takes. */
+  readonly bcryptCost: number;
+  /** How long a token lives: a simple one from its last use, a signed one from its login. */
+  readonly tokenTtlMs: number;
+  /** True if the common name of a client's certificate names the user. */
+  readonly usesCertificates: boolean;
+}
+
 export interface MemberConfig {
   readonly name: string;
   /** Every founding member, this one included. The order does not matter. */
@@ -62,6 +71,7 @@ export interface MemberConfig {
   readonly etcdChecks: EtcdCheckConfig;
   /** The version that this member says it runs. Only the simulator sets another one. */
   readonly serverVersion: string;
+  readonly auth: AuthConfig;
   readonly limits: MemberLimits;
   readonly apply: ApplyLimits;
   /** How long work is divided into turns, see storage/jobs.ts. */
@@ -89,6 +99,7 @@ export const defaultMemberConfig = {
   corruptScope: "member",
   etcdChecks: { initial: false, periodicMs: 0, compactHash: false, compactHashMs: 60_000 },
   serverVersion,
+  auth: { bcryptCost: 10, tokenTtlMs: 300_000, usesCertificates: false },
   limits: {
     requestBytesMax: 1_572_864,
     txnOpsMax: 128,

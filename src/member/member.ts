@@ -2,6 +2,7 @@
  * A running member as its services see it (types.ts). It turns requests of clients into proposals,
  * read barriers or questions to the leader. Its parts are put together in assemble.ts.
  */
+import type { Authenticator } from "../auth/authenticator.js";
 import type { Done } from "../base/done.js";
 import { KvError } from "../base/errors.js";
 import type { IntegrityMonitor } from "../integrity/monitor.js";
@@ -39,6 +40,7 @@ export interface RunningMemberParts {
   readonly probe: MemberProbe;
   readonly state: Pick<StateStore, "machine" | "backend">;
   readonly raft: Pick<RaftNode, "term" | "leader">;
+  readonly authenticator: Authenticator;
   readonly gate: Gate;
   readonly monitor: Pick<IntegrityMonitor, "refusal">;
   readonly leases: LeaseDriver;
@@ -68,6 +70,7 @@ export class RunningMember implements Member {
   readonly limits: MemberLimits;
   readonly watch: WatchHub;
   readonly probe: MemberProbe;
+  readonly authenticator: Authenticator;
   /** Where the network delivers what other members send. */
   readonly network: NetworkHandler;
   readonly #parts: RunningMemberParts;
@@ -79,6 +82,7 @@ export class RunningMember implements Member {
     this.limits = parts.limits;
     this.watch = parts.watch;
     this.probe = parts.probe;
+    this.authenticator = parts.authenticator;
     this.network = parts.network;
   }
 

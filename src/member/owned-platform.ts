@@ -1,10 +1,11 @@
 /**
  * Wraps a platform so that each callback has an owner. What a callback throws goes to `failed`; it
  * never reaches the library or the event loop that ran the callback. This covers timers, deferred
- * work, the disk and the backends. The member wraps the callbacks of the network itself (start.ts).
+ * work, the disk, the backends and credentials. The member wraps the callbacks of the network itself (start.ts).
  */
 import type { Backend, BackendStore } from "../platform/backend.js";
 import { ownedClock } from "../platform/clock.js";
+import type { Passwords, TokenSigner } from "../platform/credentials.js";
 import type { Disk, DiskFile } from "../platform/disk.js";
 import type { Platform } from "../platform/platform.js";
 
@@ -28,8 +29,25 @@ export function ownedPlatform(platform: Platform, failed: Failed): Platform {
     clock: ownedClock(platform.clock, own),
     disk: ownedDisk(platform.disk, own),
     backends: ownedBackends(platform.backends, own),
+    passwords: ownedPasswords(platform.passwords, own),
+    signer: platform.signer && ownedSigner(platform.signer, own),
     connect: (handler) => platform.connect(handler),
     log: (level, message, fields) => platform.log(level, message, fields),
+  };
+}
+
+function ownedPasswords(passwords: Passwords, own: Own): Passwords {
+  return {
+    hash: (password, cost, done) => passwords.hash(password, cost, own(done)),
+    fits: (password, hash, done) => passwords.fits(password, hash, own(done)),
+    close: () => passwords.close(),
+  };
+}
+
+function ownedSigner(signer: TokenSigner, own: Own): TokenSigner {
+  return {
+    sign: (claims, done) => signer.sign(claims, own(done)),
+    verify: (token, done) => signer.verify(token, own(done)),
   };
 }
 

@@ -21,6 +21,8 @@ export interface StateExchangeParts {
   readonly watch: Pick<WatchHub, "closeAll">;
   readonly proposals: Pick<Proposals, "failAll">;
   readonly reads: Pick<ReadBarrier, "failAll">;
+  /** Informs the parts that keep something of the state. */
+  stateReplaced(): void;
   isStopped(): boolean;
   failed(error: Error): void;
 }
@@ -30,6 +32,7 @@ export function giveUpState(parts: StateExchangeParts): void {
   parts.transfer.source.close();
   parts.state.standIn();
   parts.committer.replaced();
+  parts.stateReplaced();
   endWaiting(parts);
 }
 
@@ -54,7 +57,10 @@ export function adoptFetched(
   invariant(taken !== undefined, "a state is adopted that is not here");
   const record = (machine: MachineReader): void => fetched.record(machine);
   adoptState({ ...parts, record }, taken, (error) => {
-    if (error === undefined) parts.watch.closeAll();
+    if (error === undefined) {
+      parts.watch.closeAll();
+      parts.stateReplaced();
+    }
     done(error);
   });
 }

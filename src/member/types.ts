@@ -2,6 +2,7 @@
  * A member as its services see it. It uses callbacks, not promises: each is called exactly once,
  * possibly inside the call, with a value or a KvError. All reads of `machine` see applied state.
  */
+import type { Authenticator } from "../auth/authenticator.js";
 import type { Done } from "../base/done.js";
 import type { KvError } from "../base/errors.js";
 import type { PeerView } from "../integrity/comparison.js";
@@ -113,6 +114,8 @@ export interface Member {
   readonly limits: MemberLimits;
   readonly machine: MachineReader;
   readonly watch: WatchHub;
+  /** Tells who calls. What a caller may do is in `machine.auth`. */
+  readonly authenticator: Pick<Authenticator, "callerOf" | "login" | "hash" | "onChange">;
   /** Header fields of answers; the revision comes from `machine`. */
   readonly clusterId: bigint;
   term(): number;

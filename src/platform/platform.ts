@@ -1,5 +1,6 @@
 import type { BackendStore } from "./backend.js";
 import type { Clock } from "./clock.js";
+import type { Passwords, TokenSigner } from "./credentials.js";
 import type { Disk } from "./disk.js";
 import type { Hash } from "./hash.js";
 import type { Network, NetworkHandler } from "./network.js";
@@ -12,6 +13,9 @@ export interface Platform {
   readonly hash: Hash;
   readonly disk: Disk;
   readonly backends: BackendStore;
+  readonly passwords: Passwords;
+  /** Undefined: the cluster uses simple tokens. */
+  readonly signer: TokenSigner | undefined;
   /** Called once at start. */
   connect(handler: NetworkHandler): Network;
   /** Logs one structured fact. Must not throw. */

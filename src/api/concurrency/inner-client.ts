@@ -100,8 +100,8 @@ export class InnerClient {
   }
 
   #request(): LocalRequest {
-    const { timeoutMs } = this.#call;
-    return { metadata: (name) => this.#call.metadata(name), timeoutMs };
+    const { timeoutMs, commonName } = this.#call;
+    return { metadata: (name) => this.#call.metadata(name), timeoutMs, commonName };
   }
 
   #unary<Request, Response>(

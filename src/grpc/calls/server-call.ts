@@ -14,6 +14,8 @@ import { statusOnly, trailersOf } from "./status.js";
 
 /** What a call has to do with besides its client. */
 export interface CallSurroundings {
+  /** Of the client's verified certificate. */
+  readonly commonName: string | undefined;
   readonly rules: MessageRules;
   readonly deadlines: Deadlines;
   readonly now: () => number;
@@ -73,6 +75,10 @@ export abstract class ServerCall implements Call, OpenCall, StreamHandler, Messa
 
   get connection(): object {
     return this.surroundings;
+  }
+
+  get commonName(): string | undefined {
+    return this.surroundings.commonName;
   }
 
   get isStream(): boolean {

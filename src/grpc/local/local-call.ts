@@ -14,6 +14,8 @@ export interface LocalRequest {
   readonly metadata: (name: string) => string | undefined;
   /** Milliseconds; undefined: the caller waits for ever. */
   readonly timeoutMs: number | undefined;
+  /** Of the verified certificate of the client for whom the caller acts. */
+  readonly commonName?: string | undefined;
 }
 
 /** Gets the answers. No function here may throw. */
@@ -69,6 +71,10 @@ abstract class LocalCall implements Call, Timed {
   get timeoutMs(): number | undefined {
     if (this.dueMs === Number.POSITIVE_INFINITY) return undefined;
     return Math.max(0, this.dueMs - this.surroundings.clock.now());
+  }
+
+  get commonName(): string | undefined {
+    return this.#request.commonName;
   }
 
   metadata(name: string): string | undefined {

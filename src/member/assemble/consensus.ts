@@ -3,6 +3,7 @@ import { KvError } from "../../base/errors.js";
 import { raftEnvelope } from "../../peers/codec.js";
 import { encodeMessage } from "../../raft/codec/message-codec.js";
 import { SnapshotTransfer } from "../../snapshot/transfer.js";
+import { rootName } from "../../state/auth/types.js";
 import { Committer } from "../../storage/committer.js";
 import { Defragmenter } from "../../storage/defragmenter.js";
 import { StateStore } from "../../storage/state-store.js";
@@ -170,6 +171,7 @@ export function createLifecycle(w: Wiring): Lifecycle {
       w.leaderRequests.failAll(stopped);
       w.transfer.close(w.driver.isInstalling());
       w.links.close();
+      platform.passwords.close();
       network.close();
     },
     flush: (done) => w.committer.flush(() => done()),
@@ -193,6 +195,10 @@ export function createProposer(w: Wiring): Proposer {
     encoder: new EntryEncoder(selfId),
     schedule: () => w.driver.schedule(),
     isStopping: () => w.lifecycle.isStopping(),
+    ownCaller: () => {
+      const { isEnabled, revision } = w.machine().auth;
+      return isEnabled ? { username: rootName, authRevision: revision } : undefined;
+    },
   });
 }
 
@@ -215,7 +221,11 @@ export function createEvents(w: Wiring): TurnEvents {
     incarnations: w.incarnations,
     machine: () => w.machine(),
     schedule: () => w.driver.schedule(),
-    entryApplied: (applied) => w.leases.applied(applied),
+    entryApplied: (applied) => {
+      w.leases.applied(applied);
+      w.authenticator.applied(applied);
+    },
+    stateReplaced: () => w.authenticator.stateReplaced(),
     leaderChanged: (isLeader) => {
       w.leases.leaderChanged(isLeader);
       w.leaderRequests.leaderChanged();
@@ -244,6 +254,7 @@ export function createHeartbeat(w: Wiring): Heartbeat {
     tickRaft: () => w.driver.post({ kind: "tick" }),
     ticked: (nowMs) => {
       w.leases.tick(nowMs);
+      w.authenticator.tick(nowMs);
       w.etcdChecks.tick(nowMs);
       if (nowMs < progressDueMs) return;
       progressDueMs = nowMs + progressNotifyMs;

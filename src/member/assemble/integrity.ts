@@ -79,6 +79,7 @@ function stateExchange(w: Wiring): StateExchangeParts {
     watch: w.watch,
     proposals: w.proposals,
     reads: w.reads,
+    stateReplaced: () => w.authenticator.stateReplaced(),
     isStopped: () => w.lifecycle.isStopped(),
     failed: w.failed,
   };

@@ -1,4 +1,8 @@
 /** Makes the parts that serve requests of clients and of the member itself. */
+
+import { Authenticator } from "../../auth/authenticator.js";
+import { SignedTokens } from "../../auth/signed-tokens.js";
+import { SimpleTokens } from "../../auth/simple-tokens.js";
 import { KvError } from "../../base/errors.js";
 import { LeaseDriver } from "../../lease/driver.js";
 import { messageBytesMax } from "../../peers/codec.js";
@@ -12,6 +16,7 @@ import { Compactor } from "../compactor.js";
 import { requestTimeoutMs } from "../config.js";
 import { Gate } from "../gate/gate.js";
 import { Quota } from "../gate/quota.js";
+import { noClient } from "../gate/requests.js";
 import { AnswerBudget } from "../jobs/answer-budget.js";
 import { Maintenance } from "../jobs/maintenance.js";
 import { Reads } from "../jobs/reads.js";
@@ -54,6 +59,26 @@ export function createGate(w: Wiring): Gate {
       w.driver.schedule();
     },
     whenSure: (done) => w.monitor.whenSure(done),
+  });
+}
+
+export function createAuthenticator(w: Wiring): Authenticator {
+  const { clock, rng, passwords, signer } = w.platform;
+  const { bcryptCost, tokenTtlMs: ttlMs, usesCertificates } = w.config.auth;
+  const auth = () => w.machine().auth;
+  return new Authenticator({
+    ...{ clock, passwords, bcryptCost, usesCertificates, auth },
+    tokens:
+      signer === undefined
+        ? new SimpleTokens({
+            ...{ clock, rng: rng.fork("token"), ttlMs },
+            appliedIndex: () => w.machine().appliedIndex,
+            authRevision: () => auth().revision,
+          })
+        : new SignedTokens({ clock, signer, ttlMs }),
+    readBarrier: (done) => w.gate.barrier(done),
+    propose: (request, done) =>
+      w.gate.write("/etcdserverpb.Auth/Authenticate", { ...request, client: noClient }, done),
   });
 }
 
@@ -157,7 +182,12 @@ export function createMember(w: Wiring): RunningMember {
     ...{ id, clusterId, limits, clock: w.platform.clock },
     ...{ watch: w.watch, state: w.state, raft: w.raft, gate: w.gate },
     ...{ monitor: w.monitor, leases: w.leases, changes: w.changes },
-    ...{ compactor: w.compactor, committer: w.committer, defragmenter: w.defragmenter },
+    ...{
+      authenticator: w.authenticator,
+      compactor: w.compactor,
+      committer: w.committer,
+      defragmenter: w.defragmenter,
+    },
     ...{ leadership: w.leadership, readiness: w.readiness, lifecycle: w.lifecycle },
     ...{ probe: createProbe(w), network: createHandler(w), maintenance: w.maintenance },
     clientReads: createClientReads(w),

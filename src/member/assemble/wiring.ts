@@ -1,4 +1,6 @@
 /** All parts of one member by name, for the functions that make them. No part receives it. */
+
+import type { Authenticator } from "../../auth/authenticator.js";
 import type { Done } from "../../base/done.js";
 import type { DamageError, KvError } from "../../base/errors.js";
 import type { EtcdChecks } from "../../integrity/etcd-checks/etcd-checks.js";
@@ -80,6 +82,7 @@ export interface Wiring extends MemberWorld {
   inbox: PeerInbox;
   monitor: IntegrityMonitor;
   quota: Quota;
+  authenticator: Authenticator;
   membership: Membership;
   gate: Gate;
   leases: LeaseDriver;

@@ -18,8 +18,17 @@
  */
 import * as rule from "./rules.js";
 
+/**
+ * Who may call while auth is on, as in etcd with its security fixes up to 3.7. "open": everybody.
+ * "user": whoever has logged in. "root": users with the role root. "own": the service decides,
+ * because it depends on keys, or the entry decides when it is applied.
+ */
+export type Who = "open" | "user" | "root" | "own";
+
 export interface RpcRules {
   readonly kind: "unary" | "serverStream" | "bidi";
+  /** Asked between `arrival` and the handler, because a caller may have to be waited for. */
+  readonly who: Who;
   readonly arrival: readonly rule.ArrivalRule[];
   readonly read?: readonly rule.ReadRule[];
   readonly write?: readonly rule.WriteRule[];
@@ -42,65 +51,91 @@ const change = [notStopping, soundState, ...backPressure, rule.keepsQuorum];
 const relay = [notStopping, soundState];
 
 const unary = "unary";
-const notImplemented = { kind: unary, arrival: always } as const;
 
 export const rpcTable = {
   "/etcdserverpb.KV/Range": {
+    who: "own",
     kind: unary,
     arrival: [...member, noCorruptAlarm],
     read: [rule.localOnLearner],
   },
-  "/etcdserverpb.KV/Put": { kind: unary, arrival: keys, write },
-  "/etcdserverpb.KV/DeleteRange": { kind: unary, arrival: keys, write },
-  "/etcdserverpb.KV/Txn": { kind: unary, arrival: keys, read: [], write },
-  "/etcdserverpb.KV/Compact": { kind: unary, arrival: keys, write },
-  "/etcdserverpb.Watch/Watch": { kind: "bidi", arrival: voter },
-  "/etcdserverpb.Lease/LeaseGrant": { kind: unary, arrival: voter, write },
-  "/etcdserverpb.Lease/LeaseRevoke": { kind: unary, arrival: voter, write },
-  "/etcdserverpb.Lease/LeaseKeepAlive": { kind: "bidi", arrival: voter, relay },
-  "/etcdserverpb.Lease/LeaseTimeToLive": { kind: unary, arrival: voter, relay },
-  "/etcdserverpb.Lease/LeaseLeases": { kind: unary, arrival: voter },
-  "/etcdserverpb.Cluster/MemberAdd": { kind: unary, arrival: voter, change },
-  "/etcdserverpb.Cluster/MemberRemove": { kind: unary, arrival: voter, change },
-  "/etcdserverpb.Cluster/MemberUpdate": { kind: unary, arrival: voter, change },
-  "/etcdserverpb.Cluster/MemberList": { kind: unary, arrival: voter, read: [] },
-  "/etcdserverpb.Cluster/MemberPromote": { kind: unary, arrival: voter, change },
-  "/etcdserverpb.Maintenance/Alarm": { kind: unary, arrival: voter, write },
-  "/etcdserverpb.Maintenance/Status": { kind: unary, arrival: member },
-  "/etcdserverpb.Maintenance/Defragment": { kind: unary, arrival: voter },
-  "/etcdserverpb.Maintenance/Hash": { kind: unary, arrival: voter },
-  "/etcdserverpb.Maintenance/HashKV": { kind: unary, arrival: voter },
-  "/etcdserverpb.Maintenance/Snapshot": { kind: "serverStream", arrival: member },
-  "/etcdserverpb.Maintenance/MoveLeader": { kind: unary, arrival: voter },
-  "/etcdserverpb.Maintenance/Downgrade": { kind: unary, arrival: voter, read: [], write },
-  "/etcdserverpb.Auth/Authenticate": notImplemented,
-  "/etcdserverpb.Auth/AuthEnable": notImplemented,
-  "/etcdserverpb.Auth/AuthDisable": notImplemented,
-  "/etcdserverpb.Auth/AuthStatus": notImplemented,
-  "/etcdserverpb.Auth/UserAdd": notImplemented,
-  "/etcdserverpb.Auth/UserGet": notImplemented,
-  "/etcdserverpb.Auth/UserList": notImplemented,
-  "/etcdserverpb.Auth/UserDelete": notImplemented,
-  "/etcdserverpb.Auth/UserChangePassword": notImplemented,
-  "/etcdserverpb.Auth/UserGrantRole": notImplemented,
-  "/etcdserverpb.Auth/UserRevokeRole": notImplemented,
-  "/etcdserverpb.Auth/RoleAdd": notImplemented,
-  "/etcdserverpb.Auth/RoleGet": notImplemented,
-  "/etcdserverpb.Auth/RoleList": notImplemented,
-  "/etcdserverpb.Auth/RoleDelete": notImplemented,
-  "/etcdserverpb.Auth/RoleGrantPermission": notImplemented,
-  "/etcdserverpb.Auth/RoleRevokePermission": notImplemented,
+  "/etcdserverpb.KV/Put": { kind: unary, who: "own", arrival: keys, write },
+  "/etcdserverpb.KV/DeleteRange": { kind: unary, who: "own", arrival: keys, write },
+  "/etcdserverpb.KV/Txn": { kind: unary, who: "own", arrival: keys, read: [], write },
+  "/etcdserverpb.KV/Compact": { kind: unary, who: "root", arrival: keys, write },
+  "/etcdserverpb.Watch/Watch": { kind: "bidi", who: "own", arrival: voter },
+  "/etcdserverpb.Lease/LeaseGrant": { kind: unary, who: "user", arrival: voter, write },
+  "/etcdserverpb.Lease/LeaseRevoke": { kind: unary, who: "own", arrival: voter, write },
+  "/etcdserverpb.Lease/LeaseKeepAlive": { kind: "bidi", who: "own", arrival: voter, relay },
+  "/etcdserverpb.Lease/LeaseTimeToLive": { kind: unary, who: "own", arrival: voter, relay },
+  "/etcdserverpb.Lease/LeaseLeases": { kind: unary, who: "own", arrival: voter },
+  "/etcdserverpb.Cluster/MemberAdd": { kind: unary, who: "root", arrival: voter, change },
+  "/etcdserverpb.Cluster/MemberRemove": { kind: unary, who: "root", arrival: voter, change },
+  "/etcdserverpb.Cluster/MemberUpdate": { kind: unary, who: "root", arrival: voter, change },
+  "/etcdserverpb.Cluster/MemberList": { kind: unary, who: "user", arrival: voter, read: [] },
+  "/etcdserverpb.Cluster/MemberPromote": { kind: unary, who: "root", arrival: voter, change },
+  "/etcdserverpb.Maintenance/Alarm": { kind: unary, who: "own", arrival: voter, write },
+  "/etcdserverpb.Maintenance/Status": { kind: unary, who: "user", arrival: member },
+  "/etcdserverpb.Maintenance/Defragment": { kind: unary, who: "root", arrival: voter },
+  "/etcdserverpb.Maintenance/Hash": { kind: unary, who: "root", arrival: voter },
+  "/etcdserverpb.Maintenance/HashKV": { kind: unary, who: "root", arrival: voter },
+  "/etcdserverpb.Maintenance/Snapshot": { kind: "serverStream", who: "root", arrival: member },
+  "/etcdserverpb.Maintenance/MoveLeader": { kind: unary, who: "root", arrival: voter },
+  "/etcdserverpb.Maintenance/Downgrade": {
+    kind: unary,
+    who: "root",
+    arrival: voter,
+    read: [],
+    write,
+  },
+  "/etcdserverpb.Auth/Authenticate": { kind: unary, who: "open", arrival: voter, write },
+  "/etcdserverpb.Auth/AuthEnable": { kind: unary, who: "own", arrival: voter, write },
+  "/etcdserverpb.Auth/AuthDisable": { kind: unary, who: "own", arrival: voter, write },
+  "/etcdserverpb.Auth/AuthStatus": { kind: unary, who: "own", arrival: voter, read: [] },
+  "/etcdserverpb.Auth/UserAdd": { kind: unary, who: "own", arrival: voter, write },
+  "/etcdserverpb.Auth/UserGet": { kind: unary, who: "own", arrival: voter, read: [] },
+  "/etcdserverpb.Auth/UserList": { kind: unary, who: "own", arrival: voter, read: [] },
+  "/etcdserverpb.Auth/UserDelete": { kind: unary, who: "own", arrival: voter, write },
+  "/etcdserverpb.Auth/UserChangePassword": {
+    kind: unary,
+    who: "own",
+    arrival: voter,
+    write,
+  },
+  "/etcdserverpb.Auth/UserGrantRole": { kind: unary, who: "own", arrival: voter, write },
+  "/etcdserverpb.Auth/UserRevokeRole": {
+    kind: unary,
+    who: "own",
+    arrival: voter,
+    write,
+  },
+  "/etcdserverpb.Auth/RoleAdd": { kind: unary, who: "own", arrival: voter, write },
+  "/etcdserverpb.Auth/RoleGet": { kind: unary, who: "own", arrival: voter, read: [] },
+  "/etcdserverpb.Auth/RoleList": { kind: unary, who: "own", arrival: voter, read: [] },
+  "/etcdserverpb.Auth/RoleDelete": { kind: unary, who: "own", arrival: voter, write },
+  "/etcdserverpb.Auth/RoleGrantPermission": {
+    kind: unary,
+    who: "own",
+    arrival: voter,
+    write,
+  },
+  "/etcdserverpb.Auth/RoleRevokePermission": {
+    kind: unary,
+    who: "own",
+    arrival: voter,
+    write,
+  },
   // They use the services above, whose rules hold for what they do there.
-  "/v3lockpb.Lock/Lock": { kind: unary, arrival: voter },
-  "/v3lockpb.Lock/Unlock": { kind: unary, arrival: voter },
-  "/v3electionpb.Election/Campaign": { kind: unary, arrival: voter },
-  "/v3electionpb.Election/Proclaim": { kind: unary, arrival: voter },
-  "/v3electionpb.Election/Leader": { kind: unary, arrival: voter },
-  "/v3electionpb.Election/Observe": { kind: "serverStream", arrival: voter },
-  "/v3electionpb.Election/Resign": { kind: unary, arrival: voter },
-  "/grpc.health.v1.Health/Check": { kind: unary, arrival: always },
-  "/grpc.health.v1.Health/Watch": { kind: "serverStream", arrival: always },
-  "/lockstep.Integrity/Report": { kind: unary, arrival: always },
+  "/v3lockpb.Lock/Lock": { kind: unary, who: "own", arrival: voter },
+  "/v3lockpb.Lock/Unlock": { kind: unary, who: "own", arrival: voter },
+  "/v3electionpb.Election/Campaign": { kind: unary, who: "own", arrival: voter },
+  "/v3electionpb.Election/Proclaim": { kind: unary, who: "own", arrival: voter },
+  "/v3electionpb.Election/Leader": { kind: unary, who: "own", arrival: voter },
+  "/v3electionpb.Election/Observe": { kind: "serverStream", who: "own", arrival: voter },
+  "/v3electionpb.Election/Resign": { kind: unary, who: "own", arrival: voter },
+  "/grpc.health.v1.Health/Check": { kind: unary, who: "open", arrival: always },
+  "/grpc.health.v1.Health/Watch": { kind: "serverStream", who: "open", arrival: always },
+  "/lockstep.Integrity/Report": { kind: unary, who: "root", arrival: always },
 } as const satisfies Readonly<Record<`/${string}/${string}`, RpcRules>>;
 
 /** Full method names as on the wire. */

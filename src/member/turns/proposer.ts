@@ -17,6 +17,8 @@ export interface ProposerParts {
   /** Asks the driver for a turn. */
   schedule(): void;
   isStopping(): boolean;
+  /** On whose behalf the member itself acts; undefined: auth is off. */
+  ownCaller(): Caller | undefined;
 }
 
 export class Proposer {
@@ -50,7 +52,7 @@ export class Proposer {
   proposeAsLeader(field: RequestField, body: Uint8Array, isRight = () => true): void {
     const { proposals, encoder } = this.#parts;
     if (this.#parts.isStopping()) return;
-    const entry = encoder.encode(proposals.nextId(), field, body);
+    const entry = encoder.encode(proposals.nextId(), field, body, this.#parts.ownCaller());
     proposals.enqueue(EntryType.normal, entry, isRight);
     this.#parts.schedule();
   }

@@ -36,8 +36,10 @@ export interface TurnEventsParts {
   machine(): MachineReader;
   /** Asks the driver for a turn. */
   schedule(): void;
-  /** Informs the lease driver. */
+  /** Informs the lease driver and the authenticator. */
   entryApplied(applied: Applied): void;
+  /** Informs the parts that keep something of the state. */
+  stateReplaced(): void;
   leaderChanged(isLeader: boolean): void;
   /** Wakes the parts that wait for applied entries or for a leader. */
   progressed(): void;
@@ -95,6 +97,7 @@ export class TurnEvents {
       committer.replaced();
       monitor.replaced();
       watch.closeAll();
+      this.#parts.stateReplaced();
       links.sync();
       log("info", "applied snapshot", { "snapshot-index": index });
       this.#checkVersion();

@@ -2,6 +2,8 @@
 import path from "node:path";
 import type { Platform } from "../platform.js";
 import { nodeClock } from "./clock.js";
+import { createJwtSigner, type JwtKeys } from "./credentials/jwt.js";
+import { createNodePasswords } from "./credentials/passwords.js";
 import { refuseEtcdData } from "./data-dir.js";
 import { createNodeDisk } from "./disk.js";
 import { nodeHash } from "./hash.js";
@@ -15,6 +17,8 @@ export interface NodePlatformOptions {
   readonly walDir: string;
   readonly listenPeers: NodeNetworkOptions["listen"];
   readonly peerCredentials: NodeNetworkOptions["credentials"];
+  /** Undefined: simple tokens. */
+  readonly jwt: JwtKeys | undefined;
   readonly log: Platform["log"];
 }
 
@@ -27,6 +31,7 @@ export interface NodePlatform {
 export async function createNodePlatform(options: NodePlatformOptions): Promise<NodePlatform> {
   const { dataDir, walDir, log } = options;
   refuseEtcdData(dataDir);
+  const signer = options.jwt && createJwtSigner(options.jwt);
   // The folder comes first: a listener that nobody closes would keep the process alive.
   const disk = createNodeDisk(dataDir, log, walDir);
   const listener = await listenForPeers({
@@ -41,6 +46,8 @@ export async function createNodePlatform(options: NodePlatformOptions): Promise<
     hash: nodeHash,
     disk,
     backends: createLmdbBackendStore(path.join(dataDir, "backends")),
+    passwords: createNodePasswords((message, fields) => log("error", message, { ...fields })),
+    signer,
     connect: (handler) => listener.connect(handler),
     log,
   };

@@ -19,6 +19,7 @@ import { MemoryDisk } from "./platform/memory-disk.js";
 import { fairWeather, MemoryNetwork, type NetworkWeather } from "./platform/memory-network.js";
 import { SimClock } from "./platform/sim-clock.js";
 import { simHash } from "./platform/sim-hash.js";
+import { createSimPasswords } from "./platform/sim-passwords.js";
 import { reportingApply } from "./reporting-apply.js";
 import { SimNode } from "./sim-node.js";
 
@@ -160,6 +161,8 @@ export class SimCluster {
       hash: simHash,
       disk: node.disk,
       backends: node.backends,
+      passwords: createSimPasswords(clock),
+      signer: undefined,
       connect: (handler) =>
         this.network.connect(
           { owner: node.place, peerUrl: node.peerUrl, nowMs: () => clock.now(), isAlive },

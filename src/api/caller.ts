@@ -1,0 +1,109 @@
+/**
+ * The one place where a call learns on whose behalf it comes, and where an RPC's own rule is
+ * applied. What depends on keys is asked of state/auth/rights.ts by the service that knows them.
+ */
+import { Code, KvError } from "../base/errors.js";
+import type { Call } from "../grpc/call.js";
+import type { Who } from "../member/gate/table.js";
+import type { Member } from "../member/types.js";
+import { adminRefusal, userRefusal } from "../state/auth/rights.js";
+import { type Caller, nobody } from "../wire/proposal.js";
+import { owned } from "./owned.js";
+import { refuse } from "./status.js";
+
+/** Tells who calls, or an error: invalidAuthToken. Inside the call while auth is off. */
+export function identify(
+  member: Member,
+  call: Call,
+  then: (caller: Caller | KvError) => void,
+): void {
+  if (!member.machine.auth.isEnabled) {
+    then(nobody);
+    return;
+  }
+  const token = call.metadata("token") ?? call.metadata("authorization");
+  member.authenticator.callerOf({ token, commonName: call.commonName }, owned(member, call, then));
+}
+
+/** The same for a call that ends with the error. */
+export function withCaller(member: Member, call: Call, then: (caller: Caller) => void): void {
+  identify(member, call, (caller) => {
+    if (caller instanceof KvError) refuse(call, caller);
+    else then(caller);
+  });
+}
+
+/**
+ * For requests that go into the log. Nobody is refused here, before the request costs anything, but
+ * only on a state that is known to be current: auth may have been switched off meanwhile. What a
+ * user may do is decided when the entry is applied.
+ */
+export function withWriter(member: Member, call: Call, then: (caller: Caller) => void): void {
+  withCaller(member, call, (caller) => {
+    if (userRefusal(member.machine.auth, caller) === undefined) then(caller);
+    else current(member, call, caller, userRefusal, then);
+  });
+}
+
+/** For requests of root alone that are answered, or begun, outside of the log. */
+function withRoot(member: Member, call: Call, then: (caller: Caller) => void): void {
+  withCaller(member, call, (caller) => {
+    const refusal = adminRefusal(member.machine.auth, caller);
+    if (refusal === undefined) then(caller);
+    else refuse(call, refusal);
+  });
+}
+
+/** The same, on a state that is known to be current. */
+export function withCurrentRoot(member: Member, call: Call, then: (caller: Caller) => void): void {
+  withCaller(member, call, (caller) => current(member, call, caller, adminRefusal, then));
+}
+
+function current(
+  member: Member,
+  call: Call,
+  caller: Caller,
+  rule: typeof userRefusal,
+  then: (caller: Caller) => void,
+): void {
+  const decide = (stale: undefined | KvError): void => {
+    const refusal = stale ?? rule(member.machine.auth, caller);
+    if (refusal === undefined) then(caller);
+    else refuse(call, refusal);
+  };
+  member.readBarrier(
+    owned(member, call, (refusal: unknown) =>
+      decide(refusal instanceof KvError ? refusal : undefined),
+    ),
+  );
+}
+
+/**
+ * Runs `then` if the caller may use this RPC (gate/table.ts); otherwise ends the call. Inside the
+ * call while auth is off.
+ */
+export function withRight(member: Member, call: Call, who: Who, then: () => void): void {
+  if (who === "open" || who === "own" || !member.machine.auth.isEnabled) then();
+  else if (who === "root") withRoot(member, call, then);
+  else withUser(member, call, then);
+}
+
+function withUser(member: Member, call: Call, then: (caller: Caller) => void): void {
+  withCaller(member, call, (caller) => {
+    const refusal = userRefusal(member.machine.auth, caller);
+    if (refusal === undefined) then(caller);
+    else refuse(call, refusal);
+  });
+}
+
+/** A refusal in the form in which etcd names it in a watch's cancel reason. */
+export function refusalText(refusal: KvError): string {
+  const name = codeNames[refusal.code] ?? "PermissionDenied";
+  return `rpc error: code = ${name} desc = ${refusal.message}`;
+}
+
+const codeNames: Readonly<Record<number, string>> = {
+  [Code.invalidArgument]: "InvalidArgument",
+  [Code.permissionDenied]: "PermissionDenied",
+  [Code.unauthenticated]: "Unauthenticated",
+};

@@ -1,0 +1,76 @@
+/**
+ * The rights of one stream's watchers. A watcher is asked for when it is created, and again after
+ * each change of users, roles or rights: before it gets an event of a later state, and soon after
+ * the change even if there is none. etcd asks at the creation only, so there a watcher outlives its
+ * right.
+ */
+import type { KvError } from "../base/errors.js";
+import type { Member } from "../member/types.js";
+import { rangeRefusal } from "../state/auth/rights.js";
+import { type Caller, nobody } from "../wire/proposal.js";
+
+/** What a watcher watches, and for whom. */
+export interface WatcherClaim {
+  readonly username: string;
+  readonly key: Uint8Array;
+  readonly range_end: Uint8Array;
+}
+
+interface Watcher {
+  readonly claim: WatcherClaim;
+  /** The state of users for which it was last found right. */
+  stamp: number;
+  refusal: KvError | undefined;
+}
+
+export class WatchRights {
+  readonly #member: Member;
+  readonly #cancel: (watchId: bigint) => void;
+  readonly #watchers = new Map<bigint, Watcher>();
+  #end: (() => void) | undefined;
+
+  /** `cancel` ends a watcher whose right has ended. */
+  constructor(member: Member, cancel: (watchId: bigint) => void) {
+    this.#member = member;
+    this.#cancel = cancel;
+  }
+
+  created(watchId: bigint, claim: WatcherClaim): void {
+    this.#end ??= this.#member.authenticator.onChange(() => this.#askAll());
+    this.#watchers.set(watchId, { claim, stamp: -2, refusal: undefined });
+  }
+
+  canceled(watchId: bigint): KvError | undefined {
+    const refusal = this.#watchers.get(watchId)?.refusal;
+    this.#watchers.delete(watchId);
+    return refusal;
+  }
+
+  /** True if the watcher may have events of the present state. */
+  holds(watchId: bigint): boolean {
+    const watcher = this.#watchers.get(watchId);
+    return watcher === undefined || this.#holds(watcher);
+  }
+
+  close(): void {
+    this.#end?.();
+    this.#watchers.clear();
+  }
+
+  #askAll(): void {
+    for (const [id, watcher] of [...this.#watchers]) if (!this.#holds(watcher)) this.#cancel(id);
+  }
+
+  #holds(watcher: Watcher): boolean {
+    const { auth } = this.#member.machine;
+    // Switching auth on changes no revision.
+    const stamp = auth.isEnabled ? auth.revision : -1;
+    if (watcher.stamp === stamp) return true;
+    const { claim } = watcher;
+    const caller: Caller =
+      claim.username === "" ? nobody : { username: claim.username, authRevision: auth.revision };
+    watcher.refusal = rangeRefusal(auth, caller, claim);
+    if (watcher.refusal === undefined) watcher.stamp = stamp;
+    return watcher.refusal === undefined;
+  }
+}
