@@ -27,7 +27,7 @@ export function involved(
 }
 
 /** The members of one comparison. */
-interface Bench {
+interface ComparedMembers {
   readonly endpoints: readonly string[];
   /** The endpoints that count for a majority. */
   readonly voters: readonly string[];
@@ -36,13 +36,16 @@ interface Bench {
 }
 
 /** The minority that a majority of the cluster contradicts; empty if there is none. */
-export function suspectsOf(conflicts: readonly Conflict[], bench: Bench): readonly string[] {
-  return bench.endpoints.filter((endpoint) => {
-    const accusers = bench.voters.filter((each) => contradicts(conflicts, endpoint, each));
-    const agreeing = accusers.filter(
-      (each) => !accusers.some((other) => contradicts(conflicts, each, other)),
+export function suspectsOf(
+  conflicts: readonly Conflict[],
+  compared: ComparedMembers,
+): readonly string[] {
+  return compared.endpoints.filter((endpoint) => {
+    const contradicting = compared.voters.filter((each) => contradicts(conflicts, endpoint, each));
+    const agreeing = contradicting.filter(
+      (each) => !contradicting.some((other) => contradicts(conflicts, each, other)),
     );
-    return agreeing.length > bench.clusterSize / 2;
+    return agreeing.length > compared.clusterSize / 2;
   });
 }
 

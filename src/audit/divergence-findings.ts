@@ -2,11 +2,19 @@
  * The findings that a lagging member cannot explain, and the alarms of the cluster itself. Pure.
  */
 import { confirmed, conflictsBetween } from "./conflicts.js";
-import { blame, type Court, type Finding, grouped, type Heard, listed, plain } from "./finding.js";
+import {
+  type AuditFinding,
+  blame,
+  grouped,
+  type Heard,
+  listed,
+  plain,
+  type RoundAnswers,
+} from "./finding.js";
 import type { HashComparison } from "./hash-comparison.js";
 import { type Skew, skewsOf } from "./revision-skew.js";
 
-export function clusterFindings({ heard, size }: Court): readonly Finding[] {
+export function clusterFindings({ heard, size }: RoundAnswers): readonly AuditFinding[] {
   const groups = grouped(heard, ({ last }) => last.clusterId.toString(16));
   const text = `the endpoints belong to different clusters: ${listed(groups)}`;
   return [
@@ -15,7 +23,7 @@ export function clusterFindings({ heard, size }: Court): readonly Finding[] {
 }
 
 /** Only members of one cluster have one log. */
-export function revisionFindings({ heard, size }: Court): readonly Finding[] {
+export function revisionFindings({ heard, size }: RoundAnswers): readonly AuditFinding[] {
   const passes = heard[0]?.passes.map(
     (_, at) => new Map(heard.map(({ endpoint, passes }) => [endpoint, passes[at] ?? []])),
   );
@@ -50,8 +58,8 @@ function skewText(skews: readonly Skew[]): string {
 
 export function hashFindings(
   { conflicts }: HashComparison,
-  { heard, size }: Court,
-): readonly Finding[] {
+  { heard, size }: RoundAnswers,
+): readonly AuditFinding[] {
   const [first] = conflicts;
   if (first === undefined) return [];
   const { revision, compactRevision } = first;
@@ -68,7 +76,7 @@ export function hashFindings(
 }
 
 /** The alarms that members report in Status: a request for alarms would write to the log. */
-export function alarmFindings(heard: readonly Heard[]): readonly Finding[] {
+export function alarmFindings(heard: readonly Heard[]): readonly AuditFinding[] {
   const alarms = new Map<string, string[]>();
   for (const { endpoint, last } of heard) {
     for (const error of last.errors) {

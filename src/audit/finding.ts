@@ -2,7 +2,7 @@
 import { type Conflict, involved, suspectsOf } from "./conflicts.js";
 import type { MemberEvidence, StatusSample } from "./evidence.js";
 
-export type Verdict = "clean" | "divergence" | "unknown";
+export type AuditVerdict = "clean" | "divergence" | "unknown";
 
 /** Each kind of finding, and its verdict. */
 export const findingWeights = {
@@ -19,10 +19,10 @@ export const findingWeights = {
   learner: "clean",
   read: "clean",
   unasked: "clean",
-} as const satisfies Readonly<Record<string, Verdict>>;
+} as const satisfies Readonly<Record<string, AuditVerdict>>;
 export type FindingKind = keyof typeof findingWeights;
 
-export interface Finding {
+export interface AuditFinding {
   readonly kind: FindingKind;
   readonly text: string;
   /** Endpoints that the finding is about. */
@@ -39,20 +39,20 @@ export interface Heard {
 }
 
 /** The members that answered, and how many voting members the cluster has. */
-export interface Court {
+export interface RoundAnswers {
   readonly heard: readonly Heard[];
   readonly size: number;
 }
 
-export function plain(kind: FindingKind, text: string, members: readonly string[]): Finding {
+export function plain(kind: FindingKind, text: string, members: readonly string[]): AuditFinding {
   return { kind, text, members, suspects: [] };
 }
 
 export function blame(
-  { kind, text }: Pick<Finding, "kind" | "text">,
+  { kind, text }: Pick<AuditFinding, "kind" | "text">,
   conflicts: readonly Conflict[],
-  { heard, size }: Court,
-): Finding {
+  { heard, size }: RoundAnswers,
+): AuditFinding {
   const endpoints = heard.map(({ endpoint }) => endpoint);
   const voters = heard.flatMap(({ endpoint, last }) => (last.isLearner ? [] : [endpoint]));
   const suspects = suspectsOf(conflicts, { endpoints, voters, clusterSize: size });

@@ -17,18 +17,18 @@ import {
   type RoundEvidence,
 } from "./evidence.js";
 import {
-  type Finding,
+  type AuditFinding,
+  type AuditVerdict,
   findingWeights,
   grouped,
   type Heard,
   plain,
-  type Verdict,
 } from "./finding.js";
 import { compareHashes, type HashComparison } from "./hash-comparison.js";
 
 export interface RoundJudgement {
-  readonly verdict: Verdict;
-  readonly findings: readonly Finding[];
+  readonly verdict: AuditVerdict;
+  readonly findings: readonly AuditFinding[];
   /** What all members agree on. */
   readonly agreed: HashAnswer | undefined;
 }
@@ -45,10 +45,10 @@ export function judgeRound(round: RoundEvidence, before?: Progress): RoundJudgem
     isOneCluster ? round.asks : [],
     new Map(voters.map(({ endpoint, last }) => [endpoint, last.version])),
   );
-  const court = { heard, size };
+  const answers = { heard, size };
   const findings = [
-    ...(isOneCluster ? revisionFindings(court) : clusterFindings(court)),
-    ...hashFindings(hashes, court),
+    ...(isOneCluster ? revisionFindings(answers) : clusterFindings(answers)),
+    ...hashFindings(hashes, answers),
     ...alarmFindings(heard),
     ...silenceFindings(round),
     ...(isOneCluster ? comparisonFindings(hashes, voters, round) : []),
@@ -92,7 +92,7 @@ function silent(members: readonly MemberEvidence[]): readonly MemberEvidence[] {
   return members.filter(({ failure }) => failure !== undefined);
 }
 
-function silenceFindings(round: RoundEvidence): readonly Finding[] {
+function silenceFindings(round: RoundEvidence): readonly AuditFinding[] {
   const findings = silent(round.members).map(({ endpoint, failure }) =>
     plain("unreachable", `${endpoint} cannot be asked: ${failure}`, [endpoint]),
   );
@@ -112,7 +112,7 @@ function comparisonFindings(
   { obstacle }: HashComparison,
   voters: readonly Heard[],
   { members }: RoundEvidence,
-): readonly Finding[] {
+): readonly AuditFinding[] {
   const endpoints = voters.map(({ endpoint }) => endpoint);
   if (voters.length >= 2) {
     return obstacle === undefined ? [] : [plain("uncompared", obstacle, endpoints)];
@@ -122,7 +122,7 @@ function comparisonFindings(
 }
 
 /** etcd refuses HashKV on learners. */
-function learnerFindings(heard: readonly Heard[]): readonly Finding[] {
+function learnerFindings(heard: readonly Heard[]): readonly AuditFinding[] {
   const endpoints = heard.flatMap(({ endpoint, last }) => (last.isLearner ? [endpoint] : []));
   if (endpoints.length === 0) return [];
   const text = `learners have no HashKV, only their revision is compared: ${endpoints.join(", ")}`;
@@ -133,7 +133,10 @@ function learnerFindings(heard: readonly Heard[]): readonly Finding[] {
  * Behind: at the end of a pass this member has not applied what another had applied at the
  * beginning.
  */
-function lagFindings(heard: readonly Heard[], agreed: HashAnswer | undefined): readonly Finding[] {
+function lagFindings(
+  heard: readonly Heard[],
+  agreed: HashAnswer | undefined,
+): readonly AuditFinding[] {
   const begins = heard.map(({ passes }) => passes.at(-1)?.[0]?.appliedIndex ?? 0);
   const ahead = Math.max(0, ...begins);
   return heard.flatMap(({ endpoint, last }) => {
@@ -144,7 +147,7 @@ function lagFindings(heard: readonly Heard[], agreed: HashAnswer | undefined): r
   });
 }
 
-function stalledFindings(heard: readonly Heard[], before: Progress): readonly Finding[] {
+function stalledFindings(heard: readonly Heard[], before: Progress): readonly AuditFinding[] {
   const ahead = Math.max(0, ...heard.map(({ last }) => last.appliedIndex));
   const wasAhead = Math.max(0, ...before.values());
   if (ahead <= wasAhead) return [];

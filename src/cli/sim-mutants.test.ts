@@ -5,7 +5,7 @@ import { findNeededSeed } from "./mutant-needed.js";
 import { isGood, MutantRun, type SimOutput } from "./mutant-run.js";
 import { scoreOf, tableRow, totals } from "./mutant-table.js";
 import { parseMutantFlags } from "./sim-mutants.js";
-import type { SeedLine, Verdict } from "./sim-run.js";
+import type { RunVerdict, SeedLine } from "./sim-run.js";
 
 const bug: Mutant = {
   ...{ id: "T1", title: "a bug", origin: "here", conditions: "always" },
@@ -43,7 +43,7 @@ async function find(
 
 function lineOf(seed: number, answer: Partial<SeedLine>): SeedLine {
   const invariant = answer.invariant ?? "";
-  const verdict: Verdict = invariant === "" ? "ok" : "violation";
+  const verdict: RunVerdict = invariant === "" ? "ok" : "violation";
   const rest = { simulatedMs: 1, events: 1, traceHash: 1, text: "", faults: [] };
   return { seed, verdict, invariant, ms: 10, mutantRan: 1, ...rest, ...answer };
 }

@@ -13,12 +13,12 @@ import { type RunResult, runPlan } from "../verify/sim/run-plan.js";
 import type { SimFlags } from "./sim-flags.js";
 import { shrunk } from "./sim-report.js";
 
-export type Verdict = "ok" | "violation" | "liveness" | "crash";
+export type RunVerdict = "ok" | "violation" | "liveness" | "crash";
 
 /** One line of `--json`. */
 export interface SeedLine {
   readonly seed: number;
-  readonly verdict: Verdict;
+  readonly verdict: RunVerdict;
   readonly invariant: string;
   readonly text: string;
   readonly ms: number;
@@ -33,7 +33,12 @@ export interface SeedLine {
   readonly faults: readonly string[];
 }
 
-const exitCodes: Readonly<Record<Verdict, number>> = { ok: 0, violation: 1, liveness: 3, crash: 4 };
+const exitCodes: Readonly<Record<RunVerdict, number>> = {
+  ok: 0,
+  violation: 1,
+  liveness: 3,
+  crash: 4,
+};
 
 /** Sums up a run of seeds for people and for `--json`. */
 export class SimTally {
@@ -104,7 +109,7 @@ export function lineOf(seed: number, result: RunResult, ms: number): SeedLine {
   };
 }
 
-function verdictOf(invariant: string): Verdict {
+function verdictOf(invariant: string): RunVerdict {
   if (invariant === "") return "ok";
   return invariant === "liveness" || invariant === "crash" ? invariant : "violation";
 }

@@ -11,8 +11,8 @@ import { RequestField } from "../wire/proposal.js";
 import { Arbiter } from "./arbiter.js";
 import { Comparison } from "./comparison.js";
 import { FingerprintRing } from "./fingerprint-ring.js";
-import { RepairRequest } from "./heal-request.js";
-import { type Finding, indexOf } from "./inquiry.js";
+import { HealRequest } from "./heal-request.js";
+import { type InquiryResult, indexOf } from "./inquiry.js";
 import { fingerprintOf, HandClock, Others } from "./others.fixture.js";
 
 const electionMs = 1_000;
@@ -27,7 +27,7 @@ let arbiter: Arbiter;
 let isLeader: boolean;
 let alarms: Pick<AlarmRecord, "memberId" | "alarm" | "isContained">[];
 let proposed: [RequestField, ...unknown[]][];
-let found: [Finding["by"], boolean][];
+let found: [InquiryResult["by"], boolean][];
 
 function create(stopsCluster = false): Arbiter {
   return new Arbiter({
@@ -137,7 +137,7 @@ test("a follower looks into nothing and judges nobody", () => {
   isLeader = false;
   investigate(1);
   arbiter.contradicted(2n, index);
-  expect(arbiter.handleRequest(2n, RepairRequest.mayHeal, 9)?.reason).toBe("notLeader");
+  expect(arbiter.handleRequest(2n, HealRequest.mayHeal, 9)?.reason).toBe("notLeader");
   expect([others.asked, proposed, arbiter.isNews(2n)]).toEqual([[], [], false]);
 });
 
@@ -150,7 +150,7 @@ test("another leader's inquiry ends with its term", () => {
 
 describe("leave to heal", () => {
   const mayHeal = (id: bigint): KvError | undefined =>
-    arbiter.handleRequest(id, RepairRequest.mayHeal, 30);
+    arbiter.handleRequest(id, HealRequest.mayHeal, 30);
 
   test("goes to one at a time, until nothing was heard of it for 30 s", () => {
     expect(mayHeal(2n)).toBeUndefined();
@@ -173,13 +173,13 @@ describe("leave to heal", () => {
 
 describe("the end", () => {
   test("a probe is an entry to compare at, no more", () => {
-    arbiter.handleRequest(2n, RepairRequest.probe, 45);
+    arbiter.handleRequest(2n, HealRequest.probe, 45);
     expect(proposed).toEqual([verdict(PROBE, 2n, 45)]);
   });
 
   test("only who was seen to be equal here, too, at that index, is cleared", () => {
     const clear = (at: number): KvError | undefined =>
-      arbiter.handleRequest(2n, RepairRequest.clear, at);
+      arbiter.handleRequest(2n, HealRequest.clear, at);
     expect(clear(50)?.reason).toBe("unhealthyCluster");
     seenEqual(2n);
     expect(clear(51)?.reason).toBe("unhealthyCluster");

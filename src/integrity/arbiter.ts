@@ -1,5 +1,5 @@
 /**
- * The leader's part: a difference that was seen becomes an inquiry, its finding a verdict in the log.
+ * The leader's part: a difference that was seen becomes an inquiry, its result a verdict in the log.
  * A verdict names the voters among whom it was found and is void in any other configuration; what is
  * still wrong then is found again by the next comparison. Members that heal are given leave one at a
  * time, and cleared when their state was equal at two indexes.
@@ -14,9 +14,9 @@ import { IntegrityVerdictRequest, IntegrityVerdictRequest_Kind } from "../wire/g
 import { AlarmRequest, AlarmRequest_AlarmAction, AlarmType } from "../wire/gen/rpc.js";
 import { RequestField } from "../wire/proposal.js";
 import type { Comparison } from "./comparison.js";
-import { RepairRequest } from "./heal-request.js";
+import { HealRequest } from "./heal-request.js";
 import type { Suspicion } from "./health-types.js";
-import { type Finding, Inquiry, indexBody } from "./inquiry.js";
+import { Inquiry, type InquiryResult, indexBody } from "./inquiry.js";
 
 /** Leave to heal is void when nothing was heard of it for so long. */
 const leaveMs = 30_000;
@@ -38,7 +38,7 @@ export interface ArbiterParts {
   proposeAsLeader(field: RequestField, body: Uint8Array): void;
   checkSelf(done: (isSound: boolean) => void): void;
   /** What an inquiry found; `isOurs`: we are among the wrong ones. */
-  found(finding: Finding, isOurs: boolean): void;
+  found(result: InquiryResult, isOurs: boolean): void;
 }
 
 export class Arbiter {
@@ -124,10 +124,10 @@ export class Arbiter {
     if (!this.#parts.isLeader()) return new KvError("notLeader");
     const nowMs = this.#parts.clock.now();
     switch (kind) {
-      case RepairRequest.report:
+      case HealRequest.report:
         if (!this.#isKnown(from)) this.#contain(from, index);
         return undefined;
-      case RepairRequest.mayHeal: {
+      case HealRequest.mayHeal: {
         const isOther = this.#leave !== undefined && this.#leave.member !== from;
         if (isOther && nowMs - (this.#leave?.sinceMs ?? 0) < leaveMs)
           return new KvError("unhealthyCluster");
@@ -136,10 +136,10 @@ export class Arbiter {
         this.#leave = { member: from, sinceMs: nowMs };
         return undefined;
       }
-      case RepairRequest.probe:
+      case HealRequest.probe:
         this.#propose({ kind: IntegrityVerdictRequest_Kind.PROBE, member: from, index });
         return undefined;
-      case RepairRequest.clear: {
+      case HealRequest.clear: {
         const view = this.#parts.comparison.view(from);
         // Both sides compare: it is cleared only by who saw it, too.
         if (view.state !== "equal" || view.verifiedIndex < index)
@@ -182,23 +182,23 @@ export class Arbiter {
             .filter((id) => id !== selfId),
       },
       found,
-      (finding) => {
+      (result) => {
         this.#inquiry = undefined;
-        this.#decide(finding);
+        this.#decide(result);
       },
     );
     this.#inquiry.start();
   }
 
-  #decide(finding: Finding): void {
+  #decide(result: InquiryResult): void {
     const { selfId } = this.#parts;
-    const isOurs = finding.suspects.includes(selfId);
-    if (finding.by === "undecided") this.#stopCluster(finding.index);
+    const isOurs = result.suspects.includes(selfId);
+    if (result.by === "undecided") this.#stopCluster(result.index);
     // Who is wrong itself leaves the verdict to its successor.
     else if (!isOurs) {
-      for (const id of finding.suspects) if (!this.#isKnown(id)) this.#contain(id, finding.index);
+      for (const id of result.suspects) if (!this.#isKnown(id)) this.#contain(id, result.index);
     }
-    this.#parts.found(finding, isOurs);
+    this.#parts.found(result, isOurs);
   }
 
   #judge(member: bigint, index: number): void {

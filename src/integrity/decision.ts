@@ -1,7 +1,7 @@
 /** Who is right, from what members say of one index. Pure: the rule that everything else obeys. */
 import { differenceOf, type Fingerprint } from "../state/fingerprint.js";
 
-export interface Verdict {
+export interface Majority {
   /** What more than half of all voters hold. */
   readonly right: Fingerprint;
   /** Ascending; may include learners. */
@@ -15,7 +15,7 @@ export interface Verdict {
 export function judge(
   voters: readonly bigint[],
   evidence: ReadonlyMap<bigint, Fingerprint>,
-): Verdict | undefined {
+): Majority | undefined {
   for (const voter of voters) {
     const candidate = evidence.get(voter);
     if (candidate === undefined) continue;

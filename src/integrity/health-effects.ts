@@ -8,7 +8,7 @@ import type { Arbiter } from "./arbiter.js";
 import type { Comparison, FoundDifference } from "./comparison.js";
 import type { Evidence } from "./evidence.js";
 import type { FingerprintRing } from "./fingerprint-ring.js";
-import { encodeRepairRequest, type RepairRequest } from "./heal-request.js";
+import { encodeHealRequest, type HealRequest } from "./heal-request.js";
 import type { Effect } from "./health-types.js";
 import type { MonitorParts } from "./monitor-parts.js";
 import { type Quarantine, removeQuarantine, writeQuarantine } from "./quarantine-file.js";
@@ -148,9 +148,9 @@ export class HealthEffects {
     comparison.clear();
   }
 
-  #askLeader(request: RepairRequest, index: number): void {
-    const body = encodeRepairRequest(request, index);
-    this.#parts.request(this.#parts.raft().leader(), PeerMethod.repairRequest, body, () => {});
+  #askLeader(request: HealRequest, index: number): void {
+    const body = encodeHealRequest(request, index);
+    this.#parts.request(this.#parts.raft().leader(), PeerMethod.healRequest, body, () => {});
   }
 
   #noteDifference(found: FoundDifference): void {

@@ -2,7 +2,7 @@
 
 import type { Fingerprint } from "../state/fingerprint.js";
 import type { FoundDifference } from "./comparison.js";
-import type { RepairRequest } from "./heal-request.js";
+import type { HealRequest } from "./heal-request.js";
 import type { Quarantine } from "./quarantine-file.js";
 
 /** Why our state is wrong, as the note on the disk will say. */
@@ -107,7 +107,7 @@ export type Effect =
   | { readonly kind: "noteHealed"; readonly backend: string }
   /** May lead again. */
   | { readonly kind: "serveAgain" }
-  | { readonly kind: "askLeader"; readonly request: RepairRequest; readonly index: number }
+  | { readonly kind: "askLeader"; readonly request: HealRequest; readonly index: number }
   /** Ends everybody's waiting, and watches. */
   | { readonly kind: "letGo" }
   /** Whoever waits for a change of our state looks again. */

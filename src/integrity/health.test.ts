@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { InvariantViolation } from "../base/invariant.js";
 import type { Fingerprint } from "../state/fingerprint.js";
 import type { FoundDifference } from "./comparison.js";
-import { RepairRequest } from "./heal-request.js";
+import { HealRequest } from "./heal-request.js";
 import { initialHealth, isDiverged, mayServe, quarantineOf, step } from "./health.js";
 import type { Cause, Effect, Health, HealthEvent, HealthKind } from "./health-types.js";
 
@@ -207,9 +207,7 @@ describe("what the leader is asked for", () => {
   test("nothing before it is time, then once in an election timeout", () => {
     expect(step(states.quarantined, tick(999))).toEqual({ state: states.quarantined, effects: [] });
     const first = step(states.quarantined, tick(1_000));
-    expect(first.effects).toEqual([
-      { kind: "askLeader", request: RepairRequest.report, index: 50 },
-    ]);
+    expect(first.effects).toEqual([{ kind: "askLeader", request: HealRequest.report, index: 50 }]);
     expect(step(first.state, tick(1_099)).effects).toEqual([]);
     expect(step(first.state, tick(1_100)).effects).toHaveLength(1);
   });
@@ -221,10 +219,10 @@ describe("what the leader is asked for", () => {
     const again = step(once, { kind: "equalToLeader", index: 60 }).state;
     expect(again).toBe(once);
     const probe = step(once, tick(1));
-    expect(probe.effects).toEqual([{ kind: "askLeader", request: RepairRequest.probe, index: 60 }]);
+    expect(probe.effects).toEqual([{ kind: "askLeader", request: HealRequest.probe, index: 60 }]);
     const twice = step(probe.state, { kind: "equalToLeader", index: 64 }).state;
     expect(step(twice, tick(2)).effects).toEqual([
-      { kind: "askLeader", request: RepairRequest.clear, index: 64 },
+      { kind: "askLeader", request: HealRequest.clear, index: 64 },
     ]);
   });
 

@@ -34,7 +34,7 @@
 
 import { invariant, unreachable } from "../base/invariant.js";
 import type { FoundDifference } from "./comparison.js";
-import { RepairRequest } from "./heal-request.js";
+import { HealRequest } from "./heal-request.js";
 import type {
   Cause,
   Counts,
@@ -276,16 +276,13 @@ function tick(state: Health, event: Extract<HealthEvent, { kind: "tick" }>): Ste
   const next = { ...state, nextRequestMs: event.nowMs + event.electionMs };
   if (event.isLeader) return stay(next, [{ kind: "handOver" }]);
   if (state.kind === "quarantined")
-    return ask(next, { request: RepairRequest.report, index: state.note.index });
+    return ask(next, { request: HealRequest.report, index: state.note.index });
   const index = state.equalAt.at(-1);
   if (index === undefined) return stay(next);
   const isEnough = state.equalAt.length >= equalIndexesNeeded;
-  return ask(next, { request: isEnough ? RepairRequest.clear : RepairRequest.probe, index });
+  return ask(next, { request: isEnough ? HealRequest.clear : HealRequest.probe, index });
 }
 
-function ask(
-  state: Health,
-  what: { readonly request: RepairRequest; readonly index: number },
-): Step {
+function ask(state: Health, what: { readonly request: HealRequest; readonly index: number }): Step {
   return stay(state, [{ kind: "askLeader", ...what }]);
 }

@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { KvError } from "../base/errors.js";
 import { PeerMethod } from "../peers/codec.js";
 import { encodeFingerprint } from "../state/fingerprint.js";
-import { type Finding, Inquiry } from "./inquiry.js";
+import { Inquiry, type InquiryResult } from "./inquiry.js";
 import { fingerprintOf, HandClock, Others } from "./others.fixture.js";
 
 const index = 40;
@@ -14,7 +14,7 @@ const corrupt = new KvError("corrupt");
 
 let clock: HandClock;
 let others: Others;
-let findings: Finding[];
+let findings: InquiryResult[];
 let isSoundOurselves: boolean | undefined;
 
 beforeEach(() => {

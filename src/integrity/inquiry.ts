@@ -28,7 +28,7 @@ export interface InquiryParts {
   checkSelf(done: (isSound: boolean) => void): void;
 }
 
-export interface Finding {
+export interface InquiryResult {
   readonly index: number;
   readonly evidence: ReadonlyMap<bigint, Fingerprint>;
   /** Empty: all that answered agree after all, or nothing can be told. */
@@ -39,7 +39,7 @@ export interface Finding {
 export class Inquiry {
   readonly #parts: InquiryParts;
   readonly #index: number;
-  readonly #done: (finding: Finding) => void;
+  readonly #done: (result: InquiryResult) => void;
   readonly #evidence = new Map<bigint, Fingerprint>();
   /** By self-check; those that did not say are not in it. */
   readonly #sound = new Map<bigint, boolean>();
@@ -53,7 +53,7 @@ export class Inquiry {
   constructor(
     parts: InquiryParts,
     known: { readonly mine: Fingerprint; readonly peer?: bigint; readonly theirs?: Fingerprint },
-    done: (finding: Finding) => void,
+    done: (result: InquiryResult) => void,
   ) {
     this.#parts = parts;
     this.#index = known.mine.index;
@@ -151,7 +151,7 @@ export class Inquiry {
     else this.#end([], "undecided");
   }
 
-  #end(suspects: readonly bigint[], by: Finding["by"]): void {
+  #end(suspects: readonly bigint[], by: InquiryResult["by"]): void {
     this.stop();
     this.#done({ index: this.#index, evidence: this.#evidence, suspects, by });
   }

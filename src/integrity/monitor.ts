@@ -19,7 +19,7 @@ import { initialHealth, isDiverged, mayServe, quarantineOf, step } from "./healt
 import { HealthEffects } from "./health-effects.js";
 import type { Cause, Health, HealthEvent } from "./health-types.js";
 import type { Incidents } from "./incidents/incidents.js";
-import type { Finding } from "./inquiry.js";
+import type { InquiryResult } from "./inquiry.js";
 import type { MonitorParts } from "./monitor-parts.js";
 import { servePeerRequests } from "./peer-requests.js";
 import { type Quarantine, writeQuarantine } from "./quarantine-file.js";
@@ -280,17 +280,17 @@ export class IntegrityMonitor {
     this.divergence.foundOtherLog(otherLog);
   }
 
-  #decided(finding: Finding, isOurs: boolean): void {
-    const evidence = [...finding.evidence].map(
+  #decided(result: InquiryResult, isOurs: boolean): void {
+    const evidence = [...result.evidence].map(
       ([id, fingerprint]) => `${id.toString(16)}: ${describeFingerprint(fingerprint)}`,
     );
-    this.#parts.incidents.decided(finding);
+    this.#parts.incidents.decided(result);
     this.#parts.log("warn", "inquiry ended", {
-      ...{ index: finding.index, by: finding.by, evidence },
-      suspects: finding.suspects.map((id) => id.toString(16)),
+      ...{ index: result.index, by: result.by, evidence },
+      suspects: result.suspects.map((id) => id.toString(16)),
     });
-    if (isOurs) this.enter(`our state is wrong by ${finding.by}`, finding.index, evidence);
-    else this.#step({ kind: finding.by === "undecided" ? "undecided" : "settled" });
+    if (isOurs) this.enter(`our state is wrong by ${result.by}`, result.index, evidence);
+    else this.#step({ kind: result.by === "undecided" ? "undecided" : "settled" });
   }
 
   /** A member says that our state is wrong: it must lead, and not speak of what has healed since. */
@@ -310,7 +310,7 @@ export class IntegrityMonitor {
       request: (to, method, body, done) => this.#parts.request(to, method, body, done),
       proposeAsLeader: (field, body) => this.#parts.proposeAsLeader(field, body),
       checkSelf: (done) => this.#parts.checkSelf(done),
-      found: (finding, isOurs) => this.#decided(finding, isOurs),
+      found: (result, isOurs) => this.#decided(result, isOurs),
     });
   }
 }

@@ -12,7 +12,7 @@ import {
 } from "./divergence/other-log.js";
 import type { Evidence } from "./evidence.js";
 import type { FingerprintRing } from "./fingerprint-ring.js";
-import { decodeRepairRequest, RepairRequest } from "./heal-request.js";
+import { decodeHealRequest, HealRequest } from "./heal-request.js";
 import { indexOf } from "./inquiry.js";
 import type { MonitorParts } from "./monitor-parts.js";
 
@@ -57,16 +57,16 @@ export function servePeerRequests(parts: PeerRequestParts): void {
     contain(from, indexOf(body));
     done(new Uint8Array(0));
   });
-  peers.serve(PeerMethod.repairRequest, (from, body, done) => {
-    const repairRequest = decodeRepairRequest(body);
+  peers.serve(PeerMethod.healRequest, (from, body, done) => {
+    const healRequest = decodeHealRequest(body);
     const isMember = machine().cluster.member(from) !== undefined;
-    if (repairRequest === undefined || !isMember) {
+    if (healRequest === undefined || !isMember) {
       done(new KvError("memberNotFound"));
       return;
     }
-    const { kind, index } = repairRequest;
+    const { kind, index } = healRequest;
     const handle = (): void => done(arbiter.handleRequest(from, kind, index) ?? new Uint8Array(0));
-    if (kind !== RepairRequest.mayHeal || !parts.raft().isLeader()) handle();
+    if (kind !== HealRequest.mayHeal || !parts.raft().isLeader()) handle();
     else giveLeave(parts, from, { handle, done });
   });
   serveOffers(parts);

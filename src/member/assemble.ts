@@ -60,7 +60,8 @@ export function assembleMember(world: MemberWorld, booted: Booted): RunningMembe
   w.compactor = services.createCompactor(w);
   w.etcdChecks = integrity.createEtcdChecks(w);
   w.readiness = integrity.createReadiness(w);
-  w.publisher = services.createPublisher(w);
+  w.attributes = services.createAttributes(w);
+  w.versions = services.createVersionMonitor(w);
   w.scrubber = integrity.createScrubber(w);
   w.events = consensus.createEvents(w);
   w.heartbeat = consensus.createHeartbeat(w);
@@ -80,7 +81,8 @@ function beginWiring(world: MemberWorld, booted: Booted): Wiring {
   };
   w.progressed = () => {
     w.compactor.poke();
-    w.publisher.poke();
+    w.versions.poke();
+    w.attributes.poke();
   };
   w.damaged = (error) => {
     const { voters } = w.machine().confState;

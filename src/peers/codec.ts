@@ -19,7 +19,7 @@ export const PeerMethod = {
   integrityEvidence: 7,
   integritySelfCheck: 8,
   integrityContain: 9,
-  repairRequest: 12,
+  healRequest: 12,
   healOffer: 13,
   etcdHash: 15,
   logSums: 16,

@@ -13,7 +13,7 @@ import { isClusterCorrupt } from "../../state/alarm/alarm-set.js";
 import { describeFingerprint } from "../../state/fingerprint.js";
 import type { Applied, MachineReader, Outcome } from "../../state/types.js";
 import type { FoundDifference } from "../comparison.js";
-import type { Finding } from "../inquiry.js";
+import type { InquiryResult } from "../inquiry.js";
 import type { Quarantine } from "../quarantine-file.js";
 import { type Incident, type IncidentStep, isEnded, type StepKind } from "./incident.js";
 import { IncidentLog } from "./incident-log.js";
@@ -103,7 +103,7 @@ export class Incidents {
     });
   }
 
-  decided({ index, by, suspects, evidence }: Finding): void {
+  decided({ index, by, suspects, evidence }: InquiryResult): void {
     const said = [...evidence].map(
       ([id, fingerprint]) => `${hex(id)}: ${describeFingerprint(fingerprint)}`,
     );

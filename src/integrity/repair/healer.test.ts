@@ -6,13 +6,13 @@ import { PeerMethod } from "../../peers/codec.js";
 import { manifestBytes } from "../../snapshot/source.js";
 import { encodeFingerprint } from "../../state/fingerprint.js";
 import { encodeOtherLog, type OtherLog } from "../divergence/other-log.js";
-import { decodeRepairRequest, RepairRequest } from "../heal-request.js";
+import { decodeHealRequest, HealRequest } from "../heal-request.js";
 import { indexOf } from "../inquiry.js";
 import { fingerprintOf, HandClock, Others } from "../others.fixture.js";
 import { Healer } from "./healer.js";
 
 const index = 40;
-const { repairRequest, healOffer, integrityEvidence, integritySelfCheck } = PeerMethod;
+const { healRequest, healOffer, integrityEvidence, integritySelfCheck } = PeerMethod;
 const nothing = new Uint8Array(0);
 
 let clock: HandClock;
@@ -80,7 +80,7 @@ function offer(state = 1): Uint8Array {
 /** The leader gives leave, and member `source` offers state 1. */
 function begin(source = 2n): void {
   clock.pass(0);
-  others.answer(leader, repairRequest, nothing);
+  others.answer(leader, healRequest, nothing);
   others.answer(source, healOffer, offer());
 }
 
@@ -92,15 +92,15 @@ test("leave, an offer, a majority that has the same: then it is fetched and put 
   healer.start();
   begin();
   const [leave, , question] = others.asked;
-  expect(decodeRepairRequest(leave?.body as Uint8Array)).toEqual({
-    ...{ kind: RepairRequest.mayHeal, index: 90 },
+  expect(decodeHealRequest(leave?.body as Uint8Array)).toEqual({
+    ...{ kind: HealRequest.mayHeal, index: 90 },
   });
   expect([question?.to, indexOf(question?.body as Uint8Array)]).toEqual([3n, index]);
   expect(fetched).toEqual([]);
   says(3n, 1);
   expect([fetched, adopted, failedSteps]).toEqual([[[2n, index]], [index], []]);
   clock.pass(100_000);
-  expect(others.toldOf(repairRequest)).toEqual([3n]);
+  expect(others.toldOf(healRequest)).toEqual([3n]);
 });
 
 test("a member whose log belongs to another history is told so, and asks no more", () => {
@@ -108,7 +108,7 @@ test("a member whose log belongs to another history is told so, and asks no more
   const otherLog: OtherLog = { first: 70, last: point(88, 6), leaderEnd: point(120, 7) };
   healer.start();
   clock.pass(0);
-  others.answer(leader, repairRequest, encodeOtherLog(otherLog));
+  others.answer(leader, healRequest, encodeOtherLog(otherLog));
   clock.pass(100_000);
   expect([otherLogs, fetched, failedSteps]).toEqual([[otherLog], [], []]);
   expect(others.asked).toHaveLength(1);
@@ -129,13 +129,13 @@ describe("nothing is fetched", () => {
 
   test("without leave", () => {
     clock.pass(0);
-    others.answer(3n, repairRequest, new KvError("unhealthyCluster"));
+    others.answer(3n, healRequest, new KvError("unhealthyCluster"));
     fails("ask the leader for leave");
   });
 
   test("if the fingerprint is of another index than the state", () => {
     clock.pass(0);
-    others.answer(3n, repairRequest, nothing);
+    others.answer(3n, healRequest, nothing);
     const body = offer();
     new DataView(body.buffer, body.byteOffset).setFloat64(0, index + 1, true);
     others.answer(2n, healOffer, body);
@@ -225,7 +225,7 @@ test.each(["fetch the state", "put the state in use"])(
     fetchError = undefined;
     adoptError = undefined;
     clock.pass(499);
-    expect(others.toldOf(repairRequest)).toEqual([3n]);
+    expect(others.toldOf(healRequest)).toEqual([3n]);
     clock.pass(1);
     begin(3n);
     expect(others.toldOf(healOffer)).toEqual([2n, 3n]);
@@ -251,5 +251,5 @@ test("a healer that was stopped goes no further, whatever is answered", () => {
   healer.stop();
   says(3n, 1);
   clock.pass(100_000);
-  expect([fetched, failedSteps, others.toldOf(repairRequest)]).toEqual([[], [], [3n]]);
+  expect([fetched, failedSteps, others.toldOf(healRequest)]).toEqual([[], [], [3n]]);
 });

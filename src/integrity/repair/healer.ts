@@ -12,7 +12,7 @@ import type { Clock, Timer } from "../../platform/clock.js";
 import { decodeManifest, manifestBytes } from "../../snapshot/source.js";
 import { differenceOf, type Fingerprint, readFingerprint } from "../../state/fingerprint.js";
 import { decodeOtherLog, type OtherLog } from "../divergence/other-log.js";
-import { encodeRepairRequest, RepairRequest } from "../heal-request.js";
+import { encodeHealRequest, HealRequest } from "../heal-request.js";
 import { indexBody } from "../inquiry.js";
 
 const firstPauseMs = 250;
@@ -93,9 +93,9 @@ export class Healer {
       this.#failed("find the leader", new Error("no other member leads"));
       return;
     }
-    const repairRequest = encodeRepairRequest(RepairRequest.mayHeal, this.#parts.appliedIndex());
+    const healRequest = encodeHealRequest(HealRequest.mayHeal, this.#parts.appliedIndex());
     this.#leaveTerm = this.#parts.term();
-    this.#parts.request(leader, PeerMethod.repairRequest, repairRequest, (answer) => {
+    this.#parts.request(leader, PeerMethod.healRequest, healRequest, (answer) => {
       if (this.#isStopped) return;
       if (answer instanceof KvError) {
         this.#failed("ask the leader for leave", answer);

@@ -13,7 +13,7 @@ export interface BucketSums {
   readonly memory: BucketDigest;
 }
 
-export type Finding =
+export type ScrubFinding =
   /** A row fails its check value, or stands out of order. The meta row too. */
   | {
       readonly kind: "row";
@@ -50,10 +50,10 @@ export type Finding =
       readonly what: string;
     };
 
-export const findingKinds: readonly Finding["kind"][] = ["row", "rows", "digest", "wal"];
+export const findingKinds: readonly ScrubFinding["kind"][] = ["row", "rows", "digest", "wal"];
 
 /** The same for the same damage, so that it is told once in a cycle. */
-export function identityOf(finding: Finding): string {
+export function identityOf(finding: ScrubFinding): string {
   switch (finding.kind) {
     case "row":
       return `row ${finding.bucket} ${finding.key.join()}`;

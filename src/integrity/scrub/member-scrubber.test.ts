@@ -10,7 +10,7 @@ import { SimCluster } from "../../verify/sim/sim-cluster.js";
 import type { SimNode } from "../../verify/sim/sim-node.js";
 import { DeleteRangeRequest, PutRequest } from "../../wire/gen/rpc.js";
 import { RequestField } from "../../wire/proposal.js";
-import type { Finding } from "./finding.js";
+import type { ScrubFinding } from "./finding.js";
 
 const config = {
   scrubIntervalMs: 3_000,
@@ -34,8 +34,8 @@ function put(member: RunningMember, key: string, value: string): void {
   member.write("/etcdserverpb.KV/Put", request, () => {});
 }
 
-function scrubbed(cluster: SimCluster, member: RunningMember): readonly Finding[] {
-  let findings: readonly Finding[] | undefined;
+function scrubbed(cluster: SimCluster, member: RunningMember): readonly ScrubFinding[] {
+  let findings: readonly ScrubFinding[] | undefined;
   member.probe.scrubber.scrubNow((end) => {
     if (!(end instanceof Error)) findings = end.findings;
   });

@@ -4,7 +4,7 @@ import type { Platform } from "../../platform/platform.js";
 import type { Committer } from "../../storage/committer.js";
 import type { StateStore } from "../../storage/state-store.js";
 import type { Wal } from "../../wal/wal.js";
-import type { Finding } from "./finding.js";
+import type { ScrubFinding } from "./finding.js";
 import type { Frozen } from "./row-scrub.js";
 import { Scrubber } from "./scrubber.js";
 
@@ -18,7 +18,7 @@ export interface ScrubbedMember {
   readonly wal: Wal;
   readonly state: StateStore;
   readonly committer: Committer;
-  onFinding(finding: Finding): void;
+  onFinding(finding: ScrubFinding): void;
   failed(error: Error): void;
 }
 
@@ -55,7 +55,7 @@ function freeze(state: StateStore, committer: Committer, done: (frozen: Frozen) 
   });
 }
 
-function logged(finding: Finding): Readonly<Record<string, unknown>> {
+function logged(finding: ScrubFinding): Readonly<Record<string, unknown>> {
   const { kind, what } = finding;
   switch (finding.kind) {
     case "row":

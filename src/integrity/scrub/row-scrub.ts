@@ -18,9 +18,9 @@ import { DigestSet, digestedBuckets } from "../../state/digest.js";
 import { emptyMeta, type Meta, metaKey, readMeta } from "../../state/meta.js";
 import { openRow } from "../../state/rows.js";
 import type { Digests, Job, MachineReader } from "../../state/types.js";
-import type { Finding } from "./finding.js";
+import type { ScrubFinding } from "./finding.js";
 import type { Budget, Pacer } from "./pacer.js";
-import { type Judged, judge, type Verdict, weigh } from "./verdict.js";
+import { type Judged, judge, type SumComparison, weigh } from "./verdict.js";
 
 const viewMs = 10_000;
 const attemptsMax = 3;
@@ -45,7 +45,7 @@ export interface RowScrubParts {
   readonly pacer: Pacer;
   readonly sha256: Sha256;
   freeze(done: (frozen: Frozen) => void): void;
-  report(finding: Finding): void;
+  report(finding: ScrubFinding): void;
   /** One row more was read. */
   counted(bytes: number): void;
   /** What was read so far in this pass does not count for the whole: it begins again. */
@@ -75,7 +75,7 @@ export class RowScrub {
   #compaction: string | undefined;
   /** Why a run of pieces ended. */
   #end: RunEnd = "complete";
-  #verdict: Verdict | undefined;
+  #verdict: SumComparison | undefined;
   /** Runs when the rows agree with no digest. */
   #audit: Job<ReadonlySet<Bucket>> | undefined;
   #judged: Judged | undefined;
@@ -193,7 +193,7 @@ export class RowScrub {
   }
 
   /** True: it is known what the sums mean. Rows that agree with no digest need a witness. */
-  #auditRows(view: View, verdict: Verdict, budget: Budget): boolean {
+  #auditRows(view: View, verdict: SumComparison, budget: Budget): boolean {
     let disagreeing: ReadonlySet<Bucket> | undefined = new Set();
     if (verdict.rows.length > 0) {
       this.#audit ??= view.machine.audit();

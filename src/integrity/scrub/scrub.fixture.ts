@@ -11,7 +11,7 @@ import type { Digests } from "../../state/types.js";
 import { MemoryDisk } from "../../verify/sim/platform/memory-disk.js";
 import { entry, founding, options } from "../../wal/wal.fixture.js";
 import { createWal, type Wal } from "../../wal/wal.js";
-import type { Finding } from "./finding.js";
+import type { ScrubFinding } from "./finding.js";
 import { Scrubber, type ScrubResult } from "./scrubber.js";
 
 /** Time passes only between timers, and when somebody works. */
@@ -82,7 +82,7 @@ export class Scene {
   readonly clock: BusyClock;
   readonly disk: MemoryDisk;
   readonly wal: Wal;
-  readonly findings: Finding[] = [];
+  readonly findings: ScrubFinding[] = [];
   readonly scrubber: Scrubber;
   backend: Backend;
   machine: Machine;
@@ -140,7 +140,7 @@ export class Scene {
   }
 
   /** Ends when the cycle has; real completions need real turns. */
-  async scrub(): Promise<readonly Finding[]> {
+  async scrub(): Promise<readonly ScrubFinding[]> {
     let result: ScrubResult | undefined;
     this.scrubber.scrubNow((end) => {
       if (!(end instanceof Error)) result = end;
@@ -167,7 +167,7 @@ export class Scene {
 }
 
 /** "row key", "rows lease", ...: what was found, for short. */
-export function shown(findings: readonly Finding[]): string[] {
+export function shown(findings: readonly ScrubFinding[]): string[] {
   return findings.map((finding) => {
     switch (finding.kind) {
       case "row":

@@ -13,7 +13,7 @@ import type { Clock, Timer } from "../../platform/clock.js";
 import type { Disk } from "../../platform/disk.js";
 import type { Sha256 } from "../../platform/hash.js";
 import type { WalExtent } from "../../wal/wal.js";
-import { type Finding, identityOf } from "./finding.js";
+import { identityOf, type ScrubFinding } from "./finding.js";
 import { Pacer } from "./pacer.js";
 import { type Frozen, RowScrub } from "./row-scrub.js";
 import type { Judged } from "./verdict.js";
@@ -39,7 +39,7 @@ export interface ScrubberParts {
   /** About what a cycle will read: for the progress alone. */
   expectedBytes(): number;
   /** In a turn of its own, once in a cycle for each damage. */
-  onFinding(finding: Finding): void;
+  onFinding(finding: ScrubFinding): void;
   /** The scrub itself failed: a bug; it has stopped. */
   failed(error: Error): void;
 }
@@ -49,7 +49,7 @@ export interface ScrubStats {
   readonly bytes: number;
   readonly cycles: number;
   readonly restarts: number;
-  readonly findings: Readonly<Record<Finding["kind"], number>>;
+  readonly findings: Readonly<Record<ScrubFinding["kind"], number>>;
   /** 0 to 1 in a cycle; 1 behind a complete one. */
   readonly progress: number;
   /** Seconds since the Unix epoch; 0: no cycle was completed. */
@@ -57,7 +57,7 @@ export interface ScrubStats {
 }
 
 export interface ScrubResult {
-  readonly findings: readonly Finding[];
+  readonly findings: readonly ScrubFinding[];
 }
 
 export class Scrubber {
@@ -73,7 +73,7 @@ export class Scrubber {
   #isStopped = false;
   #startMs = 0;
   #startBytes = 0;
-  #findings = new Map<string, Finding>();
+  #findings = new Map<string, ScrubFinding>();
   /** Who asked; those of the cycle that runs, and those of the next one. */
   #told: Done<ScrubResult>[] = [];
   #waiting: Done<ScrubResult>[] = [];
@@ -87,7 +87,7 @@ export class Scrubber {
       cpuShare,
       failed: (error) => this.#failed(error),
     });
-    const shared = { pacer: this.#pacer, report: (finding: Finding) => this.#report(finding) };
+    const shared = { pacer: this.#pacer, report: (finding: ScrubFinding) => this.#report(finding) };
     this.#rows = new RowScrub({
       ...shared,
       clock,
@@ -202,7 +202,7 @@ export class Scrubber {
     }
   }
 
-  #report(finding: Finding): void {
+  #report(finding: ScrubFinding): void {
     const id = identityOf(finding);
     if (this.#findings.has(id)) return;
     this.#found[finding.kind]++;

@@ -24,7 +24,7 @@ export interface FrozenSums {
   readonly skipped: ReadonlySet<Bucket>;
 }
 
-export interface Verdict {
+export interface SumComparison {
   /** The whole state is another one than was saved last, or its meta row names other numbers. */
   readonly isOther: boolean;
   /** The rows agree with neither digest. */
@@ -33,7 +33,7 @@ export interface Verdict {
   readonly digest: readonly BucketSums[];
 }
 
-export function judge(sums: FrozenSums, sha256: Sha256): Verdict {
+export function judge(sums: FrozenSums, sha256: Sha256): SumComparison {
   const { meta, memory, stored } = sums;
   if (meta.index !== memory.index || meta.term !== memory.term) {
     return { isOther: true, rows: [], digest: [] };
@@ -77,7 +77,7 @@ export interface Judged {
 
 /** `isTrusted`: the tables agreed with rows that agreed with their digests, in this life of theirs. */
 export function weigh(
-  { isOther, rows, digest }: Verdict,
+  { isOther, rows, digest }: SumComparison,
   witness: { readonly disagreeing: ReadonlySet<Bucket>; readonly isTrusted: boolean },
 ): Judged {
   const { disagreeing, isTrusted } = witness;

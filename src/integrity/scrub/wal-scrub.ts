@@ -5,14 +5,14 @@
 import type { Disk } from "../../platform/disk.js";
 import { type CheckedSegment, SegmentCheck, type SegmentLink } from "../../wal/segment-check.js";
 import type { WalExtent } from "../../wal/wal.js";
-import type { Finding } from "./finding.js";
+import type { ScrubFinding } from "./finding.js";
 import type { Budget, Pacer } from "./pacer.js";
 
 export interface WalScrubParts {
   readonly pacer: Pacer;
   readonly disk: Disk;
   extent(): WalExtent;
-  report(finding: Finding): void;
+  report(finding: ScrubFinding): void;
   counted(bytes: number): void;
 }
 

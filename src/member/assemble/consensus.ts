@@ -160,7 +160,8 @@ export function createLifecycle(w: Wiring): Lifecycle {
       w.driver.stop();
       w.heartbeat.stop();
       w.compactor.stop();
-      w.publisher.stop();
+      w.versions.stop();
+      w.attributes.stop();
       w.scrubber.stop();
       w.monitor.stop();
       w.watch.closeAll();

@@ -9,9 +9,10 @@ import { messageBytesMax } from "../../peers/codec.js";
 import { LeaderRequests } from "../../peers/leader-requests.js";
 import type { ClusterInfo, NetworkHandler } from "../../platform/network.js";
 import { RequestField } from "../../wire/proposal.js";
+import { MemberAttributes } from "../cluster/member-attributes.js";
 import { MemberChanges } from "../cluster/member-changes.js";
 import { Membership } from "../cluster/membership.js";
-import { Publisher } from "../cluster/publisher.js";
+import { VersionMonitor } from "../cluster/version-monitor.js";
 import { Compactor } from "../compactor.js";
 import { requestTimeoutMs } from "../config.js";
 import { Gate } from "../gate/gate.js";
@@ -131,9 +132,9 @@ export function createCompactor(w: Wiring): Compactor {
   });
 }
 
-export function createPublisher(w: Wiring): Publisher {
+export function createAttributes(w: Wiring): MemberAttributes {
   const { platform, config } = w;
-  return new Publisher({
+  return new MemberAttributes({
     clock: platform.clock,
     selfId: w.booted.memberId,
     name: config.name,
@@ -141,10 +142,19 @@ export function createPublisher(w: Wiring): Publisher {
     serverVersion: config.serverVersion,
     incarnation: w.incarnations.own,
     cluster: () => w.machine().cluster,
-    isLeader: () => w.raft.isLeader(),
     hasLeader: () => w.raft.leader() !== 0n,
     propose: (field, body, done) => w.proposer.proposeInternal(field, body, done),
     published: () => w.readiness.published(),
+  });
+}
+
+export function createVersionMonitor(w: Wiring): VersionMonitor {
+  return new VersionMonitor({
+    clock: w.platform.clock,
+    serverVersion: w.config.serverVersion,
+    cluster: () => w.machine().cluster,
+    isLeader: () => w.raft.isLeader(),
+    propose: (field, body, done) => w.proposer.proposeInternal(field, body, done),
   });
 }
 

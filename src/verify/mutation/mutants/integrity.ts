@@ -76,7 +76,7 @@ export const integrityMutants: readonly Mutant[] = [
   },
   {
     id: "G04",
-    title: "members are compared now and then, and skipped when they stand at different indexes",
+    title: "members are compared only at times, and not when their applied indexes differ",
     origin: "etcd's corruption check skips who is at another revision",
     conditions: `${wrongState}; the patch compares at every fiftieth index`,
     caughtBy: ["G4", "liveness"],
@@ -168,8 +168,8 @@ export const integrityMutants: readonly Mutant[] = [
       {
         in: "tick",
         file: "health.ts",
-        find: "RepairRequest.report",
-        replace: "RepairRequest.clear",
+        find: "HealRequest.report",
+        replace: "HealRequest.clear",
       },
       {
         in: "cleared",
@@ -186,7 +186,7 @@ export const integrityMutants: readonly Mutant[] = [
   },
   {
     id: "G11",
-    title: "the stand-in is answered from",
+    title: "a member in quarantine answers from its stand-in",
     origin: "class: a refusal that is missing",
     conditions: "a client asks a member in quarantine",
     caughtBy: ["G2", "C1", "C2", "C3", "C4"],
@@ -243,7 +243,7 @@ export const integrityMutants: readonly Mutant[] = [
   },
   {
     id: "G15",
-    title: "a start takes the applied index from the state as it stands",
+    title: "a start trusts the applied index that the state claims",
     origin: "etcd #13766: an index that is not that of the content",
     conditions: "the state names another index than it holds",
     caughtBy: ["S2", "S6", "S5", "S1", "M1", "crash"],
@@ -261,7 +261,7 @@ export const integrityMutants: readonly Mutant[] = [
   },
   {
     id: "G16",
-    title: "a start does not hear what the log noted of the state",
+    title: "a start ignores the log's note of the state",
     origin: "class: a state that is believed because it fits itself",
     conditions: "a row is changed together with the digests, while a member is off",
     caughtBy: ["S2", "S6", "G4", "C1", "C2", "C3", "C4"],
@@ -275,7 +275,7 @@ export const integrityMutants: readonly Mutant[] = [
   },
   {
     id: "G17",
-    title: "the backend goes ahead of the log's note of it",
+    title: "the backend commits before the log has the note of that state",
     origin: "class: a note that comes after the deed",
     conditions: "a kill between the two, and a row that is changed together with the digests",
     caughtBy: ["S2", "S6", "G4", "C1", "C2", "C3", "C4"],
@@ -307,7 +307,7 @@ export const integrityMutants: readonly Mutant[] = [
   },
   {
     id: "L2",
-    title: "nobody looks whether the leader's log has what is committed",
+    title: "no member checks whether the leader's log has what is committed",
     origin: "etcd compares a restarted member with its leader by its log's tail only",
     conditions: "the disks of all but the leader are replaced by older copies, and it comes back",
     caughtBy: ["G8"],

@@ -81,7 +81,7 @@ export const membershipMutants: readonly Mutant[] = [
   },
   {
     id: "R8",
-    title: "a founder that lost its disk is heard by those who know better",
+    title: "members accept messages of a founder that lost its disk",
     origin: "class: what a peer said of itself is not kept",
     conditions: "as R7, and nobody answers the member while it starts",
     caughtBy: ["I1", "I6", "I7", "C1", "C2", "C3", "liveness"],

@@ -7,7 +7,7 @@ import type { Mutant } from "../types.js";
 export const mvccMutants: readonly Mutant[] = [
   {
     id: "M42",
-    title: "a restored state lacks what hangs on its leases",
+    title: "a restored state lacks the keys attached to its leases",
     origin: "etcd #14571, #18055: one store is left out of a restore",
     conditions: "a restart or a snapshot, then the revocation of a lease with keys",
     caughtBy: ["S6", "C6", "S2"],
@@ -21,7 +21,7 @@ export const mvccMutants: readonly Mutant[] = [
   },
   {
     id: "M43",
-    title: "a snapshot names an index that its content is past",
+    title: "a snapshot names a lower index than its content has",
     origin: "etcd #4527: the database is copied after the index was chosen",
     conditions:
       "entries were applied since the last commit when a snapshot is made; the receiver here proves what it got, so its look at the index is gone too",
@@ -182,7 +182,7 @@ export const mvccMutants: readonly Mutant[] = [
   },
   {
     id: "M53",
-    title: "a member nobody waits at skips the reads of a transaction, and their checks",
+    title: "a member where no client waits skips the reads of a transaction, and their checks",
     origin: "etcd #18667",
     conditions: "a transaction with a write and a read of a compacted revision",
     caughtBy: ["S6", "S2"],

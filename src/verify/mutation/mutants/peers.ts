@@ -9,7 +9,7 @@ const origin = "Lockstep: a stranger on the peer port ended or used a cluster";
 export const peerMutants: readonly Mutant[] = [
   {
     id: "P1",
-    title: "whoever reaches the peer port is heard",
+    title: "a member accepts messages from anyone who reaches its peer port",
     origin,
     conditions: "a stranger proposes a write, asks for a vote, or says that it leads",
     caughtBy: ["C1", "C2", "M6", "I1", "I6", "I11", "crash", "liveness"],
@@ -23,7 +23,7 @@ export const peerMutants: readonly Mutant[] = [
   },
   {
     id: "P2",
-    title: "any term is followed, also the last that there is",
+    title: "a member follows any term, even the largest possible one",
     origin,
     conditions: "a message of a term at the end of the numbers",
     caughtBy: ["crash", "liveness"],

@@ -7,7 +7,7 @@ import type { Mutant } from "../types.js";
 export const replicationMutants: readonly Mutant[] = [
   {
     id: "R3",
-    title: "a follower takes a lower commit index for the news",
+    title: "a follower takes a lower commit index from its leader",
     origin: "Raft, figure 2: commitIndex increases monotonically",
     conditions:
       "an append that was sent earlier arrives while what is committed is not yet applied",
@@ -118,7 +118,7 @@ export const replicationMutants: readonly Mutant[] = [
   },
   {
     id: "M40",
-    title: "a follower whose messages were all lost is never sent to again",
+    title: "a leader never sends to a follower again whose messages were all lost",
     origin: "etcd #14633",
     conditions: "messages to a follower are lost without notice",
     caughtBy: ["liveness"],

@@ -56,7 +56,7 @@ export const versionMutants: readonly Mutant[] = [
         replace: "executeOwn({ ...this.#ownParts, serverVersion: this.serverVersion }, request, w)",
       },
       {
-        in: "Publisher.#isCurrent",
+        in: "MemberAttributes.#isCurrent",
         find: "self.serverVersion",
         replace: "(self.serverVersion ?? serverVersion)",
       },

@@ -73,7 +73,7 @@ export const walMutants: readonly Mutant[] = [
   },
   {
     id: "M25",
-    title: "the log says that a state is held before it is",
+    title: "the log records a snapshot before the state holds it",
     origin: "class: the order of etcd's snapshot record and snapshot file",
     conditions: "log is released while the commit of the state is under way, then a crash",
     caughtBy: ["S3", "I10", "I11", "crash", "liveness"],
@@ -170,7 +170,7 @@ export const walMutants: readonly Mutant[] = [
   },
   {
     id: "M30",
-    title: "a replay keeps entries that were replaced",
+    title: "a replay of the log keeps entries that later ones replaced",
     origin: "class: etcd's replay overwrites",
     conditions: "a tail is replaced by another leader's, then a restart",
     caughtBy: ["I10", "I5", "I7", "I3", "S3", "crash"],

@@ -24,7 +24,7 @@ export type Kind =
   /** The log that the index asks for is gone: the member cannot start. */
   | "index below the log";
 
-export interface Finding {
+export interface LawBreach {
   readonly kind: Kind;
   /** The index that the image claims. */
   readonly index: number;
@@ -60,7 +60,7 @@ export class Law {
   }
 
   /** `snapshotIndex`: the log up to and including it is gone. */
-  check(image: Rows, snapshotIndex: number): Finding | undefined {
+  check(image: Rows, snapshotIndex: number): LawBreach | undefined {
     const index = indexOf(image);
     const content = contentOf(image);
     const isBelowLog = index < snapshotIndex;

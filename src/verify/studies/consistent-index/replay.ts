@@ -2,7 +2,7 @@
  * A story: a plan, the steps of its run, and the image that broke the law at its end. The diagrams
  * draw it.
  */
-import type { Finding } from "./law.js";
+import type { LawBreach } from "./law.js";
 import type { Plan } from "./plan.js";
 import { type RunEvent, runPlan, type Severity } from "./run.js";
 import { findingOf } from "./shrink.js";
@@ -10,7 +10,7 @@ import { findingOf } from "./shrink.js";
 export interface Story {
   readonly plan: Plan;
   readonly events: readonly RunEvent[];
-  readonly finding: Finding;
+  readonly finding: LawBreach;
   /** The crash included. */
   readonly eventsAfter: number;
 }

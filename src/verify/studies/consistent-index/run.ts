@@ -6,7 +6,7 @@
  * The same plan gives the same result: there is no other input.
  */
 import { startLife } from "./design.js";
-import { type Finding, Law } from "./law.js";
+import { Law, type LawBreach } from "./law.js";
 import type { Row, Rows } from "./log-entry.js";
 import type { Counters } from "./member-model.js";
 import { type ActorName, actorNames, type Choice, type Plan } from "./plan.js";
@@ -26,9 +26,9 @@ export interface RunEvent {
 
 export interface RunResult {
   /** The first image that broke the law. */
-  readonly law: Finding | undefined;
+  readonly law: LawBreach | undefined;
   /** The first image that a restart does not repair. */
-  readonly harm: Finding | undefined;
+  readonly harm: LawBreach | undefined;
   /** The choices that were really taken. */
   readonly choices: readonly Choice[];
   readonly events: readonly RunEvent[];
@@ -76,8 +76,8 @@ class Scheduler {
   #isOver = false;
   #judged = -1;
   #snapshotIndex = 0;
-  #lawFinding: Finding | undefined;
-  #harmFinding: Finding | undefined;
+  #lawFinding: LawBreach | undefined;
+  #harmFinding: LawBreach | undefined;
 
   constructor(plan: Plan, options: RunOptions) {
     this.#plan = plan;

@@ -6,7 +6,7 @@
  * fewer choices. The last passes make the plan easier to read: they replace a rare committer by the
  * ticker, and move the apply loop's steps before those of others where the order does not matter.
  */
-import type { Finding, Kind } from "./law.js";
+import type { Kind, LawBreach } from "./law.js";
 import type { LogEntry } from "./log-entry.js";
 import { type Choice, never, type Plan } from "./plan.js";
 import { type RunEvent, type RunResult, runPlan, type Severity } from "./run.js";
@@ -26,7 +26,7 @@ export interface Shrunk {
   readonly runs: number;
 }
 
-export function findingOf(result: RunResult, severity: Severity): Finding | undefined {
+export function findingOf(result: RunResult, severity: Severity): LawBreach | undefined {
   return severity === "law" ? result.law : result.harm;
 }
 

@@ -3,7 +3,7 @@
  * member then differs from the others. The text and the SVG diagram print the same words.
  */
 
-import type { Finding } from "./law.js";
+import type { LawBreach } from "./law.js";
 import {
   describeEntry,
   localPrefix,
@@ -61,14 +61,14 @@ export function describeAftermath(story: Story): readonly string[] {
   return lines;
 }
 
-function whatTheDiskSays({ index, contentIndex, kind }: Finding): string {
+function whatTheDiskSays({ index, contentIndex, kind }: LawBreach): string {
   const says = `The disk says index ${index}`;
   if (kind === "index below the log") return `${says}.`;
   if (contentIndex === undefined) return `${says}, but its rows are those of no index at all.`;
   return `${says}, but its rows are those of index ${contentIndex}.`;
 }
 
-function whatReplayDoes(plan: Plan, finding: Finding): readonly string[] {
+function whatReplayDoes(plan: Plan, finding: LawBreach): readonly string[] {
   const { index, contentIndex, kind } = finding;
   const name = (at: number): string => {
     const entry = plan.log[at - 1];

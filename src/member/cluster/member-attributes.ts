@@ -1,23 +1,15 @@
 /**
- * Makes a started member known to the cluster. It proposes the member's name, client URLs, version
- * and incarnation until they stand in the replicated state. Then the member is ready to serve. The
- * leader also keeps the cluster version: it proposes the first one, a higher one once all members
- * run it, and the end of a downgrade once all members run its target. The state machine decides
- * which of these proposals are valid.
+ * Makes a started member known to the cluster: proposes its attributes (name, client URLs, version and
+ * incarnation) until they stand in the replicated state. Then the member is ready to serve.
  */
 import type { Clock } from "../../platform/clock.js";
-import { initialVersion, mayServe } from "../../state/cluster/version.js";
 import type { ClusterReader, MemberRecord } from "../../state/types.js";
-import {
-  ClusterMemberAttrSetRequest,
-  ClusterVersionSetRequest,
-  DowngradeInfoSetRequest,
-} from "../../wire/gen/internal.js";
+import { ClusterMemberAttrSetRequest } from "../../wire/gen/internal.js";
 import { RequestField } from "../../wire/proposal.js";
 
 const retryMs = 500;
 
-export interface PublisherParts {
+export interface MemberAttributesParts {
   readonly clock: Clock;
   readonly selfId: bigint;
   readonly name: string;
@@ -25,14 +17,14 @@ export interface PublisherParts {
   readonly serverVersion: string;
   readonly incarnation: bigint;
   cluster(): ClusterReader;
-  isLeader(): boolean;
   hasLeader(): boolean;
   propose(field: RequestField, body: Uint8Array, done: () => void): void;
+  /** Called once, when the attributes stand in the state for the first time. */
   published(): void;
 }
 
-export class Publisher {
-  readonly #parts: PublisherParts;
+export class MemberAttributes {
+  readonly #parts: MemberAttributesParts;
   #isPublished = false;
   /**
    * The member list in which this member's row was last found current. The list is replaced whole
@@ -40,10 +32,9 @@ export class Publisher {
    */
   #seen: readonly MemberRecord[] | undefined;
   #isProposing = false;
-  #isVersionProposed = false;
   #isStopped = false;
 
-  constructor(parts: PublisherParts) {
+  constructor(parts: MemberAttributesParts) {
     this.#parts = parts;
   }
 
@@ -51,7 +42,6 @@ export class Publisher {
   poke(): void {
     if (this.#isStopped) return;
     const cluster = this.#parts.cluster();
-    if (!this.#isVersionProposed && this.#parts.isLeader()) this.#lead(cluster);
     const members = cluster.members();
     if (members === this.#seen) return;
     // Without a leader this state may be old, so the member must not become ready by it.
@@ -94,35 +84,6 @@ export class Publisher {
     this.#parts.propose(RequestField.clusterMemberAttrSet, body, () => {
       this.#parts.clock.after(retryMs, () => {
         this.#isProposing = false;
-        this.poke();
-      });
-    });
-  }
-
-  #lead(cluster: ClusterReader): void {
-    const version = this.#versionToSet(cluster);
-    if (version !== undefined) {
-      const body = ClusterVersionSetRequest.encode({ ver: version }).finish();
-      this.#proposeVersion(RequestField.clusterVersionSet, body);
-    } else if (cluster.downgradeTarget() !== undefined && cluster.isDowngradeComplete()) {
-      const body = DowngradeInfoSetRequest.encode({ enabled: false, ver: "" }).finish();
-      this.#proposeVersion(RequestField.downgradeInfoSet, body);
-    }
-  }
-
-  #versionToSet(cluster: ClusterReader): string | undefined {
-    const { serverVersion } = this.#parts;
-    if (cluster.clusterVersion() === "") return initialVersion(serverVersion, cluster.members());
-    const due = cluster.dueVersion();
-    // This member's own row may still be from an earlier life.
-    return due !== undefined && mayServe(serverVersion, due) ? due : undefined;
-  }
-
-  #proposeVersion(field: RequestField, body: Uint8Array): void {
-    this.#isVersionProposed = true;
-    this.#parts.propose(field, body, () => {
-      this.#parts.clock.after(retryMs, () => {
-        this.#isVersionProposed = false;
         this.poke();
       });
     });
