@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { type EncodedRows, RowPieces } from "./encoded-rows.js";
 import { KeyValue } from "./gen/kv.js";
 import {
   DeleteRangeResponse,
@@ -106,4 +107,30 @@ test("every answer equals the generated codec's, byte for byte", () => {
     }),
     { numRuns: 500 },
   );
+});
+
+test("rows that were gathered as bytes are the same message", () => {
+  const row = (length: number): Uint8Array => {
+    const fields = { key: Buffer.from("k"), value: Buffer.alloc(length, 7) };
+    const numbers = { create_revision: 2n, mod_revision: 3n, version: 1n, lease: 0n };
+    return KeyValue.encode({ ...fields, ...numbers }).finish();
+  };
+  for (const lengths of [[1_048_576], [1, 300_000, 2], [20_000, 20_000]]) {
+    const rows = lengths.map(row);
+    const gathered = new RowPieces();
+    for (const one of rows) gathered.add(one);
+    const encoded: EncodedRows = gathered.end();
+    const range = { kind: "range", more: true, count: rows.length } as const;
+    const encoder = new KvResponseEncoder({ clusterId: 1n, memberId: 2n });
+    const whole = encoder.encode({ ...range, kvs: rows }, 5, 6);
+    expect(encoder.encode({ ...range, kvs: [], encoded }, 5, 6)).toEqual(whole);
+    const inTxn = (outcome: SplicedOutcome): SplicedOutcome => ({
+      kind: "txn",
+      succeeded: true,
+      responses: [{ revision: 5, outcome }],
+    });
+    expect(encoder.encode(inTxn({ ...range, kvs: [], encoded }), 5, 6)).toEqual(
+      encoder.encode(inTxn({ ...range, kvs: rows }), 5, 6),
+    );
+  }
 });

@@ -102,12 +102,12 @@ export function bodyLength(outcome: SplicedOutcome): number {
   }
 }
 
-/** For an outcome without rows that were gathered as bytes. */
 export function writeBody(out: Uint8Array, from: number, outcome: SplicedOutcome): number {
   let at = from;
   switch (outcome.kind) {
     case "range":
       for (const kv of outcome.kvs) at = writeDelimited(out, at, 0x12, kv);
+      for (const piece of outcome.encoded?.pieces ?? []) at = writeBytes(out, at, piece);
       at = writeField(out, at, 0x18, outcome.more ? 1 : 0);
       return writeField(out, at, 0x20, outcome.count);
     case "put":
