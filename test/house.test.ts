@@ -258,6 +258,7 @@ function tableWord(folder: string, pattern: string): readonly string[] {
 
 /** Who may change the replicated state: who opens one, and who applies entries to it. */
 const writersOfState = [
+  "src/etcd/log-entries.ts",
   "src/integrity/repair/adoption.ts",
   "src/integrity/startup/checkpoint-note.ts",
   "src/member/assemble/wiring.ts",
@@ -281,6 +282,7 @@ test("only who opens a state or applies to it can change it", () => {
     .filter(isProduct)
     .filter((file) => /machine\.(apply|begin|bootstrap)\(|writableMachine\(\)/.test(read(file)));
   expect(callers).toEqual([
+    "src/etcd/log-entries.ts",
     "src/integrity/repair/adoption.ts",
     "src/integrity/startup/checkpoint-note.ts",
     "src/member/assemble/consensus.ts",

@@ -149,13 +149,14 @@ export class Walk {
   }
 
   /**
-   * Reads every page that the file needs. Calls `visit` for each row of a bucket at the top, in
-   * order. Finds damage that a reading of single buckets cannot see: a page in use that is listed
-   * as free, and pages that nothing names. @throws BboltError
+   * Reads every page that the file needs. Calls `enter` for each bucket at the top, then `visit` for
+   * each of its rows, in order. Finds damage that a reading of single buckets cannot see: a page in
+   * use that is listed as free, and pages that nothing names. @throws BboltError
    */
-  checkAll(visit: (bucket: Uint8Array, row: Row) => void): void {
+  checkAll(visit: (row: Row) => void, enter: (bucket: Uint8Array) => void = () => {}): void {
     for (const bucket of this.buckets()) {
-      this.#checkBucket(bucket, (row) => visit(bucket.name, row), 1);
+      enter(bucket.name);
+      this.#checkBucket(bucket, visit, 1);
     }
     const free = this.freePages();
     if (free === undefined) return;

@@ -6,6 +6,7 @@ import { runDev } from "./dev.js";
 import { runServer } from "./server.js";
 import { runSim } from "./sim.js";
 import { runTortureCommand } from "./torture/torture.js";
+import { runUtl } from "./utl/utl.js";
 import { printVersion } from "./version.js";
 
 const usage = `Usage: lockstep <command> [flags]
@@ -17,6 +18,7 @@ const usage = `Usage: lockstep <command> [flags]
   server   run one member (etcd's flags; see lockstep server --help)
   sim      the simulator (see lockstep sim --help)
   torture  does a real cluster, ours or etcd's, keep its promises under faults? (--help)
+  utl      backups and data directories of etcd (see lockstep utl --help)
   version  print the version
 `;
 
@@ -37,6 +39,8 @@ async function main(words: readonly string[]): Promise<number> {
       return runSim(rest);
     case "torture":
       return runTortureCommand(rest);
+    case "utl":
+      return runUtl(rest);
     case "version":
     case "--version":
       return printVersion();

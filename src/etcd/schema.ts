@@ -36,3 +36,7 @@ export function u64(value: bigint): Uint8Array {
   new DataView(bytes.buffer).setBigUint64(0, value);
   return bytes;
 }
+
+export function textOf(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes);
+}

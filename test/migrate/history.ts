@@ -1,6 +1,16 @@
 /** A store with everything that a backup must carry over, and what can be compared of it afterwards. */
 import { bytes, type EtcdClient } from "../support/client.js";
-import { putMany } from "../support/many-keys.js";
+import { manyKeysFlags, putMany } from "../support/many-keys.js";
+
+export const storeFlags: readonly string[] = manyKeysFlags;
+const isCampaign = process.env.LOCKSTEP_CAMPAIGNS === "1";
+export const historySize: HistorySize = isCampaign
+  ? { keys: 100_000, leases: 1_000 }
+  : { keys: 2_000, leases: 20 };
+/** `npm test` asks one etcd, a campaign both. */
+export const realEtcds: readonly ("etcd34" | "etcd35")[] = isCampaign
+  ? ["etcd34", "etcd35"]
+  : ["etcd35"];
 
 export interface HistorySize {
   readonly keys: number;
@@ -31,8 +41,16 @@ export async function writeHistory(client: EtcdClient, size: HistorySize): Promi
   await client.put({ key: bytes("large"), value: Buffer.alloc(300_000, "x") });
 }
 
+export interface Picture {
+  readonly revision: bigint | undefined;
+  readonly count: bigint;
+  readonly hash: number;
+  readonly compacted: bigint;
+  readonly [more: string]: unknown;
+}
+
 /** What two stores with the same history answer alike. */
-export async function picture(client: EtcdClient, leases: number): Promise<object> {
+export async function picture(client: EtcdClient, leases: number): Promise<Picture> {
   const hash = await client.hashKv({ revision: 0n });
   const { leases: known } = await client.leases({});
   const all = await client.range({ key: bytes("\0"), range_end: bytes("\0"), count_only: true });

@@ -3,32 +3,33 @@
  * the disk decides which. A state of the disk that no crash can explain is refused with advice, and
  * nothing is changed before that.
  */
-import { DamageError, StartError } from "../../base/errors.js";
+import { DamageError } from "../../base/errors.js";
 import type { Backend } from "../../platform/backend.js";
 import type { Network } from "../../platform/network.js";
 import type { Platform } from "../../platform/platform.js";
-import type { HardState, SnapshotMeta } from "../../raft/types.js";
 import type { Machine } from "../../state/apply.js";
-import { clusterId as computeClusterId } from "../../state/cluster/ids.js";
 import { createMachine } from "../../state/machine.js";
-import type { MemberRecord } from "../../state/types.js";
 import { readSlot, writeSlot } from "../../storage/backend-slot.js";
 import { RaftLog } from "../../wal/raft-log.js";
-import { createWal, type LogIdentity, type Wal } from "../../wal/wal.js";
+import type { LogIdentity, Wal } from "../../wal/wal.js";
 import type { MemberConfig } from "../config.js";
 import { drawIncarnation, KnownIncarnations } from "../incarnation/known-incarnations.js";
 import { LostDataError } from "../incarnation/lost-data.js";
-import { askForSelf, foundingIds, hasTakenPart, refuseSecondBirth } from "./first-questions.js";
+import { askForSelf, hasTakenPart, refuseSecondBirth } from "./first-questions.js";
+import {
+  createLog,
+  firstBackend,
+  foundingCluster,
+  foundingIndex,
+  foundingLog,
+  foundingTerm,
+  type LogStart,
+  walDir,
+} from "./founding.js";
 import { type Restarted, restart } from "./restart.js";
 import { versionRefusal } from "./version-check.js";
 
 export type Booted = Restarted;
-
-const walDir = "wal";
-const firstBackend = "state-0";
-/** The founding state counts as the first log entry, of term 1. */
-const foundingIndex = 1;
-const foundingTerm = 1;
 
 /** Calls `done` once, possibly inside the call. Does not throw. */
 export function bootMember(
@@ -117,42 +118,12 @@ function refuseStateWithoutLog(platform: Platform, done: () => void): void {
 type BootDone = (result: Booted | Error) => void;
 
 function found(platform: Platform, config: MemberConfig, done: BootDone): void {
-  const { sha1 } = platform.hash;
-  const ids = foundingIds(config, platform);
-  const members: MemberRecord[] = config.initialCluster.map((member, place) => ({
-    id: ids[place] as bigint,
-    name: "",
-    peerUrls: member.peerUrls,
-    clientUrls: [],
-    isLearner: false,
-  }));
-  const place = config.initialCluster.findIndex((member) => member.name === config.name);
-  const self = members[place];
-  if (self === undefined) {
-    throw new StartError(
-      `couldn't find local name "${config.name}" in the initial cluster configuration`,
-    );
-  }
-  const voters = members.map((member) => member.id).sort((a, b) => (a < b ? -1 : 1));
-  const clusterId = computeClusterId(voters, sha1);
-  const confState = {
-    voters,
-    learners: [],
-    votersOutgoing: [],
-    learnersNext: [],
-    autoLeave: false,
-  };
+  const cluster = foundingCluster(config, platform.hash);
+  const { clusterId, members } = cluster;
   const backend = freshBackend(platform);
   const machine = createMachine(backend, platform.hash.sha256);
   machine.bootstrap({ clusterId, members, index: foundingIndex, term: foundingTerm });
-  const start = {
-    identity: {
-      ...{ clusterId, memberId: self.id },
-      ...{ incarnation: drawIncarnation(platform.rng), isJoiner: false },
-    },
-    hardState: { term: foundingTerm, vote: 0n, commit: foundingIndex },
-    meta: { index: foundingIndex, term: foundingTerm, confState },
-  };
+  const start = foundingLog(cluster, foundingIndex, platform.rng);
   assemble({ platform, config, backend, machine }, start, done);
 }
 
@@ -185,11 +156,7 @@ function assemble(
     readonly backend: Backend;
     readonly machine: Machine;
   },
-  start: {
-    readonly identity: LogIdentity;
-    readonly hardState: HardState;
-    readonly meta: SnapshotMeta | undefined;
-  },
+  start: LogStart,
   done: BootDone,
 ): void {
   const { platform, config, backend, machine } = parts;
@@ -200,14 +167,7 @@ function assemble(
     }
     let wal: Wal;
     try {
-      const options = { dir: walDir, segmentBytes: config.walSegmentBytes };
-      const founding = {
-        metadata: start.identity,
-        salt: platform.rng.fork("wal").int(2 ** 32),
-        hardState: start.hardState,
-        marker: start.meta,
-      };
-      wal = createWal(platform.disk, founding, options);
+      wal = createLog(platform, start, config.walSegmentBytes);
     } catch (cause) {
       done(cause as Error);
       return;

@@ -5,9 +5,10 @@
 import { StartError } from "../../base/errors.js";
 import type { ClusterInfo, Network } from "../../platform/network.js";
 import type { Platform } from "../../platform/platform.js";
-import { clusterId as computeClusterId, memberId } from "../../state/cluster/ids.js";
+import { clusterId as computeClusterId } from "../../state/cluster/ids.js";
 import type { MemberConfig } from "../config.js";
 import { LostDataError } from "../incarnation/lost-data.js";
+import { foundingIds } from "./founding.js";
 
 type Told = ClusterInfo["members"][number];
 
@@ -98,7 +99,7 @@ export function refuseSecondBirth(
       const isSecond = self !== undefined && hasTakenPart(self);
       done(isSecond ? new LostDataError(self.id, config.name) : undefined);
     };
-    const ids = foundingIds(config, platform);
+    const ids = foundingIds(config, platform.hash);
     const own = ids[config.initialCluster.findIndex((member) => member.name === config.name)];
     const known = info.members.find((member) => member.id === own);
     const isThisCluster =
@@ -108,12 +109,4 @@ export function refuseSecondBirth(
     if (known !== undefined || !isThisCluster) answer(known);
     else findByUrl(network, info.members, config.advertisePeerUrls, answer);
   });
-}
-
-/** In the order of --initial-cluster. */
-export function foundingIds(config: MemberConfig, { hash }: Pick<Platform, "hash">): bigint[] {
-  const token = config.initialClusterToken;
-  return config.initialCluster.map(({ peerUrls }) =>
-    memberId({ peerUrls, token, unixSeconds: undefined }, hash.sha1),
-  );
 }

@@ -14,7 +14,7 @@ export function refuseEtcdData(dataDir: string): void {
   const names = namesIn(folder);
   if (!names.includes("snap") && !names.includes("wal")) return;
   throw new StartError(
-    `"${folder}" is the data of an etcd member, which Lockstep cannot take over as it is: stop it and move its keys with a client. For a new member choose another --data-dir`,
+    `"${folder}" is the data of an etcd member, which Lockstep cannot use as it is: stop that etcd and make a member of its data with "lockstep utl migrate" (docs/migrate.md), or choose another --data-dir`,
   );
 }
 

@@ -1,0 +1,16 @@
+/** What a command of `lockstep utl` is, and what it gets. */
+import type { Flags, FlagTable } from "../ctl/flags.js";
+
+export interface UtlContext {
+  readonly args: readonly string[];
+  readonly flags: Flags;
+  /** simple, json, fields or table. */
+  readonly format: string;
+}
+
+export interface UtlCommand {
+  readonly usage: string;
+  readonly flags: FlagTable;
+  /** The exit code. @throws CtlError, or the errors of the files' readers */
+  run(context: UtlContext): Promise<number>;
+}
