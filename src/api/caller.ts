@@ -33,6 +33,13 @@ export function withCaller(member: Member, call: Call, then: (caller: Caller) =>
   });
 }
 
+/** For reads. A token of another auth revision is refused, also of a later one: this member lags. */
+export function tokenRefusal(member: Member, { authRevision }: Caller): KvError | undefined {
+  const { isEnabled, revision } = member.machine.auth;
+  const isOther = isEnabled && authRevision !== 0 && authRevision !== revision;
+  return isOther ? new KvError("authOldRevision") : undefined;
+}
+
 /**
  * For requests that go into the log. Nobody is refused here, before the request costs anything, but
  * only on a state that is known to be current: auth may have been switched off meanwhile. What a

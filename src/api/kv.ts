@@ -27,7 +27,7 @@ import { KvResponseEncoder } from "../wire/kv-response.js";
 import { isInPieces, piecesOf } from "../wire/kv-response-pieces.js";
 import { type Caller, RequestField } from "../wire/proposal.js";
 import { AnswerPieces } from "./answer-pieces.js";
-import { withCaller, withWriter } from "./caller.js";
+import { tokenRefusal, withCaller, withWriter } from "./caller.js";
 import {
   deleteFault,
   isReadOnly,
@@ -41,6 +41,7 @@ import {
 import { nestsDeeperThan } from "./forms/txn-depth.js";
 import { overlapFault } from "./forms/txn-overlap.js";
 import { owned } from "./owned.js";
+import { streamRange } from "./range-stream.js";
 import { serve } from "./serve.js";
 import { decodeFor, headerOf, notAMessage, refuse, valueFor } from "./status.js";
 
@@ -53,6 +54,7 @@ export function kvMethods(member: Member): Method[] {
   const kv = new KvService(member);
   return serve(member, "etcdserverpb.KV", {
     Range: (request, call) => kv.range(request, call),
+    RangeStream: (call) => streamRange(member, call),
     Put: (request, call) => kv.put(request, call),
     DeleteRange: (request, call) => kv.deleteRange(request, call),
     Txn: (request, call) => kv.txn(request, call),
@@ -200,12 +202,8 @@ class KvService {
     this.#member.read(rpc, { client: call, isLocal }, ready);
   }
 
-  /** A token of another auth revision is refused, also of a later one: this member lags. */
   #readRefusal(of: ReadCall, caller: Caller): KvError | undefined {
-    const { isEnabled, revision } = this.#member.machine.auth;
-    const { authRevision } = caller;
-    const isOther = isEnabled && authRevision !== 0 && authRevision !== revision;
-    return of.refusal(caller) ?? (isOther ? new KvError("authOldRevision") : undefined);
+    return of.refusal(caller) ?? tokenRefusal(this.#member, caller);
   }
 
   #respond(call: UnaryCall, answer: ReadAnswer<OpOutcome>): void {

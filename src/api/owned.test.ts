@@ -70,7 +70,8 @@ function brokenMember(
   };
   const member = new Proxy(known as unknown as Member, {
     get: (target, name) =>
-      Reflect.get(target, name) ?? ((...args: unknown[]) => waiting.push(args.at(-1) as Done)),
+      Reflect.get(target, name) ??
+      ((...args: unknown[]) => waiting.push(args.find((arg) => typeof arg === "function") as Done)),
   });
   return { member, waiting, ends, logged };
 }

@@ -67,6 +67,8 @@ export const errorTable = {
     Code.resourceExhausted,
     "lockstep: the answer is larger than 512 MiB: ask in pages (a limit, then from behind the last key), with RangeStream, or with keys_only or count_only",
   ],
+  streamOrder: [Code.unimplemented, "RangeStream does not support custom sort orders"],
+  streamFilter: [Code.unimplemented, "RangeStream does not support revision filters"],
   answersTooLarge: [
     Code.resourceExhausted,
     "lockstep: large answers take more than 1 GiB of this member's memory, and none was read for 10 s: ask in pages (a limit, then from behind the last key) or with RangeStream, and read answers at once",

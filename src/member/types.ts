@@ -145,9 +145,15 @@ export interface Member {
   write(rpc: WritingRpc, request: WriteRequest, done: Done<Applied>): void;
   /**
    * Reads a range of applied state, in slices while others are served. Call it inside `done` of
-   * `read`. What the client does not read at once counts against the memory for answers.
+   * `read`. What the client does not read at once counts against the memory for answers. With
+   * `isPage` the count may leave out keys behind the last row.
    */
-  readRange(request: RangeRequest, client: ReadClient, done: Done<ReadAnswer<RangeOutcome>>): void;
+  readRange(
+    request: RangeRequest,
+    client: ReadClient,
+    done: Done<ReadAnswer<RangeOutcome>>,
+    isPage?: boolean,
+  ): void;
   /** The same for a transaction of ranges only, all at one revision. */
   readTxn(request: TxnRequest, client: ReadClient, done: Done<ReadAnswer<TxnOutcome>>): void;
   /**

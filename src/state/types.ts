@@ -190,8 +190,11 @@ export interface KvReader {
   finishedCompactRevision(): number;
   /** Limits, filters, sort as etcd. @throws KvError compacted, futureRevision, answerTooLarge */
   range(request: RangeRequest): RangeOutcome;
-  /** The same in slices. @throws KvError from step, as `range` */
-  readRange(request: RangeRequest): ReadJob<RangeOutcome>;
+  /**
+   * The same in slices. With `isPage` the count may leave out keys behind the last row. @throws
+   * KvError from step, as `range`
+   */
+  readRange(request: RangeRequest, isPage?: boolean): ReadJob<RangeOutcome>;
   /**
    * A transaction of ranges only, all at the current revision, which is part of the result. @throws
    * KvError compacted, futureRevision, answerTooLarge, each from step

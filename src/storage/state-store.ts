@@ -126,7 +126,7 @@ export class StateStore {
       compactRevision: () => now().compactRevision(),
       finishedCompactRevision: () => now().finishedCompactRevision(),
       range: (request) => now().range(request),
-      readRange: (request) => now().readRange(request),
+      readRange: (request, isPage) => now().readRange(request, isPage),
       readTxn: (request) => now().readTxn(request),
       kvAt: (key, revision) => now().kvAt(key, revision),
       history: (options, visit) => now().history(options, visit),

@@ -3,7 +3,8 @@
  * the other in large pieces. A row that is gathered here costs no object of its own. Large rows are
  * kept as they are, without a copy.
  */
-import { delimitedLength, writeDelimited, writeDelimiter } from "./protobuf-writer.js";
+import { keyOf } from "./key-value.js";
+import { delimitedLength, noBytes, writeDelimited, writeDelimiter } from "./protobuf-writer.js";
 
 /** What an answer holds of a large range. */
 export interface EncodedRows {
@@ -11,6 +12,10 @@ export interface EncodedRows {
   readonly pieces: readonly Uint8Array[];
   /** The bytes of all pieces. */
   readonly bytes: number;
+  /** The number of rows. */
+  readonly length: number;
+  /** The key of the last row. */
+  readonly lastKey: Uint8Array;
 }
 
 export const kvsTag = 0x12;
@@ -23,6 +28,8 @@ const delimiterBytesMax = 6;
 export class RowPieces implements EncodedRows {
   readonly pieces: Uint8Array[] = [];
   bytes = 0;
+  length = 0;
+  #last: Uint8Array = noBytes;
   #piece: Uint8Array | undefined;
   #used = 0;
 
@@ -30,6 +37,8 @@ export class RowPieces implements EncodedRows {
   add(row: Uint8Array): void {
     const bytes = delimitedLength(row.length);
     this.bytes += bytes;
+    this.length++;
+    this.#last = row;
     if (row.length <= copyBytesMax) {
       const piece = this.#room(bytes);
       this.#used = writeDelimited(piece, this.#used, kvsTag, row);
@@ -39,6 +48,10 @@ export class RowPieces implements EncodedRows {
     this.#used = writeDelimiter(piece, this.#used, kvsTag, row.length);
     this.#seal();
     this.pieces.push(row);
+  }
+
+  get lastKey(): Uint8Array {
+    return keyOf(this.#last);
   }
 
   /** Call once when all rows are here. */

@@ -26,6 +26,13 @@ export function piecesOf(header: Uint8Array, outcome: SplicedOutcome): Uint8Arra
   return pieces;
 }
 
+/** The same without the header. */
+export function bodyPiecesOf(outcome: SplicedOutcome): Uint8Array[] {
+  const pieces: Uint8Array[] = [];
+  addBody(pieces, outcome);
+  return pieces;
+}
+
 function addBody(pieces: Uint8Array[], outcome: SplicedOutcome): void {
   if (outcome.kind === "range" && outcome.encoded !== undefined) {
     for (const piece of outcome.encoded.pieces) pieces.push(piece);

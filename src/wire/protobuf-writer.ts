@@ -98,3 +98,15 @@ export function bigField(tag: number, value: bigint): Uint8Array {
   writeBigVarint(bytes, 1, value);
   return bytes;
 }
+
+/** A whole field whose body is these parts, one behind the other. */
+export function delimited(tag: number, parts: readonly Uint8Array[]): Uint8Array {
+  const bodyLength = parts.reduce((sum, part) => sum + part.length, 0);
+  const out = Buffer.allocUnsafe(delimitedLength(bodyLength));
+  let at = writeDelimiter(out, 0, tag, bodyLength);
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}

@@ -59,6 +59,12 @@ export const rpcTable = {
     arrival: [...member, noCorruptAlarm],
     read: [rule.localOnLearner],
   },
+  "/etcdserverpb.KV/RangeStream": {
+    kind: "serverStream",
+    who: "own",
+    arrival: keys,
+    read: [],
+  },
   "/etcdserverpb.KV/Put": { kind: unary, who: "own", arrival: keys, write },
   "/etcdserverpb.KV/DeleteRange": { kind: unary, who: "own", arrival: keys, write },
   "/etcdserverpb.KV/Txn": { kind: unary, who: "own", arrival: keys, read: [], write },

@@ -41,8 +41,13 @@ export class Reads {
     this.#parts = parts;
   }
 
-  range(request: RangeRequest, client: ReadClient, done: Done<ReadAnswer<RangeOutcome>>): void {
-    new Read(this.#parts, { begin: (kv) => kv.readRange(request), client, done }).start();
+  range(
+    request: RangeRequest,
+    client: ReadClient,
+    done: Done<ReadAnswer<RangeOutcome>>,
+    isPage = false,
+  ): void {
+    new Read(this.#parts, { begin: (kv) => kv.readRange(request, isPage), client, done }).start();
   }
 
   txn(request: TxnRequest, client: ReadClient, done: Done<ReadAnswer<TxnOutcome>>): void {

@@ -114,8 +114,8 @@ export class KvStore implements KvReader {
     return outcome;
   }
 
-  readRange(request: RangeRequest): ReadJob<RangeOutcome> {
-    return this.#read(rangeReader(request));
+  readRange(request: RangeRequest, isPage = false): ReadJob<RangeOutcome> {
+    return this.#read(rangeReader(request, isPage));
   }
 
   readTxn(request: TxnRequest): ReadJob<TxnOutcome> {

@@ -93,9 +93,13 @@ export function nextKey(key: string): string {
 export function* evaluateRange(
   view: KvView,
   request: RangeRequest,
-  { work, room }: { readonly work: Work; readonly room: AnswerRoom },
+  {
+    work,
+    room,
+    isPage = false,
+  }: { readonly work: Work; readonly room: AnswerRoom; readonly isPage?: boolean },
 ): Generator<undefined, RangeOutcome> {
-  const selection = new Selection(view, request, room);
+  const selection = new Selection(view, request, { room, isPage });
   const { target, known } = selection;
   if (known === undefined || !request.count_only) {
     const live = new LiveRow(view);
@@ -118,6 +122,7 @@ class Selection {
   readonly #request: RangeRequest;
   readonly #room: AnswerRoom;
   readonly #limit: number;
+  readonly #isPage: boolean;
   readonly #filter: ((live: LiveRow) => boolean) | undefined;
   readonly #ordered: OrderedRows | undefined;
   readonly #rows = new RangeRows();
@@ -125,7 +130,12 @@ class Selection {
   /** Keys that passed the filter. */
   #passed = 0;
 
-  constructor(view: KvView, request: RangeRequest, room: AnswerRoom) {
+  constructor(
+    view: KvView,
+    request: RangeRequest,
+    { room, isPage }: { readonly room: AnswerRoom; readonly isPage: boolean },
+  ) {
+    this.#isPage = isPage;
     this.#view = view;
     this.#request = request;
     this.#room = room;
@@ -179,7 +189,7 @@ class Selection {
   }
 
   #onlyCount(): number {
-    return this.known === undefined ? indexUnits : -1;
+    return this.known === undefined && !this.#isPage ? indexUnits : -1;
   }
 }
 

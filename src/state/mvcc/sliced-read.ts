@@ -23,9 +23,9 @@ export interface ReadAtView<T> {
   ): Generator<undefined, T>;
 }
 
-export function rangeReader(request: RangeRequest): ReadAtView<RangeOutcome> {
+export function rangeReader(request: RangeRequest, isPage: boolean): ReadAtView<RangeOutcome> {
   const revisions = [toSafe(request.revision)];
-  return { revisions, run: (view, way) => evaluateRange(view, request, way) };
+  return { revisions, run: (view, way) => evaluateRange(view, request, { ...way, isPage }) };
 }
 
 export function txnReader(request: TxnRequest): ReadAtView<TxnOutcome> {
