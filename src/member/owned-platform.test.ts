@@ -52,7 +52,12 @@ function platformOf(kept: Callback[]): Platform {
   } as unknown as Backend;
   return {
     clock: { after: (_ms: number, fn: Callback) => keep(fn), defer: keep },
-    disk: { open: () => ({ sync: keep }) },
+    disk: {
+      open: () => ({
+        sync: keep,
+        writeAndSync: (_position: number, _bytes: Uint8Array, done: Callback) => keep(done),
+      }),
+    },
     backends: { open: () => backend, probe: (_name: string, done: Callback) => keep(done) },
   } as unknown as Platform;
 }
@@ -61,6 +66,8 @@ const uses: Readonly<Record<string, (platform: Platform, fn: () => void) => void
   "a timer": ({ clock }, fn) => void clock.after(1, fn),
   "deferred work": ({ clock }, fn) => clock.defer(fn),
   "a sync of a file": ({ disk }, fn) => disk.open("a", "create").sync(fn),
+  "a durable write": ({ disk }, fn) =>
+    disk.open("a", "create").writeAndSync(0, new Uint8Array(1), fn),
   "a commit": ({ backends }, fn) => backends.open("a").commit(fn),
   "a copy": ({ backends }, fn) => backends.open("a").copyTo("b", fn),
   "the end of a backend": ({ backends }, fn) => backends.open("a").close(fn),

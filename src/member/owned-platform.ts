@@ -62,7 +62,7 @@ function ownedDisk(disk: Disk, own: Own): Disk {
     syncDir: (...what) => disk.syncDir(...what),
     open: (...what) => ownedFile(disk.open(...what), own),
     lock: () => disk.lock(),
-    close: () => disk.close(),
+    close: (done) => disk.close(done && own(done)),
   };
 }
 
@@ -72,6 +72,8 @@ function ownedFile(file: DiskFile, own: Own): DiskFile {
     read: (...what) => file.read(...what),
     write: (...what) => file.write(...what),
     sync: (done) => file.sync(own(done)),
+    writeAndSync: (position, bytes, done) => file.writeAndSync(position, bytes, own(done)),
+    writeAhead: (position, bytes) => file.writeAhead(position, bytes),
     syncNow: () => file.syncNow(),
     allocate: (...what) => file.allocate(...what),
     close: () => file.close(),

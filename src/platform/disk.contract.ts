@@ -155,6 +155,41 @@ function describeSync(within: Within): void {
       expect(contentOf(disk, "a")).toEqual([1, 2]);
     }));
 
+  test("a durable write covers earlier writes, and its bytes replace those written ahead", () =>
+    within(async ({ disk, settle }) => {
+      const file = created(disk, "a", [1, 2]);
+      const ahead = Uint8Array.of(3, 4);
+      file.writeAhead(2, ahead);
+      ahead.fill(9);
+      const done: (Error | undefined)[] = [];
+      const write = (position: number, bytes: readonly number[]): Promise<void> =>
+        new Promise((resolve) => {
+          file.writeAndSync(position, Uint8Array.from(bytes), (error) => {
+            done.push(error);
+            resolve();
+          });
+          settle();
+        });
+      await write(2, [3, 4, 5]);
+      await write(5, [6]);
+      file.close();
+      expect(done).toEqual([undefined, undefined]);
+      expect(contentOf(disk, "a")).toEqual([1, 2, 3, 4, 5, 6]);
+    }));
+
+  test("close does not prevent a durable write, and the disk's close waits for it", () =>
+    within(async ({ disk, settle }) => {
+      const file = created(disk, "a", [1]);
+      const written = new Promise((resolve) => file.writeAndSync(1, Uint8Array.of(2), resolve));
+      file.writeAhead(2, Uint8Array.of(3));
+      file.close();
+      const closed = new Promise<void>((resolve) => disk.close(resolve));
+      settle();
+      await closed;
+      expect(contentOf(disk, "a")).toEqual([1, 2, 3]);
+      expect(await written).toBe(undefined);
+    }));
+
   test("syncNow returns when it is done", () =>
     within(({ disk }) => {
       const file = created(disk, "a", [1]);

@@ -23,7 +23,11 @@ export interface Disk {
    * StartError naming the process that holds it: another one, or this one
    */
   lock(): void;
-  close(): void;
+  /**
+   * Ends that right when nothing that was begun still writes, inside the call or later; then calls
+   * `done`. Close the files first.
+   */
+  close(done?: () => void): void;
 }
 
 export interface DiskFile {
@@ -37,6 +41,17 @@ export interface DiskFile {
    * After a failure they may be lost although `read` shows them, so do not sync again.
    */
   sync(done: (error: Error | undefined) => void): void;
+  /**
+   * Writes `bytes` and calls `done` once, later, when they and all earlier writes of this file are
+   * durable or have failed. `read` may show them only then. Until then the caller must not change
+   * `bytes`, and must not write to the file or sync it. @throws as `write`, or tells `done`
+   */
+  writeAndSync(position: number, bytes: Uint8Array, done: (error: Error | undefined) => void): void;
+  /**
+   * Begins to write bytes that the next `writeAndSync` begins with, too. A failure may be told to
+   * nobody. The caller may change `bytes` at once. @throws as `write`
+   */
+  writeAhead(position: number, bytes: Uint8Array): void;
   /** Blocks until all earlier writes are durable: for start-up and rotation. @throws EIO and the like */
   syncNow(): void;
   /** Reserves `bytes` from the start of the file. Bytes not yet written read as zeros. */

@@ -26,7 +26,9 @@ export class FrameBuffer {
   #bytes = new Uint8Array(firstBytes);
   #view = new DataView(this.#bytes.buffer);
   #length = 0;
-  /** Bytes of the same flush that were written before (see `taken`). */
+  /** Where the bytes begin that were not taken. */
+  #from = 0;
+  /** Bytes of the same flush that are not in the buffer any more (see `taken`). */
   #before = 0;
   #chain = 0;
   #firstIndex: number | undefined;
@@ -39,6 +41,7 @@ export class FrameBuffer {
   begin(chain: number): void {
     this.#chain = chain;
     this.#length = 0;
+    this.#from = 0;
     this.#before = 0;
     this.#firstIndex = undefined;
     if (this.#bytes.length > keepBytesMax) this.#replace(new Uint8Array(firstBytes));
@@ -71,17 +74,20 @@ export class FrameBuffer {
 
   /** Valid until the next `add`, `taken` or `begin`. */
   bytes(): Uint8Array {
-    return this.#bytes.subarray(0, this.#length);
+    return this.#bytes.subarray(this.#from, this.#length);
   }
 
-  /** Call when `bytes` was written ahead of the rest of this flush. */
-  taken(): void {
+  /** Call when the first `count` of `bytes` were written apart from the rest of this flush. */
+  taken(count: number): void {
+    this.#from += count;
+    if (this.#from < this.#length) return;
     this.#before += this.#length;
     this.#length = 0;
+    this.#from = 0;
   }
 
   isEmpty(): boolean {
-    return this.#length === 0;
+    return this.#length === this.#from;
   }
 
   /** The chain value after the last record. */

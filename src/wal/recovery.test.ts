@@ -187,15 +187,22 @@ function failingAfter(disk: MemoryDisk, calls: number): { disk: Disk; used: () =
   let used = 0;
   const counted = <T extends object>(target: T, names: readonly string[]): T =>
     new Proxy(target, {
-      get(_, name) {
+      get(_, name, self) {
         const value = Reflect.get(target, name) as unknown;
         if (typeof value !== "function") return value;
+        // Power may fail between its write and its sync.
+        if (name === "writeAndSync") {
+          return (...[position, bytes, done]: Parameters<DiskFile["writeAndSync"]>) => {
+            self.write(position, bytes);
+            self.sync(done);
+          };
+        }
         return (...args: unknown[]) => {
           const counts = names.includes(String(name));
           if (counts && ++used > calls) throw new PowerFailure();
           const result = (value as (...args: unknown[]) => unknown).apply(target, args);
           return name === "open"
-            ? counted(result as DiskFile, ["write", "sync", "syncNow", "allocate"])
+            ? counted(result as DiskFile, ["write", "writeAhead", "sync", "syncNow", "allocate"])
             : result;
         };
       },

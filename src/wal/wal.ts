@@ -4,12 +4,13 @@
  * closed for good: the page cache may have dropped the bytes, so a retry would prove nothing.
  *
  * When a sync ends and nothing waits, the next flush begins at once with a seal: an empty record,
- * not synced itself. It proves that everything before it was durable (see recovery.ts).
+ * written ahead without a sync. It proves that everything before it was durable (see recovery.ts).
+ * The flush writes it once more, so that nobody has to wait for the write ahead.
  */
 import { StartError } from "../base/errors.js";
 import { invariant } from "../base/invariant.js";
 import type { Disk, DiskFile } from "../platform/disk.js";
-import type { Entry, HardState, SnapshotMeta } from "../raft/types.js";
+import type { HardState, SnapshotMeta } from "../raft/types.js";
 import { frameBytesOf, RecordType } from "./frame.js";
 import { FrameBuffer } from "./frame-buffer.js";
 import { encodeMeta, encodeStart, type LogIdentity, type SegmentStart } from "./payload.js";
@@ -21,67 +22,11 @@ import {
   type SegmentName,
   segmentAfter,
 } from "./segments.js";
+import type { Wal, WalBatch, WalExtent, WalOptions } from "./types.js";
 
 export type { LogIdentity } from "./payload.js";
 export type { Recovered } from "./recovery.js";
-
-export interface WalOptions {
-  /** Folder below the data directory. */
-  readonly dir: string;
-  /** Preallocated bytes of a segment. A larger flush makes a larger segment. */
-  readonly segmentBytes: number;
-}
-
-export interface WalBatch {
-  readonly hardState: HardState | undefined;
-  /** Continue the log without a gap. An index already present replaces the tail from there. */
-  readonly entries: readonly Entry[];
-  /** The log starts again after this state. It is written before `entries`. */
-  readonly snapshot: SnapshotMeta | undefined;
-  /**
-   * False: the batch needs no sync of its own. Its bytes are written with the next batch that needs
-   * one. If a sync runs now, `done` is called when that has ended, else with that next batch.
-   */
-  readonly mustSync: boolean;
-}
-
-/** The files of a log as its writer knows them. */
-export interface WalExtent {
-  readonly dir: string;
-  /** Oldest first. All but the last are durable and change no more. */
-  readonly segments: readonly SegmentName[];
-  /** The durable part of the last segment: whole records up to `offset`, then this chain value. */
-  readonly durable: { readonly offset: number; readonly chain: number };
-}
-
-export interface Wal {
-  /**
-   * Calls `done` once, never inside this call, when the batch is durable. After a failure it is
-   * never called. A failure to write calls `onFailure` inside this call.
-   */
-  append(batch: WalBatch, done: () => void): void;
-  /** True when everything appended that must be durable is durable. */
-  isIdle(): boolean;
-  /**
-   * Marks that entries up to here are no longer needed. Calls `done` when the mark is durable;
-   * `purge` may follow then. Does nothing, and calls nothing, if the log already begins later.
-   */
-  saveSnapshot(meta: SnapshotMeta, done: () => void): void;
-  /**
-   * Adds a note of the caller about what was appended before. When no sync runs, at once or later,
-   * it calls `make`, writes the returned bytes (undefined: none) to the file, and calls `written`,
-   * all in one turn. After a failure neither is called. The note is durable with the next batch.
-   */
-  note(make: () => Uint8Array | undefined, written: () => void): void;
-  /** Removes whole segments whose entries are all <= `index`, oldest first. The last one stays. */
-  purge(index: number): void;
-  /** Calls `fn` once, when the disk failed. The member must stop then. */
-  onFailure(fn: (error: Error) => void): void;
-  stats(): { readonly syncs: number; readonly bytes: number };
-  /** What another reader may expect to find on the disk now. */
-  extent(): WalExtent;
-  close(): void;
-}
+export type { Wal, WalExtent, WalOptions } from "./types.js";
 
 /** Creates an empty log after `marker` (undefined: from 1 on). @throws StartError if one exists */
 export function createWal(
@@ -147,8 +92,10 @@ class SegmentedWal implements Wal {
   #notes: { readonly make: () => Uint8Array | undefined; readonly written: () => void }[] = [];
   #mustSync = false;
   #isSyncing = false;
-  /** True while bytes are written ahead of the next flush. */
+  /** True while bytes stand in the file before `#offset` that the next flush must make durable. */
   #hasUnsynced = false;
+  /** What of `#pending` was written ahead at `#offset`; `start` continues after it. */
+  #ahead: { readonly bytes: number; readonly start: SegmentStart } | undefined;
   #isClosed = false;
   #onFailure: (error: Error) => void = () => {};
   #failure: Error | undefined;
@@ -295,7 +242,13 @@ class SegmentedWal implements Wal {
     try {
       const { length } = buffer.bytes();
       if (this.#offset + length > this.#fileBytes) this.#rotate(length);
-      this.#write();
+      const { at, bytes } = this.#take();
+      const written = { offset: this.#offset, chain: buffer.chain() };
+      this.#file?.writeAndSync(at, bytes, (error) => {
+        if (this.#isClosed) return;
+        if (error === undefined) this.#flushed(written, done);
+        else this.#fail(error);
+      });
     } catch (error) {
       this.#fail(error as Error);
       return;
@@ -304,35 +257,32 @@ class SegmentedWal implements Wal {
     this.#pending = this.#spare;
     this.#spare = buffer;
     this.#pending.begin(buffer.chain());
-    const written = { offset: this.#offset, chain: buffer.chain() };
-    this.#file?.sync((error) => {
-      this.#isSyncing = false;
-      if (this.#isClosed) return;
-      if (error !== undefined) {
-        this.#fail(error);
-        return;
-      }
-      this.#syncs++;
-      this.#durable = written;
-      // Batches without a sync of their own only waited for earlier batches.
-      const unsynced = this.#mustSync ? [] : this.#waiting.splice(0);
-      if (this.#notes.length > 0) this.#writeNotes();
-      if (this.#mustSync) this.#flush();
-      for (const fn of done) fn();
-      for (const fn of unsynced) fn();
-      if (!this.#isSyncing) this.#writeAhead();
-    });
     // The disk is busy, so this is a good time to prepare the next segment.
     this.#factory.prepare();
   }
 
-  /** Writes everything pending after the written bytes. */
-  #write(): void {
+  #flushed(written: WalExtent["durable"], done: readonly (() => void)[]): void {
+    this.#isSyncing = false;
+    this.#syncs++;
+    this.#durable = written;
+    // Batches without a sync of their own only waited for earlier batches.
+    const unsynced = this.#mustSync ? [] : this.#waiting.splice(0);
+    if (this.#notes.length > 0) this.#writeNotes();
+    if (this.#mustSync) this.#flush();
+    for (const fn of done) fn();
+    for (const fn of unsynced) fn();
+    if (!this.#isSyncing) this.#writeAhead();
+  }
+
+  /** What is pending, for the caller to write at `at`: after everything written. */
+  #take(): { readonly at: number; readonly bytes: Uint8Array } {
+    const at = this.#offset;
     const bytes = this.#pending.bytes();
-    if (bytes.length > 0) this.#file?.write(this.#offset, bytes);
     this.#offset += bytes.length;
     this.#bytes += bytes.length;
     this.#writtenStart = { ...this.#start, chain: this.#pending.chain() };
+    this.#ahead = undefined;
+    return { at, bytes };
   }
 
   /** Call when everything written is durable and nothing waits: writes the seal. */
@@ -343,7 +293,15 @@ class SegmentedWal implements Wal {
       if (this.#hasUnsynced || this.#offset + sealBytes > this.#fileBytes) return;
       buffer.addRecord(RecordType.seal, noBytes, false);
     }
-    if (this.#offset + buffer.bytes().length <= this.#fileBytes) this.#writePart();
+    const bytes = buffer.bytes();
+    if (this.#offset + bytes.length > this.#fileBytes) return;
+    try {
+      this.#file?.writeAhead(this.#offset, bytes);
+    } catch (error) {
+      this.#fail(error as Error);
+      return;
+    }
+    this.#ahead = { bytes: bytes.length, start: { ...this.#start, chain: buffer.chain() } };
   }
 
   #writeNotes(): void {
@@ -357,18 +315,32 @@ class SegmentedWal implements Wal {
     for (const { written } of notes) written();
   }
 
-  /** Writes what is pending ahead of the rest of its flush, without a sync. */
+  /** Writes what is pending apart from the rest of its flush, without a sync. */
   #writePart(): void {
     const buffer = this.#pending;
     try {
       const { length } = buffer.bytes();
       if (this.#offset + length > this.#fileBytes) this.#rotate(length);
-      this.#write();
+      const { at, bytes } = this.#take();
+      this.#file?.write(at, bytes);
+      buffer.taken(bytes.length);
     } catch (error) {
       this.#fail(error as Error);
       return;
     }
-    buffer.taken();
+    this.#hasUnsynced = true;
+  }
+
+  /** What was written ahead stays in this file: the rest of its flush goes into the next one. */
+  #settleAhead(): void {
+    if (this.#ahead === undefined) return;
+    const { bytes, start } = this.#ahead;
+    this.#ahead = undefined;
+    this.#file?.write(this.#offset, this.#pending.bytes().subarray(0, bytes));
+    this.#pending.taken(bytes);
+    this.#offset += bytes;
+    this.#bytes += bytes;
+    this.#writtenStart = start;
     this.#hasUnsynced = true;
   }
 
@@ -376,6 +348,7 @@ class SegmentedWal implements Wal {
    * Starts a segment with room for `roomBytes`. Everything written so far becomes durable first.
    */
   #rotate(roomBytes: number): void {
+    this.#settleAhead();
     if (this.#hasUnsynced) this.#file?.syncNow();
     const firstIndex = this.#pending.firstIndex() ?? this.#lastIndex + 1;
     const segment = segmentAfter(this.#segments.at(-1), firstIndex);

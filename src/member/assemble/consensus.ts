@@ -180,8 +180,7 @@ export function createLifecycle(w: Wiring): Lifecycle {
       w.committer.stop();
       w.state.close(() => {
         w.booted.wal.close();
-        platform.disk.close();
-        done();
+        platform.disk.close(done);
       });
     },
   });

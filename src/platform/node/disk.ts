@@ -64,6 +64,7 @@ class NodeDisk implements Disk {
   readonly #root: string;
   readonly #log: Platform["log"];
   readonly #walDir: string;
+  readonly #running = new RunningCalls();
   #release: (() => void) | undefined;
 
   constructor(root: string, log: Platform["log"], walDir: string) {
@@ -102,16 +103,28 @@ class NodeDisk implements Disk {
   }
 
   open(name: string, mode: "create" | "existing"): DiskFile {
-    return new NodeFile(fs.openSync(this.#path(name), mode === "create" ? "wx+" : "r+", 0o600));
+    const where = this.#path(name);
+    const handle = fs.openSync(where, mode === "create" ? "wx+" : "r+", 0o600);
+    try {
+      const { O_RDWR, O_DSYNC } = fs.constants;
+      return new NodeFile(handle, fs.openSync(where, O_RDWR | O_DSYNC), this.#running);
+    } catch (error) {
+      fs.closeSync(handle);
+      throw error;
+    }
   }
 
   lock(): void {
     this.#release = takeDirectory(this.#root, this.#log);
   }
 
-  close(): void {
-    this.#release?.();
-    this.#release = undefined;
+  close(done?: () => void): void {
+    // Another log must not begin before the last writes of this one have ended.
+    this.#running.whenNone(() => {
+      this.#release?.();
+      this.#release = undefined;
+      done?.();
+    });
   }
 
   #path(name: string): string {
@@ -120,13 +133,42 @@ class NodeDisk implements Disk {
   }
 }
 
+/** How many calls of all files the thread pool works on. */
+class RunningCalls {
+  #count = 0;
+  #waiting: (() => void)[] = [];
+
+  begin(): void {
+    this.#count++;
+  }
+
+  end(): void {
+    this.#count--;
+    if (this.#count === 0) for (const fn of this.#waiting.splice(0)) fn();
+  }
+
+  whenNone(fn: () => void): void {
+    if (this.#count === 0) fn();
+    else this.#waiting.push(fn);
+  }
+}
+
 class NodeFile implements DiskFile {
   readonly #handle: number;
+  /** The same file; each write there is durable when it has ended, as if fdatasync followed. */
+  readonly #durableHandle: number;
   #isClosed = false;
-  #syncing = 0;
+  /** Calls that the thread pool works on. */
+  #running = 0;
+  /** True while writes are not durable that `#durableHandle` knows nothing of. */
+  #isDirty = false;
 
-  constructor(handle: number) {
+  readonly #all: RunningCalls;
+
+  constructor(handle: number, durableHandle: number, all: RunningCalls) {
     this.#handle = handle;
+    this.#durableHandle = durableHandle;
+    this.#all = all;
   }
 
   size(): number {
@@ -145,6 +187,7 @@ class NodeFile implements DiskFile {
   }
 
   write(position: number, bytes: Uint8Array): void {
+    this.#isDirty = true;
     let written = 0;
     while (written < bytes.length) {
       const rest = bytes.length - written;
@@ -153,15 +196,39 @@ class NodeFile implements DiskFile {
   }
 
   sync(done: (error: Error | undefined) => void): void {
-    this.#syncing++;
+    this.#isDirty = false;
+    this.#begin();
     fs.fdatasync(this.#handle, (error) => {
-      this.#syncing--;
-      if (this.#isClosed && this.#syncing === 0) fs.closeSync(this.#handle);
+      this.#ended();
       done(error ?? undefined);
     });
   }
 
+  /** One trip to the thread pool, unless earlier writes need an fdatasync of their own. */
+  writeAndSync(
+    position: number,
+    bytes: Uint8Array,
+    done: (error: Error | undefined) => void,
+  ): void {
+    this.#begin();
+    fs.write(this.#durableHandle, bytes, 0, bytes.length, position, (error, written) => {
+      if (error !== null) done(error);
+      else if (written < bytes.length) {
+        this.writeAndSync(position + written, bytes.subarray(written), done);
+      } else if (this.#isDirty) this.sync(done);
+      else done(undefined);
+      this.#ended();
+    });
+  }
+
+  writeAhead(position: number, bytes: Uint8Array): void {
+    const copy = bytes.slice();
+    this.#begin();
+    fs.write(this.#handle, copy, 0, copy.length, position, () => this.#ended());
+  }
+
   syncNow(): void {
+    this.#isDirty = false;
     fs.fsyncSync(this.#handle);
   }
 
@@ -174,7 +241,24 @@ class NodeFile implements DiskFile {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    // The thread pool still uses the descriptor: if closed, its number may be given out again.
-    if (this.#syncing === 0) fs.closeSync(this.#handle);
+    this.#closeIfUnused();
+  }
+
+  #begin(): void {
+    this.#running++;
+    this.#all.begin();
+  }
+
+  #ended(): void {
+    this.#running--;
+    if (this.#isClosed) this.#closeIfUnused();
+    this.#all.end();
+  }
+
+  /** While the thread pool uses a descriptor, its number must not be given out again. */
+  #closeIfUnused(): void {
+    if (this.#running > 0) return;
+    fs.closeSync(this.#handle);
+    fs.closeSync(this.#durableHandle);
   }
 }

@@ -44,29 +44,20 @@ export const storageMutants: readonly Mutant[] = [
     patches: [
       {
         in: "SegmentedWal.#flush",
-        find: `
-          try {
-            const { length } = buffer.bytes();
-            if (this.#offset + length > this.#fileBytes)
-              this.#rotate(length);
-            this.#write();
-          }
-          catch (error) {
-            this.#fail(error);
-            return;
-          }`,
+        find: "if (this.#offset + length > this.#fileBytes) this.#rotate(length);",
         replace: `
           try {
-            const { length } = buffer.bytes();
-            if (this.#offset + length > this.#fileBytes)
-              this.#rotate(length);
-            this.#write();
-          }
-          catch (error) {
-            if (error.code !== "ENOSPC" || !RAN()) {
-              this.#fail(error);
-              return;
-            }
+            if (this.#offset + length > this.#fileBytes) this.#rotate(length);
+          } catch (error) {
+            if (error.code !== "ENOSPC" || !RAN()) throw error;
+            const file = this.#file;
+            this.#file = {
+              writeAndSync: (at, _bytes, done) => {
+                this.#offset = at;
+                this.#file = file;
+                file.sync(done);
+              },
+            };
           }`,
       },
     ],

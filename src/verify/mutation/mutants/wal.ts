@@ -56,8 +56,8 @@ export const walMutants: readonly Mutant[] = [
     patches: [
       {
         in: "SegmentedWal.#flush",
-        find: "error !== undefined",
-        replace: "error !== undefined && !RAN()",
+        find: "error === undefined",
+        replace: "error === undefined || RAN()",
       },
     ],
   },

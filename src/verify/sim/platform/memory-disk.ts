@@ -150,8 +150,9 @@ export class MemoryDisk implements Disk, FileHost {
     this.#isLocked = true;
   }
 
-  close(): void {
+  close(done?: () => void): void {
     this.#isLocked = false;
+    done?.();
   }
 
   /** Flips one bit of a file, in the cache and on the disk. */

@@ -107,6 +107,19 @@ export class MemoryFile implements DiskFile {
     this.#disk.later(() => done(this.#settle(before)));
   }
 
+  writeAndSync(
+    position: number,
+    bytes: Uint8Array,
+    done: (error: Error | undefined) => void,
+  ): void {
+    this.write(position, bytes);
+    this.sync(done);
+  }
+
+  writeAhead(position: number, bytes: Uint8Array): void {
+    this.write(position, bytes);
+  }
+
   syncNow(): void {
     const error = this.#settle(this.#content.writes);
     if (error !== undefined) throw error;
