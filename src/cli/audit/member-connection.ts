@@ -5,7 +5,8 @@
  */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import * as grpc from "@grpc/grpc-js";
-import { complete, type Method, methods } from "../ctl/client.js";
+import { complete, methods } from "../ctl/client.js";
+import type { Method } from "../ctl/method.js";
 import type { Access } from "./audit-flags.js";
 
 /**

@@ -7,17 +7,10 @@ import * as grpc from "@grpc/grpc-js";
 import { ReportRequest, ReportResponse } from "../../wire/gen/integrity.js";
 import * as rpc from "../../wire/gen/rpc.js";
 import { connectionText, credentialsOf, type TlsFiles, targetOf } from "../endpoint-tls.js";
+import { authMethods } from "./auth/methods.js";
 import { CtlError } from "./flags.js";
+import type { Codec, Method } from "./method.js";
 
-interface Codec<T> {
-  encode(message: T): { finish(): Uint8Array };
-  decode(bytes: Uint8Array): T;
-}
-export interface Method<Q, R> {
-  readonly path: string;
-  readonly request: Codec<Q>;
-  readonly response: Codec<R>;
-}
 function method<Q, R>(path: string, request: Codec<Q>, response: Codec<R>): Method<Q, R> {
   return { path: `/etcdserverpb.${path}`, request, response };
 }
@@ -66,6 +59,8 @@ export function complete<T>(codec: Codec<T>, fields: Partial<T>): T {
   return Object.assign(codec.decode(new Uint8Array(0)) as object, fields) as T;
 }
 
+const authNotEnabled = "etcdserver: authentication is not enabled";
+
 /** No answer came, and another endpoint may have one. */
 export class ConnectionLost extends CtlError {}
 
@@ -87,18 +82,33 @@ export interface CtlTimeouts {
 /** After the wait for a connection has failed: a call fails at once, and says why. */
 const reasonMs = 200;
 
+export interface CtlUser {
+  readonly name: string;
+  readonly password: string;
+}
+
 export class CtlClient {
+  readonly #user: CtlUser | undefined;
+  #loggedIn: Promise<grpc.Metadata> | undefined;
   readonly endpoints: readonly string[];
   readonly #timeouts: CtlTimeouts;
   readonly #tls: TlsFiles | undefined;
   readonly #channels = new Map<string, grpc.Client>();
   #connected: Promise<grpc.Client> | undefined;
 
-  /** @param tls for endpoints with https:// or without a scheme; undefined: no flag asks for it */
-  constructor(endpoints: readonly string[], timeouts: CtlTimeouts, tls?: TlsFiles) {
+  /**
+   * @param as.tls for endpoints with https:// or without a scheme; undefined: no flag asks for it
+   * @param as.user logs in before the first call; undefined: calls bring no token
+   */
+  constructor(
+    endpoints: readonly string[],
+    timeouts: CtlTimeouts,
+    as: { readonly tls?: TlsFiles | undefined; readonly user?: CtlUser | undefined } = {},
+  ) {
+    this.#user = as.user;
     this.endpoints = endpoints;
     this.#timeouts = timeouts;
-    this.#tls = tls;
+    this.#tls = as.tls;
   }
 
   #channel(endpoint: string): grpc.Client {
@@ -155,18 +165,44 @@ export class CtlClient {
     }
   }
 
-  async call<Q, R>(
+  async call<Q, R>(method: Method<Q, R>, fields: Partial<Q>, endpoint?: string): Promise<R> {
+    const channel = await this.#pick(endpoint);
+    return this.#ask(channel, method, fields, await this.#metadata());
+  }
+
+  /** With the token of the user, which each member knows. */
+  #metadata(): Promise<grpc.Metadata> {
+    this.#loggedIn ??= this.#login();
+    return this.#loggedIn;
+  }
+
+  /** A cluster without auth needs no token. */
+  async #login(): Promise<grpc.Metadata> {
+    const metadata = new grpc.Metadata();
+    if (this.#user === undefined) return metadata;
+    const channel = await this.#pick(undefined);
+    try {
+      const { token } = await this.#ask(channel, authMethods.authenticate, this.#user, metadata);
+      metadata.set("token", token);
+    } catch (error) {
+      if (!(error instanceof CtlError) || error.message !== authNotEnabled) throw error;
+    }
+    return metadata;
+  }
+
+  #ask<Q, R>(
+    channel: grpc.Client,
     { path, request, response }: Method<Q, R>,
     fields: Partial<Q>,
-    endpoint?: string,
+    metadata: grpc.Metadata,
   ): Promise<R> {
-    const channel = await this.#pick(endpoint);
     return new Promise((resolve, reject) => {
       channel.makeUnaryRequest(
         path,
         (message: Q) => Buffer.from(request.encode(message).finish()),
         (bytes: Buffer) => response.decode(bytes),
         complete(request, fields),
+        metadata,
         { deadline: Date.now() + this.#timeouts.commandMs },
         (error, answer) => {
           if (error !== null) reject(failure(error));
@@ -186,6 +222,7 @@ export class CtlClient {
       path,
       (message: Q) => Buffer.from(request.encode(message).finish()),
       (bytes: Buffer) => response.decode(bytes),
+      await this.#metadata(),
     );
     call.write(complete(request, fields));
     try {
@@ -210,6 +247,7 @@ export class CtlClient {
       (message: Q) => Buffer.from(request.encode(message).finish()),
       (bytes: Buffer) => response.decode(bytes),
       complete(request, fields),
+      await this.#metadata(),
     );
     try {
       for await (const answer of call) yield answer as R;

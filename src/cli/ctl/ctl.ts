@@ -4,7 +4,11 @@
  */
 
 import { tlsFlags, tlsOf } from "../endpoint-tls.js";
-import { CtlClient, type CtlTimeouts } from "./client.js";
+import { authCommands } from "./auth/auth.js";
+import { askPassword, splitUser } from "./auth/password.js";
+import { roleCommands } from "./auth/role.js";
+import { userCommands } from "./auth/user.js";
+import { CtlClient, type CtlTimeouts, type CtlUser } from "./client.js";
 import type { Command } from "./context.js";
 import { endpointCommands } from "./endpoint.js";
 import { CtlError, Exit, type Flags, type FlagTable, parseDuration, parseFlags } from "./flags.js";
@@ -25,6 +29,9 @@ const commands: Readonly<Record<string, Command>> = {
   ...endpointCommands,
   ...maintenanceCommands,
   ...integrityCommands,
+  ...authCommands,
+  ...userCommands,
+  ...roleCommands,
 };
 
 const globalFlags: FlagTable = {
@@ -35,6 +42,8 @@ const globalFlags: FlagTable = {
   "dial-timeout": "",
   ...tlsFlags,
   "insecure-transport": true,
+  user: "",
+  password: "",
   help: false,
 };
 
@@ -51,7 +60,8 @@ function globals(): FlagTable {
 function usage(): string {
   const names = Object.keys(commands).map((name) => `  ${name}\n`);
   return `Usage: lockstep ctl [flags] <command> [flags] [arguments]\n\nCommands:\n${names.join("")}
-Flags: --endpoints, -w simple|json|fields|table, --hex, --command-timeout,
+Flags: --endpoints, --user name[:password], --password, -w simple|json|fields|table, --hex,
+--command-timeout,
 --dial-timeout (to connect; without it as long as the command may take),
 --cacert, --cert, --key, --insecure-skip-tls-verify, --insecure-transport=false (TLS)
 (or ETCDCTL_ENDPOINTS and so on in the environment)\n`;
@@ -83,6 +93,16 @@ function findCommand(words: readonly string[]): { name: string; rest: string[] }
   if (taken.length === 0 && wanted !== undefined)
     throw new CtlError(`unknown command "${wanted}" for "lockstep ctl"`);
   return { name: "", rest };
+}
+
+/** Who logs in; undefined: nobody. Asks for a password that is not given. */
+async function userOf(flags: Flags): Promise<CtlUser | undefined> {
+  const text = flags.text("user");
+  if (text === "") return undefined;
+  const given = flags.text("password");
+  if (given !== "") return { name: text, password: given };
+  const { name, password } = splitUser(text);
+  return { name, password: password ?? (await askPassword("Password: ")) };
 }
 
 /**
@@ -120,7 +140,10 @@ async function run(words: readonly string[]): Promise<number> {
   if (!["simple", "json", "fields", "table"].includes(format)) {
     throw new CtlError("unsupported output format", Exit.badFeature);
   }
-  const client = new CtlClient(endpointsOf(flags), timeoutsOf(flags), tlsOf(flags));
+  const client = new CtlClient(endpointsOf(flags), timeoutsOf(flags), {
+    tls: tlsOf(flags),
+    user: await userOf(flags),
+  });
   try {
     return (await command.run({ args, after, flags, client, format, hex: flags.isOn("hex") })) ?? 0;
   } finally {

@@ -1,0 +1,10 @@
+/** An RPC as `lockstep ctl` calls it. */
+export interface Codec<T> {
+  encode(message: T): { finish(): Uint8Array };
+  decode(bytes: Uint8Array): T;
+}
+export interface Method<Q, R> {
+  readonly path: string;
+  readonly request: Codec<Q>;
+  readonly response: Codec<R>;
+}
