@@ -33,6 +33,11 @@ export interface Connection {
   stream(
     path: string,
     events: { message(bytes: Uint8Array): void; ended(): void },
-  ): { write(message: Uint8Array): void; cancel(): void };
+  ): {
+    write(message: Uint8Array): void;
+    /** False: takes no more messages, so that the member cannot send on. */
+    setReading(isReading: boolean): void;
+    cancel(): void;
+  };
   close(): void;
 }

@@ -101,6 +101,26 @@ describe.skipIf(isMissing("lockstep"))("lockstep torture", () => {
     });
   });
 
+  test("an issue of etcd that this build does not have: exit 0", async () => {
+    const report = join(folder, "reproduced");
+    const ran = await lockstep("torture", "--reproduce", "18089", "--report", report);
+    expect(ran).toMatchObject({ code: 0, error: "" });
+    expect(ran.out).toMatch(/a watch from 3 got the revisions 3, 4\nKEPT, after/);
+    expect(left(report)).toEqual([]);
+  }, 60_000);
+
+  test.skipIf(isMissing("etcd34"))(
+    "an issue that etcd 3.4.23 has: exit 1",
+    async () => {
+      const report = join(folder, "shown");
+      const words = ["--reproduce", "18089", "--etcd", "/usr/bin/etcd", "--report", report];
+      const ran = await lockstep("torture", ...words);
+      expect(ran.code).toBe(1);
+      expect(ran.out).toMatch(/a watch from 3 got the revisions 4\nBROKEN, after/);
+    },
+    60_000,
+  );
+
   test("does not write into a folder that holds other files", async () => {
     const report = join(folder, "other");
     mkdirSync(report);

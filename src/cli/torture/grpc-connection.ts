@@ -36,6 +36,10 @@ export function connectTo(address: string): Connection {
         write: (message) => {
           call.write(message);
         },
+        setReading: (isReading) => {
+          if (isReading) call.resume();
+          else call.pause();
+        },
         cancel: () => call.cancel(),
       };
     },

@@ -104,7 +104,8 @@ export class ProcessStage implements Stage {
           new Uint8Array(0),
           1_000,
         );
-        if (status.kind === "ok") return;
+        // Another program may have taken the port: then our own ended.
+        if (status.kind === "ok" && failure === undefined) return;
         await sleep(pollMs);
       }
     } finally {

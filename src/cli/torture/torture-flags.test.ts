@@ -24,6 +24,7 @@ describe("flags of lockstep torture", () => {
     [["--duration", "30"], /takes a time like 30s, 5m or 1h, not "30"/],
     [["--members", "0"], /whole number from 1 to 7, not "0"/],
     [["--seed", "1.5"], /--seed takes a whole number/],
+    [["--reproduce", "1"], /knows 18667, .*, not "1"/],
     [["--unknown"], /Unknown option/],
   ])("%j is refused with a text that says what to do", (words, text) => {
     expect(() => read(...words)).toThrow(text);

@@ -1,6 +1,7 @@
 /** The flags of `lockstep torture`. */
 import { parseArgs } from "node:util";
 import { type FaultKind, faultKinds } from "../../torture/fault-plan.js";
+import { type Issue, issues } from "../../torture/reproduce/issues.js";
 
 export const tortureUsage = `Usage: lockstep torture [--target lockstep | --etcd PATH] [flags]
 
@@ -10,6 +11,8 @@ docs/robustness.md.
 
   --target lockstep  members of this build (the default)
   --etcd PATH        members of this etcd binary
+  --reproduce ISSUE  replays a historical issue of etcd: exit 1 if it shows, 0 if not
+                     (${issues.map(({ number }) => number).join(", ")})
   --members N        members of the cluster, 1 to 7 (3)
   --faults LIST      ${faultKinds.join(",")}, or none (${faultKinds.join(",")})
   --duration T       length of the traffic: 30s, 5m, 1h (30s)
@@ -25,6 +28,8 @@ Exit: 0 clean, 1 a promise was broken, 2 it could not run or cannot be told, or 
 export interface TortureFlags {
   /** Undefined: this build. */
   readonly etcd: string | undefined;
+  /** Undefined: a run with drawn traffic. */
+  readonly reproduce: Issue | undefined;
   readonly members: number;
   readonly faults: readonly FaultKind[];
   readonly durationMs: number;
@@ -44,6 +49,7 @@ export function readTortureFlags(words: readonly string[], randomSeed: number): 
     options: {
       target: { type: "string" },
       etcd: { type: "string" },
+      reproduce: { type: "string" },
       members: { type: "string", default: "3" },
       faults: { type: "string", default: faultKinds.join(",") },
       duration: { type: "string", default: "30s" },
@@ -63,6 +69,7 @@ export function readTortureFlags(words: readonly string[], randomSeed: number): 
   }
   return {
     etcd,
+    reproduce: values.reproduce === undefined ? undefined : issueOf(values.reproduce),
     members: whole("--members", values.members, [1, 7]),
     faults: faultsOf(values.faults),
     durationMs: duration("--duration", values.duration),
@@ -86,6 +93,13 @@ function duration(name: string, text: string): number {
     throw new Error(`${name} takes a time like 30s, 5m or 1h, not "${text}"`);
   }
   return Number(number) * (unitsMs[unit] ?? 0);
+}
+
+function issueOf(text: string): Issue {
+  const issue = issues.find(({ number }) => `${number}` === text.replace(/^#/, ""));
+  if (issue !== undefined) return issue;
+  const known = issues.map(({ number }) => number).join(", ");
+  throw new Error(`--reproduce knows ${known}, not "${text}"`);
 }
 
 function faultsOf(text: string): readonly FaultKind[] {

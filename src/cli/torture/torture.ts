@@ -7,6 +7,8 @@ import { randomInt } from "node:crypto";
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { nodeClock } from "../../platform/node/clock.js";
+import type { Issue } from "../../torture/reproduce/issues.js";
+import { Scene } from "../../torture/reproduce/scene.js";
 import { type Progress, type RunResult, runTorture } from "../../torture/run.js";
 import { countTried, judgeRun, type TortureVerdict } from "../../torture/verdict.js";
 import { formatHistory } from "../../verify/history/history-file.js";
@@ -43,7 +45,9 @@ export async function runTortureCommand(words: readonly string[]): Promise<numbe
   const abort = (): void => aborting.abort();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, abort);
   try {
-    return await torture(flags, program, aborting.signal);
+    return flags.reproduce === undefined
+      ? await torture(flags, program, aborting.signal)
+      : await reproduce(flags.reproduce, flags, program);
   } catch (error) {
     return complain((error as Error).message);
   } finally {
@@ -96,6 +100,30 @@ async function torture(flags: TortureFlags, program: Program, aborted: AbortSign
   }
   printVerdict(verdict, flags);
   return exitCodes[verdict.kind];
+}
+
+/** Exit 1: the issue shows. 0: it does not. */
+async function reproduce(issue: Issue, flags: TortureFlags, program: Program): Promise<number> {
+  const { number, title, promise, members } = issue;
+  print(`etcd #${number} against ${program.version}: ${title}`);
+  print(`promised: ${promise}`);
+  const withFlags = { ...program, args: [...program.args, ...issue.flags] };
+  const stage = await ProcessStage.create(withFlags, flags.report, members);
+  const scene = new Scene(nodeClock, stage);
+  const startMs = nodeClock.now();
+  try {
+    await stage.startAll();
+    const { isShown, text } = await issue.run(scene);
+    print(`seen: ${text}`);
+    const seconds = ((nodeClock.now() - startMs) / 1_000).toFixed(1);
+    print(`${isShown ? "BROKEN" : "KEPT"}, after ${seconds} s`);
+    return isShown ? exitCodes.violation : exitCodes.clean;
+  } finally {
+    scene.close();
+    await stage.end();
+    for (const member of stage.members)
+      rmSync(stage.dataFolder(member), { recursive: true, force: true });
+  }
 }
 
 function print(text: string): void {
