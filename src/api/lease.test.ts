@@ -48,7 +48,7 @@ function setUp(view: Partial<GateView> = {}, more: Partial<Record<keyof Member, 
       propose: (request, done) => {
         const { ID } = LeaseRevokeRequest.decode(request.body);
         asked.push([request.field, ID]);
-        const outcome = ID === 5n ? new KvError("leaseNotFound") : { kind: "leaseRevoke" };
+        const outcome = ID === 5n ? new KvError("leaseNotFound") : { kind: "leaseRevoke", id: ID };
         done({ revision: 10, outcome } as Applied);
       },
     }),

@@ -14,19 +14,18 @@ import type { LeaderQuestion } from "../peers/leader-requests.js";
 import type { Peers } from "../peers/peers.js";
 import type { Clock } from "../platform/clock.js";
 import type { Rng } from "../platform/rng.js";
-import { type Entry, EntryType } from "../raft/types.js";
+import type { Entry } from "../raft/types.js";
 import type { Applied, LeaseReader } from "../state/types.js";
 import {
   LeaseCheckpointRequest,
   LeaseGrantRequest,
   LeaseKeepAliveRequest,
   LeaseKeepAliveResponse,
-  LeaseRevokeRequest,
   LeaseTimeToLiveRequest,
   LeaseTimeToLiveResponse,
 } from "../wire/gen/rpc.js";
-import { openRequest } from "../wire/internal-request.js";
 import { type Proposal, RequestField } from "../wire/proposal.js";
+import { LeaseExpiry } from "./expiry.js";
 import { createLessor, type Lessor, minTtlSeconds } from "./lessor.js";
 
 const expiryCheckMs = 500;
@@ -63,19 +62,20 @@ export interface LeaseDriverParts {
 export class LeaseDriver {
   readonly #parts: LeaseDriverParts;
   readonly #lessor: Lessor;
+  readonly #expiry: LeaseExpiry;
   #nextCheckMs = 0;
-  /** True if revocations were proposed since the last check. */
-  #isProposing = false;
-  /**
-   * The next revocations wait until this index is applied: it covers the previous ones and
-   * everything else that was in the log then.
-   */
-  #holdUntil = 0;
-  expired = 0;
 
   constructor(parts: LeaseDriverParts, peers: Peers) {
     this.#parts = parts;
     this.#lessor = createLessor({ clock: parts.clock, leases: () => parts.leases() });
+    this.#expiry = new LeaseExpiry({
+      clock: parts.clock,
+      lessor: this.#lessor,
+      propose: (field, body, isRight) => parts.proposeAsLeader(field, body, isRight),
+      unapplied: () => parts.unapplied(),
+      lastIndex: () => parts.lastIndex(),
+      appliedIndex: () => parts.appliedIndex(),
+    });
     // A request is forwarded only once. A member that does not lead says so, and the asking member
     // looks for the leader again.
     peers.serve(PeerMethod.leaseKeepAlive, (_from, body, done) => {
@@ -92,9 +92,14 @@ export class LeaseDriver {
     });
   }
 
+  /** Leases that this member, as leader, ended because their time was over. */
+  get expired(): number {
+    return this.#expiry.ended;
+  }
+
   /** Call when the leader changed, with whether this member leads now. */
   leaderChanged(isLeader: boolean): void {
-    this.#holdUntil = 0;
+    this.#expiry.reset();
     if (isLeader) this.#lessor.promote(this.#parts.electionTicks * this.#parts.heartbeatMs);
     else this.#lessor.demote();
   }
@@ -102,24 +107,16 @@ export class LeaseDriver {
   /** Keeps the leader's clock in step with the applied state. */
   applied(applied: Applied): void {
     const { outcome } = applied;
-    if (outcome instanceof KvError) return;
-    if (outcome.kind === "leaseGrant") this.#lessor.granted(outcome.id);
+    this.#expiry.applied(applied);
+    if (!(outcome instanceof KvError) && outcome.kind === "leaseGrant")
+      this.#lessor.granted(outcome.id);
   }
 
   /** Call at each heartbeat. */
   tick(nowMs: number): void {
     if (!this.#parts.isLeader() || nowMs < this.#nextCheckMs) return;
     this.#nextCheckMs = nowMs + expiryCheckMs;
-    if (this.#isProposing) this.#holdUntil = this.#parts.lastIndex();
-    this.#isProposing = false;
-    // A second revocation behind the first one could end a later lease of the same id.
-    if (this.#parts.appliedIndex() < this.#holdUntil) return;
-    for (const id of this.#lessor.expired()) {
-      this.expired++;
-      this.#isProposing = true;
-      const body = LeaseRevokeRequest.encode({ ID: id }).finish();
-      this.#parts.proposeAsLeader(RequestField.leaseRevoke, body, () => !this.#isTouched(id));
-    }
+    this.#expiry.tick(nowMs);
     const checkpoints = this.#lessor.checkpointsDue();
     if (checkpoints.length === 0) return;
     const body = LeaseCheckpointRequest.encode({
@@ -206,20 +203,6 @@ export class LeaseDriver {
       if (error !== undefined) fail(error);
       else if (this.#parts.isLeader()) here();
       else refuse();
-    });
-  }
-
-  /**
-   * True if an entry that is not applied yet ends this lease or grants its id anew: the known
-   * deadline may then belong to another lease. If the entry comes to nothing, the next check finds
-   * the lease expired again.
-   */
-  #isTouched(id: bigint): boolean {
-    return this.#parts.unapplied().some((entry) => {
-      if (entry.type !== EntryType.normal || entry.data.length === 0) return false;
-      const { field, body } = openRequest(entry.data);
-      if (field === RequestField.leaseGrant) return LeaseGrantRequest.decode(body).ID === id;
-      return field === RequestField.leaseRevoke && LeaseRevokeRequest.decode(body).ID === id;
     });
   }
 

@@ -11,14 +11,10 @@ import type { Clock } from "../platform/clock.js";
 import type { LeaseReader } from "../state/types.js";
 import { LeaseQueue } from "./queue.js";
 
-/** How many leases one pass may propose for revocation. */
-const expiredMax = 500;
 /** A proposal may be lost with its leader, so a lease that still exists is proposed again. */
 const revokeRetryMs = 3_000;
 const checkpointIntervalMs = 5 * 60_000;
 const checkpointsMax = 1_000;
-/** A new leader lets at most this many leases expire in one second. */
-const expiriesPerSecondMax = 750;
 
 export interface LeaseCheckpointDue {
   readonly id: bigint;
@@ -42,8 +38,8 @@ export interface Lessor {
   keepAlive(id: bigint): number;
   /** Seconds left, rounded down; 0 once expired. -1: unknown, or this member does not lead. */
   remaining(id: bigint): number;
-  /** Leases to revoke now, earliest deadline first. At most 500; the next call gives more. */
-  expired(): readonly bigint[];
+  /** Leases to revoke now, earliest deadline first. At most `max`; the next call gives more. */
+  expired(max: number): readonly bigint[];
   /** Remaining times to replicate now; at most 1,000. */
   checkpointsDue(): readonly LeaseCheckpointDue[];
 }
@@ -83,13 +79,12 @@ class LeaderClock implements Lessor {
     this.demote();
     this.#isLeader = true;
     const nowMs = this.#clock.now();
-    const started: { readonly id: bigint; dueMs: number }[] = [];
+    const started: { readonly id: bigint; readonly dueMs: number }[] = [];
     for (const { id, grantedTtl, remainingTtl } of this.#leases().all()) {
       const ttl = remainingTtl > 0 ? remainingTtl : grantedTtl;
       started.push({ id, dueMs: nowMs + ttl * 1000 + extendMs });
     }
     started.sort((a, b) => a.dueMs - b.dueMs);
-    spread(started);
     for (const { id, dueMs } of started) this.#start(id, dueMs);
   }
 
@@ -138,10 +133,10 @@ class LeaderClock implements Lessor {
     return Math.max(0, Math.floor((dueMs - this.#clock.now()) / 1000));
   }
 
-  expired(): readonly bigint[] {
+  expired(max: number): readonly bigint[] {
     const nowMs = this.#clock.now();
     const ids = new Set<bigint>();
-    while (ids.size < expiredMax) {
+    while (ids.size < max) {
       const id = this.#expiries.takeDue(nowMs);
       if (id === undefined) break;
       const dueMs = this.#known(id);
@@ -203,18 +198,5 @@ class LeaderClock implements Lessor {
   #forget(id: bigint): void {
     this.#deadlines.delete(id);
     this.#renewed.delete(id);
-  }
-}
-
-/**
- * Moves deadlines (ascending) to later times where more than `expiriesPerSecondMax` fall into one
- * second. After a change of leader many leases have the same deadline, and their revocations would
- * flood the log. Keeps the order; no deadline becomes earlier.
- */
-function spread(started: readonly { dueMs: number }[]): void {
-  for (let at = expiriesPerSecondMax; at < started.length; at += 1) {
-    const lease = started[at] as { dueMs: number };
-    const before = started[at - expiriesPerSecondMax] as { readonly dueMs: number };
-    lease.dueMs = Math.max(lease.dueMs, before.dueMs + 1000);
   }
 }

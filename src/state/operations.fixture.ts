@@ -189,7 +189,7 @@ export function runModel(model: KvModel, { $case, value: request }: Command): un
           return { kind: "leaseGrant", id: request.ID, ttl: Number(request.TTL) };
         case "lease_revoke":
           model.revoke(request.ID);
-          return { kind: "leaseRevoke" };
+          return { kind: "leaseRevoke", id: request.ID };
         default:
           throw new Error(`the model has no ${$case}`);
       }

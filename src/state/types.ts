@@ -75,7 +75,7 @@ export type Outcome =
   | OpOutcome
   | { readonly kind: "compaction" }
   | { readonly kind: "leaseGrant"; readonly id: bigint; readonly ttl: number }
-  | { readonly kind: "leaseRevoke" }
+  | { readonly kind: "leaseRevoke"; readonly id: bigint }
   | { readonly kind: "alarm"; readonly alarms: readonly AlarmRecord[] }
   | {
       readonly kind: "members";

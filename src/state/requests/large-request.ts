@@ -72,7 +72,7 @@ function* revoke(
   if (keys instanceof KvError) return keys;
   yield* writer.deleteOfLease(keys, work);
   leases.revoke(w, id);
-  return { kind: "leaseRevoke" };
+  return { kind: "leaseRevoke", id };
 }
 
 function refused(reason: ErrorReason): LargeRequest {

@@ -28,7 +28,9 @@ const answerMs = 30_000;
 const leaseMs = 30_000;
 /** A watcher of a plan may stop reading for five seconds. */
 const watchMs = 15_000;
-/** Plans use other ids. */
+/** One at each look at the clock would take longer than `leaseMs`. */
+const leasesAtOnce = 80;
+/** Plans use lower ids. */
 const unknownLease = 999_999n;
 
 /** Undefined if the cluster works, else the reason. */
@@ -53,6 +55,7 @@ export function heal(parts: HealingParts): string | undefined {
   if (!answers(parts)) return "a fresh write and a fresh read are not answered";
   if (!failsOver(parts)) return "a renewal on its way to a leader that dies is not answered";
   if (!until(cluster, isWell, healMs)) return isForOperator(cluster) ? undefined : missing;
+  grantMany(parts);
   const noLeases = (): boolean =>
     cluster.members().every((member) => [...member.machine.leases.all()].length === 0);
   if (!until(cluster, noLeases, leaseMs)) return "leases without a client do not expire";
@@ -70,6 +73,16 @@ export function heal(parts: HealingParts): string | undefined {
   };
   if (!until(cluster, () => behind() === undefined, watchMs)) return behind();
   return undefined;
+}
+
+/** Leases that end in the same second. */
+function grantMany({ cluster, clients }: HealingParts): void {
+  const leader = cluster.leaderNode();
+  if (leader === undefined) return;
+  for (let at = 1; at <= leasesAtOnce; at++) {
+    const request = { kind: "leaseGrant", id: String(unknownLease + BigInt(at)), ttl: 2 } as const;
+    clients.ask(leader, request, () => {});
+  }
 }
 
 /**
@@ -131,6 +144,9 @@ function missingNow({ cluster, operator }: HealingParts): string | undefined {
   if (leader === undefined) return "there is no leader";
   if (leader.machine.alarms().some(({ alarm }) => alarm === "CORRUPT")) {
     return "an alarm about a wrong state does not end";
+  }
+  if (leader.machine.alarms().some(({ alarm }) => alarm === "NOSPACE")) {
+    return "the alarm NOSPACE does not end although there is space";
   }
   for (const node of standing) {
     const { member } = node;

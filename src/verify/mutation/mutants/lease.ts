@@ -1,5 +1,5 @@
 /**
- * Mutants of leases (M47-M50, F11): which member may end or renew a lease, and what a new leader knows
+ * Mutants of leases (M47-M50, F11, F12): which member may end or renew a lease, and what a new leader knows
  * of it.
  */
 import type { Mutant, Patch } from "../types.js";
@@ -84,5 +84,16 @@ export const leaseMutants: readonly Mutant[] = [
     conditions: "the leader dies between question and answer",
     caughtBy: ["liveness"],
     patches: [{ in: "LeaderRequests.#isLost", begin: "if (RAN()) return false;" }],
+  },
+  {
+    id: "F12",
+    title: "leases end one after the other, one at each look at the clock",
+    origin: "Lockstep: 100,000 leases of one second took 152 s to end",
+    conditions: "many leases end in the same second",
+    caughtBy: ["liveness"],
+    patches: [
+      { in: "windowMax", find: "2_500", replace: "1" },
+      { in: "LeaseExpiry.applied", find: "this.propose();", replace: "RAN();" },
+    ],
   },
 ];

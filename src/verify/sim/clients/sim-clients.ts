@@ -47,6 +47,8 @@ export class SimClients {
   /** For checks: a request leaves, an outcome is known. */
   onAsked: (request: Request) => void = () => {};
   onAnswered: (operation: Operation) => void = () => {};
+  /** Requests outside the plan. */
+  #asked = 0;
   /** Number of operations that have begun and not ended. */
   pending = 0;
   acknowledged = 0;
@@ -93,7 +95,7 @@ export class SimClients {
   /** A request outside the plan; `done` gets the recorded operation. */
   ask(node: SimNode, request: Request, done: (operation: Operation) => void): void {
     const memory = { revision: 0, mods: new Map(), values: new Map() };
-    this.#send({ id: 1_000_000 + this.operations.length, client: -1, node, memory }, request, done);
+    this.#send({ id: 1_000_000 + this.#asked++, client: -1, node, memory }, request, done);
   }
 
   #next(client: Client): void {

@@ -1,0 +1,112 @@
+/**
+ * Ends leases whose time is over: the leader proposes a revocation of each. Many may end at once.
+ * Only a window of revocations is on its way at a time, and the next ones follow as soon as these
+ * are applied. So each turn has room for requests of clients, and revocations go as fast as the
+ * members apply them.
+ */
+import { KvError } from "../base/errors.js";
+import type { Clock } from "../platform/clock.js";
+import { type Entry, EntryType } from "../raft/types.js";
+import type { Applied } from "../state/types.js";
+import { LeaseGrantRequest, LeaseRevokeRequest } from "../wire/gen/rpc.js";
+import { openRequest } from "../wire/internal-request.js";
+import { RequestField } from "../wire/proposal.js";
+import type { Lessor } from "./lessor.js";
+
+/** Revocations that may be on their way: some tens of milliseconds of work. */
+const windowMax = 2_500;
+/** Milliseconds without progress after which the revocations on their way count as lost. */
+const lostMs = 3_000;
+
+export interface LeaseExpiryParts {
+  readonly clock: Clock;
+  readonly lessor: Lessor;
+  /**
+   * Proposes without waiting for an outcome. Void if this member does not lead when raft takes it,
+   * or if `isRight` is false then.
+   */
+  propose(field: RequestField, body: Uint8Array, isRight: () => boolean): void;
+  /** The entries at the end of this member's log that are not applied yet. */
+  unapplied(): readonly Entry[];
+  /** The last index of this member's log, and the last one that it has applied. */
+  lastIndex(): number;
+  appliedIndex(): number;
+}
+
+export class LeaseExpiry {
+  readonly #parts: LeaseExpiryParts;
+  /** Leases whose revocations were proposed and are not applied yet. */
+  readonly #underWay = new Set<bigint>();
+  /** When the last one of them was applied or proposed. */
+  #movedMs = 0;
+  /** What the log changed about leases beyond what is applied, at this moment of the log. */
+  #touched = { lastIndex: -1, appliedIndex: -1, ids: new Set<bigint>() };
+  /** Leases that ended here because their time was over. */
+  ended = 0;
+
+  constructor(parts: LeaseExpiryParts) {
+    this.#parts = parts;
+  }
+
+  /** Call when the leader changed. */
+  reset(): void {
+    this.#underWay.clear();
+    this.#touched = { lastIndex: -1, appliedIndex: -1, ids: new Set() };
+  }
+
+  /** Call for each applied entry, at the leader. */
+  applied({ outcome }: Applied): void {
+    if (this.#underWay.size === 0) return;
+    if (outcome instanceof KvError || outcome.kind !== "leaseRevoke") return;
+    if (!this.#underWay.delete(outcome.id)) return;
+    this.ended++;
+    this.#movedMs = this.#parts.clock.now();
+    if (this.#underWay.size <= windowMax / 2) this.propose();
+  }
+
+  /** Call now and then, at the leader. */
+  tick(nowMs: number): void {
+    if (nowMs - this.#movedMs >= lostMs) this.#underWay.clear();
+    this.propose();
+  }
+
+  /** Proposes as many revocations as fit into the window. */
+  propose(): void {
+    const room = windowMax - this.#underWay.size;
+    if (room <= 0) return;
+    for (const id of this.#parts.lessor.expired(room)) {
+      this.#underWay.add(id);
+      this.#movedMs = this.#parts.clock.now();
+      const body = LeaseRevokeRequest.encode({ ID: id }).finish();
+      this.#parts.propose(RequestField.leaseRevoke, body, () => {
+        if (!this.#isTouched(id)) return true;
+        this.#underWay.delete(id);
+        return false;
+      });
+    }
+  }
+
+  /**
+   * True if an entry that is not applied yet ends this lease or grants its id anew: the known
+   * deadline may then belong to another lease. If the entry comes to nothing, the lessor finds the
+   * lease expired again.
+   */
+  #isTouched(id: bigint): boolean {
+    const [lastIndex, appliedIndex] = [this.#parts.lastIndex(), this.#parts.appliedIndex()];
+    const known = this.#touched;
+    if (known.lastIndex !== lastIndex || known.appliedIndex !== appliedIndex) {
+      const ids = new Set(this.#parts.unapplied().flatMap((entry) => touchedBy(entry) ?? []));
+      this.#touched = { lastIndex, appliedIndex, ids };
+    }
+    return this.#touched.ids.has(id);
+  }
+}
+
+/** The lease that this entry grants or revokes. */
+function touchedBy(entry: Entry): bigint | undefined {
+  if (entry.type !== EntryType.normal || entry.data.length === 0) return undefined;
+  const { field, body } = openRequest(entry.data);
+  if (field === RequestField.leaseGrant) return LeaseGrantRequest.decode(body).ID;
+  if (field === RequestField.leaseRevoke) return LeaseRevokeRequest.decode(body).ID;
+  return undefined;
+}
