@@ -248,6 +248,12 @@ const ours: readonly Flag[] = [
     "member",
     "What a wrong member stops: itself, or as in etcd the cluster.",
   ),
+  flag(
+    "nospace-end",
+    "text",
+    "automatic",
+    "Who ends the alarm NOSPACE: the cluster (automatic) or, as in etcd, an operator (manual).",
+  ),
 ];
 
 export const flagGroups: readonly { readonly title: string; readonly flags: readonly Flag[] }[] = [

@@ -71,6 +71,11 @@ export interface Surroundings {
 const defaultQuotaBytes = 2 * 1024 * 1024 * 1024;
 const electionMsMax = 50_000;
 
+/** Bytes; 0: no quota. */
+function quotaOf(flag: number): number {
+  return flag === 0 ? defaultQuotaBytes : Math.max(0, flag);
+}
+
 /** `given` by flag name. @throws UsageError */
 export function resolveConfig(
   given: ReadonlyMap<string, string>,
@@ -101,7 +106,6 @@ export function resolveConfig(
       `--election-timeout[${electionMs}ms] is too long, and should be set less than ${electionMsMax}ms`,
     );
   }
-  const quota = values.integer("quota-backend-bytes");
   values.choice("metrics", ["basic", "extensive"]);
   values.choice("logger", ["zap"]);
   const { auth, jwt } = authOf(values);
@@ -139,12 +143,13 @@ export function resolveConfig(
       scrubIntervalMs: values.duration("scrub-interval"),
       scrubBytesPerSecond: values.positive("scrub-rate"),
       corruptScope: values.choice("corrupt-scope", ["member", "cluster"]),
+      nospaceEnd: values.choice("nospace-end", ["automatic", "manual"]),
       etcdChecks: etcdChecksOf(values),
       auth,
       limits: {
         requestBytesMax: values.positive("max-request-bytes"),
         txnOpsMax: values.positive("max-txn-ops"),
-        quotaBytes: quota === 0 ? defaultQuotaBytes : Math.max(0, quota),
+        quotaBytes: quotaOf(values.integer("quota-backend-bytes")),
         progressNotifyMs: Math.max(100, values.duration("watch-progress-notify-interval")),
       },
     },

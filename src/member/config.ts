@@ -67,6 +67,8 @@ export interface MemberConfig {
   readonly scrubBytesPerSecond: number;
   /** What a corrupted member stops: itself, or the whole cluster as in etcd. */
   readonly corruptScope: "member" | "cluster";
+  /** Who ends the alarm NOSPACE: the leader, when all members have space again, or an operator. */
+  readonly nospaceEnd: "automatic" | "manual";
   /** etcd's own corruption checks. Lockstep's own checks are always on. */
   readonly etcdChecks: EtcdCheckConfig;
   /** The version that this member says it runs. Only the simulator sets another one. */
@@ -97,6 +99,7 @@ export const defaultMemberConfig = {
   scrubIntervalMs: 86_400_000,
   scrubBytesPerSecond: 32 * 1024 * 1024,
   corruptScope: "member",
+  nospaceEnd: "automatic",
   etcdChecks: { initial: false, periodicMs: 0, compactHash: false, compactHashMs: 60_000 },
   serverVersion,
   auth: { bcryptCost: 10, tokenTtlMs: 300_000, usesCertificates: false },

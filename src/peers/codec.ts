@@ -23,6 +23,7 @@ export const PeerMethod = {
   healOffer: 13,
   etcdHash: 15,
   logSums: 16,
+  hasSpace: 17,
 } as const;
 export type PeerMethod = (typeof PeerMethod)[keyof typeof PeerMethod];
 

@@ -207,9 +207,10 @@ describe.skipIf(isMissing("lockstep"))("runbooks", () => {
       await expect(put(first, "small", "still refused")).rejects.toThrow(/database space exceeded/);
       const given = await runbook.run("defragment");
       expect(given.text.match(/Finished defragmenting/g)).toHaveLength(3);
-      await runbook.until("disarm");
+      await runbook.until("ended");
       await put(first, "small", "taken");
       expect((await runbook.run("look")).text).not.toContain("NOSPACE");
+      expect((await runbook.run("disarm")).text).toBe("");
       finished(runbook);
     },
     timeoutMs,

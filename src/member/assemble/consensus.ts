@@ -224,6 +224,7 @@ export function createEvents(w: Wiring): TurnEvents {
     entryApplied: (applied) => {
       w.leases.applied(applied);
       w.authenticator.applied(applied);
+      w.quota.applied(applied);
     },
     stateReplaced: () => w.authenticator.stateReplaced(),
     leaderChanged: (isLeader) => {
@@ -256,6 +257,7 @@ export function createHeartbeat(w: Wiring): Heartbeat {
       w.leases.tick(nowMs);
       w.authenticator.tick(nowMs);
       w.etcdChecks.tick(nowMs);
+      w.quota.tick(nowMs);
       if (nowMs < progressDueMs) return;
       progressDueMs = nowMs + progressNotifyMs;
       w.watch.tickProgress();

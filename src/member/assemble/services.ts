@@ -28,13 +28,24 @@ import { Report } from "../report.js";
 import type { Wiring } from "./wiring.js";
 
 export function createQuota(w: Wiring): Quota {
-  return new Quota({
+  const parts = {
     selfId: w.booted.memberId,
     quotaBytes: w.config.limits.quotaBytes,
+    endsByItself: w.config.nospaceEnd === "automatic",
+    log: w.platform.log,
     machine: () => w.machine(),
     backendBytes: () => w.state.backend().sizes().total,
-    propose: (field, body, done) => w.proposer.proposeInternal(field, body, done),
-  });
+    isLeader: () => w.raft.isLeader(),
+  };
+  return new Quota(
+    {
+      ...parts,
+      propose: (field, body, done) => w.proposer.proposeInternal(field, body, done),
+      proposeAsLeader: (field, body) => w.proposer.proposeAsLeader(field, body),
+      request: (to, method, body, done) => w.request(to, method, body, done),
+    },
+    w.peers,
+  );
 }
 
 export function createGate(w: Wiring): Gate {
@@ -51,6 +62,7 @@ export function createGate(w: Wiring): Gate {
       appliedIndex: () => w.machine().appliedIndex,
       isQueueFull: () => w.proposals.isFull(),
       quotaRefusal: (growthBytes) => w.quota.check(growthBytes),
+      isOutOfSpace: () => w.quota.isAlarmed(),
       quorumRefusal: (change) => w.membership.quorumRefusal(change),
     },
     propose: ({ field, body, caller }, done) => w.proposer.propose(field, body, done, caller),

@@ -16,6 +16,7 @@ const open: GateView = {
   appliedIndex: () => 0,
   isQueueFull: () => false,
   quotaRefusal: () => undefined,
+  isOutOfSpace: () => false,
   quorumRefusal: () => undefined,
 };
 

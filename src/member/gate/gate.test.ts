@@ -90,6 +90,31 @@ describe("what goes into the log", () => {
     expect(proposed).toHaveLength(1);
   });
 
+  test("is refused for the alarm NOSPACE only if that is still active after a read barrier", () => {
+    let isAlarmed = true;
+    const told: unknown[] = [];
+    const barriers: Done<void>[] = [];
+    const gate = gateOf({
+      view: { isOutOfSpace: () => isAlarmed },
+      readBarrier: (done) => barriers.push(done),
+      propose: (_asked, done) => done(applied),
+    });
+    const write = (growthBytes: number) =>
+      gate.write("/etcdserverpb.KV/Put", { ...request, growthBytes }, (result) => {
+        told.push(result instanceof KvError ? result.reason : "applied");
+      });
+    write(0);
+    write(3);
+    write(3);
+    write(3);
+    expect(told).toEqual(["applied"]);
+    barriers[0]?.(undefined);
+    barriers[1]?.(new KvError("timeout"));
+    isAlarmed = false;
+    barriers[2]?.(undefined);
+    expect(told).toEqual(["applied", "noSpace", "timeout", "applied"]);
+  });
+
   test("a change of the membership", () => {
     const change = {
       ...{ type: ConfChangeRequest_Type.REMOVE, node_id: 5n, member: undefined, promote: false },

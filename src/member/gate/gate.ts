@@ -75,7 +75,21 @@ export class Gate {
   write(rpc: WritingRpc, request: WriteRequest, done: Done<Applied>): void {
     const refusal = this.#refusal(rpcTable[rpc].write, request);
     if (refusal !== undefined) done(refusal);
-    else this.#parts.propose(request, done);
+    else if (request.growthBytes > 0 && this.#parts.view.isOutOfSpace()) {
+      this.#unlessFull(() => this.#parts.propose(request, done), done);
+    } else this.#parts.propose(request, done);
+  }
+
+  /**
+   * The alarm may have ended at other members, and a client may know that. So this member refuses
+   * only after a read barrier. Apply would refuse, too, but a refused request would fill the log.
+   */
+  #unlessFull(go: () => void, refuse: (error: KvError) => void): void {
+    this.barrier((error) => {
+      if (error !== undefined) refuse(error);
+      else if (this.#parts.view.isOutOfSpace()) refuse(new KvError("noSpace"));
+      else go();
+    });
   }
 
   /** As `write`, for a change of the membership. */

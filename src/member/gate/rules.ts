@@ -25,8 +25,10 @@ export interface GateView {
   appliedIndex(): number;
   /** As many requests, or as many bytes of them, wait for the log as this member keeps. */
   isQueueFull(): boolean;
-  /** Raises the alarm NOSPACE when it refuses. */
+  /** Raises the alarm NOSPACE when it refuses. Does not look at alarms. */
   quotaRefusal(growthBytes: number): KvError | undefined;
+  /** The alarm NOSPACE is in the applied state, which may be behind that of other members. */
+  isOutOfSpace(): boolean;
   /** Set if the change could cost the cluster its quorum. */
   quorumRefusal(change: Change): KvError | undefined;
 }

@@ -56,6 +56,7 @@ const sooner = {
   U2: "no known bug answers an operator so; those that did, on real processes, are what it was made for",
   G1: "who is contained without a cause heals for nothing, and the wrong one stays (G4, liveness)",
   G3: "a state that is cleared too early differs at the next entry (S6)",
+  N: "a refusal for space that is no longer right looks to a client like one that still is",
   I4: "a leader's changed log becomes another entry under a known index and term (I5)",
   I5: "two entries of one index and term end as two commits at one index (I7)",
   I6: "a leader without a committed entry overwrites it at others (I7, I12)",

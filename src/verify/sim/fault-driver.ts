@@ -17,6 +17,7 @@ import { Upkeep } from "./upkeep.js";
 
 /** A member that shall apply an entry wrongly must get one within this time, or nothing happens. */
 const misapplyWithinMs = 5_000;
+
 export interface FaultParts {
   readonly cluster: SimCluster;
   readonly operator: Operator;
@@ -49,6 +50,23 @@ export class FaultDriver {
     for (const fault of this.#plan.faults) {
       this.#cluster.clock.at(fault.atMs, () => this.#inject(fault));
     }
+  }
+
+  #crowd(
+    node: SimNode,
+    { forMs, isDisarmed }: { readonly forMs: number; readonly isDisarmed: boolean },
+  ): void {
+    const { quotaBytes } = this.#plan.swarm;
+    if (node.member === undefined || quotaBytes === 0) return;
+    this.occurred.add("overQuota");
+    this.#parts.told("fault", "overQuota", node);
+    const { faults } = node.backends;
+    faults.extraBytes = quotaBytes;
+    node.overQuotaUntilUs = this.#cluster.clock.nowUs() + forMs * 1_000;
+    this.#undoAfter(forMs, () => {
+      faults.extraBytes = 0;
+      if (isDisarmed) this.#parts.operator.disarm(node);
+    });
   }
 
   /** Ends every running fault that has an end, at once. */
@@ -126,6 +144,9 @@ export class FaultDriver {
         this.#undoAfter(fault.forMs, () => {
           node.extraSyncMs = 0;
         });
+        break;
+      case "overQuota":
+        this.#crowd(node, fault);
         break;
       case "failSync":
         this.#failSync(node, fault);

@@ -31,6 +31,7 @@ export const invariantTexts = {
   S3: "in every crash image, no entry is missing between the backend's index and the log",
   S5: "revisions go up by one for each entry that changes keys; the compact revision never falls",
   S6: "equal index, equal root digest and equal outcome, on all members; snapshots and restarts included",
+  N: "space is one answer: what grows the store is not applied under the alarm NOSPACE, and is refused only under it or by a member over its quota",
   V: "the cluster's version rises only when all members can serve it",
   C1: "what clients saw is linearizable",
   C2: "an acknowledged write takes effect once, a refused one never",

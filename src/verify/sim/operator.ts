@@ -4,7 +4,16 @@
  * what an operator could know: answers, error messages, and which machines are up.
  */
 import { DamageError, errorTable, StartError } from "../../base/errors.js";
-import { MemberAddRequest, MemberPromoteRequest, MemberRemoveRequest } from "../../wire/gen/rpc.js";
+import { noClient } from "../../member/gate/requests.js";
+import {
+  AlarmRequest,
+  AlarmRequest_AlarmAction,
+  AlarmType,
+  MemberAddRequest,
+  MemberPromoteRequest,
+  MemberRemoveRequest,
+} from "../../wire/gen/rpc.js";
+import { RequestField } from "../../wire/proposal.js";
 import type { ClientTransport } from "./clients/client-transport.js";
 import type { SimCluster } from "./sim-cluster.js";
 import type { SimNode } from "./sim-node.js";
@@ -100,6 +109,17 @@ export class Operator {
     const isGone = nowMs - sinceMs > settledMs && !this.#isMember(node.peerUrl);
     if (isGone) this.#cluster.wipe(node);
     else this.startLater(node, 1_000);
+  }
+
+  /** Ends the alarm NOSPACE of this node, at the leader. */
+  disarm(node: SimNode): void {
+    const body = AlarmRequest.encode({
+      action: AlarmRequest_AlarmAction.DEACTIVATE,
+      memberID: node.memberId ?? 0n,
+      alarm: AlarmType.NOSPACE,
+    }).finish();
+    const request = { field: RequestField.alarm, body, growthBytes: 0, client: noClient };
+    this.#cluster.leader()?.write("/etcdserverpb.Maintenance/Alarm", request, () => {});
   }
 
   addMember(asLearner: boolean): void {

@@ -38,6 +38,8 @@ export class SimNode {
   /** How often disk and backends were opened again. */
   plugs = 0;
   extraSyncMs = 0;
+  /** Until then, in microseconds of the cluster's clock, its backend may be over its quota. */
+  overQuotaUntilUs = 0;
   failure: Error | undefined;
   /** Bugs of the member that runs, the newest first. */
   applyBugs: ApplyBug[] = [];

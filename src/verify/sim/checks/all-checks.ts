@@ -20,6 +20,7 @@ import { MemoryChecks } from "./memory-checks.js";
 import { PromiseChecks } from "./promise-checks.js";
 import { QuorumChecks } from "./quorum-checks.js";
 import { RaftChecks } from "./raft-checks.js";
+import { SpaceChecks } from "./space-checks.js";
 import { StateChecks } from "./state-checks.js";
 import { VersionChecks } from "./version-checks.js";
 
@@ -54,6 +55,7 @@ export class AllChecks {
       new StateChecks(world),
       new MemoryChecks(world),
       new VersionChecks(world),
+      new SpaceChecks(world),
       new ImageChecks(world),
       new LeaseChecks(world),
       // The last check, because the others need to know which members are found to be wrong.

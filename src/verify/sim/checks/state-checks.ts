@@ -41,7 +41,7 @@ export class StateChecks implements Check {
     const { outcome } = applied;
     const short = outcome instanceof KvError ? outcome.reason : outcome.kind;
     const known = this.#outcomes.get(entry.index);
-    if (short === "corrupt") ghost.stopped.add(entry.index);
+    if (short === "corrupt" || short === "noSpace") ghost.stopped.add(entry.index);
     if (known === undefined) this.#outcomes.set(entry.index, short);
     else if (known !== short) {
       this.#world.report(

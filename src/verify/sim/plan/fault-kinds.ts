@@ -23,7 +23,7 @@ export interface FaultContext extends OwnDraws {
   readonly damaged: number | undefined;
 }
 
-/** A fault of another kind that comes this much earlier. */
+/** A fault of another kind that comes this much earlier; negative: later. */
 export type EarlierFault = { readonly beforeMs: number } & DistributiveOmit<Fault, "id" | "atMs">;
 type DistributiveOmit<Union, Key extends PropertyKey> = Union extends unknown
   ? Omit<Union, Key>
@@ -151,6 +151,17 @@ export const faultKinds: FaultSpecs = {
     ...seldom,
     fields: ["target", "forMs"],
     draw: (at) => ({ target: at.target(10), forMs: forMs(at) }),
+  },
+  overQuota: {
+    group: "apart",
+    everyMs: [undefined, undefined, undefined, 6_000],
+    fields: ["target", "forMs", "isDisarmed"],
+    draw: (at) => ({
+      target: at.target(10),
+      forMs: [300, 3_000][at.int(2, 2)] as number,
+      isDisarmed: at.int(3, 3) > 0,
+    }),
+    before: aroundAlarm,
   },
   rotLog: {
     ...damage,
@@ -292,6 +303,18 @@ function beforeWipe({ target }: { readonly target: Target }, at: FaultContext): 
     { kind: "partition", side, direction: "both", forMs, beforeMs: lagMs },
     { kind: "crash", target: "leader", mode: "power", downMs: 6_000, beforeMs: 0 },
   ];
+}
+
+/** Another node misses the begin of the alarm, or its end. */
+function aroundAlarm(
+  { target, forMs }: { readonly target: Target; readonly forMs: number },
+  at: FaultContext,
+): EarlierFault[] {
+  const { members } = at.swarm;
+  if (typeof target !== "number" || members < 3) return [];
+  const side = [(target + 1 + at.int(members - 1, 4)) % members];
+  const beforeMs = at.int(2, 5) === 0 ? 200 : 100 - forMs;
+  return [{ kind: "partition", side, direction: "both", forMs: 1_500, beforeMs }];
 }
 
 function drawPartition(at: FaultContext): FaultFields<"partition"> {

@@ -60,6 +60,16 @@ export type Fault = At &
         readonly downMs: number;
       }
     | { readonly kind: "fullDisk"; readonly target: Target; readonly forMs: number }
+    /**
+     * The node's backend reports more bytes than the space quota allows. Afterwards the leader's
+     * operator disarms the alarm, or the cluster ends it by itself.
+     */
+    | {
+        readonly kind: "overQuota";
+        readonly target: Target;
+        readonly forMs: number;
+        readonly isDisarmed: boolean;
+      }
     /** Power off; one bit of the log flips; power on. `place`: millionths of the log's bytes. */
     | {
         readonly kind: "rotLog";

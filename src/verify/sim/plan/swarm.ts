@@ -56,7 +56,7 @@ export function drawSwarm(dice: Dice, options: SwarmOptions): Swarm {
     applyEventsMax: pick("applyEvents", [1, 3, 1_000]),
     walSegmentBytes: pick("segment", [2_048, 8_192, 65_536]),
     progressNotifyMs: pick("progress", [200, 1_000, 10_000]),
-    quotaBytes: 0,
+    quotaBytes: 2 ** 30,
     isBeyondAtlas: options.isBeyondAtlas,
   };
 }

@@ -64,6 +64,7 @@ class MemoryStore implements MemoryBackendStore {
     this.#files.set(name, file);
     this.#open.add(name);
     return new MemoryBackend(file, {
+      extraBytes: () => this.faults.extraBytes,
       defer: this.#defer,
       closed: () => this.#open.delete(name),
       copy: (into, rows) => this.#copy(into, rows),
@@ -118,6 +119,7 @@ function withFile(image: StoreImage, name: string, file: MemoryFile | undefined)
 }
 
 interface StoreLinks {
+  extraBytes(): number;
   defer(fn: () => void): void;
   closed(): void;
   copy(into: string, rows: RowImage): (() => void) | undefined;
@@ -178,7 +180,8 @@ class MemoryBackend implements Backend {
   }
 
   sizes(): { readonly total: number; readonly inUse: number } {
-    return { total: this.#file.bytes, inUse: this.#file.current.bytes };
+    const extra = this.#links.extraBytes();
+    return { total: this.#file.bytes + extra, inUse: this.#file.current.bytes + extra };
   }
 
   copyTo(into: string, done: Done): void {
