@@ -35,6 +35,14 @@ export class KvError extends Error {
     this.reason = reason;
     this.code = code;
   }
+
+  /**
+   * True if the same request may succeed later, or at another member. After a timeout the request
+   * may have taken effect all the same: then repeat only what may happen twice.
+   */
+  get retryable(): boolean {
+    return this.code === Code.unavailable || laterReasons.has(this.reason);
+  }
 }
 
 /**
@@ -194,6 +202,18 @@ export const errorTable = {
 } as const satisfies Record<string, readonly [Code, string]>;
 
 export type ErrorReason = keyof typeof errorTable;
+
+/** What passes by itself although its code does not say so. */
+const laterReasons: ReadonlySet<ErrorReason> = new Set([
+  "tooManyRequests",
+  "tooManyViews",
+  "answersTooLarge",
+  "notLeader",
+  "learnerNotReady",
+  "notEnoughStartedMembers",
+  "leaderTransferTimeout",
+  "downgradeInProcess",
+] as const);
 
 /** What an operator must do when a member's files can no longer be used. */
 export const rebuildAdvice =

@@ -7,6 +7,7 @@
 
 import type { Done } from "../base/done.js";
 import { type ErrorReason, errorTable, KvError } from "../base/errors.js";
+import { invariant } from "../base/invariant.js";
 import type { Clock, Timer } from "../platform/clock.js";
 import type { Network } from "../platform/network.js";
 import {
@@ -31,8 +32,9 @@ export class Peers {
     this.#clock = clock;
   }
 
-  /** Sets the handler of a method. A request for a method without one fails with `stopped`. */
+  /** Sets the handler of a method, once. A request for a method without one fails with `stopped`. */
   serve(method: PeerMethod, handler: PeerHandler): void {
+    invariant(!this.#handlers.has(method), "two parts serve one method", () => ({ method }));
     this.#handlers.set(method, handler);
   }
 

@@ -3,6 +3,7 @@
  * then. The backend guarantees that a commit holds whole entries only. The log is dropped only
  * below an index whose commit is durable, so a restart always finds the rest.
  */
+import { invariant } from "../base/invariant.js";
 import type { Backend } from "../platform/backend.js";
 import type { Clock, Timer } from "../platform/clock.js";
 import type { SnapshotMeta } from "../raft/types.js";
@@ -124,6 +125,7 @@ export class Committer {
     const proof = waiting.length > 0 ? this.#parts.proof() : undefined;
     const backend = this.#parts.backend();
     backend.commit((error) => {
+      invariant(this.#isRunning, "a commit ends twice");
       this.#isRunning = false;
       if (backend !== this.#parts.backend()) {
         // Another state is in use now. The result of this commit says nothing about that one.
@@ -166,6 +168,10 @@ export class Committer {
       this.#durable.index - (isLarge ? Math.min(catchupEntries, held >> 1) : catchupEntries);
     const sent = isLarge ? undefined : this.#parts.sentIndex();
     const index = Math.min(unneeded, sent ?? unneeded);
+    invariant(index <= this.#durable.index, "log is dropped that a restart needs", () => ({
+      index,
+      durable: this.#durable.index,
+    }));
     const term = log.term(index);
     if (term === undefined || index < log.firstIndex()) return;
     // A restart takes the configuration from the backend. The marker's is for readers of the WAL.

@@ -4,7 +4,7 @@
  * each time and keep neither.
  */
 import { KvError } from "../base/errors.js";
-import { InvariantViolation } from "../base/invariant.js";
+import { InvariantViolation, invariant } from "../base/invariant.js";
 import type { Backend, BackendSnapshot, BackendStore } from "../platform/backend.js";
 import type { Clock } from "../platform/clock.js";
 import type { Disk } from "../platform/disk.js";
@@ -155,6 +155,7 @@ export class StateStore {
    */
   replace(next: FetchedState): void {
     const old = { name: this.#name, backend: this.#backend };
+    invariant(next.backend !== old.backend, "a state takes its own place");
     if (this.#aside !== undefined) keepAside(this.#disk, this.#backends, this.#aside);
     writeSlot(this.#disk, next.name);
     this.#aside = undefined;
@@ -199,6 +200,7 @@ export class StateStore {
     this.#leaving++;
     const close = (): void =>
       backend.close(() => {
+        invariant(this.#leaving > 0, "a backend is closed twice");
         left();
         this.#leaving--;
         if (this.#leaving === 0) this.#whenLeft?.();

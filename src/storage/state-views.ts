@@ -6,7 +6,9 @@
  * replaced states are kept for them. A view that was ended refuses reads by throwing the reason, a
  * KvError for its client.
  */
+
 import { KvError } from "../base/errors.js";
+import { invariant } from "../base/invariant.js";
 import type { Backend, BackendSnapshot } from "../platform/backend.js";
 import type { Clock, Timer } from "../platform/clock.js";
 import type { RowVisit, ScanRange } from "../platform/row-layer.js";
@@ -78,7 +80,7 @@ export class StateViews {
   }
 
   #closed(view: HeldView): void {
-    this.#open.delete(view);
+    invariant(this.#open.delete(view), "a view is closed twice");
     const isRead = (backend: Backend): boolean =>
       [...this.#open].some((other) => other.backend === backend);
     this.#replaced = this.#replaced.filter(isRead);

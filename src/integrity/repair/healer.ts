@@ -41,6 +41,17 @@ export interface HealerParts {
   log(level: "info" | "warn", message: string, fields: Readonly<Record<string, unknown>>): void;
 }
 
+/** The steps of an attempt to heal, as logs and incidents name the one that failed. */
+export type HealStep =
+  | "find the leader"
+  | "ask the leader for leave"
+  | "ask a member for its state"
+  | "confirm the state"
+  | "fit the state to the log"
+  | "wait for the log"
+  | "fetch the state"
+  | "put the state in use";
+
 export class Healer {
   readonly #parts: HealerParts;
   #timer: Timer | undefined;
@@ -72,7 +83,7 @@ export class Healer {
     this.#timer = this.#parts.clock.after(ms, () => this.#attempt());
   }
 
-  #failed(step: string, error: Error | undefined): void {
+  #failed(step: HealStep, error: Error | undefined): void {
     if (this.#isStopped) return;
     this.#failures++;
     const pauseMs = this.#pauseMs();

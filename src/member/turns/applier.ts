@@ -4,7 +4,9 @@
  * entries wait for it here, and nobody sees its effect before it is complete. If another state
  * replaces the current one meanwhile, the partial work is dropped and the entry starts anew.
  */
+
 import { DamageError } from "../../base/errors.js";
+import { invariant } from "../../base/invariant.js";
 import type { Clock } from "../../platform/clock.js";
 import { type ConfChange, type ConfState, type Entry, EntryType } from "../../raft/types.js";
 import type { ApplyWay, BeginApply, Machine, OpenEntry } from "../../state/apply.js";
@@ -97,6 +99,14 @@ export class Applier {
   }
 
   #tell(entry: Entry, applied: Applied): void {
+    invariant(
+      applied.index === entry.index,
+      "another entry was applied than was asked for",
+      () => ({
+        asked: entry.index,
+        applied: applied.index,
+      }),
+    );
     if (entry.type !== EntryType.normal) this.#parts.applyConfChange(applied.conf?.change);
     if (applied.events !== undefined) this.#parts.watch().notify(applied.events);
     this.#parts.applied(applied);

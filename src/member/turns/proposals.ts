@@ -7,6 +7,7 @@
 
 import type { Done } from "../../base/done.js";
 import { KvError } from "../../base/errors.js";
+import { invariant } from "../../base/invariant.js";
 import type { EntryType } from "../../raft/types.js";
 import type { Applied } from "../../state/types.js";
 
@@ -65,6 +66,7 @@ export class Proposals {
 
   /** Starts to wait for `id`. */
   add(id: number, nowMs: number, done: Done<Applied>): void {
+    invariant(!this.#waiting.has(id), "two requests wait under one id", () => ({ id }));
     this.#waiting.set(id, { sinceMs: nowMs, done });
   }
 
