@@ -7,6 +7,7 @@ import { raftEnvelope } from "../../src/peers/codec.js";
 import { encodeGreeting, frameHeader, helloMagic } from "../../src/platform/node/peer/framing.js";
 import { encodeMessage } from "../../src/raft/codec/message-codec.js";
 import { type MessageFields, makeMessage } from "../../src/raft/message.js";
+import { TcpRelay } from "../support/tcp-relay.js";
 
 export interface Claim {
   readonly clusterId: bigint;
@@ -67,42 +68,32 @@ export function speak(
 
 /** Passes connections on to a port, and keeps what the dialling sides of hellos sent. */
 export class Recorder {
-  readonly recorded: Buffer[][] = [];
-  readonly #server: net.Server;
-  readonly #sockets = new Set<net.Socket>();
+  readonly recorded: Buffer[][];
+  readonly #relay: TcpRelay;
 
-  private constructor(targetPort: number) {
-    this.#server = net.createServer((incoming) => {
-      const outgoing = net.connect(targetPort, "127.0.0.1");
-      const pieces: Buffer[] = [];
-      this.recorded.push(pieces);
-      incoming.on("data", (chunk) => pieces.push(chunk));
-      incoming.pipe(outgoing).pipe(incoming);
-      for (const [socket, other] of [
-        [incoming, outgoing],
-        [outgoing, incoming],
-      ] as const) {
-        this.#sockets.add(socket);
-        socket.on("error", () => socket.destroy());
-        socket.on("close", () => other.destroy());
-      }
-    });
+  private constructor(relay: TcpRelay, recorded: Buffer[][]) {
+    this.#relay = relay;
+    this.recorded = recorded;
   }
 
-  static start(targetPort: number): Promise<Recorder> {
-    const recorder = new Recorder(targetPort);
-    return new Promise((resolve, reject) => {
-      recorder.#server.once("error", reject);
-      recorder.#server.listen(0, "127.0.0.1", () => resolve(recorder));
+  static async start(targetPort: number): Promise<Recorder> {
+    const recorded: Buffer[][] = [];
+    const relay = await TcpRelay.start(targetPort, (onward) => {
+      const pieces: Buffer[] = [];
+      recorded.push(pieces);
+      return (chunk) => {
+        pieces.push(chunk);
+        onward.write(chunk);
+      };
     });
+    return new Recorder(relay, recorded);
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as net.AddressInfo).port}`;
+    return this.#relay.url;
   }
 
   close(): void {
-    this.#server.close();
-    for (const socket of this.#sockets) socket.destroy();
+    this.#relay.close();
   }
 }

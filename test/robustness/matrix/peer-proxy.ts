@@ -2,7 +2,7 @@
  * Stands between the other members and one member's peer port, and flips a byte in the first pieces of
  * a state that pass it. Everything else goes through as it is. The layouts are those of docs/formats.md.
  */
-import net from "node:net";
+import type net from "node:net";
 import { crc32c } from "../../../src/base/crc32c.js";
 import {
   decodeGreeting,
@@ -12,6 +12,7 @@ import {
   magicBytes,
   nonceBytes,
 } from "../../../src/platform/node/peer/framing.js";
+import { TcpRelay } from "../../support/tcp-relay.js";
 
 /**
  * Which checksums of the way are made right again, so that the next one has to find it: "frame" none,
@@ -33,49 +34,26 @@ export interface PeerProxyOptions {
 
 export class PeerProxy {
   readonly #options: PeerProxyOptions;
-  readonly #server: net.Server;
-  readonly #sockets = new Set<net.Socket>();
+  #relay: TcpRelay | undefined;
   flipped = 0;
   pieces = 0;
 
   private constructor(options: PeerProxyOptions) {
     this.#options = options;
-    this.#server = net.createServer((socket) => this.#accept(socket));
   }
 
-  static start(options: PeerProxyOptions): Promise<PeerProxy> {
+  static async start(options: PeerProxyOptions): Promise<PeerProxy> {
     const proxy = new PeerProxy(options);
-    return new Promise((resolve, reject) => {
-      proxy.#server.once("error", reject);
-      proxy.#server.listen(0, "127.0.0.1", () => resolve(proxy));
-    });
+    proxy.#relay = await TcpRelay.start(options.targetPort, (onward) => proxy.#passer(onward));
+    return proxy;
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as net.AddressInfo).port}`;
+    return this.#relay?.url ?? "";
   }
 
   close(): void {
-    this.#server.close();
-    for (const socket of this.#sockets) socket.destroy();
-  }
-
-  #accept(incoming: net.Socket): void {
-    const outgoing = net.connect(this.#options.targetPort, "127.0.0.1");
-    for (const [socket, other] of [
-      [incoming, outgoing],
-      [outgoing, incoming],
-    ] as const) {
-      this.#sockets.add(socket);
-      socket.on("error", () => socket.destroy());
-      socket.on("close", () => {
-        this.#sockets.delete(socket);
-        other.destroy();
-      });
-    }
-    outgoing.pipe(incoming);
-    const pass = this.#passer(outgoing);
-    incoming.on("data", pass);
+    this.#relay?.close();
   }
 
   /** Takes what the dialling side sends; frames are sent on when they are whole. */
