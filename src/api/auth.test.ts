@@ -158,6 +158,23 @@ describe("keys", () => {
   });
 });
 
+test("a RangeStream asks for the right to the whole range, before it reads a page", () => {
+  const { methods, tokens, asked } = withUsers();
+  const open = (end: string, metadata: Record<string, string>): unknown => {
+    asked.length = 0;
+    const method = methods.find(({ path }) => path.endsWith("/RangeStream"));
+    const stream = new FakeStream(range("a", end), 10, metadata);
+    if (method?.kind === "serverStream") method.handle(stream);
+    return stream.status?.message ?? asked.join();
+  };
+  expect(open("c", tokens.u)).toBe("readRange");
+  expect(open("d", tokens.root)).toBe("readRange");
+  expect(open("d", tokens.u)).toBe("etcdserver: permission denied");
+  expect(open("c", {})).toBe("etcdserver: user name is empty");
+  expect(open("c", { token: "x.1" })).toBe("etcdserver: invalid auth token");
+  expect(asked).toEqual([]);
+});
+
 describe("tokens", () => {
   test("made up, aged, and of a user that was deleted or has another password", () => {
     const { call, login, tokens, wait } = withUsers();
