@@ -41,8 +41,8 @@ export interface ConnectionParts {
 
 /** The socket takes more while it holds less than this. */
 const socketBytesHigh = 262_144;
-/** What one connection writes before others have their turn. */
-const turnBytesMax = 1_048_576;
+/** What one connection writes before others have their turn: more takes the socket milliseconds. */
+const turnBytesMax = 262_144;
 const pullBytes = 65_536;
 /** How long a connection that is over may take to read the reason. */
 const lingerMs = 1_000;
