@@ -48,6 +48,21 @@ describe.skipIf(isMissing("lockstep"))("lockstep ctl", () => {
     expect(both.log()).toContain("would be plain text: write https://");
   });
 
+  test("an unknown command and a file that cannot be written are named", async () => {
+    const { endpoint } = cluster.first;
+    const command = join(projectRoot, "bin/lockstep");
+    const words = [command, "ctl", "--endpoints", endpoint, "foo"];
+    const logFile = join(cluster.folder, "foo.log");
+    const foo = new ServerProcess({ command: process.execPath, args: words, logFile });
+    running.push(foo);
+    expect((await foo.exited).code).toBe(1);
+    expect(foo.log()).toContain('Error: unknown command "foo"');
+    const save = ctl(endpoint, "snapshot", "save", "/nowhere/x");
+    expect((await save.exited).code).toBe(128);
+    expect(save.log()).toMatch(/Error: could not open \/nowhere\/x\.part \(ENOENT/);
+    expect(save.log()).not.toContain("at Object.openSync");
+  });
+
   test("--dial-timeout ends the wait for a connection, however long the command may take", async () => {
     const [nobody] = await freePorts(1);
     const words = ["get", "a", "--command-timeout=1h", "--dial-timeout=100ms"];

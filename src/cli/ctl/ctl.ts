@@ -72,7 +72,8 @@ function findCommand(words: readonly string[]): { name: string; rest: string[] }
   const rest = [...words];
   const table = globals();
   const taken: string[] = [];
-  for (let at = 0; at < rest.length && taken.length < 2; ) {
+  let at = 0;
+  while (at < rest.length && taken.length < 2) {
     const word = rest[at] as string;
     if (word.startsWith("-")) {
       const name = word === "-w" ? "write-out" : word.replace(/^--/, "");
@@ -89,7 +90,7 @@ function findCommand(words: readonly string[]): { name: string; rest: string[] }
     rest.splice(at, 1);
     if (commands[name] !== undefined) return { name, rest };
   }
-  const wanted = rest.find((word) => !word.startsWith("-"));
+  const wanted = rest[at];
   if (taken.length === 0 && wanted !== undefined)
     throw new CtlError(`unknown command "${wanted}" for "lockstep ctl"`);
   return { name: "", rest };

@@ -91,7 +91,7 @@ async function snapshotSave(context: Context): Promise<undefined> {
     throw new CtlError("snapshot save expects one argument", Exit.badArgs);
   }
   const draft = `${file}.part`;
-  const handle = fs.openSync(draft, "w", 0o600);
+  const handle = openDraft(draft);
   try {
     for await (const { blob } of context.client.download(methods.snapshot, {})) {
       fs.writeSync(handle, blob);
@@ -105,6 +105,15 @@ async function snapshotSave(context: Context): Promise<undefined> {
   }
   fs.renameSync(draft, file);
   print(`Snapshot saved at ${file}\n`);
+}
+
+/** @throws CtlError that names the file */
+function openDraft(draft: string): number {
+  try {
+    return fs.openSync(draft, "w", 0o600);
+  } catch (cause) {
+    throw new CtlError(`could not open ${draft} (${(cause as Error).message})`, Exit.badArgs);
+  }
 }
 
 export const maintenanceCommands: Readonly<Record<string, Command>> = {
