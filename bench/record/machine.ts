@@ -1,6 +1,6 @@
 /** The machine of a bench run, in one line. */
 import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
-import { cpus, release, tmpdir, totalmem } from "node:os";
+import { cpus, loadavg, release, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 
 const SYNCS = 300;
@@ -28,6 +28,8 @@ export function describeMachine(): string {
     `${list.length} x ${list[0]?.model ?? "unknown processor"}, ${memory} memory`,
     `Linux ${release()}, Node ${process.version}`,
     `4 KiB write + fdatasync ${syncMs().toFixed(2)} ms`,
+    // More than about 1: other work ran beside it, and only ratios say anything.
+    `load average before it ${(loadavg()[0] ?? 0).toFixed(1)}`,
     "client, servers and all members on this machine, loopback",
   ].join("; ");
 }

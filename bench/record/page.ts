@@ -21,6 +21,12 @@ const page = join(projectRoot, "docs", "performance.md");
 const begin = "<!-- npm run bench writes from here -->";
 const end = "<!-- to here -->";
 
+/** The command of this run. */
+function commandLine(): string {
+  const words = process.argv.slice(2).map((word) => (/[ ;]/.test(word) ? `"${word}"` : word));
+  return ["npm run bench --", ...words].join(" ");
+}
+
 const nodeMajor = (): string => process.versions.node.split(".")[0] as string;
 
 function read(node: string): Kept | undefined {
@@ -34,7 +40,7 @@ export function record(rows: readonly Row[], machine: string, order: readonly st
   const all = new Map((read(node)?.rows ?? []).map((row) => [row.name, row]));
   for (const row of rows) all.set(row.name, row);
   const known = order.flatMap((name) => all.get(name) ?? []);
-  const kept: Kept = { machine, command: "npm run bench -- --record", rows: known };
+  const kept: Kept = { machine, command: commandLine(), rows: known };
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, `node-${node}.json`), `${JSON.stringify(kept, undefined, 1)}\n`);
   const plots = { rates: ratioBars(known), growth: growthLines(known) };
@@ -61,7 +67,7 @@ function section(node: string, { machine, command, rows }: Kept): string {
       : [];
   return [
     `### Node ${node}`,
-    `\`${command}\`; ${machine}.`,
+    `The last run was \`${command}\`; ${machine}.`,
     goalTable(rows),
     table(rows),
     ...plot("rates", "Rates beside etcd"),
