@@ -96,9 +96,11 @@ const clustering: readonly Flag[] = [
   flag("max-learners", "integer", "1", "Learners at a time."),
   flag(
     "auto-compaction-retention",
-    ...accepted("text", "0", "this build compacts on request only: let a client call compact"),
+    "text",
+    "0",
+    "History to keep: hours, a duration, or revisions; 0: compact on request only.",
   ),
-  flag("auto-compaction-mode", ...accepted("text", "periodic", "see --auto-compaction-retention")),
+  flag("auto-compaction-mode", "text", "periodic", "periodic (time) or revision (a number)."),
   flag("v2-deprecation", ...accepted("text", "write-only", noV2)),
   flag("enable-v2", ...refused("boolean", "false", noV2)),
   flag("enable-v2v3", ...refused("text", "", noV2)),

@@ -153,6 +153,32 @@ describe("the configuration", () => {
     ]);
   });
 
+  test("automatic compaction: hours, durations or revisions, off by default", () => {
+    const of = (mode: string, retention: string) =>
+      resolve(`--auto-compaction-mode=${mode}`, `--auto-compaction-retention=${retention}`).member
+        .autoCompaction;
+    const revisionLookMs = 300_000;
+    expect(resolve().member.autoCompaction).toEqual(defaultMemberConfig.autoCompaction);
+    expect(of("periodic", "1")).toEqual({ mode: "periodic", retention: 3_600_000, revisionLookMs });
+    expect(of("periodic", "10m").retention).toBe(600_000);
+    expect(of("periodic", "1h30m").retention).toBe(5_400_000);
+    expect(of("revision", "1000")).toEqual({ mode: "revision", retention: 1_000, revisionLookMs });
+    expect(of("revision", "0").retention).toBe(0);
+    const wrong: readonly (readonly [string, string, RegExp])[] = [
+      [
+        "periodic",
+        "0.5",
+        /invalid value "0.5" for .*auto-compaction-retention: a fraction needs a unit/,
+      ],
+      ["periodic", "1d", /a duration like 100ms or 10m/],
+      ["periodic", "-1", /a duration like/],
+      ["periodic", "1ms", /at least 10ms/],
+      ["revision", "1h", /a number of revisions/],
+      ["monthly", "1", /one of periodic, revision/],
+    ];
+    for (const [mode, retention, text] of wrong) expect(() => of(mode, retention)).toThrow(text);
+  });
+
   test("scrubs: a day and 32 MiB a second, or none", () => {
     expect(resolveConfig(new Map()).member).toMatchObject({
       scrubIntervalMs: defaultMemberConfig.scrubIntervalMs,

@@ -5,6 +5,7 @@
 import { defaultMemberConfig, type MemberConfig } from "../member/config.js";
 import type { Address } from "./address.js";
 import { authOf, type JwtOptions } from "./auth-token.js";
+import { autoCompactionOf } from "./auto-compaction.js";
 import { type ClusterConfig, clusterOf, clusterOfRestart } from "./cluster-config.js";
 import { etcdChecksOf } from "./feature-gates.js";
 import { flags, UsageError } from "./flags.js";
@@ -144,7 +145,7 @@ export function resolveConfig(
       scrubBytesPerSecond: values.positive("scrub-rate"),
       corruptScope: values.choice("corrupt-scope", ["member", "cluster"]),
       nospaceEnd: values.choice("nospace-end", ["automatic", "manual"]),
-      etcdChecks: etcdChecksOf(values),
+      ...{ etcdChecks: etcdChecksOf(values), autoCompaction: autoCompactionOf(values) },
       auth,
       limits: {
         requestBytesMax: values.positive("max-request-bytes"),

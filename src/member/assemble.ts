@@ -58,6 +58,7 @@ export function assembleMember(world: MemberWorld, booted: Booted): RunningMembe
   w.leases = services.createLeases(w);
   w.changes = services.createChanges(w);
   w.compactor = services.createCompactor(w);
+  w.autoCompaction = services.createAutoCompaction(w);
   w.etcdChecks = integrity.createEtcdChecks(w);
   w.readiness = integrity.createReadiness(w);
   w.attributes = services.createAttributes(w);

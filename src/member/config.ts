@@ -2,6 +2,7 @@
 
 import type { EtcdCheckConfig } from "../integrity/etcd-checks/etcd-checks.js";
 import type { JobLimits } from "../storage/jobs.js";
+import type { AutoCompactionConfig } from "./jobs/auto-compaction.js";
 import type { MemberLimits } from "./types.js";
 
 /** The etcd version whose behaviour this build implements. */
@@ -58,6 +59,8 @@ export interface MemberConfig {
   /** Rows that one step of a compaction looks at. */
   readonly compactionBatchLimit: number;
   readonly compactionSleepMs: number;
+  /** What the leader compacts by itself. */
+  readonly autoCompaction: AutoCompactionConfig;
   readonly walSegmentBytes: number;
   /**
    * Time between the starts of two scrubs of all data at rest. 0: a scrub starts only on request.
@@ -95,6 +98,7 @@ export const defaultMemberConfig = {
   backendBatchLimit: 10_000,
   compactionBatchLimit: 1_000,
   compactionSleepMs: 10,
+  autoCompaction: { mode: "periodic", retention: 0, revisionLookMs: 300_000 },
   walSegmentBytes: 16 * 1024 * 1024,
   scrubIntervalMs: 86_400_000,
   scrubBytesPerSecond: 32 * 1024 * 1024,

@@ -13,6 +13,8 @@ import type { WatchHub } from "../state/watch/hub.js";
 import type { Committer } from "../storage/committer.js";
 import type { StateStore } from "../storage/state-store.js";
 import type { Leadership } from "./cluster/leadership.js";
+import type { AutoCompaction } from "./jobs/auto-compaction.js";
+import { autoCompactionMetrics } from "./jobs/auto-compaction-metrics.js";
 import { type IntegrityNumbers, memberMetrics } from "./metrics.js";
 import type { Proposals } from "./turns/proposals.js";
 import type { ReadBarrier } from "./turns/read-barrier.js";
@@ -29,6 +31,7 @@ export interface ReportParts {
     "comparison" | "divergence" | "quarantine" | "incidents" | "healed"
   >;
   readonly scrubber: Pick<Scrubber, "stats">;
+  readonly autoCompaction: Pick<AutoCompaction, "status">;
   readonly leadership: Pick<Leadership, "changes">;
   readonly proposals: Pick<Proposals, "pending" | "failed">;
   readonly reads: Pick<ReadBarrier, "slowRounds" | "failedRounds">;
@@ -115,7 +118,8 @@ export class Report {
       integrity: this.#integrityNumbers(),
       peers: parts.guard,
     });
-    return [...numbers, ...scrubMetrics(parts.scrubber.stats())];
+    const compaction = autoCompactionMetrics(parts.autoCompaction.status());
+    return [...numbers, ...compaction, ...scrubMetrics(parts.scrubber.stats())];
   }
 
   #monitor() {

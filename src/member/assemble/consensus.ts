@@ -160,6 +160,7 @@ export function createLifecycle(w: Wiring): Lifecycle {
       w.driver.stop();
       w.heartbeat.stop();
       w.compactor.stop();
+      w.autoCompaction.stop();
       w.versions.stop();
       w.attributes.stop();
       w.scrubber.stop();

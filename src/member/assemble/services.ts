@@ -8,6 +8,7 @@ import { LeaseDriver } from "../../lease/driver.js";
 import { messageBytesMax } from "../../peers/codec.js";
 import { LeaderRequests } from "../../peers/leader-requests.js";
 import type { ClusterInfo, NetworkHandler } from "../../platform/network.js";
+import { CompactionRequest } from "../../wire/gen/rpc.js";
 import { RequestField } from "../../wire/proposal.js";
 import { MemberAttributes } from "../cluster/member-attributes.js";
 import { MemberChanges } from "../cluster/member-changes.js";
@@ -19,6 +20,7 @@ import { Gate } from "../gate/gate.js";
 import { Quota } from "../gate/quota.js";
 import { noClient } from "../gate/requests.js";
 import { AnswerBudget } from "../jobs/answer-budget.js";
+import { AutoCompaction } from "../jobs/auto-compaction.js";
 import { Maintenance } from "../jobs/maintenance.js";
 import { Reads } from "../jobs/reads.js";
 import { RunningMember } from "../member.js";
@@ -144,6 +146,26 @@ export function createCompactor(w: Wiring): Compactor {
   });
 }
 
+export function createAutoCompaction(w: Wiring): AutoCompaction {
+  const { platform, config } = w;
+  return new AutoCompaction({
+    clock: platform.clock,
+    config: config.autoCompaction,
+    isLeader: () => w.raft.isLeader() && !w.lifecycle.isStopping(),
+    revision: () => w.machine().kv.revision(),
+    compact: (revision, done) => {
+      const body = CompactionRequest.encode({
+        revision: BigInt(revision),
+        physical: false,
+      }).finish();
+      w.proposer.propose(RequestField.compaction, body, (applied) => {
+        done(applied instanceof KvError ? applied : applied.outcome);
+      });
+    },
+    log: platform.log,
+  });
+}
+
 export function createAttributes(w: Wiring): MemberAttributes {
   const { platform, config } = w;
   return new MemberAttributes({
@@ -218,6 +240,7 @@ export function createMember(w: Wiring): RunningMember {
       ...{ state: w.state, raft: w.raft, monitor: w.monitor, scrubber: w.scrubber },
       ...{ leadership: w.leadership, proposals: w.proposals, reads: w.reads },
       ...{ leases: w.leases, transfer: w.transfer, committer: w.committer, watch: w.watch },
+      autoCompaction: w.autoCompaction,
       guard: w.guard,
       machine: () => w.machine(),
       isLearner: () => w.member.isLearner(),
@@ -227,6 +250,7 @@ export function createMember(w: Wiring): RunningMember {
       w.links.sync();
       w.incarnations.start();
       w.monitor.start();
+      w.autoCompaction.start();
       w.heartbeat.start();
       w.driver.schedule();
       const { voters } = w.machine().confState;

@@ -33,6 +33,7 @@ import type { MemberConfig } from "../config.js";
 import type { Gate } from "../gate/gate.js";
 import type { Quota } from "../gate/quota.js";
 import type { Incarnations } from "../incarnation/incarnations.js";
+import type { AutoCompaction } from "../jobs/auto-compaction.js";
 import type { Maintenance } from "../jobs/maintenance.js";
 import type { Lifecycle } from "../lifecycle.js";
 import type { RunningMember } from "../member.js";
@@ -89,6 +90,7 @@ export interface Wiring extends MemberWorld {
   leases: LeaseDriver;
   changes: MemberChanges;
   compactor: Compactor;
+  autoCompaction: AutoCompaction;
   etcdChecks: EtcdChecks;
   readiness: Readiness;
   attributes: MemberAttributes;
