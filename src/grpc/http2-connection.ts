@@ -131,6 +131,7 @@ export class Http2Connection implements Flushable {
     let written = 0;
     while (socket.writableLength < socketBytesHigh) {
       if (written >= turnBytesMax) {
+        this.#countWaiting();
         this.#askFlush();
         return;
       }
