@@ -13,6 +13,7 @@ import * as consensus from "./assemble/consensus.js";
 import * as integrity from "./assemble/integrity.js";
 import * as services from "./assemble/services.js";
 import type { MemberWorld, Wiring } from "./assemble/wiring.js";
+import { MemberNews } from "./cluster/member-news.js";
 import { requestTimeoutMs } from "./config.js";
 import type { RunningMember } from "./member.js";
 import { requestFailure } from "./request-failure.js";
@@ -32,7 +33,7 @@ export function assembleMember(world: MemberWorld, booted: Booted): RunningMembe
   // Earlier lives used only lower ids: a member takes less than 1024 requests a millisecond.
   const firstId = Math.floor(clock.unixMs()) * 1024;
   w.proposals = new Proposals(firstId);
-  w.reads = new ReadBarrier(firstId);
+  w.reads = new ReadBarrier(firstId, (sinceMs) => w.slowness.read.took(clock.now() - sinceMs));
   w.peers = new Peers(clock);
   w.incarnations = consensus.createIncarnations(w);
   w.links = new PeerLinks(world, booted, () => w.machine().cluster);
@@ -64,6 +65,8 @@ export function assembleMember(world: MemberWorld, booted: Booted): RunningMembe
   w.attributes = services.createAttributes(w);
   w.versions = services.createVersionMonitor(w);
   w.scrubber = integrity.createScrubber(w);
+  w.memberNews = new MemberNews(world.platform.log, w.machine().cluster.members());
+  w.quorum = services.createQuorumWatch(w);
   w.events = consensus.createEvents(w);
   w.heartbeat = consensus.createHeartbeat(w);
   w.member = services.createMember(w);

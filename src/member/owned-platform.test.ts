@@ -89,3 +89,22 @@ test.each(Object.entries(uses))("%s", (_name, use) => {
   for (const fn of [...kept, ...kept]) expect(() => fn()).not.toThrow();
   expect(told.map(({ message }) => message)).toEqual(["a bug", "not even an error"]);
 });
+
+test("syncs of the log and commits are timed, syncs of other files are not", () => {
+  let nowMs = 10;
+  const kept: Callback[] = [];
+  const platform = { ...platformOf(kept), clock: { now: () => nowMs } } as unknown as Platform;
+  const times: string[] = [];
+  const owned = ownedPlatform(platform, () => {}, {
+    synced: (ms) => times.push(`sync ${ms}`),
+    committed: (ms) => times.push(`commit ${ms}`),
+  });
+  const told: string[] = [];
+  owned.disk.open("wal/1", "create").sync(() => told.push("log"));
+  owned.disk.open("other", "create").sync(() => told.push("file"));
+  owned.backends.open("a").commit(() => told.push("backend"));
+  nowMs = 17;
+  for (const done of kept) done();
+  expect(times).toEqual(["sync 7", "commit 7"]);
+  expect(told).toEqual(["log", "file", "backend"]);
+});

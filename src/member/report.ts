@@ -12,10 +12,14 @@ import type { MachineReader } from "../state/types.js";
 import type { WatchHub } from "../state/watch/hub.js";
 import type { Committer } from "../storage/committer.js";
 import type { StateStore } from "../storage/state-store.js";
+import { clusterMetrics } from "./cluster/cluster-metrics.js";
 import type { Leadership } from "./cluster/leadership.js";
+import type { MemberNews } from "./cluster/member-news.js";
+import type { QuorumWatch } from "./cluster/quorum-watch.js";
 import type { AutoCompaction } from "./jobs/auto-compaction.js";
 import { autoCompactionMetrics } from "./jobs/auto-compaction-metrics.js";
 import { type IntegrityNumbers, memberMetrics } from "./metrics.js";
+import type { Slowness } from "./slowness.js";
 import type { Proposals } from "./turns/proposals.js";
 import type { ReadBarrier } from "./turns/read-barrier.js";
 import type { MemberIntegrity, MemberStatus } from "./types.js";
@@ -40,6 +44,9 @@ export interface ReportParts {
   readonly committer: Pick<Committer, "commits">;
   readonly watch: Pick<WatchHub, "stats">;
   readonly guard: Pick<PeerGuard, "lost" | "counts" | "peers">;
+  readonly slowness: Pick<Slowness, "samples">;
+  readonly memberNews: Pick<MemberNews, "counts">;
+  readonly quorum: Pick<QuorumWatch, "voters" | "losses">;
   machine(): MachineReader;
   isLearner(): boolean;
 }
@@ -119,7 +126,12 @@ export class Report {
       peers: parts.guard,
     });
     const compaction = autoCompactionMetrics(parts.autoCompaction.status());
-    return [...numbers, ...compaction, ...scrubMetrics(parts.scrubber.stats())];
+    const cluster = clusterMetrics({
+      ...{ selfId: parts.selfId, members: machine.cluster.members(), peers: parts.guard },
+      ...{ memberNews: parts.memberNews, quorum: parts.quorum },
+    });
+    const more = [...cluster, ...parts.slowness.samples(), ...compaction];
+    return [...numbers, ...more, ...scrubMetrics(parts.scrubber.stats())];
   }
 
   #monitor() {

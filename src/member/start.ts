@@ -8,6 +8,7 @@ import { assembleMember } from "./assemble.js";
 import type { MemberConfig } from "./config.js";
 import type { RunningMember } from "./member.js";
 import { ownedPlatform } from "./owned-platform.js";
+import { Slowness } from "./slowness.js";
 import { bootMember } from "./startup/boot.js";
 
 /**
@@ -30,10 +31,15 @@ export function startMember(
     world.disk.close();
     done(error);
   };
-  const platform = ownedPlatform(world, (error) => {
+  const slowness = new Slowness(world);
+  const failed = (error: Error): void => {
     if (member !== undefined) member.callbackFailed(error);
     else if (isOver) throw error;
     else refused(error);
+  };
+  const platform = ownedPlatform(world, failed, {
+    synced: (ms) => slowness.fsync.took(ms),
+    committed: (ms) => slowness.commit.took(ms),
   });
   const network: Network = platform.connect(handlerOf(() => member));
   bootMember({ platform, network, config }, (booted) => {
@@ -42,7 +48,7 @@ export function startMember(
       refused(booted);
       return;
     }
-    const running = assembleMember({ platform, network, config, begin }, booted);
+    const running = assembleMember({ platform, network, config, slowness, begin }, booted);
     member = running;
     isOver = true;
     platform.log("info", "starting a member", {

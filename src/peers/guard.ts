@@ -43,7 +43,8 @@ export class PeerGuard {
   readonly #counts = new Map<RejectionReason, number>();
   readonly #repeats = new Repeats(tellEveryMs);
   readonly #connected = new Set<bigint>();
-  /** How often the connection to a peer broke. */
+  readonly #losses = new Map<bigint, number>();
+  /** How often the connection to a peer broke, all peers together. */
   lost = 0;
 
   constructor(platform: Pick<Platform, "clock" | "log">, links: Pick<PeerLinks, "ids" | "knows">) {
@@ -56,9 +57,12 @@ export class PeerGuard {
     return this.#counts;
   }
 
-  /** All peers, and whether each can be reached now. */
-  peers(): readonly { readonly id: bigint; readonly isUp: boolean }[] {
-    return this.#links.ids().map((id) => ({ id, isUp: this.#connected.has(id) }));
+  /** All peers, whether each can be reached now, and how often it was lost. */
+  peers(): readonly { readonly id: bigint; readonly isUp: boolean; readonly losses: number }[] {
+    return this.#links.ids().map((id) => {
+      const losses = this.#losses.get(id) ?? 0;
+      return { id, isUp: this.#connected.has(id), losses };
+    });
   }
 
   rejected({ reason, from, fields }: Rejection): void {
@@ -78,6 +82,7 @@ export class PeerGuard {
     if (isUp) this.#connected.add(id);
     else {
       this.#connected.delete(id);
+      this.#losses.set(id, (this.#losses.get(id) ?? 0) + 1);
       this.lost++;
     }
     const message = isUp ? "connected to a peer" : "lost the connection to a peer";

@@ -94,6 +94,8 @@ export function createDriver(w: Wiring): Driver {
     watch: () => w.watch,
     applyConfChange: (change) => w.raft.applyConfChange(change),
     applied: (applied) => w.events.applied(applied),
+    took: (ms, { index, data }) =>
+      w.slowness.apply.took(ms, { index, "request-size": data.length }),
     damaged: (error) => w.damaged(error),
   });
   return new Driver(selfId, {
@@ -233,6 +235,7 @@ export function createEvents(w: Wiring): TurnEvents {
       w.leaderRequests.leaderChanged();
     },
     progressed: () => w.progressed(),
+    membersChanged: () => w.memberNews.look(w.machine().cluster.members()),
     removed: () => w.lifecycle.removed(),
     failed: w.failed,
   });
@@ -259,6 +262,7 @@ export function createHeartbeat(w: Wiring): Heartbeat {
       w.authenticator.tick(nowMs);
       w.etcdChecks.tick(nowMs);
       w.quota.tick(nowMs);
+      w.quorum.tick(nowMs);
       if (nowMs < progressDueMs) return;
       progressDueMs = nowMs + progressNotifyMs;
       w.watch.tickProgress();

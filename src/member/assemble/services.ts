@@ -13,6 +13,7 @@ import { RequestField } from "../../wire/proposal.js";
 import { MemberAttributes } from "../cluster/member-attributes.js";
 import { MemberChanges } from "../cluster/member-changes.js";
 import { Membership } from "../cluster/membership.js";
+import { QuorumWatch } from "../cluster/quorum-watch.js";
 import { VersionMonitor } from "../cluster/version-monitor.js";
 import { Compactor } from "../compactor.js";
 import { requestTimeoutMs } from "../config.js";
@@ -207,6 +208,17 @@ export function createMembership(w: Wiring): Membership {
   });
 }
 
+export function createQuorumWatch(w: Wiring): QuorumWatch {
+  return new QuorumWatch({
+    log: w.platform.log,
+    selfId: w.booted.memberId,
+    electionMs: w.config.electionMs,
+    hasLeader: () => w.raft.leader() !== 0n,
+    voters: () => w.machine().confState.voters,
+    activeSince: (id) => w.network.activeSince(id),
+  });
+}
+
 export function createChanges(w: Wiring): MemberChanges {
   return new MemberChanges({
     peers: w.peers,
@@ -241,7 +253,7 @@ export function createMember(w: Wiring): RunningMember {
       ...{ leadership: w.leadership, proposals: w.proposals, reads: w.reads },
       ...{ leases: w.leases, transfer: w.transfer, committer: w.committer, watch: w.watch },
       autoCompaction: w.autoCompaction,
-      guard: w.guard,
+      ...{ guard: w.guard, slowness: w.slowness, memberNews: w.memberNews, quorum: w.quorum },
       machine: () => w.machine(),
       isLearner: () => w.member.isLearner(),
     }),

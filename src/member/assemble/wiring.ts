@@ -26,7 +26,9 @@ import type { StateStore } from "../../storage/state-store.js";
 import type { Leadership } from "../cluster/leadership.js";
 import type { MemberAttributes } from "../cluster/member-attributes.js";
 import type { MemberChanges } from "../cluster/member-changes.js";
+import type { MemberNews } from "../cluster/member-news.js";
 import type { Membership } from "../cluster/membership.js";
+import type { QuorumWatch } from "../cluster/quorum-watch.js";
 import type { VersionMonitor } from "../cluster/version-monitor.js";
 import type { Compactor } from "../compactor.js";
 import type { MemberConfig } from "../config.js";
@@ -37,6 +39,7 @@ import type { AutoCompaction } from "../jobs/auto-compaction.js";
 import type { Maintenance } from "../jobs/maintenance.js";
 import type { Lifecycle } from "../lifecycle.js";
 import type { RunningMember } from "../member.js";
+import type { Slowness } from "../slowness.js";
 import type { Booted } from "../startup/boot.js";
 import type { Readiness } from "../startup/readiness.js";
 import type { Driver } from "../turns/driver.js";
@@ -53,6 +56,7 @@ export interface MemberWorld {
   readonly platform: Platform;
   readonly network: Network;
   readonly config: MemberConfig;
+  readonly slowness: Slowness;
 }
 
 /**
@@ -93,6 +97,8 @@ export interface Wiring extends MemberWorld {
   autoCompaction: AutoCompaction;
   etcdChecks: EtcdChecks;
   readiness: Readiness;
+  memberNews: MemberNews;
+  quorum: QuorumWatch;
   attributes: MemberAttributes;
   versions: VersionMonitor;
   scrubber: Scrubber;

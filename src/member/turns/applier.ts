@@ -33,6 +33,8 @@ export interface ApplierParts {
   applyConfChange(change: ConfChange | undefined): ConfState;
   /** Leases, members or alarms may have changed. */
   applied(applied: Applied): void;
+  /** An entry was applied; milliseconds since its application began. */
+  took(ms: number, entry: Entry): void;
   /** Reports a damaged state. True: another state has taken its place, at the same index. */
   damaged(error: DamageError): boolean;
 }
@@ -52,6 +54,8 @@ export class Applier {
   #done = 0;
   /** The next entry of the queue, if it is partly applied. */
   #open: { readonly machine: Machine; readonly entry: OpenEntry } | undefined;
+  /** When its application began. */
+  #openSinceMs: number | undefined;
 
   constructor(parts: ApplierParts) {
     this.#parts = parts;
@@ -76,6 +80,7 @@ export class Applier {
   run(): AppliedSome {
     const { clock, limits } = this.#parts;
     const startMs = clock.now();
+    let atMs = startMs;
     let entries = 0;
     let last = 0;
     while (this.#done < this.#queue.length && entries < entriesPerTurnMax) {
@@ -83,13 +88,17 @@ export class Applier {
       // After a restart raft hands out entries from the backend's index on. Older ones are skipped.
       if (entry.index > this.#parts.machine().appliedIndex) {
         const applied = this.#applyOne(entry, startMs + limits.turnMs);
+        const sinceMs = this.#openSinceMs ?? atMs;
+        this.#openSinceMs = applied === undefined ? sinceMs : undefined;
         if (applied === undefined) break;
         this.#tell(entry, applied);
+        atMs = clock.now();
+        this.#parts.took(atMs - sinceMs, entry);
       }
       this.#done++;
       entries++;
       last = entry.index;
-      if (clock.now() - startMs > smallTurns * limits.turnMs) break;
+      if (atMs - startMs > smallTurns * limits.turnMs) break;
     }
     if (!this.isBusy()) {
       this.#queue = [];

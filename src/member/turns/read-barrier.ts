@@ -40,11 +40,14 @@ export class ReadBarrier {
   /** Confirmed readers that wait for the apply; indexes ascending. */
   #confirmed: Confirmed[] = [];
   #nextId: number;
+  readonly #waited: (sinceMs: number) => void;
   slowRounds = 0;
   failedRounds = 0;
 
-  constructor(firstId: number) {
+  /** `waited` is told of each reader that was answered or given up: when it began to wait. */
+  constructor(firstId: number, waited: (sinceMs: number) => void = () => {}) {
     this.#nextId = firstId;
+    this.#waited = waited;
   }
 
   /** Calls `done` once: when a read index is confirmed and applied here, or with an error. */
@@ -102,7 +105,9 @@ export class ReadBarrier {
       while (batch.next < batch.readers.length) {
         if (answered > 0 && answered % readersPerLook === 0 && isTimeOver()) return false;
         answered++;
-        batch.readers[batch.next++]?.done(undefined);
+        const reader = batch.readers[batch.next++] as Reader;
+        this.#waited(reader.sinceMs);
+        reader.done(undefined);
         // A reader's callback may have ended all others.
         if (this.#confirmed[0] !== batch) return true;
       }
@@ -128,11 +133,15 @@ export class ReadBarrier {
       failed.push(...round.readers);
     }
     if (failed.length > 0) this.failedRounds++;
-    for (const reader of failed) reader.done(new KvError("timeout"));
+    for (const reader of failed) {
+      this.#waited(reader.sinceMs);
+      reader.done(new KvError("timeout"));
+    }
     const stuck = this.#confirmed.filter((batch) => waiting(batch).every(late));
     if (stuck.length === 0) return;
     this.#confirmed = this.#confirmed.filter((batch) => !stuck.includes(batch));
     for (const reader of stuck.flatMap(waiting)) {
+      this.#waited(reader.sinceMs);
       reader.done(new KvError("timeoutWaitAppliedIndex"));
     }
   }

@@ -41,6 +41,8 @@ export interface TurnEventsParts {
   /** Informs the parts that keep something of the state. */
   stateReplaced(): void;
   leaderChanged(isLeader: boolean): void;
+  /** The members may be others now. */
+  membersChanged(): void;
   /** Wakes the parts that wait for applied entries or for a leader. */
   progressed(): void;
   removed(): void;
@@ -63,6 +65,7 @@ export class TurnEvents {
     const { outcome } = applied;
     if (!(outcome instanceof KvError) && outcome.kind === "clusterVersion") this.#checkVersion();
     if (applied.conf === undefined) return;
+    this.#parts.membersChanged();
     links.sync();
     if (machine.cluster.isRemoved(this.#parts.selfId)) {
       // Perhaps only this member can tell the others of the commit, so it stops a little later.
@@ -100,6 +103,7 @@ export class TurnEvents {
       this.#parts.stateReplaced();
       links.sync();
       log("info", "applied snapshot", { "snapshot-index": index });
+      this.#parts.membersChanged();
       this.#checkVersion();
       incarnations.applied();
     } catch (refusal) {
