@@ -11,7 +11,6 @@ import { mvccMutants } from "./mutants/mvcc.js";
 import { peerMutants } from "./mutants/peers.js";
 import { readMutants } from "./mutants/reads.js";
 import { replicationMutants } from "./mutants/replication.js";
-import { spaceMutants } from "./mutants/space.js";
 import { storageMutants } from "./mutants/storage.js";
 import { versionMutants } from "./mutants/versions.js";
 import { walMutants } from "./mutants/wal.js";
@@ -34,7 +33,6 @@ export const mutants: readonly Mutant[] = sortById([
   ...foundMutants,
   ...peerMutants,
   ...largeEntryMutants,
-  ...spaceMutants,
 ]);
 
 /** @throws Error if two have the same id */
