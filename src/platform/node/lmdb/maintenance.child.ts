@@ -175,13 +175,16 @@ async function randomSequence(root: string, seed: number): Promise<Sequence> {
   return sequence;
 }
 
+/** Before there were users. */
+const earlierBuckets = bucketNames.slice(0, 7);
+
 /** A file that an earlier build's defragmentation made: `backup(path, true)`, without a mark. */
 async function earlierBuild(root: string): Promise<Sequence> {
   mkdirSync(root, { recursive: true });
   const binary = { encoding: "binary", keyEncoding: "binary" } as const;
   const path = join(root, "origin");
   const file = open<Buffer, Buffer>({ path, ...binary, noSubdir: true, maxDbs: 7 });
-  const buckets = bucketNames.map((name) => file.openDB<Buffer, Buffer>({ name, ...binary }));
+  const buckets = earlierBuckets.map((name) => file.openDB<Buffer, Buffer>({ name, ...binary }));
   await file.batch(() => {
     for (let at = 0; at < 2000; at++) {
       void buckets[Bucket.key]?.put(keyOf(at) as Buffer, filledValue(1100) as Buffer);
