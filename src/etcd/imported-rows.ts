@@ -7,6 +7,13 @@
 import { equalBytes } from "../base/bytes.js";
 import { InvariantViolation } from "../base/invariant.js";
 import { Bucket } from "../platform/rows.js";
+import {
+  decodeRole,
+  decodeUser,
+  enabledKey,
+  nameBytesMax,
+  revisionKey,
+} from "../state/auth/auth-rows.js";
 import { decodeLeaseRow } from "../state/lease/lease-row.js";
 import { decodeRevision, encodeRevision } from "../state/mvcc/revision-key.js";
 import { decodeKeyValue } from "../wire/key-value.js";
@@ -38,6 +45,7 @@ export function* importedRows(file: EtcdBackendFile): Generator<ImportedRow, Imp
     checkLeaseRow(key, value);
     yield { bucket: Bucket.lease, key, value };
   }
+  yield* authRows(file);
   for (const { key } of file.rows("alarm")) {
     yield { bucket: Bucket.alarm, key, value: new Uint8Array(0) };
   }
@@ -48,6 +56,39 @@ export function* importedRows(file: EtcdBackendFile): Generator<ImportedRow, Imp
     compactRevision,
     finishedCompactRevision: finishedCompact,
   };
+}
+
+/** Users, roles, whether they count, and their revision: etcd's rows as they are. */
+function* authRows(file: EtcdBackendFile): Generator<ImportedRow> {
+  for (const { key, value } of file.rows("auth")) {
+    // etcd has no other rows here.
+    const isEnabled = equalBytes(key, enabledKey) && value.length === 1;
+    const isRevision = equalBytes(key, revisionKey) && value.length === 8;
+    if (!isEnabled && !isRevision) {
+      throw new EtcdFileError('bucket "auth" has a row of an unknown form: the file is damaged');
+    }
+    yield { bucket: Bucket.auth, key, value };
+  }
+  for (const { key, value } of file.rows("authUsers")) {
+    checkName("user", key, read("a user", () => decodeUser(value)).name);
+    yield { bucket: Bucket.authUsers, key, value };
+  }
+  for (const { key, value } of file.rows("authRoles")) {
+    checkName("role", key, read("a role", () => decodeRole(value)).name);
+    yield { bucket: Bucket.authRoles, key, value };
+  }
+}
+
+function checkName(what: string, key: Uint8Array, name: string): void {
+  const asBytes = new TextEncoder().encode(name);
+  if (!equalBytes(key, asBytes)) {
+    throw new EtcdFileError(`the row of ${what} "${name}" has another key: the file is damaged`);
+  }
+  if (key.length > nameBytesMax) {
+    throw new EtcdFileError(
+      `the name of a ${what} has ${key.length} bytes, more than the ${nameBytesMax} that this build takes: give the ${what} a shorter name in etcd first`,
+    );
+  }
 }
 
 /** The main revision. */
