@@ -23,6 +23,7 @@ import { Connections } from "./connections.js";
 import { defaultLimits, type Http2Limits } from "./http2/limits.js";
 import { defaultKeepalive, type KeepaliveOptions } from "./http2/ping-policy.js";
 import { type ConnectionParts, Http2Connection } from "./http2-connection.js";
+import { plainAgain } from "./plain-again.js";
 import { TurnEnd } from "./turn-end.js";
 
 const [stoppedCode, stoppedText] = errorTable.stopped;
@@ -46,7 +47,7 @@ export interface ServerOptions {
   readonly listener: SocketSource;
   readonly methods: readonly Method[];
   readonly http: RequestListener;
-  /** Takes over connections of HTTP/1 whose client asks for another protocol. Without it nobody does. */
+  /** Takes over connections of HTTP/1 whose client asks for WebSocket. Without it nobody does. */
   readonly upgrade?: UpgradeListener;
   readonly clock: Clock;
   /**
@@ -99,9 +100,19 @@ class RunningServer implements Server {
     });
     this.#web = createWebServer(this.#connections.counted(guarded(options.http, onError)));
     const { upgrade } = options;
-    if (upgrade !== undefined) this.#web.on("upgrade", guardedUpgrade(upgrade, onError));
+    if (upgrade !== undefined)
+      this.#web.on("upgrade", guardedUpgrade(this.#choose(upgrade), onError));
     options.listener.accept((socket) => this.#connections.accept(socket));
     this.#sweepLater();
+  }
+
+  /** An offer of anything but WebSocket is not taken up. */
+  #choose(upgrade: UpgradeListener): UpgradeListener {
+    const again = (connection: Duplex): void => void this.#web.emit("connection", connection);
+    return (request, socket, head) => {
+      if (request.headers.upgrade?.toLowerCase() === "websocket") upgrade(request, socket, head);
+      else plainAgain(request, socket, head, again);
+    };
   }
 
   get addresses(): SocketSource["addresses"] {

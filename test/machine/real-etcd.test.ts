@@ -99,7 +99,7 @@ async function ask(client: EtcdClient, { $case, value: request }: Command): Prom
     }
     case "lease_revoke":
       await client.leaseRevoke(request);
-      return { kind: "leaseRevoke" };
+      return { kind: "leaseRevoke", id: request.ID };
     default:
       throw new Error(`etcd is not asked for ${$case}`);
   }

@@ -92,10 +92,11 @@ export class SimClients {
     for (const finished of [...this.#open]) finished({ kind: "unknown", error: "the run ended" });
   }
 
-  /** A request outside the plan; `done` gets the recorded operation. */
+  /** A request outside the plan, by a client of its own; `done` gets the recorded operation. */
   ask(node: SimNode, request: Request, done: (operation: Operation) => void): void {
     const memory = { revision: 0, mods: new Map(), values: new Map() };
-    this.#send({ id: 1_000_000 + this.#asked++, client: -1, node, memory }, request, done);
+    const asked = this.#asked++;
+    this.#send({ id: 1_000_000 + asked, client: -1 - asked, node, memory }, request, done);
   }
 
   #next(client: Client): void {
