@@ -4,6 +4,18 @@ import { defineConfig } from "vitest/config";
  * Two projects: what stands beside the code, and what starts real servers. Two files at a time, also on
  * two cores: the latter wait for disks and elections most of their time.
  */
+
+/** Long stories on real processes: `npm run stories`, a step of .ci/run. */
+const stories = [
+  "test/operations/runbooks.test.ts",
+  "test/membership/membership.test.ts",
+  "test/audit/audit.test.ts",
+  "test/large/large-entries.test.ts",
+  "test/migrate/*.test.ts",
+  "test/torture/torture.test.ts",
+];
+const withStories = process.env.LOCKSTEP_STORIES === "1";
+
 export default defineConfig({
   test: {
     projects: [
@@ -20,7 +32,7 @@ export default defineConfig({
         test: {
           name: "whole",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/house.test.ts"],
+          exclude: withStories ? ["test/house.test.ts"] : ["test/house.test.ts", ...stories],
           maxConcurrency: 2,
           testTimeout: 60_000,
           hookTimeout: 60_000,
