@@ -131,6 +131,13 @@ export const mvccMutants: readonly Mutant[] = [
     caughtBy: ["S6", "S2"],
     patches: [
       {
+        in: "MovableBackend",
+        begin: `
+          sizes() {
+            return this.#backend.sizes();
+          }`,
+      },
+      {
         in: "ReplicatedMachine.#applyAtOnce",
         find: "if (events !== undefined) this.#meta.revision = events.revision;",
         replace: `
