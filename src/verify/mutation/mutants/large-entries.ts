@@ -34,6 +34,13 @@ export const largeEntryMutants: readonly Mutant[] = [
     caughtBy: ["S2", "S6"],
     patches: [
       {
+        in: "MovableBackend",
+        begin: `
+          commit(done) {
+            this.#backend.commit(done);
+          }`,
+      },
+      {
         in: "ReplicatedMachine.#open",
         find: `
           if (result.done !== true)
