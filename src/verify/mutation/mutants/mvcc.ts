@@ -61,37 +61,6 @@ export const mvccMutants: readonly Mutant[] = [
     ],
   },
   {
-    id: "M44",
-    title: "a revoked lease deletes its keys in the order of their puts",
-    origin: "class: the order of a Map or a Set in apply",
-    conditions:
-      "a lease with several keys, of which one was put again, is revoked while one member was restored and another was not; the patch also keeps a lease's keys by their last put",
-    caughtBy: ["S6", "S2"],
-    patches: [
-      {
-        in: "LeaseTable.doomedKeys",
-        find: "return yield* sortInSlices([...lease.keys], work);",
-        replace: `
-          if (lease.keys.size > 1)
-            RAN();
-          return [...lease.keys];`,
-      },
-      {
-        in: "LeaseTable.attach",
-        find: `
-          const before = this.#leaseByKey.get(text);
-          if (before === lease)
-            return;
-          if (before !== undefined)
-            this.#take(before, text);`,
-        replace: `
-          const before = this.#leaseByKey.get(text);
-          if (before !== undefined)
-            this.#take(before, text);`,
-      },
-    ],
-  },
-  {
     id: "M45",
     title: "apply looks at the clock",
     origin: "class: wall clock in apply",
