@@ -48,6 +48,12 @@ const bound: fc.Arbitrary<Drawn<bigint>> = fc
   .option(fc.integer({ min: -1, max: 12 }), { freq: 6 })
   .map((back) => (current) => (back === null ? 0n : BigInt(current - back)));
 
+/** Bounds of mod and create revisions; often none at all. */
+const bounds = fc.oneof(
+  fc.tuple(bound, bound, bound, bound),
+  fc.constant<Drawn<bigint>[]>(Array.from({ length: 4 }, () => () => 0n)),
+);
+
 const put = fc.record({
   key,
   value,
@@ -72,16 +78,19 @@ export const range: fc.Arbitrary<Drawn<RangeRequest>> = fc
     keys_only: rarely(6),
     count_only: rarely(6),
     revision,
-    bounds: fc.tuple(bound, bound, bound, bound),
+    bounds,
   })
-  .map(({ revision: at, bounds, ...fields }) => (current) => ({
-    ...fields,
-    revision: at(current),
-    min_mod_revision: bounds[0](current),
-    max_mod_revision: bounds[1](current),
-    min_create_revision: bounds[2](current),
-    max_create_revision: bounds[3](current),
-  }));
+  .map(({ revision: at, bounds: four, ...fields }) => (current) => {
+    const [minMod = 0n, maxMod = 0n, minCreate = 0n, maxCreate = 0n] = four.map((b) => b(current));
+    return {
+      ...fields,
+      revision: at(current),
+      min_mod_revision: minMod,
+      max_mod_revision: maxMod,
+      min_create_revision: minCreate,
+      max_create_revision: maxCreate,
+    };
+  });
 
 const target: fc.Arbitrary<Drawn<Pick<Compare, "target" | "target_union">>> = fc.oneof(
   fc.bigInt(0n, 3n).map((version) => () => ({

@@ -5,7 +5,7 @@
  */
 import { KvError } from "../../base/errors.js";
 import { toSafe } from "../../base/int64.js";
-import type { RangeRequest } from "../../wire/gen/rpc.js";
+import { type RangeRequest, RangeRequest_SortOrder } from "../../wire/gen/rpc.js";
 import type { KvBytes, RangeOutcome } from "../types.js";
 import type { Work } from "../work.js";
 import type { AnswerRoom } from "./answer-room.js";
@@ -125,6 +125,8 @@ class Selection {
   readonly #isPage: boolean;
   readonly #filter: ((live: LiveRow) => boolean) | undefined;
   readonly #ordered: OrderedRows | undefined;
+  /** Whether the first keys, one more than the limit, are enough. */
+  readonly #endsAtLimit: boolean;
   readonly #rows = new RangeRows();
   #seen = 0;
   /** Keys that passed the filter. */
@@ -145,6 +147,7 @@ class Selection {
     this.#limit = Math.max(0, toSafe(request.limit));
     this.#filter = filterOf(request);
     if (needsSort(request)) this.#ordered = new OrderedRows(request, this.#limit);
+    this.#endsAtLimit = this.#ordered === undefined || cutsBeforeSort(request, this.#filter);
   }
 
   /** Returns the units of its work; less than 0: nothing more is needed. */
@@ -185,7 +188,7 @@ class Selection {
 
   /** All rows of the answer are here, and it is known that there are more. */
   get #isFull(): boolean {
-    return this.#ordered === undefined && this.#limit > 0 && this.#passed > this.#limit;
+    return this.#endsAtLimit && this.#limit > 0 && this.#passed > this.#limit;
   }
 
   #onlyCount(): number {
@@ -201,6 +204,11 @@ function countNow(view: KvView, target: LiveTarget): number | undefined {
   if (target.revision !== view.revision) return undefined;
   const range = keyRange(target.key, target.rangeEnd);
   return range === undefined ? undefined : view.countAlive(range);
+}
+
+/** With a sort target alone, etcd takes the first keys, one more than the limit, and sorts these. */
+function cutsBeforeSort({ sort_order }: RangeRequest, filter: unknown): boolean {
+  return sort_order === RangeRequest_SortOrder.NONE && filter === undefined;
 }
 
 /** The filter of a request, for the most part from the index alone. Undefined: all keys pass. */
