@@ -2,7 +2,7 @@
  * The one place where a call learns on whose behalf it comes, and where an RPC's own rule is
  * applied. What depends on keys is asked of state/auth/rights.ts by the service that knows them.
  */
-import { Code, KvError } from "../base/errors.js";
+import { KvError } from "../base/errors.js";
 import type { Call } from "../grpc/call.js";
 import type { Who } from "../member/gate/table.js";
 import type { Member } from "../member/types.js";
@@ -102,15 +102,3 @@ function withUser(member: Member, call: Call, then: (caller: Caller) => void): v
     else refuse(call, refusal);
   });
 }
-
-/** A refusal in the form in which etcd names it in a watch's cancel reason. */
-export function refusalText(refusal: KvError): string {
-  const name = codeNames[refusal.code] ?? "PermissionDenied";
-  return `rpc error: code = ${name} desc = ${refusal.message}`;
-}
-
-const codeNames: Readonly<Record<number, string>> = {
-  [Code.invalidArgument]: "InvalidArgument",
-  [Code.permissionDenied]: "PermissionDenied",
-  [Code.unauthenticated]: "Unauthenticated",
-};

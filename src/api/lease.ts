@@ -30,8 +30,7 @@ import { owned } from "./owned.js";
 import { serve } from "./serve.js";
 import { decodeFor, decodeOnStream, headerOf, refuse } from "./status.js";
 
-/** Limit of renewals of one stream that wait for an answer from the leader. */
-const keepAlivesWaitingMax = 10_000;
+const keepAliveRpc = "/etcdserverpb.Lease/LeaseKeepAlive";
 
 export function leaseMethods(member: Member): Method[] {
   return serve(member, "etcdserverpb.Lease", {
@@ -198,7 +197,8 @@ class KeepAliveSession {
 
   receive(message: Uint8Array): void {
     this.#waiting.push(message);
-    if (this.#waiting.length > keepAlivesWaitingMax) this.#fail(new KvError("tooManyRequests"));
+    const refusal = this.#member.admitWaiting(keepAliveRpc, this.#waiting.length);
+    if (refusal !== undefined) this.#fail(refusal);
     else this.#run();
   }
 

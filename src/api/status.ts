@@ -53,6 +53,18 @@ export function statusOf(error: KvError): Status {
   return { code: error.code, message: error.message };
 }
 
+/** A refusal in the form in which etcd names it in a watch's cancel reason. */
+export function refusalText(refusal: KvError): string {
+  const name = codeNames[refusal.code] ?? "PermissionDenied";
+  return `rpc error: code = ${name} desc = ${refusal.message}`;
+}
+
+const codeNames: Readonly<Record<number, string>> = {
+  [Code.invalidArgument]: "InvalidArgument",
+  [Code.permissionDenied]: "PermissionDenied",
+  [Code.unauthenticated]: "Unauthenticated",
+};
+
 /** Ends the call with an error. Services end calls by no other way. */
 export function refuse(call: Call, error: KvError | Status): void {
   call.fail(error instanceof KvError ? statusOf(error) : error);

@@ -22,15 +22,13 @@ import {
   WatchResponseEncoder,
   type WatchResponseHead,
 } from "../wire/watch-response.js";
-import { identify, refusalText } from "./caller.js";
+import { identify } from "./caller.js";
 import { serve } from "./serve.js";
-import { decodeOnStream, refuse } from "./status.js";
+import { decodeOnStream, refusalText, refuse } from "./status.js";
 import { type WatcherClaim, WatchRights } from "./watch-rights.js";
 
 /** Bytes that etcd's transport allows above the largest request. */
 const transportOverheadBytes = 512 * 1024;
-/** Requests of one stream that wait until the caller of an earlier one is known. */
-const behindMax = 10_000;
 const noEvents: readonly never[] = [];
 
 const cancelReasons = {
@@ -100,11 +98,15 @@ class WatchSession {
   }
 
   receive(message: Uint8Array): void {
-    if (!this.#isIdentifying) this.#take(message);
-    else if (this.#behind.push(message) > behindMax) {
-      this.close();
-      refuse(this.#call, new KvError("tooManyRequests"));
+    if (!this.#isIdentifying) {
+      this.#take(message);
+      return;
     }
+    const waiting = this.#behind.push(message);
+    const refusal = this.#member.admitWaiting("/etcdserverpb.Watch/Watch", waiting);
+    if (refusal === undefined) return;
+    this.close();
+    refuse(this.#call, refusal);
   }
 
   #take(message: Uint8Array): void {

@@ -203,6 +203,19 @@ export const errorTable = {
 
 export type ErrorReason = keyof typeof errorTable;
 
+const reasonsByText: ReadonlyMap<string, ErrorReason> = new Map(
+  Object.entries(errorTable).map(([reason, [, text]]) => [text, reason as ErrorReason]),
+);
+
+/**
+ * The reason behind the text of an answer. A status of gRPC carries a code and a text, so the text
+ * is the only data by which a client tells errors of one code apart; etcd's clients do the same.
+ * Only for clients: within a member, errors travel as KvError. Undefined: a text of no KvError.
+ */
+export function reasonOfText(text: string): ErrorReason | undefined {
+  return reasonsByText.get(text);
+}
+
 /** What passes by itself although its code does not say so. */
 const laterReasons: ReadonlySet<ErrorReason> = new Set([
   "tooManyRequests",

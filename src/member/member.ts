@@ -22,7 +22,7 @@ import type { MemberChanges } from "./cluster/member-changes.js";
 import type { Compactor } from "./compactor.js";
 import type { Gate } from "./gate/gate.js";
 import type { Client, ReadRequest, WriteRequest } from "./gate/requests.js";
-import type { Page, ReadingRpc, Rpc, WritingRpc } from "./gate/table.js";
+import type { Page, QueueingRpc, ReadingRpc, Rpc, WritingRpc } from "./gate/table.js";
 import type { Maintenance } from "./jobs/maintenance.js";
 import type { Reads } from "./jobs/reads.js";
 import type { Lifecycle, StopCause } from "./lifecycle.js";
@@ -121,6 +121,10 @@ export class RunningMember implements Member {
 
   admit(rpc: Rpc, client: Client): KvError | undefined {
     return this.#parts.gate.admit(rpc, client);
+  }
+
+  admitWaiting(rpc: QueueingRpc, waiting: number): KvError | undefined {
+    return this.#parts.gate.admitWaiting(rpc, waiting);
   }
 
   admitPage(page: Page): KvError | undefined {

@@ -2,12 +2,18 @@
  * The HTTP pages on a member's peer address, as in etcd: /members/hashkv for etcd's corruption
  * checks and for tools, /members and /version. GET only.
  */
-import { KvError } from "../base/errors.js";
+import { type ErrorReason, KvError } from "../base/errors.js";
 import type { PageAnswer, PageRequest } from "../platform/network.js";
 import type { Member } from "./types.js";
 
 const text = "text/plain; charset=utf-8";
 const json = "application/json";
+
+/** Texts that etcd gives on this page without the prefix that it adds for gRPC. */
+const pageTexts: { readonly [reason in ErrorReason]?: string } = {
+  compacted: "mvcc: required revision has been compacted",
+  futureRevision: "mvcc: required revision is a future revision",
+};
 
 export function answerPage(
   request: PageRequest,
@@ -41,7 +47,7 @@ const hashKv: Page = ({ clusterId, body }, member, done) => {
   }
   member.hashKv(revision, (result) => {
     if (result instanceof KvError) {
-      done(plain(400, result.message.replace(/^etcdserver: /, "")));
+      done(plain(400, pageTexts[result.reason] ?? result.message));
       return;
     }
     const answer = {

@@ -7,10 +7,10 @@ import type { Scrubber } from "../integrity/scrub/scrubber.js";
 import type { Backend } from "../platform/backend.js";
 import type { RaftNode } from "../raft/types.js";
 import type { MachineReader } from "../state/types.js";
-import type { RaftLog } from "../wal/raft-log.js";
+import type { MemoryLogStorage } from "../wal/memory-log-storage.js";
 
 export interface MemberProbe {
-  readonly log: RaftLog;
+  readonly log: MemoryLogStorage;
   readonly scrubber: Pick<Scrubber, "scrubNow" | "stats">;
   readonly incidents: Incidents;
   readonly raft: Pick<RaftNode, "term" | "leader" | "isLeader" | "committedIndex" | "status">;

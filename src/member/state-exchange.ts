@@ -8,13 +8,13 @@ import type { MachineReader } from "../state/types.js";
 import type { WatchHub } from "../state/watch/hub.js";
 import type { Committer } from "../storage/committer.js";
 import type { StateStore } from "../storage/state-store.js";
-import type { RaftLog } from "../wal/raft-log.js";
+import type { MemoryLogStorage } from "../wal/memory-log-storage.js";
 import type { Proposals } from "./turns/proposals.js";
 import type { ReadBarrier } from "./turns/read-barrier.js";
 
 export interface StateExchangeParts {
   readonly clock: Clock;
-  readonly log: RaftLog;
+  readonly log: MemoryLogStorage;
   readonly state: StateStore;
   readonly committer: Committer;
   readonly transfer: SnapshotTransfer;

@@ -21,7 +21,7 @@ import type {
 import type { WatchHub } from "../state/watch/hub.js";
 import type { RangeRequest, TxnRequest } from "../wire/gen/rpc.js";
 import type { Client, ReadRequest, WriteRequest } from "./gate/requests.js";
-import type { Page, ReadingRpc, Rpc, WritingRpc } from "./gate/table.js";
+import type { Page, QueueingRpc, ReadingRpc, Rpc, WritingRpc } from "./gate/table.js";
 
 /**
  * A consistent state as a stream: the bytes of etcd's backend file. The number of open streams is bounded, and so is the life of each.
@@ -135,6 +135,8 @@ export interface Member {
    * admission stand in gate/table.ts.
    */
   admit(rpc: Rpc, client: Client): KvError | undefined;
+  /** A message of a stream must wait. `waiting`: how many of that stream then do. */
+  admitWaiting(rpc: QueueingRpc, waiting: number): KvError | undefined;
   admitPage(page: Page): KvError | undefined;
   /**
    * Calls `done` without an error when this request may read `machine`, at once within that call. The

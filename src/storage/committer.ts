@@ -8,7 +8,7 @@ import type { Backend } from "../platform/backend.js";
 import type { Clock, Timer } from "../platform/clock.js";
 import type { SnapshotMeta } from "../raft/types.js";
 import type { Digests } from "../state/types.js";
-import type { RaftLog } from "../wal/raft-log.js";
+import type { MemoryLogStorage } from "../wal/memory-log-storage.js";
 import type { Wal } from "../wal/wal.js";
 
 /** With more bytes of log than this in memory, the log is compacted even if it is young. */
@@ -16,7 +16,7 @@ const logBytesMax = 256 * 1024 * 1024;
 
 export interface CommitterParts {
   readonly clock: Clock;
-  readonly log: RaftLog;
+  readonly log: MemoryLogStorage;
   readonly wal: Wal;
   backend(): Backend;
   /** Index, term and configuration of the state that `backend` shows now. */

@@ -35,6 +35,7 @@ const passesMax = 6;
 const asksMax = 5;
 /** Each pause is longer: a compaction may be in progress. */
 const askGapMs = 250;
+const unknownFailure = { code: grpc.status.UNKNOWN, reason: undefined };
 
 /** The state of one member during a round. */
 interface Watched {
@@ -121,10 +122,7 @@ async function bringUpToDate(member: Watched): Promise<void> {
     await connection.call("range", { key: Buffer.from([0]), count_only: true });
   } catch (error) {
     // The member made the read and refused only its result.
-    const isRefused =
-      error instanceof CallFailure &&
-      (error.code === grpc.status.PERMISSION_DENIED || /user name is empty/.test(error.message));
-    if (!isRefused) member.readFailure = (error as Error).message;
+    if (!isDenied(error as Error)) member.readFailure = (error as Error).message;
   }
 }
 
@@ -246,15 +244,23 @@ async function askAll(
 
 function refusalOf(error: Error): HashRefusal {
   const text = error.message;
-  const code = error instanceof CallFailure ? error.code : grpc.status.UNKNOWN;
-  if (/has been compacted/.test(text)) return { refused: "compacted", text };
-  if (/future revision/.test(text)) return { refused: "future", text };
+  const { code, reason } = error instanceof CallFailure ? error : unknownFailure;
+  if (reason === "compacted") return { refused: "compacted", text };
+  if (reason === "futureRevision") return { refused: "future", text };
   if (code === grpc.status.UNIMPLEMENTED) return { refused: "unsupported", text };
-  const isDenied =
+  return { refused: isDenied(error) ? "denied" : "failed", text };
+}
+
+/** The member knows the call, but this user, or a caller without a user, may not make it. */
+function isDenied(error: Error): boolean {
+  if (!(error instanceof CallFailure)) return false;
+  const { code, reason } = error;
+  return (
     code === grpc.status.PERMISSION_DENIED ||
     code === grpc.status.UNAUTHENTICATED ||
-    /user name is empty|authentication failed/.test(text);
-  return { refused: isDenied ? "denied" : "failed", text };
+    reason === "userEmpty" ||
+    reason === "authFailed"
+  );
 }
 
 function evidenceOf(watched: Watched, list: readonly Member[]): MemberEvidence {

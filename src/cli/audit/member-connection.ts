@@ -5,6 +5,7 @@
  */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import * as grpc from "@grpc/grpc-js";
+import { type ErrorReason, reasonOfText } from "../../base/errors.js";
 import { complete, methods } from "../ctl/client.js";
 import type { Method } from "../ctl/method.js";
 import type { Access } from "./audit-flags.js";
@@ -37,14 +38,17 @@ const authenticate: Method<{ name: string; password: string }, string> = {
 
 const lastTryMs = 200;
 
-/** A call that failed: etcd's text, and its gRPC code. */
+/** A call that failed: the member's text, and its gRPC code. */
 export class CallFailure extends Error {
   override readonly name = "CallFailure";
+  /** Undefined: the text is none of etcd's known ones. */
+  readonly reason: ErrorReason | undefined;
   constructor(
     message: string,
     readonly code: grpc.status,
   ) {
     super(message);
+    this.reason = reasonOfText(message);
   }
 }
 
@@ -93,8 +97,7 @@ export class MemberConnection {
     try {
       return await this.#send(method, fields);
     } catch (error) {
-      if (isFresh || !/invalid auth token|revision of auth store is old/.test(String(error)))
-        throw error;
+      if (isFresh || !isTokenOld(error)) throw error;
     }
     this.#token = await this.#send(authenticate, this.#access.user);
     return this.#send(method, fields);
@@ -126,6 +129,11 @@ export class MemberConnection {
   close(): void {
     this.#client.close();
   }
+}
+
+function isTokenOld(error: unknown): boolean {
+  if (!(error instanceof CallFailure)) return false;
+  return error.reason === "invalidAuthToken" || error.reason === "authOldRevision";
 }
 
 function textOf({ code, details }: grpc.ServiceError): string {

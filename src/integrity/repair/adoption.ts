@@ -10,7 +10,7 @@ import type { MachineReader } from "../../state/types.js";
 import type { Committer } from "../../storage/committer.js";
 import type { FetchedState } from "../../storage/fetched-state.js";
 import type { StateStore } from "../../storage/state-store.js";
-import type { RaftLog } from "../../wal/raft-log.js";
+import type { MemoryLogStorage } from "../../wal/memory-log-storage.js";
 
 const entriesPerPiece = 500;
 const pieceBytesMax = 1024 * 1024;
@@ -19,7 +19,7 @@ const way: ApplyWay = { units: 1_000, isAnswerWanted: () => false, eventsMax: 0 
 
 export interface AdoptionParts {
   readonly clock: Clock;
-  readonly log: RaftLog;
+  readonly log: MemoryLogStorage;
   readonly state: StateStore;
   readonly committer: Committer;
   /** True: give up, the member stops. */

@@ -5,7 +5,7 @@ import { type Entry, EntryType } from "../../raft/types.js";
 import type { Machine } from "../../state/apply.js";
 import type { Fingerprint } from "../../state/fingerprint.js";
 import { encodeCommand, foundMachine, JournalBackend, putOf } from "../../state/machine.fixture.js";
-import { RaftLog } from "../../wal/raft-log.js";
+import { MemoryLogStorage } from "../../wal/memory-log-storage.js";
 import {
   checkpointNotesOf,
   encodeCheckpointNote,
@@ -19,8 +19,8 @@ const entryAt = (index: number, value = `value ${index}`): Entry => ({
   data: encodeCommand({ $case: "put", value: putOf(`key ${index % 3}`, value) }),
 });
 
-function logTo(last: number): RaftLog {
-  const log = new RaftLog();
+function logTo(last: number): MemoryLogStorage {
+  const log = new MemoryLogStorage();
   log.restore({ index: 1, term: 1, confState: { voters: [0x11n], ...none } });
   log.append(Array.from({ length: last - 1 }, (_unused, at) => entryAt(at + 2)));
   return log;
@@ -33,8 +33,11 @@ function machineAt(index: number, change: ReadonlyMap<number, Entry> = new Map()
   return machine;
 }
 
-const checkAgainstNotes = (log: RaftLog, machine: Machine, notes: readonly Fingerprint[]) =>
-  hear(log, machine, { notes, selfId: 0x11n });
+const checkAgainstNotes = (
+  log: MemoryLogStorage,
+  machine: Machine,
+  notes: readonly Fingerprint[],
+) => hear(log, machine, { notes, selfId: 0x11n });
 
 const noted = (index: number, backend = "state-0"): Uint8Array =>
   encodeCheckpointNote(machineAt(index).fingerprint(), backend);

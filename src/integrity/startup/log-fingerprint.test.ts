@@ -5,7 +5,7 @@ import type { Entry } from "../../raft/types.js";
 import type { Machine } from "../../state/apply.js";
 import type { Fingerprint } from "../../state/fingerprint.js";
 import { chainOf } from "../../state/log-chain.js";
-import { RaftLog } from "../../wal/raft-log.js";
+import { MemoryLogStorage } from "../../wal/memory-log-storage.js";
 import { proveLog as proveLogBy } from "./log-fingerprint.js";
 
 const entryAt = (index: number): Entry => ({
@@ -20,8 +20,8 @@ function machineOf(applied: readonly Entry[], index: number): Machine {
   return { fingerprint: () => ({ ...fingerprint, rows: new Uint8Array(16) }) } as Machine;
 }
 
-function logFrom(base: number, last: number): RaftLog {
-  const log = new RaftLog();
+function logFrom(base: number, last: number): MemoryLogStorage {
+  const log = new MemoryLogStorage();
   const none = { learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
   log.restore({ index: base, term: 1, confState: { voters: [1n], ...none } });
   const entries: Entry[] = [];
@@ -36,7 +36,7 @@ const upTo = (last: number): Entry[] =>
 /** What the log noted at these indexes. */
 const notedAt = (...indexes: readonly number[]): Fingerprint[] =>
   indexes.map((index) => machineOf(upTo(index), index).fingerprint());
-const proveLog = (log: RaftLog, machine: Machine) =>
+const proveLog = (log: MemoryLogStorage, machine: Machine) =>
   proveLogBy(log, machine, notedAt(700, 2_048, 2_900, 5_000));
 
 describe.each([

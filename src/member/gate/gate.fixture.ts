@@ -40,10 +40,11 @@ export function gateOf(
 /** The methods of a member that pass through a gate. */
 export function gateMethods(
   parts: Parameters<typeof gateOf>[0] = {},
-): Pick<Member, "admit" | "admitPage" | "read" | "write" | "readBarrier"> {
+): Pick<Member, "admit" | "admitPage" | "admitWaiting" | "read" | "write" | "readBarrier"> {
   const gate = gateOf(parts);
   return {
     admit: (rpc, client) => gate.admit(rpc, client),
+    admitWaiting: (rpc, waiting) => gate.admitWaiting(rpc, waiting),
     admitPage: (page) => gate.admitPage(page),
     read: (rpc, request, done) => gate.read(rpc, request, done),
     write: (rpc, request, done) => gate.write(rpc, request, done),

@@ -19,6 +19,7 @@ import {
   type ChangingRpc,
   type Page,
   pageTable,
+  type QueueingRpc,
   type ReadingRpc,
   type RelayingRpc,
   type Rpc,
@@ -54,6 +55,14 @@ export class Gate {
   /** As `admit`, for what is no RPC. */
   admitPage(page: Page): KvError | undefined {
     return this.#refusal(pageTable[page], noClient);
+  }
+
+  /**
+   * Call when a message of a stream must wait. `waiting` counts the messages of that stream that wait,
+   * with this one. Undefined: it may.
+   */
+  admitWaiting(rpc: QueueingRpc, waiting: number): KvError | undefined {
+    return this.#refusal(rpcTable[rpc].queue, waiting);
   }
 
   /**

@@ -87,6 +87,12 @@ describe("rules of writes", () => {
     expect(rule.queueHasRoom(viewOf())).toBeUndefined();
   });
 
+  test("back-pressure: a stream may have so many messages that wait, and not one more", () => {
+    expect(rule.streamHasRoom(viewOf(), rule.streamWaitingMax)).toBeUndefined();
+    const refusal = new KvError("tooManyRequests");
+    expect(rule.streamHasRoom(viewOf(), rule.streamWaitingMax + 1)).toEqual(refusal);
+  });
+
   test("quota: asked with the bytes by which the request grows the store", () => {
     const noSpace = new KvError("noSpace");
     const view = viewOf({ quotaRefusal: (bytes) => (bytes > 100 ? noSpace : undefined) });

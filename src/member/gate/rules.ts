@@ -11,6 +11,9 @@ import type { Change, ChangeRequest, Client, ReadRequest, WriteRequest } from ".
 /** A member refuses writes while more committed entries than this wait to be applied. */
 export const applyLagMax = 5_000;
 
+/** Messages of one stream that may wait until an earlier one of it is answered. */
+export const streamWaitingMax = 10_000;
+
 /** What the rules may look at in a member. */
 export interface GateView {
   /** Bytes of the largest encoded request. */
@@ -36,6 +39,8 @@ export interface GateView {
 type Refusal = KvError | undefined;
 /** Checked when a call comes, before its message is read. */
 export type ArrivalRule = (member: GateView, client: Client) => Refusal;
+/** Checked when a message of a stream must wait. `waiting` counts it. */
+export type QueueRule = (member: GateView, waiting: number) => Refusal;
 /** Checked before a request reads the state. */
 export type ReadRule = (member: GateView, request: ReadRequest) => Refusal;
 /** Checked before a request goes into the log. */
@@ -86,6 +91,10 @@ export const applyKeepsUp = (member: GateView): Refusal =>
 /** Back-pressure: a bounded number of requests waits for the log. */
 export const queueHasRoom = (member: GateView): Refusal =>
   member.isQueueFull() ? new KvError("tooManyRequests") : undefined;
+
+/** Back-pressure: a stream whose client sends faster than this member answers. */
+export const streamHasRoom: QueueRule = (_member, waiting) =>
+  waiting > streamWaitingMax ? new KvError("tooManyRequests") : undefined;
 
 export const withinQuota: WriteRule = (member, { growthBytes }) => member.quotaRefusal(growthBytes);
 

@@ -59,6 +59,8 @@ describe("the table of admission", () => {
       expect(rules.write).toEqual(expect.arrayContaining([rule.withinSize, rule.withinQuota]));
     }
     if (rules.change !== undefined) expect(rules.change).toContain(rule.keepsQuorum);
+    // A client's stream has its limit. The server's answers on others are bounded by their own readers.
+    expect(rules.queue).toEqual(rules.kind === "bidi" ? [rule.streamHasRoom] : undefined);
     const usesState = rules.read ?? rules.write ?? rules.change ?? rules.relay;
     if (usesState !== undefined) expect(rules.arrival).toContain(rule.soundState);
   });

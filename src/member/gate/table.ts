@@ -12,6 +12,8 @@
  *   do that: `Gate.read` and its siblings take only names of RPCs that have it.
  * - `relay`: before another member is asked to answer in this one's place, and again before its
  *   answer is passed on.
+ * - `queue`: when a message on a stream must wait until an earlier one is answered. It sees how many
+ *   messages of that stream wait.
  *
  * The first refusal counts. A rule sees the client's metadata (`Client`); the identity that goes into
  * the log is `caller` of the proposal (wire/proposal.ts), which `Gate.write` hands on.
@@ -34,6 +36,7 @@ export interface RpcRules {
   readonly write?: readonly rule.WriteRule[];
   readonly change?: readonly rule.ChangeRule[];
   readonly relay?: readonly rule.ArrivalRule[];
+  readonly queue?: readonly rule.QueueRule[];
 }
 
 const { notStopping, soundState, notLearner, leaderIfRequired, noCorruptAlarm } = rule;
@@ -49,6 +52,7 @@ const backPressure = [rule.applyKeepsUp, rule.queueHasRoom];
 const write = [notStopping, soundState, rule.withinSize, ...backPressure, rule.withinQuota];
 const change = [notStopping, soundState, ...backPressure, rule.keepsQuorum];
 const relay = [notStopping, soundState];
+const queue = [rule.streamHasRoom];
 
 const unary = "unary";
 
@@ -69,10 +73,16 @@ export const rpcTable = {
   "/etcdserverpb.KV/DeleteRange": { kind: unary, who: "own", arrival: keys, write },
   "/etcdserverpb.KV/Txn": { kind: unary, who: "own", arrival: keys, read: [], write },
   "/etcdserverpb.KV/Compact": { kind: unary, who: "root", arrival: keys, write },
-  "/etcdserverpb.Watch/Watch": { kind: "bidi", who: "own", arrival: voter },
+  "/etcdserverpb.Watch/Watch": { kind: "bidi", who: "own", arrival: voter, queue },
   "/etcdserverpb.Lease/LeaseGrant": { kind: unary, who: "user", arrival: voter, write },
   "/etcdserverpb.Lease/LeaseRevoke": { kind: unary, who: "own", arrival: voter, write },
-  "/etcdserverpb.Lease/LeaseKeepAlive": { kind: "bidi", who: "own", arrival: voter, relay },
+  "/etcdserverpb.Lease/LeaseKeepAlive": {
+    kind: "bidi",
+    who: "own",
+    arrival: voter,
+    relay,
+    queue,
+  },
   "/etcdserverpb.Lease/LeaseTimeToLive": { kind: unary, who: "own", arrival: voter, relay },
   "/etcdserverpb.Lease/LeaseLeases": { kind: unary, who: "own", arrival: voter },
   "/etcdserverpb.Cluster/MemberAdd": { kind: unary, who: "root", arrival: voter, change },
@@ -153,6 +163,7 @@ export type ReadingRpc = Having<"read">;
 export type WritingRpc = Having<"write">;
 export type ChangingRpc = Having<"change">;
 export type RelayingRpc = Having<"relay">;
+export type QueueingRpc = Having<"queue">;
 
 /** The HTTP pages of the client address, the pages and questions of other members. */
 export const pageTable = {

@@ -10,7 +10,7 @@ import type { Platform } from "../../platform/platform.js";
 import type { Machine } from "../../state/apply.js";
 import { createMachine } from "../../state/machine.js";
 import { readSlot, writeSlot } from "../../storage/backend-slot.js";
-import { RaftLog } from "../../wal/raft-log.js";
+import { MemoryLogStorage } from "../../wal/memory-log-storage.js";
 import type { LogIdentity, Wal } from "../../wal/wal.js";
 import type { MemberConfig } from "../config.js";
 import { drawIncarnation, KnownIncarnations } from "../incarnation/known-incarnations.js";
@@ -172,7 +172,7 @@ function assemble(
       done(cause as Error);
       return;
     }
-    const log = new RaftLog();
+    const log = new MemoryLogStorage();
     if (start.meta !== undefined) log.restore(start.meta);
     const { identity, hardState } = start;
     const known = new KnownIncarnations(platform.disk);

@@ -10,6 +10,15 @@ import type { MemberConfig } from "../config.js";
 import { LostDataError } from "../incarnation/lost-data.js";
 import { foundingIds } from "./founding.js";
 
+/** No member that answered knows this member: it was never added, was removed, or they lag. */
+export class UnlistedMemberError extends StartError {
+  constructor(name: string, peerUrls: readonly string[]) {
+    super(
+      `no member of the cluster has the peer URLs ${peerUrls.join(",")}: add it first (member add ${name} --peer-urls=...)`,
+    );
+  }
+}
+
 type Told = ClusterInfo["members"][number];
 
 /**
@@ -30,11 +39,11 @@ export function askForSelf(
 ): void {
   const { network, config } = world;
   const urls = config.advertisePeerUrls;
-  let problem = "no other member is named";
+  let problem = new StartError("no other member is named");
   const ask = (place: number): void => {
     const other = others[place];
     if (other === undefined) {
-      done(new StartError(problem));
+      done(problem);
       return;
     }
     network.fetchCluster(other.peerUrls, (info) => {
@@ -46,9 +55,11 @@ export function askForSelf(
         }
         // "This member is not listed" is more useful to report than "no answer".
         if (!(info instanceof Error)) {
-          problem = `no member of the cluster has the peer URLs ${urls.join(",")}: add it first (member add ${config.name} --peer-urls=...)`;
+          problem = new UnlistedMemberError(config.name, urls);
         } else if (place === 0) {
-          problem = `cannot learn the cluster's members from its peers (${info.message}); check --initial-cluster and that the members run`;
+          problem = new StartError(
+            `cannot learn the cluster's members from its peers (${info.message}); check --initial-cluster and that the members run`,
+          );
         }
         ask(place + 1);
       });

@@ -24,7 +24,7 @@ import { createMachine } from "../../state/machine.js";
 import { readAside, readSlot, writeSlot } from "../../storage/backend-slot.js";
 import { openStandIn } from "../../storage/stand-in.js";
 import { proveRows, verifyState } from "../../storage/verify-state.js";
-import { RaftLog } from "../../wal/raft-log.js";
+import { MemoryLogStorage } from "../../wal/memory-log-storage.js";
 import { type LogIdentity, openWal, type Recovered, type Wal } from "../../wal/wal.js";
 import type { MemberConfig } from "../config.js";
 import { drawIncarnation, KnownIncarnations } from "../incarnation/known-incarnations.js";
@@ -41,7 +41,7 @@ export interface Restarted {
   readonly isJoiner: boolean;
   readonly known: KnownIncarnations;
   readonly wal: Wal;
-  readonly log: RaftLog;
+  readonly log: MemoryLogStorage;
   readonly hardState: HardState;
   readonly backendName: string;
   readonly backend: Backend;
@@ -246,8 +246,8 @@ class Restart {
 class LostLogError extends DamageError {}
 
 /** @throws LostLogError */
-function recoveredLog(recovered: Recovered, machine: Machine): RaftLog {
-  const log = new RaftLog();
+function recoveredLog(recovered: Recovered, machine: Machine): MemoryLogStorage {
+  const log = new MemoryLogStorage();
   const { entries, snapshot } = recovered;
   if (snapshot !== undefined) log.restore({ ...snapshot, confState: machine.confState });
   log.append(entries);

@@ -6,6 +6,17 @@
 import { StartError } from "../../base/errors.js";
 import { mayServe, minorsAhead, parseVersion, versionText } from "../../state/cluster/version.js";
 
+/** The cluster runs by the rules of another version than this build knows. */
+export class ClusterVersionError extends StartError {
+  /** major.minor.patch */
+  readonly clusterVersion: string;
+
+  constructor(clusterVersion: string, text: string) {
+    super(text);
+    this.clusterVersion = clusterVersion;
+  }
+}
+
 /** Undefined: this build may take part. An empty `cluster` means: not decided or not known yet. */
 export function versionRefusal(server: string, cluster: string): StartError | undefined {
   const own = parseVersion(server);
@@ -14,11 +25,13 @@ export function versionRefusal(server: string, cluster: string): StartError | un
   if (other === undefined || mayServe(server, cluster)) return undefined;
   const both = `this server is ${server}, the cluster ${cluster}`;
   if (minorsAhead(own, other) < 0) {
-    return new StartError(
+    return new ClusterVersionError(
+      cluster,
       `invalid downgrade; server version is lower than determined cluster version (${both}): start ${versionText(other)} or one minor above on this data directory, or downgrade the cluster first (etcdctl downgrade enable)`,
     );
   }
-  return new StartError(
+  return new ClusterVersionError(
+    cluster,
     `server version is more than one minor above the cluster version (${both}): start ${versionText(other)} or one minor above on this data directory, bring all members there, then go on minor by minor`,
   );
 }

@@ -15,7 +15,7 @@ import {
   type RaftNode,
   type Ready,
 } from "../../raft/types.js";
-import type { RaftLog } from "../../wal/raft-log.js";
+import type { MemoryLogStorage } from "../../wal/memory-log-storage.js";
 import type { Wal } from "../../wal/wal.js";
 import type { AppliedSome } from "./applier.js";
 import type { Proposals, QueuedEntry } from "./proposals.js";
@@ -24,7 +24,7 @@ import type { ReadBarrier } from "./read-barrier.js";
 export interface DriverParts {
   readonly clock: Clock;
   readonly raft: RaftNode;
-  readonly log: RaftLog;
+  readonly log: MemoryLogStorage;
   readonly wal: Wal;
   readonly proposals: Proposals;
   readonly reads: ReadBarrier;

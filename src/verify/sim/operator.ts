@@ -3,8 +3,11 @@
  * members through any member that answers, and replace a node whose disk is gone. They know only
  * what an operator could know: answers, error messages, and which machines are up.
  */
-import { DamageError, errorTable, StartError } from "../../base/errors.js";
+import { DamageError, type ErrorReason, reasonOfText } from "../../base/errors.js";
 import { noClient } from "../../member/gate/requests.js";
+import { LostDataError } from "../../member/incarnation/lost-data.js";
+import { UnlistedMemberError } from "../../member/startup/first-questions.js";
+import { ClusterVersionError } from "../../member/startup/version-check.js";
 import {
   AlarmRequest,
   AlarmRequest_AlarmAction,
@@ -32,19 +35,15 @@ const refusingMs = 5_000;
 /** The outcome of a question: an answer, a promise that nothing happens, or neither. */
 type Told = Uint8Array | "refused" | "unknown";
 
-const refusals = new Set<string>(
-  (
-    [
-      "notEnoughStartedMembers",
-      "unhealthyCluster",
-      "tooManyLearners",
-      "notSupportedForLearner",
-      "learnerNotReady",
-      "memberNotFound",
-      "peerUrlExists",
-    ] as const
-  ).map((reason) => errorTable[reason][1]),
-);
+const refusals: ReadonlySet<ErrorReason | undefined> = new Set([
+  "notEnoughStartedMembers",
+  "unhealthyCluster",
+  "tooManyLearners",
+  "notSupportedForLearner",
+  "learnerNotReady",
+  "memberNotFound",
+  "peerUrlExists",
+]);
 
 interface Job {
   /** One step; true when the job is done. Calls `wait` when it has asked a member something. */
@@ -89,14 +88,12 @@ export class Operator {
   failed(node: SimNode, error: Error): void {
     if (node.state === "wiped") return;
     if (error instanceof DamageError && node.isDamaged) this.replace(node);
-    else if (/lost its data/.test(error.message)) this.replace(node);
-    else if (error instanceof StartError && /permanently removed/.test(error.message)) return;
-    else if (/add it first/.test(error.message)) this.#unknown(node);
+    else if (error instanceof LostDataError) this.replace(node);
+    else if (error instanceof UnlistedMemberError) this.#unknown(node);
     else {
       // The cluster does not accept the program of another version: back to the one that ran
       // before.
-      const wanted = /this server is [\d.]+, the cluster ([\d.]+)\)/.exec(error.message)?.[1];
-      if (wanted !== undefined) node.wantedVersion = wanted;
+      if (error instanceof ClusterVersionError) node.wantedVersion = error.clusterVersion;
       this.startLater(node, 1_000);
     }
   }
@@ -263,7 +260,7 @@ export class Operator {
     }
     this.#transport.unary({ node, path: service + method, patienceMs }, body, (result) => {
       if (result instanceof Uint8Array) done(result);
-      else done(refusals.has(result.message) ? "refused" : "unknown");
+      else done(refusals.has(reasonOfText(result.message)) ? "refused" : "unknown");
     });
   }
 

@@ -5,7 +5,7 @@
  */
 import type { RunningMember } from "../../../member/member.js";
 import { type ConfState, type Entry, EntryType } from "../../../raft/types.js";
-import type { RaftLog } from "../../../wal/raft-log.js";
+import type { MemoryLogStorage } from "../../../wal/memory-log-storage.js";
 import type { SimNode } from "../sim-node.js";
 import type { Check, CheckWorld } from "./check.js";
 
@@ -15,7 +15,7 @@ export class MembershipChecks implements Check {
   readonly #configurations = new Map<number, { readonly text: string; readonly conf: ConfState }>();
   readonly #removed = new Set<bigint>();
   /** The index up to which the check has looked for changes in the log of a life. */
-  readonly #looked = new Map<SimNode, { readonly log: RaftLog; readonly to: number }>();
+  readonly #looked = new Map<SimNode, { readonly log: MemoryLogStorage; readonly to: number }>();
 
   constructor(world: CheckWorld) {
     this.#world = world;
@@ -102,7 +102,7 @@ export class MembershipChecks implements Check {
 }
 
 /** To the end of the log. */
-function entriesOf(log: RaftLog, from: number): readonly Entry[] {
+function entriesOf(log: MemoryLogStorage, from: number): readonly Entry[] {
   const first = Math.max(from, log.firstIndex());
   return log.entries(first, log.lastIndex() + 1, Number.MAX_SAFE_INTEGER) ?? [];
 }

@@ -3,7 +3,7 @@
  * alarm is in the state. A client is refused for space only if the alarm was in force at some moment
  * of its request, or if the member that it asked was over its quota.
  */
-import { errorTable, KvError } from "../../../base/errors.js";
+import { KvError, reasonOfText } from "../../../base/errors.js";
 import { type Entry, EntryType } from "../../../raft/types.js";
 import type { Applied } from "../../../state/types.js";
 import { openRequest } from "../../../wire/internal-request.js";
@@ -11,8 +11,6 @@ import { RequestField } from "../../../wire/proposal.js";
 import type { Operation } from "../../history/types.js";
 import type { SimNode } from "../sim-node.js";
 import type { Check, CheckWorld } from "./check.js";
-
-const noSpace = errorTable.noSpace[1];
 
 export class SpaceChecks implements Check {
   readonly #world: CheckWorld;
@@ -40,7 +38,7 @@ export class SpaceChecks implements Check {
   }
 
   answered({ outcome, callUs, member }: Operation): void {
-    if (outcome.kind !== "refused" || outcome.error !== noSpace) return;
+    if (outcome.kind !== "refused" || reasonOfText(outcome.error) !== "noSpace") return;
     if (this.#isAlarmed || this.#endedUs >= callUs) return;
     const node = this.#world.cluster.nodes.find(({ name }) => name === member);
     if (node === undefined || node.overQuotaUntilUs >= callUs) return;

@@ -2,7 +2,7 @@
  * The clients of a plan. Each sends its operations one after another through the services of some
  * member, keeps what it saw, and records everything as a history for the checkers.
  */
-import { errorTable } from "../../../base/errors.js";
+import { type ErrorReason, reasonOfText } from "../../../base/errors.js";
 import type { Status } from "../../../grpc/call.js";
 import { LeaseKeepAliveRequest, LeaseKeepAliveResponse } from "../../../wire/gen/rpc.js";
 import type { Answer, Operation, Outcome, Request } from "../../history/types.js";
@@ -15,18 +15,14 @@ import type { CallResult, ClientTransport } from "./client-transport.js";
 import type { SimWatchers } from "./sim-watchers.js";
 
 /** Refusals that promise that nothing has happened or will happen. */
-const definite = new Set<string>(
-  (
-    [
-      "compacted",
-      "futureRevision",
-      "leaseNotFound",
-      "leaseExists",
-      "noSpace",
-      "keyNotFound",
-    ] as const
-  ).map((reason) => errorTable[reason][1]),
-);
+const definite: ReadonlySet<ErrorReason | undefined> = new Set([
+  "compacted",
+  "futureRevision",
+  "leaseNotFound",
+  "leaseExists",
+  "noSpace",
+  "keyNotFound",
+]);
 const patienceMs = 4_000;
 
 interface Client {
@@ -204,7 +200,9 @@ function outcomeOf(
 ): Outcome {
   if (result instanceof Uint8Array) return { kind: "ok", ...decode(result) };
   const error = (result as Status).message;
-  return definite.has(error) ? { kind: "refused", error } : { kind: "unknown", error };
+  return definite.has(reasonOfText(error))
+    ? { kind: "refused", error }
+    : { kind: "unknown", error };
 }
 
 function remember(

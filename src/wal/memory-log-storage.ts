@@ -16,7 +16,7 @@ const noConf: ConfState = {
   autoLeave: false,
 };
 
-export class RaftLog implements LogStorage {
+export class MemoryLogStorage implements LogStorage {
   #baseIndex = 0;
   #baseTerm = 0;
   /** entries[i] has index baseIndex + 1 + i. */

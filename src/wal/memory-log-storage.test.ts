@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Entry, SnapshotMeta } from "../raft/types.js";
-import { RaftLog } from "./raft-log.js";
+import { MemoryLogStorage } from "./memory-log-storage.js";
 import { confState, entries, entry, indexesOf } from "./wal.fixture.js";
 
 const meta = (index: number, term: number): SnapshotMeta => ({ index, term, confState });
@@ -10,7 +10,7 @@ const sizeOf = ({ data }: Entry): number => data.length + 24;
 
 describe("what raft reads", () => {
   test("an empty log, and one that starts from a snapshot", () => {
-    const log = new RaftLog();
+    const log = new MemoryLogStorage();
     expect([log.firstIndex(), log.lastIndex(), log.term(0), log.term(1)]).toEqual([
       1,
       0,
@@ -23,7 +23,7 @@ describe("what raft reads", () => {
   });
 
   test("the state to start from is what was given, after a restore with its configuration", () => {
-    const log = new RaftLog();
+    const log = new MemoryLogStorage();
     const hardState = { term: 4, vote: 2n, commit: 10 };
     let newest: SnapshotMeta | undefined;
     log.start({ hardState, confState, snapshot: () => newest });
@@ -37,7 +37,7 @@ describe("what raft reads", () => {
   });
 
   test("pages end before the limit but hold at least one entry", () => {
-    const log = new RaftLog();
+    const log = new MemoryLogStorage();
     log.append(entries(1, 10));
     const size = sizeOf(entry(1, 1));
     const page = (low: number, high: number, bytesMax: number): number[] =>
@@ -54,7 +54,7 @@ describe("what raft reads", () => {
 });
 
 test("gaps and compaction outside of the log are bugs of the caller", () => {
-  const log = new RaftLog();
+  const log = new MemoryLogStorage();
   log.append(entries(1, 5));
   expect(() => log.append([entry(7, 1)])).toThrow("the log would have a gap");
   expect(() => log.compact(6)).toThrow("compaction outside of the log");
@@ -72,7 +72,7 @@ test("any history of appends, new tails, compactions and restores is as with an 
   });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
-      const log = new RaftLog();
+      const log = new MemoryLogStorage();
       let base = { index: 0, term: 0 };
       let model: Entry[] = [];
       let term = 1;
