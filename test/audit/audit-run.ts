@@ -1,6 +1,6 @@
 /** Runs `lockstep audit` as a process of its own, so that clusters and writers go on beside it. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { cleanEnv } from "../support/process.js";
+import { cleanEnv } from "../../src/cli/stage/server-process.js";
 import { serverCommand } from "../support/server-kind.js";
 
 interface AuditDocument {

@@ -15,8 +15,8 @@ import {
   writeSync,
 } from "node:fs";
 import { afterEach, describe, expect, test } from "vitest";
-import { endOfData, newestSegment } from "../crash/torn-tail.js";
-import { compareHashes, serves } from "../crash/torture.js";
+import { endOfData, newestSegment } from "../../src/cli/stage/file-damage.js";
+import { compareHashes, serves } from "../crash/rounds.js";
 import { bytes } from "../support/client.js";
 import { Cluster, type ClusterMember } from "../support/cluster.js";
 import { isMissing, serverCommand, subject } from "../support/server-kind.js";

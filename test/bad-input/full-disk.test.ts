@@ -8,7 +8,7 @@ import { mkdtempSync, rmdirSync, rmSync, statfsSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { serves } from "../crash/torture.js";
+import { serves } from "../crash/rounds.js";
 import { bytes } from "../support/client.js";
 import { Cluster } from "../support/cluster.js";
 import { isMissing, subject } from "../support/server-kind.js";

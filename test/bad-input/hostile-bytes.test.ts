@@ -1,6 +1,6 @@
 /** Hostile bytes on both ports and oversized requests: refused, with the state untouched. */
 import { afterEach, describe, expect, test } from "vitest";
-import { compareHashes } from "../crash/torture.js";
+import { compareHashes } from "../crash/rounds.js";
 import { bytes, EtcdClient } from "../support/client.js";
 import { Cluster } from "../support/cluster.js";
 import { runSeed, SeededRng } from "../support/seeded-rng.js";

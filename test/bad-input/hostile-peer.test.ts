@@ -10,7 +10,7 @@ import { EntryType } from "../../src/raft/types.js";
 import { openWal } from "../../src/wal/wal.js";
 import { PutRequest } from "../../src/wire/gen/rpc.js";
 import { RequestField } from "../../src/wire/proposal.js";
-import { serves } from "../crash/torture.js";
+import { serves } from "../crash/rounds.js";
 import { bytes, complete } from "../support/client.js";
 import { Cluster, type ClusterMember } from "../support/cluster.js";
 import { runSeed, SeededRng } from "../support/seeded-rng.js";

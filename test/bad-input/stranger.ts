@@ -3,11 +3,11 @@
  * protocol of today and in that of builds which asked for no proof, and goes on as if it were welcome.
  */
 import net from "node:net";
+import { TcpRelay, tapped } from "../../src/cli/stage/relay.js";
 import { raftEnvelope } from "../../src/peers/codec.js";
 import { encodeGreeting, frameHeader, helloMagic } from "../../src/platform/node/peer/framing.js";
 import { encodeMessage } from "../../src/raft/codec/message-codec.js";
 import { type MessageFields, makeMessage } from "../../src/raft/message.js";
-import { TcpRelay } from "../support/tcp-relay.js";
 
 export interface Claim {
   readonly clusterId: bigint;
@@ -78,14 +78,17 @@ export class Recorder {
 
   static async start(targetPort: number): Promise<Recorder> {
     const recorded: Buffer[][] = [];
-    const relay = await TcpRelay.start(targetPort, (onward) => {
-      const pieces: Buffer[] = [];
-      recorded.push(pieces);
-      return (chunk) => {
-        pieces.push(chunk);
-        onward.write(chunk);
-      };
-    });
+    const relay = await TcpRelay.start(
+      targetPort,
+      tapped((onward) => {
+        const pieces: Buffer[] = [];
+        recorded.push(pieces);
+        return (chunk) => {
+          pieces.push(chunk);
+          onward.write(chunk);
+        };
+      }),
+    );
     return new Recorder(relay, recorded);
   }
 

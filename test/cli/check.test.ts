@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { cleanEnv } from "../support/process.js";
+import { cleanEnv } from "../../src/cli/stage/server-process.js";
 import { projectRoot } from "../support/server-kind.js";
 
 const folder = mkdtempSync(join(tmpdir(), "lockstep-check-"));

@@ -19,9 +19,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Etcd3 } from "etcd3";
 import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
-import { isFree } from "../../src/platform/node/free-ports.js";
-import { freePorts } from "../support/ports.js";
-import { ServerProcess } from "../support/process.js";
+import { ServerProcess } from "../../src/cli/stage/server-process.js";
+import { freePorts, isFree } from "../../src/platform/node/free-ports.js";
 import { projectRoot } from "../support/server-kind.js";
 
 interface Place {
@@ -58,7 +57,7 @@ async function started(...words: readonly string[]): Promise<ServerProcess> {
 
 /** As if these ports had been chosen by an earlier start. */
 async function keepFreePorts(): Promise<Place[]> {
-  const ports = await freePorts(6);
+  const ports = await freePorts("127.0.0.1", 6);
   const places = ["m1", "m2", "m3"].map((name, at) => ({
     name,
     client: ports[2 * at] as number,
@@ -181,7 +180,7 @@ function killMember(root: string, name: string): void {
 /** The first of six ports in a row that are free, for --base-port. */
 async function freeBasePort(): Promise<number> {
   for (;;) {
-    const [base] = (await freePorts(1)) as [number];
+    const [base] = (await freePorts("127.0.0.1", 1)) as [number];
     const row = Array.from({ length: 6 }, (_, at) => isFree("127.0.0.1", base + at));
     if ((await Promise.all(row)).every(Boolean)) return base;
   }

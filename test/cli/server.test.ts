@@ -4,9 +4,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
+import { cleanEnv } from "../../src/cli/stage/server-process.js";
+import { freePorts } from "../../src/platform/node/free-ports.js";
 import { Cluster } from "../support/cluster.js";
-import { freePorts } from "../support/ports.js";
-import { cleanEnv } from "../support/process.js";
 import { projectRoot } from "../support/server-kind.js";
 
 const folder = mkdtempSync(join(tmpdir(), "lockstep-server-"));
@@ -80,7 +80,7 @@ test("a port in use ends it with code 1 and one line that says so", async () => 
 });
 
 test("it logs JSON alone, warns of variables, and serves metrics apart", async () => {
-  const [port] = (await freePorts(1)) as [number];
+  const [port] = (await freePorts("127.0.0.1", 1)) as [number];
   const copy = join(folder, "copy.log");
   cluster = await Cluster.start({
     kind: "lockstep",
@@ -118,7 +118,7 @@ test("it logs JSON alone, warns of variables, and serves metrics apart", async (
 });
 
 test("with a configuration file, flags and variables do not count", async () => {
-  const [client, peer] = (await freePorts(2)) as [number, number];
+  const [client, peer] = (await freePorts("127.0.0.1", 2)) as [number, number];
   const config = {
     name: "filed",
     "data-dir": join(folder, "filed"),

@@ -8,10 +8,10 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
+import { cleanEnv } from "../../src/cli/stage/server-process.js";
+import { freePorts } from "../../src/platform/node/free-ports.js";
 import { bytes } from "../support/client.js";
 import { Cluster, type ClusterMember } from "../support/cluster.js";
-import { freePorts } from "../support/ports.js";
-import { cleanEnv } from "../support/process.js";
 import { projectRoot, subject } from "../support/server-kind.js";
 
 const folder = mkdtempSync(join(tmpdir(), "lockstep-start-up-"));
@@ -75,7 +75,7 @@ test("without a quorum the pages of --listen-metrics-urls answer at once", async
   const { members } = await start(2);
   const [first, second] = members as [ClusterMember, ClusterMember];
   await Promise.all([first.stop(), second.stop()]);
-  const [port] = (await freePorts(1)) as [number];
+  const [port] = (await freePorts("127.0.0.1", 1)) as [number];
   first.spawn([`--listen-metrics-urls=http://127.0.0.1:${port}`]);
   const page = (path: string) => fetch(`http://127.0.0.1:${port}${path}`);
   await vi.waitFor(async () => expect((await page("/livez")).status).toBe(200), {
@@ -107,7 +107,7 @@ test("one address by name and by number is one, URLs may stand twice, a comma ma
 }, 40_000);
 
 test("etcd's sample file as it stands", async () => {
-  const [client, peer] = (await freePorts(2)) as [number, number];
+  const [client, peer] = (await freePorts("127.0.0.1", 2)) as [number, number];
   const file = join(folder, "sample.yml");
   const urls = { client: `http://localhost:${client}`, peer: `http://localhost:${peer}` };
   writeFileSync(file, sampleFile(urls));
@@ -145,7 +145,7 @@ describe("mistakes", () => {
     const blocker = createServer();
     await new Promise<void>((resolve) => blocker.listen(0, "127.0.0.1", () => resolve()));
     const { port } = blocker.address() as { port: number };
-    const [peer] = (await freePorts(1)) as [number];
+    const [peer] = (await freePorts("127.0.0.1", 1)) as [number];
     const dataDir = join(folder, "blocked");
     const url = `http://127.0.0.1:${peer}`;
     const { status, stderr } = run([

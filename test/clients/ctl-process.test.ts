@@ -4,9 +4,9 @@
  */
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { ServerProcess } from "../../src/cli/stage/server-process.js";
+import { freePorts } from "../../src/platform/node/free-ports.js";
 import { Cluster } from "../support/cluster.js";
-import { freePorts } from "../support/ports.js";
-import { ServerProcess } from "../support/process.js";
 import { isMissing, projectRoot } from "../support/server-kind.js";
 
 const waitMs = 20_000;
@@ -64,7 +64,7 @@ describe.skipIf(isMissing("lockstep"))("lockstep ctl", () => {
   });
 
   test("--dial-timeout ends the wait for a connection, however long the command may take", async () => {
-    const [nobody] = await freePorts(1);
+    const [nobody] = await freePorts("127.0.0.1", 1);
     const words = ["get", "a", "--command-timeout=1h", "--dial-timeout=100ms"];
     const call = ctl(`127.0.0.1:${nobody}`, ...words);
     expect((await call.exited).code).toBe(1);

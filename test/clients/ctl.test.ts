@@ -2,8 +2,8 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { cleanEnv } from "../../src/cli/stage/server-process.js";
 import { Cluster } from "../support/cluster.js";
-import { cleanEnv } from "../support/process.js";
 import { etcdctlPath, isMissing, projectRoot } from "../support/server-kind.js";
 
 const FORMATS = ["simple", "json", "fields", "table"] as const;

@@ -6,8 +6,8 @@
  */
 import { spawn } from "node:child_process";
 import { join } from "node:path";
+import { cleanEnv } from "../../src/cli/stage/server-process.js";
 import type { Cluster } from "../support/cluster.js";
-import { cleanEnv } from "../support/process.js";
 import { etcdctlPath } from "../support/server-kind.js";
 
 export interface Step {

@@ -1,20 +1,20 @@
 /**
  * Sudden death under load, a few rounds of it; `npx tsx test/crash/run.ts` does the long run.
- * LOCKSTEP_SEED=<number> repeats the choices of a run, LOCKSTEP_TORTURE_ROUNDS their number.
+ * LOCKSTEP_SEED=<number> repeats the choices of a run, LOCKSTEP_CRASH_ROUNDS their number.
  */
 import { describe, expect, test } from "vitest";
 import { runSeed } from "../support/seeded-rng.js";
 import { isMissing, subject } from "../support/server-kind.js";
-import { torture } from "./torture.js";
+import { crashRounds } from "./rounds.js";
 
 const seed = runSeed();
-const rounds = Number(process.env.LOCKSTEP_TORTURE_ROUNDS ?? 6);
+const rounds = Number(process.env.LOCKSTEP_CRASH_ROUNDS ?? 6);
 
 describe.skipIf(isMissing(subject))("sudden death under load", () => {
   test.each([1, 3])(
     "%i member(s)",
     async (size) => {
-      const load = await torture({
+      const load = await crashRounds({
         kind: subject,
         size,
         rounds,

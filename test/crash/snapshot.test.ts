@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { bytes } from "../support/client.js";
 import { Cluster, type ClusterMember } from "../support/cluster.js";
 import { isMissing, subject } from "../support/server-kind.js";
-import { compareHashes, serves } from "./torture.js";
+import { compareHashes, serves } from "./rounds.js";
 
 const PUTS = 9_000;
 const IN_FLIGHT = 150;

@@ -10,9 +10,9 @@ import { afterAll, afterEach, expect, test } from "vitest";
 import { DamageError } from "../../src/base/errors.js";
 import { resolveConfig } from "../../src/config/server-config.js";
 import { type RunningServer, serve } from "../../src/embed.js";
+import { freePorts } from "../../src/platform/node/free-ports.js";
 import { Bucket } from "../../src/platform/rows.js";
 import { EtcdClient } from "../support/client.js";
-import { freePorts } from "../support/ports.js";
 import { Watcher } from "../support/watcher.js";
 
 const folder = mkdtempSync(join(tmpdir(), "lockstep-damage-"));
@@ -25,7 +25,7 @@ afterEach(async () => {
 });
 
 async function start(name: string): Promise<{ server: RunningServer; client: EtcdClient }> {
-  const [clientPort, peerPort] = await freePorts(2);
+  const [clientPort, peerPort] = await freePorts("127.0.0.1", 2);
   const clientUrl = `http://127.0.0.1:${clientPort}`;
   const peerUrl = `http://127.0.0.1:${peerPort}`;
   const flags = {

@@ -5,13 +5,13 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { resolveConfig } from "../../src/config/server-config.js";
 import { serve } from "../../src/embed.js";
-import { freePorts } from "../support/ports.js";
+import { freePorts } from "../../src/platform/node/free-ports.js";
 
 const folder = mkdtempSync(join(tmpdir(), "lockstep-owned-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test("a throw in a timer: the member stops with that error, and no handler of the process is installed", async () => {
-  const [client, peer] = (await freePorts(2)) as [number, number];
+  const [client, peer] = (await freePorts("127.0.0.1", 2)) as [number, number];
   const before = ["uncaughtException", "unhandledRejection"].map((on) => process.listenerCount(on));
   const url = (port: number): string => `http://127.0.0.1:${port}`;
   const flags = {

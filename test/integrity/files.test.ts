@@ -2,8 +2,10 @@
  * Files of a stopped member that were lost, swapped or cut. The member heals, or does not start and
  * says what to do; it never answers from them.
  */
+
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
+import { flipLog } from "../../src/cli/stage/file-damage.js";
 import * as damage from "../robustness/damage.js";
 import { eventually, healed } from "../robustness/incident.js";
 import type { Reader } from "../robustness/reader.js";
@@ -113,7 +115,7 @@ describe.skipIf(isMissing("lockstep"))("a stopped member's write-ahead log", () 
   test("damaged at its end: what the others have is what it answers", async () => {
     await endStage();
     const on = await healthyStage();
-    const { suspect, reader } = await restartOn(on, (dataDir) => damage.flipLog(dataDir, 1));
+    const { suspect, reader } = await restartOn(on, (dataDir) => flipLog(dataDir, 1));
     await healed(suspect, reader);
     await on.settle();
     expect(reader.judged).toMatchObject({ wrong: 0, lies: [] });
@@ -134,7 +136,7 @@ describe.skipIf(isMissing("lockstep"))("a stopped member's write-ahead log", () 
     const on = await healthyStage();
     const suspect = await on.follower();
     await suspect.stop();
-    damage.flipLog(suspect.dataDir, 0.5);
+    flipLog(suspect.dataDir, 0.5);
     const said = await refusalOf(suspect);
     expect(said).toMatch(/\.wal: offset \d+: a damaged record, with a later durable one behind it/);
     expect(said).toMatch(/Restore the file from a copy, or remove this member from the cluster/);

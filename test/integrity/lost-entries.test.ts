@@ -8,10 +8,10 @@ import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync } fro
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, describe, expect, test } from "vitest";
+import { cleanEnv } from "../../src/cli/stage/server-process.js";
 import { corruptAlarms, eventually, health, idOf } from "../robustness/incident.js";
 import { bytes } from "../support/client.js";
 import { Cluster, type ClusterMember } from "../support/cluster.js";
-import { cleanEnv } from "../support/process.js";
 import { isMissing, projectRoot } from "../support/server-kind.js";
 
 const corrupt = /corrupt cluster/;

@@ -4,7 +4,7 @@
  */
 import { afterEach, describe, expect, test } from "vitest";
 import { Load } from "../crash/load.js";
-import { compareHashes, serves } from "../crash/torture.js";
+import { compareHashes, serves } from "../crash/rounds.js";
 import { Cluster, type ClusterMember } from "../support/cluster.js";
 import { runSeed, SeededRng } from "../support/seeded-rng.js";
 import { isMissing, subject } from "../support/server-kind.js";

@@ -3,7 +3,7 @@
  * those that it was started with.
  */
 import { afterEach, expect, test } from "vitest";
-import { serves } from "../crash/torture.js";
+import { serves } from "../crash/rounds.js";
 import { bytes } from "../support/client.js";
 import { Cluster, type ClusterMember } from "../support/cluster.js";
 

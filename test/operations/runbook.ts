@@ -5,7 +5,7 @@
 import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { cleanEnv } from "../support/process.js";
+import { cleanEnv } from "../../src/cli/stage/server-process.js";
 import { projectRoot } from "../support/server-kind.js";
 
 const timeoutMs = 60_000;

@@ -16,9 +16,9 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
+import { endOfData, newestSegment } from "../../src/cli/stage/file-damage.js";
 import { AlarmRequest_AlarmAction as Action, AlarmType } from "../../src/wire/gen/rpc.js";
 import { refusedStart } from "../bad-input/refusal.js";
-import { endOfData, newestSegment } from "../crash/torn-tail.js";
 import { bytes } from "../support/client.js";
 import { Cluster, type ClusterMember } from "../support/cluster.js";
 import { isMissing } from "../support/server-kind.js";

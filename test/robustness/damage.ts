@@ -12,10 +12,10 @@ import {
   readFileSync,
   readSync,
   rmSync,
-  truncateSync,
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
+import { truncateToShare } from "../../src/cli/stage/file-damage.js";
 import type { Backend } from "../../src/platform/backend.js";
 import { nodeHash } from "../../src/platform/node/hash.js";
 import { createLmdbBackendStore } from "../../src/platform/node/lmdb/backend.js";
@@ -24,7 +24,6 @@ import { Bucket } from "../../src/platform/rows.js";
 import { DigestSet } from "../../src/state/digest.js";
 import { encodeMeta, metaKey, readMeta } from "../../src/state/meta.js";
 import { openRow, sealRow } from "../../src/state/rows.js";
-import { endOfData, newestSegment } from "../crash/torn-tail.js";
 
 const chunkBytes = 8 << 20;
 
@@ -87,13 +86,9 @@ export function removeBackend(dataDir: string): void {
   rmSync(`${path}-lock`, { force: true });
 }
 
-/** Cuts a file to a share of its length. */
+/** Cuts the backend in use to a share of its length. */
 export function truncateBackend(dataDir: string, share: number): void {
-  const path = backendFile(dataDir);
-  const file = openSync(path, "r");
-  const { size } = fstatSync(file);
-  closeSync(file);
-  truncateSync(path, Math.floor((size * share) / 4096) * 4096);
+  truncateToShare(backendFile(dataDir), share);
 }
 
 /** Opens the backend in use of a stopped member, writes what `change` says, and closes it again. */
@@ -191,20 +186,4 @@ export function moveAppliedIndex(dataDir: string, by: number): Promise<void> {
     const sealed = sealRow(Bucket.meta, metaKey, encodeMeta(meta, digests));
     return [{ bucket: Bucket.meta, key: metaKey, value: sealed }];
   });
-}
-
-/** Flips a byte of the write-ahead log at a share of what is written in its newest segment. */
-export function flipLog(dataDir: string, share: number): void {
-  const file = openSync(newestSegment(dataDir), "r+");
-  try {
-    const end = endOfData(file);
-    const at = Math.min(end - 1, Math.floor(end * share));
-    const byte = Buffer.alloc(1);
-    readSync(file, byte, 0, 1, at);
-    byte[0] = (byte[0] as number) ^ 1;
-    writeSync(file, byte, 0, 1, at);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
 }

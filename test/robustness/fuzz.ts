@@ -7,7 +7,7 @@
 import { cpSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { status as Code } from "@grpc/grpc-js";
-import { compareHashes } from "../crash/torture.js";
+import { compareHashes } from "../crash/rounds.js";
 import { bytes, isServiceError } from "../support/client.js";
 import { Cluster, type ClusterMember } from "../support/cluster.js";
 import { SeededRng } from "../support/seeded-rng.js";

@@ -4,7 +4,7 @@
  * members, compares their HashKV, and removes everything.
  */
 import { Load } from "../crash/load.js";
-import { compareHashes } from "../crash/torture.js";
+import { compareHashes } from "../crash/rounds.js";
 import { Cluster, type ClusterMember } from "../support/cluster.js";
 import { SeededRng } from "../support/seeded-rng.js";
 import { eventually, noteOf } from "./incident.js";

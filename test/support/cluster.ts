@@ -6,9 +6,10 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { etcd34Flags, memberFlags } from "../../src/cli/stage/member-flags.js";
+import { type Exit, ServerProcess } from "../../src/cli/stage/server-process.js";
+import { freePorts } from "../../src/platform/node/free-ports.js";
 import { EtcdClient } from "./client.js";
-import { freePorts } from "./ports.js";
-import { type Exit, ServerProcess } from "./process.js";
 import { type ServerKind, serverCommand } from "./server-kind.js";
 
 /** etcd 3.4 with zap logs only the second. */
@@ -71,17 +72,12 @@ export class ClusterMember {
     const { command, args } = plan.command ?? serverCommand(plan.kind);
     const client = `http://${this.endpoint}`;
     const flags = [
-      `--name=${plan.name}`,
-      `--data-dir=${this.dataDir}`,
-      `--listen-client-urls=${client}`,
-      `--advertise-client-urls=${client}`,
-      `--listen-peer-urls=${this.peerUrl}`,
-      `--initial-advertise-peer-urls=${this.peerUrl}`,
-      `--initial-cluster=${plan.initialCluster}`,
-      `--initial-cluster-state=${plan.initialState}`,
-      `--initial-cluster-token=${plan.token}`,
+      ...memberFlags({
+        ...plan,
+        ...{ dataDir: this.dataDir, clientUrl: client, peerUrl: this.peerUrl },
+      }),
     ];
-    if (plan.kind === "etcd34") flags.push("--logger=zap", "--enable-v2=false");
+    if (plan.kind === "etcd34") flags.push(...etcd34Flags);
     this.#process = new ServerProcess({
       command,
       args: [...args, ...flags, ...plan.flags, ...extraFlags],
@@ -161,7 +157,7 @@ export class Cluster {
 
   /** A further member that is not started; the caller completes `plan`. */
   async plan(): Promise<ClusterMember> {
-    const [clientPort, peerPort] = (await freePorts(2)) as [number, number];
+    const [clientPort, peerPort] = (await freePorts("127.0.0.1", 2)) as [number, number];
     const name = `m${++this.#named}`;
     const member = new ClusterMember({
       kind: this.#options.kind,

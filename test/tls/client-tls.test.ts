@@ -10,9 +10,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ConnectionOptions, connect as connectTls } from "node:tls";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { cleanEnv, ServerProcess } from "../../src/cli/stage/server-process.js";
+import { freePorts } from "../../src/platform/node/free-ports.js";
 import { Authority, type CertificateFiles } from "../support/certificates.js";
-import { freePorts } from "../support/ports.js";
-import { cleanEnv, ServerProcess } from "../support/process.js";
 import { etcdctlPath, isMissing, serverCommand } from "../support/server-kind.js";
 
 const folder = mkdtempSync(join(tmpdir(), "lockstep-client-tls-"));
@@ -34,7 +34,7 @@ function show({ cert, key }: CertificateFiles): void {
 beforeAll(async () => {
   show(authority.issue("server"));
   authority.revoke(crlFile);
-  const [clientPort, peerPort] = (await freePorts(2)) as [number, number];
+  const [clientPort, peerPort] = (await freePorts("127.0.0.1", 2)) as [number, number];
   port = clientPort;
   endpoint = `https://127.0.0.1:${port}`;
   const peerUrl = `http://127.0.0.1:${peerPort}`;

@@ -8,9 +8,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Etcd3 } from "etcd3";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { cleanEnv, ServerProcess } from "../../src/cli/stage/server-process.js";
+import { freePorts } from "../../src/platform/node/free-ports.js";
 import { Authority } from "../support/certificates.js";
-import { freePorts } from "../support/ports.js";
-import { cleanEnv, ServerProcess } from "../support/process.js";
 import { etcdctlPath, isMissing, projectRoot, serverCommand } from "../support/server-kind.js";
 
 const folder = mkdtempSync(join(tmpdir(), "lockstep-peer-tls-"));
@@ -55,7 +55,7 @@ function start(place: number, shown: { cert: string; key: string }): ServerProce
 }
 
 beforeAll(async () => {
-  ports = await freePorts(6);
+  ports = await freePorts("127.0.0.1", 6);
   endpoints = ports.slice(0, 3).map((port) => `https://127.0.0.1:${port}`);
   initialCluster = [0, 1, 2].map((at) => `m${at}=https://127.0.0.1:${ports[at + 3]}`).join(",");
   const started = [0, 1, 2].map((place) => start(place, member));

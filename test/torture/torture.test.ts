@@ -15,8 +15,8 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
+import { cleanEnv } from "../../src/cli/stage/server-process.js";
 import { eventually } from "../robustness/incident.js";
-import { cleanEnv } from "../support/process.js";
 import { isMissing, projectRoot } from "../support/server-kind.js";
 
 const launcher = join(projectRoot, "bin/lockstep");

@@ -2,18 +2,18 @@
  * Members as processes of this machine, each with a folder and a log file. When this process ends,
  * for whatever reason but SIGKILL, its members are killed, paused ones too.
  */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { freePorts } from "../../platform/node/free-ports.js";
 import type { Connection, Stage } from "../../torture/ports.js";
+import { etcd34Flags, memberFlags } from "../stage/member-flags.js";
+import { ServerProcess } from "../stage/server-process.js";
 import { connectTo } from "./grpc-connection.js";
 
 const host = "127.0.0.1";
 const startMs = 90_000;
 const pollMs = 50;
-const logLinesShown = 8;
 
 /** The program that a member runs, without the flags that differ from member to member. */
 export interface Program {
@@ -33,7 +33,7 @@ export function etcdProgram(command: string): Program {
   if (error !== undefined) throw new Error(`${command} cannot be run: ${error.message}`);
   const version = /^etcd Version: (\S+)/.exec(stdout)?.[1];
   if (version === undefined) throw new Error(`${command} --version does not say that it is etcd`);
-  const args = version.startsWith("3.4.") ? ["--logger=zap", "--enable-v2=false"] : [];
+  const args = version.startsWith("3.4.") ? etcd34Flags : [];
   return { command, args, version: `etcd ${version}` };
 }
 
@@ -47,20 +47,16 @@ export class ProcessStage implements Stage {
   readonly #program: Program;
   readonly #folder: string;
   readonly #places: ReadonlyMap<string, Place>;
-  readonly #running = new Map<string, ChildProcess>();
+  readonly #running = new Map<string, ServerProcess>();
   /** Members whose end was asked for. */
-  readonly #ending = new Set<ChildProcess>();
+  readonly #ending = new Set<ServerProcess>();
   #told: (member: string, how: string) => void = () => {};
-  readonly #killAll = (): void => {
-    for (const child of this.#running.values()) child.kill("SIGKILL");
-  };
 
   private constructor(program: Program, folder: string, places: ReadonlyMap<string, Place>) {
     this.#program = program;
     this.#folder = folder;
     this.#places = places;
     this.members = [...places.keys()];
-    process.on("exit", this.#killAll);
   }
 
   /** Nothing is started yet. `folder` exists; the members' data and logs go there. */
@@ -78,22 +74,19 @@ export class ProcessStage implements Stage {
   }
 
   async start(member: string): Promise<void> {
-    const log = openSync(this.#logFile(member), "a");
     const { command, args } = this.#program;
-    const child = spawn(command, [...args, ...this.#flagsOf(member)], {
-      stdio: ["ignore", log, log],
+    const started = new ServerProcess({
+      command,
+      args: [...args, ...this.#flagsOf(member)],
+      logFile: this.#logFile(member),
       cwd: this.#folder,
     });
-    closeSync(log);
-    this.#running.set(member, child);
+    this.#running.set(member, started);
     let failure: string | undefined;
-    child.once("error", (error) => {
-      failure = error.message;
-    });
-    child.once("exit", (code, signal) => {
+    void started.exited.then(({ code, signal }) => {
       failure = signal ?? `exit code ${code}`;
-      if (this.#running.get(member) === child) this.#running.delete(member);
-      if (!this.#ending.delete(child)) this.#told(member, failure);
+      if (this.#running.get(member) === started) this.#running.delete(member);
+      if (!this.#ending.delete(started)) this.#told(member, failure);
     });
     const connection = this.connect(member);
     try {
@@ -112,25 +105,22 @@ export class ProcessStage implements Stage {
       connection.close();
     }
     const why = failure ?? `not within ${startMs / 1_000} s`;
-    throw new Error(`${member} did not start: ${why}; its log ends:\n${this.#lastWords(member)}`);
+    throw new Error(`${member} did not start: ${why}; its log ends:\n${started.lastWords()}`);
   }
 
   async kill(member: string): Promise<void> {
-    const child = this.#running.get(member);
-    if (child === undefined) return;
-    this.#ending.add(child);
-    await new Promise<void>((resolve) => {
-      child.once("exit", () => resolve());
-      child.kill("SIGKILL");
-    });
+    const running = this.#running.get(member);
+    if (running === undefined) return;
+    this.#ending.add(running);
+    await running.kill();
   }
 
   pause(member: string): void {
-    this.#running.get(member)?.kill("SIGSTOP");
+    this.#running.get(member)?.pause();
   }
 
   resume(member: string): void {
-    this.#running.get(member)?.kill("SIGCONT");
+    this.#running.get(member)?.resume();
   }
 
   onUnexpectedEnd(told: (member: string, how: string) => void): void {
@@ -144,7 +134,6 @@ export class ProcessStage implements Stage {
   /** Resolves when no process is left. */
   async end(): Promise<void> {
     await Promise.all([...this.#running.keys()].map((member) => this.kill(member)));
-    process.removeListener("exit", this.#killAll);
   }
 
   dataFolder(member: string): string {
@@ -153,10 +142,6 @@ export class ProcessStage implements Stage {
 
   #logFile(member: string): string {
     return path.join(this.#folder, `${member}.log`);
-  }
-
-  #lastWords(member: string): string {
-    return readFileSync(this.#logFile(member), "utf8").split("\n").slice(-logLinesShown).join("\n");
   }
 
   #place(member: string): Place {
@@ -169,15 +154,12 @@ export class ProcessStage implements Stage {
     const { client, peer } = this.#place(member);
     const url = (port: number): string => `http://${host}:${port}`;
     const together = [...this.#places].map(([name, place]) => `${name}=${url(place.peer)}`);
-    return [
-      `--name=${member}`,
-      `--data-dir=${path.resolve(this.dataFolder(member))}`,
-      `--listen-client-urls=${url(client)}`,
-      `--advertise-client-urls=${url(client)}`,
-      `--listen-peer-urls=${url(peer)}`,
-      `--initial-advertise-peer-urls=${url(peer)}`,
-      `--initial-cluster=${together.join(",")}`,
-      "--initial-cluster-token=lockstep-torture",
-    ];
+    return memberFlags({
+      name: member,
+      dataDir: path.resolve(this.dataFolder(member)),
+      ...{ clientUrl: url(client), peerUrl: url(peer) },
+      initialCluster: together.join(","),
+      ...{ initialState: "new", token: "lockstep-torture" },
+    });
   }
 }

@@ -11,6 +11,8 @@ const lowest = 12_000;
 /** Linux gives outgoing connections ports from here on. */
 const above = 32_768;
 const attemptsMax = 1_000;
+/** A port whose member is down, or not started yet, must not be given away again. */
+const handedOut = new Set<number>();
 
 /** True if a server could listen there at this moment. */
 export function isFree(host: string, port: number): Promise<boolean> {
@@ -22,7 +24,9 @@ export function isFree(host: string, port: number): Promise<boolean> {
 }
 
 /**
- * `count` different free ports, none of `except`. @throws if `host` is no address of this machine
+ * `count` different free ports, none of `except`, and none that this process was given before.
+ *
+ * @throws if `host` is no address of this machine
  */
 export async function freePorts(
   host: string,
@@ -34,7 +38,9 @@ export async function freePorts(
     if (ports.length === count) return ports;
     const port = randomInt(lowest, above);
     if (ports.includes(port) || except.includes(port)) continue;
-    if (await isFree(host, port)) ports.push(port);
+    if (handedOut.has(port) || !(await isFree(host, port))) continue;
+    handedOut.add(port);
+    ports.push(port);
   }
   throw new Error(`found no free port on ${host}`);
 }

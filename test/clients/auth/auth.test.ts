@@ -5,6 +5,7 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { cleanEnv } from "../../../src/cli/stage/server-process.js";
 import {
   AuthenticateRequest,
   AuthenticateResponse,
@@ -15,7 +16,6 @@ import {
 } from "../../../src/wire/gen/rpc.js";
 import { bytes, complete } from "../../support/client.js";
 import { Cluster } from "../../support/cluster.js";
-import { cleanEnv } from "../../support/process.js";
 import { etcdctlPath, isMissing, projectRoot, subject } from "../../support/server-kind.js";
 import { runScript, type Step } from "../etcdctl.js";
 import { ask } from "./ask.js";

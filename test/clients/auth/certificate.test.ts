@@ -7,9 +7,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { cleanEnv, ServerProcess } from "../../../src/cli/stage/server-process.js";
+import { freePorts } from "../../../src/platform/node/free-ports.js";
 import { Authority, type CertificateFiles } from "../../support/certificates.js";
-import { freePorts } from "../../support/ports.js";
-import { cleanEnv, ServerProcess } from "../../support/process.js";
 import { etcdctlPath, isMissing, serverCommand } from "../../support/server-kind.js";
 
 const folder = mkdtempSync(join(tmpdir(), "lockstep-certificate-user-"));
@@ -22,7 +22,7 @@ beforeAll(async () => {
   const own = authority.issue("server");
   const secret = join(folder, "secret");
   writeFileSync(secret, "0123456789".repeat(8), { mode: 0o600 });
-  const [clientPort, peerPort] = (await freePorts(2)) as [number, number];
+  const [clientPort, peerPort] = (await freePorts("127.0.0.1", 2)) as [number, number];
   endpoint = `https://127.0.0.1:${clientPort}`;
   const peerUrl = `http://127.0.0.1:${peerPort}`;
   const { command, args } = serverCommand("lockstep");

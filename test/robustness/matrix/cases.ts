@@ -1,6 +1,8 @@
 /** The faults of the matrix: on which cluster, at whom, and what is done. */
+
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { flipLog } from "../../../src/cli/stage/file-damage.js";
 import type { ClusterMember } from "../../support/cluster.js";
 import * as damage from "../damage.js";
 import { eventually, idOf, noteOf } from "../incident.js";
@@ -119,12 +121,12 @@ export const cases: readonly Case[] = [
   {
     ...three,
     name: "write-ahead log damaged at its end",
-    strike: (scene) => scene.whileStopped(() => damage.flipLog(scene.suspect.dataDir, 1)),
+    strike: (scene) => scene.whileStopped(() => flipLog(scene.suspect.dataDir, 1)),
   },
   {
     ...three,
     name: "write-ahead log damaged in the middle",
-    strike: (scene) => scene.whileStopped(() => damage.flipLog(scene.suspect.dataDir, 0.5)),
+    strike: (scene) => scene.whileStopped(() => flipLog(scene.suspect.dataDir, 0.5)),
   },
   { ...three, name: "leader wrong", at: "leader", strike: flipRunning },
   {

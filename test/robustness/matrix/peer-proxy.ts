@@ -4,6 +4,7 @@
  */
 import type net from "node:net";
 import { crc32c } from "../../../src/base/crc32c.js";
+import { TcpRelay, tapped } from "../../../src/cli/stage/relay.js";
 import {
   decodeGreeting,
   frameHeader,
@@ -12,7 +13,6 @@ import {
   magicBytes,
   nonceBytes,
 } from "../../../src/platform/node/peer/framing.js";
-import { TcpRelay } from "../../support/tcp-relay.js";
 
 /**
  * Which checksums of the way are made right again, so that the next one has to find it: "frame" none,
@@ -44,7 +44,10 @@ export class PeerProxy {
 
   static async start(options: PeerProxyOptions): Promise<PeerProxy> {
     const proxy = new PeerProxy(options);
-    proxy.#relay = await TcpRelay.start(options.targetPort, (onward) => proxy.#passer(onward));
+    proxy.#relay = await TcpRelay.start(
+      options.targetPort,
+      tapped((onward) => proxy.#passer(onward)),
+    );
     return proxy;
   }
 

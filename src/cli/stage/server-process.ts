@@ -1,5 +1,5 @@
 /**
- * A server process under test: spawned, watched for the log line that says it serves, and ended by
+ * A server process under test or torture: spawned, watched for the log line that says it serves, and ended by
  * its own handle, never by name. What it prints goes to a log file and the last of it into error
  * messages. Every process still alive when the test process exits is killed.
  */
@@ -21,7 +21,7 @@ export interface Exit {
 }
 
 /** Linux counts CPU time in units of 1/100 s in /proc (USER_HZ). */
-const TICKS_PER_SECOND = 100;
+const ticksPerSecond = 100;
 const alive = new Set<ChildProcess>();
 process.once("exit", () => {
   for (const child of alive) child.kill("SIGKILL");
@@ -91,7 +91,8 @@ export class ServerProcess {
   log(): string {
     return existsSync(this.#logFile) ? readFileSync(this.#logFile, "utf8") : "";
   }
-  #lastWords(): string {
+  /** The end of its log. */
+  lastWords(): string {
     return this.log().split("\n").slice(-25).join("\n");
   }
 
@@ -105,13 +106,13 @@ export class ServerProcess {
         then();
       };
       const timer = setTimeout(() => {
-        const text = `no ${pattern} within ${timeoutMs} ms; its log ends:\n${this.#lastWords()}`;
+        const text = `no ${pattern} within ${timeoutMs} ms; its log ends:\n${this.lastWords()}`;
         settle(() => reject(new Error(text)));
       }, timeoutMs);
       this.#lineWaiters.push(waiter);
       void this.exited.then((exit) => {
         const how = exit.signal ?? `code ${exit.code}`;
-        settle(() => reject(new Error(`ended by ${how}; its log ends:\n${this.#lastWords()}`)));
+        settle(() => reject(new Error(`ended by ${how}; its log ends:\n${this.lastWords()}`)));
       });
     });
   }
@@ -149,6 +150,6 @@ export class ServerProcess {
     const text = readFileSync(`/proc/${this.pid}/stat`, "utf8");
     // The command name may hold spaces: count from its closing parenthesis; utime is field 14.
     const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+    return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
   }
 }

@@ -3,13 +3,14 @@
  * torn record at the end of their log, all come back, and then every acknowledged write must be in
  * the history, none twice, and every member must hold the same data.
  */
+
+import { tearTail } from "../../src/cli/stage/file-damage.js";
 import { Cluster, type ClusterMember } from "../support/cluster.js";
 import { SeededRng } from "../support/seeded-rng.js";
 import type { ServerKind } from "../support/server-kind.js";
 import { Load } from "./load.js";
-import { tearTail } from "./torn-tail.js";
 
-export interface TortureOptions {
+export interface CrashOptions {
   readonly kind: ServerKind;
   readonly size: number;
   readonly rounds: number;
@@ -66,7 +67,7 @@ export async function compareHashes(
 async function killAndRestart(
   cluster: Cluster,
   rng: SeededRng,
-  options: TortureOptions,
+  options: CrashOptions,
 ): Promise<string> {
   const all = rng.chance(35);
   const victims = all ? [...cluster.members] : [rng.pick(cluster.members)];
@@ -81,7 +82,7 @@ async function killAndRestart(
 }
 
 /** @throws with seed, round and what was done in it. */
-export async function torture(options: TortureOptions): Promise<Load> {
+export async function crashRounds(options: CrashOptions): Promise<Load> {
   const rng = new SeededRng(options.seed);
   const cluster = await Cluster.start({ kind: options.kind, size: options.size });
   const load = new Load(cluster, {
