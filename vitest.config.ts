@@ -18,6 +18,7 @@ const withStories = process.env.LOCKSTEP_STORIES === "1";
 
 export default defineConfig({
   test: {
+    reporters: ["default", "./test/support/slow-files-reporter.ts"],
     projects: [
       {
         test: {
