@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { decodeMessage, encodeMessage } from "./codec/message-codec.js";
 import { bytes, entry, LoneNode, plain, voters } from "./fixtures/lone-node.fixture.js";
 import { makeMessage } from "./message.js";
-import { flawOf, termJumpMax, termMax } from "./message-check.js";
+import { flawOf, indexMax, termJumpMax, termMax } from "./message-check.js";
 import type { Entry, EntryType, Message, MessageType } from "./types.js";
 
 const types: readonly MessageType[] = [
@@ -145,6 +145,7 @@ function run(node: LoneNode, steps: readonly Step[]): void {
     expect(after.term).toBeLessThanOrEqual(termMax + 100);
     expect(after.commit).toBeGreaterThanOrEqual(before.commit);
     expect(after.commit).toBeLessThanOrEqual(after.lastIndex);
+    expect(after.lastIndex).toBeLessThanOrEqual(indexMax + 200);
   }
 }
 
@@ -196,6 +197,9 @@ describe("the check", () => {
     expect(flaw({ type: "MsgSnap" })).toBe("malformed");
     const confState = { ...voters(1, 2), learners: [2n] };
     expect(flaw({ type: "MsgSnap", snapshot: { index: 9, term: 3, confState } })).toBe("malformed");
+    const far = { index: indexMax + 1, term: 3, confState: voters(1, 2) };
+    expect(flaw({ type: "MsgSnap", snapshot: far })).toBe("malformed");
+    expect(flaw({ type: "MsgSnap", snapshot: { ...far, index: indexMax } })).toBeUndefined();
   });
 
   test("a leader believes no acknowledgement of what it does not have, and no round it never asked", () => {

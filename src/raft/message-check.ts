@@ -10,6 +10,8 @@ import type { ConfState, Message, RaftNode } from "./types.js";
 export const termJumpMax = 2 ** 32;
 /** Terms above this are refused whatever the jump: candidates must be able to count further. */
 export const termMax = 2 ** 52;
+/** Snapshots beyond this index are refused: the entries behind one must be countable, too. */
+export const indexMax = 2 ** 52;
 
 export type MessageFlaw = "malformed" | "term_out_of_range" | "index_beyond_log";
 
@@ -79,6 +81,7 @@ function isProposal({ term, entries }: Message): boolean {
 
 function isOffer({ term, snapshot }: Message): boolean {
   if (snapshot === undefined || snapshot.index === 0 || snapshot.term === 0) return false;
+  if (snapshot.index > indexMax) return false;
   return snapshot.term <= term && isConfiguration(snapshot.confState);
 }
 
