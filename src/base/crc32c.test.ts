@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { crc32c, crc32cWord } from "./crc32c.js";
+import { crc32c, crc32cCarry, crc32cWord } from "./crc32c.js";
 
 const ascii = (text: string): Uint8Array => new TextEncoder().encode(text);
 
@@ -46,5 +46,19 @@ test("a word is its four bytes, the lowest first", () => {
       new DataView(bytes.buffer).setUint32(0, word, true);
       expect(crc32cWord(word, seed)).toBe(crc32c(bytes, seed));
     }),
+  );
+});
+
+test("a checksum under one seed and the difference of the seeds give that under another", () => {
+  const seed = fc.nat(0xffff_ffff);
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 3_000 }), seed, seed, (bytes, one, other) => {
+      const carried = (crc32c(bytes, one) ^ crc32cCarry(one ^ other, bytes.length)) >>> 0;
+      expect(carried).toBe(crc32c(bytes, other));
+    }),
+  );
+  const large = new Uint8Array(2 ** 20 + 1).fill(7);
+  expect((crc32c(large) ^ crc32cCarry(0x1234_5678, large.length)) >>> 0).toBe(
+    crc32c(large, 0x1234_5678),
   );
 });

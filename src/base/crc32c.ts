@@ -60,6 +60,43 @@ export function crc32cWord(word: number, seed: number): number {
   );
 }
 
+/**
+ * What a difference between two checksums becomes when the same `length` bytes follow both: since a
+ * checksum is linear, crc(A, M) ^ crc(B, M) = crc32cCarry(A ^ B, length of M), for any bytes M and
+ * seeds A and B. So a checksum over M under another seed costs nothing for each byte.
+ */
+export function crc32cCarry(difference: number, length: number): number {
+  let crc = difference;
+  for (let bit = 0, left = length; left > 0; bit++, left = Math.floor(left / 2)) {
+    if (left % 2 === 0) continue;
+    carries[bit] ??= carryTable(bit);
+    const t = carries[bit] as Int32Array;
+    crc =
+      (t[crc & 255] as number) ^
+      (t[256 + ((crc >>> 8) & 255)] as number) ^
+      (t[512 + ((crc >>> 16) & 255)] as number) ^
+      (t[768 + (crc >>> 24)] as number);
+  }
+  return crc >>> 0;
+}
+
+/** By the logarithm of a length: what that many bytes make of each byte of a difference. */
+const carries: Int32Array[] = [];
+
+function carryTable(bit: number): Int32Array {
+  const table = new Int32Array(4 * 256);
+  for (let at = 0; at < table.length; at++) {
+    const difference = (at & 255) << (8 * (at >> 8));
+    if (bit === 0) {
+      table[at] = (difference >>> 8) ^ (tables[difference & 255] as number);
+    } else {
+      const half = 2 ** (bit - 1);
+      table[at] = crc32cCarry(crc32cCarry(difference, half), half);
+    }
+  }
+  return table;
+}
+
 function at4(bytes: Uint8Array, at: number): number {
   return (
     (bytes[at] as number) |

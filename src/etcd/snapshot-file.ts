@@ -9,7 +9,7 @@ import { type FileLayout, FilePlan } from "../bbolt/layout.js";
 import { FileWriter } from "../bbolt/writer.js";
 import type { BackendReader } from "../platform/backend.js";
 import type { Bucket } from "../platform/rows.js";
-import { RowReader } from "../state/rows.js";
+import { RowReader, valueBytes } from "../state/rows.js";
 import { type ExportedRow, sharedBuckets, smallBuckets } from "./exported-rows.js";
 import { bucketOrder, type EtcdBucket, utf8 } from "./schema.js";
 
@@ -23,6 +23,7 @@ const pieceBytes = 64 * 1024;
 const nothing = new Uint8Array(0);
 
 export class SnapshotFile {
+  readonly #view: BackendReader;
   readonly #rows: RowReader;
   readonly #small: ReturnType<typeof smallBuckets>;
   readonly #counting: Generator<void, FileLayout>;
@@ -30,12 +31,13 @@ export class SnapshotFile {
 
   /** @throws DamageError */
   constructor(view: BackendReader) {
+    this.#view = view;
     this.#rows = new RowReader(view);
     this.#small = smallBuckets(view);
     this.#counting = this.#countRows();
   }
 
-  /** Counts on. The size of the file in bytes; undefined: call it again. @throws DamageError */
+  /** Counts on. The size of the file in bytes; undefined: call it again. */
   count(): number | undefined {
     const step = this.#counting.next();
     if (step.done !== true) return undefined;
@@ -59,13 +61,33 @@ export class SnapshotFile {
     const plan = new FilePlan();
     for (const name of bucketOrder) {
       plan.begin(utf8(name));
-      for (const rows of this.#slices(name)) {
-        for (const { key, value } of rows) plan.add(key.length, value.length);
-        yield;
-      }
+      const shared = sharedBuckets.get(name);
+      if (shared !== undefined) yield* this.#countShared(plan, shared);
+      for (const { key, value } of this.#small.get(name) ?? []) plan.add(key.length, value.length);
       plan.end();
     }
     return plan.finish();
+  }
+
+  /** Only sizes are needed here. `next` verifies each row before it gives it out. */
+  *#countShared(plan: FilePlan, bucket: Bucket): Generator<void> {
+    let last: Uint8Array | undefined;
+    for (;;) {
+      const from = last ?? nothing;
+      let left = sliceRows;
+      let next: Uint8Array | undefined;
+      this.#view.scan(bucket, { from }, (key, stored) => {
+        if (left-- === 0) {
+          next = key;
+          return false;
+        }
+        plan.add(key.length, valueBytes(stored));
+        return true;
+      });
+      if (next === undefined) return;
+      last = next;
+      yield;
+    }
   }
 
   *#givePages(layout: FileLayout): Generator<Uint8Array, void> {

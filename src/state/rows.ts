@@ -4,7 +4,7 @@
  * digests, HashKV or what clients see.
  */
 
-import { crc32c } from "../base/crc32c.js";
+import { crc32c, crc32cCarry } from "../base/crc32c.js";
 import { DamageError, rebuildAdvice } from "../base/errors.js";
 import { cutBytes } from "../base/slab.js";
 import type { BackendReader } from "../platform/backend.js";
@@ -15,10 +15,31 @@ const head = new Uint8Array(3);
 
 /** CRC-32C over bucket id (1 byte), key length (2, little-endian), key, value. */
 function checkValue(bucket: Bucket, key: Uint8Array, value: Uint8Array): number {
+  return crc32c(value, crc32c(key, headCrc(bucket, key)));
+}
+
+function headCrc(bucket: Bucket, key: Uint8Array): number {
   head[0] = bucket;
   head[1] = key.length & 255;
   head[2] = key.length >>> 8;
-  return crc32c(value, crc32c(key, crc32c(head)));
+  return crc32c(head);
+}
+
+/** A row as it was read, with its check value, which was verified. */
+export interface SoundRow {
+  readonly bucket: Bucket;
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+  readonly check: number;
+}
+
+/**
+ * crc32c(value, crc32c(key, seed)) of a row. Its check value covers the same bytes, so they are not
+ * read again.
+ */
+export function rowCrc({ bucket, key, value, check }: SoundRow, seed: number): number {
+  const length = key.length + value.length;
+  return (check ^ crc32cCarry(headCrc(bucket, key) ^ seed, length)) >>> 0;
 }
 
 export function sealRow(bucket: Bucket, key: Uint8Array, value: Uint8Array): Uint8Array {
@@ -37,19 +58,29 @@ export function openRow(bucket: Bucket, key: Uint8Array, stored: Uint8Array): Ui
   const end = stored.length - checkBytes;
   if (end >= 0) {
     const value = stored.subarray(0, end);
-    const claimed =
-      ((stored[end] as number) |
-        ((stored[end + 1] as number) << 8) |
-        ((stored[end + 2] as number) << 16) |
-        ((stored[end + 3] as number) << 24)) >>>
-      0;
-    if (claimed === checkValue(bucket, key, value)) return value;
+    if (storedCheck(stored) === checkValue(bucket, key, value)) return value;
   }
   const shown = Array.from(key, (byte) => byte.toString(16).padStart(2, "0")).join("");
   throw new DamageError({
     finding: `a row of bucket "${bucketNames[bucket]}" fails its check value (key ${shown}): the backend is damaged`,
     advice: rebuildAdvice,
   });
+}
+
+/** Bytes of a row's value, from its stored form. */
+export function valueBytes(stored: Uint8Array): number {
+  return Math.max(0, stored.length - checkBytes);
+}
+
+function storedCheck(stored: Uint8Array): number {
+  const at = stored.length - checkBytes;
+  return (
+    ((stored[at] as number) |
+      ((stored[at + 1] as number) << 8) |
+      ((stored[at + 2] as number) << 16) |
+      ((stored[at + 3] as number) << 24)) >>>
+    0
+  );
 }
 
 /** The same rows without their check values, each verified. */
@@ -68,8 +99,10 @@ export class RowReader implements BackendReader {
   scan(
     bucket: Bucket,
     range: Parameters<BackendReader["scan"]>[1],
-    visit: (key: Uint8Array, value: Uint8Array) => boolean,
+    visit: (key: Uint8Array, value: Uint8Array, check: number) => boolean,
   ): void {
-    this.#backend.scan(bucket, range, (key, stored) => visit(key, openRow(bucket, key, stored)));
+    this.#backend.scan(bucket, range, (key, stored) =>
+      visit(key, openRow(bucket, key, stored), storedCheck(stored)),
+    );
   }
 }

@@ -229,7 +229,7 @@ describe("a snapshot stream", () => {
     scene.settle();
     // The stream that was open has its own view of the old rows.
     expect(readAll(stream as SnapshotStream)).toBeInstanceOf(Buffer);
-    expect(again.stream).toEqual(new KvError("corrupt"));
+    expect(readAll(again.stream as SnapshotStream)).toEqual(new KvError("corrupt"));
     expect(scene.failures.map(({ name }) => name)).toEqual(["DamageError"]);
   });
 });

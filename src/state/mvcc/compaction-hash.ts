@@ -6,6 +6,7 @@
  * process after a finished one.
  */
 import { crc32c } from "../../base/crc32c.js";
+import { rowCrc, type SoundRow } from "../rows.js";
 import type { HashKv } from "../types.js";
 import type { RowRevision } from "./revision-key.js";
 
@@ -35,17 +36,13 @@ export class CompactionHashes {
   }
 
   /** Takes the next row of the compaction. */
-  row(
-    at: RowRevision,
-    row: { readonly key: Uint8Array; readonly value: Uint8Array },
-    isKept: boolean,
-  ) {
+  row(at: RowRevision, row: SoundRow, isKept: boolean) {
     const running = this.#running;
     if (running === undefined) return;
     const isOld = at.main <= running.before;
     if (at.isTombstone && at.main === running.before) return;
     if (isOld && !isKept && this.#keeps()) return;
-    running.hash = crc32c(row.value, crc32c(row.key, running.hash));
+    running.hash = rowCrc(row, running.hash);
   }
 
   finish(): void {

@@ -39,7 +39,7 @@ export function compactStep(
     from: encodeRevision(meta.cursorMain, meta.cursorSub, false),
     to: revisionStart(meta.compactRevision + 1),
   };
-  rows.scan(Bucket.key, range, (key, value) => {
+  rows.scan(Bucket.key, range, (key, value, check) => {
     const row = decodeRevision(key);
     if (looked > 0 && looked >= rowsMax) {
       next = row;
@@ -48,7 +48,7 @@ export function compactStep(
     looked++;
     const text = keyText(keyOf(value));
     const isKept = isNeeded(index, text, row, meta.compactRevision);
-    hashes.row(row, { key, value }, isKept);
+    hashes.row(row, { bucket: Bucket.key, key, value, check }, isKept);
     if (isKept) return true;
     doomed.push({ key, value });
     dropped.set(text, (dropped.get(text) ?? 0) + 1);

@@ -10,7 +10,7 @@ import { crc32c } from "../../base/crc32c.js";
 import { KvError } from "../../base/errors.js";
 import { Bucket } from "../../platform/rows.js";
 import { decodeKeyValue } from "../../wire/key-value.js";
-import type { RowReader } from "../rows.js";
+import { type RowReader, rowCrc } from "../rows.js";
 import type { HashKv, Job } from "../types.js";
 import { type KeyIndex, keyText } from "./key-index.js";
 import { decodeRevision, revisionStart } from "./revision-key.js";
@@ -50,13 +50,15 @@ export class HashKvJob implements Job<HashKv> {
     this.#source.rows.scan(
       Bucket.key,
       { from: this.#next, to: revisionStart(this.#revision + 1) },
-      (key, value) => {
+      (key, value, check) => {
         if (left-- === 0) {
           this.#next = key;
           isOver = false;
           return false;
         }
-        if (this.#counts(key, value)) this.#hash = crc32c(value, crc32c(key, this.#hash));
+        if (this.#counts(key, value)) {
+          this.#hash = rowCrc({ bucket: Bucket.key, key, value, check }, this.#hash);
+        }
         return true;
       },
     );
