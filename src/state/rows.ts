@@ -15,14 +15,14 @@ const head = new Uint8Array(3);
 
 /** CRC-32C over bucket id (1 byte), key length (2, little-endian), key, value. */
 function checkValue(bucket: Bucket, key: Uint8Array, value: Uint8Array): number {
-  return crc32c(value, crc32c(key, headCrc(bucket, key)));
+  writeHead(bucket, key);
+  return crc32c(value, crc32c(key, crc32c(head)));
 }
 
-function headCrc(bucket: Bucket, key: Uint8Array): number {
+function writeHead(bucket: Bucket, key: Uint8Array): void {
   head[0] = bucket;
   head[1] = key.length & 255;
   head[2] = key.length >>> 8;
-  return crc32c(head);
 }
 
 /** A row as it was read, with its check value, which was verified. */
@@ -38,8 +38,8 @@ export interface SoundRow {
  * read again.
  */
 export function rowCrc({ bucket, key, value, check }: SoundRow, seed: number): number {
-  const length = key.length + value.length;
-  return (check ^ crc32cCarry(headCrc(bucket, key) ^ seed, length)) >>> 0;
+  writeHead(bucket, key);
+  return (check ^ crc32cCarry(crc32c(head) ^ seed, key.length + value.length)) >>> 0;
 }
 
 export function sealRow(bucket: Bucket, key: Uint8Array, value: Uint8Array): Uint8Array {
