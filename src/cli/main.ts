@@ -1,13 +1,7 @@
-/** The `lockstep` command: its first word names the subcommand, each of which has its own file. */
-import { runAudit } from "./audit/audit.js";
-import { checkIo, runCheck } from "./check.js";
-import { runCtl } from "./ctl/ctl.js";
-import { runDev } from "./dev.js";
-import { runServer } from "./server.js";
-import { runSim } from "./sim.js";
-import { runTortureCommand } from "./torture/torture.js";
-import { runUtl } from "./utl/utl.js";
-import { printVersion } from "./version.js";
+/**
+ * The `lockstep` command: its first word names the subcommand, each of which has its own file.
+ * Only that file is loaded, so that a short call of `ctl` starts fast.
+ */
 
 const usage = `Usage: lockstep <command> [flags]
 
@@ -26,24 +20,26 @@ async function main(words: readonly string[]): Promise<number> {
   const [command, ...rest] = words;
   switch (command) {
     case "audit":
-      return runAudit(rest);
+      return (await import("./audit/audit.js")).runAudit(rest);
     case "server":
-      return runServer(rest);
-    case "check":
+      return (await import("./server.js")).runServer(rest);
+    case "check": {
+      const { checkIo, runCheck } = await import("./check.js");
       return runCheck(rest, checkIo);
+    }
     case "ctl":
-      return runCtl(rest);
+      return (await import("./ctl/ctl.js")).runCtl(rest);
     case "dev":
-      return runDev(rest);
+      return (await import("./dev.js")).runDev(rest);
     case "sim":
-      return runSim(rest);
+      return (await import("./sim.js")).runSim(rest);
     case "torture":
-      return runTortureCommand(rest);
+      return (await import("./torture/torture.js")).runTortureCommand(rest);
     case "utl":
-      return runUtl(rest);
+      return (await import("./utl/utl.js")).runUtl(rest);
     case "version":
     case "--version":
-      return printVersion();
+      return (await import("./version.js")).printVersion();
     case "help":
     case "--help":
     case "-h":
