@@ -8,7 +8,7 @@ import { isMissing, subject } from "../support/server-kind.js";
 import { crashRounds } from "./rounds.js";
 
 const seed = runSeed();
-const rounds = Number(process.env.LOCKSTEP_CRASH_ROUNDS ?? 6);
+const rounds = Number(process.env.LOCKSTEP_CRASH_ROUNDS ?? 4);
 
 describe.skipIf(isMissing(subject))("sudden death under load", () => {
   test.each([1, 3])(
