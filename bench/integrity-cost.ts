@@ -6,7 +6,7 @@
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { buildMutant } from "../src/cli/mutant-build.js";
+import { buildMutant } from "../src/cli/mutants/mutant-build.js";
 import { FingerprintRing, ringSize } from "../src/integrity/fingerprint-ring.js";
 import { projectRoot } from "../test/support/server-kind.js";
 import { median } from "./record/figures.js";

@@ -4,9 +4,9 @@ import type { Plan } from "../verify/sim/plan/plan.js";
 import { decodePlan } from "../verify/sim/plan/plan-file.js";
 import { generatePlan } from "../verify/sim/plan/plan-generator.js";
 import { runPlan } from "../verify/sim/run-plan.js";
+import { runMutants } from "./mutants/sim-mutants.js";
 import { processIo, runSimDesigns } from "./sim-designs.js";
 import { parseSimFlags, type SimFlags, simUsage } from "./sim-flags.js";
-import { runMutants } from "./sim-mutants.js";
 import { reportFailure } from "./sim-report.js";
 import { defaultJobs, lineOf, runJobs, runSeeds, type SeedLine, SimTally } from "./sim-run.js";
 

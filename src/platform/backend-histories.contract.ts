@@ -1,6 +1,7 @@
 /** The contract of backend.ts for any history of writes, against a model; a part of backend.contract.ts. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { runs } from "../base/campaign.fixture.js";
 import {
   type BackendPlace,
   close,
@@ -25,7 +26,7 @@ export function describeHistories(within: Within): void {
             await history.end();
           }),
         ),
-        { numRuns: 60 },
+        { numRuns: runs(20, 60) },
       ),
     180_000,
   );

@@ -1,6 +1,7 @@
 /** The machine against the plain model, and against itself after a crash. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { runs } from "../base/campaign.fixture.js";
 import { Bucket } from "../platform/rows.js";
 import type { Machine } from "./apply.js";
 import { scanDigests } from "./digest.js";
@@ -201,7 +202,7 @@ test("compaction leaves exactly the rows it must, whatever its steps, and no rea
       expect(rows).toEqual(kept);
       expect(scanDigests(backend, sha256)).toEqual(machine.digests().buckets);
     }),
-    { numRuns: 20 },
+    { numRuns: runs(8, 20) },
   );
 });
 
@@ -237,6 +238,6 @@ test("a state restored from any crash image goes on like the one that did not cr
       });
       expect(stateOf(restored)).toEqual(states.at(-1));
     }),
-    { numRuns: 60 },
+    { numRuns: runs(25, 60) },
   );
 });

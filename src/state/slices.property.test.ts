@@ -5,6 +5,7 @@
  */
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { runs } from "../base/campaign.fixture.js";
 import { type Entry, EntryType } from "../raft/types.js";
 import type { Machine } from "./apply.js";
 import {
@@ -89,7 +90,7 @@ test("an entry in slices ends as at once, is not seen before, and leaves nothing
         expect(seen(reopen(backend))).toEqual(seen(whole));
       },
     ),
-    { numRuns: 100 },
+    { numRuns: runs(40, 100) },
   );
   expect(pauses).toBeGreaterThan(30);
   expect(givenUp).toBeGreaterThan(1);

@@ -4,9 +4,9 @@
  */
 import path from "node:path";
 import { describe, expect, test } from "vitest";
-import { buildMutant } from "../../src/cli/mutant-build.js";
-import { findNeededSeed } from "../../src/cli/mutant-needed.js";
-import { runSimProcess } from "../../src/cli/mutant-process.js";
+import { buildMutant } from "../../src/cli/mutants/mutant-build.js";
+import { findNeededSeed } from "../../src/cli/mutants/mutant-needed.js";
+import { runSimProcess } from "../../src/cli/mutants/mutant-process.js";
 import { mutants } from "../../src/verify/mutation/catalogue.js";
 import { neededSeeds } from "../../src/verify/mutation/known-seeds.js";
 import { neededPairs } from "../../src/verify/mutation/needed.js";

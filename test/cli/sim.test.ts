@@ -4,7 +4,7 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { buildMutant, type MutantBuild } from "../../src/cli/mutant-build.js";
+import { buildMutant, type MutantBuild } from "../../src/cli/mutants/mutant-build.js";
 import { mutants } from "../../src/verify/mutation/catalogue.js";
 
 const root = path.resolve(import.meta.dirname, "../..");

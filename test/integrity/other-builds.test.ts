@@ -1,7 +1,7 @@
 /** The patches of builds that the fault matrix runs beside this one still find their places. */
 import path from "node:path";
 import { expect, test } from "vitest";
-import { notApplying } from "../../src/cli/mutant-build.js";
+import { notApplying } from "../../src/cli/mutants/mutant-build.js";
 import { serverVersion } from "../../src/member/config.js";
 import {
   misapplying,

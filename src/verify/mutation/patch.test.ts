@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { loadParser } from "../../cli/mutant-parser.js";
+import { loadParser } from "../../cli/mutants/mutant-parser.js";
 import { applyMutant } from "./patch.js";
 import { ProductionCode } from "./production-code.js";
 import type { Parse } from "./syntax.js";

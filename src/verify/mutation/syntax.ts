@@ -2,7 +2,7 @@
  * Compares pieces of JavaScript and TypeScript by their syntax. Layout, comments, the kind of
  * quotes, parentheses that change nothing, and types do not count.
  *
- * The caller passes the parser (cli/mutant-parser.ts), because a running store has none. The parser
+ * The caller passes the parser (cli/mutants/mutant-parser.ts), because a running store has none. The parser
  * gives an ESTree with TypeScript's nodes in it.
  */
 

@@ -3,7 +3,7 @@
  * patched as those of `lockstep sim --mutants`. One member runs one; the code here knows nothing of it.
  */
 import { join } from "node:path";
-import { buildMutant } from "../../../src/cli/mutant-build.js";
+import { buildMutant } from "../../../src/cli/mutants/mutant-build.js";
 import type { Patch } from "../../../src/verify/mutation/types.js";
 import type { ClusterMember } from "../../support/cluster.js";
 import { projectRoot } from "../../support/server-kind.js";

@@ -8,6 +8,7 @@ import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } fr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { runs } from "../../../base/campaign.fixture.js";
 import { type Backend, type BackendSnapshot, viewedCommitsMax } from "../../backend.js";
 import { Bucket } from "../../rows.js";
 import { createLmdbBackendStore } from "./backend.js";
@@ -26,7 +27,7 @@ test("put big, delete, defragment, delete hundreds of pages at once, restart, an
 
 const firstSeed = Number(process.env.LOCKSTEP_SEED ?? Date.now() % 1e6);
 test(`random sequences keep every row (LOCKSTEP_SEED=${firstSeed})`, async () => {
-  for (let round = 0; round < 4; round++) {
+  for (let round = 0; round < runs(1, 4); round++) {
     expect(await runSequence(`${firstSeed + round}`), `seed ${firstSeed + round}`).toMatch(/^ok /);
   }
 }, 240_000);

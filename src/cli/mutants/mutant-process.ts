@@ -4,8 +4,8 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import type { SeedLine } from "../sim-run.js";
 import type { SimOutput } from "./mutant-run.js";
-import type { SeedLine } from "./sim-run.js";
 
 const silenceMsMax = 120_000;
 /** The exit codes of a campaign that finished: clean, violation, liveness, crash. */

@@ -5,9 +5,10 @@
  */
 import path from "node:path";
 import { parseArgs } from "node:util";
-import { mutants } from "../verify/mutation/catalogue.js";
-import type { Mutant } from "../verify/mutation/types.js";
-import type { Invariant } from "../verify/sim/invariants.js";
+import { mutants } from "../../verify/mutation/catalogue.js";
+import type { Mutant } from "../../verify/mutation/types.js";
+import type { Invariant } from "../../verify/sim/invariants.js";
+import { invariantsOf, seedsOf, whole } from "../sim-flags.js";
 import {
   buildMutant,
   type MutantBuild,
@@ -27,7 +28,7 @@ import {
   notApplied,
 } from "./mutant-run.js";
 import { scoreOf, tableHead, tableRow, totals } from "./mutant-table.js";
-import { invariantsOf, seedsOf, whole } from "./sim-flags.js";
+import { missingNames, sourceFolder } from "./mutant-types.js";
 
 const usage = `Usage: lockstep sim --mutants [flags]
 
@@ -41,7 +42,7 @@ docs/mutants.md lists the bugs.
   --shrink         shrink each failing plan and print its size
   --json           one line of JSON for each mutant
 
-  --check          only say which mutants do not apply any more; seconds
+  --check          only say which mutants do not apply any more, or use a name that is gone; seconds
   --without I14    find the seed where I14 alone catches a mutant that names it
   --reseed         find the seeds of all mutants and of needed.ts, and write known-seeds.ts
 
@@ -145,11 +146,16 @@ async function runCatalogue(flags: Flags): Promise<number> {
   return results.every(isGood) ? 0 : 1;
 }
 
-/** Whether all patches still apply. */
+/** Whether all patches still apply, and use only names that exist. */
 async function runCheck({ chosen }: Flags): Promise<number> {
-  const reasons = await notApplying(chosen);
+  const root = sourceFolder(ownDist);
+  const lacking = root === undefined ? [] : await missingNames(chosen, root);
+  const reasons = new Map([...(await notApplying(chosen)), ...lacking]);
   for (const reason of reasons.values()) process.stdout.write(`${reason}\n`);
-  process.stdout.write(`${chosen.length - reasons.size} of ${chosen.length} mutants apply\n`);
+  const names =
+    root === undefined ? "; without sources and compiler their names were not checked" : "";
+  const applying = chosen.length - reasons.size;
+  process.stdout.write(`${applying} of ${chosen.length} mutants apply${names}\n`);
   return reasons.size === 0 ? 0 : 1;
 }
 

@@ -5,15 +5,15 @@
  */
 import fs from "node:fs";
 import { fileURLToPath } from "node:url";
-import { mutants } from "../verify/mutation/catalogue.js";
-import { knownSeeds, neededSeeds } from "../verify/mutation/known-seeds.js";
-import { type NeededPair, neededPairs } from "../verify/mutation/needed.js";
-import { seedsText, seedsUrl } from "../verify/mutation/seeds-file.js";
-import type { Mutant } from "../verify/mutation/types.js";
+import { mutants } from "../../verify/mutation/catalogue.js";
+import { knownSeeds, neededSeeds } from "../../verify/mutation/known-seeds.js";
+import { type NeededPair, neededPairs } from "../../verify/mutation/needed.js";
+import { seedsText, seedsUrl } from "../../verify/mutation/seeds-file.js";
+import type { Mutant } from "../../verify/mutation/types.js";
+import type { SeedRange } from "../sim-flags.js";
 import { buildMutant } from "./mutant-build.js";
 import { findNeededSeed } from "./mutant-needed.js";
 import { isGood, MutantRun, type MutantRunParts } from "./mutant-run.js";
-import type { SeedRange } from "./sim-flags.js";
 
 /** The ranges to search. Most seeds are in the first; a few mutants need thousands of seeds. */
 export const reseedRanges: readonly SeedRange[] = [

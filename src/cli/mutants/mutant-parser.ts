@@ -2,7 +2,7 @@
  * The parser of mutants. Only development needs this package, so it is loaded when a mutant is to
  * be applied. A store never loads it.
  */
-import type { Parse, SyntaxNode } from "../verify/mutation/syntax.js";
+import type { Parse, SyntaxNode } from "../../verify/mutation/syntax.js";
 
 /** @throws Error that says how to get the parser, if it is not installed */
 export async function loadParser(): Promise<Parse> {

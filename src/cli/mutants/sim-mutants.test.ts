@@ -1,11 +1,11 @@
 /** When a mutant counts as caught, and what `lockstep sim --mutants` prints and returns. */
 import { describe, expect, test } from "vitest";
-import type { Mutant } from "../verify/mutation/types.js";
+import type { Mutant } from "../../verify/mutation/types.js";
+import type { RunVerdict, SeedLine } from "../sim-run.js";
 import { findNeededSeed } from "./mutant-needed.js";
 import { isGood, MutantRun, type SimOutput } from "./mutant-run.js";
 import { scoreOf, tableRow, totals } from "./mutant-table.js";
 import { parseMutantFlags } from "./sim-mutants.js";
-import type { RunVerdict, SeedLine } from "./sim-run.js";
 
 const bug: Mutant = {
   ...{ id: "T1", title: "a bug", origin: "here", conditions: "always" },

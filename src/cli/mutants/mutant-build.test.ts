@@ -5,12 +5,13 @@ import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { mutants } from "../verify/mutation/catalogue.js";
-import { applyMutant } from "../verify/mutation/patch.js";
-import type { ProductionCode } from "../verify/mutation/production-code.js";
+import { mutants } from "../../verify/mutation/catalogue.js";
+import { applyMutant } from "../../verify/mutation/patch.js";
+import type { ProductionCode } from "../../verify/mutation/production-code.js";
+import type { Mutant } from "../../verify/mutation/types.js";
 import { buildMutant, notApplying, productionCode } from "./mutant-build.js";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
+const root = fileURLToPath(new URL("../../..", import.meta.url));
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "lockstep-mutants-test-"));
 const dist = path.join(folder, "dist");
 let code: ProductionCode;
@@ -23,6 +24,20 @@ beforeAll(async () => {
   expect(stdout).toBe("");
   expect(status).toBe(0);
   code = await productionCode(dist);
+});
+/** A program of one file, for what does not depend on which program it is. */
+const small = path.join(folder, "small", "dist");
+const smallMutant: Mutant = {
+  ...{ id: "T0", title: "", origin: "", conditions: "", caughtBy: [] },
+  patches: [{ in: "half", find: "n / 2", replace: "n / 3 + Number(RAN())" }],
+};
+
+beforeAll(() => {
+  fs.mkdirSync(small, { recursive: true });
+  fs.writeFileSync(
+    path.join(small, "half.js"),
+    "export function half(n) {\n    return n / 2;\n}\n",
+  );
 });
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
 
@@ -72,10 +87,10 @@ test("a patch that does not apply is told, and leaves no folder", async () => {
   const own = fs.mkdtempSync(path.join(folder, "tmp-"));
   process.env.TMPDIR = own;
   try {
-    const patches = [{ in: "Committer.applied", find: "nowhere()", replace: "RAN()" }];
-    const mutant = { id: "T1", title: "", origin: "", conditions: "", caughtBy: [], patches };
-    await expect(buildMutant(mutant, dist)).rejects.toThrow("T1: Committer.applied: the place is");
-    expect([...(await notApplying([mutant, ...mutants], dist)).keys()]).toEqual(["T1"]);
+    const patches = [{ in: "half", find: "nowhere()", replace: "RAN()" }];
+    const mutant = { ...smallMutant, id: "T1", patches };
+    await expect(buildMutant(mutant, small)).rejects.toThrow("T1: half: the place is");
+    expect([...(await notApplying([mutant, smallMutant], small)).keys()]).toEqual(["T1"]);
     expect(fs.readdirSync(own)).toEqual([]);
   } finally {
     if (old === undefined) delete process.env.TMPDIR;
@@ -92,7 +107,8 @@ test("an installation without the parser says what to do", () => {
     if (name === "oxc-parser") continue;
     fs.symlinkSync(path.join(root, "node_modules", name), path.join(modules, name));
   }
-  fs.cpSync(dist, path.join(bare, "dist"), { recursive: true });
+  const filter = (file: string): boolean => !/\.(map|d\.ts)$/.test(file);
+  fs.cpSync(dist, path.join(bare, "dist"), { recursive: true, filter });
   fs.writeFileSync(path.join(bare, "package.json"), '{"type":"module"}');
   const words = [path.join(bare, "dist/cli/main.js"), "sim", "--mutants"];
   const { status, stderr } = spawnSync(process.execPath, words, {
@@ -107,9 +123,8 @@ test.each(["SIGINT", "SIGTERM"])("%s leaves no folder", (signal) => {
   const own = fs.mkdtempSync(path.join(folder, "tmp-"));
   const script = `
     import fs from "node:fs";
-    import { buildMutant } from "${dist}/cli/mutant-build.js";
-    import { mutants } from "${dist}/verify/mutation/catalogue.js";
-    await buildMutant(mutants[0]);
+    import { buildMutant } from "${dist}/cli/mutants/mutant-build.js";
+    await buildMutant(${JSON.stringify(smallMutant)}, "${small}");
     console.log(fs.readdirSync("${own}").length);
     process.kill(process.pid, "${signal}");
     setInterval(() => {}, 1000);`;

@@ -2,9 +2,9 @@
  * Looks for the seed that shows that a check is needed: with the check the seed catches a mutant,
  * and without the check the same seed passes. So no other check would have found the bug.
  */
-import type { Invariant } from "../verify/sim/invariants.js";
+import type { Invariant } from "../../verify/sim/invariants.js";
+import type { SeedRange } from "../sim-flags.js";
 import type { MutantRunParts } from "./mutant-run.js";
-import type { SeedRange } from "./sim-flags.js";
 
 export interface NeededSearch {
   /** The program with the mutant in it, and the flags that the mutant needs. */

@@ -7,9 +7,9 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { applyMutant } from "../verify/mutation/patch.js";
-import { ProductionCode } from "../verify/mutation/production-code.js";
-import type { Mutant } from "../verify/mutation/types.js";
+import { applyMutant } from "../../verify/mutation/patch.js";
+import { ProductionCode } from "../../verify/mutation/production-code.js";
+import type { Mutant } from "../../verify/mutation/types.js";
 import { loadParser } from "./mutant-parser.js";
 
 export interface MutantBuild {
@@ -19,7 +19,7 @@ export interface MutantBuild {
 }
 
 /** The compiled code that this process runs. */
-export const ownDist = fileURLToPath(new URL("..", import.meta.url));
+export const ownDist = fileURLToPath(new URL("../..", import.meta.url));
 
 const folders = new Set<string>();
 let isWatchingEnd = false;

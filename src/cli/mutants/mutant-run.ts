@@ -2,10 +2,10 @@
  * Looks for the seed that catches a mutant. A failing seed counts only if the changed code ran and
  * the unchanged code passes the same seed. Otherwise it says nothing about the mutant.
  */
-import { knownSeeds } from "../verify/mutation/known-seeds.js";
-import type { Mutant } from "../verify/mutation/types.js";
-import type { SeedRange } from "./sim-flags.js";
-import type { SeedLine } from "./sim-run.js";
+import { knownSeeds } from "../../verify/mutation/known-seeds.js";
+import type { Mutant } from "../../verify/mutation/types.js";
+import type { SeedRange } from "../sim-flags.js";
+import type { SeedLine } from "../sim-run.js";
 
 export type MutantVerdict =
   | "caught"

@@ -1,6 +1,7 @@
 /** The results of mutants for people: a row each, and how many were caught. */
+
+import type { SeedRange } from "../sim-flags.js";
 import { adviceOn, isGood, type MutantResult, type MutantVerdict } from "./mutant-run.js";
-import type { SeedRange } from "./sim-flags.js";
 
 export interface MutantScore {
   /** Number of mutants without the controls. */
