@@ -1,6 +1,7 @@
 /** All mutants, in the order of their ids: M01-M62, and those of our own beyond them. */
 
 import { foundMutants } from "./found.js";
+import { authMutants } from "./mutants/auth.js";
 import { consistentIndexMutants } from "./mutants/consistent-index.js";
 import { electionMutants } from "./mutants/election.js";
 import { integrityMutants } from "./mutants/integrity.js";
@@ -33,6 +34,7 @@ export const mutants: readonly Mutant[] = sortById([
   ...foundMutants,
   ...peerMutants,
   ...largeEntryMutants,
+  ...authMutants,
 ]);
 
 /** @throws Error if two have the same id */

@@ -32,6 +32,8 @@ export const invariantTexts = {
   S5: "revisions go up by one for each entry that changes keys; the compact revision never falls",
   S6: "equal index, equal root digest and equal outcome, on all members; snapshots and restarts included",
   N: "space is one answer: what grows the store is not applied under the alarm NOSPACE, and is refused only under it or by a member over its quota",
+  A: "no answer and no event shows a key, and no entry changes one, without the right of its user at its index",
+  K: "the cluster compacts by itself only by its leader's decision, and never what the retention keeps",
   V: "the cluster's version rises only when all members can serve it",
   C1: "what clients saw is linearizable",
   C2: "an acknowledged write takes effect once, a refused one never",

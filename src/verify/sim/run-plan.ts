@@ -4,7 +4,7 @@
  */
 
 import { DamageError, StartError } from "../../base/errors.js";
-import type { MemberConfig } from "../../member/config.js";
+import { defaultMemberConfig, type MemberConfig } from "../../member/config.js";
 import type { History, Mark } from "../history/types.js";
 import { requestLabel } from "../report/operation-text.js";
 import type { MemberRow, TraceEvent } from "../report/trace.js";
@@ -13,6 +13,7 @@ import { judgeHistory } from "./checks/history-checks.js";
 import { ClientTransport } from "./clients/client-transport.js";
 import { SimClients } from "./clients/sim-clients.js";
 import { SimWatchers } from "./clients/sim-watchers.js";
+import { UserClients } from "./clients/user-clients.js";
 import { FaultDriver } from "./fault-driver.js";
 import type { Invariant } from "./invariants.js";
 import { heal } from "./liveness.js";
@@ -83,6 +84,7 @@ class Run {
   readonly #checks: AllChecks;
   readonly #clients: SimClients;
   readonly #watchers: SimWatchers;
+  readonly #users: UserClients;
   readonly #operator: Operator;
   readonly #faults: FaultDriver;
   readonly #transport: ClientTransport;
@@ -138,8 +140,9 @@ class Run {
     });
     const cluster = this.#cluster;
     this.#recorder = options.isRecorded ? new TraceRecorder(cluster.clock) : undefined;
-    this.#checks = new AllChecks(cluster, options.without ?? new Set());
+    this.#checks = new AllChecks(cluster, options.without ?? new Set(), swarm);
     this.#transport = new ClientTransport(cluster.clock, cluster.dice.fork("clients"), {
+      credentials: swarm.hasUsers === true ? { commonName: "root" } : {},
       // As the process does it: a member that can heal handles the damage itself.
       failed: (node, error) => {
         if (error instanceof DamageError) node.member?.fail(error);
@@ -148,10 +151,10 @@ class Run {
       served: (node, path) => this.#checks.served(node, path),
     });
     this.#watchers = new SimWatchers(cluster, this.#transport);
-    this.#clients = new SimClients(
-      { cluster, transport: this.#transport, watchers: this.#watchers },
-      swarm,
-    );
+    const watched = { cluster, transport: this.#transport, watchers: this.#watchers };
+    this.#clients = new SimClients(watched, swarm);
+    const parts = { cluster, transport: this.#transport, clients: this.#clients };
+    this.#users = new UserClients(parts, (node, shown) => this.#checks.shown(node, shown));
     this.#clients.onAsked = (request) => {
       this.#recorder?.record("client", requestLabel(request));
       this.#checks.asked(request);
@@ -170,8 +173,8 @@ class Run {
     };
     const report = (invariant: Invariant, text: string, node: SimNode): void =>
       this.#checks.report(invariant, text, node);
-    const parts = { cluster, operator: this.#operator, atlas, told, rolledBack, report };
-    this.#faults = new FaultDriver(parts, plan);
+    const world = { cluster, operator: this.#operator, atlas, told, rolledBack, report };
+    this.#faults = new FaultDriver(world, plan);
   }
 
   go(): void {
@@ -179,6 +182,7 @@ class Run {
     const { clock } = this.#cluster;
     this.#cluster.startAll();
     this.#faults.schedule();
+    if (swarm.hasUsers === true) this.#users.found();
     this.#clients.schedule(ops);
     clock.runUntil(() => clock.steps > eventsMax, swarm.durationMs);
     if (swarm.isBeyondAtlas) {
@@ -239,7 +243,8 @@ class Run {
   #judge(): void {
     // Acknowledged writes are gone, and every history shows it.
     if (this.#checks.ghost.isRolledBack) return;
-    for (const finding of judgeHistory(this.#history(), this.#checks.ghost)) {
+    const compacts = this.#plan.swarm.autoCompaction !== undefined;
+    for (const finding of judgeHistory(this.#history(), this.#checks.ghost, compacts)) {
       this.#checks.reportSeen(finding);
     }
   }
@@ -291,6 +296,12 @@ function memberConfig(swarm: Swarm): Partial<MemberConfig> {
       pauseMs: swarm.applyPauseMs,
       eventsMax: swarm.applyEventsMax,
     },
+    ...(swarm.hasUsers === true
+      ? { auth: { ...defaultMemberConfig.auth, usesCertificates: true } }
+      : {}),
+    ...(swarm.autoCompaction === undefined
+      ? {}
+      : { autoCompaction: { ...swarm.autoCompaction, revisionLookMs: 700 } }),
     jobs: { stepUnits: swarm.applySliceUnits, turnMs: 0 },
     limits: {
       requestBytesMax: 1_572_864,

@@ -23,6 +23,8 @@ export interface GroundOptions {
   readonly ground: Replay;
   readonly expiry: "timed" | "any";
   readonly isShared: boolean;
+  /** The store also compacts by itself. */
+  readonly compacts?: boolean;
   /**
    * False: a search found the ground truth, and it lacks effects that leave no trace in revisions.
    */

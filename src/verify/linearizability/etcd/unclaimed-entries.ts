@@ -12,6 +12,8 @@ export interface UnclaimedOptions {
   readonly ground: Replay;
   readonly expiry: "timed" | "any";
   readonly isShared: boolean;
+  /** The store also compacts by itself. */
+  readonly compacts?: boolean;
   readonly claims: Claims;
   /** Operation id -> position; receives the unknown operations that had an effect. */
   readonly positions: Map<number, number>;
@@ -36,6 +38,7 @@ export function explainUnclaimed(
       positions.set(owner.id, position);
       continue;
     }
+    if (entry.request.kind === "compact" && options.compacts === true) continue;
     if (entry.request.kind === "leaseRevoke") {
       const early = deadlines?.tooEarly(entry.request.id, { position, latestUs });
       if (early === undefined) continue;

@@ -4,11 +4,14 @@ import { decodeMessage } from "../../../raft/codec/message-codec.js";
 import type { Entry } from "../../../raft/types.js";
 import type { Applied, MachineReader } from "../../../state/types.js";
 import type { Operation, Request } from "../../history/types.js";
+import type { Shown } from "../clients/user-clients.js";
 import type { Invariant } from "../invariants.js";
+import type { Swarm } from "../plan/plan.js";
 import type { SimCluster } from "../sim-cluster.js";
 import type { SimNode } from "../sim-node.js";
 import { Violation } from "../violation.js";
 import type { Check, CheckWorld } from "./check.js";
+import { CompactionChecks } from "./compaction-checks.js";
 import { Ghost } from "./ghost.js";
 import type { HistoryFinding } from "./history-checks.js";
 import { ImageChecks } from "./image-checks.js";
@@ -20,6 +23,7 @@ import { MemoryChecks } from "./memory-checks.js";
 import { PromiseChecks } from "./promise-checks.js";
 import { QuorumChecks } from "./quorum-checks.js";
 import { RaftChecks } from "./raft-checks.js";
+import { RightsChecks } from "./rights-checks.js";
 import { SpaceChecks } from "./space-checks.js";
 import { StateChecks } from "./state-checks.js";
 import { VersionChecks } from "./version-checks.js";
@@ -36,7 +40,11 @@ export class AllChecks {
   #samples = 0;
 
   /** `without`: invariants that do not report, to show that each is needed. */
-  constructor(cluster: SimCluster, without: ReadonlySet<string>) {
+  constructor(
+    cluster: SimCluster,
+    without: ReadonlySet<string>,
+    swarm: Pick<Swarm, "autoCompaction">,
+  ) {
     this.#without = without;
     const dice = cluster.dice.fork("checks");
     const world: CheckWorld = {
@@ -58,6 +66,8 @@ export class AllChecks {
       new SpaceChecks(world),
       new ImageChecks(world),
       new LeaseChecks(world),
+      new RightsChecks(world),
+      new CompactionChecks(world, swarm.autoCompaction),
       // The last check, because the others need to know which members are found to be wrong.
       new IntegrityChecks(world),
     ];
@@ -128,6 +138,10 @@ export class AllChecks {
 
   served(node: SimNode, path: string): void {
     for (const check of this.#active()) check.served?.(node, path);
+  }
+
+  shown(node: SimNode, shown: Shown): void {
+    for (const check of this.#active()) check.shown?.(node, shown);
   }
 
   asked(request: Request): void {

@@ -6,6 +6,7 @@
 import type { Entry, Message } from "../../../raft/types.js";
 import type { Applied } from "../../../state/types.js";
 import type { Operation, Request } from "../../history/types.js";
+import type { Shown } from "../clients/user-clients.js";
 import type { Invariant } from "../invariants.js";
 import type { SimCluster } from "../sim-cluster.js";
 import type { SimNode } from "../sim-node.js";
@@ -39,6 +40,8 @@ export interface Check {
   applied?(node: SimNode, entry: Entry, applied: Applied): void;
   /** A service answers a client, or sends it something on a stream; refusals do not count. */
   served?(node: SimNode, path: string): void;
+  /** A service shows keys to a user, or to nobody. */
+  shown?(node: SimNode, shown: Shown): void;
   /** A client sends a request. */
   asked?(request: Request): void;
   /** A client got its answer. */

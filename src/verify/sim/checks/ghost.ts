@@ -43,7 +43,7 @@ export class Ghost {
   readonly roots = new Map<number, string>();
   /** Current revision by index, of the first member that applied it. */
   readonly revisions = new Map<number, number>();
-  /** Entries that changed nothing because an alarm had stopped the whole cluster. */
+  /** Entries that changed nothing because of an alarm, or because their user had no right. */
   readonly stopped = new Set<number>();
   /**
    * The data in memory besides the rows, of the first member that applied it: see memory-checks.ts.

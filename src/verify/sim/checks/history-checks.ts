@@ -29,13 +29,19 @@ const invariants: Partial<Record<EtcdReason, Invariant>> = {
   "refused-effect": "C2",
 };
 
-/** The most basic invariants first. */
-export function judgeHistory(history: History, ghost: Ghost): readonly HistoryFinding[] {
+/**
+ * The most basic invariants first. `compacts`: the cluster also compacts by itself, which K judges.
+ */
+export function judgeHistory(
+  history: History,
+  ghost: Ghost,
+  compacts = false,
+): readonly HistoryFinding[] {
   const ground = new Replay();
   for (const { request, atUs } of committedRequests(ghost)) ground.append(request, atUs);
   const { operations, watches } = history;
   // C6 judges when leases may end by themselves, because it knows the clocks.
-  const options = { ground, expiry: "any", isShared: false, isExact: true } as const;
+  const options = { ground, expiry: "any", isShared: false, isExact: true, compacts } as const;
   const { verdict, reason, text, operationIds, atUs } = judgeByGround(operations, options);
   const findings: HistoryFinding[] = [];
   if (verdict !== "linearizable") {

@@ -8,6 +8,12 @@ import type { Applied } from "../../../state/types.js";
 import type { SimNode } from "../sim-node.js";
 import type { Check, CheckWorld } from "./check.js";
 
+/** Refusals that do not come from the keys, which the replay of the log does not know. */
+const refusedWhole: ReadonlySet<string> = new Set([
+  ...["corrupt", "noSpace"],
+  ...["permissionDenied", "userEmpty", "userNotFound", "authOldRevision"],
+]);
+
 export class StateChecks implements Check {
   readonly #world: CheckWorld;
   /** The outcome of each entry, in short. */
@@ -41,7 +47,7 @@ export class StateChecks implements Check {
     const { outcome } = applied;
     const short = outcome instanceof KvError ? outcome.reason : outcome.kind;
     const known = this.#outcomes.get(entry.index);
-    if (short === "corrupt" || short === "noSpace") ghost.stopped.add(entry.index);
+    if (refusedWhole.has(short)) ghost.stopped.add(entry.index);
     if (known === undefined) this.#outcomes.set(entry.index, short);
     else if (known !== short) {
       this.#world.report(

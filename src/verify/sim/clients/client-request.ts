@@ -1,6 +1,6 @@
 /** Makes a request of a planned action, given what this client has seen. */
 import type { Compare, Op, Request } from "../../history/types.js";
-import type { ClientAction, ClientOp } from "../plan/plan.js";
+import type { ClientAction, ClientOp, UserAction } from "../plan/plan.js";
 
 /** What one client remembers of the answers. */
 export interface ClientMemory {
@@ -22,9 +22,11 @@ export function leaseName(lease: number): string {
   return `${1_000 + lease}`;
 }
 
-/** Watches have no request of this kind. */
+/** Watches and what users do have no request of this kind. */
 export function requestOf(
-  op: ClientOp & { readonly action: Exclude<ClientAction, { readonly kind: "watch" }> },
+  op: ClientOp & {
+    readonly action: Exclude<ClientAction, { readonly kind: "watch" } | UserAction>;
+  },
   memory: ClientMemory,
   keys: number,
 ): Request {

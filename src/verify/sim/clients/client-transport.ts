@@ -11,6 +11,28 @@ import type { SimNode } from "../sim-node.js";
 
 export type CallResult = Uint8Array | Status;
 
+/** What a call brings to prove who calls. */
+export interface Credentials {
+  readonly token?: string;
+  /** Of the client's certificate. */
+  readonly commonName?: string;
+}
+
+export interface Target {
+  readonly node: SimNode;
+  readonly path: string;
+  /** Absent: those of the transport. */
+  readonly credentials?: Credentials;
+}
+
+/** For checks: what happens inside the member. */
+export interface CallWatcher {
+  /** The service gets the call. */
+  began?(): void;
+  /** The service answers, or sends a message on a stream. */
+  told?(message: Uint8Array): void;
+}
+
 const broken: Status = { code: Code.unavailable, message: "connection lost" };
 const givenUp: Status = { code: Code.deadlineExceeded, message: "context deadline exceeded" };
 
@@ -31,21 +53,28 @@ export class ClientTransport {
   readonly #dice: Dice;
   readonly #told: ServiceEvents;
   readonly #outstanding = new Set<Outstanding>();
+  readonly #credentials: Credentials;
   #calls = 0;
 
-  constructor(clock: SimClock, dice: Dice, told: ServiceEvents) {
+  /** `credentials`: of all calls that bring none of their own. */
+  constructor(
+    clock: SimClock,
+    dice: Dice,
+    told: ServiceEvents & { readonly credentials?: Credentials },
+  ) {
     this.#clock = clock;
     this.#dice = dice;
     this.#told = told;
+    this.#credentials = told.credentials ?? {};
   }
 
   /** `done` is called once. A request that never left also ends with `broken`. */
   unary(
-    to: { readonly node: SimNode; readonly path: string; readonly patienceMs: number },
+    to: Target & CallWatcher & { readonly patienceMs: number },
     request: Uint8Array,
     done: (result: CallResult) => void,
   ): void {
-    const { node } = to;
+    const { node, credentials = this.#credentials } = to;
     const number = ++this.#calls;
     let isOver = false;
     const cancels: (() => void)[] = [];
@@ -63,13 +92,17 @@ export class ClientTransport {
       if (node.life === call.life) for (const cancel of cancels) cancel();
     });
     const answer = (told: CallResult): void => {
-      if (told instanceof Uint8Array) this.#told.served(node, to.path);
+      if (told instanceof Uint8Array) {
+        this.#told.served(node, to.path);
+        to.told?.(told);
+      }
       // No member can know yet that this is wrong, so clients do not get it and no check judges it.
       const result = node.isWrong ? broken : told;
       this.#clock.afterUs(this.#latencyUs(node, number, 2), () => finish(result));
     };
     const unary: UnaryCall = {
-      metadata: () => undefined,
+      metadata: (name) => (name === "token" ? credentials.token : undefined),
+      commonName: credentials.commonName,
       timeoutMs: to.patienceMs,
       isOver: false,
       respond: answer,
@@ -82,19 +115,26 @@ export class ClientTransport {
       () => {
         const method = node.life === call.life ? node.methods.get(to.path) : undefined;
         if (method?.kind !== "unary") answer(broken);
-        else this.#guarded(node, () => method.handle(request, unary));
+        else {
+          to.began?.();
+          this.#guarded(node, () => method.handle(request, unary));
+        }
       },
       node.place,
     );
   }
 
   /** Opens a stream to a running node. */
-  stream(node: SimNode, path: string, events: StreamEvents): SimStream {
-    const stream = new SimStream(this.#clock, events, (draw) =>
+  stream(to: Target & CallWatcher, events: StreamEvents): SimStream {
+    const { node, path, credentials = this.#credentials } = to;
+    const stream = new SimStream(this.#clock, { ...events, credentials }, (draw) =>
       this.#latencyUs(node, stream.number, draw),
     );
     stream.number = ++this.#calls;
-    stream.whenTold = () => this.#told.served(node, path);
+    stream.whenTold = (message) => {
+      this.#told.served(node, path);
+      to.told?.(message);
+    };
     const life = node.life;
     const entry = { node, life, broke: () => stream.broke(broken) };
     this.#outstanding.add(entry);
@@ -151,9 +191,11 @@ export class SimStream implements StreamCall {
   readonly timeoutMs = undefined;
   number = 0;
   whenOver: () => void = () => {};
-  whenTold: () => void = () => {};
+  whenTold: (message: Uint8Array) => void = () => {};
+  readonly commonName: string | undefined;
   readonly #clock: SimClock;
   readonly #events: StreamEvents;
+  readonly #token: string | undefined;
   readonly #latencyUs: (draw: number) => number;
   readonly #toMember: Uint8Array[] = [];
   readonly #unread: Uint8Array[] = [];
@@ -169,9 +211,15 @@ export class SimStream implements StreamCall {
   #onHalfClose: (() => void)[] = [];
   #isFull = false;
 
-  constructor(clock: SimClock, events: StreamEvents, latencyUs: (draw: number) => number) {
+  constructor(
+    clock: SimClock,
+    events: StreamEvents & { readonly credentials: Credentials },
+    latencyUs: (draw: number) => number,
+  ) {
     this.#clock = clock;
     this.#events = events;
+    this.#token = events.credentials.token;
+    this.commonName = events.credentials.commonName;
     this.#latencyUs = latencyUs;
   }
 
@@ -219,8 +267,8 @@ export class SimStream implements StreamCall {
 
   // The member's side.
 
-  metadata(): string | undefined {
-    return undefined;
+  metadata(name: string): string | undefined {
+    return name === "token" ? this.#token : undefined;
   }
 
   send(message: Uint8Array): boolean {
@@ -228,7 +276,7 @@ export class SimStream implements StreamCall {
       this.#breakOff();
       return true;
     }
-    this.whenTold();
+    this.whenTold(message);
     this.#toClient(() => {
       if (this.#isOver) return;
       if (this.#isReading) this.#events.message(message);

@@ -6,12 +6,12 @@ import { type ErrorReason, reasonOfText } from "../../../base/errors.js";
 import type { Status } from "../../../grpc/call.js";
 import { LeaseKeepAliveRequest, LeaseKeepAliveResponse } from "../../../wire/gen/rpc.js";
 import type { Answer, Operation, Outcome, Request } from "../../history/types.js";
-import type { ClientOp } from "../plan/plan.js";
+import type { ClientAction, ClientOp, UserAction } from "../plan/plan.js";
 import type { SimCluster } from "../sim-cluster.js";
 import type { SimNode } from "../sim-node.js";
 import { decodeAnswer, encodeRequest } from "./client-calls.js";
 import { type ClientMemory, requestOf } from "./client-request.js";
-import type { CallResult, ClientTransport } from "./client-transport.js";
+import type { CallResult, CallWatcher, ClientTransport, Credentials } from "./client-transport.js";
 import type { SimWatchers } from "./sim-watchers.js";
 
 /** Refusals that promise that nothing has happened or will happen. */
@@ -22,8 +22,19 @@ const definite: ReadonlySet<ErrorReason | undefined> = new Set([
   "leaseExists",
   "noSpace",
   "keyNotFound",
+  "permissionDenied",
+  "userEmpty",
+  "authOldRevision",
+  "invalidAuthToken",
 ]);
 const patienceMs = 4_000;
+
+export type UserOp = ClientOp & { readonly action: UserAction };
+
+/** Who sends a request, and who looks at its way through the member. */
+export interface Sender extends CallWatcher {
+  readonly credentials?: Credentials;
+}
 
 interface Client {
   readonly memory: ClientMemory;
@@ -43,6 +54,8 @@ export class SimClients {
   /** For checks: a request leaves, an outcome is known. */
   onAsked: (request: Request) => void = () => {};
   onAnswered: (operation: Operation) => void = () => {};
+  /** What users do is theirs: see UserClients. */
+  onUserAction: (op: UserOp, node: SimNode) => void = () => {};
   /** Requests outside the plan. */
   #asked = 0;
   /** Number of operations that have begun and not ended. */
@@ -70,6 +83,14 @@ export class SimClients {
 
   schedule(ops: readonly ClientOp[]): void {
     for (const op of ops) {
+      const { action } = op;
+      if (isUserAction(action)) {
+        this.#cluster.clock.at(op.atMs, () => {
+          const node = this.choose(op.member);
+          if (node !== undefined) this.onUserAction({ ...op, action }, node);
+        });
+        continue;
+      }
       this.#cluster.clock.at(op.atMs, () => {
         const client = this.#clients[op.client % this.#clients.length] as Client;
         client.queue.push(op);
@@ -89,10 +110,16 @@ export class SimClients {
   }
 
   /** A request outside the plan, by a client of its own; `done` gets the recorded operation. */
-  ask(node: SimNode, request: Request, done: (operation: Operation) => void): void {
+  ask(
+    node: SimNode,
+    request: Request,
+    done: (operation: Operation) => void,
+    sender: Sender = {},
+  ): void {
     const memory = { revision: 0, mods: new Map(), values: new Map() };
     const asked = this.#asked++;
-    this.#send({ id: 1_000_000 + asked, client: -1 - asked, node, memory }, request, done);
+    const from = { id: 1_000_000 + asked, client: -1 - asked, node, memory, sender };
+    this.#send(from, request, done);
   }
 
   #next(client: Client): void {
@@ -100,10 +127,11 @@ export class SimClients {
     for (;;) {
       const op = client.queue.shift();
       if (op === undefined) return;
-      const node = this.#choose(op.member);
+      const node = this.choose(op.member);
       // No node listens: the connection is refused, and nothing has happened.
       if (node === undefined) continue;
       const { action, id } = op;
+      if (isUserAction(action)) continue;
       if (action.kind === "watch") {
         this.#watchers.open({ ...action, id, client: op.client, node }, client.memory.revision);
         continue;
@@ -120,7 +148,7 @@ export class SimClients {
   }
 
   /** The wanted node, or the next one that listens. */
-  #choose(member: number): SimNode | undefined {
+  choose(member: number): SimNode | undefined {
     const { nodes } = this.#cluster;
     for (let place = 0; place < nodes.length; place++) {
       const node = nodes[(member + place) % nodes.length] as SimNode;
@@ -135,6 +163,7 @@ export class SimClients {
       readonly client: number;
       readonly node: SimNode;
       readonly memory: ClientMemory;
+      readonly sender?: Sender;
     },
     request: Request,
     done: (operation: Operation) => void,
@@ -164,7 +193,8 @@ export class SimClients {
     }
     if (request.kind === "other") throw new Error("not a client's request");
     const { path, bytes } = encodeRequest(request);
-    this.#transport.unary({ node: from.node, path, patienceMs }, bytes, (result) => {
+    const to = { ...from.sender, node: from.node, path, patienceMs };
+    this.#transport.unary(to, bytes, (result) => {
       finished(outcomeOf(result, (answer) => decodeAnswer(request, answer)));
     });
   }
@@ -177,21 +207,30 @@ export class SimClients {
       timer.cancel();
       finished(outcome);
     };
-    const stream = this.#transport.stream(node, "/etcdserverpb.Lease/LeaseKeepAlive", {
-      message: (bytes) => {
-        const { header, TTL } = LeaseKeepAliveResponse.decode(bytes);
-        const answer = { kind: "lease", id, ttl: Number(TTL) } as const;
-        finish({ kind: "ok", revision: Number(header?.revision ?? 0n), answer });
-        stream.cancel();
+    const stream = this.#transport.stream(
+      { node, path: "/etcdserverpb.Lease/LeaseKeepAlive" },
+      {
+        message: (bytes) => {
+          const { header, TTL } = LeaseKeepAliveResponse.decode(bytes);
+          const answer = { kind: "lease", id, ttl: Number(TTL) } as const;
+          finish({ kind: "ok", revision: Number(header?.revision ?? 0n), answer });
+          stream.cancel();
+        },
+        ended: (status) => finish({ kind: "unknown", error: status?.message ?? "ended" }),
       },
-      ended: (status) => finish({ kind: "unknown", error: status?.message ?? "ended" }),
-    });
+    );
     const timer = this.#cluster.clock.at(patienceMs, () => {
       finish({ kind: "unknown", error: "context deadline exceeded" });
       stream.cancel();
     });
     stream.write(LeaseKeepAliveRequest.encode({ ID: BigInt(id) }).finish());
   }
+}
+
+const userKinds = new Set<string>(["userRead", "userWrite", "userWatch", "login", "manage"]);
+
+function isUserAction(action: ClientAction): action is UserAction {
+  return userKinds.has(action.kind);
 }
 
 function outcomeOf(

@@ -84,10 +84,13 @@ export class SimWatchers {
       responses: [],
     };
     this.watches.push(watch);
-    const stream = this.#transport.stream(node, "/etcdserverpb.Watch/Watch", {
-      message: (bytes) => this.#received(wish, watch, WatchResponse.decode(bytes)),
-      ended: () => this.#resume(wish),
-    });
+    const stream = this.#transport.stream(
+      { node, path: "/etcdserverpb.Watch/Watch" },
+      {
+        message: (bytes) => this.#received(wish, watch, WatchResponse.decode(bytes)),
+        ended: () => this.#resume(wish),
+      },
+    );
     this.#live.set(wish, { stream, watch });
     stream.write(watchCreateRequest(watch));
     this.#ask(wish, stream);

@@ -6,7 +6,7 @@
  * Draws are numbered from 10 on; plan-generator.ts and address-space.ts use the lower numbers.
  */
 import type { OwnDraws } from "../platform/address-space.js";
-import type { ClientAction, Swarm } from "./plan.js";
+import type { ClientAction, Proof, Span, Swarm } from "./plan.js";
 
 export type ActionKind = ClientAction["kind"];
 
@@ -29,6 +29,8 @@ export interface ActionSpec<Fields> {
   readonly weight: number;
   /** In every seed; other kinds are absent from a third of the seeds. */
   readonly isAlways?: boolean;
+  /** Only in worlds with users. */
+  readonly needsUsers?: boolean;
   draw(at: ActionContext): Fields;
 }
 
@@ -36,6 +38,20 @@ export type ActionSpecs = { readonly [Kind in ActionKind]: ActionSpec<ActionFiel
 
 const onKey = ({ key }: ActionContext) => ({ key });
 const onLease = ({ lease }: ActionContext) => ({ lease });
+
+/** Users and roles of a world that has any. */
+export const usersOfWorld = 3;
+const byUsers = { isAlways: true, needsUsers: true } as const;
+const spans: readonly Span[] = ["one", "one", "few", "from"];
+const proofs: readonly Proof[] = ["token", "token", "token", "oldToken", "certificate", "nothing"];
+const manageKinds = [
+  ...(["grant", "grant", "revoke", "grantRole", "revokeRole"] as const),
+  ...(["replaceUser", "replaceRole", "password", "toggle"] as const),
+] as const;
+
+function pick<T>(from: readonly T[], at: ActionContext, draw: number): T {
+  return from[at.int(from.length, draw)] as T;
+}
 
 export const actionKinds: ActionSpecs = {
   put: {
@@ -93,6 +109,39 @@ export const actionKinds: ActionSpecs = {
       filter: (["none", "none", "none", "put", "delete"] as const)[at.int(5, 16)] ?? "none",
       forMs: 1_000 + at.int(15_000, 17),
       stallMs: at.int(4, 18) === 0 ? 200 + at.int(5_000, 19) : 0,
+    }),
+  },
+  userRead: {
+    ...{ number: 14, weight: 8, ...byUsers },
+    draw: (at) => ({
+      ...{ user: at.int(usersOfWorld, 12), key: at.key, span: pick(spans, at, 13) },
+      ...{ serializable: at.int(3, 14) === 0, by: pick(proofs, at, 15) },
+    }),
+  },
+  userWrite: {
+    ...{ number: 15, weight: 6, ...byUsers },
+    draw: (at) => ({
+      ...{ user: at.int(usersOfWorld, 12), key: at.key, by: pick(proofs, at, 15) },
+      what: pick(["put", "put", "delete", "txn"] as const, at, 13),
+    }),
+  },
+  userWatch: {
+    ...{ number: 16, weight: 3, ...byUsers },
+    draw: (at) => ({
+      ...{ user: at.int(usersOfWorld, 12), key: at.key, span: pick(spans, at, 13) },
+      forMs: 1_000 + at.int(15_000, 14),
+    }),
+  },
+  login: {
+    ...{ number: 17, weight: 3, ...byUsers },
+    draw: (at) => ({ user: at.int(usersOfWorld, 12) }),
+  },
+  manage: {
+    ...{ number: 18, weight: 6, ...byUsers },
+    draw: (at) => ({
+      ...{ what: pick(manageKinds, at, 12), user: at.int(usersOfWorld, 13) },
+      ...{ role: at.int(usersOfWorld, 14), key: at.key, span: pick(spans, at, 15) },
+      right: pick(["read", "write", "both", "both"] as const, at, 16),
     }),
   },
 };

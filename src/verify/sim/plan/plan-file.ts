@@ -32,6 +32,10 @@ export function decodePlan(text: string): Plan {
   for (const [name, example] of Object.entries(swarmShape)) {
     sameType(swarm[name], example, `swarm.${name}`);
   }
+  if (swarm.hasUsers !== undefined) sameType(swarm.hasUsers, true, "swarm.hasUsers");
+  if (swarm.autoCompaction !== undefined) {
+    sameType(swarm.autoCompaction, { mode: "", retention: 0 }, "swarm.autoCompaction");
+  }
   const faults = listOf(plan.faults, "faults").map((item, at) => {
     const fault = objectOf(item, `faults[${at}]`);
     const kind = fault.kind as string;

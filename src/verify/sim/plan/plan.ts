@@ -228,6 +228,57 @@ export type ClientAction =
       readonly forMs: number;
       /** The client once stops reading for this long. */
       readonly stallMs: number;
+    }
+  | UserAction;
+
+/** How a client proves who it is. "oldToken": one that it got before its last login. */
+export type Proof = "token" | "oldToken" | "certificate" | "nothing";
+
+/** One key, the key and its neighbours, or all keys from it on. */
+export type Span = "one" | "few" | "from";
+
+/** What users do, and what is done to them; only in worlds with users. */
+export type UserAction =
+  | {
+      readonly kind: "userRead";
+      readonly user: number;
+      readonly key: number;
+      readonly span: Span;
+      readonly serializable: boolean;
+      readonly by: Proof;
+    }
+  | {
+      readonly kind: "userWrite";
+      readonly user: number;
+      readonly key: number;
+      readonly what: "put" | "delete" | "txn";
+      readonly by: Proof;
+    }
+  | {
+      readonly kind: "userWatch";
+      readonly user: number;
+      readonly key: number;
+      readonly span: Span;
+      readonly forMs: number;
+    }
+  | { readonly kind: "login"; readonly user: number }
+  /** A change of users, roles or rights, by root. "replace": deletes and makes it again. */
+  | {
+      readonly kind: "manage";
+      readonly what:
+        | "grant"
+        | "revoke"
+        | "grantRole"
+        | "revokeRole"
+        | "replaceUser"
+        | "replaceRole"
+        | "password"
+        | "toggle";
+      readonly user: number;
+      readonly role: number;
+      readonly key: number;
+      readonly span: Span;
+      readonly right: "read" | "write" | "both";
     };
 
 export interface ClientOp {
@@ -270,6 +321,13 @@ export interface Swarm {
    * Faults that may cost more than a minority: the cluster may stop, but never give a wrong answer.
    */
   readonly isBeyondAtlas: boolean;
+  /** Auth is switched on soon after the start, and clients of the other actions are root. */
+  readonly hasUsers?: boolean;
+  /** Compaction by the leader. Milliseconds, or a number of revisions. Absent: off. */
+  readonly autoCompaction?: {
+    readonly mode: "periodic" | "revision";
+    readonly retention: number;
+  };
 }
 
 export interface Plan {

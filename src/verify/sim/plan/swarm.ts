@@ -58,6 +58,20 @@ export function drawSwarm(dice: Dice, options: SwarmOptions): Swarm {
     progressNotifyMs: pick("progress", [200, 1_000, 10_000]),
     quotaBytes: 2 ** 30,
     isBeyondAtlas: options.isBeyondAtlas,
+    ...drawUsers(dice),
+  };
+}
+
+/** One world in five has users; two thirds of these compact by themselves. */
+function drawUsers(dice: Dice): Partial<Swarm> {
+  if (dice.fork("users").int(5) > 0) return {};
+  const own = dice.fork("autoCompaction");
+  const mode = (["periodic", "revision", undefined] as const)[own.int(3)];
+  if (mode === undefined) return { hasUsers: true };
+  const retentions = mode === "periodic" ? [1_000, 5_000] : [5, 40];
+  return {
+    hasUsers: true,
+    autoCompaction: { mode, retention: retentions[own.int(2, 1)] as number },
   };
 }
 
@@ -97,7 +111,8 @@ export function drawMix(
   }
   const opEveryMs = new Map<ActionKind, number>();
   const anyMs = ops.everyMs[dice.fork("opEvery").int(ops.everyMs.length)] as number;
-  for (const [kind, { weight, isAlways }] of Object.entries(kinds.actions)) {
+  for (const [kind, { weight, isAlways, needsUsers }] of Object.entries(kinds.actions)) {
+    if (needsUsers === true && swarm.hasUsers !== true) continue;
     const own = dice.fork("action").fork(kind);
     const times = own.int(4, 1) === 0 ? 5 : 1;
     if (isAlways !== true && own.int(3) === 0) continue;
