@@ -222,11 +222,9 @@ const features: readonly Flag[] = [
 const unsafe: readonly Flag[] = [
   flag(
     "force-new-cluster",
-    ...refused(
-      "boolean",
-      "false",
-      "this build cannot cut a cluster down to one member: replace lost members while a majority runs",
-    ),
+    "boolean",
+    "false",
+    "A majority is lost: make this member the only one, with its data. Once, never as a habit.",
   ),
   flag(
     "unsafe-no-fsync",

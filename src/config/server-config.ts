@@ -77,6 +77,13 @@ function quotaOf(flag: number): number {
   return flag === 0 ? defaultQuotaBytes : Math.max(0, flag);
 }
 
+function foundingOf(values: Values) {
+  return {
+    initialClusterState: values.choice("initial-cluster-state", ["new", "existing"]),
+    forcesNewCluster: values.boolean("force-new-cluster"),
+  };
+}
+
 /** `given` by flag name. @throws UsageError */
 export function resolveConfig(
   given: ReadonlyMap<string, string>,
@@ -126,7 +133,7 @@ export function resolveConfig(
       ...defaultMemberConfig,
       name,
       initialCluster: cluster.members,
-      initialClusterState: values.choice("initial-cluster-state", ["new", "existing"]),
+      ...foundingOf(values),
       initialClusterToken: values.text("initial-cluster-token"),
       advertisePeerUrls,
       advertiseClientUrls: values.urls("advertise-client-urls"),

@@ -48,6 +48,8 @@ export interface MemberConfig {
   readonly electionMs: number;
   readonly preVote: boolean;
   readonly strictReconfigCheck: boolean;
+  /** A restart makes this member the only voter: see startup/only-voter.ts. */
+  readonly forcesNewCluster?: boolean;
   readonly learnersMax: number;
   /** Applied entries between two compactions of the raft log. */
   readonly snapshotCount: number;

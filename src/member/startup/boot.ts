@@ -26,6 +26,7 @@ import {
   type LogStart,
   walDir,
 } from "./founding.js";
+import { becomeOnlyVoter } from "./only-voter.js";
 import { type Restarted, restart } from "./restart.js";
 import { versionRefusal } from "./version-check.js";
 
@@ -48,8 +49,15 @@ export function bootMember(
     refuseVersion(config, "");
     platform.disk.lock();
     if (platform.disk.list(walDir).some((name) => name.endsWith(".wal"))) {
-      attempt(() => done(restart(platform, config, walDir)));
+      attempt(() => {
+        const booted = restart(platform, config, walDir);
+        if (config.forcesNewCluster === true) becomeOnlyVoter(platform, booted, done);
+        else done(booted);
+      });
       return;
+    }
+    if (config.forcesNewCluster === true) {
+      platform.log("warn", "--force-new-cluster: there is no data yet, so nothing to force", {});
     }
     refuseStateWithoutLog(platform, () => firstStart(world, attempt, done));
   } catch (error) {
