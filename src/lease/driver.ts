@@ -49,8 +49,8 @@ export interface LeaseDriverParts {
    * Proposes without waiting for an outcome. Void if this member does not lead when raft takes it.
    */
   proposeAsLeader(field: RequestField, body: Uint8Array, isRight?: () => boolean): void;
-  /** The entries at the end of this member's log that are not applied yet. */
-  unapplied(): readonly Entry[];
+  /** The entries of this member's log behind `index`, which is an applied one or later. */
+  entriesAfter(index: number): readonly Entry[];
   readBarrier(done: Done<void>): void;
   /** The last index of this member's log, and the last one that it has applied. */
   lastIndex(): number;
@@ -72,7 +72,7 @@ export class LeaseDriver {
       clock: parts.clock,
       lessor: this.#lessor,
       propose: (field, body, isRight) => parts.proposeAsLeader(field, body, isRight),
-      unapplied: () => parts.unapplied(),
+      entriesAfter: (index) => parts.entriesAfter(index),
       lastIndex: () => parts.lastIndex(),
       appliedIndex: () => parts.appliedIndex(),
     });

@@ -16,6 +16,7 @@ function setUp(leases: number) {
   const queue: { readonly id: bigint; readonly isRight: () => boolean }[] = [];
   const log: Entry[] = [];
   const applied = { index: 0 };
+  const looked = { entries: 0 };
   const clock = { now: () => nowMs } as Clock;
   const lessor = {
     expired: (max: number) => {
@@ -29,7 +30,11 @@ function setUp(leases: number) {
     lessor,
     propose: (_field, body, isRight) =>
       queue.push({ id: LeaseRevokeRequest.decode(body).ID, isRight }),
-    unapplied: () => log.slice(applied.index),
+    entriesAfter: (index) => {
+      const entries = log.slice(index);
+      looked.entries += entries.length;
+      return entries;
+    },
     lastIndex: () => log.length,
     appliedIndex: () => applied.index,
   });
@@ -43,7 +48,7 @@ function setUp(leases: number) {
   const again = (id: bigint): void => {
     next = Number(id);
   };
-  return { expiry, queue, log, applied, end, wait, again };
+  return { expiry, queue, log, applied, looked, end, wait, again };
 }
 
 test("2,500 are under way at most, and the next follow as these are applied", () => {
@@ -88,6 +93,19 @@ test("a lease that the log already ends or grants anew is left alone until that 
   again(1n);
   wait(500);
   expect(queue.slice(3).map(({ isRight }) => isRight())).toEqual([true, true, true]);
+});
+
+test("each entry of the log is looked at once, however often revocations are proposed", () => {
+  const { queue, log, looked, wait } = setUp(30_000);
+  const encoder = new EntryEncoder(1n);
+  for (let index = 1; index <= 1_000; index++) {
+    const data = encoder.encode(index, RequestField.put, new Uint8Array(0));
+    log.push({ index, term: 1, type: EntryType.normal, data });
+    if (index % 100 !== 0) continue;
+    wait(3_000);
+    for (const { isRight } of queue.splice(0)) expect(isRight()).toBe(true);
+  }
+  expect(looked.entries).toBe(1_000);
 });
 
 test("revocations that come to nothing do not hold up the others for ever", () => {

@@ -26,8 +26,8 @@ export interface LeaseExpiryParts {
    * or if `isRight` is false then.
    */
   propose(field: RequestField, body: Uint8Array, isRight: () => boolean): void;
-  /** The entries at the end of this member's log that are not applied yet. */
-  unapplied(): readonly Entry[];
+  /** The entries of this member's log behind `index`, which is an applied one or later. */
+  entriesAfter(index: number): readonly Entry[];
   /** The last index of this member's log, and the last one that it has applied. */
   lastIndex(): number;
   appliedIndex(): number;
@@ -39,8 +39,9 @@ export class LeaseExpiry {
   readonly #underWay = new Set<bigint>();
   /** When the last one of them was applied or proposed. */
   #movedMs = 0;
-  /** What the log changed about leases beyond what is applied, at this moment of the log. */
-  #touched = { lastIndex: -1, appliedIndex: -1, ids: new Set<bigint>() };
+  /** The last entry that grants or revokes each lease, of those up to `#seenIndex`. */
+  readonly #touched = new Map<bigint, number>();
+  #seenIndex = 0;
   /** Leases that ended here because their time was over. */
   ended = 0;
 
@@ -51,7 +52,8 @@ export class LeaseExpiry {
   /** Call when the leader changed. */
   reset(): void {
     this.#underWay.clear();
-    this.#touched = { lastIndex: -1, appliedIndex: -1, ids: new Set() };
+    this.#touched.clear();
+    this.#seenIndex = 0;
   }
 
   /** Call for each applied entry, at the leader. */
@@ -67,6 +69,7 @@ export class LeaseExpiry {
   /** Call now and then, at the leader. */
   tick(nowMs: number): void {
     if (nowMs - this.#movedMs >= lostMs) this.#underWay.clear();
+    this.#forgetApplied();
     this.propose();
   }
 
@@ -92,13 +95,25 @@ export class LeaseExpiry {
    * lease expired again.
    */
   #isTouched(id: bigint): boolean {
-    const [lastIndex, appliedIndex] = [this.#parts.lastIndex(), this.#parts.appliedIndex()];
-    const known = this.#touched;
-    if (known.lastIndex !== lastIndex || known.appliedIndex !== appliedIndex) {
-      const ids = new Set(this.#parts.unapplied().flatMap((entry) => touchedBy(entry) ?? []));
-      this.#touched = { lastIndex, appliedIndex, ids };
+    const appliedIndex = this.#parts.appliedIndex();
+    const lastIndex = this.#parts.lastIndex();
+    // A leader's log only grows, so each entry is looked at once.
+    if (this.#seenIndex < lastIndex) {
+      for (const entry of this.#parts.entriesAfter(Math.max(this.#seenIndex, appliedIndex))) {
+        const touched = touchedBy(entry);
+        if (touched !== undefined) this.#touched.set(touched, entry.index);
+      }
+      this.#seenIndex = lastIndex;
     }
-    return this.#touched.ids.has(id);
+    const index = this.#touched.get(id);
+    if (index === undefined || index > appliedIndex) return index !== undefined;
+    this.#touched.delete(id);
+    return false;
+  }
+
+  #forgetApplied(): void {
+    const appliedIndex = this.#parts.appliedIndex();
+    for (const [id, index] of this.#touched) if (index <= appliedIndex) this.#touched.delete(id);
   }
 }
 

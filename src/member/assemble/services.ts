@@ -122,10 +122,8 @@ export function createLeases(w: Wiring): LeaseDriver {
       leases: () => w.machine().leases,
       isLeader: () => w.raft.isLeader(),
       proposeAsLeader: (field, body, isRight) => w.proposer.proposeAsLeader(field, body, isRight),
-      unapplied: () => {
-        const from = w.machine().appliedIndex + 1;
-        return log.entries(from, log.lastIndex() + 1, Number.MAX_SAFE_INTEGER) ?? [];
-      },
+      entriesAfter: (index) =>
+        log.entries(index + 1, log.lastIndex() + 1, Number.MAX_SAFE_INTEGER) ?? [],
       readBarrier: (done) => w.gate.barrier(done),
       lastIndex: () => log.lastIndex(),
       appliedIndex: () => w.machine().appliedIndex,
