@@ -77,7 +77,7 @@ export function authScene() {
     ...Object.fromEntries(
       ["compact", "leaseGrant", "leaseKeepAlive", "leaseTimeToLive", "memberAdd", "memberRemove"]
         .concat(["memberUpdate", "memberPromote", "status", "hash", "hashKv", "defragment"])
-        .concat(["moveLeader", "openSnapshot", "readTxn", "readRange"])
+        .concat(["leaseList", "moveLeader", "openSnapshot", "readTxn", "readRange"])
         .map((name) => [name, noted(name)]),
     ),
   } as unknown as Member;

@@ -18,6 +18,7 @@ import {
   LeaseTimeToLiveRequest,
   LeaseTimeToLiveResponse,
 } from "../wire/gen/rpc.js";
+import { noBytes } from "../wire/protobuf-writer.js";
 import { leaseMethods } from "./lease.js";
 
 type KeepAliveDone = Done<{ readonly ttl: number }>;
@@ -57,8 +58,18 @@ function setUp(view: Partial<GateView> = {}, more: Partial<Record<keyof Member, 
       { id, withKeys }: { id: bigint; withKeys: boolean },
       done: (of: unknown) => void,
     ) => {
-      const keys = withKeys ? [Uint8Array.of(0x61)] : [];
-      done(id === 5n ? { ttl: -1, grantedTtl: 0, keys: [] } : { ttl: 6, grantedTtl: 10, keys });
+      const keys = withKeys ? Uint8Array.of(0x2a, 1, 0x61) : noBytes;
+      done(
+        id === 5n ? { ttl: -1, grantedTtl: 0, keys: noBytes } : { ttl: 6, grantedTtl: 10, keys },
+      );
+    },
+    leaseList: (_client: unknown, done: (of: unknown) => void) => {
+      done(
+        LeaseLeasesResponse.encode({
+          header: undefined,
+          leases: [{ ID: -3n }, { ID: 7n }],
+        }).finish(),
+      );
     },
     leaseKeepAlive: (_client: unknown, id: bigint, done: KeepAliveDone) =>
       renewals.push({ id, done }),

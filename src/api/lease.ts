@@ -3,6 +3,7 @@
  * remaining times (the member forwards them). Answers on a keep-alive stream keep the order of the
  * requests. The answer for an unknown lease has TTL 0 and does not end the stream.
  */
+import type { Done } from "../base/done.js";
 import { KvError } from "../base/errors.js";
 import type { Method, StreamCall, UnaryCall } from "../grpc/call.js";
 import type { Member } from "../member/types.js";
@@ -22,9 +23,9 @@ import {
   LeaseRevokeRequest,
   LeaseRevokeResponse,
   LeaseTimeToLiveRequest,
-  LeaseTimeToLiveResponse,
 } from "../wire/gen/rpc.js";
 import { type Caller, RequestField } from "../wire/proposal.js";
+import { encodeTimeToLive } from "../wire/time-to-live.js";
 import { identify, withCaller, withWriter } from "./caller.js";
 import { owned } from "./owned.js";
 import { serve } from "./serve.js";
@@ -124,14 +125,8 @@ function askTimeToLive(
       refuse(call, failure as KvError);
       return;
     }
-    const answer = {
-      header: headerOf(member),
-      ID: request.ID,
-      TTL: BigInt(result.ttl),
-      grantedTTL: BigInt(result.grantedTtl),
-      keys: result.keys.map((key) => Buffer.from(key)),
-    };
-    call.respond(LeaseTimeToLiveResponse.encode(answer).finish());
+    const header = headerOf(member);
+    call.respond(encodeTimeToLive(result, { header, ID: request.ID }));
   };
   const of = { id: request.ID, withKeys: request.keys };
   member.leaseTimeToLive(call, of, owned(member, call, told));
@@ -144,26 +139,31 @@ function askTimeToLive(
 function listLeases(member: Member, message: Uint8Array, call: UnaryCall): void {
   if (decodeFor(call, LeaseLeasesRequest, message) === undefined) return;
   withCaller(member, call, (caller) => {
-    const { machine } = member;
-    const ids = [...machine.leases.all()].map(({ id }) => id);
-    const refusal = userRefusal(machine.auth, caller) ?? foreignLease(member, caller, ids);
+    const denial = (): KvError | undefined =>
+      userRefusal(member.machine.auth, caller) ?? foreignLease(member, caller);
+    const refusal = denial();
     if (refusal !== undefined) {
       refuse(call, refusal);
       return;
     }
-    const leases = ids.sort((a, b) => (a < b ? -1 : 1)).map((id) => ({ ID: id }));
-    call.respond(LeaseLeasesResponse.encode({ header: headerOf(member), leases }).finish());
+    const listed: Done<Uint8Array> = (leases) => {
+      // Rights and leases may have changed meanwhile.
+      const late = leases instanceof KvError ? leases : denial();
+      if (late !== undefined || leases instanceof KvError) {
+        refuse(call, late as KvError);
+        return;
+      }
+      const head = LeaseLeasesResponse.encode({ header: headerOf(member), leases: [] }).finish();
+      call.respond(Buffer.concat([head, leases]));
+    };
+    member.leaseList(call, owned(member, call, listed));
   });
 }
 
 /** Why one of the leases may not be shown: a key of it may not be read. */
-function foreignLease(
-  { machine }: Member,
-  caller: Caller,
-  ids: readonly bigint[],
-): KvError | undefined {
+function foreignLease({ machine }: Member, caller: Caller): KvError | undefined {
   if (!machine.auth.isEnabled || adminRefusal(machine.auth, caller) === undefined) return undefined;
-  for (const id of ids) {
+  for (const { id } of machine.leases.all()) {
     const refusal = leaseReadRefusal(machine, caller, id);
     if (refusal !== undefined) return refusal;
   }

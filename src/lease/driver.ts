@@ -22,21 +22,16 @@ import {
   LeaseKeepAliveRequest,
   LeaseKeepAliveResponse,
   LeaseTimeToLiveRequest,
-  LeaseTimeToLiveResponse,
 } from "../wire/gen/rpc.js";
 import { type Proposal, RequestField } from "../wire/proposal.js";
+import { noBytes } from "../wire/protobuf-writer.js";
+import { decodeTimeToLive, encodeTimeToLive, type LeaseTimes } from "../wire/time-to-live.js";
 import { LeaseExpiry } from "./expiry.js";
 import { createLessor, type Lessor, minTtlSeconds } from "./lessor.js";
 
 const expiryCheckMs = 500;
 /** Bytes that a lease counts against the space quota, as in etcd. */
 const grantGrowthBytes = 64;
-
-export interface TimeToLive {
-  readonly ttl: number;
-  readonly grantedTtl: number;
-  readonly keys: readonly Uint8Array[];
-}
 
 export interface LeaseDriverParts {
   readonly clock: Clock;
@@ -52,6 +47,8 @@ export interface LeaseDriverParts {
   /** The entries of this member's log behind `index`, which is an applied one or later. */
   entriesAfter(index: number): readonly Entry[];
   readBarrier(done: Done<void>): void;
+  /** The keys of a lease, encoded as in LeaseTimes. `done` is called once. */
+  listKeys(id: bigint, done: Done<Uint8Array>): void;
   /** The last index of this member's log, and the last one that it has applied. */
   lastIndex(): number;
   appliedIndex(): number;
@@ -88,7 +85,9 @@ export class LeaseDriver {
     peers.serve(PeerMethod.leaseTimeToLive, (_from, body, done) => {
       const request = LeaseTimeToLiveRequest.decode(body);
       const { ID, keys } = request;
-      this.#leading(() => done(encodeTimeToLive(this.#localTimeToLive(ID, keys))), done);
+      const told: Done<LeaseTimes> = (result) =>
+        done(result instanceof KvError ? result : encodeTimeToLive(result));
+      this.#leading(() => this.#localTimeToLive(ID, keys, told), done);
     });
   }
 
@@ -161,10 +160,10 @@ export class LeaseDriver {
     this.#parts.askLeader(question, done);
   }
 
-  timeToLive(id: bigint, withKeys: boolean, done: Done<TimeToLive>): void {
-    const question: LeaderQuestion<TimeToLive> = {
+  timeToLive(id: bigint, withKeys: boolean, done: Done<LeaseTimes>): void {
+    const question: LeaderQuestion<LeaseTimes> = {
       method: PeerMethod.leaseTimeToLive,
-      here: (answer) => this.#leading(() => answer(this.#localTimeToLive(id, withKeys)), answer),
+      here: (answer) => this.#leading(() => this.#localTimeToLive(id, withKeys, answer), answer),
       encode: () => LeaseTimeToLiveRequest.encode({ ID: id, keys: withKeys }).finish(),
       decode: decodeTimeToLive,
     };
@@ -182,10 +181,17 @@ export class LeaseDriver {
     return isEnding ? new KvError("timeout") : { ttl };
   }
 
-  #localTimeToLive(id: bigint, withKeys: boolean): TimeToLive {
+  #localTimeToLive(id: bigint, withKeys: boolean, done: Done<LeaseTimes>): void {
+    if (withKeys && this.#parts.leases().get(id) !== undefined) {
+      this.#parts.listKeys(id, (keys) => {
+        done(keys instanceof KvError ? keys : this.#timeLeft(id, keys));
+      });
+    } else done(this.#timeLeft(id, noBytes));
+  }
+
+  #timeLeft(id: bigint, keys: Uint8Array): LeaseTimes {
     const lease = this.#parts.leases().get(id);
-    if (lease === undefined) return { ttl: -1, grantedTtl: 0, keys: [] };
-    const keys = withKeys ? this.#parts.leases().keys(id) : [];
+    if (lease === undefined) return { ttl: -1, grantedTtl: 0, keys: noBytes };
     return { ttl: this.#lessor.remaining(id), grantedTtl: lease.grantedTtl, keys };
   }
 
@@ -218,23 +224,4 @@ export class LeaseDriver {
 
 function encodeKeepAlive(ttl: number): Uint8Array {
   return LeaseKeepAliveResponse.encode({ header: undefined, ID: 0n, TTL: BigInt(ttl) }).finish();
-}
-
-function encodeTimeToLive(result: TimeToLive): Uint8Array {
-  return LeaseTimeToLiveResponse.encode({
-    header: undefined,
-    ID: 0n,
-    TTL: BigInt(result.ttl),
-    grantedTTL: BigInt(result.grantedTtl),
-    keys: result.keys.map((key) => Buffer.from(key)),
-  }).finish();
-}
-
-function decodeTimeToLive(bytes: Uint8Array): TimeToLive {
-  const response = LeaseTimeToLiveResponse.decode(bytes);
-  return {
-    ttl: Number(response.TTL),
-    grantedTtl: Number(response.grantedTTL),
-    keys: response.keys,
-  };
 }

@@ -56,6 +56,7 @@ export function assembleMember(world: MemberWorld, booted: Booted): RunningMembe
   w.gate = services.createGate(w);
   w.authenticator = services.createAuthenticator(w);
   w.leaderRequests = services.createLeaderRequests(w);
+  w.leaseLists = services.createLeaseLists(w);
   w.leases = services.createLeases(w);
   w.changes = services.createChanges(w);
   w.compactor = services.createCompactor(w);

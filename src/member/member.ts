@@ -6,7 +6,7 @@ import type { Authenticator } from "../auth/authenticator.js";
 import type { Done } from "../base/done.js";
 import { KvError } from "../base/errors.js";
 import type { IntegrityMonitor } from "../integrity/monitor.js";
-import type { LeaseDriver, TimeToLive } from "../lease/driver.js";
+import type { LeaseDriver } from "../lease/driver.js";
 import type { Clock } from "../platform/clock.js";
 import type { NetworkHandler } from "../platform/network.js";
 import type { RaftNode } from "../raft/types.js";
@@ -17,19 +17,21 @@ import type { Defragmenter } from "../storage/defragmenter.js";
 import type { StateStore } from "../storage/state-store.js";
 import { CompactionRequest } from "../wire/gen/rpc.js";
 import { RequestField } from "../wire/proposal.js";
+import type { LeaseTimes } from "../wire/time-to-live.js";
 import type { Leadership } from "./cluster/leadership.js";
 import type { MemberChanges } from "./cluster/member-changes.js";
 import type { Compactor } from "./compactor.js";
 import type { Gate } from "./gate/gate.js";
 import type { Client, ReadRequest, WriteRequest } from "./gate/requests.js";
 import type { Page, QueueingRpc, ReadingRpc, Rpc, WritingRpc } from "./gate/table.js";
+import type { LeaseLists } from "./jobs/lease-lists.js";
 import type { Maintenance } from "./jobs/maintenance.js";
 import type { Reads } from "./jobs/reads.js";
 import type { Lifecycle, StopCause } from "./lifecycle.js";
 import type { MemberProbe } from "./probe.js";
 import type { Report } from "./report.js";
 import type { Readiness } from "./startup/readiness.js";
-import type { Member, MemberIntegrity, MemberLimits, MemberStatus } from "./types.js";
+import type { Member, MemberIntegrity, MemberLimits, MemberStatus, ReadClient } from "./types.js";
 
 export interface RunningMemberParts {
   readonly id: bigint;
@@ -44,6 +46,7 @@ export interface RunningMemberParts {
   readonly gate: Gate;
   readonly monitor: Pick<IntegrityMonitor, "refusal">;
   readonly leases: LeaseDriver;
+  readonly leaseLists: LeaseLists;
   readonly changes: MemberChanges;
   readonly compactor: Pick<Compactor, "whenFinished">;
   readonly committer: Pick<Committer, "flush">;
@@ -194,8 +197,12 @@ export class RunningMember implements Member {
 
   leaseTimeToLive(...[client, of, done]: Parameters<Member["leaseTimeToLive"]>): void {
     const { gate, leases } = this.#parts;
-    const ask: LeaseAsk<TimeToLive> = (told) => leases.timeToLive(of.id, of.withKeys, told);
+    const ask: LeaseAsk<LeaseTimes> = (told) => leases.timeToLive(of.id, of.withKeys, told);
     gate.relay("/etcdserverpb.Lease/LeaseTimeToLive", client, ask, done);
+  }
+
+  leaseList(client: ReadClient, done: Done<Uint8Array>): void {
+    this.#parts.leaseLists.ids(client, done);
   }
 
   memberAdd(...[client, of, done]: Parameters<Member["memberAdd"]>): void {

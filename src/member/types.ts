@@ -20,6 +20,7 @@ import type {
 } from "../state/types.js";
 import type { WatchHub } from "../state/watch/hub.js";
 import type { RangeRequest, TxnRequest } from "../wire/gen/rpc.js";
+import type { LeaseTimes } from "../wire/time-to-live.js";
 import type { Client, ReadRequest, WriteRequest } from "./gate/requests.js";
 import type { Page, QueueingRpc, ReadingRpc, Rpc, WritingRpc } from "./gate/table.js";
 
@@ -191,12 +192,13 @@ export interface Member {
   leaseTimeToLive(
     client: Client,
     of: { readonly id: bigint; readonly withKeys: boolean },
-    done: Done<{
-      readonly ttl: number;
-      readonly grantedTtl: number;
-      readonly keys: readonly Uint8Array[];
-    }>,
+    done: Done<LeaseTimes>,
   ): void;
+  /**
+   * The leases that this member has applied, ascending by id: field `leases` of LeaseLeasesResponse,
+   * encoded.
+   */
+  leaseList(client: ReadClient, done: Done<Uint8Array>): void;
 
   memberAdd(
     client: Client,

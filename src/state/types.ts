@@ -224,6 +224,10 @@ export interface LeaseReader {
     | undefined;
   /** Keys attached, sorted bytewise. */
   keys(id: bigint): readonly Uint8Array[];
+  /** The same in slices, encoded: field `keys` of LeaseTimeToLiveResponse. */
+  keysJob(id: bigint): Job<Uint8Array>;
+  /** All leases, encoded: field `leases` of LeaseLeasesResponse, ascending by id. */
+  idsJob(): Job<Uint8Array>;
   all(): Iterable<{
     readonly id: bigint;
     readonly grantedTtl: number;

@@ -22,6 +22,7 @@ import { Quota } from "../gate/quota.js";
 import { noClient } from "../gate/requests.js";
 import { AnswerBudget } from "../jobs/answer-budget.js";
 import { AutoCompaction } from "../jobs/auto-compaction.js";
+import { LeaseLists } from "../jobs/lease-lists.js";
 import { Maintenance } from "../jobs/maintenance.js";
 import { Reads } from "../jobs/reads.js";
 import { RunningMember } from "../member.js";
@@ -125,6 +126,7 @@ export function createLeases(w: Wiring): LeaseDriver {
       entriesAfter: (index) =>
         log.entries(index + 1, log.lastIndex() + 1, Number.MAX_SAFE_INTEGER) ?? [],
       readBarrier: (done) => w.gate.barrier(done),
+      listKeys: (id, done) => w.leaseLists.keys(id, done),
       lastIndex: () => log.lastIndex(),
       appliedIndex: () => w.machine().appliedIndex,
       askLeader: (question, done) => w.leaderRequests.ask(question, done),
@@ -244,7 +246,7 @@ export function createMember(w: Wiring): RunningMember {
     },
     ...{ leadership: w.leadership, readiness: w.readiness, lifecycle: w.lifecycle },
     ...{ probe: createProbe(w), network: createHandler(w), maintenance: w.maintenance },
-    clientReads: createClientReads(w),
+    ...{ clientReads: createClientReads(w), leaseLists: w.leaseLists },
     report: new Report({
       ...{ selfId: id, serverVersion, quotaBytes: limits.quotaBytes },
       ...{ state: w.state, raft: w.raft, monitor: w.monitor, scrubber: w.scrubber },
@@ -311,6 +313,14 @@ export function createMaintenance(w: Wiring): Maintenance {
     jobs: w.jobs,
     ...{ log, state: w.state, committer: w.committer },
     damaged: w.failed,
+  });
+}
+
+export function createLeaseLists(w: Wiring): LeaseLists {
+  return new LeaseLists({
+    ...{ jobs: w.jobs, log: w.platform.log, damaged: w.failed },
+    leases: () => w.machine().leases,
+    refusal: () => (w.lifecycle.isStopping() ? new KvError("stopped") : w.monitor.refusal()),
   });
 }
 

@@ -16,8 +16,9 @@ import { invariant } from "../../base/invariant.js";
 import type { BackendReader } from "../../platform/backend.js";
 import { Bucket } from "../../platform/rows.js";
 import { sortInSlices } from "../mvcc/sort-in-slices.js";
-import type { LeaseReader, Outcome, WriteHandle } from "../types.js";
+import type { Job, LeaseReader, Outcome, WriteHandle } from "../types.js";
 import type { Work } from "../work.js";
+import { idsJob, keysJob, type LeaseLists } from "./lease-lists.js";
 import { decodeLeaseRow, encodeLeaseRow, type LeaseRow, leaseRowKey } from "./lease-row.js";
 
 /** Seconds; etcd's limit, about 285 years. */
@@ -25,6 +26,8 @@ export const leaseTtlMax = 9_000_000_000;
 
 interface Lease extends LeaseRow {
   remainingTtl: number;
+  /** Grows with each key that is attached or detached. */
+  changes: number;
   /** Key bytes as latin1 text, whose order is the byte order. */
   readonly keys: Set<string>;
 }
@@ -43,13 +46,19 @@ export class LeaseTable implements LeaseReader {
   /** The running entry's changes to each lease's keys. Undefined: no entry is changing them. */
   #changed: Map<Lease, Changed> | undefined;
 
+  readonly #lists: LeaseLists = {
+    lease: (id) => this.#leases.get(id),
+    ids: () => this.#leases.keys(),
+    isChanging: () => this.#changed !== undefined,
+  };
+
   /** Forgets everything and reads the rows. Call `attach` then for every live key with a lease. */
   restore(reader: BackendReader): void {
     this.#leases.clear();
     this.#leaseByKey.clear();
     reader.scan(Bucket.lease, { from: new Uint8Array(1) }, (_key, value) => {
       const row = decodeLeaseRow(value);
-      this.#leases.set(row.id, { ...row, keys: new Set() });
+      this.#leases.set(row.id, { ...row, changes: 0, keys: new Set() });
       return true;
     });
   }
@@ -61,7 +70,7 @@ export class LeaseTable implements LeaseReader {
     if (id === 0n) return new KvError("leaseNotFound");
     if (ttl > leaseTtlMax) return new KvError("leaseTtlTooLarge");
     if (this.#leases.has(id)) return new KvError("leaseExists");
-    const lease: Lease = { id, grantedTtl: ttl, remainingTtl: 0, keys: new Set() };
+    const lease: Lease = { id, grantedTtl: ttl, remainingTtl: 0, changes: 0, keys: new Set() };
     w.put(Bucket.lease, leaseRowKey(id), encodeLeaseRow(lease));
     this.#leases.set(id, lease);
     return { kind: "leaseGrant", id, ttl };
@@ -133,6 +142,7 @@ export class LeaseTable implements LeaseReader {
 
   /** A key that is removed and added again, or the reverse, counts as unchanged. */
   #note(lease: Lease, text: string, what: keyof Changed): void {
+    lease.changes++;
     if (this.#changed === undefined) return;
     let changed = this.#changed.get(lease);
     if (changed === undefined) {
@@ -186,6 +196,14 @@ export class LeaseTable implements LeaseReader {
     if (changed === undefined) return sortedKeys(lease.keys);
     const kept = [...lease.keys].filter((text) => !changed.attached.has(text));
     return sortedKeys(new Set([...kept, ...changed.detached]));
+  }
+
+  keysJob(id: bigint): Job<Uint8Array> {
+    return keysJob(this.#lists, id);
+  }
+
+  idsJob(): Job<Uint8Array> {
+    return idsJob(this.#lists);
   }
 
   /** In the order of the grants (after a restore: of the ids as unsigned numbers). */

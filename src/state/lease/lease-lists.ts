@@ -1,0 +1,120 @@
+/**
+ * Long lists about leases, in slices: the keys of one lease, and all leases. Each list is of one
+ * moment, so it waits while an entry changes attachments over several turns, and begins anew if the
+ * lease changed while it was read. The results are fields of etcd's answers, already encoded, so that
+ * a key or a lease costs no object.
+ */
+import { noBytes, writeBigVarint, writeDelimiter } from "../../wire/protobuf-writer.js";
+import { leaseKeysTag } from "../../wire/time-to-live.js";
+import { mergeSort, sortInSlices } from "../mvcc/sort-in-slices.js";
+import type { Job } from "../types.js";
+import { Work } from "../work.js";
+
+/** LeaseLeasesResponse.leases, LeaseStatus.ID. */
+const leasesTag = 0x12;
+const idTag = 0x08;
+const idBytesMax = 10;
+const lengthBytesMax = 5;
+/** A text or a number costs far less than a row. */
+const itemUnits = 1 / 8;
+/** After so many changes of the lease its keys are taken at once. */
+const beginningsMax = 8;
+
+export interface ListedLease {
+  readonly keys: ReadonlySet<string>;
+  /** Grows with each key that is attached or detached. */
+  readonly changes: number;
+}
+
+export interface LeaseLists {
+  lease(id: bigint): ListedLease | undefined;
+  ids(): Iterable<bigint>;
+  /** True while an entry changes attachments. */
+  isChanging(): boolean;
+}
+
+/** Field `keys` of LeaseTimeToLiveResponse, ascending; empty for an unknown lease. */
+export function keysJob(lists: LeaseLists, id: bigint): Job<Uint8Array> {
+  return inSlices((work) => listKeys(lists, id, work));
+}
+
+/** Field `leases` of LeaseLeasesResponse, ascending by id. */
+export function idsJob(lists: Pick<LeaseLists, "ids">): Job<Uint8Array> {
+  return inSlices((work) => listIds(lists, work));
+}
+
+function inSlices(begin: (work: Work) => Generator<undefined, Uint8Array>): Job<Uint8Array> {
+  const work = new Work(0);
+  const steps = begin(work);
+  return {
+    step(units) {
+      work.refill(units);
+      const step = steps.next();
+      return step.done === true ? step.value : undefined;
+    },
+  };
+}
+
+function* listKeys(lists: LeaseLists, id: bigint, work: Work): Generator<undefined, Uint8Array> {
+  for (let beginnings = 1; ; beginnings++) {
+    while (lists.isChanging()) yield;
+    const lease = lists.lease(id);
+    if (lease === undefined) return noBytes;
+    const { keys, changes } = lease;
+    const texts: string[] = [];
+    let bytes = 0;
+    for (const text of keys) {
+      texts.push(text);
+      bytes += 1 + lengthBytesMax + text.length;
+      if (!work.spend(itemUnits) || beginnings >= beginningsMax) continue;
+      yield;
+      if (lease.changes !== changes) break;
+    }
+    if (lease.changes !== changes) continue;
+    return yield* encodeKeys(yield* sortInSlices(texts, work), bytes, work);
+  }
+}
+
+function* encodeKeys(
+  texts: readonly string[],
+  bytesMax: number,
+  work: Work,
+): Generator<undefined, Uint8Array> {
+  const out = Buffer.allocUnsafeSlow(bytesMax);
+  let at = 0;
+  for (const text of texts) {
+    at = writeDelimiter(out, at, leaseKeysTag, text.length);
+    at += out.write(text, at, "latin1");
+    if (work.spend(itemUnits)) yield;
+  }
+  return out.subarray(0, at);
+}
+
+function* listIds(lists: Pick<LeaseLists, "ids">, work: Work): Generator<undefined, Uint8Array> {
+  const ids: bigint[] = [];
+  // A lease that ends or begins meanwhile is in the list or not, as if asked a moment later.
+  for (const id of lists.ids()) {
+    ids.push(id);
+    if (work.spend(itemUnits)) yield;
+  }
+  const sorted = yield* mergeSort(ids, (a, b) => (a < b ? -1 : a > b ? 1 : 0), work);
+  const out = new Uint8Array(sorted.length * (3 + idBytesMax));
+  let at = 0;
+  let last: bigint | undefined;
+  for (const id of sorted) {
+    // A lease that was granted anew meanwhile came twice.
+    if (id !== last) at = writeId(out, at, id);
+    last = id;
+    if (work.spend(itemUnits)) yield;
+  }
+  return out.subarray(0, at);
+}
+
+function writeId(out: Uint8Array, at: number, id: bigint): number {
+  const body = at + 2;
+  out[at] = leasesTag;
+  out[body] = idTag;
+  const end = writeBigVarint(out, body + 1, id);
+  out[at + 1] = end - body;
+  return end;
+}
