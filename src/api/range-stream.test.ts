@@ -34,6 +34,7 @@ class Scene {
       ...gateMethods(),
       ...{ id: 1n, clusterId: 2n, machine: this.machine, term: () => 3 },
       limits: { txnOpsMax: 8, requestBytesMax: 20_000 },
+      holdUnread: (...asked: Parameters<Reads["unread"]>) => reads.unread(...asked),
       readRange: (...asked: Parameters<Reads["range"]>) => reads.range(...asked),
       requestFailed: (error: unknown) => error,
     } as unknown as Member);
@@ -149,6 +150,25 @@ test("a compaction of the revision ends the stream; a client that leaves ends th
   scene.clock.runTo(scene.clock.now());
   expect(left.sent).toHaveLength(sent);
   expect(scene.jobs.open).toBe(0);
+});
+
+test("a stream that nobody reads is counted, and ended after 60 s; one that is read slowly is not", () => {
+  const scene = new Scene(500);
+  const [dead, slow, gone] = [scene.open({}, 1), scene.open({}, 1), scene.open({}, 1)];
+  expect(scene.budget.bytes).toBe(
+    [dead, slow, gone].reduce((sum, { sent }) => sum + (sent[0]?.length ?? 0), 0),
+  );
+  gone.cancel();
+  for (let passedMs = 0; passedMs < 80_000; passedMs += 25_000) {
+    scene.clock.runTo(passedMs);
+    slow.drain();
+  }
+  expect(slow.status).toBeUndefined();
+  expect(slow.sent.length).toBeGreaterThan(3);
+  expect(dead.status).toMatchObject({ code: 8 });
+  expect(dead.status?.message).toContain("took nothing of a large answer for 60 s");
+  slow.cancel();
+  expect(scene.budget.bytes).toBe(0);
 });
 
 test("other orders and filters are refused as in etcd", () => {

@@ -2,8 +2,9 @@
  * KV/RangeStream (etcd 3.7): the result of a Range in messages that give it when they are merged. All
  * but the last have rows only; the last has the header, `more` and `count`, too. All rows are of the
  * revision at which the first page was read; if it is compacted meanwhile, the stream ends with that
- * error. A page is read when the client has taken the one before, so little memory is held. The first
- * has 10 rows; later ones grow and shrink towards the size of the largest request.
+ * error. A page is read when the client has taken the one before, so little memory is held. A stream
+ * whose client takes nothing for as long as an unread answer may wait ends with that error. The first
+ * page has 10 rows; later ones grow and shrink towards the size of the largest request.
  */
 import type { Done } from "../base/done.js";
 import { KvError } from "../base/errors.js";
@@ -72,6 +73,8 @@ class RangeStream {
   #isReading = false;
   #isOver = false;
   #caller: Caller | undefined;
+  /** Call when the message that waits for the client is taken, or nobody takes it. */
+  #taken = (): void => {};
 
   constructor(member: Member, call: StreamCall, request: RangeRequest) {
     this.#member = member;
@@ -85,8 +88,12 @@ class RangeStream {
   start(): void {
     this.#call.onCancel(() => {
       this.#isOver = true;
+      this.#taken();
     });
-    this.#call.onDrain(() => this.#goOn());
+    this.#call.onDrain(() => {
+      this.#taken();
+      this.#goOn();
+    });
     const isLocal = this.#request.serializable;
     this.#isReading = true;
     const ready: Done<void> = owned(this.#member, this.#call, (refusal) => {
@@ -180,11 +187,16 @@ class RangeStream {
     // The first key behind the last one of this page.
     this.#from = Buffer.concat([last, Uint8Array.of(0)]);
     if (this.#call.send(message)) this.#goOn();
+    else {
+      const unread = owned(this.#member, this.#call, (reason: KvError) => this.#fail(reason));
+      this.#taken = this.#member.holdUnread(message.length, unread);
+    }
   }
 
   #fail(reason: KvError): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#taken();
     refuse(this.#call, reason);
   }
 }

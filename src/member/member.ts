@@ -237,6 +237,10 @@ export class RunningMember implements Member {
     this.#parts.clientReads.range(...asked);
   }
 
+  holdUnread(bytes: number, ended: (reason: KvError) => void): () => void {
+    return this.#parts.clientReads.unread(bytes, ended);
+  }
+
   readTxn(...asked: Parameters<Member["readTxn"]>): void {
     this.#parts.clientReads.txn(...asked);
   }

@@ -157,6 +157,8 @@ export interface Member {
     done: Done<ReadAnswer<RangeOutcome>>,
     isPage?: boolean,
   ): void;
+  /** Counts a message of a stream that waits for its client; see Reads.unread. */
+  holdUnread(bytes: number, ended: (reason: KvError) => void): () => void;
   /** The same for a transaction of ranges only, all at one revision. */
   readTxn(request: TxnRequest, client: ReadClient, done: Done<ReadAnswer<TxnOutcome>>): void;
   /**

@@ -50,6 +50,17 @@ export class Reads {
     new Read(this.#parts, { begin: (kv) => kv.readRange(request, isPage), client, done }).start();
   }
 
+  /**
+   * Counts a part of an answer that waits for its client. Calls `ended` if the client takes nothing of
+   * it for too long. The caller calls the result when the client has taken the part or has left.
+   */
+  unread(bytes: number, ended: (reason: KvError) => void): () => void {
+    const held = this.#parts.budget.open({ wake: () => {}, end: ended });
+    held.grow(bytes);
+    held.complete();
+    return () => held.close();
+  }
+
   txn(request: TxnRequest, client: ReadClient, done: Done<ReadAnswer<TxnOutcome>>): void {
     new Read(this.#parts, { begin: (kv) => kv.readTxn(request), client, done }).start();
   }
