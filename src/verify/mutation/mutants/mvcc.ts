@@ -85,9 +85,9 @@ export const mvccMutants: readonly Mutant[] = [
       },
       {
         in: "LeaseTable.grant",
-        find: "{ id, grantedTtl: ttl, remainingTtl: 0, keys: new Set() }",
+        find: "{ id, grantedTtl: ttl, remainingTtl: 0, changes: 0, keys: new Set() }",
         // The patch adds the fourth argument.
-        replace: "{ id, grantedTtl: ttl, remainingTtl: arguments[3], keys: new Set() }",
+        replace: "{ id, grantedTtl: ttl, remainingTtl: arguments[3], changes: 0, keys: new Set() }",
       },
     ],
   },
