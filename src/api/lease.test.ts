@@ -223,10 +223,10 @@ describe("keep-alive stream", () => {
     return { ...parts, state, transport, renew, raw: handlers };
   }
 
-  test("answers in order, one renewal at a time, and ends after the last", () => {
+  test("the leader is asked for all at once; answers come in order, and the end after the last", () => {
     const { renewals, state, renew, raw } = open();
     for (const id of [1n, 2n, 3n]) renew(id);
-    expect(renewals.map(({ id }) => id)).toEqual([1n]);
+    expect(renewals.map(({ id }) => id)).toEqual([1n, 2n, 3n]);
     renewals[0]?.done({ ttl: 10 });
     raw.halfClose?.(undefined as never);
     renewals[1]?.done({ ttl: 0 });
@@ -235,12 +235,28 @@ describe("keep-alive stream", () => {
     expect(state).toEqual({ answers: ["1:10", "2:0", "3:30"], ended: "OK" });
   });
 
+  test("an answer before its turn is not kept: the lease is renewed again when its turn has come", () => {
+    const { renewals, state, renew } = open();
+    for (const id of [1n, 2n, 3n]) renew(id);
+    renewals[1]?.done({ ttl: 20 });
+    renewals[2]?.done(new KvError("timeout"));
+    expect(state).toEqual({ answers: [], ended: "" });
+    renewals[0]?.done({ ttl: 10 });
+    expect(renewals.map(({ id }) => id)).toEqual([1n, 2n, 3n, 2n]);
+    renewals[3]?.done({ ttl: 21 });
+    renewals[4]?.done({ ttl: 30 });
+    expect(state).toEqual({ answers: ["1:10", "2:21", "3:30"], ended: "" });
+  });
+
   test("an error of the member ends the stream, a cancel silences it", () => {
     const failing = open();
     for (const id of [1n, 2n]) failing.renew(id);
     failing.renewals[0]?.done(new KvError("timeout" satisfies ErrorReason));
     expect(failing.state).toEqual({ answers: [], ended: "etcdserver: request timed out" });
-    expect(failing.renewals).toHaveLength(1);
+    failing.renewals[1]?.done({ ttl: 10 });
+    failing.renew(3n);
+    expect(failing.renewals).toHaveLength(2);
+    expect(failing.state.answers).toEqual([]);
     const gone = open();
     gone.renew(1n);
     gone.raw.cancel?.(undefined as never);
@@ -271,17 +287,31 @@ describe("keep-alive stream", () => {
     expect(state.ended).toBe("grpc: failed to unmarshal the received message: unexpected EOF");
   });
 
+  test("what came before such bytes is answered first, what comes after is not", () => {
+    const { renewals, state, renew, raw } = open();
+    renew(1n);
+    renew(2n);
+    raw.message?.(Uint8Array.of(0x08) as never);
+    renew(3n);
+    renewals[0]?.done({ ttl: 10 });
+    expect(state.ended).toBe("");
+    renewals[1]?.done({ ttl: 20 });
+    renewals[2]?.done({ ttl: 30 });
+    expect(state.answers).toEqual(["1:10", "2:20"]);
+    expect(state.ended).toBe("grpc: failed to unmarshal the received message: unexpected EOF");
+  });
+
   test("a long queue answered at once neither overflows the stack nor grows without limit", () => {
     const { renewals, state, renew, member } = open();
-    renew(1n);
-    for (let id = 0; id < 10_000; id += 1) renew(2n);
+    for (let id = 0; id < 10_256; id += 1) renew(2n);
+    expect(renewals).toHaveLength(256);
     Object.assign(member, {
       leaseKeepAlive: (_: unknown, _id: bigint, done: KeepAliveDone) => done({ ttl: 5 }),
     });
-    renewals[0]?.done({ ttl: 10 });
-    expect(state.answers).toHaveLength(10_001);
+    for (const { done } of renewals) done({ ttl: 10 });
+    expect(state.answers).toHaveLength(10_256);
     const flooded = open();
-    for (let id = 0; id < 10_002; id += 1) flooded.renew(2n);
+    for (let id = 0; id < 10_257; id += 1) flooded.renew(2n);
     expect(flooded.state.ended).toBe("etcdserver: too many requests");
   });
 });

@@ -1,23 +1,16 @@
 /**
  * The Lease service. Grants and revocations go through the log. The leader answers renewals and
- * remaining times (the member forwards them). Answers on a keep-alive stream keep the order of the
- * requests. The answer for an unknown lease has TTL 0 and does not end the stream.
+ * remaining times (the member forwards them). The answer to the renewal of an unknown lease has TTL 0
+ * and does not end the stream.
  */
 import type { Done } from "../base/done.js";
 import { KvError } from "../base/errors.js";
-import type { Method, StreamCall, UnaryCall } from "../grpc/call.js";
+import type { Method, UnaryCall } from "../grpc/call.js";
 import type { Member } from "../member/types.js";
-import {
-  adminRefusal,
-  leaseReadRefusal,
-  leaseWriteRefusal,
-  userRefusal,
-} from "../state/auth/rights.js";
+import { adminRefusal, leaseReadRefusal, userRefusal } from "../state/auth/rights.js";
 import {
   LeaseGrantRequest,
   LeaseGrantResponse,
-  LeaseKeepAliveRequest,
-  LeaseKeepAliveResponse,
   LeaseLeasesRequest,
   LeaseLeasesResponse,
   LeaseRevokeRequest,
@@ -26,12 +19,11 @@ import {
 } from "../wire/gen/rpc.js";
 import { type Caller, RequestField } from "../wire/proposal.js";
 import { encodeTimeToLive } from "../wire/time-to-live.js";
-import { identify, withCaller, withWriter } from "./caller.js";
+import { withCaller, withWriter } from "./caller.js";
+import { keepAlive } from "./lease/keep-alive.js";
 import { owned } from "./owned.js";
 import { serve } from "./serve.js";
-import { decodeFor, decodeOnStream, headerOf, refuse } from "./status.js";
-
-const keepAliveRpc = "/etcdserverpb.Lease/LeaseKeepAlive";
+import { decodeFor, headerOf, refuse } from "./status.js";
 
 export function leaseMethods(member: Member): Method[] {
   return serve(member, "etcdserverpb.Lease", {
@@ -168,107 +160,4 @@ function foreignLease({ machine }: Member, caller: Caller): KvError | undefined 
     if (refusal !== undefined) return refusal;
   }
   return undefined;
-}
-
-function keepAlive(member: Member, call: StreamCall): void {
-  const session = new KeepAliveSession(member, call);
-  call.onMessage((message) => session.receive(message));
-  call.onHalfClose(() => session.halfClose());
-  call.onCancel(() => session.cancel());
-  call.onDrain(() => session.drained());
-}
-
-/** One renewal at a time; ends when the client has closed its side and all is answered. */
-class KeepAliveSession {
-  readonly #member: Member;
-  readonly #call: StreamCall;
-  readonly #waiting: Uint8Array[] = [];
-  #isBusy = false;
-  /** The client does not read its answers, so make no more. */
-  #isFull = false;
-  #isRunning = false;
-  #isHalfClosed = false;
-  #isOver = false;
-
-  constructor(member: Member, call: StreamCall) {
-    this.#member = member;
-    this.#call = call;
-  }
-
-  receive(message: Uint8Array): void {
-    this.#waiting.push(message);
-    const refusal = this.#member.admitWaiting(keepAliveRpc, this.#waiting.length);
-    if (refusal !== undefined) this.#fail(refusal);
-    else this.#run();
-  }
-
-  halfClose(): void {
-    this.#isHalfClosed = true;
-    this.#run();
-  }
-
-  cancel(): void {
-    this.#isOver = true;
-    this.#waiting.length = 0;
-  }
-
-  drained(): void {
-    this.#isFull = false;
-    this.#run();
-  }
-
-  /** A loop, not a recursion: the leader may answer within the call. */
-  #run(): void {
-    if (this.#isRunning) return;
-    this.#isRunning = true;
-    while (!this.#isBusy && !this.#isFull && !this.#isOver) {
-      const message = this.#waiting.shift();
-      if (message !== undefined) {
-        this.#renew(message);
-      } else {
-        if (this.#isHalfClosed) {
-          this.#isOver = true;
-          this.#call.end();
-        }
-        break;
-      }
-    }
-    this.#isRunning = false;
-  }
-
-  #renew(message: Uint8Array): void {
-    const request = decodeOnStream(this.#call, LeaseKeepAliveRequest, message);
-    if (request === undefined) {
-      this.cancel();
-      return;
-    }
-    this.#isBusy = true;
-    const renewed: Parameters<Member["leaseKeepAlive"]>[2] = (result) => {
-      this.#isBusy = false;
-      if (this.#isOver) return;
-      if (result instanceof KvError) {
-        this.#fail(result);
-        return;
-      }
-      const header = headerOf(this.#member);
-      const answer = { header, ID: request.ID, TTL: BigInt(result.ttl) };
-      this.#isFull = !this.#call.send(LeaseKeepAliveResponse.encode(answer).finish());
-      this.#run();
-    };
-    const call = this.#call;
-    identify(this.#member, call, (caller) => {
-      const { machine } = this.#member;
-      const refusal =
-        caller instanceof KvError
-          ? caller
-          : (userRefusal(machine.auth, caller) ?? leaseWriteRefusal(machine, caller, request.ID));
-      if (refusal !== undefined) renewed(refusal);
-      else this.#member.leaseKeepAlive(call, request.ID, owned(this.#member, call, renewed));
-    });
-  }
-
-  #fail(error: KvError): void {
-    this.cancel();
-    refuse(this.#call, error);
-  }
 }

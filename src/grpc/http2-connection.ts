@@ -132,7 +132,7 @@ export class Http2Connection implements Flushable {
     while (socket.writableLength < socketBytesHigh) {
       if (written >= turnBytesMax) {
         this.#countWaiting();
-        this.#askFlush();
+        this.#askFlushLater();
         return;
       }
       const pieces = this.#session.pull(pullBytes);
@@ -181,7 +181,7 @@ export class Http2Connection implements Flushable {
    */
   #onDrain(): void {
     this.#fullSinceMs = -1;
-    this.#askFlush();
+    this.#askFlushLater();
   }
 
   /** A client that closes its side will read no answer either. */
@@ -215,6 +215,12 @@ export class Http2Connection implements Flushable {
     this.#parts.turnEnd.ask(this);
   }
 
+  #askFlushLater(): void {
+    if (this.#isFlushAsked) return;
+    this.#isFlushAsked = true;
+    this.#parts.turnEnd.askLater(this);
+  }
+
   #startCall(stream: Http2Stream, head: RequestHead, plan: CallPlan): StreamHandler {
     if (plan.route.method.kind === "unary") {
       return new UnaryServerCall(stream, head, plan, this.#surroundings);
@@ -227,7 +233,7 @@ export class Http2Connection implements Flushable {
   /** Nothing more is read before those that have come have started. */
   #startCalls(): void {
     const isAll = this.#queue.run();
-    if (!isAll) this.#askFlush();
+    if (!isAll) this.#askFlushLater();
     if (isAll !== this.#isHeld) return;
     this.#isHeld = !isAll;
     if (isAll) this.#socket.resume();

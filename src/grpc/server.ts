@@ -12,7 +12,7 @@ import {
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { errorTable } from "../base/errors.js";
-import { type Clock, ownedClock, type Timer } from "../platform/clock.js";
+import { type EventClock, ownedEventClock, type Timer } from "../platform/clock.js";
 import type { Method, Server, Status } from "./call.js";
 import { CallCounters } from "./call-counters.js";
 import { Deadlines } from "./calls/deadlines.js";
@@ -49,7 +49,7 @@ export interface ServerOptions {
   readonly http: RequestListener;
   /** Takes over connections of HTTP/1 whose client asks for WebSocket. Without it nobody does. */
   readonly upgrade?: UpgradeListener;
-  readonly clock: Clock;
+  readonly clock: EventClock;
   /**
    * Told what a service, `http` or the transport itself threw; returns what that call is answered.
    * Without it the error is logged and the call is answered with an internal error.
@@ -76,7 +76,7 @@ const sweepMs = 1_000;
 
 class RunningServer implements Server {
   readonly #options: ServerOptions;
-  readonly #clock: Clock;
+  readonly #clock: EventClock;
   readonly #open = new Set<OpenCall>();
   readonly #http2 = new Set<Http2Connection>();
   readonly #connections: Connections;
@@ -86,7 +86,7 @@ class RunningServer implements Server {
   constructor(options: ServerOptions) {
     this.#options = options;
     const onError = options.onError ?? logging(options.log);
-    this.#clock = ownedClock(options.clock, (fn) => () => {
+    this.#clock = ownedEventClock(options.clock, (fn) => () => {
       try {
         fn();
       } catch (error) {

@@ -1,27 +1,49 @@
-/** Runs what was put off until the end of a turn: once for each that asked, however often it did. */
-import type { Clock } from "../platform/clock.js";
+/**
+ * Runs what was put off until the callback that runs now has returned, or until the turn after: once
+ * for each that asked, however often it did.
+ */
+import type { EventClock } from "../platform/clock.js";
 
 export interface Flushable {
   flush(): void;
 }
 
 export class TurnEnd {
-  readonly #clock: Clock;
-  #waiting: Flushable[] = [];
+  readonly #soon: Batch;
+  readonly #later: Batch;
 
-  constructor(clock: Clock) {
-    this.#clock = clock;
+  constructor(clock: EventClock) {
+    this.#soon = new Batch((run) => clock.soon(run));
+    this.#later = new Batch((run) => clock.defer(run));
   }
 
-  /** The caller asks only once until it was flushed. */
+  /** For output: it leaves in this turn. The caller asks only once until it was flushed. */
   ask(flushable: Flushable): void {
-    if (this.#waiting.length === 0) this.#clock.defer(() => this.#flush());
+    this.#soon.add(flushable);
+  }
+
+  /** For work that goes on: other events have their turn before. */
+  askLater(flushable: Flushable): void {
+    this.#later.add(flushable);
+  }
+}
+
+class Batch {
+  readonly #schedule: (run: () => void) => void;
+  #waiting: Flushable[] = [];
+
+  constructor(schedule: (run: () => void) => void) {
+    this.#schedule = schedule;
+  }
+
+  add(flushable: Flushable): void {
+    if (this.#waiting.length === 0) this.#schedule(this.#flush);
     this.#waiting.push(flushable);
   }
 
-  #flush(): void {
+  readonly #flush = (): void => {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const flushable of waiting) flushable.flush();
-  }
+  };
 }

@@ -50,8 +50,8 @@ interface Open {
   readonly untilMs: number;
   /** Undefined: nobody is asked at present. */
   asked: Asked | undefined;
-  /** Why the last attempt failed. */
-  error: KvError;
+  /** Why the last attempt failed. Undefined: no leader is known. An error costs more than a question. */
+  error: KvError | undefined;
   ask(): void;
   drop(): void;
   end(error: KvError): void;
@@ -77,7 +77,7 @@ export class LeaderRequests {
     const open: Open = {
       untilMs: this.#parts.clock.now() + this.#parts.timeoutMs,
       asked: undefined,
-      error: new KvError("noLeader"),
+      error: undefined,
       ask: () => {
         const own = ++attempt;
         drop = this.#send(open, question, (answer) => {
@@ -122,7 +122,7 @@ export class LeaderRequests {
       return () => {};
     }
     if (leader === 0n || activeSince === undefined) {
-      if (leader === 0n) open.error = new KvError("noLeader");
+      if (leader === 0n) open.error = undefined;
       return () => {};
     }
     open.asked = { leader, activeSince };
@@ -154,10 +154,11 @@ export class LeaderRequests {
   #end(open: Open): void {
     open.drop();
     this.#open.delete(open);
-    const { reason } = open.error;
+    const { error = new KvError("noLeader") } = open;
     if (this.#parts.isStopping()) open.end(new KvError("stopped"));
-    else if (reason === "notLeader" || reason === "stopped") open.end(new KvError("timeout"));
-    else open.end(open.error);
+    else if (error.reason === "notLeader" || error.reason === "stopped") {
+      open.end(new KvError("timeout"));
+    } else open.end(error);
   }
 
   #lookLater(): void {

@@ -10,9 +10,23 @@ export interface Clock {
   defer(fn: () => void): void;
 }
 
+/** For output of connections. */
+export interface EventClock extends Clock {
+  /** Calls `fn` once, when the callback that runs now has returned: before any other event. */
+  soon(fn: () => void): void;
+}
+
 export interface Timer {
   /** A cancelled timer never fires. A second call does nothing. */
   cancel(): void;
+}
+
+/** As `ownedClock`. */
+export function ownedEventClock(
+  clock: EventClock,
+  own: (fn: () => void) => () => void,
+): EventClock {
+  return { ...ownedClock(clock, own), soon: (fn) => clock.soon(own(fn)) };
 }
 
 /** A clock whose callbacks run as `own` makes them: with an owner for what they throw. */

@@ -1,10 +1,10 @@
 /** The operating system's clock. `setImmediate` ends a turn: all sockets that were ready are read. */
-import type { Clock } from "../clock.js";
+import type { EventClock } from "../clock.js";
 
 /** Longer delays overflow Node's timers, which then fire at once. */
 const delayMsMax = 2 ** 31 - 1;
 
-export const nodeClock: Clock = {
+export const nodeClock: EventClock = {
   now: () => performance.now(),
   unixMs: () => Date.now(),
   after(delayMs, fn) {
@@ -27,4 +27,5 @@ export const nodeClock: Clock = {
   defer: (fn) => {
     setImmediate(fn);
   },
+  soon: (fn) => process.nextTick(fn),
 };

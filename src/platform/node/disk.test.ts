@@ -51,3 +51,25 @@ test("who was refused the lock does not give it back for another", () => {
   owner.close();
   dispose();
 });
+
+test("many small durable writes, in this thread or the pool: each is told later, all are there", async () => {
+  const { root, dispose } = temporary();
+  const file = createNodeDisk(root, noLog).open("a", "create");
+  file.allocate(4096);
+  for (let at = 0; at < 200; at++) {
+    let isInside = true;
+    const told = new Promise<boolean>((resolve) => {
+      file.writeAndSync(at, Uint8Array.of(at), (error) =>
+        resolve(error === undefined && !isInside),
+      );
+    });
+    isInside = false;
+    expect(await told).toBe(true);
+    file.writeAhead(at + 1, Uint8Array.of(255));
+    // A client's next request takes a moment.
+    if (at % 2 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  expect([...file.read(0, 200)]).toEqual(Array.from({ length: 200 }, (_, at) => at));
+  file.close();
+  dispose();
+});

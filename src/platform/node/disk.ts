@@ -9,6 +9,7 @@ import { StartError } from "../../base/errors.js";
 import type { Disk, DiskFile } from "../disk.js";
 import type { Platform } from "../platform.js";
 import { takeDirectory } from "./directory-lock.js";
+import { WritePace } from "./write-pace.js";
 
 /** As the member names it (member/startup/boot.ts). */
 const walFolder = "wal";
@@ -153,6 +154,19 @@ class RunningCalls {
   }
 }
 
+function writeAll(handle: number, position: number, bytes: Uint8Array): void {
+  let written = 0;
+  while (written < bytes.length) {
+    const rest = bytes.length - written;
+    written += fs.writeSync(handle, bytes, written, rest, position + written);
+  }
+}
+
+const pace = new WritePace({
+  now: () => performance.now(),
+  idleMs: () => performance.eventLoopUtilization().idle,
+});
+
 class NodeFile implements DiskFile {
   readonly #handle: number;
   /** The same file; each write there is durable when it has ended, as if fdatasync followed. */
@@ -163,6 +177,8 @@ class NodeFile implements DiskFile {
   /** True while writes are not durable that `#durableHandle` knows nothing of. */
   #isDirty = false;
 
+  /** Writes what `writeAhead` was given last, unless a newer write has taken its place. */
+  #ahead: (() => void) | undefined;
   readonly #all: RunningCalls;
 
   constructor(handle: number, durableHandle: number, all: RunningCalls) {
@@ -188,11 +204,7 @@ class NodeFile implements DiskFile {
 
   write(position: number, bytes: Uint8Array): void {
     this.#isDirty = true;
-    let written = 0;
-    while (written < bytes.length) {
-      const rest = bytes.length - written;
-      written += fs.writeSync(this.#handle, bytes, written, rest, position + written);
-    }
+    writeAll(this.#handle, position, bytes);
   }
 
   sync(done: (error: Error | undefined) => void): void {
@@ -204,27 +216,75 @@ class NodeFile implements DiskFile {
     });
   }
 
-  /** One trip to the thread pool, unless earlier writes need an fdatasync of their own. */
+  /**
+   * In this thread if that is best, when the callback that runs now has returned: messages to other
+   * members leave before. Else one trip to the thread pool, unless earlier writes need an fdatasync
+   * of their own.
+   */
   writeAndSync(
     position: number,
     bytes: Uint8Array,
     done: (error: Error | undefined) => void,
   ): void {
+    const sinceMs = performance.now();
+    const told = (error: Error | undefined): void => {
+      pace.took(performance.now() - sinceMs, false);
+      done(error);
+    };
+    this.#ahead = undefined;
+    if (!pace.mayHoldLoop(bytes.length) || this.#isDirty) this.#inPool(position, bytes, told);
+    else {
+      this.#begin();
+      queueMicrotask(() => {
+        done(this.#writeHere(position, bytes));
+        this.#ended();
+      });
+    }
+  }
+
+  #writeHere(position: number, bytes: Uint8Array): Error | undefined {
+    const sinceMs = performance.now();
+    try {
+      writeAll(this.#durableHandle, position, bytes);
+      return undefined;
+    } catch (error) {
+      return error as Error;
+    } finally {
+      pace.took(performance.now() - sinceMs, true);
+    }
+  }
+
+  #inPool(position: number, bytes: Uint8Array, done: (error: Error | undefined) => void): void {
     this.#begin();
     fs.write(this.#durableHandle, bytes, 0, bytes.length, position, (error, written) => {
       if (error !== null) done(error);
       else if (written < bytes.length) {
-        this.writeAndSync(position + written, bytes.subarray(written), done);
+        this.#inPool(position + written, bytes.subarray(written), done);
       } else if (this.#isDirty) this.sync(done);
       else done(undefined);
       this.#ended();
     });
   }
 
+  /** In the next turn, if no `writeAndSync` has come by then. */
   writeAhead(position: number, bytes: Uint8Array): void {
     const copy = bytes.slice();
+    const ahead = (): void => {
+      const isWanted = this.#ahead === ahead;
+      if (isWanted && !pace.isQuick()) {
+        fs.write(this.#handle, copy, 0, copy.length, position, () => this.#ended());
+        return;
+      }
+      try {
+        if (isWanted) writeAll(this.#handle, position, copy);
+      } catch {
+        // The write that contains these bytes will meet the same error.
+      }
+      this.#ended();
+    };
+    this.#ahead = ahead;
     this.#begin();
-    fs.write(this.#handle, copy, 0, copy.length, position, () => this.#ended());
+    setImmediate(ahead);
   }
 
   syncNow(): void {
