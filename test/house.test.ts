@@ -292,6 +292,21 @@ test("only who opens a state or applies to it can change it", () => {
   ]);
 });
 
+test("no two files export a type of the same name: one name means one thing", () => {
+  const isWritten = (file: string): boolean =>
+    /^src\/.*\.ts$/.test(file) && !/\.(test|fixture|contract|child)\.ts$|\/gen\//.test(file);
+  const exporters = new Map<string, string[]>();
+  for (const file of tracked.filter(isWritten)) {
+    for (const [, name = ""] of read(file).matchAll(
+      /^export (?:abstract )?(?:type|interface|class) (\w+)/gm,
+    ))
+      exporters.set(name, [...(exporters.get(name) ?? []), file]);
+  }
+  const doubled = [...exporters].filter(([, files]) => new Set(files).size > 1);
+  expect(exporters.size).toBeGreaterThan(500);
+  expect(doubled).toEqual([]);
+});
+
 describe("files", () => {
   const sources = tracked.filter((file) => file.endsWith(".ts") && !file.includes("wire/gen/"));
 

@@ -34,9 +34,9 @@ export interface RoundJudgement {
 }
 
 /** The applied index of each endpoint at the end of the previous round; for `stalled`. */
-export type Progress = ReadonlyMap<string, number>;
+export type AppliedBefore = ReadonlyMap<string, number>;
 
-export function judgeRound(round: RoundEvidence, before?: Progress): RoundJudgement {
+export function judgeRound(round: RoundEvidence, before?: AppliedBefore): RoundJudgement {
   const heard = distinct(round.members);
   const voters = heard.filter(({ last }) => !last.isLearner);
   const size = Math.max(round.clusterSize ?? 0, voters.length + silent(round.members).length);
@@ -66,7 +66,7 @@ export function judgeRound(round: RoundEvidence, before?: Progress): RoundJudgem
 }
 
 /** For the next round. */
-export function progressOf({ members }: RoundEvidence): Progress {
+export function progressOf({ members }: RoundEvidence): AppliedBefore {
   return new Map(
     members.flatMap((member) => {
       const last = lastSample(member);
@@ -147,7 +147,7 @@ function lagFindings(
   });
 }
 
-function stalledFindings(heard: readonly Heard[], before: Progress): readonly AuditFinding[] {
+function stalledFindings(heard: readonly Heard[], before: AppliedBefore): readonly AuditFinding[] {
   const ahead = Math.max(0, ...heard.map(({ last }) => last.appliedIndex));
   const wasAhead = Math.max(0, ...before.values());
   if (ahead <= wasAhead) return [];

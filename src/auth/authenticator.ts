@@ -22,7 +22,7 @@ const toldAtOnce = 8;
 const triesMax = 10;
 
 /** What a call brings to prove who calls. */
-export interface Credentials {
+export interface CallerProof {
   readonly token: string | undefined;
   /** The common name of the client's verified certificate. */
   readonly commonName: string | undefined;
@@ -60,7 +60,7 @@ export class Authenticator {
    * The caller by token, else by certificate, else nobody. Error invalidAuthToken. While auth is
    * off everybody is nobody. May call `done` inside the call.
    */
-  callerOf({ token, commonName }: Credentials, done: Done<Caller>): void {
+  callerOf({ token, commonName }: CallerProof, done: Done<Caller>): void {
     const auth = this.#parts.auth();
     if (!auth.isEnabled) done(nobody);
     else if (token !== undefined) this.#parts.tokens.callerOf(token.replace(/^Bearer /, ""), done);

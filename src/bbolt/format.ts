@@ -36,7 +36,7 @@ export class BboltError extends Error {
   override readonly name = "BboltError";
 }
 
-export interface Meta {
+export interface MetaPage {
   readonly pageBytes: number;
   readonly root: number;
   readonly rootSequence: bigint;
@@ -50,7 +50,7 @@ export interface Meta {
 const noFreelist = 0xffff_ffff_ffff_ffffn;
 
 /** Writes the page with this meta record. `bytes` is one page of zeros. */
-export function writeMetaPage(bytes: Uint8Array, page: number, meta: Meta): void {
+export function writeMetaPage(bytes: Uint8Array, page: number, meta: MetaPage): void {
   const view = viewOf(bytes);
   writePageHead(view, 0, { id: page, kind: PageKind.meta, count: 0, overflow: 0 });
   view.setUint32(16, magic, true);
@@ -67,7 +67,7 @@ export function writeMetaPage(bytes: Uint8Array, page: number, meta: Meta): void
 /**
  * The meta record that begins at the start of `bytes`. A text: why it is none.
  */
-export function readMeta(bytes: Uint8Array): Meta | string {
+export function readMetaPage(bytes: Uint8Array): MetaPage | string {
   if (bytes.length < metaBytes) return "it is too short";
   const view = viewOf(bytes);
   if (view.getUint32(0, true) !== magic) return "it has another magic number";

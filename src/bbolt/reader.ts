@@ -11,14 +11,14 @@ import {
   bucketFlag,
   countOverflow,
   elementBytes,
-  type Meta,
+  type MetaPage,
   metaBytes,
   PageKind,
   pageBytesMax,
   pageBytesMin,
   pageHeadBytes,
   pageNumber,
-  readMeta,
+  readMetaPage,
   readPageHead,
   viewOf,
 } from "./format.js";
@@ -62,10 +62,10 @@ export function openBbolt(source: ByteSource): BboltFile {
 }
 
 export class BboltFile {
-  readonly meta: Meta;
+  readonly meta: MetaPage;
   readonly #source: ByteSource;
 
-  constructor(source: ByteSource, meta: Meta) {
+  constructor(source: ByteSource, meta: MetaPage) {
     this.#source = source;
     this.meta = meta;
     if (meta.highWater * meta.pageBytes > source.size) {
@@ -89,11 +89,11 @@ export class BboltFile {
 /** A walk reads each page once at most. */
 export class Walk {
   readonly #source: ByteSource;
-  readonly #meta: Meta;
+  readonly #meta: MetaPage;
   /** A bit for each page that was read. */
   readonly #seen: Uint8Array;
 
-  constructor(source: ByteSource, meta: Meta) {
+  constructor(source: ByteSource, meta: MetaPage) {
     this.#source = source;
     this.#meta = meta;
     this.#seen = new Uint8Array(Math.ceil(meta.highWater / 8));
@@ -335,9 +335,9 @@ function elementAt(node: Node, place: number): number {
 }
 
 /** The sound meta record with the latest transaction. */
-function newestMeta(source: ByteSource): Meta {
+function newestMeta(source: ByteSource): MetaPage {
   const first = metaAt(source, 0);
-  const metas: Meta[] = [];
+  const metas: MetaPage[] = [];
   let problem: string | undefined = typeof first === "string" ? first : undefined;
   if (typeof first !== "string") metas.push(first);
   // Without a sound first record, the place of the second one tells the page size.
@@ -361,9 +361,9 @@ function allPageSizes(): readonly number[] {
   return sizes;
 }
 
-function metaAt(source: ByteSource, at: number): Meta | string {
+function metaAt(source: ByteSource, at: number): MetaPage | string {
   const bytes = source.read(at, pageHeadBytes + metaBytes);
-  return readMeta(bytes.subarray(pageHeadBytes));
+  return readMetaPage(bytes.subarray(pageHeadBytes));
 }
 
 function titleOf(bucket: Uint8Array): string {

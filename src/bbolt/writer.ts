@@ -10,7 +10,7 @@ import {
   bucketBytes,
   bucketFlag,
   elementBytes,
-  type Meta,
+  type MetaPage,
   PageKind,
   pageHeadBytes,
   viewOf,
@@ -43,7 +43,7 @@ export class FileWriter {
   head(): Uint8Array {
     const { rootPage, pages } = this.#layout;
     const bytes = new Uint8Array(firstRowPage * pageBytes);
-    const meta: Meta = {
+    const meta: MetaPage = {
       ...{ pageBytes, root: rootPage, rootSequence: 0n, freelist: 2, highWater: pages },
       transaction: 0n,
     };

@@ -9,7 +9,7 @@ import { EntryType } from "../raft/types.js";
 import type { Machine } from "../state/apply.js";
 import { RequestField } from "../wire/proposal.js";
 import { EtcdFileError } from "./file-error.js";
-import type { LogEntry } from "./log-files.js";
+import type { EtcdLogEntry } from "./log-files.js";
 
 export interface AppliedEntries {
   readonly applied: number;
@@ -37,7 +37,10 @@ const headerField = 100;
 const passedOverFields: ReadonlySet<number> = new Set([3, 1012, 1013, ...clusterFields]);
 
 /** @throws EtcdFileError for a request that this build does not know, or cannot read */
-export function applyLogEntries(machine: Machine, entries: readonly LogEntry[]): AppliedEntries {
+export function applyLogEntries(
+  machine: Machine,
+  entries: readonly EtcdLogEntry[],
+): AppliedEntries {
   let applied = 0;
   for (const entry of entries) {
     const data = contentOf(entry);
@@ -56,7 +59,7 @@ export function applyLogEntries(machine: Machine, entries: readonly LogEntry[]):
 }
 
 /** The bytes to apply; none if there is nothing to do. */
-function contentOf(entry: LogEntry): Uint8Array {
+function contentOf(entry: EtcdLogEntry): Uint8Array {
   if (entry.type !== 0) return nothing;
   const request = requestOf(entry.data);
   if (request === undefined || passedOverFields.has(request.field)) return nothing;

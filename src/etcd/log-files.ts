@@ -16,7 +16,7 @@ export interface LogSegment {
   readonly bytes: Uint8Array;
 }
 
-export interface LogEntry {
+export interface EtcdLogEntry {
   readonly term: number;
   readonly index: number;
   /** 0: a request; 1 and 2: a change of the members. */
@@ -26,7 +26,7 @@ export interface LogEntry {
 
 export interface EtcdLog {
   /** Without gaps, ascending. */
-  readonly entries: readonly LogEntry[];
+  readonly entries: readonly EtcdLogEntry[];
   /** The last index that this member knew to be committed. */
   readonly committed: number;
 }
@@ -68,7 +68,7 @@ export function readEtcdLog(segments: Iterable<LogSegment>, after: number): Etcd
 class LogReading {
   readonly #after: number;
   #crc = 0;
-  #entries: LogEntry[] = [];
+  #entries: EtcdLogEntry[] = [];
   #committed = 0;
   #first: number | undefined;
 
@@ -136,7 +136,7 @@ class LogReading {
   }
 
   /** An entry replaces all from its index on. */
-  #addEntry(entry: LogEntry): void {
+  #addEntry(entry: EtcdLogEntry): void {
     this.#first = Math.min(this.#first ?? entry.index, entry.index);
     while ((this.#entries.at(-1)?.index ?? 0) >= entry.index) this.#entries.pop();
     if (entry.index > this.#after) this.#entries.push({ ...entry, data: entry.data.slice() });
@@ -167,7 +167,7 @@ function readRecord(bytes: Uint8Array): { type: number; crc: number; data: Uint8
 }
 
 /** raftpb.Entry {Type=1, Term=2, Index=3, Data=4}. */
-function readEntry(bytes: Uint8Array): LogEntry {
+function readEntry(bytes: Uint8Array): EtcdLogEntry {
   const reader = new BinaryReader(bytes);
   const entry = { type: 0, term: 0, index: 0, data: nothing };
   while (reader.pos < reader.len) {

@@ -15,7 +15,7 @@ import { isGatewayPath, rpcOf } from "./routes.js";
 /** How many of the largest requests may be half sent at a time, of all clients together. */
 const halfSentMax = 32;
 
-export interface Rpc {
+export interface GatewayRpc {
   readonly path: string;
   readonly messages: RpcMessages;
 }
@@ -32,7 +32,7 @@ export class Gateway {
   }
 
   /** The RPC behind a path without a query, or why there is none. */
-  rpcFor(path: string): Rpc | Status {
+  rpcFor(path: string): GatewayRpc | Status {
     const rpc = rpcOf(path);
     const messages = rpc === undefined ? undefined : this.#messages.get(rpc);
     if (rpc === undefined) return { code: Code.notFound, message: "Not Found" };
@@ -77,7 +77,7 @@ export class Gateway {
   }
 
   #call(
-    rpc: Rpc,
+    rpc: GatewayRpc,
     local: LocalRequest,
     request: IncomingMessage,
     response: ServerResponse,

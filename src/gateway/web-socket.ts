@@ -8,7 +8,7 @@ import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import { Code } from "../base/errors.js";
 import { type BridgeOutput, CallBridge, jsonBytesMax } from "./call-bridge.js";
-import type { Gateway, Rpc } from "./gateway.js";
+import type { Gateway, GatewayRpc } from "./gateway.js";
 import { httpStatusOf } from "./http-status.js";
 import { requestOf } from "./request-metadata.js";
 
@@ -47,7 +47,12 @@ export function webSockets(
 
 const notFound = { code: Code.notFound, message: "Not Found" };
 
-function serve(gateway: Gateway, rpc: Rpc, request: IncomingMessage, webSocket: WebSocket): void {
+function serve(
+  gateway: Gateway,
+  rpc: GatewayRpc,
+  request: IncomingMessage,
+  webSocket: WebSocket,
+): void {
   webSocket.on("error", () => webSocket.terminate());
   const [, token] = (request.headers["sec-websocket-protocol"] ?? "").split(/, */);
   const authorization = token ?? request.headers.authorization;

@@ -1,7 +1,7 @@
 /** Who is right, from what members say of one index. Pure: the rule that everything else obeys. */
 import { differenceOf, type Fingerprint } from "../state/fingerprint.js";
 
-export interface Majority {
+export interface AgreeingMajority {
   /** What more than half of all voters hold. */
   readonly right: Fingerprint;
   /** Ascending; may include learners. */
@@ -15,7 +15,7 @@ export interface Majority {
 export function judge(
   voters: readonly bigint[],
   evidence: ReadonlyMap<bigint, Fingerprint>,
-): Majority | undefined {
+): AgreeingMajority | undefined {
   for (const voter of voters) {
     const candidate = evidence.get(voter);
     if (candidate === undefined) continue;

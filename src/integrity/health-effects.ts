@@ -9,7 +9,7 @@ import type { Comparison, FoundDifference } from "./comparison.js";
 import type { Evidence } from "./evidence.js";
 import type { FingerprintRing } from "./fingerprint-ring.js";
 import { encodeHealRequest, type HealRequest } from "./heal-request.js";
-import type { Effect } from "./health-types.js";
+import type { HealthEffect } from "./health-types.js";
 import type { MonitorParts } from "./monitor-parts.js";
 import { type Quarantine, removeQuarantine, writeQuarantine } from "./quarantine-file.js";
 import type { Healing } from "./repair/healing.js";
@@ -47,12 +47,12 @@ export class HealthEffects {
   }
 
   /** In order. After an error of the disk the rest is left out, because the member stops. */
-  perform(effects: readonly Effect[]): void {
+  perform(effects: readonly HealthEffect[]): void {
     for (const effect of effects) if (!this.#perform(effect)) return;
   }
 
   /** False: the disk failed. */
-  #perform(effect: Effect): boolean {
+  #perform(effect: HealthEffect): boolean {
     const { arbiter, healing, reads, mayLead } = this.#parts;
     switch (effect.kind) {
       case "investigate":
@@ -106,7 +106,7 @@ export class HealthEffects {
   }
 
   /** What people are told. */
-  #tell(effect: Extract<Effect, { kind: "logQuarantine" | `note${string}` }>): void {
+  #tell(effect: Extract<HealthEffect, { kind: "logQuarantine" | `note${string}` }>): void {
     switch (effect.kind) {
       case "noteDifference":
         this.#noteDifference(effect.found);

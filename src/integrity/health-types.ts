@@ -80,7 +80,7 @@ export type HealthEvent =
       readonly isLeader: boolean;
     };
 
-export type Effect =
+export type HealthEffect =
   /** Asks all members what they have at that index; only a leader does. */
   | { readonly kind: "investigate"; readonly found: Suspicion }
   /** For people: log and incident. */

@@ -5,12 +5,12 @@ import { InvariantViolation } from "../base/invariant.js";
 import type { Fingerprint } from "../state/fingerprint.js";
 import type { FoundDifference } from "./comparison.js";
 import { HealRequest } from "./heal-request.js";
-import { initialHealth, isDiverged, mayServe, quarantineOf, step } from "./health.js";
-import type { Cause, Effect, Health, HealthEvent, HealthKind } from "./health-types.js";
+import { initialHealth, isDiverged, mayAnswer, quarantineOf, step } from "./health.js";
+import type { Cause, Health, HealthEffect, HealthEvent, HealthKind } from "./health-types.js";
 
 type EventKind = HealthEvent["kind"];
 /** The next state and what is done, in order; "impossible": an invariant stops the member. */
-type Expected = readonly [HealthKind, ...Effect["kind"][]] | "impossible";
+type Expected = readonly [HealthKind, ...HealthEffect["kind"][]] | "impossible";
 
 const mine: Fingerprint = {
   ...{ version: 1, index: 70, revision: 5, compactRevision: -1, logChain: 3 },
@@ -174,7 +174,7 @@ test.each(cells)("%s, %s: nobody who waits is forgotten or told too early", (fro
   const kinds = effects.map(({ kind }) => kind);
   const isLeft = from === "suspected" && state.kind !== "suspected";
   if (isLeft) expect(kinds.some((kind) => /^(answer|refuse)Reads$/.test(kind))).toBe(true);
-  if (kinds.includes("answerReads")) expect(mayServe(state)).toBe(true);
+  if (kinds.includes("answerReads")) expect(mayAnswer(state)).toBe(true);
   // A crash after any effect must find the note: it is the first thing on the disk, the last to go.
   const isBegun = quarantineOf(states[from]) === undefined && quarantineOf(state) !== undefined;
   if (isBegun) expect(kinds.filter((kind) => !kind.startsWith("log"))[0]).toBe("writeNote");
@@ -239,7 +239,7 @@ describe("a diverged member in quarantine", () => {
   const both = step(states.verifying, events.diverged).state;
 
   test("answers nothing, and is diverged when it has healed", () => {
-    expect([mayServe(both), isDiverged(both)]).toEqual([false, true]);
+    expect([mayAnswer(both), isDiverged(both)]).toEqual([false, true]);
     const { state, effects } = step(both, events.cleared);
     expect(state).toEqual({ ...counts, kind: "diverged", clearedAt: 62, healed: 3 });
     expect(effects.map(({ kind }) => kind)).toEqual(["noteHealed", "removeNote", "changed"]);
@@ -253,6 +253,6 @@ describe("a diverged member in quarantine", () => {
 });
 
 test("only a member that serves answers at once; one in doubt may later", () => {
-  const serving = (Object.keys(states) as HealthKind[]).filter((kind) => mayServe(states[kind]));
+  const serving = (Object.keys(states) as HealthKind[]).filter((kind) => mayAnswer(states[kind]));
   expect(serving).toEqual(["serving", "suspected"]);
 });

@@ -38,8 +38,8 @@ import { HealRequest } from "./heal-request.js";
 import type {
   Cause,
   Counts,
-  Effect,
   Health,
+  HealthEffect,
   HealthEvent,
   HealthKind,
   Quarantined,
@@ -52,9 +52,9 @@ import type { Quarantine } from "./quarantine-file.js";
 /** Equal at so many different indexes after healing: then the member is right again. */
 const equalIndexesNeeded = 2;
 
-export interface Step {
+export interface HealthStep {
   readonly state: Health;
-  readonly effects: readonly Effect[];
+  readonly effects: readonly HealthEffect[];
 }
 
 /** The diagram above as data: every other change of state is a bug. */
@@ -74,7 +74,7 @@ export function initialHealth(note: Quarantine | undefined): Health {
 }
 
 /** @throws InvariantViolation when the event cannot happen in that state */
-export function step(state: Health, event: HealthEvent): Step {
+export function step(state: Health, event: HealthEvent): HealthStep {
   const next = transition(state, event);
   const { kind } = next.state;
   invariant(
@@ -101,11 +101,11 @@ export function isDiverged(state: Health): boolean {
 }
 
 /** Clients may be answered, at once or, while suspected, when it is known that our state is right. */
-export function mayServe(state: Health): boolean {
+export function mayAnswer(state: Health): boolean {
   return quarantineOf(state) === undefined && !isDiverged(state);
 }
 
-function transition(state: Health, event: HealthEvent): Step {
+function transition(state: Health, event: HealthEvent): HealthStep {
   switch (event.kind) {
     case "differsFromLeader":
       if (state.kind === "verifying") return quarantine(state, event.cause);
@@ -150,7 +150,7 @@ function transition(state: Health, event: HealthEvent): Step {
   }
 }
 
-function stay(state: Health, effects: readonly Effect[] = []): Step {
+function stay(state: Health, effects: readonly HealthEffect[] = []): HealthStep {
   return { state, effects };
 }
 
@@ -158,32 +158,32 @@ function countsOf({ clearedAt, found, healed }: Health): Counts {
   return { clearedAt, found, healed };
 }
 
-function differs(found: FoundDifference): Effect {
+function differs(found: FoundDifference): HealthEffect {
   return { kind: "noteDifference", found };
 }
 
-function suspect(state: Serving, effects: readonly Effect[]): Step {
+function suspect(state: Serving, effects: readonly HealthEffect[]): HealthStep {
   return { state: { ...countsOf(state), kind: "suspected" }, effects };
 }
 
-function followerDiffers(state: Health, found: FoundDifference): Step {
-  const investigate: Effect = { kind: "investigate", found };
+function followerDiffers(state: Health, found: FoundDifference): HealthStep {
+  const investigate: HealthEffect = { kind: "investigate", found };
   if (state.kind === "suspected") return stay(state, [investigate]);
   return state.kind === "serving" ? suspect(state, [investigate, differs(found)]) : stay(state);
 }
 
-function settle(state: Suspected): Step {
+function settle(state: Suspected): HealthStep {
   return { state: { ...countsOf(state), kind: "serving" }, effects: [{ kind: "answerReads" }] };
 }
 
 /** Those that wait are refused; later ones wait until it is known, or for the cluster's alarm. */
-function undecided(state: Health): Step {
-  const effects: readonly Effect[] = [{ kind: "refuseReads" }];
+function undecided(state: Health): HealthStep {
+  const effects: readonly HealthEffect[] = [{ kind: "refuseReads" }];
   if (state.kind === "suspected") return stay(state, effects);
   return state.kind === "serving" ? suspect(state, effects) : stay(state);
 }
 
-function quarantine(state: Exclude<Health, Quarantined>, cause: Cause): Step {
+function quarantine(state: Exclude<Health, Quarantined>, cause: Cause): HealthStep {
   const failures = state.kind === "verifying" ? state.note.failures + 1 : 0;
   const note: Quarantine = { ...cause, failures };
   return {
@@ -204,7 +204,7 @@ function quarantine(state: Exclude<Health, Quarantined>, cause: Cause): Step {
   };
 }
 
-function verify(state: Quarantined | Verifying, index: number): Step {
+function verify(state: Quarantined | Verifying, index: number): HealthStep {
   const { note, nextRequestMs } = state;
   return {
     state: {
@@ -219,7 +219,7 @@ function verify(state: Quarantined | Verifying, index: number): Step {
 function replacedWithVerdict(
   state: Health,
   { index, cause }: { readonly index: number; readonly cause: Cause },
-): Step {
+): HealthStep {
   if (state.kind === "quarantined" || state.kind === "verifying") return verify(state, index);
   const note: Quarantine = { ...cause, failures: 0 };
   return {
@@ -237,17 +237,17 @@ function replacedWithVerdict(
   };
 }
 
-function equal(state: Health, index: number): Step {
+function equal(state: Health, index: number): HealthStep {
   if (state.kind !== "verifying" || state.equalAt.includes(index)) return stay(state);
   return stay({ ...state, equalAt: [...state.equalAt, index], nextRequestMs: 0 });
 }
 
 /** A verdict that is older than our present quarantine does not end it. */
-function cleared(state: Health, index: number): Step {
+function cleared(state: Health, index: number): HealthStep {
   if (state.kind !== "verifying") return stay(state);
   const counts: Counts = { clearedAt: index, found: state.found, healed: state.healed + 1 };
   const { backend } = state.note;
-  const ended: readonly Effect[] = [{ kind: "noteHealed", backend }, { kind: "removeNote" }];
+  const ended: readonly HealthEffect[] = [{ kind: "noteHealed", backend }, { kind: "removeNote" }];
   return state.isDiverged
     ? { state: { ...counts, kind: "diverged" }, effects: [...ended, { kind: "changed" }] }
     : {
@@ -256,9 +256,9 @@ function cleared(state: Health, index: number): Step {
       };
 }
 
-function diverge(state: Health): Step {
+function diverge(state: Health): HealthStep {
   invariant(!isDiverged(state), "a member diverges twice");
-  const effects: readonly Effect[] = [
+  const effects: readonly HealthEffect[] = [
     { kind: "forbidLeading" },
     { kind: "refuseReads" },
     { kind: "letGo" },
@@ -270,7 +270,7 @@ function diverge(state: Health): Step {
 }
 
 /** Once in an election timeout, in quarantine: tells the leader, or asks to be cleared. */
-function tick(state: Health, event: Extract<HealthEvent, { kind: "tick" }>): Step {
+function tick(state: Health, event: Extract<HealthEvent, { kind: "tick" }>): HealthStep {
   const isQuiet = state.kind !== "quarantined" && state.kind !== "verifying";
   if (isQuiet || event.nowMs < state.nextRequestMs) return stay(state);
   const next = { ...state, nextRequestMs: event.nowMs + event.electionMs };
@@ -283,6 +283,9 @@ function tick(state: Health, event: Extract<HealthEvent, { kind: "tick" }>): Ste
   return ask(next, { request: isEnough ? HealRequest.clear : HealRequest.probe, index });
 }
 
-function ask(state: Health, what: { readonly request: HealRequest; readonly index: number }): Step {
+function ask(
+  state: Health,
+  what: { readonly request: HealRequest; readonly index: number },
+): HealthStep {
   return stay(state, [{ kind: "askLeader", ...what }]);
 }

@@ -15,7 +15,7 @@ import { Divergence } from "./divergence/divergence.js";
 import type { OtherLog } from "./divergence/other-log.js";
 import { Evidence } from "./evidence.js";
 import { FingerprintRing } from "./fingerprint-ring.js";
-import { initialHealth, isDiverged, mayServe, quarantineOf, step } from "./health.js";
+import { initialHealth, isDiverged, mayAnswer, quarantineOf, step } from "./health.js";
 import { HealthEffects } from "./health-effects.js";
 import type { Cause, Health, HealthEvent } from "./health-types.js";
 import type { Incidents } from "./incidents/incidents.js";
@@ -116,7 +116,7 @@ export class IntegrityMonitor {
 
   /** Undefined: the member may answer. */
   refusal(): KvError | undefined {
-    return mayServe(this.#health) ? undefined : new KvError("corrupt");
+    return mayAnswer(this.#health) ? undefined : new KvError("corrupt");
   }
 
   quarantine(): Quarantine | undefined {

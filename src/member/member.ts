@@ -24,7 +24,7 @@ import type { Compactor } from "./compactor.js";
 import type { Gate } from "./gate/gate.js";
 import type { Client, ReadRequest, WriteRequest } from "./gate/requests.js";
 import type { Page, QueueingRpc, ReadingRpc, Rpc, WritingRpc } from "./gate/table.js";
-import type { LeaseLists } from "./jobs/lease-lists.js";
+import type { LeaseListJobs } from "./jobs/lease-lists.js";
 import type { Maintenance } from "./jobs/maintenance.js";
 import type { Reads } from "./jobs/reads.js";
 import type { Lifecycle, StopCause } from "./lifecycle.js";
@@ -46,7 +46,7 @@ export interface RunningMemberParts {
   readonly gate: Gate;
   readonly monitor: Pick<IntegrityMonitor, "refusal">;
   readonly leases: LeaseDriver;
-  readonly leaseLists: LeaseLists;
+  readonly leaseLists: LeaseListJobs;
   readonly changes: MemberChanges;
   readonly compactor: Pick<Compactor, "whenFinished">;
   readonly committer: Pick<Committer, "flush">;

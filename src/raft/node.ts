@@ -63,7 +63,7 @@ class Node implements RaftNode {
   }
 
   status(): RaftStatus {
-    return statusOf(this.#state);
+    return raftStatusOf(this.#state);
   }
 
   id(): bigint {
@@ -160,7 +160,7 @@ export function stepEvent(state: RaftState, event: RaftEvent): void {
 }
 
 /** @internal See startState. */
-export function statusOf(state: RaftState): RaftStatus {
+export function raftStatusOf(state: RaftState): RaftStatus {
   const progress = new Map<bigint, Progress>();
   if (state.role === "leader") {
     for (const peer of state.tracker.peers) {

@@ -3,7 +3,7 @@
  * one run never write the same value, so that each answer names the put that it shows.
  */
 import type { Rng } from "../platform/rng.js";
-import type { Answer, KeyValue, Op, Request } from "../verify/history/types.js";
+import type { KeyValue, Op, OperationAnswer, Request } from "../verify/history/types.js";
 
 /** What one client remembers of the answers. */
 export class Memory {
@@ -16,7 +16,7 @@ export class Memory {
     return this.#mods.get(key) ?? 0;
   }
 
-  learn(request: Request, revision: number, answer: Answer): void {
+  learn(request: Request, revision: number, answer: OperationAnswer): void {
     this.revision = Math.max(this.revision, revision);
     if (request.kind === "put") this.#mods.set(request.key, revision);
     if (answer.kind === "range") this.#learnKeys(request, answer.kvs);

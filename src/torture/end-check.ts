@@ -11,7 +11,7 @@ import { outcomeOf } from "./kv-client.js";
 import { pauseFor } from "./pause.js";
 import type { Connection, Stage } from "./ports.js";
 import type { Recorder } from "./recorder.js";
-import type { Watcher } from "./watcher.js";
+import type { TortureWatcher } from "./watcher.js";
 
 const recoveryMs = 60_000;
 const callMs = 5_000;
@@ -22,7 +22,7 @@ export interface EndCheckParts {
   readonly clock: Clock;
   readonly stage: Stage;
   readonly recorder: Recorder;
-  readonly watchers: readonly Watcher[];
+  readonly watchers: readonly TortureWatcher[];
 }
 
 /** What is wrong; empty: nothing. */

@@ -1,7 +1,7 @@
 /** One client: asks one thing after the other, and records what it asked and what it was told. */
 import type { Clock } from "../platform/clock.js";
 import type { Rng } from "../platform/rng.js";
-import type { Outcome, Request } from "../verify/history/types.js";
+import type { OperationOutcome, Request } from "../verify/history/types.js";
 import { decodeAnswer, encodeRequest } from "../verify/sim/clients/client-calls.js";
 import { drawRequest, Memory } from "./draw-request.js";
 import { pauseFor } from "./pause.js";
@@ -82,7 +82,7 @@ export class KvClient {
   }
 }
 
-export function outcomeOf(request: Request, result: CallResult): Outcome {
+export function outcomeOf(request: Request, result: CallResult): OperationOutcome {
   if (result.kind === "ok") {
     const answered = decodeAnswer(request as Parameters<typeof decodeAnswer>[0], result.bytes);
     return { kind: "ok", ...answered };

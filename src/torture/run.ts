@@ -12,9 +12,9 @@ import { KvClient } from "./kv-client.js";
 import { pauseFor } from "./pause.js";
 import type { Stage } from "./ports.js";
 import { Recorder } from "./recorder.js";
-import { Watcher } from "./watcher.js";
+import { TortureWatcher } from "./watcher.js";
 
-export interface RunOptions {
+export interface TortureOptions {
   readonly seed: number;
   readonly durationMs: number;
   readonly faults: readonly FaultKind[];
@@ -29,12 +29,12 @@ export interface RunParts {
   readonly clock: Clock;
   readonly stage: Stage;
   /** Called about once a second. */
-  progress(line: Progress): void;
+  progress(line: TortureProgress): void;
   /** True: end the run early, and judge nothing. */
   isAborted(): boolean;
 }
 
-export interface Progress {
+export interface TortureProgress {
   readonly operations: number;
   readonly acknowledged: number;
   readonly faultsDone: number;
@@ -43,7 +43,7 @@ export interface Progress {
   readonly leftMs: number;
 }
 
-export interface RunResult {
+export interface TortureResult {
   readonly history: History;
   readonly plan: FaultPlan;
   /** By kind: how many members were harmed. */
@@ -54,7 +54,7 @@ export interface RunResult {
 
 const progressMs = 1_000;
 
-export async function runTorture(options: RunOptions, parts: RunParts): Promise<RunResult> {
+export async function runTorture(options: TortureOptions, parts: RunParts): Promise<TortureResult> {
   const { clock, stage } = parts;
   const dice = new Dice(options.seed);
   const recorder = new Recorder(clock);
@@ -73,7 +73,7 @@ export async function runTorture(options: RunOptions, parts: RunParts): Promise<
     return new KvClient({ clock, stage, recorder, rng, number, keys, paceMs });
   });
   const watchers = Array.from({ length: options.watchers }, (_, number) => {
-    return new Watcher({ clock, stage, recorder, number, prevKv: number % 2 === 1 });
+    return new TortureWatcher({ clock, stage, recorder, number, prevKv: number % 2 === 1 });
   });
   const isOver = (): boolean => parts.isAborted() || findings.length > 0;
   const found = (text: string): void => {

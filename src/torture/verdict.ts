@@ -1,7 +1,7 @@
 /** Judges a run, and counts what was tried, so that a clean verdict says what it is worth. */
 import type { History } from "../verify/history/types.js";
 import { type JudgeLimits, judgeHistory } from "../verify/linearizability/judge-history.js";
-import type { RunResult } from "./run.js";
+import type { TortureResult } from "./run.js";
 
 export type VerdictKind = "clean" | "violation" | "unknown";
 
@@ -24,7 +24,10 @@ export interface TriedCounts {
   readonly faults: Readonly<Record<string, number>>;
 }
 
-export function judgeRun({ history, findings }: RunResult, limits: JudgeLimits): TortureVerdict {
+export function judgeRun(
+  { history, findings }: TortureResult,
+  limits: JudgeLimits,
+): TortureVerdict {
   const judged = judgeHistory(history, limits);
   const wrong = judged.verdict === "not" ? judged.texts : [];
   const all = [...findings, ...wrong];
@@ -40,7 +43,10 @@ export function judgeRun({ history, findings }: RunResult, limits: JudgeLimits):
   return { kind: "clean", text, findings: [], operationIds: [] };
 }
 
-export function countTried({ history, hits }: Pick<RunResult, "history" | "hits">): TriedCounts {
+export function countTried({
+  history,
+  hits,
+}: Pick<TortureResult, "history" | "hits">): TriedCounts {
   const operations: Record<string, number> = {};
   const outcomes: Record<string, number> = {};
   const add = (counts: Record<string, number>, name: string): void => {

@@ -25,7 +25,7 @@ export interface WatcherParts {
   readonly prevKv: boolean;
 }
 
-export class Watcher {
+export class TortureWatcher {
   readonly #parts: WatcherParts;
   #place: number;
   /** Where the next stream begins. */

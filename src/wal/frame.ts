@@ -61,7 +61,7 @@ export function tagOf(
 }
 
 /** Reads frames out of a segment's bytes. */
-export class FrameReader {
+export class RecordFrameReader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   readonly #salt: number;

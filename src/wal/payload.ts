@@ -43,7 +43,7 @@ export function readHardState(payload: Uint8Array, at = 0): HardState {
 }
 
 /** index u64, term u64, autoLeave u8, then four lists: count u32 and ids u64. */
-export function encodeMeta(meta: SnapshotMeta): Uint8Array {
+export function encodeWalMeta(meta: SnapshotMeta): Uint8Array {
   const conf = meta.confState;
   const lists = [conf.voters, conf.learners, conf.votersOutgoing, conf.learnersNext];
   const ids = lists.reduce((sum, list) => sum + list.length, 0);
@@ -116,7 +116,7 @@ const startHeadBytes = joinerAt + 1;
  * joiner u8, marker.
  */
 export function encodeStart(start: SegmentStart): Uint8Array {
-  const meta = start.marker === undefined ? new Uint8Array(0) : encodeMeta(start.marker);
+  const meta = start.marker === undefined ? new Uint8Array(0) : encodeWalMeta(start.marker);
   const bytes = new Uint8Array(startHeadBytes + meta.length);
   const view = viewOf(bytes);
   bytes.set(magic);

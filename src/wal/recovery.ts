@@ -12,7 +12,7 @@
 import { crc32cWord } from "../base/crc32c.js";
 import { DamageError, StartError } from "../base/errors.js";
 import type { Disk } from "../platform/disk.js";
-import { alignment, FrameReader, RecordType } from "./frame.js";
+import { alignment, RecordFrameReader, RecordType } from "./frame.js";
 import { type LogContent, LogFold } from "./log-fold.js";
 import { decodeStart, type LogIdentity, type SegmentStart } from "./payload.js";
 import { listSegments, type SegmentName } from "./segments.js";
@@ -80,7 +80,7 @@ function readSegment(source: SegmentSource, log: LogFold): SegmentEnd {
   const { path, bytes } = source;
   const { start, startBytes } = readStart(source);
   log.begin(start);
-  const frames = new FrameReader(bytes, start.salt);
+  const frames = new RecordFrameReader(bytes, start.salt);
   let at = startBytes;
   let { chain } = start;
   // The end of the last whole batch. A batch without its end counts as never written.
@@ -118,7 +118,7 @@ export function readStart(source: {
 }): { readonly start: SegmentStart; readonly startBytes: number } {
   const { path, bytes, before } = source;
   const place = `${path}: offset 0`;
-  const frame = new FrameReader(bytes, 0).read(0);
+  const frame = new RecordFrameReader(bytes, 0).read(0);
   if (frame?.type !== RecordType.start) throw damage(place, "not the start of a log segment");
   const start = decodeStart(frame.payload);
   if (start === undefined) {
@@ -145,7 +145,7 @@ export function readStart(source: {
  * Called for bytes at `at` that fail their check. @throws DamageError unless one unfinished flush
  * explains them
  */
-function refuseDurable(source: SegmentSource, frames: FrameReader, at: number): void {
+function refuseDurable(source: SegmentSource, frames: RecordFrameReader, at: number): void {
   const { path, bytes, isLast } = source;
   const place = `${path}: offset ${at}`;
   if (!isLast) throw damage(place, "a damaged record in a finished segment");

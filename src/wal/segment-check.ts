@@ -7,7 +7,7 @@
  */
 import { crc32cWord } from "../base/crc32c.js";
 import type { DiskFile } from "../platform/disk.js";
-import { FrameReader, headerBytes } from "./frame.js";
+import { headerBytes, RecordFrameReader } from "./frame.js";
 import type { SegmentStart } from "./payload.js";
 import { readStart } from "./recovery.js";
 import type { WalExtent } from "./wal.js";
@@ -102,7 +102,7 @@ export class SegmentCheck {
   }
 
   #readFrames(bytes: Uint8Array, start: SegmentStart): void {
-    const frames = new FrameReader(bytes, start.salt);
+    const frames = new RecordFrameReader(bytes, start.salt);
     let at = 0;
     for (let frame = frames.read(at); frame !== undefined; frame = frames.read(at)) {
       this.#chain = crc32cWord(frame.own, this.#chain);
@@ -119,7 +119,7 @@ export class SegmentCheck {
   }
 
   /** True if the record at `at` goes on behind the window. `#wanted` then covers all of it. */
-  #continuesBehind(frames: FrameReader, at: number, length: number): boolean {
+  #continuesBehind(frames: RecordFrameReader, at: number, length: number): boolean {
     const left = this.#limit - this.#at;
     const payload = frames.payloadBytes(at);
     if (payload === undefined) {

@@ -1,7 +1,7 @@
 /** Shared by the tests of the log: small segments on a disk whose syncs the test completes. */
 import type { Entry, HardState } from "../raft/types.js";
 import { MemoryDisk } from "../verify/sim/platform/memory-disk.js";
-import { FrameReader, RecordType } from "./frame.js";
+import { RecordFrameReader, RecordType } from "./frame.js";
 import { FrameBuffer } from "./frame-buffer.js";
 import { createWal, type LogIdentity, type Wal } from "./wal.js";
 
@@ -124,7 +124,7 @@ export function asFirstVersion(disk: MemoryDisk): void {
   const hardStateEnd = 56;
   for (const path of segmentsOf(disk)) {
     const content = contentOf(disk, path);
-    const start = new FrameReader(content, 0).read(0);
+    const start = new RecordFrameReader(content, 0).read(0);
     if (start === undefined) throw new Error(`${path} has no start`);
     const { payload, frameBytes } = start;
     const shorter = [...payload.subarray(0, hardStateEnd), ...payload.subarray(hardStateEnd + 9)];

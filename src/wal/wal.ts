@@ -13,7 +13,7 @@ import type { Disk, DiskFile } from "../platform/disk.js";
 import type { HardState, SnapshotMeta } from "../raft/types.js";
 import { frameBytesOf, RecordType } from "./frame.js";
 import { FrameBuffer } from "./frame-buffer.js";
-import { encodeMeta, encodeStart, type LogIdentity, type SegmentStart } from "./payload.js";
+import { encodeStart, encodeWalMeta, type LogIdentity, type SegmentStart } from "./payload.js";
 import { type Recovered, type RecoveredTail, recover } from "./recovery.js";
 import {
   listSegments,
@@ -150,7 +150,7 @@ class SegmentedWal implements Wal {
     if (snapshot !== undefined) {
       this.#start = { ...this.#start, marker: snapshot };
       this.#lastIndex = snapshot.index;
-      pending.addRecord(RecordType.installed, encodeMeta(snapshot), records > 0);
+      pending.addRecord(RecordType.installed, encodeWalMeta(snapshot), records > 0);
     }
     for (const entry of entries) {
       this.#continueAt(entry.index);
@@ -176,7 +176,7 @@ class SegmentedWal implements Wal {
       last: this.#lastIndex,
     }));
     this.#start = { ...this.#start, marker: meta };
-    this.#pending.addRecord(RecordType.compacted, encodeMeta(meta), false);
+    this.#pending.addRecord(RecordType.compacted, encodeWalMeta(meta), false);
     this.#enqueue(true, done);
   }
 

@@ -19,7 +19,10 @@ export interface OpenedRequest {
   body: Uint8Array;
 }
 
-export type PutFields = Pick<PutRequest, "lease" | "prev_kv" | "ignore_value" | "ignore_lease"> & {
+export type PutRequestFields = Pick<
+  PutRequest,
+  "lease" | "prev_kv" | "ignore_value" | "ignore_lease"
+> & {
   readonly key: Uint8Array;
   readonly value: Uint8Array;
 };
@@ -90,7 +93,7 @@ function proposerOf(low: number, high: number): bigint {
  * `key` and `value` are views of `body`. The common put, key and value alone, is read by hand.
  * @throws InvariantViolation
  */
-export function openPut(body: Uint8Array): PutFields {
+export function openPut(body: Uint8Array): PutRequestFields {
   const plain = openPlainPut(body);
   if (plain !== undefined) return plain;
   try {
@@ -100,7 +103,7 @@ export function openPut(body: Uint8Array): PutFields {
   }
 }
 
-function openPlainPut(body: Uint8Array): PutFields | undefined {
+function openPlainPut(body: Uint8Array): PutRequestFields | undefined {
   const { length } = body;
   if (body[0] !== 0x0a) return undefined;
   cursor = 1;

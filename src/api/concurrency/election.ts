@@ -31,7 +31,7 @@ import {
   rangeRpc,
   txnRpc,
 } from "./requests.js";
-import { leaseFor, placeOf, promised, refuse, waitForTurn } from "./waiting-line.js";
+import { leaseFor, placeOf, promised, refuseWaiter, waitForTurn } from "./waiting-line.js";
 
 export function electionMethods(member: Member, server: LocalServer): Method[] {
   return serve(member, "v3electionpb.Election", {
@@ -44,7 +44,7 @@ export function electionMethods(member: Member, server: LocalServer): Method[] {
     }),
     Leader: promised(member, server, LeaderRequest, async (client, { name }) => {
       const { header, kvs } = await client.unary(rangeRpc, firstCreated(folderOf(name)));
-      const kv = kvs[0] ?? refuse("election: no leader");
+      const kv = kvs[0] ?? refuseWaiter("election: no leader");
       return LeaderResponse.encode({ header, kv }).finish();
     }),
     Resign: promised(member, server, ResignRequest, async (client, { leader }) => {
@@ -60,7 +60,7 @@ function folderOf(name: Buffer): Buffer {
 }
 
 function required(leader: LeaderKey | undefined): LeaderKey {
-  return leader ?? refuse('"leader" field must be provided');
+  return leader ?? refuseWaiter('"leader" field must be provided');
 }
 
 async function campaign(client: InnerClient, request: CampaignRequest): Promise<CampaignResponse> {
@@ -98,7 +98,7 @@ async function proclaim(
     success: [putOp(key, value, lease)],
     failure: [],
   });
-  if (!succeeded) refuse("election: not leader");
+  if (!succeeded) refuseWaiter("election: not leader");
   return header;
 }
 

@@ -21,7 +21,7 @@ import {
   rangeRpc,
   txnRpc,
 } from "./requests.js";
-import { leaseFor, placeOf, promised, refuse, waitForTurn } from "./waiting-line.js";
+import { leaseFor, placeOf, promised, refuseWaiter, waitForTurn } from "./waiting-line.js";
 
 export function lockMethods(member: Member, server: LocalServer): Method[] {
   return serve(member, "v3lockpb.Lock", {
@@ -63,6 +63,6 @@ async function lock(client: InnerClient, request: LockRequest): Promise<Held> {
     throw error;
   }
   const held = await client.unary(rangeRpc, rangeOfKey(key));
-  if (held.kvs.length === 0) refuse("mutex: session is expired");
+  if (held.kvs.length === 0) refuseWaiter("mutex: session is expired");
   return { header: held.header, key };
 }

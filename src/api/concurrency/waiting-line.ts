@@ -32,7 +32,7 @@ export function promised<Request>(
 }
 
 /** @throws CallError with code Unknown, as etcd has it */
-export function refuse(message: string): never {
+export function refuseWaiter(message: string): never {
   throw new CallError(unknownStatus(message));
 }
 

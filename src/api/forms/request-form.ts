@@ -11,7 +11,7 @@ import {
   RangeRequest_SortTarget as Target,
   type TxnRequest,
 } from "../../wire/gen/rpc.js";
-import type { PutFields } from "../../wire/internal-request.js";
+import type { PutRequestFields } from "../../wire/internal-request.js";
 
 /** The bytes of quota that etcd charges for a put beyond its key and value. */
 const putOverheadBytes = 256;
@@ -24,7 +24,7 @@ export function rangeFault(request: RangeRequest): KvError | undefined {
   return isKnown ? undefined : new KvError("invalidSortOption");
 }
 
-export function putFault(put: PutFields): KvError | undefined {
+export function putFault(put: PutRequestFields): KvError | undefined {
   if (put.key.length === 0) return new KvError("emptyKey");
   if (put.ignore_value && put.value.length > 0) return new KvError("valueProvided");
   if (put.ignore_lease && put.lease !== 0n) return new KvError("leaseProvided");

@@ -10,13 +10,13 @@ import type { AlarmRecord } from "../../state/types.js";
 const anyKey = Uint8Array.of(0);
 
 export type CheckDone = (failure: string | undefined) => void;
-export interface Check {
+export interface HealthCheck {
   readonly name: string;
   run(member: Member, done: CheckDone): void;
 }
 
 /** Needs no quorum, and no readiness: a member that waits for the others lives. */
-const serializableRead: Check = {
+const serializableRead: HealthCheck = {
   name: "serializable_read",
   run: (member, done) => {
     const { kv } = member.machine;
@@ -24,7 +24,7 @@ const serializableRead: Check = {
     done(undefined);
   },
 };
-const linearizableRead: Check = {
+const linearizableRead: HealthCheck = {
   name: "linearizable_read",
   run: (member, done) => {
     member.readBarrier((refusal) => {
@@ -33,7 +33,7 @@ const linearizableRead: Check = {
     });
   },
 };
-const dataCorruption: Check = {
+const dataCorruption: HealthCheck = {
   name: "data_corruption",
   run: (member, done) => {
     const isCorrupt =
@@ -41,14 +41,14 @@ const dataCorruption: Check = {
     done(isCorrupt ? "alarm activated: CORRUPT" : undefined);
   },
 };
-const nonLearner: Check = {
+const nonLearner: HealthCheck = {
   name: "non_learner",
   run: (member, done) => done(member.isLearner() ? "not supported for learner" : undefined),
 };
 
 /** In the order in which etcd lists them. */
-export const liveChecks: readonly Check[] = [serializableRead];
-export const readyChecks: readonly Check[] = [
+export const liveChecks: readonly HealthCheck[] = [serializableRead];
+export const readyChecks: readonly HealthCheck[] = [
   dataCorruption,
   serializableRead,
   linearizableRead,
@@ -58,7 +58,7 @@ export const readyChecks: readonly Check[] = [
 /** Runs all checks at the same time, and hands over the failures in the checks' order. */
 export function runChecks(
   member: Member,
-  checks: readonly Check[],
+  checks: readonly HealthCheck[],
   done: (failures: readonly (string | undefined)[]) => void,
 ): void {
   const failures: (string | undefined)[] = checks.map(() => undefined);

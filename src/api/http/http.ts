@@ -7,7 +7,13 @@ import type { Page } from "../../member/gate/table.js";
 import type { Member } from "../../member/types.js";
 import { prometheusContentType, prometheusText } from "../../metrics/prometheus-text.js";
 import type { HistogramSample, MetricSample } from "../../metrics/sample.js";
-import { type Check, liveChecks, readyChecks, runChecks, serverHealth } from "./health-checks.js";
+import {
+  type HealthCheck,
+  liveChecks,
+  readyChecks,
+  runChecks,
+  serverHealth,
+} from "./health-checks.js";
 import { answerPprof, type TakeProfile } from "./pprof.js";
 
 export interface HttpRequest {
@@ -20,7 +26,7 @@ export interface HttpAnswer {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 }
-export type Answer = (answer: HttpAnswer) => void;
+export type PageResponse = (answer: HttpAnswer) => void;
 
 export interface HttpSubject {
   readonly member: Member;
@@ -33,7 +39,7 @@ export interface HttpSubject {
 const text = "text/plain; charset=utf-8";
 const json = "application/json";
 
-export function answerHttp(request: HttpRequest, subject: HttpSubject, done: Answer): void {
+export function answerHttp(request: HttpRequest, subject: HttpSubject, done: PageResponse): void {
   const { takeProfile } = subject;
   if (takeProfile !== undefined && answerPprof(request, takeProfile, done)) return;
   const queryAt = request.url.indexOf("?");
@@ -61,7 +67,7 @@ function failedAnswer(path: string, { message }: KvError): HttpAnswer {
   return path === "/health" ? healthAnswer(message) : answerOf(503, text, `${message}\n`);
 }
 
-type Endpoint = (subject: HttpSubject, query: URLSearchParams, done: Answer) => void;
+type Endpoint = (subject: HttpSubject, query: URLSearchParams, done: PageResponse) => void;
 
 function endpointOf(path: string): { readonly page: Page; readonly answer: Endpoint } | undefined {
   if (path === "/version") return { page: "client /version", answer: version };
@@ -105,7 +111,7 @@ const metrics: Endpoint = ({ member, moreMetrics }, _query, done) => {
 function checkEndpoint(
   path: string,
   prefix: string,
-  checks: readonly Check[],
+  checks: readonly HealthCheck[],
 ): Endpoint | undefined {
   if (path === prefix) {
     return (subject, query, done) => {
@@ -122,9 +128,9 @@ function checkEndpoint(
 
 function answerChecks(
   member: Member,
-  checks: readonly Check[],
+  checks: readonly HealthCheck[],
   { isVerbose }: { readonly isVerbose: boolean },
-  done: Answer,
+  done: PageResponse,
 ): void {
   runChecks(member, checks, (failures) => {
     const isHealthy = failures.every((failure) => failure === undefined);

@@ -7,7 +7,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { findingWeights } from "../../audit/finding.js";
-import { judgeRound, type Progress, progressOf } from "../../audit/judge-round.js";
+import { type AppliedBefore, judgeRound, progressOf } from "../../audit/judge-round.js";
 import { prometheusContentType } from "../../metrics/prometheus-text.js";
 import { CtlError } from "../ctl/flags.js";
 import { type AuditFlags, auditUsage, readAuditFlags } from "./audit-flags.js";
@@ -47,7 +47,7 @@ function complain(text: string): number {
 async function takeRound(
   auditor: ClusterAuditor,
   number: number,
-  before?: Progress,
+  before?: AppliedBefore,
 ): Promise<AuditedRound> {
   const evidence = await auditor.round();
   return { number, atMs: Date.now(), evidence, judgement: judgeRound(evidence, before) };
@@ -83,7 +83,7 @@ async function watch(flags: AuditFlags, auditor: ClusterAuditor): Promise<number
     return complain(`--listen: ${(error as Error).message}`);
   }
   let exit: number = exitCodes.clean;
-  let before: Progress | undefined;
+  let before: AppliedBefore | undefined;
   try {
     for (let number = 1; !ending.signal.aborted; number++) {
       const round = await takeRound(auditor, number, before).catch((error: Error) => error);

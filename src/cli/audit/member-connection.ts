@@ -7,14 +7,14 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import * as grpc from "@grpc/grpc-js";
 import { type ErrorReason, reasonOfText } from "../../base/errors.js";
 import { complete, methods } from "../ctl/client.js";
-import type { Method } from "../ctl/method.js";
+import type { ClientMethod } from "../ctl/method.js";
 import type { Access } from "./audit-flags.js";
 
 /**
  * etcd's Auth/Authenticate, with the only fields that the auditor needs: name 1, password 2; token
  * 2.
  */
-const authenticate: Method<{ name: string; password: string }, string> = {
+const authenticate: ClientMethod<{ name: string; password: string }, string> = {
   path: "/etcdserverpb.Auth/Authenticate",
   request: {
     encode: ({ name, password }) =>
@@ -90,7 +90,7 @@ export class MemberConnection {
       : never,
   ): Promise<ReturnType<(typeof methods)[N]["response"]["decode"]>> {
     type Answer = ReturnType<(typeof methods)[N]["response"]["decode"]>;
-    const method = methods[name] as unknown as Method<object, Answer>;
+    const method = methods[name] as unknown as ClientMethod<object, Answer>;
     if (this.#access.user === undefined) return this.#send(method, fields);
     const isFresh = this.#token === undefined;
     this.#token ??= await this.#send(authenticate, this.#access.user);
@@ -104,7 +104,7 @@ export class MemberConnection {
   }
 
   #send<Q, R>(
-    { path, request, response }: Method<Q, R>,
+    { path, request, response }: ClientMethod<Q, R>,
     fields: Partial<Q>,
     timeoutMs = this.#access.commandMs,
   ): Promise<R> {

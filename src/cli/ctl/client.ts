@@ -7,11 +7,11 @@ import * as grpc from "@grpc/grpc-js";
 import { ReportRequest, ReportResponse } from "../../wire/gen/integrity.js";
 import * as rpc from "../../wire/gen/rpc.js";
 import { connectionText, credentialsOf, type TlsFiles, targetOf } from "../endpoint-tls.js";
-import { authMethods } from "./auth/methods.js";
+import { authClientMethods } from "./auth/methods.js";
 import { CtlError } from "./flags.js";
-import type { Codec, Method } from "./method.js";
+import type { ClientMethod, Codec } from "./method.js";
 
-function method<Q, R>(path: string, request: Codec<Q>, response: Codec<R>): Method<Q, R> {
+function method<Q, R>(path: string, request: Codec<Q>, response: Codec<R>): ClientMethod<Q, R> {
   return { path: `/etcdserverpb.${path}`, request, response };
 }
 
@@ -51,7 +51,7 @@ export const methods = {
     path: "/lockstep.Integrity/Report",
     request: ReportRequest,
     response: ReportResponse,
-  } as Method<ReportRequest, ReportResponse>,
+  } as ClientMethod<ReportRequest, ReportResponse>,
 } as const;
 
 /** A whole message from some of its fields. */
@@ -165,7 +165,7 @@ export class CtlClient {
     }
   }
 
-  async call<Q, R>(method: Method<Q, R>, fields: Partial<Q>, endpoint?: string): Promise<R> {
+  async call<Q, R>(method: ClientMethod<Q, R>, fields: Partial<Q>, endpoint?: string): Promise<R> {
     const channel = await this.#pick(endpoint);
     return this.#ask(channel, method, fields, await this.#metadata());
   }
@@ -182,7 +182,12 @@ export class CtlClient {
     if (this.#user === undefined) return metadata;
     const channel = await this.#pick(undefined);
     try {
-      const { token } = await this.#ask(channel, authMethods.authenticate, this.#user, metadata);
+      const { token } = await this.#ask(
+        channel,
+        authClientMethods.authenticate,
+        this.#user,
+        metadata,
+      );
       metadata.set("token", token);
     } catch (error) {
       if (!(error instanceof CtlError) || error.message !== authNotEnabled) throw error;
@@ -192,7 +197,7 @@ export class CtlClient {
 
   #ask<Q, R>(
     channel: grpc.Client,
-    { path, request, response }: Method<Q, R>,
+    { path, request, response }: ClientMethod<Q, R>,
     fields: Partial<Q>,
     metadata: grpc.Metadata,
   ): Promise<R> {
@@ -214,7 +219,7 @@ export class CtlClient {
 
   /** Sends one message on a stream, and gives every answer until the server ends it. */
   async *stream<Q, R>(
-    { path, request, response }: Method<Q, R>,
+    { path, request, response }: ClientMethod<Q, R>,
     fields: Partial<Q>,
   ): AsyncGenerator<R, void> {
     const channel = await this.#pick(undefined);
@@ -238,7 +243,7 @@ export class CtlClient {
 
   /** A stream of answers to one request. */
   async *download<Q, R>(
-    { path, request, response }: Method<Q, R>,
+    { path, request, response }: ClientMethod<Q, R>,
     fields: Partial<Q>,
   ): AsyncGenerator<R, void> {
     const channel = await this.#pick(undefined);

@@ -58,7 +58,10 @@ function prefixEnd(key: Buffer): Buffer {
 }
 
 /** Key and end of words and --prefix, --from-key. */
-export function keyRange(args: readonly Word[], flags: Flags): { key: Buffer; range_end: Buffer } {
+export function keyRangeOf(
+  args: readonly Word[],
+  flags: Flags,
+): { key: Buffer; range_end: Buffer } {
   const key = Buffer.from((args[0] as Buffer | undefined) ?? "");
   const isWide = flags.isOn("prefix") || flags.isOn("from-key");
   const start = key.length === 0 && isWide ? ZERO : key;
@@ -113,7 +116,7 @@ export function rangeRequest(args: readonly Word[], flags: Flags): RangeRequest 
     throw new CtlError(`bad sort target ${flags.text("sort-by")}`, Exit.badFeature);
   return {
     ...RangeRequest.decode(new Uint8Array(0)),
-    ...keyRange(args, flags),
+    ...keyRangeOf(args, flags),
     limit: flags.integer("limit"),
     revision: flags.integer("rev"),
     sort_order: target === Target.KEY && order === Order.ASCEND ? Order.NONE : order,
@@ -153,7 +156,7 @@ export function putRequest(args: readonly Word[], flags: Flags, input?: Buffer) 
 
 export function deleteRequest(args: readonly Word[], flags: Flags) {
   checkRange("del", args, flags);
-  return { ...keyRange(args, flags), prev_kv: flags.isOn("prev-kv") };
+  return { ...keyRangeOf(args, flags), prev_kv: flags.isOn("prev-kv") };
 }
 
 const lines = (parts: readonly Uint8Array[]): Uint8Array => Buffer.concat(parts);

@@ -20,7 +20,7 @@ import {
   show,
 } from "./context.js";
 import { CtlError, Exit } from "./flags.js";
-import { keyRange } from "./kv.js";
+import { keyRangeOf } from "./kv.js";
 import { quoted, struct } from "./print-values.js";
 
 const reopenMs = 100;
@@ -60,7 +60,7 @@ function createRequest({ args: all, after, flags }: Context): WatchCreateRequest
   }
   return {
     ...CreateRequest.decode(new Uint8Array(0)),
-    ...keyRange(args, flags),
+    ...keyRangeOf(args, flags),
     start_revision: flags.integer("rev"),
     prev_kv: flags.isOn("prev-kv"),
     progress_notify: flags.isOn("progress-notify"),

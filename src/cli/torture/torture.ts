@@ -9,7 +9,7 @@ import path from "node:path";
 import { nodeClock } from "../../platform/node/clock.js";
 import type { Issue } from "../../torture/reproduce/issues.js";
 import { Scene } from "../../torture/reproduce/scene.js";
-import { type Progress, type RunResult, runTorture } from "../../torture/run.js";
+import { runTorture, type TortureProgress, type TortureResult } from "../../torture/run.js";
 import { countTried, judgeRun, type TortureVerdict } from "../../torture/verdict.js";
 import { formatHistory } from "../../verify/history/history-file.js";
 import { renderHistoryHtml } from "../../verify/report/history-html.js";
@@ -78,7 +78,7 @@ async function torture(flags: TortureFlags, program: Program, aborted: AbortSign
     `${program.version}, ${members} members, ${kinds}, ${durationMs / 1_000} s, --seed ${seed}`,
   );
   const stage = await ProcessStage.create(program, report, members);
-  let result: RunResult;
+  let result: TortureResult;
   try {
     await stage.startAll();
     result = await runTorture(
@@ -130,7 +130,7 @@ function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-function tell(progress: Progress): void {
+function tell(progress: TortureProgress): void {
   const { operations, acknowledged, faultsDone, faultsPlanned, findings, leftMs } = progress;
   print(
     `${operations} operations, ${acknowledged} acknowledged; ${faultsDone} of ${faultsPlanned} faults; ${findings} violations; ${Math.ceil(leftMs / 1_000)} s left`,
@@ -148,7 +148,7 @@ function writeReport(
   flags: TortureFlags,
   run: {
     readonly program: Program;
-    readonly result: RunResult;
+    readonly result: TortureResult;
     readonly verdict: TortureVerdict;
   },
 ): void {

@@ -14,12 +14,12 @@ export interface Told {
 }
 
 /** Revision asked for (0: current), f64 little-endian. */
-export function encodeRevision(revision: number): Uint8Array {
+export function encodeAskedRevision(revision: number): Uint8Array {
   return encodeNumbers([revision]);
 }
 
 /** NaN: not a revision. */
-export function decodeRevision(body: Uint8Array): number {
+export function decodeAskedRevision(body: Uint8Array): number {
   return body.length === 8 ? numberAt(body, 0) : Number.NaN;
 }
 

@@ -4,10 +4,10 @@ import { KvError } from "../../base/errors.js";
 import { PeerMethod } from "../../peers/codec.js";
 import type { Peers } from "../../peers/peers.js";
 import {
+  decodeAskedRevision,
   decodeHash,
-  decodeRevision,
+  encodeAskedRevision,
   encodeHash,
-  encodeRevision,
   type MemberHash,
 } from "./member-hash.js";
 
@@ -19,7 +19,7 @@ export function serveHash(
   },
 ): void {
   peers.serve(PeerMethod.etcdHash, (_from, body, done) => {
-    const revision = decodeRevision(body);
+    const revision = decodeAskedRevision(body);
     const refusal = member.refusal();
     if (refusal !== undefined) done(refusal);
     else if (!Number.isSafeInteger(revision)) done(new KvError("futureRevision"));
@@ -32,7 +32,7 @@ export function askHash(
   of: { readonly id: bigint; readonly revision: number },
   done: Done<MemberHash>,
 ): void {
-  request(of.id, PeerMethod.etcdHash, encodeRevision(of.revision), (answer) =>
+  request(of.id, PeerMethod.etcdHash, encodeAskedRevision(of.revision), (answer) =>
     done(answer instanceof KvError ? answer : decodeHash(answer)),
   );
 }

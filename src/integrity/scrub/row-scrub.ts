@@ -20,7 +20,7 @@ import { openRow } from "../../state/rows.js";
 import type { Digests, Job, MachineReader } from "../../state/types.js";
 import type { ScrubFinding } from "./finding.js";
 import type { Budget, Pacer } from "./pacer.js";
-import { type Judged, judge, type SumComparison, weigh } from "./verdict.js";
+import { type Judged, judgeScrub, type SumComparison, weigh } from "./verdict.js";
 
 const viewMs = 10_000;
 const attemptsMax = 3;
@@ -187,7 +187,7 @@ export class RowScrub {
     if (view.meta === undefined) return this.#endRun("complete");
     const { memory, meta, stored } = view;
     const sums = { scan: this.#scan, stored, meta, memory, skipped: this.#skipped };
-    this.#verdict = judge(sums, this.#parts.sha256);
+    this.#verdict = judgeScrub(sums, this.#parts.sha256);
     // Looking at the tables may take its time, too: in the pieces that follow.
     return false;
   }

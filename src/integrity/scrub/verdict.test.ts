@@ -5,7 +5,7 @@ import { DigestSet, digestedBuckets, digestVersion, rootDigest } from "../../sta
 import { bytes, sha256 } from "../../state/machine.fixture.js";
 import { emptyMeta } from "../../state/meta.js";
 import type { Digests } from "../../state/types.js";
-import { judge, weigh } from "./verdict.js";
+import { judgeScrub, weigh } from "./verdict.js";
 
 const meta = { ...emptyMeta(), index: 9, term: 2 };
 
@@ -30,7 +30,7 @@ function memoryOf(lease: string, fields = meta): Digests {
 /** Contents of one lease as three places have it; the key space is the same everywhere. */
 function judged(scan: string, stored: string, memory: Digests, skipped: Bucket[] = []) {
   const sums = { scan: digestsOf(scan), stored: digestsOf(stored), meta, memory };
-  const { isOther, rows, digest } = judge({ ...sums, skipped: new Set(skipped) }, sha256);
+  const { isOther, rows, digest } = judgeScrub({ ...sums, skipped: new Set(skipped) }, sha256);
   return {
     isOther,
     rows: rows.map(({ bucket }) => bucket),
@@ -64,7 +64,7 @@ test.each([
 test("the witness decides about rows that agree with nothing, if it is to be trusted", () => {
   const memory = memoryOf("b");
   const sums = { scan: digestsOf("a"), stored: digestsOf("b"), meta, memory };
-  const verdict = judge({ ...sums, skipped: new Set<Bucket>() }, sha256);
+  const verdict = judgeScrub({ ...sums, skipped: new Set<Bucket>() }, sha256);
   const disagreeing = new Set(lease);
   const none = new Set<Bucket>();
   const empty = { isOther: false, damaged: [], undecided: [], digest: [] };

@@ -33,7 +33,7 @@ export interface SumComparison {
   readonly digest: readonly BucketSums[];
 }
 
-export function judge(sums: FrozenSums, sha256: Sha256): SumComparison {
+export function judgeScrub(sums: FrozenSums, sha256: Sha256): SumComparison {
   const { meta, memory, stored } = sums;
   if (meta.index !== memory.index || meta.term !== memory.term) {
     return { isOther: true, rows: [], digest: [] };

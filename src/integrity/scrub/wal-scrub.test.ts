@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createMemoryBackendStore } from "../../verify/sim/platform/memory-backend.js";
 import { MemoryDisk } from "../../verify/sim/platform/memory-disk.js";
-import { FrameReader, headerBytes } from "../../wal/frame.js";
+import { headerBytes, RecordFrameReader } from "../../wal/frame.js";
 import { SegmentCheck } from "../../wal/segment-check.js";
 import {
   append,
@@ -54,7 +54,8 @@ function checkAll(disk: MemoryDisk, wal: Wal): string | undefined {
 /** Padding, and the chain of the first record, which continues nothing: a restart ignores them too. */
 function uncoveredBytes(content: Uint8Array): Set<number> {
   const uncovered = new Set([4, 5, 6, 7]);
-  const frameAt = (at: number) => new FrameReader(content, at === 0 ? 0 : founding.salt).read(at);
+  const frameAt = (at: number) =>
+    new RecordFrameReader(content, at === 0 ? 0 : founding.salt).read(at);
   let at = 0;
   for (let frame = frameAt(at); frame !== undefined; frame = frameAt(at)) {
     const end = at + headerBytes + frame.payload.length;

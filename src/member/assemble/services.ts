@@ -22,7 +22,7 @@ import { Quota } from "../gate/quota.js";
 import { noClient } from "../gate/requests.js";
 import { AnswerBudget } from "../jobs/answer-budget.js";
 import { AutoCompaction } from "../jobs/auto-compaction.js";
-import { LeaseLists } from "../jobs/lease-lists.js";
+import { LeaseListJobs } from "../jobs/lease-lists.js";
 import { Maintenance } from "../jobs/maintenance.js";
 import { Reads } from "../jobs/reads.js";
 import { RunningMember } from "../member.js";
@@ -316,8 +316,8 @@ export function createMaintenance(w: Wiring): Maintenance {
   });
 }
 
-export function createLeaseLists(w: Wiring): LeaseLists {
-  return new LeaseLists({
+export function createLeaseLists(w: Wiring): LeaseListJobs {
+  return new LeaseListJobs({
     ...{ jobs: w.jobs, log: w.platform.log, damaged: w.failed },
     leases: () => w.machine().leases,
     refusal: () => (w.lifecycle.isStopping() ? new KvError("stopped") : w.monitor.refusal()),

@@ -36,7 +36,7 @@ import type { Gate } from "../gate/gate.js";
 import type { Quota } from "../gate/quota.js";
 import type { Incarnations } from "../incarnation/incarnations.js";
 import type { AutoCompaction } from "../jobs/auto-compaction.js";
-import type { LeaseLists } from "../jobs/lease-lists.js";
+import type { LeaseListJobs } from "../jobs/lease-lists.js";
 import type { Maintenance } from "../jobs/maintenance.js";
 import type { Lifecycle } from "../lifecycle.js";
 import type { RunningMember } from "../member.js";
@@ -92,7 +92,7 @@ export interface Wiring extends MemberWorld {
   authenticator: Authenticator;
   membership: Membership;
   gate: Gate;
-  leaseLists: LeaseLists;
+  leaseLists: LeaseListJobs;
   leases: LeaseDriver;
   changes: MemberChanges;
   compactor: Compactor;

@@ -16,7 +16,7 @@ export interface LeaseListsParts extends ReadErrors {
   refusal(): KvError | undefined;
 }
 
-export class LeaseLists {
+export class LeaseListJobs {
   readonly #parts: LeaseListsParts;
 
   constructor(parts: LeaseListsParts) {

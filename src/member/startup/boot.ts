@@ -17,12 +17,12 @@ import { drawIncarnation, KnownIncarnations } from "../incarnation/known-incarna
 import { LostDataError } from "../incarnation/lost-data.js";
 import { askForSelf, hasTakenPart, refuseSecondBirth } from "./first-questions.js";
 import {
-  createLog,
   firstBackend,
   foundingCluster,
   foundingIndex,
   foundingLog,
   foundingTerm,
+  foundLog,
   type LogStart,
   walDir,
 } from "./founding.js";
@@ -175,7 +175,7 @@ function assemble(
     }
     let wal: Wal;
     try {
-      wal = createLog(platform, start, config.walSegmentBytes);
+      wal = foundLog(platform, start, config.walSegmentBytes);
     } catch (cause) {
       done(cause as Error);
       return;

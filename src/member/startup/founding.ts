@@ -84,7 +84,7 @@ export interface LogStart {
  * Call it when the state is durable: where a log is, all else is complete. Durable when it returns.
  * @throws the disk's errors
  */
-export function createLog(
+export function foundLog(
   { disk, rng }: Pick<Platform, "disk" | "rng">,
   { identity, hardState, meta }: LogStart,
   segmentBytes: number,

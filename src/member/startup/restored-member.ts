@@ -8,7 +8,7 @@
 import { toSafe } from "../../base/int64.js";
 import type { ImportedRevisions, ImportedRow } from "../../etcd/imported-rows.js";
 import { type AppliedEntries, applyLogEntries } from "../../etcd/log-entries.js";
-import type { LogEntry } from "../../etcd/log-files.js";
+import type { EtcdLogEntry } from "../../etcd/log-files.js";
 import type { Backend } from "../../platform/backend.js";
 import type { Platform } from "../../platform/platform.js";
 import { StateImport } from "../../state/import.js";
@@ -16,12 +16,12 @@ import { createMachine } from "../../state/machine.js";
 import { writeSlot } from "../../storage/backend-slot.js";
 import type { MemberConfig } from "../config.js";
 import {
-  createLog,
   firstBackend,
   foundingCluster,
   foundingIndex,
   foundingLog,
   foundingTerm,
+  foundLog,
 } from "./founding.js";
 
 /** Rows or entries between two commits: bounds the memory. */
@@ -31,7 +31,7 @@ const commitEntries = 5_000;
 export interface Backup {
   readonly rows: Generator<ImportedRow, ImportedRevisions>;
   /** Behind the rows, ascending. */
-  readonly entries: readonly LogEntry[];
+  readonly entries: readonly EtcdLogEntry[];
   /** Added to the last revision; then everything up to it is compacted. 0: nothing of that. */
   readonly bumpRevision: number;
 }
@@ -67,7 +67,7 @@ export async function restoreMember(
     }
     writeSlot(platform.disk, firstBackend);
     const start = foundingLog(cluster, machine.appliedIndex, platform.rng);
-    createLog(platform, start, config.walSegmentBytes).close();
+    foundLog(platform, start, config.walSegmentBytes).close();
     return { memberId: self.id, clusterId, revision: machine.kv.revision(), entries };
   } finally {
     await new Promise<void>((resolve) => backend.close(resolve));

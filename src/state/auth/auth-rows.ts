@@ -12,13 +12,13 @@ export const nameBytesMax = 511;
 export const enabledKey: Uint8Array = new TextEncoder().encode("authEnabled");
 export const revisionKey: Uint8Array = new TextEncoder().encode("authRevision");
 
-export function encodeRevision(revision: number): Uint8Array {
+export function encodeAuthRevision(revision: number): Uint8Array {
   const row = new Uint8Array(8);
   new DataView(row.buffer).setBigUint64(0, BigInt(revision));
   return row;
 }
 
-export function decodeRevision(row: Uint8Array): number {
+export function decodeAuthRevision(row: Uint8Array): number {
   return Number(new DataView(row.buffer, row.byteOffset, row.byteLength).getBigUint64(0));
 }
 

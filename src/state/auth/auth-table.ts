@@ -9,16 +9,16 @@ import { Bucket } from "../../platform/rows.js";
 import { Permission_Type } from "../../wire/gen/auth.js";
 import type { WriteHandle } from "../types.js";
 import {
-  decodeRevision,
+  decodeAuthRevision,
   decodeRole,
   decodeUser,
   enabledKey,
-  encodeRevision,
+  encodeAuthRevision,
   encodeRole,
   encodeUser,
   revisionKey,
 } from "./auth-rows.js";
-import { type KeyRange, KeyRanges, keyRange } from "./key-ranges.js";
+import { type GrantedRange, grantedRange, KeyRanges } from "./key-ranges.js";
 import {
   type AuthReader,
   type Permission,
@@ -46,7 +46,7 @@ export class AuthTable implements AuthReader {
     this.#rights.clear();
     this.#isEnabled = reader.get(Bucket.auth, enabledKey)?.[0] === 1;
     const revision = reader.get(Bucket.auth, revisionKey);
-    this.#revision = revision === undefined ? 1 : decodeRevision(revision);
+    this.#revision = revision === undefined ? 1 : decodeAuthRevision(revision);
     reader.scan(Bucket.authUsers, { from: firstKey }, (_key, value) => {
       const user = decodeUser(value);
       this.#users.set(user.name, user);
@@ -136,7 +136,7 @@ export class AuthTable implements AuthReader {
   }
 
   #setRevision(w: WriteHandle, revision: number): void {
-    w.put(Bucket.auth, revisionKey, encodeRevision(revision));
+    w.put(Bucket.auth, revisionKey, encodeAuthRevision(revision));
     this.#revision = revision;
   }
 
@@ -150,12 +150,15 @@ export class AuthTable implements AuthReader {
   }
 }
 
-function rangesOf(permissions: readonly Permission[], type: Permission_Type): readonly KeyRange[] {
+function rangesOf(
+  permissions: readonly Permission[],
+  type: Permission_Type,
+): readonly GrantedRange[] {
   return permissions
     .filter(
       (permission) => permission.type === type || permission.type === Permission_Type.READWRITE,
     )
-    .map(({ key, rangeEnd }) => keyRange(key, rangeEnd));
+    .map(({ key, rangeEnd }) => grantedRange(key, rangeEnd));
 }
 
 /** By the bytes of the names, as etcd orders them. */

@@ -9,13 +9,13 @@
 import { compareBytes } from "../../base/bytes.js";
 
 /** From `start` up to but not including `end`; `end` undefined: without an upper bound. */
-export interface KeyRange {
+export interface GrantedRange {
   readonly start: Uint8Array;
   readonly end: Uint8Array | undefined;
 }
 
 /** etcd's way to write a range: no end is the key alone, one zero byte is no upper bound. */
-export function keyRange(key: Uint8Array, rangeEnd: Uint8Array): KeyRange {
+export function grantedRange(key: Uint8Array, rangeEnd: Uint8Array): GrantedRange {
   if (rangeEnd.length === 0) return { start: key, end: afterKey(key) };
   return { start: key, end: isUnbounded(rangeEnd) ? undefined : rangeEnd };
 }
@@ -26,9 +26,9 @@ export function isUnbounded(rangeEnd: Uint8Array): boolean {
 
 export class KeyRanges {
   /** Disjoint, with a gap between neighbours, ascending. */
-  readonly #ranges: readonly KeyRange[];
+  readonly #ranges: readonly GrantedRange[];
 
-  constructor(ranges: readonly KeyRange[]) {
+  constructor(ranges: readonly GrantedRange[]) {
     this.#ranges = merged(ranges);
   }
 
@@ -41,21 +41,21 @@ export class KeyRanges {
   }
 
   /** The last range that starts at or before the key. */
-  #lastFrom(key: Uint8Array): KeyRange | undefined {
+  #lastFrom(key: Uint8Array): GrantedRange | undefined {
     let low = 0;
     let high = this.#ranges.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (compareBytes((this.#ranges[middle] as KeyRange).start, key) <= 0) low = middle + 1;
+      if (compareBytes((this.#ranges[middle] as GrantedRange).start, key) <= 0) low = middle + 1;
       else high = middle;
     }
     return this.#ranges[low - 1];
   }
 }
 
-function merged(ranges: readonly KeyRange[]): readonly KeyRange[] {
+function merged(ranges: readonly GrantedRange[]): readonly GrantedRange[] {
   const sorted = [...ranges].sort((a, b) => compareBytes(a.start, b.start));
-  const result: KeyRange[] = [];
+  const result: GrantedRange[] = [];
   for (const range of sorted) {
     const last = result.at(-1);
     if (last === undefined || !reaches(last.end, range.start)) result.push(range);

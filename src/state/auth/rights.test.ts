@@ -4,7 +4,7 @@ import type { KvError } from "../../base/errors.js";
 import { TxnRequest } from "../../wire/gen/rpc.js";
 import { type Caller, nobody } from "../../wire/proposal.js";
 import { AuthScene } from "./auth.fixture.js";
-import { KeyRanges, keyRange } from "./key-ranges.js";
+import { grantedRange, KeyRanges } from "./key-ranges.js";
 import {
   adminRefusal,
   deleteRefusal,
@@ -156,7 +156,7 @@ test("merged ranges hold a range exactly if every key of it is in one of them", 
   const sound = interval.filter(({ start, end }) => end === null || end === 0 || end > start);
   fc.assert(
     fc.property(fc.array(sound, { maxLength: 6 }), sound, (permissions, asked) => {
-      const ranges = new KeyRanges(permissions.map((one) => keyRange(...toRange(one))));
+      const ranges = new KeyRanges(permissions.map((one) => grantedRange(...toRange(one))));
       const [from = 0, to = 0] = inUnits(asked);
       const covered = (unit: number) =>
         permissions.some((one) => {

@@ -1,6 +1,6 @@
 /** What the reproductions of historical issues do with a cluster, in a few words. */
 import type { Clock } from "../../platform/clock.js";
-import type { Answer, Request, WatchEvent } from "../../verify/history/types.js";
+import type { OperationAnswer, Request, WatchEvent } from "../../verify/history/types.js";
 import { decodeAnswer, encodeRequest } from "../../verify/sim/clients/client-calls.js";
 import {
   eventOf,
@@ -29,7 +29,7 @@ export interface SeenResponse {
   readonly compactRevision: number;
 }
 
-export interface SeenWatch {
+export interface WatchTranscript {
   /** The answers so far, as they came. */
   readonly seen: SeenResponse[];
   askProgress(): void;
@@ -72,7 +72,7 @@ export class Scene {
   async ask(
     request: Unary,
     member = this.first,
-  ): Promise<{ readonly revision: number; readonly answer: Answer }> {
+  ): Promise<{ readonly revision: number; readonly answer: OperationAnswer }> {
     const { path, bytes } = encodeRequest(request);
     const result = await this.#connection(member).call(path, bytes, callMs);
     if (result.kind === "failed") throw new Refused(result.text);
@@ -118,7 +118,7 @@ export class Scene {
   }
 
   /** All keys from a revision on; the answers so far are in the list, as they come. */
-  watch(revision: number, member = this.first): SeenWatch {
+  watch(revision: number, member = this.first): WatchTranscript {
     const seen: SeenResponse[] = [];
     let isEnded = false;
     const stream = this.#connection(member).stream("/etcdserverpb.Watch/Watch", {

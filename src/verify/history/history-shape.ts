@@ -13,7 +13,7 @@ import {
   type Shape,
   whole,
 } from "./json-shape.js";
-import type { Answer, Op, OpAnswer, Operation, Request } from "./types.js";
+import type { Op, OpAnswer, Operation, OperationAnswer, Request } from "./types.js";
 
 const kind = anyText;
 const keyRange = { key: bytesText };
@@ -116,7 +116,7 @@ export function contradictionOf(operation: Operation): string | undefined {
   return `op.outcome.answer (${end.answer.kind}) is no answer to a request of kind ${asked.kind}`;
 }
 
-function isAnswerTo(asked: Request, given: Answer): boolean {
+function isAnswerTo(asked: Request, given: OperationAnswer): boolean {
   switch (asked.kind) {
     case "txn": {
       if (given.kind !== "txn") return false;

@@ -7,7 +7,7 @@
  */
 
 /** [key, end) as in etcd: `end` undefined: the single key; "\0": from key on. */
-export interface KeyRange {
+export interface HistoryRange {
   readonly key: string;
   readonly end?: string;
 }
@@ -28,9 +28,9 @@ export type Op =
        */
       readonly sortBy?: SortField;
       readonly descending?: boolean;
-    } & KeyRange)
+    } & HistoryRange)
   | { readonly kind: "put"; readonly key: string; readonly value: string; readonly lease?: string }
-  | ({ readonly kind: "delete" } & KeyRange);
+  | ({ readonly kind: "delete" } & HistoryRange);
 
 export interface Compare {
   readonly key: string;
@@ -72,16 +72,16 @@ export type OpAnswer =
   | { readonly kind: "put" }
   | { readonly kind: "delete"; readonly deleted: number };
 
-export type Answer =
+export type OperationAnswer =
   | OpAnswer
   | { readonly kind: "txn"; readonly succeeded: boolean; readonly answers: readonly OpAnswer[] }
   /** `ttl` in seconds; 0 for a keep-alive: there is no such lease. */
   | { readonly kind: "lease"; readonly id: string; readonly ttl: number }
   | { readonly kind: "none" };
 
-export type Outcome =
+export type OperationOutcome =
   /** `revision`: from the answer's header. */
-  | { readonly kind: "ok"; readonly revision: number; readonly answer: Answer }
+  | { readonly kind: "ok"; readonly revision: number; readonly answer: OperationAnswer }
   /** The server refused the request: it has no effect, now or later. */
   | { readonly kind: "refused"; readonly error: string }
   /** The request may take effect at any time after the call, or never. */
@@ -98,7 +98,7 @@ export interface Operation {
   /** Undefined only if the outcome is unknown and no client saw the end. */
   readonly returnUs: number | undefined;
   readonly request: Request;
-  readonly outcome: Outcome;
+  readonly outcome: OperationOutcome;
 }
 
 export interface WatchEvent {
@@ -131,7 +131,7 @@ export interface Watch {
   readonly client: number;
   readonly member: string;
   readonly callUs: number;
-  readonly range: KeyRange;
+  readonly range: HistoryRange;
   /** 0: from the current revision on. */
   readonly revision: number;
   readonly prevKv: boolean;

@@ -2,11 +2,11 @@
  * Linearizability by its definition: tries every order, remembers nothing and leaves nothing out.
  * For histories of a few calls, to compare the search with.
  */
-import type { Call, Model } from "./model.js";
+import type { Model, ModelCall } from "./model.js";
 
 /** Whether an order exists that contains all of `required`; it may contain other calls. */
 export function hasOrder<State, Input, Output>(
-  calls: readonly Call<Input, Output>[],
+  calls: readonly ModelCall<Input, Output>[],
   required: ReadonlySet<number>,
   model: Model<State, Input, Output>,
 ): boolean {
@@ -24,8 +24,8 @@ export function hasOrder<State, Input, Output>(
 
 /** Whether every completed call that returned before this call began is placed. */
 function mayComeNext<Input, Output>(
-  calls: readonly Call<Input, Output>[],
-  { callAt }: Call<Input, Output>,
+  calls: readonly ModelCall<Input, Output>[],
+  { callAt }: ModelCall<Input, Output>,
   placed: ReadonlySet<number>,
 ): boolean {
   return calls.every(
@@ -34,7 +34,7 @@ function mayComeNext<Input, Output>(
   );
 }
 
-export function completedOf<Input, Output>(calls: readonly Call<Input, Output>[]): number[] {
+export function completedOf<Input, Output>(calls: readonly ModelCall<Input, Output>[]): number[] {
   return [...calls.keys()].filter((index) => calls[index]?.output !== undefined);
 }
 
@@ -42,14 +42,14 @@ export function completedOf<Input, Output>(calls: readonly Call<Input, Output>[]
  * The error in this order, or undefined: then the order proves that the history is linearizable.
  */
 export function faultOfOrder<State, Input, Output>(
-  calls: readonly Call<Input, Output>[],
+  calls: readonly ModelCall<Input, Output>[],
   order: readonly number[],
   model: Model<State, Input, Output>,
 ): string | undefined {
   let state = model.init;
   const placed = new Set<number>();
   for (const index of order) {
-    const call = calls[index] as Call<Input, Output>;
+    const call = calls[index] as ModelCall<Input, Output>;
     if (placed.has(index)) return `call ${index} twice`;
     if (!mayComeNext(calls, call, placed)) return `call ${index} before one that had returned`;
     const after = model.step(state, call.input, call.output);

@@ -3,10 +3,10 @@
  * events is the order of time; the number of an event, from 1, is its time.
  */
 import { HistoryFormatError } from "../history/history-format-error.js";
-import type { Call } from "./model.js";
+import type { ModelCall } from "./model.js";
 
 /** A call with its line in the text. */
-export interface ReadCall<Input, Output> extends Call<Input, Output> {
+export interface ReadCall<Input, Output> extends ModelCall<Input, Output> {
   /** Of the event that begins it, from 1. */
   readonly line: number;
 }
@@ -73,7 +73,7 @@ export class CallPairing<Input, Output> {
   #close(
     process: number,
     line: number,
-    end: Pick<Call<Input, Output>, "output" | "returnAt">,
+    end: Pick<ModelCall<Input, Output>, "output" | "returnAt">,
   ): void {
     this.inputOf(process, line);
     this.#calls.push({ client: process, ...(this.#open.get(process) as Open<Input>), ...end });

@@ -3,7 +3,7 @@
  * model names, searches each, and returns the worst verdict. "not" wins over "unknown", because one
  * partition that is not linearizable decides for the whole.
  */
-import type { Call, Model } from "./model.js";
+import type { Model, ModelCall } from "./model.js";
 import {
   type PausedSearch,
   type SearchLimits,
@@ -36,7 +36,7 @@ export interface CallsVerdict<State> {
 
 /** Limits hold for all partitions together; steps for each. */
 export function checkCalls<State, Input, Output>(
-  calls: readonly Call<Input, Output>[],
+  calls: readonly ModelCall<Input, Output>[],
   model: Model<State, Input, Output>,
   limits: SearchLimits = {},
 ): CallsVerdict<State> {
@@ -65,7 +65,7 @@ const stretchFactor = 8;
  * search finds an easy contradiction before it spends its time on a hard partition.
  */
 function searchInTurn<State, Input, Output>(
-  calls: readonly Call<Input, Output>[],
+  calls: readonly ModelCall<Input, Output>[],
   parts: ReadonlyMap<string, readonly number[]>,
   options: SearchOptions<State, Input, Output>,
 ): PartitionResult<State>[] {
@@ -94,7 +94,7 @@ function searchInTurn<State, Input, Output>(
 }
 
 function partitionsOf<State, Input, Output>(
-  calls: readonly Call<Input, Output>[],
+  calls: readonly ModelCall<Input, Output>[],
   model: Model<State, Input, Output>,
 ): ReadonlyMap<string, readonly number[]> {
   const parts = new Map<string, number[]>();

@@ -6,7 +6,7 @@
  */
 
 /** One request of one client. */
-export interface Call<Input, Output> {
+export interface ModelCall<Input, Output> {
   readonly client: number;
   readonly input: Input;
   /**

@@ -2,7 +2,14 @@
  * Operations of an etcd history in one short line each, and the operations around a contradiction.
  */
 import { unreachable } from "../../base/invariant.js";
-import type { Answer, History, KeyValue, Op, Operation, Request } from "../history/types.js";
+import type {
+  History,
+  KeyValue,
+  Op,
+  Operation,
+  OperationAnswer,
+  Request,
+} from "../history/types.js";
 import type { CallView } from "./failure-view.js";
 
 const textMax = 24;
@@ -55,7 +62,7 @@ function kvWords({ key, value, mod }: KeyValue): string {
   return `${quoted(key)} = ${quoted(value)} (${mod})`;
 }
 
-function answerWords(answer: Answer): string {
+function answerWords(answer: OperationAnswer): string {
   switch (answer.kind) {
     case "range": {
       const kvs = answer.kvs.slice(0, listMax).map(kvWords);

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { completedOf, faultOfOrder, hasOrder } from "./brute-force.fixture.js";
 import { checkCalls } from "./check-calls.js";
 import { type KvInput, type KvOutput, kvModel } from "./kv-model.js";
-import type { Call, Model } from "./model.js";
+import type { Model, ModelCall } from "./model.js";
 import { type RegisterInput, type RegisterOutput, registerModel } from "./register-model.js";
 import { search } from "./search.js";
 
@@ -92,7 +92,7 @@ function play<State, Input, Output>(
   drafts: readonly Draft<Input>[],
   model: Model<State, Input, Output>,
   answers: Answers<State, Input, Output>,
-): Call<Input, Output>[] {
+): ModelCall<Input, Output>[] {
   let state = model.init;
   const outputs = new Map<Draft<Input>, Output>();
   const at = ({ callAt, length, point }: Draft<Input>) => callAt + length * point;
@@ -111,7 +111,7 @@ function play<State, Input, Output>(
 
 /** Compares with the definition; returns the verdict. */
 function compare<State, Input, Output>(
-  calls: readonly Call<Input, Output>[],
+  calls: readonly ModelCall<Input, Output>[],
   model: Model<State, Input, Output>,
 ): string {
   const result = search(calls, [...calls.keys()], { model });
@@ -124,8 +124,8 @@ function compare<State, Input, Output>(
   }
   expect(result.verdict).toBe("not");
   const blocked = result.blocked as number;
-  const key = (index: number) => (calls[index] as Call<Input, Output>).returnAt;
-  const call = (index: number) => (calls[index] as Call<Input, Output>).callAt;
+  const key = (index: number) => (calls[index] as ModelCall<Input, Output>).returnAt;
+  const call = (index: number) => (calls[index] as ModelCall<Input, Output>).callAt;
   const byReturn = completed.sort((a, b) => key(a) - key(b) || call(a) - call(b) || a - b);
   const before = byReturn.slice(0, byReturn.indexOf(blocked));
   expect(hasOrder(calls, new Set(before), model)).toBe(true);
@@ -213,7 +213,7 @@ describe("intervals are closed", () => {
   } as const;
 
   test("a call at the moment of a return overlaps it", () => {
-    const calls = (readAt: number): Call<RegisterInput, RegisterOutput>[] => [
+    const calls = (readAt: number): ModelCall<RegisterInput, RegisterOutput>[] => [
       { ...write, callAt: 0, returnAt: 5 },
       { ...read, callAt: readAt, returnAt: 9 },
     ];
@@ -232,7 +232,7 @@ test("of two equal writes the one that ends first goes first, though it began la
       returnAt,
     }) as const;
   const read = { client: 9, input: { kind: "read" }, output: { kind: "read", value: 1 } } as const;
-  const calls: Call<RegisterInput, RegisterOutput>[] = [
+  const calls: ModelCall<RegisterInput, RegisterOutput>[] = [
     write(0, 1, 0, 9),
     write(1, 1, 1, 2),
     write(2, 0, 3, 4),
@@ -255,7 +255,7 @@ test("of what cannot be placed, the states that were possible are told, and the 
     }) as const;
   const read = (value: number) =>
     ({ client: 9, input: { kind: "read" }, output: { kind: "read", value } }) as const;
-  const calls: Call<RegisterInput, RegisterOutput>[] = [
+  const calls: ModelCall<RegisterInput, RegisterOutput>[] = [
     write(0, 1, 1),
     write(1, 2, 1),
     { ...write(2, 3, 9), output: undefined },
@@ -271,9 +271,9 @@ test("of what cannot be placed, the states that were possible are told, and the 
 });
 
 /** Calls of `clients`, all overlapping with their neighbours, answered rightly. */
-function longHistory(count: number, clients: number): Call<KvInput, KvOutput>[] {
+function longHistory(count: number, clients: number): ModelCall<KvInput, KvOutput>[] {
   let state = kvModel.init;
-  return Array.from({ length: count }, (_, at): Call<KvInput, KvOutput> => {
+  return Array.from({ length: count }, (_, at): ModelCall<KvInput, KvOutput> => {
     const input: KvInput =
       at % 3 === 0 ? { kind: "put", key: "k", value: `${at}` } : { kind: "get", key: "k" };
     const output = kvAnswers.right(state, input);
@@ -292,8 +292,8 @@ function longHistory(count: number, clients: number): Call<KvInput, KvOutput>[] 
 }
 
 /** Appends that all overlap, and an answer that no order of them explains. */
-function hardHistory(count: number): Call<KvInput, KvOutput>[] {
-  const appends = Array.from({ length: count }, (_, client): Call<KvInput, KvOutput> => {
+function hardHistory(count: number): ModelCall<KvInput, KvOutput>[] {
+  const appends = Array.from({ length: count }, (_, client): ModelCall<KvInput, KvOutput> => {
     const input = { kind: "append" as const, key: "hard", value: `${client},` };
     return { client, input, output: {}, callAt: 0, returnAt: 1 };
   });
@@ -312,16 +312,22 @@ describe("large histories", () => {
   test("a wrong answer in the middle of them is found and named", () => {
     const calls = longHistory(10_000, 12);
     const wrong = calls.findIndex(({ input }, at) => at > 5_000 && input.kind === "get");
-    calls[wrong] = { ...(calls[wrong] as Call<KvInput, KvOutput>), output: { value: "never" } };
+    calls[wrong] = {
+      ...(calls[wrong] as ModelCall<KvInput, KvOutput>),
+      output: { value: "never" },
+    };
     const result = search(calls, [...calls.keys()], { model: kvModel });
     expect(result).toMatchObject({ verdict: "not", blocked: wrong });
   });
 
   /** Checks only that the order is legal: the small histories check real time. */
-  function faultOfOrderFast(calls: readonly Call<KvInput, KvOutput>[], order: readonly number[]) {
+  function faultOfOrderFast(
+    calls: readonly ModelCall<KvInput, KvOutput>[],
+    order: readonly number[],
+  ) {
     let state: typeof kvModel.init | undefined = kvModel.init;
     for (const index of order) {
-      const { input, output } = calls[index] as Call<KvInput, KvOutput>;
+      const { input, output } = calls[index] as ModelCall<KvInput, KvOutput>;
       state = state && kvModel.step(state, input, output);
     }
     return state !== undefined;

@@ -15,7 +15,7 @@
  * It never throws on size: a limit that is reached gives the verdict "unknown" and its reason.
  */
 import { Furthest } from "./furthest.js";
-import type { Call, Model } from "./model.js";
+import type { Model, ModelCall } from "./model.js";
 import { StateTable } from "./state-table.js";
 import { headNode, layOut, type PendingClass, type Timeline } from "./timeline.js";
 import { Trail } from "./trail.js";
@@ -56,7 +56,7 @@ const pollEvery = 4096;
 
 /** @param indexes which of the calls belong to this partition */
 export function search<State, Input, Output>(
-  calls: readonly Call<Input, Output>[],
+  calls: readonly ModelCall<Input, Output>[],
   indexes: readonly number[],
   options: SearchOptions<State, Input, Output>,
 ): SearchResult<State> {
@@ -84,7 +84,7 @@ export interface PausedSearch<State> {
 
 /** A search in stretches, for several partitions in turn. */
 export function startSearch<State, Input, Output>(
-  calls: readonly Call<Input, Output>[],
+  calls: readonly ModelCall<Input, Output>[],
   indexes: readonly number[],
   options: SearchOptions<State, Input, Output>,
 ): PausedSearch<State> {
@@ -141,11 +141,11 @@ class Search<State, Input, Output> implements PausedSearch<State> {
   #reason: string | undefined;
 
   constructor(
-    calls: readonly Call<Input, Output>[],
+    calls: readonly ModelCall<Input, Output>[],
     line: Timeline,
     options: SearchOptions<State, Input, Output>,
   ) {
-    const at = (index: number) => calls[index] as Call<Input, Output>;
+    const at = (index: number) => calls[index] as ModelCall<Input, Output>;
     this.#model = options.model;
     this.#limits = options;
     this.#line = line;

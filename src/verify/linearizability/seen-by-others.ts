@@ -8,7 +8,7 @@
  * never was.
  */
 
-import type { Answer, History, Operation, Request, WatchEvent } from "../history/types.js";
+import type { History, Operation, OperationAnswer, Request, WatchEvent } from "../history/types.js";
 import { covers } from "./etcd/effect.js";
 
 const nobodysMember = "";
@@ -20,7 +20,7 @@ const nothing: Seen = {
 
 interface Seen {
   readonly request: Request;
-  readonly answer: Answer;
+  readonly answer: OperationAnswer;
 }
 
 /** Whether there are such reads. */

@@ -8,7 +8,7 @@
  * are placed" is a mask over lanes.
  */
 import { invariant } from "../../base/invariant.js";
-import type { Call, Model } from "./model.js";
+import type { Model, ModelCall } from "./model.js";
 
 export const headNode = 0;
 
@@ -45,11 +45,11 @@ export interface PendingClass {
 }
 
 export function layOut<State, Input, Output>(
-  calls: readonly Call<Input, Output>[],
+  calls: readonly ModelCall<Input, Output>[],
   indexes: readonly number[],
   model: Model<State, Input, Output>,
 ): Timeline {
-  const at = (index: number) => calls[index] as Call<Input, Output>;
+  const at = (index: number) => calls[index] as ModelCall<Input, Output>;
   const inCallOrder = [...indexes].sort((a, b) => at(a).callAt - at(b).callAt);
   const completed = Int32Array.from(inCallOrder.filter((index) => at(index).output !== undefined));
   const pending = Int32Array.from(inCallOrder.filter((index) => at(index).output === undefined));

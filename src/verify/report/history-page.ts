@@ -27,7 +27,7 @@ const rowPx = 22;
 const laneGapPx = 8;
 const labelMax = 80;
 
-export interface ViolationPlace {
+export interface MarkedPlace {
   readonly text: string;
   readonly operationId?: number;
   /** The time to jump to, if the violation is no operation. */
@@ -37,7 +37,7 @@ export interface ViolationPlace {
 export interface HistoryPageInput {
   readonly history: History;
   readonly title: string;
-  readonly violation?: ViolationPlace;
+  readonly violation?: MarkedPlace;
 }
 
 export function layOutHistory({ history, violation }: HistoryPageInput): PageData {
@@ -201,7 +201,7 @@ function extentOf(
 function findViolation(
   { operations, marks }: History,
   items: readonly PageItem[],
-  told: ViolationPlace | undefined,
+  told: MarkedPlace | undefined,
 ): PageViolation | undefined {
   const mark = marks.find(({ kind }) => kind === "violation");
   const operation = operations.find(({ id }) => id === told?.operationId);

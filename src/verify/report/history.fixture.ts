@@ -1,5 +1,12 @@
 /** A made-up history for tests of the history page: every kind and outcome, the same each time. */
-import type { History, Mark, Operation, Outcome, Request, Watch } from "../history/types.js";
+import type {
+  History,
+  Mark,
+  Operation,
+  OperationOutcome,
+  Request,
+  Watch,
+} from "../history/types.js";
 
 const clients = 10;
 
@@ -53,11 +60,11 @@ function requestOf(id: number): Request {
   }
 }
 
-function outcomeOf(id: number, count: number): Outcome {
+function outcomeOf(id: number, count: number): OperationOutcome {
   if (id % 50 === 0) return { kind: "unknown", error: "timeout" };
   if (id === count / 2 + 1) return { kind: "refused", error: "no space" };
   const kvs = [{ key: `k${id % 7}`, value: `v${id}`, create: 1, mod: id, version: 1 }];
-  const answers: Readonly<Record<number, Outcome & { readonly kind: "ok" }>> = {
+  const answers: Readonly<Record<number, OperationOutcome & { readonly kind: "ok" }>> = {
     0: { kind: "ok", revision: id, answer: { kind: "put" } },
     1: { kind: "ok", revision: id, answer: { kind: "delete", deleted: 1 } },
     2: { kind: "ok", revision: id, answer: { kind: "txn", succeeded: false, answers: [] } },

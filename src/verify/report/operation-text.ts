@@ -3,13 +3,13 @@
  * history view, and all details as "name: value" lines. Escapes bytes that cannot be seen.
  */
 import type {
-  Answer,
   Compare,
-  KeyRange,
+  HistoryRange,
   KeyValue,
   Op,
   OpAnswer,
   Operation,
+  OperationAnswer,
   Request,
   Watch,
   WatchEvent,
@@ -21,7 +21,7 @@ import { visibleText } from "./xml-text.js";
 const rowsMax = 40;
 const valueMax = 200;
 
-export function describeRange({ key, end }: KeyRange): string {
+export function describeRange({ key, end }: HistoryRange): string {
   if (end === undefined) return visibleText(key);
   return end === "\0"
     ? `from ${visibleText(key)} on`
@@ -61,7 +61,7 @@ export function requestLabel(request: Request): string {
   }
 }
 
-function answerLabel(answer: Answer): string {
+function answerLabel(answer: OperationAnswer): string {
   switch (answer.kind) {
     case "range": {
       const [first] = answer.kvs;
@@ -117,7 +117,7 @@ function requestLines(request: Request): string[] {
     case "range":
     case "delete":
     case "put": {
-      const lines = [`key: ${describeRange(request as KeyRange)}`];
+      const lines = [`key: ${describeRange(request as HistoryRange)}`];
       if (request.kind === "put") lines.push(`value: ${longValue(request.value)}`);
       const fields = request as Readonly<Record<string, unknown>>;
       for (const [name, field] of optionalFields) {
@@ -146,7 +146,7 @@ function compareText({ key, target, result, value }: Compare): string {
   return `${target}(${visibleText(key)}) ${result} ${right}`;
 }
 
-function answerLines(answer: Answer): string[] {
+function answerLines(answer: OperationAnswer): string[] {
   switch (answer.kind) {
     case "range":
     case "delete":

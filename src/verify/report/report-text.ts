@@ -4,7 +4,7 @@
  */
 import type { MemberRow, TraceEvent } from "./trace.js";
 
-export interface Failure {
+export interface FailedRun {
   readonly invariant: string;
   readonly text: string;
   readonly atMs: number;
@@ -20,7 +20,7 @@ export interface Failure {
   readonly past: readonly TraceEvent[];
 }
 
-export function renderReport(failure: Failure): string {
+export function renderReport(failure: FailedRun): string {
   const { invariant, text, atMs, seed, sizeBefore, sizeAfter } = failure;
   return [
     `${invariant}: ${text}`,

@@ -24,13 +24,13 @@ export interface SpaceTimeInput {
 }
 
 /** Rows [from, to]; `to` may be the number of events: until the end. */
-export interface Span {
+export interface DrawnSpan {
   readonly lane: number;
   readonly fromRow: number;
   readonly toRow: number;
 }
 
-export interface TermSpan extends Span {
+export interface TermSpan extends DrawnSpan {
   readonly term: number;
 }
 
@@ -51,8 +51,8 @@ export interface SpaceTime {
   readonly flights: readonly Flight[];
   /** Rows of arrivals and losses whose send is not among the events. */
   readonly orphans: ReadonlySet<number>;
-  readonly downs: readonly Span[];
-  readonly pauses: readonly Span[];
+  readonly downs: readonly DrawnSpan[];
+  readonly pauses: readonly DrawnSpan[];
   readonly terms: readonly TermSpan[];
 }
 
@@ -127,8 +127,8 @@ function laneOfPeer({ peer }: TraceEvent, lanes: readonly string[]): number | un
 
 /** Follows one node through the rows and notes when it was down, paused, and in which term. */
 class LaneWalk {
-  readonly downs: Span[] = [];
-  readonly pauses: Span[] = [];
+  readonly downs: DrawnSpan[] = [];
+  readonly pauses: DrawnSpan[] = [];
   readonly terms: TermSpan[] = [];
   readonly #lane: number;
   #downFrom: number | undefined;

@@ -9,7 +9,7 @@ import { misapplyNext } from "./misapply.js";
 import { cutNetwork } from "./network-cut.js";
 import type { Operator } from "./operator.js";
 import type { Atlas } from "./plan/atlas.js";
-import type { Fault, FaultKind, Plan, Target } from "./plan/plan.js";
+import type { Fault, Plan, SimFaultKind, Target } from "./plan/plan.js";
 import { rollBack } from "./roll-back.js";
 import type { SimCluster } from "./sim-cluster.js";
 import type { SimNode } from "./sim-node.js";
@@ -30,14 +30,14 @@ export interface FaultParts {
   report(invariant: Invariant, text: string, node: SimNode): void;
 }
 
-export class FaultDriver {
+export class SimFaultDriver {
   readonly #parts: FaultParts;
   readonly #cluster: SimCluster;
   readonly #plan: Plan;
   readonly #undo = new Set<() => void>();
   readonly #upkeep: Upkeep;
   /** The kinds of faults that took effect: some cannot when their time comes. */
-  readonly occurred = new Set<FaultKind>();
+  readonly occurred = new Set<SimFaultKind>();
 
   constructor(parts: FaultParts, plan: Plan) {
     this.#parts = parts;

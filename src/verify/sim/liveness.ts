@@ -7,14 +7,14 @@ import { KvError } from "../../base/errors.js";
 import { noClient } from "../../member/gate/requests.js";
 import type { SimClients } from "./clients/sim-clients.js";
 import type { SimWatchers } from "./clients/sim-watchers.js";
-import type { FaultDriver } from "./fault-driver.js";
+import type { SimFaultDriver } from "./fault-driver.js";
 import type { Operator } from "./operator.js";
 import type { SimCluster } from "./sim-cluster.js";
 import type { SimNode } from "./sim-node.js";
 
-export interface HealingParts {
+export interface LivenessParts {
   readonly cluster: SimCluster;
-  readonly faults: FaultDriver;
+  readonly faults: SimFaultDriver;
   readonly operator: Operator;
   readonly clients: SimClients;
   readonly watchers: SimWatchers;
@@ -34,7 +34,7 @@ const leasesAtOnce = 80;
 const unknownLease = 999_999n;
 
 /** Undefined if the cluster works, else the reason. */
-export function heal(parts: HealingParts): string | undefined {
+export function heal(parts: LivenessParts): string | undefined {
   const { cluster, faults, operator, clients, watchers } = parts;
   const { clock, network } = cluster;
   clients.stop();
@@ -76,7 +76,7 @@ export function heal(parts: HealingParts): string | undefined {
 }
 
 /** Leases that end in the same second. */
-function grantMany({ cluster, clients }: HealingParts): void {
+function grantMany({ cluster, clients }: LivenessParts): void {
   const leader = cluster.leaderNode();
   if (leader === undefined) return;
   for (let at = 1; at <= leasesAtOnce; at++) {
@@ -89,7 +89,7 @@ function grantMany({ cluster, clients }: HealingParts): void {
  * The leader dies while a renewal, asked at a follower, is on its way to it. The next leader must
  * answer before the renewal's time is over.
  */
-function failsOver({ cluster, operator }: HealingParts): boolean {
+function failsOver({ cluster, operator }: LivenessParts): boolean {
   const leader = cluster.leaderNode();
   const { voters } = leader?.member?.machine.confState ?? { voters: [] };
   const nodes = voters.map((id) => cluster.nodeOf(id)).filter((node) => node?.isServing() === true);
@@ -136,7 +136,7 @@ function until(cluster: SimCluster, holds: () => boolean, limitMs: number): bool
   return holds();
 }
 
-function missingNow({ cluster, operator }: HealingParts): string | undefined {
+function missingNow({ cluster, operator }: LivenessParts): string | undefined {
   const standing = cluster.nodes.filter(({ state, life }) => state !== "wiped" && life > 0);
   for (const node of standing) if (!node.isServing()) return `${node.name} ${why(node)}`;
   if (operator.pending() > 0) return "the operator's work does not come to an end";
@@ -169,7 +169,7 @@ function why(node: SimNode): string {
  * A write and then a linearizable read, through any member. Repeats them for a while if needed: a
  * member that is just ending, by a running fault, refuses at once.
  */
-function answers({ cluster, clients }: HealingParts): boolean {
+function answers({ cluster, clients }: LivenessParts): boolean {
   let isWritten = false;
   let isRead = false;
   const endMs = cluster.clock.now() + answerMs;

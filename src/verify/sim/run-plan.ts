@@ -9,17 +9,17 @@ import type { History, Mark } from "../history/types.js";
 import { requestLabel } from "../report/operation-text.js";
 import type { MemberRow, TraceEvent } from "../report/trace.js";
 import { AllChecks } from "./checks/all-checks.js";
-import { judgeHistory } from "./checks/history-checks.js";
+import { judgeSimHistory } from "./checks/history-checks.js";
 import { ClientTransport } from "./clients/client-transport.js";
 import { SimClients } from "./clients/sim-clients.js";
 import { SimWatchers } from "./clients/sim-watchers.js";
 import { UserClients } from "./clients/user-clients.js";
-import { FaultDriver } from "./fault-driver.js";
+import { SimFaultDriver } from "./fault-driver.js";
 import type { Invariant } from "./invariants.js";
 import { heal } from "./liveness.js";
 import { Operator } from "./operator.js";
 import { Atlas } from "./plan/atlas.js";
-import type { FaultKind, Plan, Swarm } from "./plan/plan.js";
+import type { Plan, SimFaultKind, Swarm } from "./plan/plan.js";
 import { SimCluster } from "./sim-cluster.js";
 import type { SimNode } from "./sim-node.js";
 import { memberRows, TraceRecorder } from "./trace-recorder.js";
@@ -43,7 +43,7 @@ export interface RunResult {
   readonly simulatedMs: number;
   readonly acknowledged: number;
   /** The kinds of faults that took effect. */
-  readonly faults: readonly FaultKind[];
+  readonly faults: readonly SimFaultKind[];
   readonly committed: number;
   /** The time of the violation, or of the end. */
   readonly atMs: number;
@@ -86,7 +86,7 @@ class Run {
   readonly #watchers: SimWatchers;
   readonly #users: UserClients;
   readonly #operator: Operator;
-  readonly #faults: FaultDriver;
+  readonly #faults: SimFaultDriver;
   readonly #transport: ClientTransport;
   readonly #marks: Mark[] = [];
   readonly #recorder: TraceRecorder | undefined;
@@ -174,7 +174,7 @@ class Run {
     const report = (invariant: Invariant, text: string, node: SimNode): void =>
       this.#checks.report(invariant, text, node);
     const world = { cluster, operator: this.#operator, atlas, told, rolledBack, report };
-    this.#faults = new FaultDriver(world, plan);
+    this.#faults = new SimFaultDriver(world, plan);
   }
 
   go(): void {
@@ -244,7 +244,7 @@ class Run {
     // Acknowledged writes are gone, and every history shows it.
     if (this.#checks.ghost.isRolledBack) return;
     const compacts = this.#plan.swarm.autoCompaction !== undefined;
-    for (const finding of judgeHistory(this.#history(), this.#checks.ghost, compacts)) {
+    for (const finding of judgeSimHistory(this.#history(), this.#checks.ghost, compacts)) {
       this.#checks.reportSeen(finding);
     }
   }

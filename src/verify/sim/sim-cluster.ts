@@ -3,8 +3,10 @@
  * backend, clock and network. The seed decides everything that happens. This file makes nodes,
  * starts and ends their lives; faults, clients and checks build on it.
  */
+
 import { allMethods } from "../../api/services.js";
 import { invariant } from "../../base/invariant.js";
+import type { LogFields } from "../../log/log.js";
 import { defaultMemberConfig, type MemberConfig } from "../../member/config.js";
 import type { RunningMember } from "../../member/member.js";
 import { startMember } from "../../member/start.js";
@@ -22,8 +24,6 @@ import { simHash } from "./platform/sim-hash.js";
 import { createSimPasswords } from "./platform/sim-passwords.js";
 import { reportingApply } from "./reporting-apply.js";
 import { SimNode } from "./sim-node.js";
-
-export type LogFields = Readonly<Record<string, unknown>>;
 
 /** Hooks for checks and traces; each call comes inside the event that it is about. */
 export interface ClusterObserver {

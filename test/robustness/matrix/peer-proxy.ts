@@ -8,10 +8,10 @@ import { TcpRelay, tapped } from "../../../src/cli/stage/relay.js";
 import {
   decodeGreeting,
   frameHeader,
-  frameHeaderBytes,
   helloMagic,
   magicBytes,
   nonceBytes,
+  peerFrameHeaderBytes,
 } from "../../../src/platform/node/peer/framing.js";
 
 /**
@@ -78,8 +78,8 @@ export class PeerProxy {
       before -= passed.length;
       if (passed.length > 0) to.write(passed);
       held = held.subarray(passed.length);
-      while (held.length >= frameHeaderBytes) {
-        const length = frameHeaderBytes + held.readUInt32LE(0);
+      while (held.length >= peerFrameHeaderBytes) {
+        const length = peerFrameHeaderBytes + held.readUInt32LE(0);
         if (held.length < length) return;
         to.write(this.#onward(held.subarray(0, length)));
         held = held.subarray(length);
@@ -88,7 +88,7 @@ export class PeerProxy {
   }
 
   #onward(frame: Buffer): Buffer {
-    const isPiece = frame[frameHeaderBytes] === responseKind && frame.length > pieceBytesMin;
+    const isPiece = frame[peerFrameHeaderBytes] === responseKind && frame.length > pieceBytesMin;
     if (isPiece) this.pieces++;
     if (!isPiece || this.flipped === this.#options.count) return frame;
     this.flipped++;
@@ -98,11 +98,11 @@ export class PeerProxy {
 
 /** In the middle of a piece stands a value of a client. */
 function damaged(frame: Buffer, flip: Flip): Buffer {
-  const message = Buffer.from(frame.subarray(frameHeaderBytes));
+  const message = Buffer.from(frame.subarray(peerFrameHeaderBytes));
   const place = message.length >> 1;
   message[place] = (message[place] as number) ^ 1;
   const piece = message.subarray(envelopeHeadBytes);
   if (flip === "row") piece.writeUInt32LE(crc32c(piece.subarray(4)), 0);
-  const header = flip === "frame" ? frame.subarray(0, frameHeaderBytes) : frameHeader(message);
+  const header = flip === "frame" ? frame.subarray(0, peerFrameHeaderBytes) : frameHeader(message);
   return Buffer.concat([header, message]);
 }

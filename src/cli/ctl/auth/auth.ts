@@ -2,7 +2,7 @@
 import { type Command, type Context, headerFields, print, show } from "../context.js";
 import { CtlError, Exit } from "../flags.js";
 import { message } from "../print-values.js";
-import { authMethods } from "./methods.js";
+import { authClientMethods } from "./methods.js";
 
 const rootRoleMissing = "etcdserver: root user does not have root role";
 
@@ -16,25 +16,25 @@ async function enable(context: Context): Promise<undefined> {
   refuseArgs(context, "enable");
   const { client } = context;
   try {
-    await client.call(authMethods.enable, {});
+    await client.call(authClientMethods.enable, {});
   } catch (error) {
     if (!(error instanceof CtlError) || error.message !== rootRoleMissing) throw error;
-    await client.call(authMethods.roleAdd, { name: "root" });
-    await client.call(authMethods.userGrantRole, { user: "root", role: "root" });
-    await client.call(authMethods.enable, {});
+    await client.call(authClientMethods.roleAdd, { name: "root" });
+    await client.call(authClientMethods.userGrantRole, { user: "root", role: "root" });
+    await client.call(authClientMethods.enable, {});
   }
   print("Authentication Enabled\n");
 }
 
 async function disable(context: Context): Promise<undefined> {
   refuseArgs(context, "disable");
-  await context.client.call(authMethods.disable, {});
+  await context.client.call(authClientMethods.disable, {});
   print("Authentication Disabled\n");
 }
 
 async function status(context: Context): Promise<undefined> {
   refuseArgs(context, "status");
-  const answer = await context.client.call(authMethods.status, {});
+  const answer = await context.client.call(authClientMethods.status, {});
   const { enabled, authRevision } = answer;
   show(context, {
     simple: () => `Authentication Status: ${enabled}\nAuthRevision: ${authRevision}\n`,

@@ -1,16 +1,16 @@
 /** The RPCs of etcd's Auth service. */
 import * as rpc from "../../../wire/gen/rpc.js";
-import type { Method } from "../method.js";
+import type { ClientMethod } from "../method.js";
 
 function method<Q, R>(
   name: string,
-  request: Method<Q, R>["request"],
-  response: Method<Q, R>["response"],
-): Method<Q, R> {
+  request: ClientMethod<Q, R>["request"],
+  response: ClientMethod<Q, R>["response"],
+): ClientMethod<Q, R> {
   return { path: `/etcdserverpb.Auth/${name}`, request, response };
 }
 
-export const authMethods = {
+export const authClientMethods = {
   authenticate: method("Authenticate", rpc.AuthenticateRequest, rpc.AuthenticateResponse),
   enable: method("AuthEnable", rpc.AuthEnableRequest, rpc.AuthEnableResponse),
   disable: method("AuthDisable", rpc.AuthDisableRequest, rpc.AuthDisableResponse),

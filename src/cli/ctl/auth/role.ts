@@ -5,7 +5,7 @@ import { type Command, type Context, show } from "../context.js";
 import { CtlError, Exit, type FlagTable } from "../flags.js";
 import { message } from "../print-values.js";
 import { argsOf, showDone } from "./answers.js";
-import { authMethods } from "./methods.js";
+import { authClientMethods } from "./methods.js";
 
 const { READ, WRITE, READWRITE } = Permission_Type;
 const rangeFlags: FlagTable = { prefix: false, "from-key": false };
@@ -53,25 +53,25 @@ function rangeOf({ flags }: Context, words: readonly string[]): { key: string; e
 
 async function add(context: Context): Promise<undefined> {
   const [name = ""] = argsOf(context, 1, "role add command requires role name as its argument");
-  const answer = await context.client.call(authMethods.roleAdd, { name });
+  const answer = await context.client.call(authClientMethods.roleAdd, { name });
   showDone(context, answer, `Role ${name} created`);
 }
 
 async function remove(context: Context): Promise<undefined> {
   const [role = ""] = argsOf(context, 1, "role delete command requires role name as its argument");
-  const answer = await context.client.call(authMethods.roleDelete, { role });
+  const answer = await context.client.call(authClientMethods.roleDelete, { role });
   showDone(context, answer, `Role ${role} deleted`);
 }
 
 async function get(context: Context): Promise<undefined> {
   const [role = ""] = argsOf(context, 1, "role get command requires role name as its argument");
-  const answer = await context.client.call(authMethods.roleGet, { role });
+  const answer = await context.client.call(authClientMethods.roleGet, { role });
   show(context, { simple: () => roleText(role, answer), json: () => message(answer) });
 }
 
 async function list(context: Context): Promise<undefined> {
   argsOf(context, 0, "role list command requires no arguments");
-  const answer = await context.client.call(authMethods.roleList, {});
+  const answer = await context.client.call(authClientMethods.roleList, {});
   show(context, {
     simple: () => answer.roles.map((role) => `${role}\n`).join(""),
     json: () => message(answer),
@@ -88,7 +88,7 @@ async function grant(context: Context): Promise<undefined> {
   if (permType === undefined) throw new CtlError(`invalid permission type: ${kind}`, Exit.badArgs);
   const { key, end } = rangeOf(context, words);
   const perm = { permType, key: Buffer.from(key), range_end: Buffer.from(end) };
-  const answer = await context.client.call(authMethods.roleGrant, { name, perm });
+  const answer = await context.client.call(authClientMethods.roleGrant, { name, perm });
   showDone(context, answer, `Role ${name} updated`);
 }
 
@@ -100,7 +100,7 @@ async function revoke(context: Context): Promise<undefined> {
   }
   const { key, end } = rangeOf(context, words);
   const request = { role, key: Buffer.from(key), range_end: Buffer.from(end) };
-  const answer = await context.client.call(authMethods.roleRevoke, request);
+  const answer = await context.client.call(authClientMethods.roleRevoke, request);
   showDone(context, answer, revokedText(role, words[0] ?? "", end));
 }
 

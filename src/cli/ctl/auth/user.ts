@@ -3,7 +3,7 @@ import { type Command, type Context, print, show } from "../context.js";
 import { CtlError, Exit, type FlagTable } from "../flags.js";
 import { message } from "../print-values.js";
 import { argsOf, showDone } from "./answers.js";
-import { authMethods } from "./methods.js";
+import { authClientMethods } from "./methods.js";
 import { newPassword, passwordFromInput, splitUser } from "./password.js";
 import { roleText } from "./role.js";
 
@@ -14,7 +14,7 @@ async function add(context: Context): Promise<undefined> {
   const [word = ""] = argsOf(context, 1, "user add command requires user name as its argument");
   const { name, password } = await newUser(context, word);
   const options = flags.isOn("no-password") ? { no_password: true } : { no_password: false };
-  const answer = await client.call(authMethods.userAdd, { name, password, options });
+  const answer = await client.call(authClientMethods.userAdd, { name, password, options });
   showDone(context, answer, `User ${name} created`);
 }
 
@@ -38,23 +38,27 @@ async function passwd(context: Context): Promise<undefined> {
   const [name = ""] = argsOf(context, 1, "user passwd command requires user name as its argument");
   const asked = context.flags.isOn("interactive") ? newPassword(name) : passwordFromInput();
   const request = { name, password: await asked };
-  showDone(context, await context.client.call(authMethods.userPasswd, request), "Password updated");
+  showDone(
+    context,
+    await context.client.call(authClientMethods.userPasswd, request),
+    "Password updated",
+  );
 }
 
 async function remove(context: Context): Promise<undefined> {
   const [name = ""] = argsOf(context, 1, "user delete command requires user name as its argument");
-  const answer = await context.client.call(authMethods.userDelete, { name });
+  const answer = await context.client.call(authClientMethods.userDelete, { name });
   showDone(context, answer, `User ${name} deleted`);
 }
 
 async function get(context: Context): Promise<undefined> {
   const { client, flags } = context;
   const [name = ""] = argsOf(context, 1, "user get command requires user name as its argument");
-  const answer = await client.call(authMethods.userGet, { name });
+  const answer = await client.call(authClientMethods.userGet, { name });
   if (flags.isOn("detail")) {
     print(`User: ${name}\n`);
     for (const role of answer.roles) {
-      print(`\n${roleText(role, await client.call(authMethods.roleGet, { role }))}`);
+      print(`\n${roleText(role, await client.call(authClientMethods.roleGet, { role }))}`);
     }
     return;
   }
@@ -66,7 +70,7 @@ async function get(context: Context): Promise<undefined> {
 
 async function list(context: Context): Promise<undefined> {
   argsOf(context, 0, "user list command requires no arguments");
-  const answer = await context.client.call(authMethods.userList, {});
+  const answer = await context.client.call(authClientMethods.userList, {});
   show(context, {
     simple: () => answer.users.map((user) => `${user}\n`).join(""),
     json: () => message(answer),
@@ -76,14 +80,14 @@ async function list(context: Context): Promise<undefined> {
 async function grantRole(context: Context): Promise<undefined> {
   const why = "user grant command requires user name and role name as its argument";
   const [user = "", role = ""] = argsOf(context, 2, why);
-  const answer = await context.client.call(authMethods.userGrantRole, { user, role });
+  const answer = await context.client.call(authClientMethods.userGrantRole, { user, role });
   showDone(context, answer, `Role ${role} is granted to user ${user}`);
 }
 
 async function revokeRole(context: Context): Promise<undefined> {
   const why = "user revoke-role requires user name and role name as its argument";
   const [name = "", role = ""] = argsOf(context, 2, why);
-  const answer = await context.client.call(authMethods.userRevokeRole, { name, role });
+  const answer = await context.client.call(authClientMethods.userRevokeRole, { name, role });
   showDone(context, answer, `Role ${role} is revoked from user ${name}`);
 }
 

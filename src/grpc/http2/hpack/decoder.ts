@@ -1,7 +1,7 @@
 /** Header blocks of a peer become fields (RFC 7541). */
 import { ConnectionError } from "../connection-error.js";
 import { ErrorCode } from "../constants.js";
-import { DynamicTable, entryOverheadBytes } from "./dynamic-table.js";
+import { DynamicTable, fieldOverheadBytes } from "./dynamic-table.js";
 import { huffmanDecode } from "./huffman.js";
 import { staticCount, staticNames, staticValues } from "./static-table.js";
 
@@ -20,7 +20,7 @@ export class FieldList {
   }
 
   add(name: string, value: string): void {
-    this.bytes += name.length + value.length + entryOverheadBytes;
+    this.bytes += name.length + value.length + fieldOverheadBytes;
     if (this.bytes > this.#bytesMax) {
       this.isTooLarge = true;
       return;

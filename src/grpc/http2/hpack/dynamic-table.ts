@@ -4,7 +4,7 @@
  */
 
 /** What each entry counts besides its octets (RFC 7541, section 4.1). */
-export const entryOverheadBytes = 32;
+export const fieldOverheadBytes = 32;
 
 export class DynamicTable {
   #names: string[] = [];
@@ -37,7 +37,7 @@ export class DynamicTable {
   /** An entry larger than the whole table empties it, which is no error (RFC 7541, section 4.4). */
   add(name: string, value: string): void {
     this.generation++;
-    const bytes = name.length + value.length + entryOverheadBytes;
+    const bytes = name.length + value.length + fieldOverheadBytes;
     this.#evictTo(this.#bytesMax - bytes);
     if (bytes > this.#bytesMax) return;
     if (this.#count === this.#names.length) this.#grow();
@@ -59,7 +59,7 @@ export class DynamicTable {
       const at = this.#oldest;
       const name = this.#names[at] as string;
       const value = this.#values[at] as string;
-      this.#bytes -= name.length + value.length + entryOverheadBytes;
+      this.#bytes -= name.length + value.length + fieldOverheadBytes;
       this.#names[at] = "";
       this.#values[at] = "";
       this.#oldest = (at + 1) % this.#names.length;

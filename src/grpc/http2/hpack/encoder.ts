@@ -4,7 +4,7 @@
  * holds more than these few. Strings are not Huffman coded: what is repeated is short already.
  */
 import type { Output } from "../output.js";
-import { entryOverheadBytes } from "./dynamic-table.js";
+import { fieldOverheadBytes } from "./dynamic-table.js";
 import { staticCount, staticNames, staticValues } from "./static-table.js";
 
 /** No integer that is written here takes more octets. */
@@ -75,7 +75,7 @@ export class HpackEncoder {
       integer(out, 0x80, 7, whole);
       return;
     }
-    const bytes = name.length + value.length + entryOverheadBytes;
+    const bytes = name.length + value.length + fieldOverheadBytes;
     const isAdded = isRepeated && this.#bytes + bytes <= this.#bytesMax;
     const nameIndex = staticIndexes.get(name) ?? 0;
     if (isAdded) integer(out, 0x40, 6, nameIndex);

@@ -16,7 +16,7 @@ export const challengeMagic = "LKSTEP!\n";
 /** Has no record. Asks for the cluster's members as JSON; then the server closes. */
 export const queryMagic = "LKSTEP?\n";
 export const nonceBytes = 16;
-export const frameHeaderBytes = 8;
+export const peerFrameHeaderBytes = 8;
 const recordLengthBytes = 2;
 /** Leaves room for fields of later versions. */
 export const recordBytesMax = 1024;
@@ -115,7 +115,7 @@ function u64(value: bigint): Buffer {
 }
 
 export function frameHeader(message: Uint8Array): Buffer {
-  const header = Buffer.allocUnsafe(frameHeaderBytes);
+  const header = Buffer.allocUnsafe(peerFrameHeaderBytes);
   header.writeUInt32LE(message.length, 0);
   header.writeUInt32LE(crc32c(message), 4);
   return header;
@@ -127,7 +127,7 @@ export const emptyFrame: Buffer = frameHeader(nothing);
 export type FrameFlaw = "frame_too_large" | "frame_damaged";
 
 /** Cuts a byte stream into frames. Memory grows with bytes received, never with a claimed length. */
-export class FrameReader {
+export class PeerFrameReader {
   readonly #bytesMax: (kind: number) => number;
   #chunks: Buffer[] = [];
   #bytes = 0;
@@ -140,9 +140,9 @@ export class FrameReader {
   /** Length of the frame of which only a part has come; 0: there is none. */
   pending(): number {
     if (this.#bytes === 0) return 0;
-    return this.#bytes < frameHeaderBytes
-      ? frameHeaderBytes
-      : frameHeaderBytes + this.#peek(frameHeaderBytes).readUInt32LE(0);
+    return this.#bytes < peerFrameHeaderBytes
+      ? peerFrameHeaderBytes
+      : peerFrameHeaderBytes + this.#peek(peerFrameHeaderBytes).readUInt32LE(0);
   }
 
   /**
@@ -151,17 +151,17 @@ export class FrameReader {
   push(chunk: Buffer, deliver: (message: Buffer) => void): FrameFlaw | undefined {
     this.#chunks.push(chunk);
     this.#bytes += chunk.length;
-    while (this.#bytes >= frameHeaderBytes) {
-      const length = this.#peek(frameHeaderBytes).readUInt32LE(0);
-      if (length > 0 && this.#bytes > frameHeaderBytes) {
-        const kind = this.#peek(frameHeaderBytes + 1)[frameHeaderBytes] as number;
+    while (this.#bytes >= peerFrameHeaderBytes) {
+      const length = this.#peek(peerFrameHeaderBytes).readUInt32LE(0);
+      if (length > 0 && this.#bytes > peerFrameHeaderBytes) {
+        const kind = this.#peek(peerFrameHeaderBytes + 1)[peerFrameHeaderBytes] as number;
         if (length > this.#bytesMax(kind)) return "frame_too_large";
       }
-      if (this.#bytes < frameHeaderBytes + length) return undefined;
-      const frame = this.#peek(frameHeaderBytes + length);
-      const message = frame.subarray(frameHeaderBytes, frameHeaderBytes + length);
+      if (this.#bytes < peerFrameHeaderBytes + length) return undefined;
+      const frame = this.#peek(peerFrameHeaderBytes + length);
+      const message = frame.subarray(peerFrameHeaderBytes, peerFrameHeaderBytes + length);
       if (crc32c(message) !== frame.readUInt32LE(4)) return "frame_damaged";
-      this.#drop(frameHeaderBytes + length);
+      this.#drop(peerFrameHeaderBytes + length);
       deliver(message);
     }
     return undefined;

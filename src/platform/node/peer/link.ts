@@ -10,12 +10,12 @@ import type { PeerDialer } from "./dialer.js";
 import {
   emptyFrame,
   encodeGreeting,
-  FrameReader,
   frameHeader,
   type Greeting,
   HelloStatus,
   helloMagic,
   nonceBytes,
+  PeerFrameReader,
 } from "./framing.js";
 
 /** A peer with more bytes than this in its queue is treated as unreachable. */
@@ -126,7 +126,7 @@ export class PeerLink {
     });
     this.#socket = socket;
     let deadline = setTimeout(() => socket.destroy(), connectTimeoutMs);
-    const reader = new FrameReader(() => 0);
+    const reader = new PeerFrameReader(() => 0);
     socket.on("data", (chunk: Buffer) => {
       let rest = chunk;
       this.#silentTicks = 0;

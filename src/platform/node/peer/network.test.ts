@@ -6,10 +6,10 @@ import {
   challengeMagic,
   emptyFrame,
   encodeGreeting,
-  FrameReader,
   frameHeader,
   HelloStatus,
   helloMagic,
+  PeerFrameReader,
 } from "./framing.js";
 import { listenForPeers, type PeerListener } from "./network.js";
 import { PeerSource } from "./source.js";
@@ -351,7 +351,7 @@ test("frames are cut anywhere, and a damaged one is told", () => {
   const messages = [nothing, Buffer.of(1, 2, 3), Buffer.alloc(3_000, 1), nothing];
   const stream = Buffer.concat(messages.flatMap((message) => [frameHeader(message), message]));
   for (const step of [1, 7, 8, 9, 1_000, stream.length]) {
-    const reader = new FrameReader(() => 4_000);
+    const reader = new PeerFrameReader(() => 4_000);
     const got: Buffer[] = [];
     for (let at = 0; at < stream.length; at += step) {
       const flaw = reader.push(stream.subarray(at, at + step), (message) => got.push(message));
@@ -362,5 +362,5 @@ test("frames are cut anywhere, and a damaged one is told", () => {
   }
   const damaged = Buffer.from(stream);
   damaged[17] = 99;
-  expect(new FrameReader(() => 4_000).push(damaged, () => {})).toBe("frame_damaged");
+  expect(new PeerFrameReader(() => 4_000).push(damaged, () => {})).toBe("frame_damaged");
 });

@@ -5,7 +5,7 @@
  */
 import type net from "node:net";
 import type { NetworkHandler, RejectionReason } from "../../network.js";
-import { emptyFrame, FrameReader } from "./framing.js";
+import { emptyFrame, PeerFrameReader } from "./framing.js";
 
 const tickMs = 500;
 /** The other side asks every half second, but its process may stand still for a while. */
@@ -20,7 +20,7 @@ export class PeerSource {
   readonly #socket: net.Socket;
   readonly #id: bigint;
   readonly #handler: NetworkHandler;
-  readonly #reader: FrameReader;
+  readonly #reader: PeerFrameReader;
   readonly #ticker: NodeJS.Timeout;
   #silentTicks = 0;
   /** For how many ticks the current frame has been incomplete. */
@@ -30,7 +30,7 @@ export class PeerSource {
     this.#socket = socket;
     this.#id = id;
     this.#handler = handler;
-    this.#reader = new FrameReader((kind) => handler.messageBytesMax(kind));
+    this.#reader = new PeerFrameReader((kind) => handler.messageBytesMax(kind));
     this.#ticker = setInterval(() => this.#tick(), tickMs);
     socket.setKeepAlive(true, 10_000);
     socket.on("data", (chunk: Buffer) => this.#push(chunk));

@@ -8,7 +8,7 @@ import { StartError } from "../../../base/errors.js";
 import { RevokedCertificates } from "./revoked.js";
 import type { TlsSettings } from "./settings.js";
 
-export interface Credentials {
+export interface TlsCredentials {
   /** What the listener shows; undefined: there is no certificate. */
   readonly own: Pair | undefined;
   /** What a dialling process shows. */
@@ -27,7 +27,7 @@ export interface Pair {
 }
 
 /** @throws StartError */
-export function loadCredentials(settings: TlsSettings, nowUnixMs: number): Credentials {
+export function loadCredentials(settings: TlsSettings, nowUnixMs: number): TlsCredentials {
   const flag = (name: string): string => `--${settings.flagPrefix}${name}`;
   const warnings: string[] = [];
   const pair = (what: "" | "client-", certFile: string, keyFile: string): Pair | undefined => {

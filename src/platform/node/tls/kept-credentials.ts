@@ -4,7 +4,7 @@
  */
 import fs from "node:fs";
 import type { SecureContextOptions } from "node:tls";
-import { type Credentials, loadCredentials } from "./credentials.js";
+import { loadCredentials, type TlsCredentials } from "./credentials.js";
 import type { TlsSettings } from "./settings.js";
 
 export interface KeptCredentialsOptions {
@@ -22,7 +22,7 @@ export class KeptCredentials {
   readonly #options: KeptCredentialsOptions;
   readonly #files: readonly string[];
   #signature: string;
-  #current: Credentials;
+  #current: TlsCredentials;
   #generation = 1;
 
   /** @throws StartError when the files cannot be used */
@@ -39,7 +39,7 @@ export class KeptCredentials {
   }
 
   /** `generation` is another number when the credentials are other ones. */
-  now(): { readonly credentials: Credentials; readonly generation: number } {
+  now(): { readonly credentials: TlsCredentials; readonly generation: number } {
     const signature = this.#signatureNow();
     if (signature !== this.#signature) {
       this.#signature = signature;
@@ -49,7 +49,7 @@ export class KeptCredentials {
   }
 
   /** What both sides of a connection need. */
-  contextOf(pair: Credentials["own"], authorities: string | undefined): SecureContextOptions {
+  contextOf(pair: TlsCredentials["own"], authorities: string | undefined): SecureContextOptions {
     const { ciphers, minVersion, maxVersion } = this.settings;
     return {
       ...{ minVersion, maxVersion },

@@ -4,10 +4,10 @@
  */
 import type { Op, OpAnswer, Operation, Request } from "../../history/types.js";
 import { isAnswered, isLocalRead } from "./entry-claims.js";
-import { describeOperation, type Failure } from "./verdict.js";
+import { type CheckFailure, describeOperation } from "./verdict.js";
 
 /** The watch rules judge local reads. */
-export function misshapen(operations: readonly Operation[]): Failure | undefined {
+export function misshapen(operations: readonly Operation[]): CheckFailure | undefined {
   const answered = operations.filter(isAnswered).filter((one) => !isLocalRead(one));
   const bad = answered.find(({ request, outcome }) => {
     if (request.kind === "leaseGrant") return !isGranted(request, outcome.answer);

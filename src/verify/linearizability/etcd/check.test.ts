@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import type {
-  Answer,
   History,
   KeyValue,
   Operation,
-  Outcome,
+  OperationAnswer,
+  OperationOutcome,
   Request,
 } from "../../history/types.js";
 import { checkEtcdHistory } from "./check.js";
@@ -12,7 +12,7 @@ import { generateEtcdHistory } from "./fixtures/history-generator.fixture.js";
 import { Replay } from "./replay.js";
 
 type Time = readonly [callMs: number, returnMs?: number];
-type Line = readonly [Time, Request, Outcome];
+type Line = readonly [Time, Request, OperationOutcome];
 
 /** Each line is a client's only operation; its id is its place. */
 function history(...lines: readonly Line[]): History {
@@ -23,10 +23,14 @@ function history(...lines: readonly Line[]): History {
   return { operations, watches: [], marks: [] };
 }
 
-const ok = (revision: number, answer: Answer): Outcome => ({ kind: "ok", revision, answer });
-const done: Answer = { kind: "put" };
-const unknown: Outcome = { kind: "unknown", error: "etcdserver: request timed out" };
-const refused = (error: string): Outcome => ({ kind: "refused", error });
+const ok = (revision: number, answer: OperationAnswer): OperationOutcome => ({
+  kind: "ok",
+  revision,
+  answer,
+});
+const done: OperationAnswer = { kind: "put" };
+const unknown: OperationOutcome = { kind: "unknown", error: "etcdserver: request timed out" };
+const refused = (error: string): OperationOutcome => ({ kind: "refused", error });
 const put = (key: string, value: string, lease?: string): Request => ({
   kind: "put",
   key,
@@ -41,13 +45,17 @@ const kv = (key: string, value: string, mod: number, version = 1, create = mod):
   mod,
   version,
 });
-const shown = (...kvs: readonly KeyValue[]): Answer => ({ kind: "range", kvs, count: kvs.length });
+const shown = (...kvs: readonly KeyValue[]): OperationAnswer => ({
+  kind: "range",
+  kvs,
+  count: kvs.length,
+});
 const grant = (ttl: number): Request => ({ kind: "leaseGrant", id: "7", ttl });
-const granted = (ttl: number): Answer => ({ kind: "lease", id: "7", ttl });
+const granted = (ttl: number): OperationAnswer => ({ kind: "lease", id: "7", ttl });
 const compacted = "etcdserver: mvcc: required revision has been compacted";
 const noLease = "etcdserver: requested lease not found";
 
-const keysOf = ({ answer }: Extract<Outcome, { kind: "ok" }>): readonly KeyValue[] =>
+const keysOf = ({ answer }: Extract<OperationOutcome, { kind: "ok" }>): readonly KeyValue[] =>
   answer.kind === "range" ? answer.kvs : [];
 
 const twice: Line = [[0, 1], put("a", "1"), ok(2, done)];

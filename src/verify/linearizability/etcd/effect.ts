@@ -9,12 +9,12 @@
  */
 import { unreachable } from "../../../base/invariant.js";
 import type {
-  Answer,
   Compare,
-  KeyRange,
+  HistoryRange,
   KeyValue,
   Op,
   OpAnswer,
+  OperationAnswer,
   Request,
   WatchEvent,
 } from "../../history/types.js";
@@ -23,7 +23,7 @@ import type {
 export interface KeyView {
   get(key: string): KeyValue | undefined;
   /** In the order of keys. */
-  range(range: KeyRange): readonly KeyValue[];
+  range(range: HistoryRange): readonly KeyValue[];
 }
 
 /** Everything that a request may depend on. */
@@ -41,11 +41,11 @@ export interface StoreView extends KeyView {
 }
 
 /** `error`: the request is refused, and there is nothing else. */
-export type Effect =
+export type RequestEffect =
   | { readonly error: string }
   | {
       readonly error?: undefined;
-      readonly answer: Answer;
+      readonly answer: OperationAnswer;
       /** The events of the next revision; none: the revision stays the same. */
       readonly events: readonly WatchEvent[];
       readonly granted?: { readonly id: string; readonly ttl: number };
@@ -64,7 +64,7 @@ export const refusal = {
  * For a "leaseGrant" with id "0" the caller decides the granted id before; this code uses it as it
  * is.
  */
-export function effectOf(view: StoreView, request: Request): Effect {
+export function effectOf(view: StoreView, request: Request): RequestEffect {
   switch (request.kind) {
     case "txn":
       return transact(view, request);
@@ -111,7 +111,7 @@ export function compares(view: KeyView, all: readonly Compare[]): boolean {
   return all.every((compare) => holds(view.get(compare.key), compare));
 }
 
-export function covers(range: KeyRange, key: string): boolean {
+export function covers(range: HistoryRange, key: string): boolean {
   if (range.end === undefined) return key === range.key;
   return key >= range.key && (range.end === "\0" || key < range.end);
 }
@@ -150,7 +150,7 @@ function sorted(
   });
 }
 
-function transact(view: StoreView, request: Extract<Request, { kind: "txn" }>): Effect {
+function transact(view: StoreView, request: Extract<Request, { kind: "txn" }>): RequestEffect {
   const succeeded = compares(view, request.compares);
   const ops = succeeded ? request.success : request.failure;
   for (const op of ops) {
@@ -243,7 +243,7 @@ class Run {
     return event === undefined ? this.#view.get(key) : keyValueOf(event);
   }
 
-  range(range: KeyRange): readonly KeyValue[] {
+  range(range: HistoryRange): readonly KeyValue[] {
     const before = this.#view.range(range);
     if (this.#changed.size === 0) return before;
     const kept = before.filter(({ key }) => !this.#changed.has(key));

@@ -4,25 +4,25 @@
  * other entries belong to operations without an answer, to the server (leases that end by
  * themselves), or to no operation.
  */
-import type { Operation, Outcome, Request } from "../../history/types.js";
+import type { Operation, OperationOutcome, Request } from "../../history/types.js";
 import type { Replay, ReplayEntry } from "./replay.js";
 import { requestText } from "./request-text.js";
 import { isSameAnswer } from "./same-answer.js";
 import { floorsByTime, matchSilent } from "./silent-claims.js";
-import { describeOperation, type Failure } from "./verdict.js";
+import { type CheckFailure, describeOperation } from "./verdict.js";
 
 export interface Claims {
   /** Operation id -> position after its entry. */
   readonly positions: ReadonlyMap<number, number>;
   /** Entries that changed something and that no operation claimed, by their positions. */
   readonly unclaimed: readonly number[];
-  readonly failure: Failure | undefined;
+  readonly failure: CheckFailure | undefined;
 }
 
 /** Their answers do not name the revision that they made. */
 const silentKinds = new Set(["leaseGrant", "leaseRevoke", "compact"]);
 
-type Answered = Operation & { readonly outcome: Extract<Outcome, { kind: "ok" }> };
+type Answered = Operation & { readonly outcome: Extract<OperationOutcome, { kind: "ok" }> };
 
 export function isLocalRead({ request }: Operation): boolean {
   return request.kind === "range" && request.serializable === true;
@@ -86,7 +86,7 @@ class Claiming {
     return { positions: this.#positions, unclaimed, failure: undefined };
   }
 
-  #claimRevisions(answered: readonly Answered[]): Failure | undefined {
+  #claimRevisions(answered: readonly Answered[]): CheckFailure | undefined {
     for (const operation of answered) {
       const failure = madeItsRevision(operation) ? this.#claimRevision(operation) : undefined;
       if (failure !== undefined) return failure;
@@ -94,7 +94,7 @@ class Claiming {
     return undefined;
   }
 
-  #claimSilent(answered: readonly Answered[]): Failure | undefined {
+  #claimSilent(answered: readonly Answered[]): CheckFailure | undefined {
     const claims = answered
       .filter(({ request }) => silentKinds.has(request.kind))
       .map((operation) => {
@@ -150,7 +150,7 @@ class Claiming {
     return this.#ground.firstPosition(outcome.revision);
   }
 
-  #claimRevision(operation: Answered): Failure | undefined {
+  #claimRevision(operation: Answered): CheckFailure | undefined {
     const { revision, answer } = operation.outcome;
     const entry = this.#ground.entryOf(revision);
     const position = this.#ground.firstPosition(revision);
@@ -179,7 +179,7 @@ class Claiming {
   }
 }
 
-function lost(operation: Operation, why: string): Failure {
+function lost(operation: Operation, why: string): CheckFailure {
   const text = `${describeOperation(operation)} was acknowledged and is lost: ${why}`;
   return { reason: "lost-write", text, operations: [operation] };
 }

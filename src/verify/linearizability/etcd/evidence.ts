@@ -20,7 +20,7 @@ export interface Seen {
   rival?: Operation;
 }
 
-export class Evidence {
+export class HistoryEvidence {
   /** By mod revision. */
   readonly #hard = new Map<number, Map<string, Seen>>();
   /** By mod revision: keys that changed. */

@@ -6,7 +6,7 @@
 import type { Op, Operation, Request } from "../../history/types.js";
 import { effectOf, refusal } from "./effect.js";
 import { isAnswered, isLocalRead, namedRequest } from "./entry-claims.js";
-import type { Evidence } from "./evidence.js";
+import type { HistoryEvidence } from "./evidence.js";
 import { isPutOf, type KnownOrder } from "./plain-contradictions.js";
 import type { Replay } from "./replay.js";
 import { requestText } from "./request-text.js";
@@ -20,7 +20,7 @@ export interface Candidate {
 
 export interface CandidateOptions {
   readonly expiry: "timed" | "any";
-  readonly evidence: Evidence;
+  readonly evidence: HistoryEvidence;
   /** Undefined: watches are not believed. */
   readonly witness: WatchWitness | undefined;
 }
@@ -35,7 +35,7 @@ export class GapCandidates {
   /** Acknowledged revocations by the revision in their answers. */
   readonly #revocations = new Map<number, Operation[]>();
   readonly #lives: LeaseLives;
-  readonly #evidence: Evidence;
+  readonly #evidence: HistoryEvidence;
   readonly #witness: WatchWitness | undefined;
   /** By revision: the latest time at which an operation can have made it. */
   readonly #latestUs: Float64Array;

@@ -13,11 +13,11 @@ import { misshapen } from "./answer-shape.js";
 import { effectOf, readRange, refusal } from "./effect.js";
 import { claimEntries, isAnswered, isLocalRead, madeItsRevision } from "./entry-claims.js";
 import { Excuses } from "./excuses.js";
-import { LeaseTimes, PastView } from "./past-view.js";
+import { PastLeaseTimes, PastView } from "./past-view.js";
 import type { Replay } from "./replay.js";
 import { isSameAnswer } from "./same-answer.js";
 import { explainUnclaimed } from "./unclaimed-entries.js";
-import { describeOperation, type EtcdVerdict, type Failure, failed } from "./verdict.js";
+import { type CheckFailure, describeOperation, type EtcdVerdict, failed } from "./verdict.js";
 
 export interface GroundOptions {
   readonly ground: Replay;
@@ -68,7 +68,7 @@ class Sweep {
   readonly #order: TimeOrder;
   readonly #positions: Map<number, number>;
   readonly #ground: Replay;
-  readonly #leases: LeaseTimes;
+  readonly #leases: PastLeaseTimes;
   readonly #excuses: Excuses | undefined;
   /** For the i-th call and all after it: the last position before any of them changes something. */
   readonly #ceilings: Float64Array;
@@ -81,7 +81,7 @@ class Sweep {
     this.#order = order;
     this.#positions = positions;
     this.#ground = options.ground;
-    this.#leases = new LeaseTimes(options.ground);
+    this.#leases = new PastLeaseTimes(options.ground);
     this.#excuses = options.isExact ? undefined : new Excuses(order.calls, options);
     const { calls } = order;
     this.#ceilings = new Float64Array(calls.length + 1).fill(options.ground.entries.length);
@@ -115,7 +115,7 @@ class Sweep {
     this.#floorOwner = operation;
   }
 
-  #place(operation: Operation): Failure | undefined {
+  #place(operation: Operation): CheckFailure | undefined {
     const fixed = this.#positions.get(operation.id);
     // Its own entry leads to `fixed`: an operation that saw that position came after it.
     if (fixed !== undefined) return fixed <= this.#floor ? this.#tooEarly(operation) : undefined;
@@ -129,7 +129,7 @@ class Sweep {
   }
 
   /** Operations that name a revision and did not make it. */
-  #placeRead(operation: Operation): Failure | undefined {
+  #placeRead(operation: Operation): CheckFailure | undefined {
     if (!isAnswered(operation) || madeItsRevision(operation)) return undefined;
     const { request, outcome } = operation;
     const { revision } = outcome;
@@ -163,7 +163,7 @@ class Sweep {
     return undefined;
   }
 
-  #placeKeepAlive(operation: Operation): Failure | undefined {
+  #placeKeepAlive(operation: Operation): CheckFailure | undefined {
     const { request, outcome } = operation;
     if (request.kind !== "leaseKeepAlive" || outcome.kind !== "ok") return undefined;
     const isThere = outcome.answer.kind === "lease" && outcome.answer.ttl > 0;
@@ -175,7 +175,7 @@ class Sweep {
     return { reason: "wrong-answer", text, operations: [operation] };
   }
 
-  #placeRefused(operation: Operation): Failure | undefined {
+  #placeRefused(operation: Operation): CheckFailure | undefined {
     const { request, outcome } = operation;
     if (outcome.kind !== "refused") return undefined;
     const isRight = (position: number) => {
@@ -212,12 +212,12 @@ class Sweep {
     return this.#ceilings[low] as number;
   }
 
-  #wrong(operation: Operation, why: string): Failure {
+  #wrong(operation: Operation, why: string): CheckFailure {
     const text = `${describeOperation(operation)} has a wrong answer: ${why}`;
     return { reason: "wrong-answer", text, operations: [operation] };
   }
 
-  #tooEarly(operation: Operation): Failure {
+  #tooEarly(operation: Operation): CheckFailure {
     const before = this.#floorOwner;
     const known = before === undefined ? "" : `, though ${describeOperation(before)} had returned`;
     const text = `${describeOperation(operation)} comes from before its call${known}`;

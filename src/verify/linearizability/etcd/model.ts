@@ -4,13 +4,13 @@
  * readable through the chain of earlier states.
  */
 import sortedBtree from "sorted-btree";
-import type { KeyRange, KeyValue, Request } from "../../history/types.js";
+import type { HistoryRange, KeyValue, Request } from "../../history/types.js";
 import {
   covers,
-  type Effect,
   effectOf,
   type KeyView,
   keyValueOf,
+  type RequestEffect,
   type StoreView,
 } from "./effect.js";
 
@@ -57,7 +57,7 @@ export class EtcdState implements StoreView {
     return this.#keys.get(key);
   }
 
-  range(range: KeyRange): readonly KeyValue[] {
+  range(range: HistoryRange): readonly KeyValue[] {
     const found: KeyValue[] = [];
     for (const [key, kv] of this.#keys.entries(range.key)) {
       if (!covers(range, key)) break;
@@ -85,7 +85,7 @@ export class EtcdState implements StoreView {
   }
 
   /** The state after an effect that `effectOf` found for this state. */
-  after(effect: Effect): EtcdState {
+  after(effect: RequestEffect): EtcdState {
     if (effect.error !== undefined) return this;
     const { events, granted, revoked, compacted } = effect;
     const hasLeases = granted !== undefined || revoked !== undefined;
@@ -122,7 +122,7 @@ export class EtcdState implements StoreView {
 
 export interface EtcdStep {
   readonly state: EtcdState;
-  readonly effect: Effect;
+  readonly effect: RequestEffect;
 }
 
 /** Deterministic; for a lease grant the caller gives the id. */

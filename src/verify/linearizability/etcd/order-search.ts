@@ -13,12 +13,12 @@ import type { History, Operation, Request } from "../../history/types.js";
 import { misshapen } from "./answer-shape.js";
 import { effectOf, readRange, refusal } from "./effect.js";
 import { isAnswered, isLocalRead, madeItsRevision, namedRequest } from "./entry-claims.js";
-import { Evidence } from "./evidence.js";
+import { HistoryEvidence } from "./evidence.js";
 import { type Candidate, type CandidateOptions, GapCandidates } from "./gap-candidates.js";
 import { type KnownOrder, knownOrder, plainContradiction } from "./plain-contradictions.js";
 import { Replay } from "./replay.js";
 import { isSameAnswer } from "./same-answer.js";
-import { describeOperation, type Failure } from "./verdict.js";
+import { type CheckFailure, describeOperation } from "./verdict.js";
 import { WatchWitness } from "./watch-witness.js";
 
 export interface OrderLimits {
@@ -33,7 +33,7 @@ export interface OrderLimits {
 export interface FoundOrder {
   readonly order: Replay;
   /** The reason why there is no order. */
-  readonly failure?: Failure;
+  readonly failure?: CheckFailure;
   /** Operations placed before the contradiction. */
   readonly placed: number;
 }
@@ -55,7 +55,7 @@ export function findOrder(
   if (bad !== undefined) return { order, failure: bad, placed: 0 };
   const known = knownOrder(history.operations);
   if (!("makers" in known)) return { order, failure: known, placed: 0 };
-  const evidence = new Evidence(history);
+  const evidence = new HistoryEvidence(history);
   const plain = plainContradiction(history, evidence, known);
   if (plain !== undefined) return { order, failure: plain, placed: 0 };
   const witness = options.areWatchesBelieved ? new WatchWitness(history.watches) : undefined;
@@ -71,7 +71,7 @@ interface Choice {
 
 interface Contradiction {
   readonly revision: number;
-  readonly failure: Failure;
+  readonly failure: CheckFailure;
 }
 
 class OrderSearch {
@@ -120,7 +120,7 @@ class OrderSearch {
   }
 
   /** All operations that an answer places at this revision. */
-  #settle(revision: number): Failure | undefined {
+  #settle(revision: number): CheckFailure | undefined {
     this.#steps++;
     const failure = this.#readAll(revision);
     if (failure !== undefined) return failure;
@@ -129,7 +129,7 @@ class OrderSearch {
     return this.#placeLoose(loose, 0);
   }
 
-  #readAll(revision: number): Failure | undefined {
+  #readAll(revision: number): CheckFailure | undefined {
     for (const operation of this.#reads.get(revision) ?? []) {
       const { request, outcome } = operation;
       if (request.kind === "range") {
@@ -150,8 +150,8 @@ class OrderSearch {
   }
 
   /** In any order that their times allow; tries the order of calls first. */
-  #placeLoose(loose: readonly AnsweredOperation[], depth: number): Failure | undefined {
-    let failure: Failure | undefined;
+  #placeLoose(loose: readonly AnsweredOperation[], depth: number): CheckFailure | undefined {
+    let failure: CheckFailure | undefined;
     for (const operation of loose) {
       const others = loose.filter((other) => other !== operation);
       if (others.some(({ returnUs }) => (returnUs ?? Infinity) < operation.callUs)) continue;
@@ -168,7 +168,7 @@ class OrderSearch {
   }
 
   /** The request that makes the next revision. */
-  #next(revision: number): Failure | "done" | undefined {
+  #next(revision: number): CheckFailure | "done" | undefined {
     if (revision === this.#known.last) return "done";
     const maker = this.#known.makers.get(revision + 1) as AnsweredOperation | undefined;
     if (maker !== undefined) {
@@ -252,7 +252,7 @@ class OrderSearch {
   }
 }
 
-function wrong(operation: Operation, why: string): Failure {
+function wrong(operation: Operation, why: string): CheckFailure {
   const text = `${describeOperation(operation)} has a wrong answer: ${why}`;
   return { reason: "wrong-answer", text, operations: [operation] };
 }

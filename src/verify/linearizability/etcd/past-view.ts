@@ -2,12 +2,12 @@
  * The store as it was at one position of a replay, with its leases: what a request that changed
  * nothing may have seen.
  */
-import type { KeyRange, KeyValue } from "../../history/types.js";
+import type { HistoryRange, KeyValue } from "../../history/types.js";
 import type { KeyView, StoreView } from "./effect.js";
 import type { Replay } from "./replay.js";
 
 /** When each lease existed, by positions of a replay. */
-export class LeaseTimes {
+export class PastLeaseTimes {
   readonly #changes = new Map<string, { position: number; ttl: number | undefined }[]>();
 
   constructor(replay: Replay) {
@@ -39,11 +39,11 @@ export class PastView implements StoreView {
   readonly revision: number;
   readonly compactRevision: number;
   readonly #replay: Replay;
-  readonly #leases: LeaseTimes;
+  readonly #leases: PastLeaseTimes;
   readonly #position: number;
   readonly #keys: KeyView;
 
-  constructor(replay: Replay, leases: LeaseTimes, position: number) {
+  constructor(replay: Replay, leases: PastLeaseTimes, position: number) {
     this.#replay = replay;
     this.#leases = leases;
     this.#position = position;
@@ -56,7 +56,7 @@ export class PastView implements StoreView {
     return this.#keys.get(key);
   }
 
-  range(range: KeyRange): readonly KeyValue[] {
+  range(range: HistoryRange): readonly KeyValue[] {
     return this.#keys.range(range);
   }
 

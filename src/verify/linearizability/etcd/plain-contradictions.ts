@@ -4,8 +4,8 @@
  */
 import type { History, KeyValue, Op, Operation } from "../../history/types.js";
 import { isAnswered, isLocalRead, madeItsRevision } from "./entry-claims.js";
-import { countUpTo, type Evidence, type Seen } from "./evidence.js";
-import { describeOperation, type Failure } from "./verdict.js";
+import { countUpTo, type HistoryEvidence, type Seen } from "./evidence.js";
+import { type CheckFailure, describeOperation } from "./verdict.js";
 
 export interface KnownOrder {
   /** The operation that made each revision, by the answers. */
@@ -17,7 +17,7 @@ export interface KnownOrder {
 }
 
 /** The revisions that answers place, or the reason why there is no such order. */
-export function knownOrder(operations: readonly Operation[]): KnownOrder | Failure {
+export function knownOrder(operations: readonly Operation[]): KnownOrder | CheckFailure {
   const makers = new Map<number, Operation>();
   let last = 1;
   let lastOperation: Operation | undefined;
@@ -55,9 +55,9 @@ export function knownOrder(operations: readonly Operation[]): KnownOrder | Failu
 
 export function plainContradiction(
   { operations }: History,
-  evidence: Evidence,
+  evidence: HistoryEvidence,
   order: KnownOrder,
-): Failure | undefined {
+): CheckFailure | undefined {
   const early = outOfTime(operations);
   if (early !== undefined) return early;
   for (const seen of evidence.all()) {
@@ -70,7 +70,7 @@ export function plainContradiction(
 }
 
 /** An answer from before a revision that was acknowledged when the client asked (C3). */
-function outOfTime(operations: readonly Operation[]): Failure | undefined {
+function outOfTime(operations: readonly Operation[]): CheckFailure | undefined {
   const answered = operations
     .filter(isAnswered)
     .filter((one) => !isLocalRead(one))
@@ -97,12 +97,12 @@ function outOfTime(operations: readonly Operation[]): Failure | undefined {
   return undefined;
 }
 
-function tooEarly(operation: Operation, before: Operation): Failure {
+function tooEarly(operation: Operation, before: Operation): CheckFailure {
   const text = `${describeOperation(operation)} comes from before its call, though ${describeOperation(before)} had returned`;
   return { reason: "real-time", text, operations: [operation, before] };
 }
 
-function impossible(seen: Seen, evidence: Evidence, order: KnownOrder): string | undefined {
+function impossible(seen: Seen, evidence: HistoryEvidence, order: KnownOrder): string | undefined {
   const { kv, last, rival } = seen;
   const { key, create, mod, version } = kv;
   if (rival !== undefined) return "another answer shows it differently";

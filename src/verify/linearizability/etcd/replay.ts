@@ -7,19 +7,19 @@
  * is refused changes nothing. `undo` takes entries back, last first.
  */
 import { invariant } from "../../../base/invariant.js";
-import type { KeyRange, KeyValue, Request, WatchEvent } from "../../history/types.js";
+import type { HistoryRange, KeyValue, Request, WatchEvent } from "../../history/types.js";
 import {
   covers,
-  type Effect,
   effectOf,
   type KeyView,
   keyValueOf,
+  type RequestEffect,
   type StoreView,
 } from "./effect.js";
 
 export interface ReplayEntry {
   readonly request: Request;
-  readonly effect: Effect;
+  readonly effect: RequestEffect;
   /** The revision after it. */
   readonly revision: number;
   readonly compactRevision: number;
@@ -104,7 +104,7 @@ export class Replay implements StoreView {
     return this.#versions.get(key)?.kvs.at(-1);
   }
 
-  range(range: KeyRange): readonly KeyValue[] {
+  range(range: HistoryRange): readonly KeyValue[] {
     return this.#collect(range, (versions) => versions.kvs.at(-1));
   }
 
@@ -176,7 +176,7 @@ export class Replay implements StoreView {
   }
 
   #collect(
-    range: KeyRange,
+    range: HistoryRange,
     pick: (versions: Versions) => KeyValue | undefined,
   ): readonly KeyValue[] {
     const found: KeyValue[] = [];

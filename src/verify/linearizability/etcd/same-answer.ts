@@ -1,7 +1,7 @@
 /** Whether two answers are equal, field by field; faster than a generic comparison of objects. */
-import type { Answer, KeyValue, OpAnswer } from "../../history/types.js";
+import type { KeyValue, OpAnswer, OperationAnswer } from "../../history/types.js";
 
-export function isSameAnswer(left: Answer, right: Answer): boolean {
+export function isSameAnswer(left: OperationAnswer, right: OperationAnswer): boolean {
   switch (left.kind) {
     case "txn":
       return (

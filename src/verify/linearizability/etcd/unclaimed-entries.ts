@@ -6,7 +6,7 @@ import type { Operation } from "../../history/types.js";
 import { type Claims, isAnswered, isLocalRead } from "./entry-claims.js";
 import type { Replay, ReplayEntry } from "./replay.js";
 import { requestText } from "./request-text.js";
-import { describeOperation, type Failure } from "./verdict.js";
+import { type CheckFailure, describeOperation } from "./verdict.js";
 
 export interface UnclaimedOptions {
   readonly ground: Replay;
@@ -22,7 +22,7 @@ export interface UnclaimedOptions {
 export function explainUnclaimed(
   operations: readonly Operation[],
   options: UnclaimedOptions,
-): Failure | undefined {
+): CheckFailure | undefined {
   const { ground, claims, positions } = options;
   if (claims.unclaimed.length === 0) return undefined;
   const latest = latestTimes(operations, options);
@@ -131,7 +131,7 @@ class LeaseDeadlines {
   tooEarly(
     lease: string,
     end: { readonly position: number; readonly latestUs: number },
-  ): Failure | undefined {
+  ): CheckFailure | undefined {
     const lives = this.#livesOf(lease);
     const granted = lives.filter((position) => position < end.position).at(-1);
     for (const operation of this.#operations.get(lease) ?? []) {

@@ -40,7 +40,7 @@ export interface EtcdVerdict {
   readonly atUs?: number;
 }
 
-export interface Failure {
+export interface CheckFailure {
   readonly reason: EtcdReason;
   readonly text: string;
   readonly operations: readonly Operation[];
@@ -53,7 +53,7 @@ export function describeOperation({ id, client, member, request, outcome }: Oper
   return `operation ${id} (${asked}, client ${client} at ${member}, ${said})`;
 }
 
-export function failed(failure: Failure, placed: number): EtcdVerdict {
+export function failed(failure: CheckFailure, placed: number): EtcdVerdict {
   const { reason, text, operations } = failure;
   const first = operations[0];
   return {

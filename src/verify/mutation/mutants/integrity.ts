@@ -193,8 +193,8 @@ export const integrityMutants: readonly Mutant[] = [
     patches: [
       {
         in: "IntegrityMonitor.refusal",
-        find: 'mayServe(this.#health) ? undefined : new KvError("corrupt")',
-        replace: 'mayServe(this.#health) || RAN() ? undefined : new KvError("corrupt")',
+        find: 'mayAnswer(this.#health) ? undefined : new KvError("corrupt")',
+        replace: 'mayAnswer(this.#health) || RAN() ? undefined : new KvError("corrupt")',
       },
     ],
   },
@@ -299,7 +299,7 @@ export const integrityMutants: readonly Mutant[] = [
     flags: ["--beyond-atlas"],
     patches: [
       {
-        in: "mayServe",
+        in: "mayAnswer",
         find: "!isDiverged(state)",
         replace: "(!isDiverged(state) || RAN())",
       },

@@ -8,7 +8,7 @@ import type { ItemIndex } from "./item-index.js";
 import type { PageData, PageItem } from "./page-data.js";
 import type { TimeWindow } from "./time-window.js";
 
-export interface Scene {
+export interface CanvasView {
   readonly time: TimeWindow;
   readonly scrollTop: number;
   readonly selected: number | undefined;
@@ -58,7 +58,7 @@ export class CanvasPainter {
     this.#context.setTransform(ratio, 0, 0, ratio, 0, 0);
   }
 
-  draw(scene: Scene): void {
+  draw(scene: CanvasView): void {
     const { gutterPx, headPx } = this.#data;
     const context = this.#context;
     context.font = "11px monospace";
@@ -78,7 +78,7 @@ export class CanvasPainter {
     this.#head(scene);
   }
 
-  #lanes({ scrollTop }: Scene): void {
+  #lanes({ scrollTop }: CanvasView): void {
     const { lanes, gutterPx, headPx } = this.#data;
     for (const [place, { topPx, heightPx }] of lanes.entries()) {
       if (place % 2 === 1) continue;
@@ -86,13 +86,13 @@ export class CanvasPainter {
     }
   }
 
-  #grid({ time }: Scene): void {
+  #grid({ time }: CanvasView): void {
     for (const { atUs } of time.ticks(this.width / 110)) {
       this.#fill("grid", [this.#x(time, atUs), 0, 1, this.#height]);
     }
   }
 
-  #row(scene: Scene, row: number): void {
+  #row(scene: CanvasView, row: number): void {
     const { rows, rowPx, headPx, items } = this.#data;
     const { time } = scene;
     const y = headPx + (rows[row]?.topPx ?? 0) - scene.scrollTop;
@@ -150,7 +150,7 @@ export class CanvasPainter {
   }
 
   /** An operation without a known end may take effect until the end of the history. */
-  #openEnd({ time }: Scene, row: number, y: number): void {
+  #openEnd({ time }: CanvasView, row: number, y: number): void {
     const open = this.#index.firstOpen(row);
     if (open === undefined || open.toUs > time.toUs) return;
     const context = this.#context;
@@ -164,7 +164,7 @@ export class CanvasPainter {
     context.setLineDash([]);
   }
 
-  #chosen({ time, selected }: Scene, row: number, y: number): void {
+  #chosen({ time, selected }: CanvasView, row: number, y: number): void {
     const { items, violation, rowPx } = this.#data;
     const outline = (place: number | undefined, colour: string): void => {
       const item = place === undefined ? undefined : items[place];
@@ -179,7 +179,7 @@ export class CanvasPainter {
     outline(violation?.item, "wrong");
   }
 
-  #markLines({ time }: Scene): void {
+  #markLines({ time }: CanvasView): void {
     for (const { atUs, kind } of this.#data.marks) {
       if (atUs < time.fromUs || atUs > time.toUs) continue;
       this.#context.globalAlpha = 0.6;
@@ -188,14 +188,14 @@ export class CanvasPainter {
     }
   }
 
-  #violation({ time }: Scene): void {
+  #violation({ time }: CanvasView): void {
     const { violation } = this.#data;
     if (violation === undefined) return;
     this.#fill("wrong", [this.#x(time, violation.atUs) - 1, 0, 2, this.#height]);
   }
 
   /** Axis and flags; drawn last, so that lanes pass below. */
-  #head({ time }: Scene): void {
+  #head({ time }: CanvasView): void {
     const { gutterPx, headPx, marks, violation } = this.#data;
     const context = this.#context;
     this.#fill("page", [0, 0, this.#width, headPx]);

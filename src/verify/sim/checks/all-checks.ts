@@ -4,7 +4,7 @@ import { decodeMessage } from "../../../raft/codec/message-codec.js";
 import type { Entry } from "../../../raft/types.js";
 import type { Applied, MachineReader } from "../../../state/types.js";
 import type { Operation, Request } from "../../history/types.js";
-import type { Shown } from "../clients/user-clients.js";
+import type { ShownToUser } from "../clients/user-clients.js";
 import type { Invariant } from "../invariants.js";
 import type { Swarm } from "../plan/plan.js";
 import type { SimCluster } from "../sim-cluster.js";
@@ -140,7 +140,7 @@ export class AllChecks {
     for (const check of this.#active()) check.served?.(node, path);
   }
 
-  shown(node: SimNode, shown: Shown): void {
+  shown(node: SimNode, shown: ShownToUser): void {
     for (const check of this.#active()) check.shown?.(node, shown);
   }
 

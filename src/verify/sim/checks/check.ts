@@ -6,7 +6,7 @@
 import type { Entry, Message } from "../../../raft/types.js";
 import type { Applied } from "../../../state/types.js";
 import type { Operation, Request } from "../../history/types.js";
-import type { Shown } from "../clients/user-clients.js";
+import type { ShownToUser } from "../clients/user-clients.js";
 import type { Invariant } from "../invariants.js";
 import type { SimCluster } from "../sim-cluster.js";
 import type { SimNode } from "../sim-node.js";
@@ -41,7 +41,7 @@ export interface Check {
   /** A service answers a client, or sends it something on a stream; refusals do not count. */
   served?(node: SimNode, path: string): void;
   /** A service shows keys to a user, or to nobody. */
-  shown?(node: SimNode, shown: Shown): void;
+  shown?(node: SimNode, shown: ShownToUser): void;
   /** A client sends a request. */
   asked?(request: Request): void;
   /** A client got its answer. */

@@ -1,8 +1,14 @@
 import { expect, test } from "vitest";
-import type { Operation, Outcome, Request, Watch, WatchResponse } from "../../history/types.js";
+import type {
+  Operation,
+  OperationOutcome,
+  Request,
+  Watch,
+  WatchResponse,
+} from "../../history/types.js";
 import { encodeRequest } from "../clients/client-calls.js";
 import { Ghost } from "./ghost.js";
-import { judgeHistory } from "./history-checks.js";
+import { judgeSimHistory } from "./history-checks.js";
 
 const fields = { put: 4, delete: 5, leaseGrant: 8, leaseRevoke: 9 };
 type Logged = Extract<Request, { readonly kind: keyof typeof fields }>;
@@ -34,23 +40,36 @@ function entryOf(request: Logged): Uint8Array {
 }
 
 /** The operations run one after another, 10 us each. */
-function operationsOf(...asked: readonly (readonly [Request, Outcome])[]): readonly Operation[] {
+function operationsOf(
+  ...asked: readonly (readonly [Request, OperationOutcome])[]
+): readonly Operation[] {
   return asked.map(([request, outcome], at) => {
     const times = { callUs: at * 20, returnUs: at * 20 + 10 };
     return { id: at, client: 1, member: "m1", ...times, request, outcome };
   });
 }
 
-const done = (revision: number): Outcome => ({ kind: "ok", revision, answer: { kind: "put" } });
-const lease = (revision: number, ttl = 5): Outcome => ({
+const done = (revision: number): OperationOutcome => ({
+  kind: "ok",
+  revision,
+  answer: { kind: "put" },
+});
+const lease = (revision: number, ttl = 5): OperationOutcome => ({
   kind: "ok",
   revision,
   answer: { kind: "lease", id: "7", ttl },
 });
-const none = (revision: number): Outcome => ({ kind: "ok", revision, answer: { kind: "none" } });
-const refused: Outcome = { kind: "refused", error: "etcdserver: requested lease not found" };
+const none = (revision: number): OperationOutcome => ({
+  kind: "ok",
+  revision,
+  answer: { kind: "none" },
+});
+const refused: OperationOutcome = {
+  kind: "refused",
+  error: "etcdserver: requested lease not found",
+};
 
-function shown(revision: number, value: string, version: number): Outcome {
+function shown(revision: number, value: string, version: number): OperationOutcome {
   const kv = { key: "a", value, create: 2, mod: revision, version };
   return { kind: "ok", revision, answer: { kind: "range", kvs: [kv], count: 1 } };
 }
@@ -67,7 +86,7 @@ function invariantsOf(
   operations: readonly Operation[],
   { ghost = twoPuts, watches = [] }: { readonly ghost?: Ghost; readonly watches?: Watch[] } = {},
 ): readonly string[] {
-  const findings = judgeHistory({ operations, watches, marks: [] }, ghost);
+  const findings = judgeSimHistory({ operations, watches, marks: [] }, ghost);
   return findings.map(({ invariant }) => invariant);
 }
 

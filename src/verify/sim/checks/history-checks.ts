@@ -32,7 +32,7 @@ const invariants: Partial<Record<EtcdReason, Invariant>> = {
 /**
  * The most basic invariants first. `compacts`: the cluster also compacts by itself, which K judges.
  */
-export function judgeHistory(
+export function judgeSimHistory(
   history: History,
   ghost: Ghost,
   compacts = false,

@@ -14,7 +14,7 @@ import {
 } from "../../../wire/gen/rpc.js";
 import { type OpenedRequest, openRequest } from "../../../wire/internal-request.js";
 import { RequestField } from "../../../wire/proposal.js";
-import type { Claim, Shown } from "../clients/user-clients.js";
+import type { ShownToUser, UserClaim } from "../clients/user-clients.js";
 import type { SimNode } from "../sim-node.js";
 import type { Check, CheckWorld } from "./check.js";
 import { mayUse, type Range, RightsModel, type RightsVersion, rangeFrom } from "./rights-model.js";
@@ -47,7 +47,7 @@ export class RightsChecks implements Check {
     this.#model.apply(entry.index, request);
   }
 
-  shown(node: SimNode, { claim, keys, fromIndex, toIndex }: Shown): void {
+  shown(node: SimNode, { claim, keys, fromIndex, toIndex }: ShownToUser): void {
     if (this.#isBlind || toIndex > this.#index) return;
     const versions = this.#model.between(claim.isWatch === true ? toIndex : fromIndex, toIndex);
     const isRight = (version: RightsVersion): boolean =>
@@ -76,13 +76,13 @@ export class RightsChecks implements Check {
 }
 
 /** A token counts until its user ends, or all users do. */
-function isCaller({ ended }: RightsVersion, { user, loginIndex, isWatch }: Claim): boolean {
+function isCaller({ ended }: RightsVersion, { user, loginIndex, isWatch }: UserClaim): boolean {
   if (user === undefined) return false;
   if (loginIndex === undefined || isWatch === true) return true;
   return loginIndex > (ended.get(user) ?? 0) && loginIndex > (ended.get("") ?? 0);
 }
 
-function mayRead(version: RightsVersion, { user = "" }: Claim, key: string): boolean {
+function mayRead(version: RightsVersion, { user = "" }: UserClaim, key: string): boolean {
   return mayUse(version, user, { key, end: undefined }, "read");
 }
 

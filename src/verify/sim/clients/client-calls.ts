@@ -23,11 +23,11 @@ import {
   TxnResponse,
 } from "../../../wire/gen/rpc.js";
 import type {
-  Answer,
   Compare,
   KeyValue,
   Op,
   OpAnswer,
+  OperationAnswer,
   Request,
   SortField,
 } from "../../history/types.js";
@@ -92,7 +92,7 @@ export function encodeRequest(request: UnaryRequest): Encoded {
 export function decodeAnswer(
   request: UnaryRequest,
   bytes: Uint8Array,
-): { readonly revision: number; readonly answer: Answer } {
+): { readonly revision: number; readonly answer: OperationAnswer } {
   switch (request.kind) {
     case "range": {
       const { header, kvs, count } = RangeResponse.decode(bytes);

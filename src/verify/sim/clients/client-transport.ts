@@ -9,7 +9,7 @@ import type { Dice } from "../plan/dice.js";
 import type { SimClock } from "../platform/sim-clock.js";
 import type { SimNode } from "../sim-node.js";
 
-export type CallResult = Uint8Array | Status;
+export type SimCallResult = Uint8Array | Status;
 
 /** What a call brings to prove who calls. */
 export interface Credentials {
@@ -18,7 +18,7 @@ export interface Credentials {
   readonly commonName?: string;
 }
 
-export interface Target {
+export interface CallTarget {
   readonly node: SimNode;
   readonly path: string;
   /** Absent: those of the transport. */
@@ -70,15 +70,15 @@ export class ClientTransport {
 
   /** `done` is called once. A request that never left also ends with `broken`. */
   unary(
-    to: Target & CallWatcher & { readonly patienceMs: number },
+    to: CallTarget & CallWatcher & { readonly patienceMs: number },
     request: Uint8Array,
-    done: (result: CallResult) => void,
+    done: (result: SimCallResult) => void,
   ): void {
     const { node, credentials = this.#credentials } = to;
     const number = ++this.#calls;
     let isOver = false;
     const cancels: (() => void)[] = [];
-    const finish = (result: CallResult): void => {
+    const finish = (result: SimCallResult): void => {
       if (isOver) return;
       isOver = true;
       this.#outstanding.delete(call);
@@ -91,7 +91,7 @@ export class ClientTransport {
       finish(givenUp);
       if (node.life === call.life) for (const cancel of cancels) cancel();
     });
-    const answer = (told: CallResult): void => {
+    const answer = (told: SimCallResult): void => {
       if (told instanceof Uint8Array) {
         this.#told.served(node, to.path);
         to.told?.(told);
@@ -125,7 +125,7 @@ export class ClientTransport {
   }
 
   /** Opens a stream to a running node. */
-  stream(to: Target & CallWatcher, events: StreamEvents): SimStream {
+  stream(to: CallTarget & CallWatcher, events: StreamEvents): SimStream {
     const { node, path, credentials = this.#credentials } = to;
     const stream = new SimStream(this.#clock, { ...events, credentials }, (draw) =>
       this.#latencyUs(node, stream.number, draw),

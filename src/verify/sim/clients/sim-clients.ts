@@ -5,13 +5,18 @@
 import { type ErrorReason, reasonOfText } from "../../../base/errors.js";
 import type { Status } from "../../../grpc/call.js";
 import { LeaseKeepAliveRequest, LeaseKeepAliveResponse } from "../../../wire/gen/rpc.js";
-import type { Answer, Operation, Outcome, Request } from "../../history/types.js";
+import type { Operation, OperationAnswer, OperationOutcome, Request } from "../../history/types.js";
 import type { ClientAction, ClientOp, UserAction } from "../plan/plan.js";
 import type { SimCluster } from "../sim-cluster.js";
 import type { SimNode } from "../sim-node.js";
 import { decodeAnswer, encodeRequest } from "./client-calls.js";
 import { type ClientMemory, requestOf } from "./client-request.js";
-import type { CallResult, CallWatcher, ClientTransport, Credentials } from "./client-transport.js";
+import type {
+  CallWatcher,
+  ClientTransport,
+  Credentials,
+  SimCallResult,
+} from "./client-transport.js";
 import type { SimWatchers } from "./sim-watchers.js";
 
 /** Refusals that promise that nothing has happened or will happen. */
@@ -32,7 +37,7 @@ const patienceMs = 4_000;
 export type UserOp = ClientOp & { readonly action: UserAction };
 
 /** Who sends a request, and who looks at its way through the member. */
-export interface Sender extends CallWatcher {
+export interface SimSender extends CallWatcher {
   readonly credentials?: Credentials;
 }
 
@@ -49,7 +54,7 @@ export class SimClients {
   readonly #watchers: SimWatchers;
   readonly #keys: number;
   /** Calls that have not ended, and functions that end them. */
-  readonly #open = new Set<(outcome: Outcome) => void>();
+  readonly #open = new Set<(outcome: OperationOutcome) => void>();
   readonly #clients: Client[];
   /** For checks: a request leaves, an outcome is known. */
   onAsked: (request: Request) => void = () => {};
@@ -114,7 +119,7 @@ export class SimClients {
     node: SimNode,
     request: Request,
     done: (operation: Operation) => void,
-    sender: Sender = {},
+    sender: SimSender = {},
   ): void {
     const memory = { revision: 0, mods: new Map(), values: new Map() };
     const asked = this.#asked++;
@@ -163,7 +168,7 @@ export class SimClients {
       readonly client: number;
       readonly node: SimNode;
       readonly memory: ClientMemory;
-      readonly sender?: Sender;
+      readonly sender?: SimSender;
     },
     request: Request,
     done: (operation: Operation) => void,
@@ -172,7 +177,7 @@ export class SimClients {
     const callUs = clock.nowUs();
     this.pending++;
     this.onAsked(request);
-    const finished = (outcome: Outcome): void => {
+    const finished = (outcome: OperationOutcome): void => {
       if (!this.#open.delete(finished)) return;
       this.pending--;
       const { id, client, node, memory } = from;
@@ -199,9 +204,9 @@ export class SimClients {
     });
   }
 
-  #keepAlive(node: SimNode, id: string, finished: (outcome: Outcome) => void): void {
+  #keepAlive(node: SimNode, id: string, finished: (outcome: OperationOutcome) => void): void {
     let isOver = false;
-    const finish = (outcome: Outcome): void => {
+    const finish = (outcome: OperationOutcome): void => {
       if (isOver) return;
       isOver = true;
       timer.cancel();
@@ -234,9 +239,9 @@ function isUserAction(action: ClientAction): action is UserAction {
 }
 
 function outcomeOf(
-  result: CallResult,
-  decode: (bytes: Uint8Array) => { readonly revision: number; readonly answer: Answer },
-): Outcome {
+  result: SimCallResult,
+  decode: (bytes: Uint8Array) => { readonly revision: number; readonly answer: OperationAnswer },
+): OperationOutcome {
   if (result instanceof Uint8Array) return { kind: "ok", ...decode(result) };
   const error = (result as Status).message;
   return definite.has(reasonOfText(error))
@@ -247,7 +252,7 @@ function outcomeOf(
 function remember(
   memory: ClientMemory,
   operation: Operation,
-  outcome: Extract<Outcome, { readonly kind: "ok" }>,
+  outcome: Extract<OperationOutcome, { readonly kind: "ok" }>,
 ): void {
   const { revision, answer } = outcome;
   memory.revision = Math.max(memory.revision, revision);

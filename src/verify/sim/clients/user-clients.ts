@@ -18,7 +18,7 @@ import { rangeOf } from "./user-ranges.js";
 import { watchCreateRequest } from "./watch-calls.js";
 
 /** On whose behalf a member told something. */
-export interface Claim {
+export interface UserClaim {
   /** Undefined: the call brought nothing. */
   readonly user: string | undefined;
   /** The index of the entry that made the token; undefined: the user came by a certificate. */
@@ -28,8 +28,8 @@ export interface Claim {
 }
 
 /** Keys that a member showed to a caller. */
-export interface Shown {
-  readonly claim: Claim;
+export interface ShownToUser {
+  readonly claim: UserClaim;
   readonly keys: readonly string[];
   /** The member's applied index when the call came, and when it was answered. */
   readonly fromIndex: number;
@@ -62,13 +62,13 @@ export class UserClients {
   readonly #clients: SimClients;
   /** By user, the newest last. They stay after they have ended: a member must refuse them. */
   readonly #tokens: readonly Token[][] = Array.from({ length: usersOfWorld }, () => []);
-  readonly #onShown: (node: SimNode, shown: Shown) => void;
+  readonly #onShown: (node: SimNode, shown: ShownToUser) => void;
   #isFounded = false;
 
   /** `onShown` hears of each answer and event with keys, inside the event that sends it. */
   constructor(
     { cluster, transport, clients }: UserClientsParts,
-    onShown: (node: SimNode, shown: Shown) => void,
+    onShown: (node: SimNode, shown: ShownToUser) => void,
   ) {
     this.#cluster = cluster;
     this.#transport = transport;
@@ -166,7 +166,10 @@ export class UserClients {
     });
   }
 
-  #prove(user: number, by: Proof): { readonly claim: Claim; readonly credentials: Credentials } {
+  #prove(
+    user: number,
+    by: Proof,
+  ): { readonly claim: UserClaim; readonly credentials: Credentials } {
     const tokens = this.#tokens[user] as Token[];
     const token = by === "oldToken" ? tokens[0] : tokens.at(-1);
     const name = userName(user);
@@ -179,7 +182,7 @@ export class UserClients {
 
   #show(
     node: SimNode,
-    claim: Claim,
+    claim: UserClaim,
     { fromIndex, keys }: { readonly fromIndex: number; readonly keys: readonly string[] },
   ): void {
     // No member can know yet that this state is wrong, and clients do not get the answer.

@@ -7,10 +7,10 @@
 
 import { forgeries } from "../forgery.js";
 import type { OwnDraws } from "../platform/address-space.js";
-import type { Fault, FaultKind, Swarm, Target } from "./plan.js";
+import type { Fault, SimFaultKind, Swarm, Target } from "./plan.js";
 
 /** The data drawn for a fault of this kind: everything except its time. */
-export type FaultFields<Kind extends FaultKind> = Omit<
+export type FaultFields<Kind extends SimFaultKind> = Omit<
   Extract<Fault, { readonly kind: Kind }>,
   "id" | "atMs" | "kind"
 >;
@@ -66,7 +66,7 @@ interface FaultSpecBase<Fields> {
   before?(fields: Fields, at: FaultContext): readonly EarlierFault[];
 }
 
-export type FaultSpecs = { readonly [Kind in FaultKind]: FaultSpec<FaultFields<Kind>> };
+export type FaultSpecs = { readonly [Kind in SimFaultKind]: FaultSpec<FaultFields<Kind>> };
 
 const often = { weight: 4, group: "common" } as const;
 const seldom = { weight: 1, group: "common" } as const;

@@ -4,7 +4,7 @@
  */
 import { actionKinds } from "./action-kinds.js";
 import { faultKinds } from "./fault-kinds.js";
-import type { ClientOp, Fault, FaultKind, Plan, Swarm } from "./plan.js";
+import type { ClientOp, Fault, Plan, SimFaultKind, Swarm } from "./plan.js";
 
 export function encodePlan(plan: Plan): string {
   const list = (items: readonly object[]): string =>
@@ -39,7 +39,7 @@ export function decodePlan(text: string): Plan {
   const faults = listOf(plan.faults, "faults").map((item, at) => {
     const fault = objectOf(item, `faults[${at}]`);
     const kind = fault.kind as string;
-    const spec = Object.hasOwn(faultKinds, kind) ? faultKinds[kind as FaultKind] : undefined;
+    const spec = Object.hasOwn(faultKinds, kind) ? faultKinds[kind as SimFaultKind] : undefined;
     if (spec === undefined) throw new Error(`faults[${at}]: unknown kind ${String(kind)}`);
     if (typeof fault.id !== "string") numberOf(fault.id, `faults[${at}].id`);
     numberOf(fault.atMs, `faults[${at}].atMs`);

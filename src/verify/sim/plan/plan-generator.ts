@@ -19,7 +19,7 @@ import {
   type FaultSpecs,
   faultKinds,
 } from "./fault-kinds.js";
-import type { ClientAction, ClientOp, Fault, FaultKind, Plan, Swarm, Target } from "./plan.js";
+import type { ClientAction, ClientOp, Fault, Plan, SimFaultKind, Swarm, Target } from "./plan.js";
 import { drawMix, drawSwarm, type SwarmOptions } from "./swarm.js";
 
 /** Nothing new happens in the last part, so that the end tests healing. */
@@ -62,7 +62,7 @@ function damageSet(dice: Dice, swarm: Swarm): readonly number[] {
 
 function generateFaults(
   dice: Dice,
-  world: { readonly swarm: Swarm; readonly everyMs: ReadonlyMap<FaultKind, number> },
+  world: { readonly swarm: Swarm; readonly everyMs: ReadonlyMap<SimFaultKind, number> },
   specs: FaultSpecs,
 ): readonly Fault[] {
   const { swarm, everyMs: rates } = world;
@@ -70,7 +70,7 @@ function generateFaults(
   const toMs = swarm.durationMs - quietMs;
   const faults: Fault[] = [];
   for (const [kind, everyMs] of rates) {
-    const spec = specs[kind] as unknown as FaultSpec<FaultFields<FaultKind>>;
+    const spec = specs[kind] as unknown as FaultSpec<FaultFields<SimFaultKind>>;
     const rhythm = { everyMs, fromMs: firstFaultMs, toMs };
     for (const own of occurrences(dice.fork(kind), rhythm)) {
       const at = faultContext(own, swarm, damaged);

@@ -184,7 +184,7 @@ export type Fault = At &
         readonly bit: number;
       }
   );
-export type FaultKind = Fault["kind"];
+export type SimFaultKind = Fault["kind"];
 
 /**
  * A client's request; values are unique by the operation's id. Keys are numbers: "k0", "k1", ...

@@ -6,11 +6,11 @@
 import type { ActionKind, ActionSpecs } from "./action-kinds.js";
 import type { Dice } from "./dice.js";
 import type { FaultSpecs } from "./fault-kinds.js";
-import type { FaultKind, Swarm } from "./plan.js";
+import type { SimFaultKind, Swarm } from "./plan.js";
 
 export interface Mix {
   /** Mean milliseconds between two faults of a kind; absent: never, infinite: once. */
-  readonly faultEveryMs: ReadonlyMap<FaultKind, number>;
+  readonly faultEveryMs: ReadonlyMap<SimFaultKind, number>;
   readonly opEveryMs: ReadonlyMap<ActionKind, number>;
 }
 
@@ -91,23 +91,23 @@ export function drawMix(
   swarm: Swarm,
   kinds: { readonly faults: FaultSpecs; readonly actions: ActionSpecs },
 ): Mix {
-  const faultEveryMs = new Map<FaultKind, number>();
+  const faultEveryMs = new Map<SimFaultKind, number>();
   for (const [kind, spec] of Object.entries(kinds.faults)) {
     if (spec.group === "once") {
       const isThere = dice.fork("fault").fork(kind).chance(spec.weight);
-      if (isThere) faultEveryMs.set(kind as FaultKind, Number.POSITIVE_INFINITY);
+      if (isThere) faultEveryMs.set(kind as SimFaultKind, Number.POSITIVE_INFINITY);
       continue;
     }
     if (spec.group === "apart") {
       const own = spec.everyMs[dice.fork("fault").fork(kind).int(spec.everyMs.length)];
-      if (own !== undefined) faultEveryMs.set(kind as FaultKind, own);
+      if (own !== undefined) faultEveryMs.set(kind as SimFaultKind, own);
       continue;
     }
     const { everyMs, weights } = groups[spec.group];
     const groupEveryMs = everyMs[dice.fork("every").fork(spec.group).int(everyMs.length)];
     const weight = faultWeight(dice.fork("fault").fork(kind), spec, swarm.isBeyondAtlas);
     if (groupEveryMs === undefined || weight === 0) continue;
-    faultEveryMs.set(kind as FaultKind, (groupEveryMs * weights) / weight);
+    faultEveryMs.set(kind as SimFaultKind, (groupEveryMs * weights) / weight);
   }
   const opEveryMs = new Map<ActionKind, number>();
   const anyMs = ops.everyMs[dice.fork("opEvery").int(ops.everyMs.length)] as number;

@@ -10,7 +10,7 @@ import { DigestSet } from "../../../state/digest.js";
 import { encodeMeta, metaKey, readMeta } from "../../../state/meta.js";
 import { openRow, sealRow } from "../../../state/rows.js";
 import { decodeKeyValue, encodeKeyValue } from "../../../wire/key-value.js";
-import type { MemoryFile, StoreImage } from "./memory-backend-file.js";
+import type { MemoryBackendFile, StoreImage } from "./memory-backend-file.js";
 import type { RowImage } from "./row-image.js";
 
 /** At the end of each row: see rows.ts. */
@@ -19,9 +19,9 @@ const checkBytes = 4;
 export class MemoryFaults {
   /** All backends report this much more than they hold. */
   extraBytes = 0;
-  readonly #files: ReadonlyMap<string, MemoryFile>;
+  readonly #files: ReadonlyMap<string, MemoryBackendFile>;
 
-  constructor(files: ReadonlyMap<string, MemoryFile>) {
+  constructor(files: ReadonlyMap<string, MemoryBackendFile>) {
     this.#files = files;
   }
 
@@ -181,12 +181,12 @@ export class MemoryFaults {
     file.former = old.former;
   }
 
-  #write(file: MemoryFile, write: RowWrite): void {
+  #write(file: MemoryBackendFile, write: RowWrite): void {
     file.current = file.current.with([write]);
     file.former = file.former.with([write]);
   }
 
-  #file(name: string): MemoryFile {
+  #file(name: string): MemoryBackendFile {
     const file = this.#files.get(name);
     invariant(file !== undefined, "no such backend", () => ({ name }));
     return file;

@@ -1,7 +1,7 @@
 /** The modelled disk state of one simulated backend; see memory-backend.ts for the model. */
 import type { RowImage } from "./row-image.js";
 
-export interface MemoryFile {
+export interface MemoryBackendFile {
   /** The state under the meta slot that is current. */
   current: RowImage;
   /** The state under the other slot: the commit before. */
@@ -19,9 +19,9 @@ export interface MemoryFile {
 /**
  * The disk content of one member, by backend name. Restart from it with `createMemoryBackendStore`.
  */
-export type StoreImage = ReadonlyMap<string, MemoryFile>;
+export type StoreImage = ReadonlyMap<string, MemoryBackendFile>;
 
-export function newFile(rows: RowImage): MemoryFile {
+export function newFile(rows: RowImage): MemoryBackendFile {
   return {
     current: rows,
     former: rows,
@@ -32,7 +32,7 @@ export function newFile(rows: RowImage): MemoryFile {
   };
 }
 
-export function withCommit(file: MemoryFile, rows: RowImage): MemoryFile {
+export function withCommit(file: MemoryBackendFile, rows: RowImage): MemoryBackendFile {
   const bytes = Math.max(file.bytes, rows.bytes);
   return { ...file, former: file.current, current: rows, bytes };
 }

@@ -14,7 +14,12 @@ import type { RowVisit, ScanRange } from "../../../platform/row-layer.js";
 import type { RowRun } from "../../../platform/row-run.js";
 import type { Bucket, RowWrite } from "../../../platform/rows.js";
 import { MemoryFaults } from "./memory-backend-faults.js";
-import { type MemoryFile, newFile, type StoreImage, withCommit } from "./memory-backend-file.js";
+import {
+  type MemoryBackendFile,
+  newFile,
+  type StoreImage,
+  withCommit,
+} from "./memory-backend-file.js";
 import { emptyRows, type RowImage } from "./row-image.js";
 
 type Done = (error: Error | undefined) => void;
@@ -43,7 +48,7 @@ export function createMemoryBackendStore(options: MemoryBackendOptions): MemoryB
 
 class MemoryStore implements MemoryBackendStore {
   readonly faults: MemoryFaults;
-  readonly #files = new Map<string, MemoryFile>();
+  readonly #files = new Map<string, MemoryBackendFile>();
   readonly #open = new Set<string>();
   readonly #defer: (fn: () => void) => void;
   #isCrashed = false;
@@ -102,7 +107,7 @@ class MemoryStore implements MemoryBackendStore {
   /** Returns a function that makes the copy durable, or undefined if the name is taken. */
   #copy(into: string, rows: RowImage): (() => void) | undefined {
     if (this.#files.has(into)) return undefined;
-    const file: MemoryFile = { ...newFile(rows), isPartial: true };
+    const file: MemoryBackendFile = { ...newFile(rows), isPartial: true };
     this.#files.set(into, file);
     return () => {
       file.isPartial = false;
@@ -110,7 +115,11 @@ class MemoryStore implements MemoryBackendStore {
   }
 }
 
-function withFile(image: StoreImage, name: string, file: MemoryFile | undefined): StoreImage {
+function withFile(
+  image: StoreImage,
+  name: string,
+  file: MemoryBackendFile | undefined,
+): StoreImage {
   const next = new Map(image);
   if (file !== undefined) {
     next.set(name, { ...file, inFlight: undefined, isPartial: false, nextFailure: undefined });
@@ -126,14 +135,14 @@ interface StoreLinks {
 }
 
 class MemoryBackend implements Backend {
-  readonly #file: MemoryFile;
+  readonly #file: MemoryBackendFile;
   readonly #links: StoreLinks;
   readonly #generations: RowGenerations;
   /** Running copies and open snapshots: a close waits for them. */
   #users = 0;
   #whenUnused: (() => void) | undefined;
 
-  constructor(file: MemoryFile, links: StoreLinks) {
+  constructor(file: MemoryBackendFile, links: StoreLinks) {
     this.#file = file;
     this.#links = links;
     this.#generations = new RowGenerations({

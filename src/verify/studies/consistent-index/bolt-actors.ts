@@ -6,7 +6,15 @@
 import { confStateRow, confStateWith, localPrefix, numberIn, sectionsOf } from "./log-entry.js";
 import { type BoltMember, entryAt, putIndex } from "./member-model.js";
 import type { ActorName } from "./plan.js";
-import { type Actor, forEntry, forLimit, type Step, type Steps, step, stepWhen } from "./step.js";
+import {
+  type Actor,
+  forEntry,
+  forLimit,
+  type Steps,
+  type StudyStep,
+  step,
+  stepWhen,
+} from "./step.js";
 
 export interface IndexRule {
   /** Where the new index goes before the entry takes the mutex. */
@@ -77,7 +85,7 @@ function* applyEntry(member: BoltMember, rule: IndexRule, index: number): Steps 
   counters.entries++;
 }
 
-function beginEntry(member: BoltMember, rule: IndexRule, index: number): Step {
+function beginEntry(member: BoltMember, rule: IndexRule, index: number): StudyStep {
   if (rule.beforeLock === "memory") {
     return step(`memory index := ${index}`, () => {
       member.memoryIndex = index;
@@ -88,7 +96,7 @@ function beginEntry(member: BoltMember, rule: IndexRule, index: number): Step {
   });
 }
 
-function lockInsideApply(member: BoltMember, rule: IndexRule): Step {
+function lockInsideApply(member: BoltMember, rule: IndexRule): StudyStep {
   const publishes = rule.beforeLock === "applying";
   const text = publishes ? `lock; memory index := ${member.applyingIndex}` : "lock";
   return stepWhen(
@@ -102,12 +110,12 @@ function lockInsideApply(member: BoltMember, rule: IndexRule): Step {
   );
 }
 
-function lock(member: BoltMember, holder: ActorName, isDue: () => boolean): Step {
+function lock(member: BoltMember, holder: ActorName, isDue: () => boolean): StudyStep {
   const isReady = (): boolean => member.store.isFree && isDue();
   return stepWhen("lock", isReady, () => member.store.lock(holder));
 }
 
-function unlock(member: BoltMember, holder: ActorName): Step {
+function unlock(member: BoltMember, holder: ActorName): StudyStep {
   return step("unlock", () => member.store.unlock(holder));
 }
 

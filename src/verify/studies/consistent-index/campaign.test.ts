@@ -5,7 +5,7 @@
 import { describe, expect, test } from "vitest";
 import { type CaseResult, cases, isAsExpected, runCase } from "./campaign.js";
 import { chooserOf, drawPlan } from "./draw.js";
-import { type LogEntry, revisionRow } from "./log-entry.js";
+import { revisionRow, type StudyEntry } from "./log-entry.js";
 import { type DesignName, noHazards } from "./plan.js";
 import { replayStory } from "./replay.js";
 import { run, runPlan } from "./run.js";
@@ -94,7 +94,7 @@ describe("clean designs", () => {
   });
 
   test("they are not clean by being idle: entries, commits, crashes and every committer ran", () => {
-    const entries = new Set<LogEntry["kind"]>();
+    const entries = new Set<StudyEntry["kind"]>();
     for (const design of ["final", "lockstep"] satisfies DesignName[]) {
       const actors = new Set<string>();
       for (let seed = 1; seed <= 100; seed++) {

@@ -12,7 +12,7 @@ import { replayStory, type Story } from "./replay.js";
 import { run, type Severity } from "./run.js";
 import { findingOf, shrink } from "./shrink.js";
 
-export interface Case {
+export interface StudyCase {
   readonly name: string;
   readonly design: DesignName;
   readonly hazards: Hazards;
@@ -27,7 +27,7 @@ function caseOf(
   design: DesignName,
   expected: Kind | undefined,
   more: { readonly hazards?: Partial<Hazards>; readonly remark?: string; readonly name?: string },
-): Case {
+): StudyCase {
   const { hazards = {}, remark = "", name = design } = more;
   // If a configuration is too early, its own entry writes it again.
   const isHarmful = expected !== undefined && hazards.confStateByHook !== true;
@@ -42,7 +42,7 @@ const everyHazard: Hazards = {
 };
 
 /** The four designs on the plain workload, then the weak points that real releases had. */
-export const cases: readonly Case[] = [
+export const cases: readonly StudyCase[] = [
   caseOf("oldest", "index too small", { remark: "#11651: users applied twice" }),
   caseOf("enhanced", "index too large", { remark: "#13766: a put is lost" }),
   caseOf("final", undefined, { remark: "the control" }),
@@ -82,7 +82,7 @@ export interface CaseStory extends Story {
 }
 
 export interface CaseResult {
-  readonly case: Case;
+  readonly case: StudyCase;
   readonly firstSeed: number;
   readonly seeds: number;
   /** Seeds with a broken image, and with damage that a restart does not repair. */
@@ -96,12 +96,12 @@ export interface CaseResult {
   readonly story: CaseStory | undefined;
 }
 
-export interface SeedRange {
+export interface StudySeeds {
   readonly first: number;
   readonly count: number;
 }
 
-export function runCase(subject: Case, seeds: SeedRange): CaseResult {
+export function runCase(subject: StudyCase, seeds: StudySeeds): CaseResult {
   const kinds = new Map<Kind, number>();
   const counters: Counters = { entries: 0, sections: 0, indexWrites: 0, commits: 0 };
   let lawSeeds = 0;
@@ -138,7 +138,7 @@ export function runCase(subject: Case, seeds: SeedRange): CaseResult {
   return { case: subject, ...counts, kinds, counters, story };
 }
 
-function storyOf(subject: Case, seed: number, severity: Severity): CaseStory | undefined {
+function storyOf(subject: StudyCase, seed: number, severity: Severity): CaseStory | undefined {
   const drawn = drawPlan(seed, subject.design, subject.hazards);
   const result = run(drawn, { until: severity }, chooserOf(seed));
   const kind = findingOf(result, severity)?.kind;

@@ -5,7 +5,7 @@
 import { boltActors, type IndexRule } from "./bolt-actors.js";
 import type { Rows } from "./log-entry.js";
 import { type Counters, type MemberModel, startModel } from "./member-model.js";
-import type { DesignName, Plan } from "./plan.js";
+import type { DesignName, StudyPlan } from "./plan.js";
 import type { Actor } from "./step.js";
 import { BoltStore, UnitStore } from "./store.js";
 import { unitActors } from "./unit-actors.js";
@@ -85,7 +85,7 @@ export interface Life {
 }
 
 export function startLife(
-  plan: Plan,
+  plan: StudyPlan,
   image: Rows,
   before: { readonly counters: Counters; readonly snapshotIndex: number },
 ): Life {

@@ -5,14 +5,14 @@
  */
 import type { Rng } from "../../../platform/rng.js";
 import { createSeededRng } from "../../sim/platform/seeded-rng.js";
-import type { LogEntry } from "./log-entry.js";
+import type { StudyEntry } from "./log-entry.js";
 import {
   type ActorName,
   type Choice,
   type DesignName,
   type Hazards,
   never,
-  type Plan,
+  type StudyPlan,
 } from "./plan.js";
 import type { Chooser } from "./run.js";
 
@@ -23,17 +23,17 @@ const stepsMax = 2_000;
 const keys = ["a", "b", "c", "d"];
 
 /** A plan without choices; `chooserOf` with the same seed makes them. */
-export function drawPlan(seed: number, design: DesignName, hazards: Hazards): Plan {
+export function drawPlan(seed: number, design: DesignName, hazards: Hazards): StudyPlan {
   const rng = createSeededRng(seed).fork("plan");
   const length = entriesMin + rng.int(entriesMax - entriesMin + 1);
-  const log: LogEntry[] = [];
+  const log: StudyEntry[] = [];
   while (log.length < length) log.push(drawEntry(rng, log, hazards));
   const batchLimit = rng.int(2) === 0 ? never : 3 + rng.int(10);
   const snapshotEvery = rng.int(3) === 0 ? 3 + rng.int(6) : never;
   return { format: 1, design, hazards, log, batchLimit, snapshotEvery, choices: [] };
 }
 
-function drawEntry(rng: Rng, log: readonly LogEntry[], hazards: Hazards): LogEntry {
+function drawEntry(rng: Rng, log: readonly StudyEntry[], hazards: Hazards): StudyEntry {
   const lease = 1 + rng.int(3);
   switch (rng.int(12)) {
     case 0:

@@ -1,10 +1,10 @@
 /** The law itself: it names each kind of error, and accepts what is right. */
 import { describe, expect, test } from "vitest";
 import { Law } from "./law.js";
-import { indexRow, type LogEntry, type Rows, replay, type Value } from "./log-entry.js";
+import { indexRow, type Rows, replay, type StudyEntry, type Value } from "./log-entry.js";
 import { UnitStore } from "./store.js";
 
-const log: readonly LogEntry[] = [
+const log: readonly StudyEntry[] = [
   { kind: "put", key: "a" },
   { kind: "leaseCheckpoint", leases: [1, 2], left: 10 },
   { kind: "failedTxn" },

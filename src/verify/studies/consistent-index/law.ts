@@ -6,10 +6,10 @@
 import {
   contentOf,
   indexRow,
-  type LogEntry,
   localPrefix,
   type Rows,
   replay,
+  type StudyEntry,
   type Value,
 } from "./log-entry.js";
 import { indexOf } from "./store.js";
@@ -33,23 +33,23 @@ export interface LawBreach {
   /** True: a restart does not repair it. */
   readonly isHarmful: boolean;
   /** The replicated rows that differ from the other members' after the restart. */
-  readonly differences: readonly Difference[];
+  readonly differences: readonly LawDifference[];
   /** The broken image itself. */
   readonly image: Rows;
 }
 
-export interface Difference {
+export interface LawDifference {
   readonly row: string;
   readonly here: Value | undefined;
   readonly elsewhere: Value | undefined;
 }
 
 export class Law {
-  readonly #log: readonly LogEntry[];
+  readonly #log: readonly StudyEntry[];
   readonly #folds: Map<string, Value>[] = [];
   readonly #contents: string[] = [];
 
-  constructor(log: readonly LogEntry[]) {
+  constructor(log: readonly StudyEntry[]) {
     this.#log = log;
     const rows = new Map<string, Value>();
     for (let index = 0; index <= log.length; index++) {
@@ -87,7 +87,7 @@ export class Law {
     return undefined;
   }
 
-  #differences(restarted: Rows): Difference[] {
+  #differences(restarted: Rows): LawDifference[] {
     const right = this.#folds[this.#log.length] as Rows;
     const names = [...new Set([...right.keys(), ...restarted.keys()])].sort();
     return names

@@ -6,7 +6,7 @@
  * An entry has one list of rows per backend section that etcd's code uses for it. All but
  * `leaseCheckpoint` have at most one section, and some write nothing at all.
  */
-export type LogEntry =
+export type StudyEntry =
   | { readonly kind: "put"; readonly key: string }
   /** A transaction whose comparison fails and whose else-branch writes nothing. */
   | { readonly kind: "failedTxn" }
@@ -22,7 +22,7 @@ export type LogEntry =
 
 export type Value = string | number;
 export type Rows = ReadonlyMap<string, Value>;
-export type Row = readonly [name: string, value: Value];
+export type StudyRow = readonly [name: string, value: Value];
 
 /** The row that holds the consistent index. */
 export const indexRow = "index";
@@ -36,7 +36,7 @@ export function numberIn(rows: Rows, name: string): number {
 }
 
 /** The rows that `entry` writes to a state that holds `rows`, one list per section. */
-export function sectionsOf(entry: LogEntry, rows: Rows): readonly (readonly Row[])[] {
+export function sectionsOf(entry: StudyEntry, rows: Rows): readonly (readonly StudyRow[])[] {
   switch (entry.kind) {
     case "put": {
       const revision = numberIn(rows, revisionRow) + 1;
@@ -84,7 +84,7 @@ export function confStateWith(rows: Rows, member: number): string {
 
 /** Applies whole entries to `rows`: those with an index above `from`, up to and with `to`. */
 export function replay(
-  log: readonly LogEntry[],
+  log: readonly StudyEntry[],
   rows: Map<string, Value>,
   range: { readonly from: number; readonly to: number },
 ): void {
@@ -105,7 +105,7 @@ export function contentOf(rows: Rows): string {
 }
 
 /** `entry` in words. */
-export function describeEntry(entry: LogEntry): string {
+export function describeEntry(entry: StudyEntry): string {
   switch (entry.kind) {
     case "put":
       return `put ${entry.key}`;

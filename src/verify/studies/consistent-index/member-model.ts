@@ -2,8 +2,8 @@
  * One life of a modelled member, from a start to a crash: its disk, the variables that hold the
  * index in memory, and counters. An actor may touch only what is here.
  */
-import { indexRow, type LogEntry, type Row } from "./log-entry.js";
-import type { ActorName, Plan } from "./plan.js";
+import { indexRow, type StudyEntry, type StudyRow } from "./log-entry.js";
+import type { ActorName, StudyPlan } from "./plan.js";
 import { type BoltStore, indexOf, type UnitStore } from "./store.js";
 
 /** The cost of the design, summed over lives. */
@@ -17,7 +17,7 @@ export interface Counters {
 }
 
 export interface MemberModel<S extends BoltStore | UnitStore = BoltStore | UnitStore> {
-  readonly plan: Plan;
+  readonly plan: StudyPlan;
   readonly store: S;
   readonly counters: Counters;
   /** The index that the hook writes. */
@@ -25,7 +25,7 @@ export interface MemberModel<S extends BoltStore | UnitStore = BoltStore | UnitS
   /** `final` alone: the entry being applied, not yet shown to the hook. */
   applyingIndex: number;
   /** A configuration that waits for the hook. */
-  confState: Row | undefined;
+  confState: StudyRow | undefined;
   applied: number;
   /** The log up to this index is gone; this is durable in the log's own files. */
   snapshotIndex: number;
@@ -34,13 +34,13 @@ export interface MemberModel<S extends BoltStore | UnitStore = BoltStore | UnitS
 export type BoltMember = MemberModel<BoltStore>;
 export type UnitMember = MemberModel<UnitStore>;
 
-export function entryAt(plan: Plan, index: number): LogEntry {
-  return plan.log[index - 1] as LogEntry;
+export function entryAt(plan: StudyPlan, index: number): StudyEntry {
+  return plan.log[index - 1] as StudyEntry;
 }
 
 /** A member that starts from what `store` holds. */
 export function startModel<S extends BoltStore | UnitStore>(
-  plan: Plan,
+  plan: StudyPlan,
   store: S,
   before: { readonly counters: Counters; readonly snapshotIndex: number },
 ): MemberModel<S> {

@@ -3,7 +3,7 @@
  * in which the actors moved. It holds no random state. So it replays after any change of the
  * drawing code, and the shrinker can take parts away and see whether the failure stays.
  */
-import type { LogEntry } from "./log-entry.js";
+import type { StudyEntry } from "./log-entry.js";
 
 export type DesignName = "oldest" | "enhanced" | "final" | "lockstep";
 export const designNames: readonly DesignName[] = ["oldest", "enhanced", "final", "lockstep"];
@@ -35,12 +35,12 @@ export const noHazards: Hazards = {
   confStateByHook: false,
 };
 
-export interface Plan {
+export interface StudyPlan {
   readonly format: 1;
   readonly design: DesignName;
   readonly hazards: Hazards;
   /** Entry i stands at place i - 1: the first index is 1. */
-  readonly log: readonly LogEntry[];
+  readonly log: readonly StudyEntry[];
   /** Changed rows in the open transaction at which the writer commits it itself. */
   readonly batchLimit: number;
   /** After so many entries the log is cut by a snapshot. */

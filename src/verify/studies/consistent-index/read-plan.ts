@@ -2,13 +2,13 @@
  * Reads a plan that was saved as JSON (the `plan` of a story in the output of `--json`). It checks
  * the content of the file before a run uses it.
  */
-import type { LogEntry } from "./log-entry.js";
-import { actorNames, designNames, noHazards, type Plan } from "./plan.js";
+import type { StudyEntry } from "./log-entry.js";
+import { actorNames, designNames, noHazards, type StudyPlan } from "./plan.js";
 
 type Fields = Readonly<Record<string, unknown>>;
 
 /** Text: the reason why it is not a plan. */
-export function readPlan(json: string): Plan | string {
+export function readPlan(json: string): StudyPlan | string {
   let value: unknown;
   try {
     value = JSON.parse(json);
@@ -30,7 +30,7 @@ export function readPlan(json: string): Plan | string {
     choice === "crash" || actorNames.some((name) => name === choice);
   if (!Array.isArray(choices) || !choices.every(isChoice)) return "its choices name no actor";
   if (!isCount(batchLimit) || !isCount(snapshotEvery)) return "its limits are not whole numbers";
-  return value as unknown as Plan;
+  return value as unknown as StudyPlan;
 }
 
 function isFields(value: unknown): value is Fields {
@@ -44,7 +44,7 @@ function isCount(value: unknown): boolean {
 function isEntry(value: unknown): boolean {
   if (!isFields(value)) return false;
   const { kind, key, lease, leases, left, revision, member } = value;
-  switch (kind as LogEntry["kind"]) {
+  switch (kind as StudyEntry["kind"]) {
     case "failedTxn":
     case "rejected":
     case "auth":

@@ -3,12 +3,12 @@
  * draw it.
  */
 import type { LawBreach } from "./law.js";
-import type { Plan } from "./plan.js";
+import type { StudyPlan } from "./plan.js";
 import { type RunEvent, runPlan, type Severity } from "./run.js";
 import { findingOf } from "./shrink.js";
 
 export interface Story {
-  readonly plan: Plan;
+  readonly plan: StudyPlan;
   readonly events: readonly RunEvent[];
   readonly finding: LawBreach;
   /** The crash included. */
@@ -19,7 +19,7 @@ export interface Story {
  * Runs `plan` to its first finding; undefined: it has none. Without `severity`: a finding with
  * lasting harm if there is one.
  */
-export function replayStory(plan: Plan, severity?: Severity): Story | undefined {
+export function replayStory(plan: StudyPlan, severity?: Severity): Story | undefined {
   if (severity === undefined) return replayStory(plan, "harm") ?? replayStory(plan, "law");
   const result = runPlan(plan, { until: severity, isTraced: true });
   const finding = findingOf(result, severity);

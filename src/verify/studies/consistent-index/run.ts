@@ -7,10 +7,10 @@
  */
 import { startLife } from "./design.js";
 import { Law, type LawBreach } from "./law.js";
-import type { Row, Rows } from "./log-entry.js";
+import type { Rows, StudyRow } from "./log-entry.js";
 import type { Counters } from "./member-model.js";
-import { type ActorName, actorNames, type Choice, type Plan } from "./plan.js";
-import type { Limit, Step } from "./step.js";
+import { type ActorName, actorNames, type Choice, type StudyPlan } from "./plan.js";
+import type { Limit, StudyStep } from "./step.js";
 import { indexOf } from "./store.js";
 
 /** A step that ran, with what memory and disk held after it. */
@@ -19,12 +19,12 @@ export interface RunEvent {
   readonly text: string;
   readonly entry: number | undefined;
   readonly limit: Limit | undefined;
-  readonly unsaved: readonly Row[];
+  readonly unsaved: readonly StudyRow[];
   /** The rows that are surely durable. */
   readonly disk: Rows;
 }
 
-export interface RunResult {
+export interface StudyResult {
   /** The first image that broke the law. */
   readonly law: LawBreach | undefined;
   /** The first image that a restart does not repair. */
@@ -40,7 +40,7 @@ export type Chooser = (ready: readonly ActorName[]) => Choice | undefined;
 
 export type Severity = "law" | "harm";
 
-export interface RunOptions {
+export interface StudyOptions {
   /** The run ends at the first finding of this severity. */
   readonly until: Severity;
   /** Keep the events, for a diagram. */
@@ -48,7 +48,7 @@ export interface RunOptions {
 }
 
 /** Runs the choices of the plan; leaves out those that are not possible at their turn. */
-export function runPlan(plan: Plan, options: RunOptions): RunResult {
+export function runPlan(plan: StudyPlan, options: StudyOptions): StudyResult {
   let place = 0;
   return run(plan, options, (ready) => {
     while (place < plan.choices.length) {
@@ -60,26 +60,26 @@ export function runPlan(plan: Plan, options: RunOptions): RunResult {
 }
 
 /** Runs the plan in the order of `choose`; ignores the plan's own choices. */
-export function run(plan: Plan, options: RunOptions, choose: Chooser): RunResult {
+export function run(plan: StudyPlan, options: StudyOptions, choose: Chooser): StudyResult {
   return new Scheduler(plan, options).run(choose);
 }
 
 class Scheduler {
-  readonly #plan: Plan;
-  readonly #options: RunOptions;
+  readonly #plan: StudyPlan;
+  readonly #options: StudyOptions;
   readonly #law: Law;
   readonly #counters: Counters = { entries: 0, sections: 0, indexWrites: 0, commits: 0 };
   readonly #choices: Choice[] = [];
   readonly #events: RunEvent[] = [];
   #life: ReturnType<typeof startLife>;
-  #next: Map<ActorName, Step>;
+  #next: Map<ActorName, StudyStep>;
   #isOver = false;
   #judged = -1;
   #snapshotIndex = 0;
   #lawFinding: LawBreach | undefined;
   #harmFinding: LawBreach | undefined;
 
-  constructor(plan: Plan, options: RunOptions) {
+  constructor(plan: StudyPlan, options: StudyOptions) {
     this.#plan = plan;
     this.#options = options;
     this.#law = new Law(plan.log);
@@ -88,7 +88,7 @@ class Scheduler {
     this.#next = this.#firstSteps();
   }
 
-  run(choose: Chooser): RunResult {
+  run(choose: Chooser): StudyResult {
     while (!this.#isDone()) {
       const ready = actorNames.filter((name) => this.#next.get(name)?.isReady() === true);
       const choice = choose(ready);
@@ -112,8 +112,8 @@ class Scheduler {
     return !this.#next.has("apply") && this.#life.member.store.pending === 0;
   }
 
-  #firstSteps(): Map<ActorName, Step> {
-    const next = new Map<ActorName, Step>();
+  #firstSteps(): Map<ActorName, StudyStep> {
+    const next = new Map<ActorName, StudyStep>();
     for (const actor of this.#life.actors) {
       const first = actor.steps.next();
       if (first.done !== true) next.set(actor.name, first.value);
@@ -122,7 +122,7 @@ class Scheduler {
   }
 
   #move(name: ActorName): void {
-    const step = this.#next.get(name) as Step;
+    const step = this.#next.get(name) as StudyStep;
     step.run();
     const following = this.#life.actors.find((actor) => actor.name === name)?.steps.next();
     if (following === undefined || following.done === true) this.#next.delete(name);
@@ -155,7 +155,7 @@ class Scheduler {
     }
   }
 
-  #trace(actor: Choice, text: string, step: Pick<Step, "entry" | "limit">): void {
+  #trace(actor: Choice, text: string, step: Pick<StudyStep, "entry" | "limit">): void {
     if (this.#options.isTraced !== true) return;
     const { store } = this.#life.member;
     const disk = store.images()[0] ?? new Map();

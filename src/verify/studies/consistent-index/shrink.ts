@@ -7,30 +7,30 @@
  * ticker, and move the apply loop's steps before those of others where the order does not matter.
  */
 import type { Kind, LawBreach } from "./law.js";
-import type { LogEntry } from "./log-entry.js";
-import { type Choice, never, type Plan } from "./plan.js";
-import { type RunEvent, type RunResult, runPlan, type Severity } from "./run.js";
+import type { StudyEntry } from "./log-entry.js";
+import { type Choice, never, type StudyPlan } from "./plan.js";
+import { type RunEvent, runPlan, type Severity, type StudyResult } from "./run.js";
 import type { Limit } from "./step.js";
 
-export interface Failure {
-  readonly plan: Plan;
+export interface StudyFailure {
+  readonly plan: StudyPlan;
   readonly severity: Severity;
   readonly kind: Kind;
 }
 
-export interface Shrunk {
-  readonly plan: Plan;
+export interface ShrunkStudy {
+  readonly plan: StudyPlan;
   /** Its choices and the crash at the end. */
   readonly events: number;
   /** Plans that were tried. */
   readonly runs: number;
 }
 
-export function findingOf(result: RunResult, severity: Severity): LawBreach | undefined {
+export function findingOf(result: StudyResult, severity: Severity): LawBreach | undefined {
   return severity === "law" ? result.law : result.harm;
 }
 
-export function shrink(failure: Failure): Shrunk {
+export function shrink(failure: StudyFailure): ShrunkStudy {
   const shrinker = new Shrinker(failure);
   const plan = shrinker.shrink();
   return { plan, events: plan.choices.length + 1, runs: shrinker.runs };
@@ -47,15 +47,15 @@ const letters = "abcdefghijklmnopqrstuvwxyz";
 
 class Shrinker {
   runs = 0;
-  readonly #failure: Failure;
-  #plan: Plan;
+  readonly #failure: StudyFailure;
+  #plan: StudyPlan;
 
-  constructor(failure: Failure) {
+  constructor(failure: StudyFailure) {
     this.#failure = failure;
     this.#plan = failure.plan;
   }
 
-  shrink(): Plan {
+  shrink(): StudyPlan {
     this.#accept(this.#plan);
     let before = "";
     while (before !== JSON.stringify(this.#plan)) {
@@ -72,7 +72,7 @@ class Shrinker {
   }
 
   /** Keeps `plan`, cut after its finding and without skipped choices, if it fails the same way. */
-  #accept(plan: Plan): boolean {
+  #accept(plan: StudyPlan): boolean {
     this.runs++;
     const { severity, kind } = this.#failure;
     const result = runPlan(plan, { until: severity });
@@ -138,7 +138,7 @@ class Shrinker {
   #plainEntries(): void {
     for (let place = 0; place < this.#plan.log.length; place++) {
       const old = JSON.stringify(this.#plan.log[place]);
-      for (const entry of plainer(this.#plan.log[place] as LogEntry, place)) {
+      for (const entry of plainer(this.#plan.log[place] as StudyEntry, place)) {
         if (JSON.stringify(entry) === old) break;
         const log = this.#plan.log.with(place, entry);
         if (this.#accept({ ...this.#plan, log })) break;
@@ -180,8 +180,8 @@ class Shrinker {
   }
 }
 
-function plainer(entry: LogEntry, place: number): readonly LogEntry[] {
-  const put: LogEntry = { kind: "put", key: letters[place % letters.length] as string };
+function plainer(entry: StudyEntry, place: number): readonly StudyEntry[] {
+  const put: StudyEntry = { kind: "put", key: letters[place % letters.length] as string };
   if (entry.kind === "leaseGrant") return [put, { ...entry, lease: 1 }];
   if (entry.kind === "leaseCheckpoint" && entry.leases.length > 1) {
     return [put, { ...entry, leases: [1, 2], left: 10 }];

@@ -5,7 +5,7 @@
  */
 import type { ActorName } from "./plan.js";
 
-export interface Step {
+export interface StudyStep {
   /** The text for the diagram; read after the step has run. */
   text(): string;
   /** False while the actor has to wait, for example for the mutex. */
@@ -19,7 +19,7 @@ export interface Step {
 
 export type Limit = "batchLimit" | "snapshotEvery";
 
-export type Steps = Generator<Step, void, void>;
+export type Steps = Generator<StudyStep, void, void>;
 
 export interface Actor {
   readonly name: ActorName;
@@ -29,12 +29,12 @@ export interface Actor {
 const always = (): boolean => true;
 
 /** A step with a fixed text that never waits. */
-export function step(text: string, run: () => void): Step {
+export function step(text: string, run: () => void): StudyStep {
   return { text: () => text, isReady: always, run };
 }
 
 /** A step that waits until `isReady`. */
-export function stepWhen(text: string, isReady: () => boolean, run: () => void): Step {
+export function stepWhen(text: string, isReady: () => boolean, run: () => void): StudyStep {
   return { text: () => text, isReady, run };
 }
 

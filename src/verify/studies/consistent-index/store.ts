@@ -8,7 +8,7 @@
  * them.
  */
 import { invariant } from "../../../base/invariant.js";
-import { indexRow, numberIn, type Row, type Rows, type Value } from "./log-entry.js";
+import { indexRow, numberIn, type Rows, type StudyRow, type Value } from "./log-entry.js";
 import type { ActorName } from "./plan.js";
 
 export interface Store {
@@ -18,7 +18,7 @@ export interface Store {
   /** The surely durable image comes first. */
   images(): readonly Rows[];
   /** Changes that are not durable yet, for the diagram. */
-  unsaved(): readonly Row[];
+  unsaved(): readonly StudyRow[];
 }
 
 export class BoltStore implements Store {
@@ -54,7 +54,7 @@ export class BoltStore implements Store {
   }
 
   /** Only the holder of the mutex may call it. */
-  put(holder: ActorName, rows: readonly Row[]): void {
+  put(holder: ActorName, rows: readonly StudyRow[]): void {
     invariant(this.#holder === holder, "a write without the mutex");
     for (const [name, value] of rows) {
       this.#open.set(name, value);
@@ -76,7 +76,7 @@ export class BoltStore implements Store {
     return [this.#durable];
   }
 
-  unsaved(): readonly Row[] {
+  unsaved(): readonly StudyRow[] {
     return [...this.#unsaved];
   }
 }
@@ -89,7 +89,7 @@ export class UnitStore implements Store {
   isInEntry = false;
   readonly #rows: Map<string, Value>;
   #durable: Rows;
-  #units: (readonly Row[])[] = [];
+  #units: (readonly StudyRow[])[] = [];
   #committing = 0;
 
   constructor(image: Rows) {
@@ -106,7 +106,7 @@ export class UnitStore implements Store {
   }
 
   /** One unit: all of it or nothing survives. */
-  write(unit: readonly Row[]): void {
+  write(unit: readonly StudyRow[]): void {
     this.isInEntry = false;
     for (const [name, value] of unit) this.#rows.set(name, value);
     this.#units.push(unit);
@@ -147,7 +147,7 @@ export class UnitStore implements Store {
     return images;
   }
 
-  unsaved(): readonly Row[] {
+  unsaved(): readonly StudyRow[] {
     return [...new Map(this.#units.flat())];
   }
 }

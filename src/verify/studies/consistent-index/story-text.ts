@@ -8,11 +8,11 @@ import {
   describeEntry,
   localPrefix,
   numberIn,
-  type Row,
   type Rows,
   revisionRow,
+  type StudyRow,
 } from "./log-entry.js";
-import type { Choice, Plan } from "./plan.js";
+import type { Choice, StudyPlan } from "./plan.js";
 import type { Story } from "./replay.js";
 
 export const laneTitles: Readonly<Record<Choice, string>> = {
@@ -31,13 +31,13 @@ export function lanesOf(story: Story): readonly Choice[] {
   return [...seen].sort((a, b) => Number(b === "apply") - Number(a === "apply"));
 }
 
-export function describeRows(rows: Iterable<Row>): string {
+export function describeRows(rows: Iterable<StudyRow>): string {
   const shown = [...rows].filter(([name]) => !name.startsWith(localPrefix));
   return shown.length === 0 ? "-" : shown.map(([name, value]) => `${name}=${value}`).join(", ");
 }
 
 /** The log as "1 put a; 2 put b". */
-export function describeLog(plan: Plan): string {
+export function describeLog(plan: StudyPlan): string {
   return plan.log.map((entry, place) => `${place + 1} ${describeEntry(entry)}`).join("; ");
 }
 
@@ -68,7 +68,7 @@ function whatTheDiskSays({ index, contentIndex, kind }: LawBreach): string {
   return `${says}, but its rows are those of index ${contentIndex}.`;
 }
 
-function whatReplayDoes(plan: Plan, finding: LawBreach): readonly string[] {
+function whatReplayDoes(plan: StudyPlan, finding: LawBreach): readonly string[] {
   const { index, contentIndex, kind } = finding;
   const name = (at: number): string => {
     const entry = plan.log[at - 1];

@@ -6,7 +6,7 @@
  *
  * unit-actors.test.ts shows on the production machine that each kind of entry is exactly one write.
  */
-import { indexRow, type Row, sectionsOf } from "./log-entry.js";
+import { indexRow, type StudyRow, sectionsOf } from "./log-entry.js";
 import { entryAt, type UnitMember } from "./member-model.js";
 import { type Actor, forEntry, forLimit, type Steps, step, stepWhen } from "./step.js";
 
@@ -32,7 +32,7 @@ function* applyLoop(member: UnitMember): Steps {
 
 function* applyEntry(member: UnitMember, index: number): Steps {
   const { store, plan, counters } = member;
-  const unit: Row[] = [];
+  const unit: StudyRow[] = [];
   yield stepWhen(
     `gather the rows of entry ${index}`,
     () => !store.isPaused,
