@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { LeaseLeasesResponse, LeaseTimeToLiveResponse } from "../../wire/gen/rpc.js";
 import type { Job } from "../types.js";
-import { idsJob, keysJob, type LeaseLists } from "./lease-lists.js";
+import { idsJob, keysJob, type ListedLeases } from "./lease-lists.js";
 
 const keysOf = (bytes: Uint8Array): string[] =>
   LeaseTimeToLiveResponse.decode(bytes).keys.map((key) => Buffer.from(key).toString("latin1"));
@@ -11,7 +11,7 @@ const keysOf = (bytes: Uint8Array): string[] =>
 function lists(keys: Iterable<string>) {
   const lease = { keys: new Set(keys), changes: 0 };
   const state = { isChanging: false };
-  const all: LeaseLists = {
+  const all: ListedLeases = {
     lease: (id) => (id === 7n ? lease : undefined),
     ids: () => [7n],
     isChanging: () => state.isChanging,

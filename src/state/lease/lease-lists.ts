@@ -26,7 +26,7 @@ export interface ListedLease {
   readonly changes: number;
 }
 
-export interface LeaseLists {
+export interface ListedLeases {
   lease(id: bigint): ListedLease | undefined;
   ids(): Iterable<bigint>;
   /** True while an entry changes attachments. */
@@ -34,12 +34,12 @@ export interface LeaseLists {
 }
 
 /** Field `keys` of LeaseTimeToLiveResponse, ascending; empty for an unknown lease. */
-export function keysJob(lists: LeaseLists, id: bigint): Job<Uint8Array> {
+export function keysJob(lists: ListedLeases, id: bigint): Job<Uint8Array> {
   return inSlices((work) => listKeys(lists, id, work));
 }
 
 /** Field `leases` of LeaseLeasesResponse, ascending by id. */
-export function idsJob(lists: Pick<LeaseLists, "ids">): Job<Uint8Array> {
+export function idsJob(lists: Pick<ListedLeases, "ids">): Job<Uint8Array> {
   return inSlices((work) => listIds(lists, work));
 }
 
@@ -55,7 +55,7 @@ function inSlices(begin: (work: Work) => Generator<undefined, Uint8Array>): Job<
   };
 }
 
-function* listKeys(lists: LeaseLists, id: bigint, work: Work): Generator<undefined, Uint8Array> {
+function* listKeys(lists: ListedLeases, id: bigint, work: Work): Generator<undefined, Uint8Array> {
   for (let beginnings = 1; ; beginnings++) {
     while (lists.isChanging()) yield;
     const lease = lists.lease(id);
@@ -90,7 +90,7 @@ function* encodeKeys(
   return out.subarray(0, at);
 }
 
-function* listIds(lists: Pick<LeaseLists, "ids">, work: Work): Generator<undefined, Uint8Array> {
+function* listIds(lists: Pick<ListedLeases, "ids">, work: Work): Generator<undefined, Uint8Array> {
   const ids: bigint[] = [];
   // A lease that ends or begins meanwhile is in the list or not, as if asked a moment later.
   for (const id of lists.ids()) {

@@ -18,7 +18,7 @@ import { Bucket } from "../../platform/rows.js";
 import { sortInSlices } from "../mvcc/sort-in-slices.js";
 import type { Job, LeaseReader, Outcome, WriteHandle } from "../types.js";
 import type { Work } from "../work.js";
-import { idsJob, keysJob, type LeaseLists } from "./lease-lists.js";
+import { idsJob, keysJob, type ListedLeases } from "./lease-lists.js";
 import { decodeLeaseRow, encodeLeaseRow, type LeaseRow, leaseRowKey } from "./lease-row.js";
 
 /** Seconds; etcd's limit, about 285 years. */
@@ -46,7 +46,7 @@ export class LeaseTable implements LeaseReader {
   /** The running entry's changes to each lease's keys. Undefined: no entry is changing them. */
   #changed: Map<Lease, Changed> | undefined;
 
-  readonly #lists: LeaseLists = {
+  readonly #lists: ListedLeases = {
     lease: (id) => this.#leases.get(id),
     ids: () => this.#leases.keys(),
     isChanging: () => this.#changed !== undefined,

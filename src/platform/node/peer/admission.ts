@@ -22,6 +22,7 @@ import {
   recordBytesMax,
 } from "./framing.js";
 import { isHttp, PeerHttp } from "./http.js";
+import type { CallbackFailed } from "./owned.js";
 
 /** Milliseconds from the first byte to the proof, or to the end of an answer. */
 const deadlineMs = 5_000;
@@ -36,6 +37,8 @@ export interface AdmissionParts {
   readonly dialer: PeerDialer;
   /** The connection belongs to this member. */
   proven(socket: net.Socket, id: bigint): void;
+  /** Takes what the callback of a page throws. */
+  readonly failed: CallbackFailed;
   /** A peer asks whether this member has dialled it. */
   challenged(greeting: Greeting): boolean;
 }
@@ -55,7 +58,7 @@ export class PeerAdmission {
 
   constructor(parts: AdmissionParts) {
     this.#parts = parts;
-    this.#http = new PeerHttp(parts.handler);
+    this.#http = new PeerHttp(parts.handler, parts.failed);
   }
 
   accept(socket: net.Socket): void {

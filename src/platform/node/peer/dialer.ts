@@ -9,6 +9,7 @@ import { Repeats } from "../../../base/repeats.js";
 import type { KeptCredentials } from "../tls/kept-credentials.js";
 import { refusalOf } from "../tls/other-side.js";
 import { addressOf } from "./address.js";
+import { type CallbackFailed, ownedSocket } from "./owned.js";
 
 export interface DialerOptions {
   /** Undefined: no peer flag asks for TLS; https URLs are then checked against Node's authorities. */
@@ -16,6 +17,8 @@ export interface DialerOptions {
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number;
   readonly log: (message: string, fields: Readonly<Record<string, unknown>>) => void;
+  /** Takes what a callback of a connection throws. */
+  readonly failed: CallbackFailed;
 }
 
 /** Milliseconds between two lines about one URL and one cause. */
@@ -37,12 +40,13 @@ export class PeerDialer {
         ? { path: address.socketPath }
         : { host: address.host, port: address.port };
     if (!address.isTls) {
-      const plain = net.connect({ ...place, noDelay: true });
+      const plain = ownedSocket(net.connect({ ...place, noDelay: true }), this.#options.failed);
       plain.once("connect", opened);
       return plain;
     }
     const context = this.#contextFor("host" in address ? address.host : "localhost");
-    const socket = tls.connect({ ...place, ...context, ...{ noDelay: true } });
+    const connected = tls.connect({ ...place, ...context, ...{ noDelay: true } });
+    const socket = ownedSocket(connected, this.#options.failed);
     socket.once("secureConnect", () => {
       const refusal = this.#refusalOf(socket);
       if (refusal === undefined) opened();

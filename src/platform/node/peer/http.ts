@@ -5,6 +5,7 @@
 import http from "node:http";
 import type net from "node:net";
 import type { NetworkHandler } from "../../network.js";
+import { type CallbackFailed, owned } from "./owned.js";
 
 const bodyBytesMax = 64 * 1024;
 const methods = ["GET ", "HEAD ", "POST ", "PUT ", "DELETE ", "OPTIONS ", "PATCH "];
@@ -18,7 +19,7 @@ export function isHttp(start: string): boolean | "maybe" {
 export class PeerHttp {
   readonly #server: http.Server;
 
-  constructor(handler: Pick<NetworkHandler, "page">) {
+  constructor(handler: Pick<NetworkHandler, "page">, failed: CallbackFailed) {
     this.#server = http.createServer({ keepAlive: false }, (request, response) => {
       let body = "";
       request.setEncoding("utf8");
@@ -26,20 +27,26 @@ export class PeerHttp {
         body += chunk;
         if (body.length > bodyBytesMax) request.destroy();
       });
-      request.on("end", () => {
+      const lost: CallbackFailed = (error) => {
+        response.destroy();
+        failed(error);
+      };
+      const answer = (): void => {
         const [path = ""] = (request.url ?? "").split("?", 1);
         const given = request.headers["x-etcd-cluster-id"];
         const clusterId = typeof given === "string" ? given : undefined;
-        handler.page({ method: request.method ?? "", path, clusterId, body }, (answer) => {
-          const length = Buffer.byteLength(answer.body);
-          response.writeHead(answer.status, {
-            ...answer.headers,
+        handler.page({ method: request.method ?? "", path, clusterId, body }, (page) => {
+          const length = Buffer.byteLength(page.body);
+          response.writeHead(page.status, {
+            ...page.headers,
             "Content-Length": length,
             Connection: "close",
           });
-          response.end(answer.body);
+          response.end(page.body);
         });
-      });
+      };
+      // Node's parser runs these listeners, not the socket.
+      request.on("end", owned(answer, lost));
     });
   }
 

@@ -17,6 +17,7 @@ import {
   nonceBytes,
   PeerFrameReader,
 } from "./framing.js";
+import { type CallbackFailed, owned } from "./owned.js";
 
 /** A peer with more bytes than this in its queue is treated as unreachable. */
 const queueBytesMax = 64 * 1024 * 1024;
@@ -44,6 +45,7 @@ export class PeerLink {
   readonly #handler: NetworkHandler;
   readonly #dialer: PeerDialer;
   readonly #now: () => number;
+  readonly #failed: CallbackFailed;
   readonly #ticker: NodeJS.Timeout;
   #socket: net.Socket | undefined;
   /** Token of a connection that has said hello and not proven itself yet. */
@@ -56,12 +58,20 @@ export class PeerLink {
   #isClosed = false;
   #isCorked = false;
 
-  constructor(target: PeerTarget, handler: NetworkHandler, dialer: PeerDialer, now: () => number) {
+  constructor(
+    target: PeerTarget,
+    handler: NetworkHandler,
+    { dialer, now, failed }: { dialer: PeerDialer; now: () => number; failed: CallbackFailed },
+  ) {
     this.target = target;
     this.#handler = handler;
     this.#dialer = dialer;
     this.#now = now;
-    this.#ticker = setInterval(() => this.#tick(), tickMs);
+    this.#failed = failed;
+    this.#ticker = setInterval(
+      owned(() => this.#tick(), failed),
+      tickMs,
+    );
     this.#dial();
   }
 
@@ -186,6 +196,9 @@ export class PeerLink {
     }
     const redialMs = wasActive ? redialAtOnceMs : redialSoonMs;
     const delayMs = this.#refusals > refusalsMax ? redialSlowMs : redialMs;
-    this.#redial = setTimeout(() => this.#dial(), delayMs);
+    this.#redial = setTimeout(
+      owned(() => this.#dial(), this.#failed),
+      delayMs,
+    );
   }
 }

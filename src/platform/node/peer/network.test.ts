@@ -302,7 +302,7 @@ describe("the connection of a member", () => {
       refused.push(rejection);
     };
     vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
-    new PeerSource(socket, idB, handlerOf(idA, { rejected, ...more }));
+    new PeerSource(socket, idB, handlerOf(idA, { rejected, ...more }), () => {});
     return { other, socket, refused };
   }
 

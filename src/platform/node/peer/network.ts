@@ -14,6 +14,7 @@ import type { KeptCredentials } from "../tls/kept-credentials.js";
 import { PeerAdmission } from "./admission.js";
 import { PeerDialer } from "./dialer.js";
 import { PeerLink } from "./link.js";
+import { type CallbackFailed, ownedSocket } from "./owned.js";
 import { PeerSource } from "./source.js";
 
 export interface NodeNetworkOptions {
@@ -83,6 +84,7 @@ class TcpNetwork implements Network {
   readonly #sources = new Map<bigint, PeerSource>();
   readonly #admission: PeerAdmission;
   readonly #dialer: PeerDialer;
+  readonly #failed: CallbackFailed;
 
   constructor(handler: NetworkHandler, options: NodeNetworkOptions, onClose: () => void) {
     this.#handler = handler;
@@ -90,9 +92,12 @@ class TcpNetwork implements Network {
     this.#onClose = onClose;
     const { credentials, now, log } = options;
     const tell = (message: string, fields: object): void => log("warn", message, { ...fields });
-    this.#dialer = new PeerDialer({ credentials, now, log: tell });
+    this.#failed = (error) =>
+      log("error", "a callback of the peer port failed", { error: error.stack ?? error.message });
+    const failed = this.#failed;
+    this.#dialer = new PeerDialer({ credentials, now, log: tell, failed });
     this.#admission = new PeerAdmission({
-      handler,
+      ...{ handler, failed },
       dialer: this.#dialer,
       proven: (socket, id) => this.#proven(socket, id),
       challenged: (greeting) => this.#links.get(greeting.from)?.prove(greeting) === true,
@@ -108,7 +113,9 @@ class TcpNetwork implements Network {
     this.#links.get(id)?.close();
     this.#links.set(
       id,
-      new PeerLink({ id, urls: peerUrls }, this.#handler, this.#dialer, this.#now),
+      new PeerLink({ id, urls: peerUrls }, this.#handler, {
+        ...{ dialer: this.#dialer, now: this.#now, failed: this.#failed },
+      }),
     );
   }
 
@@ -139,7 +146,7 @@ class TcpNetwork implements Network {
   }
 
   accept(socket: net.Socket): void {
-    this.#admission.accept(socket);
+    this.#admission.accept(ownedSocket(socket, this.#failed));
   }
 
   close(): void {
@@ -153,7 +160,7 @@ class TcpNetwork implements Network {
 
   #proven(socket: net.Socket, id: bigint): void {
     this.#sources.get(id)?.close();
-    const source = new PeerSource(socket, id, this.#handler);
+    const source = new PeerSource(socket, id, this.#handler, this.#failed);
     this.#sources.set(id, source);
     socket.on("close", () => {
       if (this.#sources.get(id) === source) this.#sources.delete(id);

@@ -6,6 +6,7 @@
 import type net from "node:net";
 import type { NetworkHandler, RejectionReason } from "../../network.js";
 import { emptyFrame, PeerFrameReader } from "./framing.js";
+import { type CallbackFailed, owned } from "./owned.js";
 
 const tickMs = 500;
 /** The other side asks every half second, but its process may stand still for a while. */
@@ -26,12 +27,15 @@ export class PeerSource {
   /** For how many ticks the current frame has been incomplete. */
   #frameTicks = 0;
 
-  constructor(socket: net.Socket, id: bigint, handler: NetworkHandler) {
+  constructor(socket: net.Socket, id: bigint, handler: NetworkHandler, failed: CallbackFailed) {
     this.#socket = socket;
     this.#id = id;
     this.#handler = handler;
     this.#reader = new PeerFrameReader((kind) => handler.messageBytesMax(kind));
-    this.#ticker = setInterval(() => this.#tick(), tickMs);
+    this.#ticker = setInterval(
+      owned(() => this.#tick(), failed),
+      tickMs,
+    );
     socket.setKeepAlive(true, 10_000);
     socket.on("data", (chunk: Buffer) => this.#push(chunk));
     socket.on("close", () => clearInterval(this.#ticker));

@@ -1,0 +1,39 @@
+/**
+ * Gives the callbacks of the peer port an owner. What a callback of a connection throws ends that
+ * connection, which is made anew; what a timer throws is told. The process goes on.
+ */
+import type net from "node:net";
+
+export type CallbackFailed = (error: Error) => void;
+
+/** A callback that never throws. */
+export function owned<Told extends unknown[]>(
+  fn: (...told: Told) => void,
+  failed: CallbackFailed,
+): (...told: Told) => void {
+  return (...told) => {
+    try {
+      fn(...told);
+    } catch (error) {
+      failed(error instanceof Error ? error : new Error(String(error)));
+    }
+  };
+}
+
+/** The same socket. All its listeners run inside `emit`, so that is the one place to catch. */
+export function ownedSocket<Socket extends net.Socket>(
+  socket: Socket,
+  failed: CallbackFailed,
+): Socket {
+  const emit = socket.emit.bind(socket) as (...event: unknown[]) => boolean;
+  const owning = (...event: unknown[]): boolean => {
+    try {
+      return emit(...event);
+    } catch (error) {
+      failed(error instanceof Error ? error : new Error(String(error)));
+      socket.destroy();
+      return true;
+    }
+  };
+  return Object.assign(socket, { emit: owning });
+}
