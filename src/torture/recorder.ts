@@ -1,6 +1,7 @@
 /** Collects what clients and watches saw, with times of one clock, as a history to judge. */
 import type { Clock } from "../platform/clock.js";
 import type { History, Mark, Operation, Watch, WatchResponse } from "../verify/history/types.js";
+import { abbreviated } from "./abbreviate.js";
 
 export interface OpenWatch extends Watch {
   readonly responses: WatchResponse[];
@@ -32,7 +33,8 @@ export class Recorder {
     return ++this.#ids;
   }
 
-  operation(operation: Operation): void {
+  operation(recorded: Operation): void {
+    const operation = abbreviated(recorded);
     this.#operations.push(operation);
     if (operation.outcome.kind === "ok") this.#acknowledged++;
   }

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { Dice } from "../verify/sim/plan/dice.js";
-import { drawRequest, Memory } from "./draw-request.js";
-import { drawFaultPlan, faultKinds } from "./fault-plan.js";
-import { outcomeOf } from "./kv-client.js";
+import { faultKinds, kindRules } from "./faults/fault-kinds.js";
+import { drawFaultPlan, parseFaultPlan } from "./faults/fault-plan.js";
+import { drawRequest, Memory } from "./traffic/draw-request.js";
+import { outcomeOf } from "./traffic/kv-client.js";
 
 const members = ["m1", "m2", "m3", "m4", "m5"];
 
@@ -17,19 +18,27 @@ describe("a plan of faults", () => {
     expect(planOf(3)).not.toEqual(planOf(4));
   });
 
-  test("leaves time between faults and at both ends; harms a minority or all, nobody twice", () => {
+  test("leaves time between the faults of a lane; harms a minority or all, nobody twice", () => {
     const sizes = new Set<number>();
     for (let seed = 0; seed < 200; seed++) {
-      let freeMs = 1_000;
-      for (const { atMs, forMs, members: harmed } of planOf(seed).faults) {
-        expect(atMs).toBeGreaterThan(freeMs);
-        freeMs = atMs + forMs;
+      const freeMs = { process: 1_000, network: 1_000 };
+      for (const { atMs, forMs, kind, members: harmed } of planOf(seed).faults) {
+        const { lane } = kindRules[kind];
+        expect(atMs).toBeGreaterThan(freeMs[lane]);
+        freeMs[lane] = atMs + forMs;
         expect(new Set(harmed).size).toBe(harmed.length);
         sizes.add(harmed.length);
       }
-      expect(freeMs).toBeLessThanOrEqual(59_000);
+      expect(Math.max(...Object.values(freeMs))).toBeLessThanOrEqual(59_000);
     }
     expect([...sizes].sort()).toEqual([1, 2, 5]);
+  });
+
+  test("survives its file, and a file with another member does not", () => {
+    const plan = planOf(5);
+    expect(parseFaultPlan(JSON.stringify(plan), members)).toEqual(plan);
+    expect(() => parseFaultPlan(JSON.stringify(plan), ["m9"])).toThrow(/there is no member m\d/);
+    expect(() => parseFaultPlan('{"seed":1}', members)).toThrow(/seed, durationMs and faults/);
   });
 
   test("has only the kinds that are asked for", () => {

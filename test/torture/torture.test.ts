@@ -4,6 +4,7 @@
  */
 import { execFile, spawn } from "node:child_process";
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -17,11 +18,19 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { cleanEnv } from "../../src/cli/stage/server-process.js";
 import { eventually } from "../robustness/incident.js";
+import { bytes } from "../support/client.js";
+import { Cluster } from "../support/cluster.js";
 import { isMissing, projectRoot } from "../support/server-kind.js";
 
 const launcher = join(projectRoot, "bin/lockstep");
 const folder = mkdtempSync(join(tmpdir(), "lockstep-torture-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+interface Gap {
+  readonly member: string;
+  readonly longestMs: number;
+}
+const longestOf = ({ longestMs }: Gap): number => longestMs;
 
 interface Ran {
   readonly code: number;
@@ -54,12 +63,22 @@ function left(report: string): readonly string[] {
 describe.skipIf(isMissing("lockstep"))("lockstep torture", () => {
   test("a short run is clean, and leaves a history that can be checked, and no process", async () => {
     const report = join(folder, "clean");
-    const ran = await lockstep("torture", "--duration", "4s", "--seed", "5", "--report", report);
+    const ran = await lockstep(
+      "torture",
+      "--duration",
+      "4s",
+      "--seed",
+      "5",
+      "--faults",
+      "kill,pause",
+      "--report",
+      report,
+    );
     expect(ran).toMatchObject({ code: 0, error: "" });
     expect(ran.out).toMatch(/\d+ operations, \d+ acknowledged; \d of \d faults; 0 violations/);
     expect(ran.out).toMatch(/^CLEAN: every promise held in \d+ operations and \d+ watches$/m);
     const json = JSON.parse(readFileSync(join(report, "report.json"), "utf8"));
-    expect(json).toMatchObject({ schema: 1, verdict: "clean", findings: [] });
+    expect(json).toMatchObject({ schema: 2, verdict: "clean", findings: [] });
     expect(Object.keys(json.tried.operations).sort()).toEqual(
       ["delete", "put", "range", "serializable range", "txn"].sort(),
     );
@@ -87,6 +106,50 @@ describe.skipIf(isMissing("lockstep"))("lockstep torture", () => {
     expect(left(report)).toEqual([]);
   }, 120_000);
 
+  test("a cluster that others use: its own keys only, and none is left", async () => {
+    const cluster = await Cluster.start({ kind: "lockstep" });
+    try {
+      const { client } = cluster.first;
+      await client.put({ key: bytes("mine"), value: bytes("stays") });
+      let isOver = false;
+      const others = (async () => {
+        while (!isOver) await client.put({ key: bytes("other"), value: bytes("v") });
+      })();
+      const report = join(folder, "endpoints");
+      const words = ["--endpoints", cluster.first.endpoint, "--duration", "3s", "--seed", "4"];
+      const ran = await lockstep("torture", ...words, "--report", report);
+      isOver = true;
+      await others;
+      expect(ran).toMatchObject({ code: 0, error: "" });
+      expect(ran.out).toMatch(/^CLEAN: every promise held in \d+ operations and 1 watches$/m);
+      const { kvs } = await client.range({ key: bytes("\0"), range_end: bytes("\0") });
+      expect(kvs.map(({ key }) => String(key))).toEqual(["mine", "other"]);
+
+      await client.put({ key: bytes("lockstep-torture/x"), value: bytes("of another run") });
+      const refused = await lockstep("torture", ...words, "--report", report);
+      expect(refused.code).toBe(2);
+      expect(refused.error).toMatch(/has keys under lockstep-torture\/: another run is on/);
+    } finally {
+      await cluster.dispose();
+    }
+  }, 120_000);
+
+  test("a cut member answers nobody until the cut is over", async () => {
+    const report = join(folder, "cut");
+    const plan = join(folder, "cut-plan.json");
+    const cut = { atMs: 1_500, kind: "cut", members: ["m1"], forMs: 4_000, variant: 0 };
+    writeFileSync(plan, JSON.stringify({ seed: 1, durationMs: 8_000, faults: [cut] }));
+    const words = ["--plan", plan, "--faults", "network", "--duration", "8s", "--report", report];
+    const ran = await lockstep("torture", ...words);
+    expect(ran).toMatchObject({ code: 0, error: "" });
+    const { tried, availability } = JSON.parse(readFileSync(join(report, "report.json"), "utf8"));
+    expect(tried).toMatchObject({ faults: { cut: 1 }, comparisons: 1 });
+    const longest = (member: string): number =>
+      Math.max(0, ...availability.filter((gap: Gap) => gap.member === member).map(longestOf));
+    expect(longest("m1")).toBeGreaterThan(2_500);
+    expect(longest("m1")).toBeGreaterThan(longest("m2") + 500);
+  }, 120_000);
+
   test("cannot run a binary that is not there, or not etcd", async () => {
     const refused = (etcd: string): Promise<Ran> =>
       lockstep("torture", "--etcd", etcd, "--report", join(folder, "refused"));
@@ -99,6 +162,34 @@ describe.skipIf(isMissing("lockstep"))("lockstep torture", () => {
       code: 2,
       error: expect.stringMatching(/does not say that it is etcd/),
     });
+  });
+
+  test("a target that dies at its start, and two reports as one", async () => {
+    const dying = join(folder, "dying-etcd");
+    const script = 'if [ "$1" = --version ]; then echo "etcd Version: 3.5.99"; exit 0; fi';
+    writeFileSync(dying, `#!/bin/sh\n${script}\necho "bind: address already in use"; exit 7\n`);
+    chmodSync(dying, 0o755);
+    const report = join(folder, "dies");
+    const ran = await lockstep("torture", "--etcd", dying, "--report", report);
+    expect(ran.code).toBe(2);
+    expect(ran.error).toMatch(/m\d did not start: exit code 7; its log ends:\n.*--name=m\d/);
+    expect(ran.error).toMatch(/bind: address already in use/);
+    expect(left(report)).toEqual([]);
+
+    const run = { seed: 1, profile: "mixed" };
+    const tried = { operations: { put: 3 }, faults: { kill: 1 }, comparisons: 1 };
+    const all = { schema: 2, target: "t", text: "it broke", run, tried };
+    for (const verdict of ["clean", "violation"]) {
+      mkdirSync(join(folder, "many", verdict), { recursive: true });
+      const text = JSON.stringify({ ...all, verdict });
+      writeFileSync(join(folder, "many", verdict, "report.json"), text);
+    }
+    const merged = await lockstep("torture", "merge", join(folder, "many"));
+    expect(merged).toMatchObject({ code: 1, error: "" });
+    expect(merged.out).toMatch(/^VIOLATION: it broke$/m);
+    expect(merged.out).toMatch(/^2 runs: 1 clean, 1 violation\noperations: 6 put\n/m);
+    const none = await lockstep("torture", "merge", report);
+    expect(none).toMatchObject({ code: 2, error: expect.stringMatching(/no report.json below/) });
   });
 
   test("an issue of etcd that this build does not have: exit 0", async () => {

@@ -6,6 +6,7 @@
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { mutants } from "../../verify/mutation/catalogue.js";
+import { processMutants } from "../../verify/mutation/process-mutants.js";
 import type { Mutant } from "../../verify/mutation/types.js";
 import type { Invariant } from "../../verify/sim/invariants.js";
 import { invariantsOf, seedsOf, whole } from "../sim-flags.js";
@@ -147,7 +148,8 @@ async function runCatalogue(flags: Flags): Promise<number> {
 }
 
 /** Whether all patches still apply, and use only names that exist. */
-async function runCheck({ chosen }: Flags): Promise<number> {
+async function runCheck(flags: Flags): Promise<number> {
+  const chosen = [...flags.chosen, ...processMutants];
   const root = sourceFolder(ownDist);
   const lacking = root === undefined ? [] : await missingNames(chosen, root);
   const reasons = new Map([...(await notApplying(chosen)), ...lacking]);

@@ -36,6 +36,9 @@ export function connectTo(address: string): Connection {
         write: (message) => {
           call.write(message);
         },
+        finish: () => {
+          call.end();
+        },
         setReading: (isReading) => {
           if (isReading) call.resume();
           else call.pause();

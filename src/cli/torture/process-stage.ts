@@ -1,72 +1,88 @@
 /**
- * Members as processes of this machine, each with a folder and a log file. When this process ends,
- * for whatever reason but SIGKILL, its members are killed, paused ones too.
+ * Members as processes of this machine, each with a folder and a log file, and with relays in front
+ * of its ports if the network is to be harmed. When this process ends, for whatever reason but
+ * SIGKILL, its members are killed, paused ones too.
  */
-import { spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { freePorts } from "../../platform/node/free-ports.js";
-import type { Connection, Stage } from "../../torture/ports.js";
-import { etcd34Flags, memberFlags } from "../stage/member-flags.js";
+import type { Rng } from "../../platform/rng.js";
+import type { Clocks, Connection, Disks, LinkFaults, Stage } from "../../torture/ports.js";
+import { StatusResponse } from "../../wire/gen/rpc.js";
+import { memberFlags } from "../stage/member-flags.js";
 import { ServerProcess } from "../stage/server-process.js";
 import { connectTo } from "./grpc-connection.js";
+import { MemberDisks } from "./member-disks.js";
+import type { Program } from "./program.js";
+import { ProxyNetwork } from "./proxy-network.js";
 
 const host = "127.0.0.1";
 const startMs = 90_000;
 const pollMs = 50;
-
-/** The program that a member runs, without the flags that differ from member to member. */
-export interface Program {
-  readonly command: string;
-  readonly args: readonly string[];
-  /** As the program says it. */
-  readonly version: string;
-}
-
-export function lockstepProgram(launcher: string, version: string): Program {
-  return { command: process.execPath, args: [launcher, "server"], version: `lockstep ${version}` };
-}
-
-/** @throws Error with a text for people */
-export function etcdProgram(command: string): Program {
-  const { stdout, error } = spawnSync(command, ["--version"], { encoding: "utf8" });
-  if (error !== undefined) throw new Error(`${command} cannot be run: ${error.message}`);
-  const version = /^etcd Version: (\S+)/.exec(stdout)?.[1];
-  if (version === undefined) throw new Error(`${command} --version does not say that it is etcd`);
-  const args = version.startsWith("3.4.") ? etcd34Flags : [];
-  return { command, args, version: `etcd ${version}` };
-}
+const portsOfMember = 4;
 
 interface Place {
   readonly client: number;
   readonly peer: number;
+  /** Where clients and members reach it: relays' ports, or its own. */
+  readonly shownClient: number;
+  readonly shownPeer: number;
+}
+
+export interface StageOptions {
+  readonly program: Program;
+  /** Exists; the members' data and logs go there. */
+  readonly folder: string;
+  readonly count: number;
+  /** Relays stand in front of all ports. */
+  readonly hasProxies: boolean;
+  readonly rng: Rng;
 }
 
 export class ProcessStage implements Stage {
   readonly members: readonly string[];
-  readonly #program: Program;
-  readonly #folder: string;
+  readonly disks: Disks;
+  readonly clocks: Clocks | undefined;
+  readonly #options: StageOptions;
   readonly #places: ReadonlyMap<string, Place>;
+  readonly #network: ProxyNetwork | undefined;
   readonly #running = new Map<string, ServerProcess>();
-  /** Members whose end was asked for. */
+  /** Processes whose end was asked for. */
   readonly #ending = new Set<ServerProcess>();
+  readonly #joining = new Set<string>();
   #told: (member: string, how: string) => void = () => {};
 
-  private constructor(program: Program, folder: string, places: ReadonlyMap<string, Place>) {
-    this.#program = program;
-    this.#folder = folder;
+  private constructor(options: StageOptions, places: ReadonlyMap<string, Place>) {
+    this.#options = options;
     this.#places = places;
     this.members = [...places.keys()];
+    const isOurs = options.program.kind === "lockstep";
+    this.disks = new MemberDisks((member) => this.dataFolder(member), isOurs, options.rng);
+    this.clocks = isOurs ? { step: (member, ms) => this.#setClock(member, ms) } : undefined;
+    this.#network = options.hasProxies ? new ProxyNetwork(options.rng) : undefined;
   }
 
-  /** Nothing is started yet. `folder` exists; the members' data and logs go there. */
-  static async create(program: Program, folder: string, count: number): Promise<ProcessStage> {
-    const ports = await freePorts(host, 2 * count);
+  /** Nothing is started yet but the relays. @throws if a port is taken */
+  static async create(options: StageOptions): Promise<ProcessStage> {
+    const { count, hasProxies } = options;
+    const ports = await freePorts(host, portsOfMember * count);
     const places = Array.from({ length: count }, (_, at) => {
-      const place = { client: ports[2 * at] as number, peer: ports[2 * at + 1] as number };
-      return [`m${at + 1}`, place] as const;
+      const own = ports.slice(portsOfMember * at, portsOfMember * (at + 1));
+      const [client, peer, ...shown] = own as [number, number, number, number];
+      const [shownClient, shownPeer] = hasProxies ? shown : [client, peer];
+      return [`m${at + 1}`, { client, peer, shownClient, shownPeer } as Place] as const;
     });
-    return new ProcessStage(program, folder, new Map(places));
+    const stage = new ProcessStage(options, new Map(places));
+    for (const [member, place] of places) {
+      await stage.#network?.addClients(member, place.shownClient, place.client);
+      await stage.#network?.addPeers(member, place.shownPeer, place.peer);
+    }
+    return stage;
+  }
+
+  get network(): LinkFaults | undefined {
+    return this.#network;
   }
 
   async startAll(): Promise<void> {
@@ -74,21 +90,23 @@ export class ProcessStage implements Stage {
   }
 
   async start(member: string): Promise<void> {
-    const { command, args } = this.#program;
+    const { command, args } = this.#options.program;
     const started = new ServerProcess({
       command,
       args: [...args, ...this.#flagsOf(member)],
-      logFile: this.#logFile(member),
-      cwd: this.#folder,
+      logFile: this.logFile(member),
+      cwd: this.#options.folder,
+      env: { LOCKSTEP_TORTURE_CLOCK: path.resolve(this.#clockFile(member)) },
     });
     this.#running.set(member, started);
     let failure: string | undefined;
     void started.exited.then(({ code, signal }) => {
       failure = signal ?? `exit code ${code}`;
       if (this.#running.get(member) === started) this.#running.delete(member);
-      if (!this.#ending.delete(started)) this.#told(member, failure);
+      if (!this.#ending.delete(started) && isServing) this.#told(member, failure);
     });
-    const connection = this.connect(member);
+    let isServing = false;
+    const connection = connectTo(`${host}:${this.#place(member).client}`);
     try {
       const endMs = Date.now() + startMs;
       while (failure === undefined && Date.now() < endMs) {
@@ -98,7 +116,13 @@ export class ProcessStage implements Stage {
           1_000,
         );
         // Another program may have taken the port: then our own ended.
-        if (status.kind === "ok" && failure === undefined) return;
+        if (status.kind === "ok" && failure === undefined) {
+          const { header } = StatusResponse.decode(status.bytes);
+          this.#network?.know(header?.member_id ?? 0n, member);
+          this.#joining.delete(member);
+          isServing = true;
+          return;
+        }
         await sleep(pollMs);
       }
     } finally {
@@ -109,10 +133,18 @@ export class ProcessStage implements Stage {
   }
 
   async kill(member: string): Promise<void> {
+    await this.#endOne(member, (running) => running.kill());
+  }
+
+  async stop(member: string): Promise<void> {
+    await this.#endOne(member, (running) => running.stop());
+  }
+
+  async #endOne(member: string, end: (running: ServerProcess) => Promise<unknown>): Promise<void> {
     const running = this.#running.get(member);
     if (running === undefined) return;
     this.#ending.add(running);
-    await running.kill();
+    await end(running);
   }
 
   pause(member: string): void {
@@ -128,20 +160,37 @@ export class ProcessStage implements Stage {
   }
 
   connect(member: string): Connection {
-    return connectTo(`${host}:${this.#place(member).client}`);
+    return connectTo(`${host}:${this.#place(member).shownClient}`);
+  }
+
+  peerUrl(member: string): string {
+    return `http://${host}:${this.#place(member).shownPeer}`;
+  }
+
+  willJoin(member: string): void {
+    this.#joining.add(member);
   }
 
   /** Resolves when no process is left. */
   async end(): Promise<void> {
     await Promise.all([...this.#running.keys()].map((member) => this.kill(member)));
+    this.#network?.close();
   }
 
   dataFolder(member: string): string {
-    return path.join(this.#folder, `${member}.data`);
+    return path.join(this.#options.folder, `${member}.data`);
   }
 
-  #logFile(member: string): string {
-    return path.join(this.#folder, `${member}.log`);
+  logFile(member: string): string {
+    return path.join(this.#options.folder, `${member}.log`);
+  }
+
+  #clockFile(member: string): string {
+    return path.join(this.#options.folder, `${member}.clock`);
+  }
+
+  #setClock(member: string, offsetMs: number): void {
+    writeFileSync(this.#clockFile(member), `${offsetMs}`);
   }
 
   #place(member: string): Place {
@@ -151,15 +200,17 @@ export class ProcessStage implements Stage {
   }
 
   #flagsOf(member: string): readonly string[] {
-    const { client, peer } = this.#place(member);
+    const { client, peer, shownClient } = this.#place(member);
     const url = (port: number): string => `http://${host}:${port}`;
-    const together = [...this.#places].map(([name, place]) => `${name}=${url(place.peer)}`);
     return memberFlags({
       name: member,
       dataDir: path.resolve(this.dataFolder(member)),
       ...{ clientUrl: url(client), peerUrl: url(peer) },
-      initialCluster: together.join(","),
-      ...{ initialState: "new", token: "lockstep-torture" },
+      advertisedClientUrl: url(shownClient),
+      advertisedPeerUrl: this.peerUrl(member),
+      initialCluster: this.members.map((name) => `${name}=${this.peerUrl(name)}`).join(","),
+      initialState: this.#joining.has(member) ? "existing" : "new",
+      token: "lockstep-torture",
     });
   }
 }

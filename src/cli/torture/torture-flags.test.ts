@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { faultKinds, kindRules } from "../../torture/faults/fault-kinds.js";
 import { readTortureFlags } from "./torture-flags.js";
 
 const read = (...words: readonly string[]) => readTortureFlags(words, 77);
@@ -6,7 +7,8 @@ const read = (...words: readonly string[]) => readTortureFlags(words, 77);
 describe("flags of lockstep torture", () => {
   test("without any: this build, three members, all faults, and the seed that was drawn", () => {
     expect(read()).toMatchObject({
-      ...{ etcd: undefined, members: 3, faults: ["kill", "pause"], durationMs: 30_000, seed: 77 },
+      ...{ etcd: undefined, members: 3, durationMs: 30_000, seed: 77, runs: 1 },
+      faults: faultKinds.filter((kind) => kindRules[kind].group !== "disk"),
     });
   });
 
@@ -20,7 +22,12 @@ describe("flags of lockstep torture", () => {
   test.each([
     [["--etcd", "/e", "--target", "lockstep"], /exclude each other/],
     [["--target", "etcd"], /--etcd PATH/],
-    [["--faults", "kill,fire"], /knows kill, pause, not "fire"/],
+    [["--faults", "kill,fire"], /knows crash, network, .* kill, .*, not "fire"/],
+    [["--profile", "none"], /--profile knows mixed, .*, not "none"/],
+    [["--shard", "4/4"], /I\/N with 0 <= I < N, not "4\/4"/],
+    [["--endpoints", "a:1", "--faults", "kill"], /--endpoints takes no faults/],
+    [["--endpoints", "https://a:1"], /takes host:port/],
+    [["--mutant", "M02", "--etcd", "/e"], /--mutant is for --target lockstep/],
     [["--duration", "30"], /takes a time like 30s, 5m or 1h, not "30"/],
     [["--members", "0"], /whole number from 1 to 7, not "0"/],
     [["--seed", "1.5"], /--seed takes a whole number/],

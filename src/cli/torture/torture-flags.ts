@@ -1,25 +1,43 @@
 /** The flags of `lockstep torture`. */
 import { parseArgs } from "node:util";
-import { type FaultKind, faultKinds } from "../../torture/fault-plan.js";
+import {
+  type FaultKind,
+  faultGroups,
+  faultKinds,
+  kindRules,
+} from "../../torture/faults/fault-kinds.js";
 import { type Issue, issues } from "../../torture/reproduce/issues.js";
+import { type Profile, profileOf, profiles } from "../../torture/traffic/profiles.js";
 
-export const tortureUsage = `Usage: lockstep torture [--target lockstep | --etcd PATH] [flags]
+export const tortureUsage = `Usage: lockstep torture [--target lockstep | --etcd PATH | --endpoints URLS] [flags]
+       lockstep torture --reproduce ISSUE [--etcd PATH]
+       lockstep torture --list-profiles | --list-faults
+       lockstep torture merge DIR...
 
 Starts a cluster of real processes, sends it traffic, harms its members, and says whether every
-promise held: linearizable answers, serializable reads, watches, equal data on all members. See
-docs/robustness.md.
+promise held: linearizable answers, serializable reads, watches, leases, equal data on all members.
+See docs/robustness.md.
 
   --target lockstep  members of this build (the default)
   --etcd PATH        members of this etcd binary
+  --endpoints URLS   a cluster that runs, as host:port,...: traffic and checks under the prefix
+                     lockstep-torture/, no faults, and no call that touches other keys
   --reproduce ISSUE  replays a historical issue of etcd: exit 1 if it shows, 0 if not
                      (${issues.map(({ number }) => number).join(", ")})
   --members N        members of the cluster, 1 to 7 (3)
-  --faults LIST      ${faultKinds.join(",")}, or none (${faultKinds.join(",")})
+  --profile NAME     the traffic: ${profiles.map(({ name }) => name).join(", ")} (mixed)
+  --faults LIST      kinds (--list-faults) or groups of them (${faultGroups.join(", ")}), or none
+                     (crash,network,clock, as far as the target takes them)
+  --plan FILE        the faults of a plan.json, instead of drawn ones
   --duration T       length of the traffic: 30s, 5m, 1h (30s)
   --seed N           draws the same requests and faults again (random)
-  --clients N        clients, each with one request at a time (8)
-  --keys N           different keys (8)
+  --runs N           so many runs, each on a new cluster and with the next seed (1)
+  --until-failure    runs until one is not clean
+  --shard I/N        of the runs those whose number leaves I when divided by N, 0 <= I < N
+  --clients N        clients, each with one request at a time (8, or as the profile says)
+  --keys N           different keys (8, or as the profile says)
   --pace T           pause of a client between an answer and its next request (5ms)
+  --mutant ID        members of this build with a known bug put in (docs/mutants.md)
   --report DIR       where report, history, plan and logs go (lockstep-torture)
 
 Exit: 0 clean, 1 a promise was broken, 2 it could not run or cannot be told, or wrong usage.
@@ -28,12 +46,24 @@ Exit: 0 clean, 1 a promise was broken, 2 it could not run or cannot be told, or 
 export interface TortureFlags {
   /** Undefined: this build. */
   readonly etcd: string | undefined;
+  /** Members of a cluster that runs, as "host:port"; empty: own processes. */
+  readonly endpoints: readonly string[];
   /** Undefined: a run with drawn traffic. */
   readonly reproduce: Issue | undefined;
+  /** The id of a mutant of this build. */
+  readonly mutant: string | undefined;
   readonly members: number;
+  readonly profile: Profile;
   readonly faults: readonly FaultKind[];
+  /** True: the faults were asked for, so one that is not possible is an error. */
+  readonly areFaultsAsked: boolean;
+  /** A file; undefined: faults are drawn. */
+  readonly plan: string | undefined;
   readonly durationMs: number;
   readonly seed: number;
+  /** Infinity: until one is not clean. */
+  readonly runs: number;
+  readonly shard: { readonly index: number; readonly of: number };
   readonly clients: number;
   readonly keys: number;
   readonly paceMs: number;
@@ -41,44 +71,84 @@ export interface TortureFlags {
 }
 
 const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+const usualFaults = ["crash", "network", "clock"];
 
 /** @throws Error with a text for people */
 export function readTortureFlags(words: readonly string[], randomSeed: number): TortureFlags {
   const { values } = parseArgs({
     args: [...words],
     options: {
-      target: { type: "string" },
-      etcd: { type: "string" },
-      reproduce: { type: "string" },
+      ...{ target: { type: "string" }, etcd: { type: "string" }, endpoints: { type: "string" } },
+      ...{ reproduce: { type: "string" }, mutant: { type: "string" }, plan: { type: "string" } },
       members: { type: "string", default: "3" },
-      faults: { type: "string", default: faultKinds.join(",") },
+      profile: { type: "string", default: "mixed" },
+      faults: { type: "string" },
       duration: { type: "string", default: "30s" },
       seed: { type: "string" },
-      clients: { type: "string", default: "8" },
-      keys: { type: "string", default: "8" },
-      pace: { type: "string", default: "5ms" },
+      runs: { type: "string", default: "1" },
+      "until-failure": { type: "boolean", default: false },
+      shard: { type: "string", default: "0/1" },
+      ...{ clients: { type: "string" }, keys: { type: "string" }, pace: { type: "string" } },
       report: { type: "string", default: "lockstep-torture" },
     },
   });
-  const { target, etcd, seed } = values;
+  const { etcd, endpoints, mutant, seed } = values;
+  refuseOtherTargets(values);
+  const profile = profileOf(values.profile);
+  const isOwn = endpoints === undefined;
+  const usual = isOwn ? usualFaults.join(",") : "none";
+  return {
+    ...{ etcd, mutant, profile, plan: values.plan, report: values.report },
+    endpoints: isOwn ? [] : endpoints.split(",").map(endpointOf),
+    reproduce: values.reproduce === undefined ? undefined : issueOf(values.reproduce),
+    members: whole("--members", values.members, [1, 7]),
+    faults: faultsOf(values.faults ?? usual),
+    areFaultsAsked: values.faults !== undefined,
+    durationMs: duration("--duration", values.duration),
+    seed: seed === undefined ? randomSeed : whole("--seed", seed, [0, 2 ** 48]),
+    runs: values["until-failure"]
+      ? Number.POSITIVE_INFINITY
+      : whole("--runs", values.runs, [1, 1_000_000]),
+    shard: shardOf(values.shard),
+    clients: whole("--clients", values.clients ?? `${profile.clients ?? 8}`, [1, 400]),
+    keys: whole("--keys", values.keys ?? `${profile.keys ?? 8}`, [1, 900]),
+    paceMs: duration("--pace", values.pace ?? `${profile.paceMs ?? 5}ms`),
+  };
+}
+
+interface Targets {
+  readonly target?: string | undefined;
+  readonly etcd?: string | undefined;
+  readonly endpoints?: string | undefined;
+  readonly mutant?: string | undefined;
+  readonly faults?: string | undefined;
+}
+
+function refuseOtherTargets({ target, etcd, endpoints, mutant, faults }: Targets): void {
   if (target !== undefined && target !== "lockstep") {
     throw new Error(`--target is lockstep; for etcd give its binary: --etcd PATH`);
   }
-  if (target !== undefined && etcd !== undefined) {
-    throw new Error("--target and --etcd exclude each other");
+  const given = [target, etcd, endpoints].filter((one) => one !== undefined);
+  if (given.length > 1) throw new Error("--target, --etcd and --endpoints exclude each other");
+  const isOther = etcd !== undefined || endpoints !== undefined;
+  if (mutant !== undefined && isOther) throw new Error("--mutant is for --target lockstep only");
+  if (endpoints !== undefined && faults !== undefined && faults !== "none") {
+    throw new Error("--endpoints takes no faults: the processes there are not this command's");
   }
-  return {
-    etcd,
-    reproduce: values.reproduce === undefined ? undefined : issueOf(values.reproduce),
-    members: whole("--members", values.members, [1, 7]),
-    faults: faultsOf(values.faults),
-    durationMs: duration("--duration", values.duration),
-    seed: seed === undefined ? randomSeed : whole("--seed", seed, [0, 2 ** 48]),
-    clients: whole("--clients", values.clients, [1, 500]),
-    keys: whole("--keys", values.keys, [1, 900]),
-    paceMs: duration("--pace", values.pace),
-    report: values.report,
-  };
+}
+
+function endpointOf(text: string): string {
+  const endpoint = text.trim().replace(/^http:\/\//, "");
+  if (/^[^/]+:\d+$/.test(endpoint)) return endpoint;
+  throw new Error(`--endpoints takes host:port,host:port (without TLS), not "${text}"`);
+}
+
+function shardOf(text: string): TortureFlags["shard"] {
+  const [, index, of] = /^(\d+)\/(\d+)$/.exec(text) ?? [];
+  if (index !== undefined && Number(index) < Number(of)) {
+    return { index: Number(index), of: Number(of) };
+  }
+  throw new Error(`--shard takes I/N with 0 <= I < N, not "${text}"`);
 }
 
 function whole(name: string, text: string, [least, most]: readonly [number, number]): number {
@@ -104,9 +174,11 @@ function issueOf(text: string): Issue {
 
 function faultsOf(text: string): readonly FaultKind[] {
   if (text === "none") return [];
-  return text.split(",").map((name) => {
-    const kind = faultKinds.find((one) => one === name);
-    if (kind !== undefined) return kind;
-    throw new Error(`--faults knows ${faultKinds.join(", ")}, not "${name}"`);
+  const named = text.split(",").flatMap((name) => {
+    const kinds = faultKinds.filter((kind) => kind === name || kindRules[kind].group === name);
+    if (kinds.length > 0) return kinds;
+    const known = [...faultGroups, ...faultKinds].join(", ");
+    throw new Error(`--faults knows ${known}, not "${name}"`);
   });
+  return faultKinds.filter((kind) => named.includes(kind));
 }

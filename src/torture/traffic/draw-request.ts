@@ -2,8 +2,8 @@
  * What clients ask, drawn from the seed and from what they have seen. Values are unique: two puts of
  * one run never write the same value, so that each answer names the put that it shows.
  */
-import type { Rng } from "../platform/rng.js";
-import type { KeyValue, Op, OperationAnswer, Request } from "../verify/history/types.js";
+import type { Rng } from "../../platform/rng.js";
+import type { KeyValue, Op, OperationAnswer, Request } from "../../verify/history/types.js";
 
 /** What one client remembers of the answers. */
 export class Memory {
@@ -44,33 +44,65 @@ export interface DrawContext {
   readonly value: string;
 }
 
-export const first = "k/";
-export const end = "k0";
+/** All keys of a run. */
+export const first = "lockstep-torture/";
+export const end = "lockstep-torture0";
 
 export function keyName(place: number): string {
   return `${first}${String(place).padStart(3, "0")}`;
 }
 
-type Draw = (context: DrawContext) => Request;
+export type Draw = (context: DrawContext) => Request;
+/** Draws with their weights. */
+export type RequestMix = readonly (readonly [weight: number, draw: Draw])[];
 
-/** With their weights. */
-const draws: readonly (readonly [number, Draw])[] = [
-  [36, ({ value, ...at }) => ({ kind: "put", key: anyKey(at), value })],
-  [16, (at) => ({ kind: "range", key: anyKey(at) })],
-  [5, (at) => ({ kind: "range", key: anyKey(at), serializable: true })],
+const readsOfAll: RequestMix = [
   [6, () => ({ kind: "range", key: first, end })],
   [2, () => ({ kind: "range", key: first, end, serializable: true })],
   [4, pastRange],
+];
+
+/** A little of everything. */
+export const mixed: RequestMix = [
+  [36, ({ value, ...at }) => ({ kind: "put", key: anyKey(at), value })],
+  [16, (at) => ({ kind: "range", key: anyKey(at) })],
+  [5, (at) => ({ kind: "range", key: anyKey(at), serializable: true })],
+  ...readsOfAll,
   [9, (at) => ({ kind: "delete", key: anyKey(at) })],
   [2, deleteSome],
   [12, compareAndSwap],
   [8, severalOps],
 ];
-const weights = draws.reduce((sum, [weight]) => sum + weight, 0);
 
-export function drawRequest(context: DrawContext): Request {
-  let left = context.rng.int(weights);
-  for (const [weight, draw] of draws) {
+/** Mostly writes, and transactions whose compare looks at many keys. */
+export const writes: RequestMix = [
+  [60, ({ value, ...at }) => ({ kind: "put", key: anyKey(at), value })],
+  [14, severalOps],
+  [14, compareAndSwap],
+  [6, (at) => ({ kind: "range", key: anyKey(at) })],
+  [6, (at) => ({ kind: "delete", key: anyKey(at) })],
+];
+
+/** Values of up to 200 kB beside small ones, and reads of everything. */
+export const large: RequestMix = [
+  [6, ({ rng, value, ...at }) => largePut({ rng, ...at }, `${value}.${rng.int(1_000)}`)],
+  ...mixed,
+  ...readsOfAll,
+];
+
+/** Lists in pages, and objects that are created, updated and deleted if they are as they were. */
+export const kubernetes: RequestMix = [
+  [20, firstPage],
+  [12, nextPage],
+  [45, compareAndSwap],
+  [12, createObject],
+  [6, deleteObject],
+  [5, (at) => ({ kind: "range", key: anyKey(at) })],
+];
+
+export function drawRequest(context: DrawContext, mix = mixed): Request {
+  let left = context.rng.int(mix.reduce((sum, [weight]) => sum + weight, 0));
+  for (const [weight, draw] of mix) {
     if (left < weight) return draw(context);
     left -= weight;
   }
@@ -117,5 +149,44 @@ function severalOps(context: DrawContext): Request {
     compares: [{ key: anyKey(context), target: "create", result: ">", value: 0 }],
     success: [opOf(one, 0), opOf(other, 1)],
     failure: [opOf(one, 2)],
+  };
+}
+
+const largeBytesMax = 200_000;
+
+function largePut(at: Pick<DrawContext, "rng" | "keys">, value: string): Request {
+  return { kind: "put", key: anyKey(at), value: value.padEnd(at.rng.int(largeBytesMax), ".") };
+}
+
+const pageSize = 3;
+
+function firstPage(): Request {
+  return { kind: "range", key: first, end, limit: pageSize };
+}
+
+/** From any key on, at the revision of the newest answer, as a paged list goes on. */
+function nextPage(context: DrawContext): Request {
+  const { revision } = context.memory;
+  return { kind: "range", key: `${anyKey(context)}\0`, end, limit: pageSize, revision };
+}
+
+function createObject(context: DrawContext): Request {
+  const { value } = context;
+  const key = anyKey(context);
+  return {
+    kind: "txn",
+    compares: [{ key, target: "mod", result: "=", value: 0 }],
+    success: [{ kind: "put", key, value }],
+    failure: [{ kind: "range", key }],
+  };
+}
+
+function deleteObject(context: DrawContext): Request {
+  const key = anyKey(context);
+  return {
+    kind: "txn",
+    compares: [{ key, target: "mod", result: "=", value: context.memory.mod(key) }],
+    success: [{ kind: "delete", key }],
+    failure: [{ kind: "range", key }],
   };
 }

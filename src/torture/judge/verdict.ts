@@ -1,7 +1,9 @@
 /** Judges a run, and counts what was tried, so that a clean verdict says what it is worth. */
-import type { History } from "../verify/history/types.js";
-import { type JudgeLimits, judgeHistory } from "../verify/linearizability/judge-history.js";
-import type { TortureResult } from "./run.js";
+import type { History } from "../../verify/history/types.js";
+import { type JudgeLimits, judgeHistory } from "../../verify/linearizability/judge-history.js";
+import type { TortureResult } from "../run.js";
+import { availabilityGaps, gapFindings } from "./availability.js";
+import { leaseFindings } from "./lease-promises.js";
 
 export type VerdictKind = "clean" | "violation" | "unknown";
 
@@ -22,6 +24,8 @@ export interface TriedCounts {
   readonly events: number;
   /** Members harmed, by kind of fault. */
   readonly faults: Readonly<Record<string, number>>;
+  /** How often the members were compared after a fault. */
+  readonly comparisons: number;
 }
 
 export function judgeRun(
@@ -30,7 +34,12 @@ export function judgeRun(
 ): TortureVerdict {
   const judged = judgeHistory(history, limits);
   const wrong = judged.verdict === "not" ? judged.texts : [];
-  const all = [...findings, ...wrong];
+  const all = [
+    ...findings,
+    ...leaseFindings(history),
+    ...gapFindings(availabilityGaps(history)),
+    ...wrong,
+  ];
   const { operationIds } = judged;
   if (all.length > 0) {
     return { kind: "violation", text: all[0] as string, findings: all, operationIds };
@@ -43,10 +52,7 @@ export function judgeRun(
   return { kind: "clean", text, findings: [], operationIds: [] };
 }
 
-export function countTried({
-  history,
-  hits,
-}: Pick<TortureResult, "history" | "hits">): TriedCounts {
+export function countTried({ history, hits, comparisons }: TortureResult): TriedCounts {
   const operations: Record<string, number> = {};
   const outcomes: Record<string, number> = {};
   const add = (counts: Record<string, number>, name: string): void => {
@@ -54,12 +60,14 @@ export function countTried({
   };
   for (const { request, outcome } of history.operations) {
     const isLocal = request.kind === "range" && request.serializable === true;
-    add(operations, isLocal ? "serializable range" : request.kind);
+    const name = request.kind === "other" ? request.name : request.kind;
+    add(operations, isLocal ? "serializable range" : name);
     add(outcomes, outcome.kind);
   }
   return {
     ...{ operations, outcomes, watches: history.watches.length, events: eventsOf(history) },
     faults: Object.fromEntries(hits),
+    comparisons,
   };
 }
 

@@ -2,16 +2,17 @@
  * A client that watches all keys, and records every answer. When its stream breaks, it goes on at
  * another member from the last revision that it has seen, as etcd's clients do.
  */
-import type { Clock } from "../platform/clock.js";
+import type { Clock } from "../../platform/clock.js";
 import {
   eventOf,
   watchCreateRequest,
   watchProgressRequest,
-} from "../verify/sim/clients/watch-calls.js";
-import { WatchResponse } from "../wire/gen/rpc.js";
+} from "../../verify/sim/clients/watch-calls.js";
+import { WatchResponse } from "../../wire/gen/rpc.js";
+import { abbreviated } from "../abbreviate.js";
+import type { Connection, Stage } from "../ports.js";
+import type { OpenWatch, Recorder } from "../recorder.js";
 import { end, first } from "./draw-request.js";
-import type { Connection, Stage } from "./ports.js";
-import type { OpenWatch, Recorder } from "./recorder.js";
 
 const resumeMs = 200;
 const progressMs = 1_000;
@@ -23,13 +24,15 @@ export interface WatcherParts {
   readonly recorder: Recorder;
   readonly number: number;
   readonly prevKv: boolean;
+  /** Where the first stream begins. */
+  readonly revision: number;
 }
 
 export class TortureWatcher {
   readonly #parts: WatcherParts;
   #place: number;
   /** Where the next stream begins. */
-  #nextRevision = 1;
+  #nextRevision: number;
   #stream: ReturnType<Connection["stream"]> | undefined;
   #connection: Connection | undefined;
   #isOver = false;
@@ -37,6 +40,7 @@ export class TortureWatcher {
   constructor(parts: WatcherParts) {
     this.#parts = parts;
     this.#place = parts.number;
+    this.#nextRevision = parts.revision;
   }
 
   start(): void {
@@ -88,7 +92,7 @@ export class TortureWatcher {
   /** True: this watch is over. */
   #received(watch: OpenWatch, response: WatchResponse): boolean {
     const revision = Number(response.header?.revision ?? 0n);
-    const events = response.events.map(eventOf);
+    const events = response.events.map((event) => abbreviated(eventOf(event)));
     const compactRevision = Number(response.compact_revision);
     watch.responses.push({
       ...{ atUs: this.#parts.recorder.nowUs(), revision, events },

@@ -1,12 +1,12 @@
 /** One client: asks one thing after the other, and records what it asked and what it was told. */
-import type { Clock } from "../platform/clock.js";
-import type { Rng } from "../platform/rng.js";
-import type { OperationOutcome, Request } from "../verify/history/types.js";
-import { decodeAnswer, encodeRequest } from "../verify/sim/clients/client-calls.js";
-import { drawRequest, Memory } from "./draw-request.js";
-import { pauseFor } from "./pause.js";
-import type { CallResult, Connection, Stage } from "./ports.js";
-import type { Recorder } from "./recorder.js";
+import type { Clock } from "../../platform/clock.js";
+import type { Rng } from "../../platform/rng.js";
+import type { OperationOutcome, Request } from "../../verify/history/types.js";
+import { decodeAnswer, encodeRequest } from "../../verify/sim/clients/client-calls.js";
+import { pauseFor } from "../pause.js";
+import type { CallResult, Connection, Stage } from "../ports.js";
+import type { Recorder } from "../recorder.js";
+import { drawRequest, Memory, type RequestMix } from "./draw-request.js";
 
 const timeoutMs = 3_000;
 /** A client that got no answer waits so long, so that a dead member is not asked all the time. */
@@ -24,6 +24,7 @@ export interface KvClientParts {
   readonly stage: Stage;
   readonly recorder: Recorder;
   readonly number: number;
+  readonly mix: RequestMix;
   readonly keys: number;
   /** Milliseconds between an answer and the next request. */
   readonly paceMs: number;
@@ -63,9 +64,9 @@ export class KvClient {
 
   /** False: no answer. */
   async #ask(): Promise<boolean> {
-    const { rng, recorder, number, keys } = this.#parts;
+    const { rng, recorder, number, keys, mix } = this.#parts;
     const value = `v${number}-${++this.#asked}`;
-    const request = drawRequest({ rng, keys, value, memory: this.#memory });
+    const request = drawRequest({ rng, keys, value, memory: this.#memory }, mix);
     const [member, connection] = this.#connections[rng.int(this.#connections.length)] as readonly [
       string,
       Connection,

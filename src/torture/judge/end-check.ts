@@ -2,16 +2,16 @@
  * After the last fault: every member serves again within a bound, all hold the same data at the same
  * revision, and every watch comes to that revision.
  */
-import type { Clock } from "../platform/clock.js";
-import type { Request } from "../verify/history/types.js";
-import { encodeRequest } from "../verify/sim/clients/client-calls.js";
-import { HashKVRequest, HashKVResponse } from "../wire/gen/rpc.js";
-import { end, first } from "./draw-request.js";
-import { outcomeOf } from "./kv-client.js";
-import { pauseFor } from "./pause.js";
-import type { Connection, Stage } from "./ports.js";
-import type { Recorder } from "./recorder.js";
-import type { TortureWatcher } from "./watcher.js";
+import type { Clock } from "../../platform/clock.js";
+import type { Request } from "../../verify/history/types.js";
+import { decodeAnswer, encodeRequest } from "../../verify/sim/clients/client-calls.js";
+import { pauseFor } from "../pause.js";
+import type { Connection, Stage } from "../ports.js";
+import type { Recorder } from "../recorder.js";
+import { end, first } from "../traffic/draw-request.js";
+import { outcomeOf } from "../traffic/kv-client.js";
+import type { TortureWatcher } from "../traffic/watcher.js";
+import { compareHashes, type NamedConnection } from "./comparison.js";
 
 const recoveryMs = 60_000;
 const callMs = 5_000;
@@ -23,12 +23,16 @@ export interface EndCheckParts {
   readonly stage: Stage;
   readonly recorder: Recorder;
   readonly watchers: readonly TortureWatcher[];
+  /** Others write, too, so members are not compared. */
+  readonly isShared: boolean;
 }
 
 /** What is wrong; empty: nothing. */
 export async function checkEnd(parts: EndCheckParts): Promise<readonly string[]> {
   const { stage, clock, watchers } = parts;
-  const connections = stage.members.map((member) => [member, stage.connect(member)] as const);
+  const connections = stage.members.map(
+    (member): NamedConnection => [member, stage.connect(member)],
+  );
   try {
     const findings: string[] = [];
     let revision = 0;
@@ -38,7 +42,7 @@ export async function checkEnd(parts: EndCheckParts): Promise<readonly string[]>
       else revision = Math.max(revision, seen);
     }
     if (findings.length > 0) return findings;
-    findings.push(...(await compareHashes(connections, revision)));
+    if (!parts.isShared) findings.push(...(await compareAtRest(clock, connections, revision)));
     const areThere = (): boolean => watchers.every((watcher) => watcher.seen() >= revision);
     if (!(await within(clock, recoveryMs, async () => areThere()))) {
       const behind = watchers.filter((watcher) => watcher.seen() < revision);
@@ -78,22 +82,33 @@ async function lastRead(
   return `${member} served no read ${recoveryMs / 1_000} s after the last fault: ${said}`;
 }
 
-async function compareHashes(
-  connections: readonly (readonly [string, Connection])[],
+/** Nobody writes any more, so all members come to one revision, and hold the same there. */
+async function compareAtRest(
+  clock: Clock,
+  connections: readonly NamedConnection[],
   revision: number,
 ): Promise<readonly string[]> {
-  const request = HashKVRequest.encode({ revision: BigInt(revision) }).finish();
-  const hashes = await Promise.all(
-    connections.map(async ([member, connection]) => {
-      const result = await connection.call("/etcdserverpb.Maintenance/HashKV", request, callMs);
-      if (result.kind === "failed") return { member, told: `no hash: ${result.text}` };
-      const { hash, compact_revision } = HashKVResponse.decode(result.bytes);
-      return { member, told: `hash ${hash}, compacted ${compact_revision}` };
-    }),
-  );
-  if (new Set(hashes.map(({ told }) => told)).size <= 1) return [];
-  const text = hashes.map(({ member, told }) => `${member} ${told}`).join("; ");
-  return [`the members differ at revision ${revision}: ${text}`];
+  let revisions: readonly (readonly [string, number])[] = [];
+  const isSame = await within(clock, recoveryMs, async () => {
+    revisions = await Promise.all(connections.map(ownRevision));
+    return new Set(revisions.map(([, own]) => own)).size === 1 && revisions[0]?.[1] !== 0;
+  });
+  if (!isSame) {
+    const text = revisions.map(([member, own]) => `${member} is at ${own}`).join(", ");
+    return [`the members do not come to one revision after the last request: ${text}`];
+  }
+  const at = Math.max(revision, revisions[0]?.[1] ?? 0);
+  return (await compareHashes(connections, at)).findings;
+}
+
+/** Of a member's own state. 0: no answer. */
+async function ownRevision([member, connection]: NamedConnection): Promise<
+  readonly [string, number]
+> {
+  const { path, bytes } = encodeRequest({ kind: "range", key: first, serializable: true });
+  const result = await connection.call(path, bytes, callMs);
+  if (result.kind === "failed") return [member, 0];
+  return [member, decodeAnswer({ kind: "range", key: first }, result.bytes).revision];
 }
 
 async function within(clock: Clock, ms: number, isSo: () => Promise<boolean>): Promise<boolean> {

@@ -1,0 +1,35 @@
+/**
+ * Long values in a history as their beginning, length and a hash (FNV-1a), so that megabytes of them
+ * need not be kept. Values of torture clients begin with what makes them unique.
+ */
+const longerThan = 200;
+const kept = 60;
+
+/** The same, with every long text under a `value` in it shortened. */
+export function abbreviated<T>(content: T): T {
+  if (Array.isArray(content)) return content.map((one) => abbreviated(one)) as T;
+  if (typeof content !== "object" || content === null) return content;
+  if (!hasLongValue(content)) return content;
+  const copy = Object.entries(content).map(([name, value]) => [
+    name,
+    name === "value" && typeof value === "string" ? shortened(value) : abbreviated(value),
+  ]);
+  return Object.fromEntries(copy) as T;
+}
+
+function hasLongValue(content: unknown): boolean {
+  if (Array.isArray(content)) return content.some(hasLongValue);
+  if (typeof content !== "object" || content === null) return false;
+  return Object.entries(content).some(([name, value]) =>
+    typeof value === "string" ? name === "value" && value.length > longerThan : hasLongValue(value),
+  );
+}
+
+function shortened(value: string): string {
+  if (value.length <= longerThan) return value;
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < value.length; at++) {
+    hash = Math.imul(hash ^ value.charCodeAt(at), 0x01000193);
+  }
+  return `${value.slice(0, kept)}... ${value.length} bytes, ${(hash >>> 0).toString(16)}`;
+}

@@ -1,0 +1,70 @@
+/** What an operator does with a member that lost its disk: removes it, and adds it anew. */
+import type { Clock } from "../../platform/clock.js";
+import { MemberAddRequest, MemberListResponse, MemberRemoveRequest } from "../../wire/gen/rpc.js";
+import { pauseFor } from "../pause.js";
+import type { Connection, Stage } from "../ports.js";
+
+const cluster = "/etcdserverpb.Cluster/";
+const callMs = 5_000;
+const withinMs = 60_000;
+const pollMs = 200;
+
+/**
+ * The member's files are gone. Resolves when it serves again.
+ *
+ * @throws if no other member takes the change for a minute, or it does not start
+ */
+export async function replaceMember(options: {
+  readonly clock: Clock;
+  readonly stage: Stage;
+  readonly member: string;
+}): Promise<void> {
+  const { clock, stage, member } = options;
+  const other = stage.members.find((one) => one !== member) as string;
+  const connection = stage.connect(other);
+  try {
+    await until(clock, `${member} is removed and added`, () =>
+      removedAndAdded(connection, stage, member),
+    );
+  } finally {
+    connection.close();
+  }
+  stage.willJoin(member);
+  await stage.start(member);
+}
+
+/** A change whose answer was lost is seen in the next list. The error, or undefined. */
+async function removedAndAdded(
+  connection: Connection,
+  stage: Stage,
+  member: string,
+): Promise<string | undefined> {
+  const listed = await connection.call(`${cluster}MemberList`, new Uint8Array(0), callMs);
+  if (listed.kind === "failed") return listed.text;
+  const { members } = MemberListResponse.decode(listed.bytes);
+  const url = stage.peerUrl(member);
+  const old = members.find(({ peerURLs }) => peerURLs.includes(url));
+  if (old !== undefined && old.name === "") return undefined;
+  const request =
+    old === undefined
+      ? MemberAddRequest.encode({ peerURLs: [url], isLearner: false }).finish()
+      : MemberRemoveRequest.encode({ ID: old.ID }).finish();
+  const path = `${cluster}${old === undefined ? "MemberAdd" : "MemberRemove"}`;
+  const changed = await connection.call(path, request, callMs);
+  if (changed.kind === "failed") return changed.text;
+  return old === undefined ? undefined : "it is removed, and not added yet";
+}
+
+async function until(
+  clock: Clock,
+  what: string,
+  attempt: () => Promise<string | undefined>,
+): Promise<void> {
+  const endMs = clock.now() + withinMs;
+  for (;;) {
+    const error = await attempt();
+    if (error === undefined) return;
+    if (clock.now() > endMs) throw new Error(`not within a minute: ${what}: ${error}`);
+    await pauseFor(clock, pollMs);
+  }
+}

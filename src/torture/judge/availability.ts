@@ -1,0 +1,105 @@
+/**
+ * How long each member gave no answer to a write or a read, and whether that was while something
+ * harmed the cluster. A gap that goes on long after the last fault has ended is a finding.
+ */
+import type { History, Mark, Operation } from "../../verify/history/types.js";
+
+export interface Gap {
+  readonly member: string;
+  readonly kind: "write" | "read";
+  /** The longest time without an answer, in milliseconds, while somebody asked. */
+  readonly longestMs: number;
+  /** The part of that gap with no fault on, in milliseconds. */
+  readonly calmMs: number;
+}
+
+/** A member that nothing harms must answer within this time. Elections are much shorter. */
+const calmMsMax = 30_000;
+
+interface Span {
+  readonly fromUs: number;
+  readonly toUs: number;
+}
+
+export function availabilityGaps({ operations, marks }: History): readonly Gap[] {
+  const faults = faultSpans(marks);
+  const members = [...new Set(operations.map(({ member }) => member))].toSorted();
+  return members.flatMap((member) =>
+    (["write", "read"] as const).flatMap((kind) => {
+      const asked = operations.filter((one) => one.member === member && kindOf(one) === kind);
+      const gaps = gapsOf(asked).map((span) => ({
+        longestMs: Math.round((span.toUs - span.fromUs) / 1_000),
+        calmMs: Math.round(longestCalmUs(span, faults) / 1_000),
+      }));
+      const worst = gaps.toSorted((a, b) => b.calmMs - a.calmMs || b.longestMs - a.longestMs)[0];
+      return worst === undefined ? [] : [{ member, kind, ...worst }];
+    }),
+  );
+}
+
+export function gapFindings(gaps: readonly Gap[]): readonly string[] {
+  return gaps
+    .filter(({ calmMs }) => calmMs > calmMsMax)
+    .map(
+      ({ member, kind, calmMs }) =>
+        `${member} answered no ${kind} for ${(calmMs / 1_000).toFixed(1)} s although nothing harmed the cluster`,
+    );
+}
+
+function kindOf({ request }: Operation): "write" | "read" | undefined {
+  switch (request.kind) {
+    case "put":
+    case "delete":
+    case "txn":
+      return "write";
+    case "range":
+      return request.serializable === true ? undefined : "read";
+    default:
+      return undefined;
+  }
+}
+
+/** Between answers, as long as something was asked and not answered in between. */
+function gapsOf(operations: readonly Operation[]): readonly Span[] {
+  const gaps: Span[] = [];
+  let sinceUs: number | undefined;
+  for (const { outcome, callUs, returnUs } of operations) {
+    if (outcome.kind === "unknown") sinceUs ??= callUs;
+    else if (sinceUs !== undefined && returnUs !== undefined && callUs > sinceUs) {
+      gaps.push({ fromUs: sinceUs, toUs: returnUs });
+      sinceUs = undefined;
+    }
+  }
+  const last = operations.at(-1);
+  if (sinceUs !== undefined && last?.outcome.kind === "unknown") {
+    gaps.push({ fromUs: sinceUs, toUs: last.returnUs ?? last.callUs });
+  }
+  return gaps;
+}
+
+/** When at least one fault was on. */
+function faultSpans(marks: readonly Mark[]): readonly Span[] {
+  const spans: Span[] = [];
+  const open = new Map<string, number>();
+  for (const { kind, atUs, member = "", text } of marks) {
+    const of = `${member} ${text.split(/[: ]/)[0]}`;
+    if (kind === "fault") open.set(of, atUs);
+    if (kind !== "heal") continue;
+    spans.push({ fromUs: open.get(of) ?? atUs, toUs: atUs });
+    open.delete(of);
+  }
+  for (const fromUs of open.values()) spans.push({ fromUs, toUs: Number.MAX_SAFE_INTEGER });
+  return spans.toSorted((a, b) => a.fromUs - b.fromUs);
+}
+
+function longestCalmUs({ fromUs, toUs }: Span, faults: readonly Span[]): number {
+  let longest = 0;
+  let calmFromUs = fromUs;
+  for (const fault of faults) {
+    if (fault.toUs <= calmFromUs) continue;
+    if (fault.fromUs >= toUs) break;
+    longest = Math.max(longest, fault.fromUs - calmFromUs);
+    calmFromUs = Math.max(calmFromUs, fault.toUs);
+  }
+  return Math.max(longest, toUs - calmFromUs);
+}

@@ -1,0 +1,104 @@
+/**
+ * What clients rely on with leases: an acknowledged grant or renewal keeps the lease, and the keys
+ * attached to it, for its time to live, counted from the moment at which the client asked. Judged by
+ * what clients saw: a watch that tells of the deletion of an attached key, or a renewal that is
+ * answered with "there is no such lease", before that time is over.
+ *
+ * Keys with leases belong to one client each, and nobody else deletes them.
+ */
+
+import type { History, Operation } from "../../verify/history/types.js";
+import { first } from "../traffic/draw-request.js";
+
+interface Lease {
+  readonly id: string;
+  /** Microseconds: until then it must live. By call of the request that promised it. */
+  readonly promises: { readonly callUs: number; readonly untilUs: number }[];
+  /** A client may have ended it from then on. */
+  revokedUs: number;
+  readonly keys: Map<string, number>;
+}
+
+/** Allowed difference in speed of two clocks, per mille. */
+const driftPerMille = 25;
+export const leasePrefix = `${first}lease/`;
+
+export function leaseFindings(history: History): readonly string[] {
+  const leases = readLeases(history.operations);
+  const byValue = new Map<string, Lease>();
+  for (const lease of leases.values()) for (const [key] of lease.keys) byValue.set(key, lease);
+  return [...deniedTooEarly(history.operations, leases), ...deletedTooEarly(history, byValue)];
+}
+
+function readLeases(operations: readonly Operation[]): ReadonlyMap<string, Lease> {
+  const leases = new Map<string, Lease>();
+  for (const { request, outcome, callUs } of operations) {
+    if (request.kind === "leaseGrant" && outcome.kind === "ok") {
+      leases.set(request.id, {
+        ...{ id: request.id, revokedUs: Number.POSITIVE_INFINITY },
+        ...{ promises: [], keys: new Map() },
+      });
+    }
+    if (request.kind === "leaseGrant" || request.kind === "leaseKeepAlive") {
+      if (outcome.kind !== "ok" || outcome.answer.kind !== "lease") continue;
+      const { ttl } = outcome.answer;
+      const untilUs = callUs + ttl * 1_000 * (1_000 - driftPerMille);
+      if (ttl > 0) leases.get(request.id)?.promises.push({ callUs, untilUs });
+    }
+    if (request.kind === "leaseRevoke") {
+      const lease = leases.get(request.id);
+      if (lease !== undefined) lease.revokedUs = Math.min(lease.revokedUs, callUs);
+    }
+    if (request.kind === "put" && request.lease !== undefined && outcome.kind === "ok") {
+      leases.get(request.lease)?.keys.set(request.key, outcome.revision);
+    }
+  }
+  return leases;
+}
+
+/** Milliseconds that a lease should have lived on at a time, as far as was promised before. */
+function leftMs({ promises, revokedUs }: Lease, atUs: number): number {
+  if (revokedUs < atUs) return 0;
+  const known = promises.filter(({ callUs }) => callUs < atUs).map(({ untilUs }) => untilUs);
+  return Math.round((Math.max(0, ...known) - atUs) / 1_000);
+}
+
+/** A renewal is told that there is no such lease; it was decided before the answer came. */
+function deniedTooEarly(
+  operations: readonly Operation[],
+  leases: ReadonlyMap<string, Lease>,
+): readonly string[] {
+  return operations.flatMap(({ request, outcome, returnUs, member }) => {
+    if (request.kind !== "leaseKeepAlive" || outcome.kind !== "ok") return [];
+    const lease = leases.get(request.id);
+    const { answer } = outcome;
+    if (lease === undefined || answer.kind !== "lease" || answer.ttl > 0) return [];
+    const left = leftMs(lease, returnUs ?? 0);
+    if (left <= 0) return [];
+    return [
+      `lease ${request.id} ended ${left} ms before its time: ${member} answered a renewal with "no such lease"`,
+    ];
+  });
+}
+
+function deletedTooEarly(
+  { watches }: History,
+  byKey: ReadonlyMap<string, Lease>,
+): readonly string[] {
+  const found = new Map<string, string>();
+  for (const { responses, member } of watches) {
+    for (const { atUs, events } of responses) {
+      for (const { type, key, mod } of events) {
+        const lease = type === "delete" ? byKey.get(key) : undefined;
+        if (lease === undefined) continue;
+        const left = leftMs(lease, atUs);
+        if (left <= 0) continue;
+        found.set(
+          lease.id,
+          `lease ${lease.id} ended ${left} ms before its time: a watch at ${member} told that its key ${key} was deleted at revision ${mod}`,
+        );
+      }
+    }
+  }
+  return [...found.values()];
+}

@@ -1,0 +1,164 @@
+/**
+ * A client that lives by leases: it grants one, attaches keys of its own, renews it for a while, and
+ * then revokes it or lets it end. Whether it lived long enough is judged from the history
+ * (judge/lease-promises.ts); whether it ended at all is asked at the end of the run.
+ */
+import type { OperationOutcome, Request } from "../../verify/history/types.js";
+import { decodeAnswer, encodeRequest } from "../../verify/sim/clients/client-calls.js";
+import {
+  LeaseKeepAliveRequest,
+  LeaseKeepAliveResponse,
+  LeaseTimeToLiveRequest,
+  LeaseTimeToLiveResponse,
+} from "../../wire/gen/rpc.js";
+import { leasePrefix } from "../judge/lease-promises.js";
+import { pauseFor } from "../pause.js";
+import type { CallResult, Connection } from "../ports.js";
+import type { ActorParts, TrafficActor } from "./actor.js";
+import { outcomeOf } from "./kv-client.js";
+
+const timeoutMs = 3_000;
+const ttlSeconds = [2, 4] as const;
+const renewalsMax = 6;
+const pauseMs = 100;
+/** How long after its time a lease of a calm cluster may be there: a new leader begins it anew. */
+const lateMs = 15_000;
+const lease = "/etcdserverpb.Lease/";
+
+export class LeaseClient implements TrafficActor {
+  readonly #parts: ActorParts;
+  readonly #connections: readonly (readonly [string, Connection])[];
+  /** Granted, or perhaps granted, and nobody asked to revoke it. */
+  readonly #left = new Set<string>();
+  #granted = 0;
+  #isOver = false;
+
+  constructor(parts: ActorParts) {
+    this.#parts = parts;
+    const { stage } = parts;
+    this.#connections = stage.members.map((member) => [member, stage.connect(member)] as const);
+  }
+
+  async run(): Promise<void> {
+    while (!this.#isOver) {
+      await this.#life();
+      await pauseFor(this.#parts.clock, pauseMs);
+    }
+  }
+
+  end(): void {
+    this.#isOver = true;
+  }
+
+  /** After `run`: waits until all leases are gone. What is still there too late. */
+  async leftovers(): Promise<readonly string[]> {
+    const { clock, rng } = this.#parts;
+    const endMs = clock.now() + ttlSeconds[1] * 1_000 + lateMs;
+    const left = new Set(this.#left);
+    while (left.size > 0 && clock.now() < endMs) {
+      const [, connection] = this.#any();
+      for (const id of left) {
+        const request = LeaseTimeToLiveRequest.encode({ ID: BigInt(id), keys: false }).finish();
+        const result = await connection.call(`${lease}LeaseTimeToLive`, request, timeoutMs);
+        if (result.kind === "ok" && LeaseTimeToLiveResponse.decode(result.bytes).TTL < 0n) {
+          left.delete(id);
+        }
+      }
+      if (left.size > 0) await pauseFor(clock, 200 + rng.int(100));
+    }
+    for (const [, connection] of this.#connections) connection.close();
+    return [...left].map(
+      (id) => `lease ${id} is there ${lateMs / 1_000} s after its time, and nobody renewed it`,
+    );
+  }
+
+  async #life(): Promise<void> {
+    const { clock, rng, number } = this.#parts;
+    const id = `${(number + 1) * 1_000_000 + ++this.#granted}`;
+    const [least, most] = ttlSeconds;
+    const ttl = least + rng.int(most - least + 1);
+    this.#left.add(id);
+    const granted = await this.#ask({ kind: "leaseGrant", id, ttl });
+    if (granted.kind !== "ok") return;
+    const key = `${leasePrefix}${id}`;
+    await this.#ask({ kind: "put", key, value: `lease ${id}`, lease: id });
+    const renewals = rng.int(renewalsMax);
+    for (let at = 0; at < renewals && !this.#isOver; at++) {
+      await pauseFor(clock, (ttl * 1_000) / 3);
+      await this.#renew(id);
+    }
+    if (rng.int(3) === 0) return;
+    if (rng.int(2) === 0) {
+      // Until its end, and a look at what is told then.
+      await pauseFor(clock, ttl * 1_000 + rng.int(1_500));
+      await this.#renew(id);
+      return;
+    }
+    const revoked = await this.#ask({ kind: "leaseRevoke", id });
+    if (revoked.kind === "ok") this.#left.delete(id);
+  }
+
+  #any(): readonly [string, Connection] {
+    const place = this.#parts.rng.int(this.#connections.length);
+    return this.#connections[place] as readonly [string, Connection];
+  }
+
+  async #ask(request: Parameters<typeof encodeRequest>[0]): Promise<OperationOutcome> {
+    const [member, connection] = this.#any();
+    const { path, bytes } = encodeRequest(request);
+    return this.#recorded(request, member, async () => {
+      const result = await connection.call(path, bytes, timeoutMs);
+      if (result.kind === "failed") return outcomeOf(request, result);
+      return { kind: "ok", ...decodeAnswer(request, result.bytes) };
+    });
+  }
+
+  #renew(id: string): Promise<OperationOutcome> {
+    const [member, connection] = this.#any();
+    return this.#recorded({ kind: "leaseKeepAlive", id }, member, async () => {
+      const result = await keepAlive(connection, id, this.#parts.clock);
+      if (result.kind === "failed") return { kind: "unknown", error: result.text };
+      const { header, TTL } = LeaseKeepAliveResponse.decode(result.bytes);
+      const answer = { kind: "lease", id, ttl: Number(TTL) } as const;
+      return { kind: "ok", revision: Number(header?.revision ?? 0n), answer };
+    });
+  }
+
+  async #recorded(
+    request: Request,
+    member: string,
+    call: () => Promise<OperationOutcome>,
+  ): Promise<OperationOutcome> {
+    const { recorder, number } = this.#parts;
+    const id = recorder.nextId();
+    const callUs = recorder.nowUs();
+    const outcome = await call();
+    const returnUs = recorder.nowUs();
+    recorder.operation({ id, client: number, member, callUs, returnUs, request, outcome });
+    return outcome;
+  }
+}
+
+/** One renewal on a stream of its own. */
+function keepAlive(
+  connection: Connection,
+  id: string,
+  clock: ActorParts["clock"],
+): Promise<CallResult> {
+  return new Promise((resolve) => {
+    const failed = (text: string): void =>
+      resolve({ kind: "failed", code: 14, text, isUnsent: false });
+    const stream = connection.stream(`${lease}LeaseKeepAlive`, {
+      message: (bytes) => {
+        resolve({ kind: "ok", bytes });
+        stream.cancel();
+      },
+      ended: () => failed("the stream ended without an answer"),
+    });
+    stream.write(LeaseKeepAliveRequest.encode({ ID: BigInt(id) }).finish());
+    clock.after(timeoutMs, () => {
+      failed("no answer in time");
+      stream.cancel();
+    });
+  });
+}
