@@ -40,6 +40,7 @@ const noNetwork: Network = {
   setPeer: () => undefined,
   removePeer: () => undefined,
   activeSince: () => undefined,
+  traffic: () => [],
   fetchCluster: (_urls, done) => done(new Error("there are no peers")),
   sharesAddress: (_some, _others, done) => done(false),
   close: () => undefined,

@@ -192,7 +192,8 @@ class MemberServers {
     this.#listeners = listeners;
     const moreMetrics = () => [...rpcMetrics(this.#counters.all()), ...processMetrics()];
     const profiles = config.hasProfiles ? { takeProfile: cpuProfile } : {};
-    this.#subject = { member, moreMetrics, ...profiles };
+    const vars = () => ({ cmdline: process.argv, memstats: process.memoryUsage() });
+    this.#subject = { member, moreMetrics, vars, ...profiles };
     this.#common = {
       http: httpHandler(this.#subject, config),
       onError: (error) => statusOf(member.requestFailed(error)),

@@ -173,7 +173,11 @@ class KvService {
     read: (done: Done<ReadAnswer<T>>) => void,
   ): void {
     this.#whenReadable(rpc, of, (caller) => {
+      const { operations } = this.#member;
+      const sinceMs = operations.begin();
       const answer: Done<ReadAnswer<T>> = (result) => {
+        const isDone = !(result instanceof KvError);
+        operations.readEnded(sinceMs, isDone, isDone ? rangesOf(result.outcome) : 1);
         // Users may have changed since the read began, also by another state in its place.
         const late = result instanceof KvError ? result : this.#readRefusal(of, caller);
         if (late === undefined) this.#respond(of.call, result as ReadAnswer<T>);
@@ -219,7 +223,10 @@ class KvService {
   }
 
   #answerRead(call: UnaryCall, read: () => OpOutcome): void {
+    const { operations } = this.#member;
+    const sinceMs = operations.begin();
     const outcome = valueFor(call, read);
+    operations.readEnded(sinceMs, outcome !== undefined);
     if (outcome === undefined) return;
     call.respond(this.#encode(outcome, this.#member.machine.kv.revision()));
   }
@@ -251,6 +258,10 @@ class KvService {
     this.#encoder ??= new KvResponseEncoder({ clusterId, memberId });
     return this.#encoder;
   }
+}
+
+function rangesOf(outcome: OpOutcome): number {
+  return outcome.kind === "txn" ? outcome.responses.length : 1;
 }
 
 /** A read of a few keys, which the index finds at once. */

@@ -42,6 +42,7 @@ function admitted(member: Member, path: Rpc, handle: UnaryHandler & StreamHandle
       path,
       kind,
       handle: (request, call) => {
+        member.operations.called("unary", call.metadata("client-api-version"));
         const refusal = member.admit(path, call);
         if (refusal !== undefined) refuse(call, refusal);
         else withRight(member, call, who, () => handle(request, call));
@@ -52,6 +53,7 @@ function admitted(member: Member, path: Rpc, handle: UnaryHandler & StreamHandle
     path,
     kind,
     handle: (call) => {
+      member.operations.called("stream", call.metadata("client-api-version"));
       const refusal = member.admit(path, call);
       if (refusal !== undefined) refuse(call, refusal);
       else withRight(member, call, who, () => handle(call));

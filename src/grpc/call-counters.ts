@@ -3,6 +3,10 @@
  * the start with zeros, so that a rate is defined before the first call.
  */
 
+import { Histogram } from "../base/histogram.js";
+
+/** Seconds, as Go's gRPC servers have them. */
+const handlingBounds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 /** gRPC's codes 0 (OK) to 16. */
 const codeCount = 17;
 
@@ -17,6 +21,8 @@ export interface MethodCounters {
   sentBytes: number;
   /** Ended calls by status code. */
   readonly handled: number[];
+  /** Seconds from the beginning of a call to its end. */
+  readonly handling: Histogram;
 }
 
 export class CallCounters {
@@ -29,7 +35,8 @@ export class CallCounters {
     const handled = new Array<number>(codeCount).fill(0);
     const { path, kind } = method;
     const bytes = { receivedBytes: 0, sentBytes: 0 };
-    const counters = { path, kind, started: 0, received: 0, sent: 0, ...bytes, handled };
+    const handling = new Histogram(handlingBounds);
+    const counters = { path, kind, started: 0, received: 0, sent: 0, ...bytes, handled, handling };
     this.#byPath.set(path, counters);
     return counters;
   }

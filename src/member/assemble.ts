@@ -16,6 +16,7 @@ import type { MemberWorld, Wiring } from "./assemble/wiring.js";
 import { MemberNews } from "./cluster/member-news.js";
 import { requestTimeoutMs } from "./config.js";
 import type { RunningMember } from "./member.js";
+import { OperationCounts } from "./operation-counts.js";
 import { requestFailure } from "./request-failure.js";
 import type { Booted } from "./startup/boot.js";
 import { createMemberRaft } from "./startup/create-raft.js";
@@ -33,6 +34,7 @@ export function assembleMember(world: MemberWorld, booted: Booted): RunningMembe
   // Earlier lives used only lower ids: a member takes less than 1024 requests a millisecond.
   const firstId = Math.floor(clock.unixMs()) * 1024;
   w.proposals = new Proposals(firstId);
+  w.operations = new OperationCounts(() => clock.now());
   w.reads = new ReadBarrier(firstId, (sinceMs) => w.slowness.read.took(clock.now() - sinceMs));
   w.peers = new Peers(clock);
   w.incarnations = consensus.createIncarnations(w);

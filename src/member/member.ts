@@ -28,6 +28,7 @@ import type { LeaseListJobs } from "./jobs/lease-lists.js";
 import type { Maintenance } from "./jobs/maintenance.js";
 import type { Reads } from "./jobs/reads.js";
 import type { Lifecycle, StopCause } from "./lifecycle.js";
+import type { OperationCounts } from "./operation-counts.js";
 import type { MemberProbe } from "./probe.js";
 import type { Report } from "./report.js";
 import type { Readiness } from "./startup/readiness.js";
@@ -42,6 +43,7 @@ export interface RunningMemberParts {
   readonly probe: MemberProbe;
   readonly state: Pick<StateStore, "machine" | "backend">;
   readonly raft: Pick<RaftNode, "term" | "leader">;
+  readonly operations: OperationCounts;
   readonly authenticator: Authenticator;
   readonly gate: Gate;
   readonly monitor: Pick<IntegrityMonitor, "refusal">;
@@ -73,6 +75,7 @@ export class RunningMember implements Member {
   readonly limits: MemberLimits;
   readonly watch: WatchHub;
   readonly probe: MemberProbe;
+  readonly operations: OperationCounts;
   readonly authenticator: Authenticator;
   /** Where the network delivers what other members send. */
   readonly network: NetworkHandler;
@@ -85,6 +88,7 @@ export class RunningMember implements Member {
     this.limits = parts.limits;
     this.watch = parts.watch;
     this.probe = parts.probe;
+    this.operations = parts.operations;
     this.authenticator = parts.authenticator;
     this.network = parts.network;
   }
@@ -192,7 +196,10 @@ export class RunningMember implements Member {
   leaseKeepAlive(...[client, id, done]: Parameters<Member["leaseKeepAlive"]>): void {
     const { gate, leases } = this.#parts;
     const ask: LeaseAsk<{ readonly ttl: number }> = (answered) => leases.keepAlive(id, answered);
-    gate.relay("/etcdserverpb.Lease/LeaseKeepAlive", client, ask, done);
+    gate.relay("/etcdserverpb.Lease/LeaseKeepAlive", client, ask, (answer) => {
+      if (!(answer instanceof KvError) && answer.ttl > 0) this.operations.leaseRenewed();
+      done(answer);
+    });
   }
 
   leaseTimeToLive(...[client, of, done]: Parameters<Member["leaseTimeToLive"]>): void {

@@ -33,6 +33,8 @@ export interface MemberNumbers {
   readonly dbSize: number;
   readonly dbSizeInUse: number;
   readonly isLearner: boolean;
+  readonly lateHeartbeats: number;
+  readonly authRevision: number;
   readonly kv: KvReader;
   readonly watch: ReturnType<WatchHub["stats"]>;
   readonly integrity: IntegrityNumbers;
@@ -60,6 +62,12 @@ export function memberMetrics(numbers: MemberNumbers): MetricSample[] {
     counter("etcd_server_proposals_failed_total", "Proposals that timed out.", numbers.failed),
     counter("etcd_server_slow_read_indexes_total", "Read rounds asked again.", numbers.slowReads),
     counter("etcd_server_read_indexes_failed_total", "Read rounds given up.", numbers.failedReads),
+    counter(
+      "etcd_server_heartbeat_send_failures_total",
+      "Heartbeats of the leader that left more than two intervals late.",
+      numbers.lateHeartbeats,
+    ),
+    gauge("etcd_debugging_auth_revision", "Auth revision.", numbers.authRevision),
     gauge("etcd_server_quota_backend_bytes", "Space quota in bytes.", numbers.quotaBytes),
     labelled("etcd_server_version", "Version of this server.", { server_version: serverVersion }),
     ...(clusterVersion === ""

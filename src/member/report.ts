@@ -5,6 +5,7 @@ import type { Scrubber } from "../integrity/scrub/scrubber.js";
 import type { LeaseDriver } from "../lease/driver.js";
 import type { HistogramSample, MetricSample } from "../metrics/sample.js";
 import type { PeerGuard } from "../peers/guard.js";
+import type { Network } from "../platform/network.js";
 import type { RaftNode } from "../raft/types.js";
 import type { SnapshotTransfer } from "../snapshot/transfer.js";
 import { digestVersion } from "../state/digest.js";
@@ -16,10 +17,13 @@ import { clusterMetrics } from "./cluster/cluster-metrics.js";
 import type { Leadership } from "./cluster/leadership.js";
 import type { MemberNews } from "./cluster/member-news.js";
 import type { QuorumWatch } from "./cluster/quorum-watch.js";
+import { trafficMetrics } from "./cluster/traffic-metrics.js";
 import type { AutoCompaction } from "./jobs/auto-compaction.js";
 import { autoCompactionMetrics } from "./jobs/auto-compaction-metrics.js";
 import { type IntegrityNumbers, memberMetrics } from "./metrics.js";
+import type { OperationCounts } from "./operation-counts.js";
 import type { Slowness } from "./slowness.js";
+import type { Heartbeat } from "./turns/heartbeat.js";
 import type { Proposals } from "./turns/proposals.js";
 import type { ReadBarrier } from "./turns/read-barrier.js";
 import type { MemberIntegrity, MemberStatus } from "./types.js";
@@ -45,6 +49,9 @@ export interface ReportParts {
   readonly watch: Pick<WatchHub, "stats">;
   readonly guard: Pick<PeerGuard, "lost" | "counts" | "peers">;
   readonly slowness: Pick<Slowness, "samples">;
+  readonly operations: Pick<OperationCounts, "samples">;
+  readonly heartbeat: Pick<Heartbeat, "late">;
+  readonly network: Pick<Network, "traffic">;
   readonly memberNews: Pick<MemberNews, "counts">;
   readonly quorum: Pick<QuorumWatch, "voters" | "losses">;
   machine(): MachineReader;
@@ -124,13 +131,21 @@ export class Report {
       watch: parts.watch.stats(),
       integrity: this.#integrityNumbers(),
       peers: parts.guard,
+      lateHeartbeats: parts.heartbeat.late,
+      authRevision: machine.auth.revision,
     });
     const compaction = autoCompactionMetrics(parts.autoCompaction.status());
     const cluster = clusterMetrics({
       ...{ selfId: parts.selfId, members: machine.cluster.members(), peers: parts.guard },
       ...{ memberNews: parts.memberNews, quorum: parts.quorum },
     });
-    const more = [...cluster, ...parts.slowness.samples(), ...compaction];
+    const measured = [...parts.slowness.samples(), ...parts.operations.samples()];
+    const more = [
+      ...cluster,
+      ...measured,
+      ...compaction,
+      ...trafficMetrics(parts.network.traffic()),
+    ];
     return [...numbers, ...more, ...scrubMetrics(parts.scrubber.stats())];
   }
 

@@ -2,6 +2,7 @@
  * A member as its services see it. It uses callbacks, not promises: each is called exactly once,
  * possibly inside the call, with a value or a KvError. All reads of `machine` see applied state.
  */
+
 import type { Authenticator } from "../auth/authenticator.js";
 import type { Done } from "../base/done.js";
 import type { KvError } from "../base/errors.js";
@@ -23,6 +24,7 @@ import type { RangeRequest, TxnRequest } from "../wire/gen/rpc.js";
 import type { LeaseTimes } from "../wire/time-to-live.js";
 import type { Client, ReadRequest, WriteRequest } from "./gate/requests.js";
 import type { Page, QueueingRpc, ReadingRpc, Rpc, WritingRpc } from "./gate/table.js";
+import type { OperationCounts } from "./operation-counts.js";
 
 /**
  * A consistent state as a stream: the bytes of etcd's backend file. The number of open streams is bounded, and so is the life of each.
@@ -119,6 +121,8 @@ export interface Member {
   readonly authenticator: Pick<Authenticator, "callerOf" | "login" | "hash" | "onChange">;
   /** Header fields of answers; the revision comes from `machine`. */
   readonly clusterId: bigint;
+  /** What this member did for clients: whoever serves them tells it. */
+  readonly operations: Pick<OperationCounts, "begin" | "readEnded" | "healthAsked" | "called">;
   term(): number;
   leader(): bigint;
   isLearner(): boolean;

@@ -2,11 +2,12 @@
  * How long a kind of work takes: a histogram, a count of what took too long, and a log line for it.
  * Slowness comes in crowds, so the log has at most one line of a kind in ten seconds.
  */
+import { doublingBounds, Histogram } from "../base/histogram.js";
 import type { HistogramSample, MetricSample } from "./sample.js";
 
 const tellEveryMs = 10_000;
 /** Seconds: 1 ms doubled thirteen times, as etcd has them for its disk. */
-const bounds = Array.from({ length: 14 }, (_, step) => 0.001 * 2 ** step);
+const bounds = doublingBounds(0.001, 14);
 
 export interface DurationsParts {
   /** Of the histogram, in seconds. */
@@ -23,10 +24,7 @@ export interface DurationsParts {
 
 export class Durations {
   readonly #parts: DurationsParts;
-  /** For each bound: how many fit under it and under no smaller one. */
-  readonly #counts = new Array<number>(bounds.length).fill(0);
-  #sumMs = 0;
-  #count = 0;
+  readonly #histogram = new Histogram(bounds);
   #slow = 0;
   #toldMs = Number.NEGATIVE_INFINITY;
   #untold = 0;
@@ -37,27 +35,16 @@ export class Durations {
 
   /** `fields` are for the log line. */
   took(ms: number, fields: Readonly<Record<string, unknown>> = {}): void {
-    this.#count++;
-    this.#sumMs += ms;
-    const place = bounds.findIndex((bound) => ms <= bound * 1_000);
-    if (place >= 0) this.#counts[place] = (this.#counts[place] as number) + 1;
+    this.#histogram.observe(ms / 1_000);
     if (ms > this.#parts.slowMs) this.#tellSlow(ms, fields);
   }
 
   samples(): readonly (MetricSample | HistogramSample)[] {
     const { name, help, slowName, slowHelp } = this.#parts;
-    let below = 0;
-    const counts = this.#counts.map((count) => {
-      below += count;
-      return below;
-    });
     return [
       {
         ...{ name, type: "histogram", help },
-        bounds,
-        counts,
-        sum: this.#sumMs / 1_000,
-        count: this.#count,
+        ...this.#histogram.values(),
       },
       { name: slowName, type: "counter", help: slowHelp, value: this.#slow },
     ];

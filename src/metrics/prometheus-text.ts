@@ -23,15 +23,14 @@ export function prometheusText(samples: readonly (MetricSample | HistogramSample
 }
 
 function histogramLines(sample: HistogramSample): string[] {
-  const { name, bounds, counts } = sample;
-  const buckets = bounds.map(
-    (bound, place) => `${name}_bucket{le="${numberText(bound)}"} ${counts[place] ?? 0}`,
-  );
+  const { name, bounds, counts, labels } = sample;
+  const bucket = (bound: number, count: number): string =>
+    `${name}_bucket${labelText({ ...labels, le: numberText(bound) })} ${count}`;
   return [
-    ...buckets,
-    `${name}_bucket{le="+Inf"} ${sample.count}`,
-    `${name}_sum ${numberText(sample.sum)}`,
-    `${name}_count ${sample.count}`,
+    ...bounds.map((bound, place) => bucket(bound, counts[place] ?? 0)),
+    bucket(Number.POSITIVE_INFINITY, sample.count),
+    `${name}_sum${labelText(labels)} ${numberText(sample.sum)}`,
+    `${name}_count${labelText(labels)} ${sample.count}`,
   ];
 }
 

@@ -1,5 +1,6 @@
 /** The counters of calls under the names of Go gRPC servers and of etcd, which dashboards use. */
-import type { MetricSample } from "./sample.js";
+import type { Histogram } from "../base/histogram.js";
+import type { HistogramSample, MetricSample } from "./sample.js";
 
 /** The transport's counters of one method. */
 export interface RpcCounts {
@@ -12,6 +13,8 @@ export interface RpcCounts {
   readonly sentBytes: number;
   /** Ended calls by status code. */
   readonly handled: readonly number[];
+  /** Seconds of each ended call. */
+  readonly handling: Pick<Histogram, "count" | "values">;
 }
 
 const kindNames = { unary: "unary", serverStream: "server_stream", bidi: "bidi_stream" } as const;
@@ -36,8 +39,9 @@ const codeNames = [
   "Unauthenticated",
 ];
 
-export function rpcMetrics(counts: Iterable<RpcCounts>): MetricSample[] {
-  const samples: MetricSample[] = [];
+/** The times of methods that nobody has called are left out: they would be most of the page. */
+export function rpcMetrics(counts: Iterable<RpcCounts>): (MetricSample | HistogramSample)[] {
+  const samples: (MetricSample | HistogramSample)[] = [];
   let receivedBytes = 0;
   let sentBytes = 0;
   for (const of of counts) {
@@ -55,6 +59,11 @@ export function rpcMetrics(counts: Iterable<RpcCounts>): MetricSample[] {
     count("grpc_server_started_total", "Calls started on the server.", of.started);
     count("grpc_server_msg_received_total", "Messages received from clients.", of.received);
     count("grpc_server_msg_sent_total", "Messages sent to clients.", of.sent);
+    if (of.handling.count > 0) {
+      const [name, type] = ["grpc_server_handling_seconds", "histogram"] as const;
+      const help = "Seconds from the beginning of a call to its end.";
+      samples.push({ name, type, help, labels, ...of.handling.values() });
+    }
     for (const [code, value] of of.handled.entries()) {
       samples.push({
         name: "grpc_server_handled_total",

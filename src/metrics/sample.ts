@@ -12,6 +12,7 @@ export interface HistogramSample {
   readonly name: string;
   readonly type: "histogram";
   readonly help: string;
+  readonly labels?: Readonly<Record<string, string>>;
   /** Upper bounds ascending; `counts[i]` observations <= bounds[i], cumulative; then sum and count. */
   readonly bounds: readonly number[];
   readonly counts: readonly number[];

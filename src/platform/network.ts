@@ -1,3 +1,5 @@
+import type { Histogram } from "../base/histogram.js";
+
 /**
  * Messages between members: best effort, in no promised order. Each arrives whole, at most once or
  * not at all. The real network keeps a TCP connection to each peer and drops messages when a peer's
@@ -11,6 +13,8 @@ export interface Network {
   removePeer(id: bigint): void;
   /** Since when (Clock.now) this peer's messages come without a break. Undefined: none come. */
   activeSince(id: bigint): number | undefined;
+  /** What went to and from each peer since this process began, removed ones included. */
+  traffic(): readonly PeerTraffic[];
   /** Asks members by address, before their ids are known. The first valid answer wins. */
   fetchCluster(peerUrls: readonly string[], done: (result: ClusterInfo | Error) => void): void;
   /**
@@ -23,6 +27,17 @@ export interface Network {
     done: (shares: boolean) => void,
   ): void;
   close(): void;
+}
+
+export interface PeerTraffic {
+  readonly id: bigint;
+  /** Bytes of messages. */
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
+  /** Messages that could not leave. */
+  readonly sendFailures: number;
+  /** Seconds between a question to the peer and its answer, twice a second. */
+  readonly roundTrips: Histogram;
 }
 
 /** What the owner of a Network gives it: this member's identity, and the receivers of messages. */

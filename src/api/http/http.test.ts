@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { KvError } from "../../base/errors.js";
+import { Histogram } from "../../base/histogram.js";
 import { gateMethods } from "../../member/gate/gate.fixture.js";
 import type { Member } from "../../member/types.js";
 import { rpcMetrics } from "../../metrics/rpc-metrics.js";
@@ -48,7 +49,8 @@ function setUp() {
       },
     }),
   } as unknown as Member;
-  const bytes = { receivedBytes: 10, sentBytes: 200 };
+  const handling = new Histogram([0.1, 1]);
+  const bytes = { receivedBytes: 10, sentBytes: 200, handling };
   const handled = [1, 0, 2];
   const moreMetrics = () =>
     rpcMetrics([

@@ -32,6 +32,8 @@ export interface HttpSubject {
   readonly member: Member;
   /** Metrics besides the member's own: of calls and of the process. */
   readonly moreMetrics: () => readonly (MetricSample | HistogramSample)[];
+  /** Of the process, for /debug/vars: "cmdline" and "memstats". */
+  readonly vars?: () => Readonly<Record<string, unknown>>;
   /** Serves /debug/pprof with it; absent: there are no such pages. */
   readonly takeProfile?: TakeProfile;
 }
@@ -72,6 +74,7 @@ type Endpoint = (subject: HttpSubject, query: URLSearchParams, done: PageRespons
 function endpointOf(path: string): { readonly page: Page; readonly answer: Endpoint } | undefined {
   if (path === "/version") return { page: "client /version", answer: version };
   if (path === "/health") return { page: "client /health", answer: health };
+  if (path === "/debug/vars") return { page: "client /metrics", answer: debugVars };
   if (path === "/metrics") return { page: "client /metrics", answer: metrics };
   const live = checkEndpoint(path, "/livez", liveChecks);
   if (live !== undefined) return { page: "client /livez", answer: live };
@@ -94,7 +97,10 @@ const health: Endpoint = ({ member }, query, done) => {
     excluded: query.getAll("exclude"),
     isSerializable: query.get("serializable") === "true",
   };
-  serverHealth(member, options, (reason) => done(healthAnswer(reason)));
+  serverHealth(member, options, (reason) => {
+    member.operations.healthAsked(reason === undefined);
+    done(healthAnswer(reason));
+  });
 };
 
 function healthAnswer(reason: string | undefined): HttpAnswer {
@@ -105,6 +111,21 @@ function healthAnswer(reason: string | undefined): HttpAnswer {
 const metrics: Endpoint = ({ member, moreMetrics }, _query, done) => {
   const samples = [...member.metrics(), ...moreMetrics()];
   done(answerOf(200, prometheusContentType, prometheusText(samples)));
+};
+
+/** Go's expvar page, as far as it means something here. */
+const debugVars: Endpoint = ({ member, vars }, _query, done) => {
+  const { raftTerm, raftIndex, appliedIndex, leader } = member.status();
+  const raft = {
+    ...{ id: member.id.toString(16), term: raftTerm, commit: raftIndex, applied: appliedIndex },
+    ...{
+      lead: leader.toString(16),
+      raftState: leader === member.id ? "StateLeader" : "StateFollower",
+    },
+  };
+  done(
+    answerOf(200, json, `${JSON.stringify({ ...vars?.(), "raft.status": raft }, undefined, 1)}\n`),
+  );
 };
 
 /** Undefined: the path belongs to another group, or names no check of this group. */

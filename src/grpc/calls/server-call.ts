@@ -51,6 +51,7 @@ export abstract class ServerCall implements Call, OpenCall, StreamHandler, Messa
   protected readonly route: Route;
   isOver = false;
   readonly #head: RequestHead;
+  readonly #startedMs: number;
   readonly #isGzip: boolean;
   #reader: MessageReader | undefined;
   #onCancel: (() => void)[] | undefined;
@@ -67,9 +68,10 @@ export abstract class ServerCall implements Call, OpenCall, StreamHandler, Messa
     this.#head = head;
     this.#isGzip = plan.isGzip;
     stream.resetsAtEnd = true;
+    this.#startedMs = surroundings.now();
     surroundings.open.add(this);
     if (plan.timeoutMs === undefined) return;
-    this.dueMs = surroundings.now() + plan.timeoutMs;
+    this.dueMs = this.#startedMs + plan.timeoutMs;
     surroundings.deadlines.add(this);
   }
 
@@ -167,8 +169,9 @@ export abstract class ServerCall implements Call, OpenCall, StreamHandler, Messa
     if (this.isOver) return false;
     this.isOver = true;
     this.surroundings.open.delete(this);
-    const { handled } = this.route.counters;
+    const { handled, handling } = this.route.counters;
     handled[code] = (handled[code] ?? 0) + 1;
+    handling.observe((this.surroundings.now() - this.#startedMs) / 1_000);
     if (this.dueMs !== Number.POSITIVE_INFINITY) this.surroundings.deadlines.remove(this);
     this.#reader?.close();
     return true;

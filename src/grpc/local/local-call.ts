@@ -47,6 +47,7 @@ abstract class LocalCall implements Call, Timed {
   protected readonly sink: LocalSink;
   protected readonly counters: MethodCounters;
   readonly #request: LocalRequest;
+  readonly #startedMs: number;
   protected readonly surroundings: LocalSurroundings;
   readonly #onCancel: (() => void)[] = [];
 
@@ -60,10 +61,11 @@ abstract class LocalCall implements Call, Timed {
     this.sink = sink;
     this.counters = counters;
     this.surroundings = surroundings;
+    this.#startedMs = surroundings.clock.now();
     this.dueMs =
       request.timeoutMs === undefined
         ? Number.POSITIVE_INFINITY
-        : surroundings.clock.now() + request.timeoutMs;
+        : this.#startedMs + request.timeoutMs;
     if (request.timeoutMs !== undefined) surroundings.deadlines.add(this);
     counters.started++;
   }
@@ -121,7 +123,9 @@ abstract class LocalCall implements Call, Timed {
   protected over(code: number): boolean {
     if (this.isOver) return false;
     this.isOver = true;
-    this.counters.handled[code] = (this.counters.handled[code] ?? 0) + 1;
+    const { handled, handling } = this.counters;
+    handled[code] = (handled[code] ?? 0) + 1;
+    handling.observe((this.surroundings.clock.now() - this.#startedMs) / 1_000);
     if (this.#request.timeoutMs !== undefined) this.surroundings.deadlines.remove(this);
     return true;
   }

@@ -225,6 +225,7 @@ export function createEvents(w: Wiring): TurnEvents {
     machine: () => w.machine(),
     schedule: () => w.driver.schedule(),
     entryApplied: (applied) => {
+      w.operations.applied(applied);
       w.leases.applied(applied);
       w.authenticator.applied(applied);
       w.quota.applied(applied);

@@ -239,6 +239,7 @@ export function createMember(w: Wiring): RunningMember {
     ...{ watch: w.watch, state: w.state, raft: w.raft, gate: w.gate },
     ...{ monitor: w.monitor, leases: w.leases, changes: w.changes },
     ...{
+      operations: w.operations,
       authenticator: w.authenticator,
       compactor: w.compactor,
       committer: w.committer,
@@ -253,6 +254,7 @@ export function createMember(w: Wiring): RunningMember {
       ...{ leadership: w.leadership, proposals: w.proposals, reads: w.reads },
       ...{ leases: w.leases, transfer: w.transfer, committer: w.committer, watch: w.watch },
       autoCompaction: w.autoCompaction,
+      ...{ network: w.network, heartbeat: w.heartbeat, operations: w.operations },
       ...{ guard: w.guard, slowness: w.slowness, memberNews: w.memberNews, quorum: w.quorum },
       machine: () => w.machine(),
       isLearner: () => w.member.isLearner(),

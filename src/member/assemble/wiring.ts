@@ -40,6 +40,7 @@ import type { LeaseListJobs } from "../jobs/lease-lists.js";
 import type { Maintenance } from "../jobs/maintenance.js";
 import type { Lifecycle } from "../lifecycle.js";
 import type { RunningMember } from "../member.js";
+import type { OperationCounts } from "../operation-counts.js";
 import type { Slowness } from "../slowness.js";
 import type { Booted } from "../startup/boot.js";
 import type { Readiness } from "../startup/readiness.js";
@@ -97,6 +98,7 @@ export interface Wiring extends MemberWorld {
   changes: MemberChanges;
   compactor: Compactor;
   autoCompaction: AutoCompaction;
+  operations: OperationCounts;
   etcdChecks: EtcdChecks;
   readiness: Readiness;
   memberNews: MemberNews;

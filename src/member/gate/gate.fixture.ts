@@ -1,6 +1,8 @@
 /** A gate for tests: it refuses nothing but for what the test says. */
+
 import type { Done } from "../../base/done.js";
 import type { Applied } from "../../state/types.js";
+import { OperationCounts } from "../operation-counts.js";
 import type { Member } from "../types.js";
 import { Gate, type GateParts } from "./gate.js";
 import type { GateView } from "./rules.js";
@@ -40,7 +42,10 @@ export function gateOf(
 /** The methods of a member that pass through a gate. */
 export function gateMethods(
   parts: Parameters<typeof gateOf>[0] = {},
-): Pick<Member, "admit" | "admitPage" | "admitWaiting" | "read" | "write" | "readBarrier"> {
+): Pick<
+  Member,
+  "admit" | "admitPage" | "admitWaiting" | "read" | "write" | "readBarrier" | "operations"
+> {
   const gate = gateOf(parts);
   return {
     admit: (rpc, client) => gate.admit(rpc, client),
@@ -49,5 +54,6 @@ export function gateMethods(
     read: (rpc, request, done) => gate.read(rpc, request, done),
     write: (rpc, request, done) => gate.write(rpc, request, done),
     readBarrier: (done) => gate.barrier(done),
+    operations: new OperationCounts(() => 0),
   };
 }

@@ -30,6 +30,9 @@ export class Heartbeat {
   readonly #parts: HeartbeatParts;
   #timer: Timer | undefined;
   #isStopped = false;
+  #lastMs = Number.POSITIVE_INFINITY;
+  /** Heartbeats that this member, as the leader, sent more than two intervals late. */
+  late = 0;
 
   constructor(parts: HeartbeatParts) {
     this.#parts = parts;
@@ -41,6 +44,8 @@ export class Heartbeat {
     this.#timer = clock.after(heartbeatMs, this.start);
     this.#parts.tickRaft();
     const nowMs = clock.now();
+    if (raft.isLeader() && nowMs - this.#lastMs > 3 * heartbeatMs) this.late++;
+    this.#lastMs = nowMs;
     const deadlineMs = nowMs - timeoutMs;
     this.#parts.proposals.expire(deadlineMs, (sinceMs) =>
       this.#parts.leadership.timeoutCause(sinceMs),

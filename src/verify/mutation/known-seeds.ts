@@ -63,6 +63,7 @@ export const knownSeeds: Readonly<Record<string, number>> = {
   A1: 3,
   A2: 3,
   A3: 3,
+  A4: 2270,
   A5: 9,
   A6: 4,
   K1: 3,

@@ -5,6 +5,7 @@
  */
 import { randomBytes } from "node:crypto";
 import type net from "node:net";
+import type { Histogram } from "../../../base/histogram.js";
 import type { NetworkHandler } from "../../network.js";
 import type { PeerDialer } from "./dialer.js";
 import {
@@ -46,6 +47,7 @@ export class PeerLink {
   readonly #dialer: PeerDialer;
   readonly #now: () => number;
   readonly #failed: CallbackFailed;
+  readonly #roundTrips: Histogram;
   readonly #ticker: NodeJS.Timeout;
   #socket: net.Socket | undefined;
   /** Token of a connection that has said hello and not proven itself yet. */
@@ -55,21 +57,29 @@ export class PeerLink {
   #refusals = 0;
   #silentTicks = 0;
   #flushedBytes = 0;
+  /** When the peer was asked whether it is alive; undefined: it has answered. */
+  #askedMs: number | undefined;
   #isClosed = false;
   #isCorked = false;
 
   constructor(
     target: PeerTarget,
     handler: NetworkHandler,
-    { dialer, now, failed }: { dialer: PeerDialer; now: () => number; failed: CallbackFailed },
+    parts: {
+      readonly dialer: PeerDialer;
+      readonly now: () => number;
+      readonly roundTrips: Histogram;
+      readonly failed: CallbackFailed;
+    },
   ) {
     this.target = target;
     this.#handler = handler;
-    this.#dialer = dialer;
-    this.#now = now;
-    this.#failed = failed;
+    this.#dialer = parts.dialer;
+    this.#now = parts.now;
+    this.#roundTrips = parts.roundTrips;
+    this.#failed = parts.failed;
     this.#ticker = setInterval(
-      owned(() => this.#tick(), failed),
+      owned(() => this.#tick(), parts.failed),
       tickMs,
     );
     this.#dial();
@@ -140,6 +150,7 @@ export class PeerLink {
     socket.on("data", (chunk: Buffer) => {
       let rest = chunk;
       this.#silentTicks = 0;
+      this.#answered();
       if (this.activeSince === undefined) {
         clearTimeout(deadline);
         if (!this.#greeted(socket, chunk[0] as HelloStatus)) return;
@@ -179,7 +190,17 @@ export class PeerLink {
     this.#flushedBytes = flushedBytes;
     this.#silentTicks = isMoving ? 0 : this.#silentTicks + 1;
     if (this.#silentTicks > silentTicksMax) socket.destroy();
-    else socket.write(emptyFrame);
+    else {
+      this.#askedMs ??= this.#now();
+      socket.write(emptyFrame);
+    }
+  }
+
+  /** The peer sends nothing but answers on this connection. */
+  #answered(): void {
+    if (this.#askedMs === undefined) return;
+    this.#roundTrips.observe((this.#now() - this.#askedMs) / 1_000);
+    this.#askedMs = undefined;
   }
 
   #lost(): void {
@@ -188,6 +209,7 @@ export class PeerLink {
     this.#socket = undefined;
     this.#token = undefined;
     this.#silentTicks = 0;
+    this.#askedMs = undefined;
     this.#flushedBytes = 0;
     if (this.#isClosed) return;
     if (wasActive) {

@@ -6,7 +6,8 @@
  * identity (admission.ts).
  */
 import type net from "node:net";
-import type { ClusterInfo, Network, NetworkHandler } from "../../network.js";
+import { doublingBounds, Histogram } from "../../../base/histogram.js";
+import type { ClusterInfo, Network, NetworkHandler, PeerTraffic } from "../../network.js";
 import { fetchClusterInfo } from "../cluster-query.js";
 import { type Listener, type ListenOptions, openListener } from "../listener.js";
 import { share } from "../same-addresses.js";
@@ -15,7 +16,7 @@ import { PeerAdmission } from "./admission.js";
 import { PeerDialer } from "./dialer.js";
 import { PeerLink } from "./link.js";
 import { type CallbackFailed, ownedSocket } from "./owned.js";
-import { PeerSource } from "./source.js";
+import { PeerSource, type SourceHandler } from "./source.js";
 
 export interface NodeNetworkOptions {
   readonly listen: ListenOptions["addresses"];
@@ -75,6 +76,16 @@ export class PeerListener {
   }
 }
 
+interface Counters {
+  sentBytes: number;
+  receivedBytes: number;
+  sendFailures: number;
+  readonly roundTrips: Histogram;
+}
+
+/** Seconds, as etcd has them. */
+const roundTripBounds = doublingBounds(0.0001, 16);
+
 class TcpNetwork implements Network {
   readonly #handler: NetworkHandler;
   readonly #now: () => number;
@@ -82,6 +93,7 @@ class TcpNetwork implements Network {
   readonly #links = new Map<bigint, PeerLink>();
   /** The newest incoming connection of each member. */
   readonly #sources = new Map<bigint, PeerSource>();
+  readonly #traffic = new Map<bigint, Counters>();
   readonly #admission: PeerAdmission;
   readonly #dialer: PeerDialer;
   readonly #failed: CallbackFailed;
@@ -106,7 +118,16 @@ class TcpNetwork implements Network {
 
   send(to: bigint, message: Uint8Array): void {
     const link = this.#links.get(to);
-    if (link === undefined || !link.send(message)) this.#handler.unreachable(to);
+    const counters = this.#countersOf(to);
+    if (link?.send(message) === true) counters.sentBytes += message.length;
+    else {
+      counters.sendFailures++;
+      this.#handler.unreachable(to);
+    }
+  }
+
+  traffic(): readonly PeerTraffic[] {
+    return [...this.#traffic].map(([id, counters]) => ({ id, ...counters }));
   }
 
   setPeer(id: bigint, peerUrls: readonly string[]): void {
@@ -115,6 +136,7 @@ class TcpNetwork implements Network {
       id,
       new PeerLink({ id, urls: peerUrls }, this.#handler, {
         ...{ dialer: this.#dialer, now: this.#now, failed: this.#failed },
+        roundTrips: this.#countersOf(id).roundTrips,
       }),
     );
   }
@@ -158,9 +180,27 @@ class TcpNetwork implements Network {
     this.#onClose();
   }
 
+  #countersOf(id: bigint): Counters {
+    const known = this.#traffic.get(id);
+    if (known !== undefined) return known;
+    const roundTrips = new Histogram(roundTripBounds);
+    const counters = { sentBytes: 0, receivedBytes: 0, sendFailures: 0, roundTrips };
+    this.#traffic.set(id, counters);
+    return counters;
+  }
+
   #proven(socket: net.Socket, id: bigint): void {
     this.#sources.get(id)?.close();
-    const source = new PeerSource(socket, id, this.#handler, this.#failed);
+    const counters = this.#countersOf(id);
+    const handler: SourceHandler = {
+      messageBytesMax: (kind) => this.#handler.messageBytesMax(kind),
+      rejected: (rejection) => this.#handler.rejected(rejection),
+      received: (from, message) => {
+        counters.receivedBytes += message.length;
+        this.#handler.received(from, message);
+      },
+    };
+    const source = new PeerSource(socket, id, handler, this.#failed);
     this.#sources.set(id, source);
     socket.on("close", () => {
       if (this.#sources.get(id) === source) this.#sources.delete(id);

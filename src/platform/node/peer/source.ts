@@ -17,17 +17,19 @@ const bytesPerTick = 512 * 1024;
 /** Answers that the peer does not read must not pile up. */
 const answerBytesMax = 16 * 1024;
 
+export type SourceHandler = Pick<NetworkHandler, "messageBytesMax" | "received" | "rejected">;
+
 export class PeerSource {
   readonly #socket: net.Socket;
   readonly #id: bigint;
-  readonly #handler: NetworkHandler;
+  readonly #handler: SourceHandler;
   readonly #reader: PeerFrameReader;
   readonly #ticker: NodeJS.Timeout;
   #silentTicks = 0;
   /** For how many ticks the current frame has been incomplete. */
   #frameTicks = 0;
 
-  constructor(socket: net.Socket, id: bigint, handler: NetworkHandler, failed: CallbackFailed) {
+  constructor(socket: net.Socket, id: bigint, handler: SourceHandler, failed: CallbackFailed) {
     this.#socket = socket;
     this.#id = id;
     this.#handler = handler;

@@ -45,6 +45,31 @@ export const authMutants: readonly Mutant[] = [
     ],
   },
   {
+    id: "A4",
+    title: "rights that were computed before stay after another state took the place",
+    origin: "etcd #14571",
+    conditions: "a member that has answered a user gets a snapshot with other rights",
+    caughtBy: ["A", "S6", "S2", "C4"],
+    patches: [
+      {
+        in: "StateStore.replace",
+        find: "this.#machine = next.machine;",
+        replace: `
+          next.machine.auth.keepRights(this.#machine.auth);
+          this.#machine = next.machine;`,
+      },
+      {
+        in: "AuthTable",
+        begin: `
+          keepRights(old) {
+            for (const [name, rights] of old.#rights) {
+              if (RAN()) this.#rights.set(name, rights);
+            }
+          }`,
+      },
+    ],
+  },
+  {
     id: "A5",
     title: "a watch from a key on is asked for the right to that key only",
     origin: "etcd GHSA-xg4h-6gfc-h4m8",

@@ -311,6 +311,10 @@ class Port implements Network {
     this.#peers.delete(id);
   }
 
+  traffic(): readonly [] {
+    return [];
+  }
+
   activeSince(id: bigint): number | undefined {
     return this.#network.isActive(this, id) ? this.#peers.get(id) : undefined;
   }
