@@ -1,8 +1,8 @@
 /**
- * The leader's part: a difference that was seen becomes an inquiry, its result a verdict in the log.
- * A verdict names the voters among whom it was found and is void in any other configuration; what is
- * still wrong then is found again by the next comparison. Members that heal are given leave one at a
- * time, and cleared when their state was equal at two indexes.
+ * The leader's part. A reported difference starts an inquiry, and its result goes into the log as a
+ * verdict. A verdict names the voters among whom it was found. In any other configuration it is
+ * void, and the next comparison finds the difference again. Members heal one at a time, each with
+ * the leader's leave. The leader clears a member once its state was equal at two indexes.
  */
 
 import type { Done } from "../base/done.js";
@@ -18,11 +18,11 @@ import { HealRequest } from "./heal-request.js";
 import type { Suspicion } from "./health-types.js";
 import { Inquiry, type InquiryResult, indexBody } from "./inquiry.js";
 
-/** Leave to heal is void when nothing was heard of it for so long. */
+/** Milliseconds without news after which leave to heal ends. */
 const leaveMs = 30_000;
-/** An inquiry that told nothing is not repeated before so many election timeouts. */
+/** After an inquiry without a result, the next one begins this many election timeouts later. */
 const pauseElections = 10;
-/** In verdicts: the whole cluster, because nobody can tell who is right. */
+/** Stands for the whole cluster in a verdict: nobody can tell which member is wrong. */
 const everybody = 0n;
 
 export interface ArbiterParts {
@@ -30,24 +30,24 @@ export interface ArbiterParts {
   readonly selfId: bigint;
   readonly electionMs: number;
   readonly comparison: Comparison;
-  /** As in etcd, a member that is wrong stops the whole cluster, until an operator disarms the alarm. */
+  /** As in etcd, a wrong member stops the whole cluster until an operator disarms the alarm. */
   readonly stopsCluster: boolean;
   isLeader(): boolean;
   machine(): MachineReader;
   request(to: bigint, method: PeerMethod, body: Uint8Array, done: Done<Uint8Array>): void;
   proposeAsLeader(field: RequestField, body: Uint8Array): void;
   checkSelf(done: (isSound: boolean) => void): void;
-  /** What an inquiry found; `isOurs`: we are among the wrong ones. */
+  /** The result of an inquiry. `isOurs`: this member is among the wrong ones. */
   found(result: InquiryResult, isOurs: boolean): void;
 }
 
 export class Arbiter {
   readonly #parts: ArbiterParts;
   #inquiry: Inquiry | undefined;
-  /** Verdicts on their way through the log, by member, with the time of their proposal. */
+  /** Verdicts that are proposed but not applied, by member, with the time of their proposal. */
   readonly #proposedMs = new Map<bigint, number>();
   #notBeforeMs = 0;
-  /** Where the cluster's own alarm was in force already. */
+  /** The index at which the cluster-wide alarm was already active. */
   #stoppedAt: number | undefined;
   #leave: { readonly member: bigint; readonly sinceMs: number } | undefined;
 
@@ -55,25 +55,29 @@ export class Arbiter {
     this.#parts = parts;
   }
 
-  /** True while a difference is being looked into. */
+  /** True while an inquiry runs. */
   isInquiring(): boolean {
     return this.#inquiry !== undefined;
   }
 
-  /** We lead, and no verdict about that member is in force or on its way. */
+  /** True if this member leads and no verdict about that member is active or proposed. */
   isNews(member: bigint): boolean {
     return this.#parts.isLeader() && !this.#isKnown(member);
   }
 
-  /** At the leader: begins an inquiry, unless one runs or the last one told nothing a moment ago. */
+  /**
+   * At the leader: begins an inquiry, unless one is running or the last one ended without a result
+   * a moment ago.
+   */
   investigate(suspicion: Suspicion): void {
     if (!this.#parts.isLeader() || this.#inquiry !== undefined) return;
     if (this.#parts.clock.now() >= this.#notBeforeMs) this.#inquire(suspicion);
   }
 
   /**
-   * At the leader: another state was seen to be ours. When the cluster has stopped because nobody knew
-   * who was right, and a strict majority is equal since, it goes on: who differs is found then.
+   * At the leader: another member's state equals the leader's. If the cluster had stopped because
+   * nobody knew which state was right, and a strict majority is equal now, the cluster goes on. The
+   * members that differ are found then.
    */
   equal(): void {
     const { isLeader, machine, comparison, selfId } = this.#parts;
@@ -100,7 +104,9 @@ export class Arbiter {
     this.#propose({ kind: IntegrityVerdictRequest_Kind.CLEAR, member: everybody, index });
   }
 
-  /** A member has committed entries that our log lacks: an alarm names it, and it keeps its state. */
+  /**
+   * A member has committed entries that this log lacks. An alarm names it, and it keeps its state.
+   */
   contradicted(member: bigint, index: number): void {
     if (!this.isNews(member)) return;
     if (this.#parts.machine().cluster.member(member) !== undefined) this.#judge(member, index);
@@ -119,7 +125,7 @@ export class Arbiter {
     this.#inquiry?.stop();
   }
 
-  /** A member in quarantine asks for something. */
+  /** Answers a request of a member in quarantine. */
   handleRequest(from: bigint, kind: number, index: number): KvError | undefined {
     if (!this.#parts.isLeader()) return new KvError("notLeader");
     const nowMs = this.#parts.clock.now();
@@ -131,7 +137,7 @@ export class Arbiter {
         const isOther = this.#leave !== undefined && this.#leave.member !== from;
         if (isOther && nowMs - (this.#leave?.sinceMs ?? 0) < leaveMs)
           return new KvError("unhealthyCluster");
-        // The log tells of every incident, also of one that its member found and heals by itself.
+        // Every incident goes into the log, also one that its member found and heals by itself.
         if (!this.#isKnown(from)) this.#contain(from, index);
         this.#leave = { member: from, sinceMs: nowMs };
         return undefined;
@@ -141,7 +147,7 @@ export class Arbiter {
         return undefined;
       case HealRequest.clear: {
         const view = this.#parts.comparison.view(from);
-        // Both sides compare: it is cleared only by who saw it, too.
+        // Both sides compare. This leader clears the member only if it saw the equality too.
         if (view.state !== "equal" || view.verifiedIndex < index)
           return new KvError("unhealthyCluster");
         this.#propose({ kind: IntegrityVerdictRequest_Kind.CLEAR, member: from, index });
@@ -153,7 +159,7 @@ export class Arbiter {
     }
   }
 
-  /** The alarm is in force, or on its way. */
+  /** True if the alarm is active or proposed. */
   #isKnown(member: bigint): boolean {
     if (this.#isOnItsWay(member)) return true;
     return this.#parts
@@ -194,7 +200,7 @@ export class Arbiter {
     const { selfId } = this.#parts;
     const isOurs = result.suspects.includes(selfId);
     if (result.by === "undecided") this.#stopCluster(result.index);
-    // Who is wrong itself leaves the verdict to its successor.
+    // A leader whose own state is wrong leaves the verdict to its successor.
     else if (!isOurs) {
       for (const id of result.suspects) if (!this.#isKnown(id)) this.#contain(id, result.index);
     }
@@ -209,7 +215,7 @@ export class Arbiter {
 
   #contain(member: bigint, index: number): void {
     this.#judge(member, index);
-    // It need not wait until it has applied the verdict.
+    // The leader need not wait until it has applied the verdict.
     this.#parts.request(member, PeerMethod.integrityContain, indexBody(index), () => {});
   }
 
@@ -228,14 +234,17 @@ export class Arbiter {
     this.#parts.proposeAsLeader(RequestField.integrityVerdict, body);
   }
 
-  /** Before the verdict: that leaves an alarm which is there as it is. */
+  /** This comes before the verdict, because a verdict keeps an alarm that is already active. */
   #raise(memberID: bigint): void {
     const action = AlarmRequest_AlarmAction.ACTIVATE;
     const body = AlarmRequest.encode({ action, memberID, alarm: AlarmType.CORRUPT }).finish();
     this.#parts.proposeAsLeader(RequestField.alarm, body);
   }
 
-  /** Nobody can tell who is right: as in etcd, nobody answers until that is known or was decided. */
+  /**
+   * Nobody can tell which state is right. As in etcd, no member answers until that is known or an
+   * operator has decided.
+   */
   #stopCluster(index: number): void {
     const { clock, electionMs } = this.#parts;
     this.#notBeforeMs = clock.now() + pauseElections * electionMs;

@@ -1,15 +1,17 @@
 /**
- * Compares what other members say of their states with ours, at equal index. A fingerprint of an index
- * that we have not applied waits until we have; one that we hold no more is the other side's to
- * compare, because it gets ours too: a slow member is compared later, never skipped.
+ * Compares the fingerprints of other members with this member's, at equal indexes. If this member
+ * has not applied the index yet, the fingerprint waits. If the ring no longer holds the index, the
+ * other member compares instead, because it gets this member's fingerprints too. So a slow member
+ * is compared later, never skipped.
  */
 
+import { invariant } from "../base/invariant.js";
 import { digestVersion } from "../state/digest.js";
 import { type Difference, differenceOf, type Fingerprint } from "../state/fingerprint.js";
 import type { FingerprintRing } from "./fingerprint-ring.js";
 
 export interface PeerView {
-  /** The last index at which both states were seen to be equal; 0: none yet. */
+  /** The last index at which both states were equal; 0: none yet. */
   readonly verifiedIndex: number;
   readonly state: "unknown" | "equal" | "differs" | "not comparable";
 }
@@ -24,7 +26,7 @@ export interface FoundDifference {
 interface Peer {
   verifiedIndex: number;
   state: PeerView["state"];
-  /** Of an index that we have yet to apply; the oldest such. */
+  /** The oldest fingerprint whose index is not applied here yet. */
   waiting: Fingerprint | undefined;
 }
 
@@ -33,7 +35,7 @@ export class Comparison {
   readonly #differs: (found: FoundDifference) => void;
   readonly #equal: (peer: bigint, index: number) => void;
   readonly #peers = new Map<bigint, Peer>();
-  /** Peers whose fingerprint waits. */
+  /** How many peers have a fingerprint that waits. */
   #waiting = 0;
 
   constructor(
@@ -65,13 +67,14 @@ export class Comparison {
     this.#compare(from, peer, fingerprint);
   }
 
-  /** We have applied more. */
+  /** Call when this member has applied further entries. */
   applied(): void {
     if (this.#waiting === 0) return;
     for (const [id, peer] of this.#peers) {
       const { waiting } = peer;
       if (waiting === undefined || waiting.index > this.#ring.last) continue;
       peer.waiting = undefined;
+      invariant(this.#waiting > 0, "a fingerprint waits that was not counted", () => ({ id }));
       this.#waiting--;
       this.#compare(id, peer, waiting);
     }
@@ -81,7 +84,7 @@ export class Comparison {
     return this.#peers.get(id) ?? { verifiedIndex: 0, state: "unknown" };
   }
 
-  /** The highest index at which somebody else was seen to have our state. */
+  /** The highest index at which another member had the same state. */
   verifiedIndex(): number {
     let highest = 0;
     for (const { verifiedIndex } of this.#peers.values())
@@ -89,7 +92,7 @@ export class Comparison {
     return highest;
   }
 
-  /** Our state is another one from now on: what was seen says nothing about it. */
+  /** Call when another state replaces this member's. Earlier comparisons say nothing about it. */
   clear(): void {
     this.#peers.clear();
     this.#waiting = 0;

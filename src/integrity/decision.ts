@@ -1,16 +1,17 @@
-/** Who is right, from what members say of one index. Pure: the rule that everything else obeys. */
+/** Decides from the fingerprints at one index which members are right. Pure. */
 import { differenceOf, type Fingerprint } from "../state/fingerprint.js";
 
 export interface AgreeingMajority {
-  /** What more than half of all voters hold. */
+  /** The fingerprint that more than half of all voters have. */
   readonly right: Fingerprint;
-  /** Ascending; may include learners. */
+  /** Member ids, ascending. They may include learners. */
   readonly suspects: readonly bigint[];
 }
 
 /**
- * A strict majority of the voters, those that did not answer counted too, holds the same state; who
- * holds another one is wrong. Undefined: there is no such majority among these answers.
+ * Finds a strict majority of the voters with the same state. Voters without an answer count as
+ * voters, but agree with nobody. Every other member that answered is wrong. Undefined: these
+ * answers hold no majority.
  */
 export function judge(
   voters: readonly bigint[],

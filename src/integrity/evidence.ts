@@ -1,4 +1,7 @@
-/** The fingerprints of our state that others ask for: at once, or when we have applied so much. */
+/**
+ * Answers other members with this member's fingerprint at an index: at once, or when that index is
+ * applied.
+ */
 import type { Done } from "../base/done.js";
 import { KvError } from "../base/errors.js";
 import { encodeFingerprint } from "../state/fingerprint.js";
@@ -9,13 +12,13 @@ export class Evidence {
   readonly #refusal: () => KvError | undefined;
   #waiting: { readonly index: number; readonly done: Done<Uint8Array> }[] = [];
 
-  /** `refusal`: why this member says nothing now. */
+  /** `refusal`: why this member gives no fingerprint now. */
   constructor(ring: FingerprintRing, refusal: () => KvError | undefined) {
     this.#ring = ring;
     this.#refusal = refusal;
   }
 
-  /** The encoded fingerprint at that log index; "compacted": it is held no more. */
+  /** The encoded fingerprint at that log index. "compacted": the ring no longer holds it. */
   answer(index: number, done: Done<Uint8Array>): void {
     const refusal = this.#refusal();
     if (refusal !== undefined) {
@@ -30,7 +33,7 @@ export class Evidence {
     done(fingerprint === undefined ? new KvError("compacted") : encodeFingerprint(fingerprint));
   }
 
-  /** The ring has a newer one: answers those that waited for it. */
+  /** Call when the ring has a newer fingerprint: answers the questions that waited for it. */
   recorded(): void {
     if (this.#waiting.length === 0) return;
     const ready = this.#waiting.filter(({ index }) => index <= this.#ring.last);
@@ -38,7 +41,7 @@ export class Evidence {
     for (const { index, done } of ready) this.answer(index, done);
   }
 
-  /** Those that wait get no answer. */
+  /** Drops the questions that wait; they get no answer. */
   refuse(error: KvError): void {
     for (const { done } of this.#waiting.splice(0)) done(error);
   }

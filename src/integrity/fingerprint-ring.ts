@@ -1,8 +1,9 @@
 /**
- * The fingerprints of the last indexes that this member applied, so that what another member says
- * of one of them can be compared. 36 bytes an index: 144 KiB in all.
+ * Keeps the fingerprints of the last 4,096 applied indexes, so that this member can compare what
+ * another member says about one of them. 36 bytes for each index: 144 KiB in all.
  */
 
+import { invariant } from "../base/invariant.js";
 import { digestVersion } from "../state/digest.js";
 import type { Fingerprint } from "../state/fingerprint.js";
 import { fingerprintBytes } from "../state/fingerprint.js";
@@ -14,7 +15,7 @@ export class FingerprintRing {
   readonly #compactRevisions = new Float64Array(ringSize);
   readonly #chains = new Uint32Array(ringSize);
   readonly #rows = new Uint8Array(ringSize * fingerprintBytes);
-  /** Held are first <= index <= last; last 0: none. */
+  /** Holds the indexes first <= index <= last. last 0: it holds none. */
   #first = 0;
   #last = 0;
 
@@ -22,9 +23,13 @@ export class FingerprintRing {
     return this.#last;
   }
 
-  /** Of the index after the last one; any other index begins anew. */
+  /**
+   * Adds the fingerprint of the next index. An index that does not follow the last one empties the
+   * ring first.
+   */
   record(fingerprint: Fingerprint): void {
     const { index } = fingerprint;
+    invariant(index > 0, "a fingerprint has the index of an entry", () => ({ index }));
     if (index !== this.#last + 1) this.#first = index;
     this.#last = index;
     this.#first = Math.max(this.#first, index - ringSize + 1);
@@ -35,7 +40,7 @@ export class FingerprintRing {
     this.#rows.set(fingerprint.rows, place * fingerprintBytes);
   }
 
-  /** Undefined: not held (any more). */
+  /** The fingerprint at `index`. Undefined: the ring does not hold it, or no longer. */
   at(index: number): Fingerprint | undefined {
     if (this.#last === 0 || index < this.#first || index > this.#last) return undefined;
     const place = index % ringSize;

@@ -1,12 +1,17 @@
-/** What a member in quarantine asks of the leader: one kind byte and an index (8 bytes, little-endian). */
+/**
+ * Requests of a member in quarantine to the leader. Layout: one byte of kind, then an index (8
+ * bytes, float64, little-endian).
+ */
 export const HealRequest = {
-  /** My state is wrong from this index on, as I found out alone: say so in the log. */
+  /** "My state is wrong from this index on. I found it out alone: put it into the log." */
   report: 1,
-  /** May I fetch a right one now? */
+  /** "May I fetch a right state now?" */
   mayHeal: 2,
-  /** I am right again at this index: let there be another one to compare. */
+  /**
+   * "I am right again at this index. Write an entry, so that there is another index to compare."
+   */
   probe: 3,
-  /** I was right at this index and an earlier one: clear me. */
+  /** "I was right at this index and at an earlier one: clear me." */
   clear: 4,
 } as const;
 export type HealRequest = (typeof HealRequest)[keyof typeof HealRequest];
@@ -18,7 +23,7 @@ export function encodeHealRequest(kind: HealRequest, index: number): Uint8Array 
   return bytes;
 }
 
-/** Undefined: not a heal request. */
+/** Undefined: the bytes are no heal request. */
 export function decodeHealRequest(
   bytes: Uint8Array,
 ): { readonly kind: number; readonly index: number } | undefined {

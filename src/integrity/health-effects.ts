@@ -1,4 +1,4 @@
-/** Carries out what health.ts decides. Knows no state of its own. */
+/** Carries out the effects that health.ts decides. It keeps no state of its own. */
 
 import { KvError } from "../base/errors.js";
 import { unreachable } from "../base/invariant.js";
@@ -46,7 +46,10 @@ export class HealthEffects {
     this.#parts = parts;
   }
 
-  /** In order. After an error of the disk the rest is left out, because the member stops. */
+  /**
+   * Carries out the effects in order. After a disk error it skips the rest, because the member
+   * stops.
+   */
   perform(effects: readonly HealthEffect[]): void {
     for (const effect of effects) if (!this.#perform(effect)) return;
   }

@@ -1,22 +1,25 @@
-/** The states, events and effects of health.ts, whose header shows how they belong together. */
+/** The states, events and effects of health.ts. Its header shows how they belong together. */
 
 import type { Fingerprint } from "../state/fingerprint.js";
 import type { FoundDifference } from "./comparison.js";
 import type { HealRequest } from "./heal-request.js";
 import type { Quarantine } from "./quarantine-file.js";
 
-/** Why our state is wrong, as the note on the disk will say. */
+/** Why this member's state is wrong, as the note on the disk will say. */
 export type Cause = Omit<Quarantine, "failures">;
 
-/** A difference to look into; only `mine` if we began to lead while ours was in doubt. */
+/**
+ * A difference to investigate. Only `mine` is set if this member began to lead while its state was
+ * in doubt.
+ */
 export type Suspicion = Pick<FoundDifference, "mine"> & Partial<FoundDifference>;
 
 export interface Counts {
-  /** The applied index at which the last quarantine ended; 0: none ended since the start. */
+  /** The applied index at which the last quarantine ended; 0: none has ended since the start. */
   readonly clearedAt: number;
-  /** How often our state was found to be wrong since the start. */
+  /** How often this member's state was found to be wrong since the start. */
   readonly found: number;
-  /** How often it was healed since the start. */
+  /** How often this member healed since the start. */
   readonly healed: number;
 }
 
@@ -24,7 +27,7 @@ interface InQuarantine {
   /** As it is on the disk. */
   readonly note: Quarantine;
   readonly isDiverged: boolean;
-  /** The leader is asked for something from this time on, in the clock's milliseconds. */
+  /** Milliseconds of the clock from which the leader is asked for something. */
   readonly nextRequestMs: number;
 }
 
@@ -35,44 +38,53 @@ export type Quarantined = Counts & InQuarantine & { readonly kind: "quarantined"
 export type Verifying = Counts &
   InQuarantine & {
     readonly kind: "verifying";
-    /** Different indexes at which our state was equal to the leader's, as they were seen. */
+    /**
+     * Different indexes at which this member's state was equal to the leader's, in the order of the
+     * comparisons.
+     */
     readonly equalAt: readonly number[];
   };
 export type Health = Serving | Suspected | Quarantined | Verifying | Diverged;
 export type HealthKind = Health["kind"];
 
 export type HealthEvent =
-  /** We follow, and the leader's state is another one. `cause` counts if ours was replaced already. */
+  /**
+   * This member follows, and the leader's state differs. `cause` counts if this member's state was
+   * replaced already.
+   */
   | {
       readonly kind: "differsFromLeader";
       readonly found: FoundDifference;
       readonly cause: Cause;
     }
-  /** We lead, and a member's state is another one; no verdict about it is known yet. */
+  /** This member leads, another member's state differs, and no verdict about it is known yet. */
   | { readonly kind: "followerDiffers"; readonly found: FoundDifference }
   | { readonly kind: "equalToLeader"; readonly index: number }
-  /** The same while our own inquiry, of a time when we led, has not ended. */
+  /** The same, while an inquiry runs that this member began when it led before. */
   | { readonly kind: "equalWhileInquiring"; readonly index: number }
-  /** We lead from now on. `mine` is our newest fingerprint. */
+  /** This member begins to lead. `mine` is its newest fingerprint. */
   | { readonly kind: "elected"; readonly mine: Fingerprint }
-  /** Our inquiry could not tell who is wrong. */
+  /** This member's inquiry could not decide which state is wrong. */
   | { readonly kind: "undecided" }
-  /** It is known that our state is right. */
+  /** This member's state is known to be right. */
   | { readonly kind: "settled" }
-  /** Our state is wrong: found here, or by our inquiry, or told by the leader. */
+  /** This member's state is wrong. This member, its inquiry or the leader found it. */
   | { readonly kind: "wrong"; readonly cause: Cause }
-  /** The log holds the verdict that our state is wrong. It may be older than our repair. */
+  /**
+   * The log holds the verdict that this member's state is wrong. The verdict may be older than the
+   * repair.
+   */
   | { readonly kind: "contained"; readonly cause: Cause }
-  /** What the healer fetched is in use. */
+  /** The state that the healer fetched is in use. */
   | { readonly kind: "adopted"; readonly index: number }
-  /** A snapshot of the leader took the place of our state. */
+  /** A snapshot of the leader replaced this member's state. */
   | { readonly kind: "replaced"; readonly index: number }
-  /** The same, and the snapshot holds the verdict that our state is wrong. */
+  /** The same, and the snapshot holds the verdict that this member's state is wrong. */
   | { readonly kind: "replacedWithVerdict"; readonly index: number; readonly cause: Cause }
-  /** The log says that we are right again. */
+  /** The log says that this member's state is right again. */
   | { readonly kind: "cleared"; readonly index: number }
   | { readonly kind: "diverged" }
-  /** There is a leader; sent often. */
+  /** There is a leader. This event comes often. */
   | {
       readonly kind: "tick";
       readonly nowMs: number;
@@ -81,34 +93,39 @@ export type HealthEvent =
     };
 
 export type HealthEffect =
-  /** Asks all members what they have at that index; only a leader does. */
+  /** Asks all members for their fingerprint at that index. Only a leader does. */
   | { readonly kind: "investigate"; readonly found: Suspicion }
-  /** For people: log and incident. */
+  /** For people: a log line and a step of the incident. */
   | { readonly kind: "noteDifference"; readonly found: FoundDifference }
   | { readonly kind: "answerReads" }
   | { readonly kind: "refuseReads" }
   | { readonly kind: "logQuarantine"; readonly note: Quarantine }
-  /** Durable before the next effect. If the disk refuses, the member stops and no effect follows. */
+  /**
+   * The note is durable before the next effect. If the disk refuses, the member stops and no
+   * further effect follows.
+   */
   | { readonly kind: "writeNote"; readonly note: Quarantine }
   | { readonly kind: "removeNote" }
-  /** Puts a state without keys in the place of ours. */
+  /** Replaces this member's state by a stand-in without keys. */
   | { readonly kind: "standIn" }
-  /** Those of our state say nothing any more; who waits for one is refused. */
+  /**
+   * The fingerprints of the old state say nothing any more. Members that wait for one are refused.
+   */
   | { readonly kind: "forgetFingerprints" }
   | { readonly kind: "forbidLeading" }
-  /** The same, and gives the leadership away if we have it. */
+  /** The same, and gives up the leadership if this member leads. */
   | { readonly kind: "stopLeading" }
   | { readonly kind: "handOver" }
-  /** Begins to fetch a right state; waits first if heals failed before. */
+  /** Begins to fetch a right state. Waits first if attempts failed before. */
   | { readonly kind: "heal"; readonly failures: number }
-  /** The healer has done its part; for people, too. */
+  /** The healer has finished. Also told to people. */
   | { readonly kind: "noteAdoption"; readonly index: number }
-  /** For people; `backend` is the wrong one that was kept aside. */
+  /** For people. `backend` is the wrong backend that was kept aside. */
   | { readonly kind: "noteHealed"; readonly backend: string }
   /** May lead again. */
   | { readonly kind: "serveAgain" }
   | { readonly kind: "askLeader"; readonly request: HealRequest; readonly index: number }
-  /** Ends everybody's waiting, and watches. */
+  /** Ends all waiting requests and all watches. */
   | { readonly kind: "letGo" }
-  /** Whoever waits for a change of our state looks again. */
+  /** Wakes the parts that wait for a change of this member's health. */
   | { readonly kind: "changed" };

@@ -49,7 +49,7 @@ import type {
 } from "./health-types.js";
 import type { Quarantine } from "./quarantine-file.js";
 
-/** Equal at so many different indexes after healing: then the member is right again. */
+/** A healed member is right again after it was equal at this many different indexes. */
 const equalIndexesNeeded = 2;
 
 export interface HealthStep {
@@ -57,7 +57,7 @@ export interface HealthStep {
   readonly effects: readonly HealthEffect[];
 }
 
-/** The diagram above as data: every other change of state is a bug. */
+/** The diagram above as data. Any other change of state is a bug. */
 const successors: Readonly<Record<HealthKind, readonly HealthKind[]>> = {
   serving: ["suspected", "quarantined", "verifying", "diverged"],
   suspected: ["serving", "quarantined", "verifying", "diverged"],
@@ -66,7 +66,7 @@ const successors: Readonly<Record<HealthKind, readonly HealthKind[]>> = {
   diverged: ["quarantined", "verifying"],
 };
 
-/** `note`: what the member found on its disk; it starts in quarantine then. */
+/** `note`: what the member found on its disk. With a note it starts in quarantine. */
 export function initialHealth(note: Quarantine | undefined): Health {
   const counts: Counts = { clearedAt: 0, found: 0, healed: 0 };
   if (note === undefined) return { ...counts, kind: "serving" };
@@ -90,7 +90,7 @@ export function step(state: Health, event: HealthEvent): HealthStep {
   return next;
 }
 
-/** Undefined: not in quarantine. */
+/** The quarantine. Undefined: this member is not in quarantine. */
 export function quarantineOf(state: Health): Quarantine | undefined {
   return state.kind === "quarantined" || state.kind === "verifying" ? state.note : undefined;
 }
@@ -100,7 +100,7 @@ export function isDiverged(state: Health): boolean {
   return state.kind === "diverged";
 }
 
-/** Clients may be answered, at once or, while suspected, when it is known that our state is right. */
+/** True if clients may get answers: at once or, while suspected, when the doubt ends. */
 export function mayAnswer(state: Health): boolean {
   return quarantineOf(state) === undefined && !isDiverged(state);
 }
@@ -176,7 +176,10 @@ function settle(state: Suspected): HealthStep {
   return { state: { ...countsOf(state), kind: "serving" }, effects: [{ kind: "answerReads" }] };
 }
 
-/** Those that wait are refused; later ones wait until it is known, or for the cluster's alarm. */
+/**
+ * Refuses the reads that wait. Later reads wait until the doubt ends or the cluster-wide alarm
+ * comes.
+ */
 function undecided(state: Health): HealthStep {
   const effects: readonly HealthEffect[] = [{ kind: "refuseReads" }];
   if (state.kind === "suspected") return stay(state, effects);
@@ -215,7 +218,7 @@ function verify(state: Quarantined | Verifying, index: number): HealthStep {
   };
 }
 
-/** The verdict came with a proven state: there is nothing to let go of, and nothing to fetch. */
+/** The verdict came together with a proven state, so there is nothing to give up or to fetch. */
 function replacedWithVerdict(
   state: Health,
   { index, cause }: { readonly index: number; readonly cause: Cause },
@@ -242,7 +245,7 @@ function equal(state: Health, index: number): HealthStep {
   return stay({ ...state, equalAt: [...state.equalAt, index], nextRequestMs: 0 });
 }
 
-/** A verdict that is older than our present quarantine does not end it. */
+/** A verdict that is older than the present quarantine does not end it. */
 function cleared(state: Health, index: number): HealthStep {
   if (state.kind !== "verifying") return stay(state);
   const counts: Counts = { clearedAt: index, found: state.found, healed: state.healed + 1 };
@@ -269,7 +272,9 @@ function diverge(state: Health): HealthStep {
     : { state: { ...countsOf(state), kind: "diverged" }, effects };
 }
 
-/** Once in an election timeout, in quarantine: tells the leader, or asks to be cleared. */
+/**
+ * Once in an election timeout, a member in quarantine reports to the leader or asks to be cleared.
+ */
 function tick(state: Health, event: Extract<HealthEvent, { kind: "tick" }>): HealthStep {
   const isQuiet = state.kind !== "quarantined" && state.kind !== "verifying";
   if (isQuiet || event.nowMs < state.nextRequestMs) return stay(state);

@@ -1,18 +1,19 @@
 /**
- * The leader's question after a difference was seen: what does everybody hold at that index? A
- * strict majority of the voters decides at once. Without one, each of those that differ proves its
- * state to itself (its rows against its digests); who cannot is wrong. If that tells nothing either,
- * nobody knows, and the cluster has to stop answering.
+ * The leader's questions after a difference. It asks each member for its fingerprint at that index.
+ * A strict majority of the voters decides at once. Without a majority, each member that differs
+ * checks its rows against its digests; a member whose check fails is wrong. If that decides nothing
+ * either, the cluster has to stop answering.
  */
 
 import type { Done } from "../base/done.js";
 import { KvError } from "../base/errors.js";
+import { invariant } from "../base/invariant.js";
 import { PeerMethod } from "../peers/codec.js";
 import type { Clock, Timer } from "../platform/clock.js";
 import { differenceOf, type Fingerprint, readFingerprint } from "../state/fingerprint.js";
 import { judge } from "./decision.js";
 
-/** How often those are asked again that did not answer. */
+/** How often the leader asks members that do not answer. */
 const roundsMax = 4;
 
 export interface InquiryParts {
@@ -21,17 +22,17 @@ export interface InquiryParts {
   /** One round of questions. */
   readonly roundMs: number;
   voters(): readonly bigint[];
-  /** Learners included, ourselves not. */
+  /** The other members, with learners, without this one. */
   others(): readonly bigint[];
   request(to: bigint, method: PeerMethod, body: Uint8Array, done: Done<Uint8Array>): void;
-  /** Whether our own rows are what our digests say. */
+  /** Checks this member's rows against its digests. */
   checkSelf(done: (isSound: boolean) => void): void;
 }
 
 export interface InquiryResult {
   readonly index: number;
   readonly evidence: ReadonlyMap<bigint, Fingerprint>;
-  /** Empty: all that answered agree after all, or nothing can be told. */
+  /** The members that are wrong. Empty: all answers agree after all, or nothing can be decided. */
   readonly suspects: readonly bigint[];
   readonly by: "majority" | "self-check" | "undecided";
 }
@@ -41,15 +42,15 @@ export class Inquiry {
   readonly #index: number;
   readonly #done: (result: InquiryResult) => void;
   readonly #evidence = new Map<bigint, Fingerprint>();
-  /** By self-check; those that did not say are not in it. */
+  /** The results of self-checks. Members that did not answer are absent. */
   readonly #sound = new Map<bigint, boolean>();
-  /** Say themselves that their state is wrong, and show none. */
+  /** Members that said that their own state is wrong, and gave no fingerprint. */
   readonly #admitted = new Set<bigint>();
   #timer: Timer | undefined;
   #rounds = 0;
   #isOver = false;
 
-  /** `known`: what we hold ourselves, and what the member said whose state differs. */
+  /** `known`: this member's fingerprint and that of the member whose state differs. */
   constructor(
     parts: InquiryParts,
     known: { readonly mine: Fingerprint; readonly peer?: bigint; readonly theirs?: Fingerprint },
@@ -109,7 +110,7 @@ export class Inquiry {
     else if (this.#missing().length === 0) this.#askForSelfChecks();
   }
 
-  /** A tie, or too few that answer. */
+  /** There is a tie, or too few members answer. */
   #askForSelfChecks(): void {
     if (this.#isOver || this.#sound.size > 0) return;
     this.#timer?.cancel();
@@ -144,7 +145,7 @@ export class Inquiry {
     const sound = [...this.#sound].filter(([, isSound]) => isSound).map(([id]) => id);
     const states = sound.flatMap((id) => this.#evidence.get(id) ?? []);
     const first = states[0];
-    // Those that are left may differ among each other, too.
+    // The members that passed may differ among each other, too.
     const isOne =
       first !== undefined && states.every((state) => differenceOf(state, first) === "none");
     if (wrong.length > 0 && isOne) this.#end(wrong, "self-check");
@@ -152,12 +153,13 @@ export class Inquiry {
   }
 
   #end(suspects: readonly bigint[], by: InquiryResult["by"]): void {
+    invariant(!this.#isOver, "an inquiry ends twice", () => ({ index: this.#index }));
     this.stop();
     this.#done({ index: this.#index, evidence: this.#evidence, suspects, by });
   }
 }
 
-/** The index as a request's body: 8 bytes. */
+/** The index as a request's body: 8 bytes, float64, little-endian. */
 export function indexBody(index: number): Uint8Array {
   const bytes = new Uint8Array(8);
   new DataView(bytes.buffer).setFloat64(0, index, true);

@@ -20,31 +20,37 @@ export interface MonitorParts
   /** See Arbiter. */
   readonly stopsCluster: boolean;
   readonly peers: Peers;
-  /** What happened, for people. */
+  /** Tells people what happened. */
   readonly incidents: Incidents;
   raft(): RaftNode;
   machine(): MachineReader;
   backendName(): string;
   proposeAsLeader(field: RequestField, body: Uint8Array): void;
-  /** Puts a state without keys in the place of the wrong one, at the same index. */
+  /** Replaces the wrong state by a stand-in without keys at the same index. */
   standIn(): void;
-  /** Puts what `fetch` got in its place, with all applied that the stand-in has. */
+  /**
+   * Replaces the stand-in by the state that `fetch` got, after that has applied everything that the
+   * stand-in has.
+   */
   adopt(
     index: number,
     record: (machine: MachineReader) => void,
     done: (error: Error | undefined) => void,
   ): void;
-  /** Freezes the applied state: for a member that heals. */
+  /** Freezes the applied state for a member that heals. */
   offer(done: (offer: { readonly manifest: Uint8Array; readonly index: number }) => void): void;
   checkSelf(done: (isSound: boolean) => void): void;
-  /** False: raft is not told whether it may lead. */
+  /** False: raft hears nothing about whether this member may lead. */
   mayLead(isAllowed: boolean): void;
   handOver(): void;
-  /** Raft gives that member nothing more and takes nothing from it; if it is us: no more of others. */
+  /**
+   * Raft sends that member nothing more and takes nothing from it. If it is this member, raft takes
+   * nothing from others.
+   */
   contradicted(member: bigint, committed: LogPoint): void;
-  /** The quarantine began or ended. */
+  /** Call when the quarantine began or ended. */
   changed(): void;
   unixMs(): number;
-  /** The member must stop: its disk refuses what cannot wait. */
+  /** The member must stop, because its disk refuses a write that cannot wait. */
   failed(error: Error): void;
 }

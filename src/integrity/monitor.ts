@@ -1,8 +1,8 @@
 /**
- * A member's care for its own and the others' state: records a fingerprint at each applied index,
- * tells it with each raft message, compares what others tell, and acts on differences. What it knows
- * about its own state is one value of health.ts; everything that happens goes there as an event, and
- * what follows is carried out. docs/integrity.md tells the whole.
+ * Watches over the state of this member and of the others. It records a fingerprint at each applied
+ * index, sends it with each raft message, compares the fingerprints of others, and acts on
+ * differences. Everything that happens becomes an event of health.ts, and health-effects.ts carries
+ * out what follows. See docs/integrity.md.
  */
 
 import type { Done } from "../base/done.js";
@@ -26,9 +26,12 @@ import { type Quarantine, writeQuarantine } from "./quarantine-file.js";
 import { Healing } from "./repair/healing.js";
 import { WaitingReads } from "./waiting-reads.js";
 
-/** For so many election timeouts after a start nobody is given a state that was not compared yet. */
+/**
+ * For this many election timeouts after a start, this member gives its state to nobody unless it
+ * was compared.
+ */
 const unverifiedElections = 10;
-/** A read that waits for so many election timeouts fails. */
+/** A read that waits longer than this many election timeouts fails. */
 const waitElections = 5;
 const foundByCluster = "the cluster found our state to be wrong";
 
@@ -114,7 +117,7 @@ export class IntegrityMonitor {
     this.#evidence.refuse(new KvError("stopped"));
   }
 
-  /** Undefined: the member may answer. */
+  /** Why this member may not answer clients. Undefined: it may. */
   refusal(): KvError | undefined {
     return mayAnswer(this.#health) ? undefined : new KvError("corrupt");
   }
@@ -127,25 +130,25 @@ export class IntegrityMonitor {
     return this.#parts.incidents;
   }
 
-  /** How often our state was found to be wrong since the start. */
+  /** How often this member's state was found to be wrong since the start. */
   get found(): number {
     return this.#health.found;
   }
 
-  /** How often it was healed since the start. */
+  /** How often this member healed since the start. */
   get healed(): number {
     return this.#health.healed;
   }
 
-  /** Our state and another one differ, and it is not known yet which is wrong. */
+  /** True while this member's state differs from another one and nobody knows which is wrong. */
   isInDoubt(): boolean {
     return this.#health.kind === "suspected";
   }
 
   /**
-   * Whether others may be given our state, to go on from it. Not before somebody was seen to have it
-   * too: a wrong one that spreads becomes the majority. But a cluster that cannot be asked, because
-   * those who know are gone, has to go on with what there is.
+   * True if other members may fetch this member's state. It first needs another member that has the
+   * same state: a wrong state that spreads becomes the majority. But if nobody can be asked, the
+   * cluster must go on with the states that are left.
    */
   mayHandOn(): boolean {
     if (this.refusal() !== undefined || this.isInDoubt()) return false;
@@ -155,7 +158,7 @@ export class IntegrityMonitor {
     return isAlone || isLate || this.comparison.verifiedIndex() > 0;
   }
 
-  /** Calls `done` at once, unless our state is in doubt: then as soon as it is known. */
+  /** Calls `done` at once, or, while this member's state is in doubt, as soon as the doubt ends. */
   whenSure(done: Done<void>): void {
     const refusal = this.refusal();
     if (refusal !== undefined) done(refusal);
@@ -164,7 +167,7 @@ export class IntegrityMonitor {
     else done(undefined);
   }
 
-  /** What goes out with a raft message. */
+  /** The fingerprint for an outgoing raft message. */
   outgoing(): Fingerprint | undefined {
     return this.#ring.at(this.#ring.last);
   }
@@ -177,11 +180,12 @@ export class IntegrityMonitor {
   applied(machine: MachineReader, applied: Applied): void {
     const { outcome } = applied;
     this.#parts.incidents.applied(machine, applied);
-    // What a stand-in gives is no fingerprint of the state.
+    // A stand-in has no keys, so its fingerprint says nothing about the state.
     if (this.#health.kind !== "quarantined") this.#record(machine);
     if (outcome instanceof KvError || outcome.kind !== "verdict") return;
     const isCleared = outcome.verdict === "cleared";
-    // The whole cluster had stopped, and a majority has the leader's state: others see it themselves.
+    // The whole cluster had stopped, and a majority now has the leader's state. The others learn
+    // that from their own comparisons.
     const isOver = outcome.memberId === 0n && isCleared;
     if (isOver && this.#parts.raft().isLeader()) this.#step({ kind: "settled" });
     if (outcome.memberId !== this.#parts.selfId) return;
@@ -190,7 +194,7 @@ export class IntegrityMonitor {
     else this.#step({ kind: "contained", cause: this.#cause(foundByCluster, index) });
   }
 
-  /** A snapshot from the leader took the place of our state: it was proven on arrival. */
+  /** A snapshot of the leader replaced this member's state. It was proven when it arrived. */
   replaced(): void {
     const machine = this.#parts.machine();
     const { selfId } = this.#parts;
@@ -198,7 +202,7 @@ export class IntegrityMonitor {
     this.comparison.clear();
     this.#record(machine);
     this.#parts.incidents.replaced(machine);
-    // A state that came as a whole may hold a verdict about us, whose entry we never saw.
+    // The new state may hold a verdict about this member whose log entry this member never saw.
     const isContained = machine
       .alarms()
       .some((known) => known.memberId === selfId && known.isContained === true);
@@ -221,12 +225,16 @@ export class IntegrityMonitor {
     const { electionMs, raft } = this.#parts;
     this.divergence.tick(nowMs);
     this.#reads.endLate(nowMs - waitElections * electionMs);
-    // Without a leader there is nobody to ask: as soon as there is one, not an interval later.
+    // Without a leader there is nobody to ask. The request goes out as soon as there is one, not an
+    // interval later.
     if (raft().leader() === 0n) return;
     this.#step({ kind: "tick", nowMs, electionMs, isLeader: raft().isLeader() });
   }
 
-  /** Our state is wrong, as we or the cluster found out. Nothing of it is answered any more. */
+  /**
+   * This member's state is wrong: this member or the cluster found it out. No client gets an answer
+   * from it any more.
+   */
   enter(reason: string, index: number, evidence: readonly string[] = []): void {
     this.#step({ kind: "wrong", cause: this.#cause(reason, index, evidence) });
   }
@@ -267,7 +275,10 @@ export class IntegrityMonitor {
     this.#step({ kind, index });
   }
 
-  /** In quarantine. A restart knows it, too: the leader may have compacted what shows it. */
+  /**
+   * Quarantine begins. A restart must know it too, because the leader may have compacted the
+   * entries that show it.
+   */
   #hasOtherLog(otherLog: OtherLog): void {
     const quarantine = this.quarantine();
     if (quarantine === undefined) return;
@@ -293,7 +304,10 @@ export class IntegrityMonitor {
     else this.#step({ kind: result.by === "undecided" ? "undecided" : "settled" });
   }
 
-  /** A member says that our state is wrong: it must lead, and not speak of what has healed since. */
+  /**
+   * Another member says that this member's state is wrong. Believe it only if it leads, and only
+   * about a state that has not healed since.
+   */
   #contain(from: bigint, index: number): void {
     const isNew = index > this.#health.clearedAt && !isDiverged(this.#health);
     if (!isNew || from !== this.#parts.raft().leader()) return;

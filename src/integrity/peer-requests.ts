@@ -1,4 +1,4 @@
-/** What other members may ask this one about its state, and about theirs. */
+/** Serves the questions of other members about this member's state and about their own. */
 import type { Done } from "../base/done.js";
 import { KvError } from "../base/errors.js";
 import { PeerMethod } from "../peers/codec.js";
@@ -34,10 +34,10 @@ export interface PeerRequestParts
   readonly ring: FingerprintRing;
   readonly evidence: Evidence;
   readonly arbiter: Arbiter;
-  /** Why this member answers nothing about its state. */
+  /** Why this member answers nothing about its state. Undefined: it answers. */
   refusal(): KvError | undefined;
   isInDoubt(): boolean;
-  /** A member says that our state is wrong at that log index. */
+  /** Another member says that this member's state is wrong at that log index. */
   contain(from: bigint, index: number): void;
 }
 
@@ -73,7 +73,7 @@ export function servePeerRequests(parts: PeerRequestParts): void {
   serveLogSums(peers, otherLogParts(parts));
 }
 
-/** A member whose log belongs to another history gets no leave to heal: a person has to decide. */
+/** A member whose log belongs to another history gets no leave to heal. A person has to decide. */
 function giveLeave(
   parts: PeerRequestParts,
   from: bigint,
@@ -83,7 +83,7 @@ function giveLeave(
     if (found === undefined) answer.handle();
     else if (found instanceof KvError) answer.done(found);
     else {
-      // In this order: the member hears first which entries these are.
+      // The order matters: the member first hears which entries differ.
       answer.done(encodeOtherLog(found));
       parts.contradicted(from, found.last);
     }
@@ -102,7 +102,7 @@ function otherLogParts(parts: PeerRequestParts): OtherLogParts {
   };
 }
 
-/** A state that may be wrong is given to nobody. */
+/** No member may fetch a state that may be wrong. */
 function serveOffers(parts: PeerRequestParts): void {
   const { ring } = parts;
   parts.peers.serve(PeerMethod.healOffer, (_from, _body, done) => {

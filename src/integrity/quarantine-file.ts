@@ -1,6 +1,7 @@
 /**
- * The member's own note, on its disk, that its state is not to be trusted: written before anything is
- * done about it and removed when it is healed, so that a crash at any step leads back into quarantine.
+ * The member's own note on its disk that its state is wrong. The member writes it before it does
+ * anything about that, and removes it when it has healed. So a crash at any step leads back into
+ * quarantine.
  */
 import type { Disk } from "../platform/disk.js";
 import { readFile, replaceFile } from "../storage/atomic-file.js";
@@ -10,23 +11,26 @@ const path = "quarantine.json";
 const sizeMax = 64 * 1024;
 
 export interface Quarantine {
-  /** One sentence: what was found. */
+  /** What was found, in one sentence. */
   readonly reason: string;
-  /** The log index where the difference was seen, or up to which the damaged state stood. */
+  /** The log index of the difference, or the applied index of the damaged state. */
   readonly index: number;
   /** Unix time in milliseconds. */
   readonly sinceMs: number;
-  /** Heals that did not end well. */
+  /** How many attempts to heal failed. */
   readonly failures: number;
-  /** The backend that was found wrong; it is kept aside. */
+  /** The name of the wrong backend, which is kept aside. */
   readonly backend: string;
-  /** What each member said, as text, for people. */
+  /** What each member answered, as text for people. */
   readonly evidence: readonly string[];
-  /** Our log belongs to another history: a fetched state would not fit it, so we do not heal. */
+  /**
+   * This member's log belongs to another history. A fetched state would not fit it, so the member
+   * does not heal.
+   */
   readonly otherLog?: OtherLog;
 }
 
-/** Undefined: none. A note that cannot be read still counts. */
+/** Undefined: there is no note. A note that cannot be read counts as one. */
 export function readQuarantine(disk: Disk): Quarantine | undefined {
   const bytes = readFile(disk, path, sizeMax);
   if (bytes === undefined) return undefined;

@@ -1,6 +1,7 @@
 /**
- * A member's proof to itself: all rows of its durable state, each opened and summed, must give the
- * digests stored beside them. In pieces, so that heartbeats and clients go on.
+ * Checks a member's durable state against its own digests: reads all rows, verifies each check
+ * value, and compares the sums with the digests stored beside them. Works in pieces, so that
+ * heartbeats and clients go on.
  */
 import { equalBytes } from "../base/bytes.js";
 import { DamageError } from "../base/errors.js";
@@ -12,19 +13,22 @@ import { readMeta } from "../state/meta.js";
 import type { Committer } from "../storage/committer.js";
 import type { StateStore } from "../storage/state-store.js";
 
-/** Rows may be of a mebibyte and more. */
+/** A row may have a mebibyte or more. */
 const rowsPerPiece = 100;
 
-/** Calls `done` once, later; not at all when the member stops. A state that is replaced is begun anew. */
+/**
+ * Calls `done` once, later. Never calls it when the member stops. Begins again if the state is
+ * replaced.
+ */
 export function checkSelf(
   parts: {
     readonly clock: Clock;
     readonly sha256: Sha256;
     readonly committer: Committer;
     readonly state: StateStore;
-    /** The backend is closed, or soon is. */
+    /** The backend is closed or about to close. */
     isStopped(): boolean;
-    /** The check itself failed: a bug. */
+    /** The check itself failed, which is a bug. */
     failed(error: Error): void;
   },
   done: (isSound: boolean) => void,

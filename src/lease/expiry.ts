@@ -4,7 +4,9 @@
  * are applied. So each turn has room for requests of clients, and revocations go as fast as the
  * members apply them.
  */
+
 import { KvError } from "../base/errors.js";
+import { invariant } from "../base/invariant.js";
 import type { Clock } from "../platform/clock.js";
 import { type Entry, EntryType } from "../raft/types.js";
 import type { Applied } from "../state/types.js";
@@ -87,6 +89,9 @@ export class LeaseExpiry {
         return false;
       });
     }
+    invariant(this.#underWay.size <= windowMax, "more leases end at a time than may", () => ({
+      underWay: this.#underWay.size,
+    }));
   }
 
   /**

@@ -7,6 +7,7 @@
  * whether a lease exists: the lessor works without hearing of revocations, and never ends a lease
  * itself.
  */
+import { invariant } from "../base/invariant.js";
 import type { Clock } from "../platform/clock.js";
 import type { LeaseReader } from "../state/types.js";
 import { LeaseQueue } from "./queue.js";
@@ -111,6 +112,7 @@ class LeaderClock implements Lessor {
   keepAlive(id: bigint): number {
     const dueMs = this.#deadlines.get(id);
     if (dueMs === undefined) return 0;
+    invariant(this.#isLeader, "only the leader renews leases", () => ({ id }));
     const lease = this.#leases().get(id);
     if (lease === undefined) {
       this.#forget(id);
@@ -175,6 +177,8 @@ class LeaderClock implements Lessor {
   }
 
   #start(id: bigint, dueMs: number): void {
+    invariant(this.#isLeader, "only the leader times leases", () => ({ id }));
+    invariant(Number.isFinite(dueMs), "a lease ends at a time", () => ({ id, dueMs }));
     const isNew = !this.#deadlines.has(id);
     this.#deadlines.set(id, dueMs);
     this.#expiries.push(id, dueMs);

@@ -2,6 +2,7 @@
  * Asks known members for the address of another one. A stranger can trigger these questions at any
  * rate. So all open questions share one round, and there is a pause between rounds.
  */
+import { invariant } from "../base/invariant.js";
 import type { ClusterInfo, Network } from "../platform/network.js";
 import type { Platform } from "../platform/platform.js";
 
@@ -43,6 +44,7 @@ export class PeerDirectory {
     const { network, platform } = this.#world;
     let open = sources.length;
     const over = (): void => {
+      invariant(this.#isAsking, "a round of questions ends twice");
       this.#isAsking = false;
       this.#nextMs = platform.clock.now() + roundEveryMs;
       const left = this.#waiting;

@@ -4,8 +4,10 @@
  * to the next one, until its time is over. So one question may be carried out more than once: ask
  * only what may be repeated.
  */
+
 import type { Done } from "../base/done.js";
 import { KvError } from "../base/errors.js";
+import { invariant } from "../base/invariant.js";
 import type { Clock } from "../platform/clock.js";
 import type { PeerMethod } from "./codec.js";
 
@@ -153,7 +155,7 @@ export class LeaderRequests {
 
   #end(open: Open): void {
     open.drop();
-    this.#open.delete(open);
+    invariant(this.#open.delete(open), "a question to the leader ends twice");
     const { error = new KvError("noLeader") } = open;
     if (this.#parts.isStopping()) open.end(new KvError("stopped"));
     else if (error.reason === "notLeader" || error.reason === "stopped") {

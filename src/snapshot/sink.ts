@@ -6,6 +6,7 @@
 
 import type { Done } from "../base/done.js";
 import { KvError } from "../base/errors.js";
+import { invariant } from "../base/invariant.js";
 import { PeerMethod } from "../peers/codec.js";
 import type { Backend, BackendStore } from "../platform/backend.js";
 import type { Machine } from "../state/apply.js";
@@ -71,6 +72,7 @@ export class SnapshotSink {
         done(result);
         return;
       }
+      invariant(this.#fetched === undefined, "two fetched states wait for raft", () => ({ name }));
       this.#fetched = { name, backend, machine: result };
       done(undefined);
     });
@@ -209,11 +211,16 @@ class Transfer {
 
   /** Runs `fn` after the running commit; at once if none runs. */
   #afterCommit(fn: () => void): void {
-    if (this.#isCommitting) this.#waiting = fn;
-    else fn();
+    if (!this.#isCommitting) {
+      fn();
+      return;
+    }
+    invariant(this.#waiting === undefined, "two steps of a transfer wait for one commit");
+    this.#waiting = fn;
   }
 
   #commit(done: () => void): void {
+    invariant(!this.#isCommitting, "two commits of one transfer at a time");
     this.#uncommittedBytes = 0;
     this.#isCommitting = true;
     this.#target.backend.commit((error) => {

@@ -89,9 +89,18 @@ export class Committer {
    */
   replaced(durable = this.#parts.appliedMeta()): void {
     this.#durable = durable;
+    this.#checkDurable();
     this.#sinceCommit = 0;
     // The next entry may take long to come, so the log gets the note at once.
     this.#parts.wal.note(this.#parts.checkpointNote, () => {});
+  }
+
+  #checkDurable(): void {
+    const applied = this.#parts.appliedMeta();
+    invariant(this.#durable.index <= applied.index, "more is durable than is applied", () => ({
+      durable: this.#durable.index,
+      applied: applied.index,
+    }));
   }
 
   /** No commit begins after this. */
@@ -140,6 +149,7 @@ export class Committer {
       }
       this.commits++;
       if (meta.index > this.#durable.index) this.#durable = meta;
+      this.#checkDurable();
       this.#releaseLog();
       if (proof !== undefined) this.#tell(waiting, proof);
       if (this.#waiting.length > 0) this.#commit();

@@ -7,6 +7,7 @@
  * A job works in steps of a few hundred rows, which look at no clock. So with `turnMs` 0 each turn
  * is one step, and the simulator decides what comes between two steps.
  */
+import { invariant } from "../base/invariant.js";
 import type { Clock } from "../platform/clock.js";
 
 export interface JobLimits {
@@ -133,6 +134,7 @@ export class Jobs {
   #end(job: Job): void {
     if (job.isOver) return;
     job.isOver = true;
+    invariant(this.#open > 0, "a job ends that did not begin");
     this.#open--;
     const jobs = this.#ready.get(job.client);
     jobs?.delete(job);

@@ -1,10 +1,11 @@
 /**
- * What a member does when raft finds that a leader's log lacks what is committed elsewhere (see
- * raft/contradiction.ts): disks of a majority were wiped or replaced by older copies.
+ * Acts when raft finds that a leader's log lacks entries that are committed here (see
+ * raft/contradiction.ts). That happens when the disks of a majority were wiped or replaced by older
+ * copies.
  *
- * The member that has those entries answers nothing until it is restarted, keeps everything that is
- * on its disk, and names what the others lost. The leader raises an alarm for it, and the majority
- * serves on: nobody inside the cluster can tell whether the loss was meant.
+ * The member that has those entries answers nothing until it is restarted, keeps everything on its
+ * disk, and names the entries that the others lost. The leader raises an alarm for it, and the
+ * majority goes on serving: nobody inside the cluster can tell whether the loss was intended.
  */
 
 import type { Done } from "../../base/done.js";
@@ -15,11 +16,12 @@ import { entryText } from "./entry-text.js";
 import { keepLostEntries, type LostEntries, type LostEntriesParts } from "./lost-entries.js";
 import type { OtherLog } from "./other-log.js";
 
-/** The newest so many are named in the incident; the file has more. */
+/** The incident names this many of the newest entries. The file has all. */
 const namedMax = 20;
 /**
- * So many are kept. Those beyond the leader's log are surely lost, but where the two histories part is
- * not known here: below, the leader may have other entries with the same index and term.
+ * How many entries are kept. The entries beyond the end of the leader's log are surely lost. Where
+ * the two histories part is not known here: below that end, the leader may have other entries under
+ * the same index and term.
  */
 const keptMax = 10_000;
 const advice =
@@ -30,12 +32,15 @@ export interface DivergenceParts extends LostEntriesParts {
   readonly electionMs: number;
   readonly incidents: Incidents;
   firstIndex(): number;
-  /** Raft's doubt: the leader's log, as last heard, may lack what is committed here. */
+  /**
+   * True while raft doubts: the leader's log, as last heard, may lack entries that are committed
+   * here.
+   */
   isDoubtful(): boolean;
   isLeader(): boolean;
-  /** This member answers nothing any more: ends everybody's waiting, and watches. */
+  /** Call when this member answers nothing any more: ends all waiting requests and all watches. */
   letGo(): void;
-  /** At the leader: raises the alarm for that member, if it is not raised. */
+  /** At the leader: raises the alarm for that member, if it is not active yet. */
   report(member: bigint, index: number): void;
   log(
     level: "info" | "warn" | "error",
@@ -48,14 +53,14 @@ export interface DivergenceParts extends LostEntriesParts {
 export interface OwnDivergence extends Contradiction {
   /** Unix time in milliseconds. */
   readonly sinceMs: number;
-  /** Undefined: they are being written, or could not be. */
+  /** The file of lost entries. Undefined: it is being written, or could not be written. */
   readonly kept: LostEntries | undefined;
 }
 
 export class Divergence {
   readonly #parts: DivergenceParts;
   #own: OwnDivergence | undefined;
-  /** At the leader: others, in this term. */
+  /** At the leader: the members that have lost entries, in this term. */
   readonly #others = new Map<bigint, number>();
   #waiting: { readonly sinceMs: number; readonly done: Done<void> }[] = [];
 
@@ -76,7 +81,7 @@ export class Divergence {
     }
   }
 
-  /** Our committed entries are other ones than the leader's, with the same indexes and terms. */
+  /** This member's committed entries differ from the leader's under the same indexes and terms. */
   foundOtherLog({ first, last, leaderEnd }: OtherLog): void {
     const contradiction = { member: this.#parts.selfId, committed: last, leaderEnd };
     this.#foundOwn(contradiction);
@@ -87,7 +92,10 @@ export class Divergence {
     this.#others.clear();
   }
 
-  /** True: `done` is called as soon as it is clear whether the leader has what is committed here. */
+  /**
+   * True: calls `done` as soon as it is clear whether the leader has the entries that are committed
+   * here.
+   */
   isHeld(done: Done<void>): boolean {
     if (!this.#parts.isDoubtful()) return false;
     this.#waiting.push({ sinceMs: this.#parts.clock.now(), done });

@@ -1,4 +1,4 @@
-/** A log entry in a few words, for people: the request and the keys that it names. */
+/** Describes a log entry in a few words for people: the request and the keys that it names. */
 import { printable } from "../../base/bytes.js";
 import { type Entry, EntryType } from "../../raft/types.js";
 import { InternalRequest } from "../../wire/gen/internal.js";
@@ -36,7 +36,7 @@ function requestText(request: InternalRequest["request"]): string {
   }
 }
 
-/** What it may change: which branch it takes depends on the state. */
+/** The keys that a transaction may change. Which branch it takes depends on the state. */
 function changesOf({ success, failure }: TxnRequest): string[] {
   return [...success, ...failure].flatMap(({ request }: RequestOp): string[] => {
     if (request?.$case === "request_put") return [`put ${quoted(request.value.key)}`];

@@ -1,7 +1,7 @@
 /**
- * Keeps entries aside that are committed here and that the cluster has lost, as a file that people
- * can read: lost-entries/<first>-<last>-<last term>.jsonl, one entry a line, in order. It is written in slices,
- * becomes visible as a whole, and is never changed or removed by this program.
+ * Writes the entries that are committed here and that the cluster has lost into a file for people:
+ * lost-entries/<first>-<last>-<last term>.jsonl, one entry a line, in order of the log. It writes
+ * in slices. The file appears when it is complete, and this program never changes or removes it.
  */
 import type { Clock } from "../../platform/clock.js";
 import type { Disk, DiskFile } from "../../platform/disk.js";
@@ -23,12 +23,18 @@ export interface LostEntries {
 export interface LostEntriesParts {
   readonly clock: Clock;
   readonly disk: Disk;
-  /** Entries in [low, high), at least one, within `bytesMax`; undefined: no longer there. */
+  /**
+   * Entries in [low, high), at least one, at most `bytesMax` bytes. Undefined: the log no longer
+   * holds them.
+   */
   entries(low: number, high: number, bytesMax: number): readonly Entry[] | undefined;
   isStopped(): boolean;
 }
 
-/** Calls `done` once, unless the member stops; with the disk's error if they cannot be written. */
+/**
+ * Calls `done` once, with the disk's error if the entries cannot be written. Never calls it when
+ * the member stops.
+ */
 export function keepLostEntries(
   parts: LostEntriesParts,
   range: { readonly first: number; readonly last: number; readonly lastTerm: number },
@@ -76,7 +82,7 @@ export function keepLostEntries(
     );
   };
   attempt(() => {
-    // The same entries of an earlier life.
+    // An earlier run has written the same entries.
     if (disk.exists(file)) {
       done(kept);
       return;

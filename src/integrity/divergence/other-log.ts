@@ -1,11 +1,11 @@
 /**
- * Finds out whether a member's committed entries are those of the leader. Raft compares index and
- * term only: a majority that was rolled back may elect a leader in a term that had another leader
- * before, and then has other entries with the same index and term. Members say no leave to heal to
- * such a member, because its log is wrong for this cluster, not only the state that was made from it.
+ * Finds out whether a member's committed entries equal the leader's. Raft compares only index and
+ * term. If a majority was rolled back, it may elect a leader in a term that had another leader
+ * before. Its log then has other entries under the same index and term. A leader gives such a
+ * member no leave to heal, because the member's log does not fit the cluster, not only its state.
  *
- * The leader asks for a checksum of each entry and compares it with its own log. What one of the
- * two has compacted cannot be compared.
+ * The leader asks for a checksum of each entry and compares it with its own log. Entries that one
+ * of the two has compacted cannot be compared.
  */
 import type { Done } from "../../base/done.js";
 import { KvError } from "../../base/errors.js";
@@ -15,18 +15,18 @@ import type { Clock } from "../../platform/clock.js";
 import type { Entry, LogPoint } from "../../raft/types.js";
 import { chainOf } from "../../state/log-chain.js";
 
-/** Entries of one comparison, the newest committed ones. */
+/** How many entries one comparison covers: the newest committed ones. */
 const comparedMax = 10_000;
 const sliceBytesMax = 256 * 1024;
 const sliceEntriesMax = 500;
 
-/** Committed entries of a member that are not those of its leader. */
+/** A range of a member's committed entries that differ from its leader's. */
 export interface OtherLog {
-  /** Index of the first entry that differs. Entries before it may have been compacted. */
+  /** Index of the first entry that differs. Earlier entries may differ too, but were compacted. */
   readonly first: number;
-  /** The last one that differs. */
+  /** Index of the last entry that differs. */
   readonly last: LogPoint;
-  /** Where the leader's log ended then. */
+  /** The last index of the leader's log at that time. */
   readonly leaderEnd: LogPoint;
 }
 
@@ -34,7 +34,10 @@ export interface LogSumsParts {
   readonly clock: Clock;
   firstIndex(): number;
   committedIndex(): number;
-  /** Entries in [low, high), at least one, within `bytesMax`; undefined: no longer there. */
+  /**
+   * Entries in [low, high), at least one, at most `bytesMax` bytes. Undefined: the log no longer
+   * holds them.
+   */
   entries(low: number, high: number, bytesMax: number): readonly Entry[] | undefined;
   isStopped(): boolean;
 }
@@ -44,7 +47,7 @@ export interface OtherLogParts extends LogSumsParts {
   request(to: bigint, method: PeerMethod, body: Uint8Array, done: Done<Uint8Array>): void;
 }
 
-/** Answers with the checksums of this member's newest committed entries. */
+/** Answers a leader with the checksums of this member's newest committed entries. */
 export function serveLogSums(peers: Peers, parts: LogSumsParts): void {
   peers.serve(PeerMethod.logSums, (_from, _body, done) => {
     const last = parts.committedIndex();
@@ -56,8 +59,9 @@ export function serveLogSums(peers: Peers, parts: LogSumsParts): void {
 }
 
 /**
- * At the leader. Calls `done` once, later: with what differs, or undefined if nothing that both
- * hold differs; with an error if the member did not answer. Not at all when this member stops.
+ * At the leader. Calls `done` once, later: with the range that differs, with undefined if no entry
+ * that both hold differs, or with an error if the member did not answer. Never calls it when this
+ * member stops.
  */
 export function findOtherLog(
   parts: OtherLogParts,
@@ -66,7 +70,7 @@ export function findOtherLog(
 ): void {
   parts.request(member, PeerMethod.logSums, new Uint8Array(0), (answer) => {
     if (answer instanceof KvError) {
-      // A build without this request says `stopped`.
+      // A build that does not know this request answers `stopped`.
       done(answer.reason === "stopped" ? undefined : answer);
       return;
     }
@@ -96,7 +100,10 @@ export function findOtherLog(
   }
 }
 
-/** In slices. Undefined: an entry is no longer there. No call when the member stops. */
+/**
+ * Works in slices. Undefined: the log no longer holds an entry. Calls nothing when the member
+ * stops.
+ */
 function sumsOf(
   parts: LogSumsParts,
   range: { readonly first: number; readonly last: number },
@@ -122,7 +129,7 @@ function sumsOf(
   slice(first);
 }
 
-/** The first index (f64), then a checksum of each entry (u32), little-endian. */
+/** Layout: the first index (float64), then a checksum of each entry (uint32), little-endian. */
 function encodeSums(first: number, sums: Uint32Array): Uint8Array {
   const bytes = new Uint8Array(8 + 4 * sums.length);
   const view = new DataView(bytes.buffer);
@@ -143,7 +150,7 @@ function decodeSums(
   return Number.isSafeInteger(first) ? { first, sums } : undefined;
 }
 
-/** Five numbers (f64, little-endian): the answer to a member that asks for leave to heal. */
+/** Layout: five float64, little-endian. It answers a member that asks for leave to heal. */
 export function encodeOtherLog({ first, last, leaderEnd }: OtherLog): Uint8Array {
   const numbers = [first, last.index, last.term, leaderEnd.index, leaderEnd.term];
   const view = new DataView(new ArrayBuffer(8 * numbers.length));
@@ -151,7 +158,7 @@ export function encodeOtherLog({ first, last, leaderEnd }: OtherLog): Uint8Array
   return new Uint8Array(view.buffer);
 }
 
-/** Undefined: the answer is leave. */
+/** Undefined: the leader gives leave. */
 export function decodeOtherLog(bytes: Uint8Array): OtherLog | undefined {
   if (bytes.length < 40) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);

@@ -1,8 +1,8 @@
 /**
- * etcd's own corruption checks, for those who expect them (docs/etcd-checks.md): the initial one of a
- * member that starts, the periodic one and that of compactions on the leader. They hash keys only and
- * see less, and later, than the comparison of fingerprints (src/member/integrity), which is always on;
- * so they are off by default, as in etcd, and what they find raises etcd's cluster-wide alarm.
+ * etcd's corruption checks, for people who expect them (docs/etcd-checks.md): the initial check of
+ * a member that starts, and the leader's periodic and compaction checks. They hash only keys. They
+ * find less, and later, than the comparison of fingerprints, which is always on. So they are off by
+ * default, as in etcd. A finding raises etcd's cluster-wide alarm.
  */
 
 import type { Done } from "../../base/done.js";
@@ -13,9 +13,9 @@ import { compared, differing, judgeCompaction, judgePeriodic } from "./judge-has
 import type { MemberHash, Told } from "./member-hash.js";
 
 export interface EtcdCheckConfig {
-  /** Compare with the others before the member serves. */
+  /** Compare with the other members before this one serves. */
   readonly initial: boolean;
-  /** Time between periodic checks; 0: none. */
+  /** Milliseconds between periodic checks; 0: there are none. */
   readonly periodicMs: number;
   readonly compactHash: boolean;
   readonly compactHashMs: number;
@@ -27,14 +27,14 @@ export interface EtcdCheckParts {
   readonly config: EtcdCheckConfig;
   machine(): MachineReader;
   isLeader(): boolean;
-  /** This member's hash; `revision` 0: the current one. */
+  /** Computes this member's hash at `revision`; 0: the newest one. */
   ownHash(revision: number, done: Done<MemberHash>): void;
   /** Another member's hash. */
   askHash(id: bigint, revision: number, done: (hash: MemberHash | KvError) => void): void;
   readBarrier(done: Done<void>): void;
-  /** Proposes etcd's alarm CORRUPT of this member (0: the cluster). */
+  /** Proposes etcd's alarm CORRUPT for this member id (0: the cluster). */
   raise(memberId: bigint): void;
-  /** The member must not serve. */
+  /** The check failed: the member must not serve. */
   failed(error: Error): void;
   log(
     level: "info" | "warn" | "error",
@@ -48,7 +48,7 @@ export class EtcdChecks {
   #periodicDueMs: number;
   #compactDueMs: number;
   #isRunning = false;
-  /** Compactions up to here were equal on all members. */
+  /** All members had equal hashes at the compactions up to this revision. */
   #checkedRevision = 0;
 
   constructor(parts: EtcdCheckParts) {
@@ -58,7 +58,10 @@ export class EtcdChecks {
     this.#compactDueMs = nowMs + parts.config.compactHashMs;
   }
 
-  /** Calls `done` when the member may serve; not at all if its keys differ from another member's. */
+  /**
+   * Calls `done` when the member may serve. Never calls it if the member's keys differ from another
+   * member's.
+   */
   initial(done: () => void): void {
     const { config, ownHash, log, failed } = this.#parts;
     if (!config.initial) {
@@ -98,7 +101,7 @@ export class EtcdChecks {
     if ((!isPeriodic && !isCompact) || this.#isRunning) return;
     if (isPeriodic) this.#periodicDueMs = nowMs + config.periodicMs;
     if (isCompact) this.#compactDueMs = nowMs + config.compactHashMs;
-    // What is known to be wrong need not be found again.
+    // A member that is known to be wrong is not checked again.
     const isStopped = this.#parts
       .machine()
       .alarms()
@@ -137,7 +140,7 @@ export class EtcdChecks {
     });
   }
 
-  /** Newest first, until one is equal at all members. */
+  /** Compares the newest compaction first, and goes back until one is equal at all members. */
   #compaction(revisions: readonly number[], ended: () => void): void {
     const { machine, selfId, log } = this.#parts;
     const [revision, ...older] = revisions;

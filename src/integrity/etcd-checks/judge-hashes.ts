@@ -1,8 +1,9 @@
 /**
- * What etcd's three checks conclude from the hashes that the members told (etcd's
- * server/etcdserver/corrupt.go as facts): only hashes of one revision and one compact revision can be
- * compared; who did not answer is not blamed. Who is wrong is decided as in etcd 3.6: by the hash that
- * a majority of all members has, and by nobody (member 0: the whole cluster) without one.
+ * Decides what etcd's three checks conclude from the members' hashes (facts from etcd's
+ * server/etcdserver/corrupt.go). Only hashes of one revision and one compact revision are
+ * comparable. A member without an answer is not blamed. As in etcd 3.6, the hash of a majority of
+ * all members is right. Without such a majority, the alarm names no member (member 0: the whole
+ * cluster).
  */
 import { KvError } from "../../base/errors.js";
 import type { MemberHash, Told } from "./member-hash.js";
@@ -10,14 +11,14 @@ import type { MemberHash, Told } from "./member-hash.js";
 /** Stands for the whole cluster in an alarm. */
 export const everybody = 0n;
 
-/** Those whose hash differs from ours at the same revision and compact revision. */
+/** The members whose hash differs from this member's at the same revision and compact revision. */
 export function differing(own: MemberHash, told: readonly Told[]): readonly bigint[] {
   return told
     .filter(({ hash }) => isComparable(own, hash) && hash.hash !== own.hash)
     .map(({ id }) => id);
 }
 
-/** Members with an answer that can be compared with ours. */
+/** The members whose answer is comparable with this member's. */
 export function compared(own: MemberHash, told: readonly Told[]): number {
   return told.filter(({ hash }) => isComparable(own, hash)).length;
 }
@@ -31,8 +32,9 @@ function isComparable(own: MemberHash, hash: MemberHash | KvError): hash is Memb
 }
 
 /**
- * Whom an alarm is about when some hashes of one revision differ. `all`: the comparable answers, ours
- * included; `size`: of the cluster, with those that did not answer and learners.
+ * The members that the alarm names when hashes of one revision differ. `all`: the comparable
+ * answers with this member's own. `size`: members of the cluster, with learners and with members
+ * that did not answer.
  */
 export function blamed(
   all: readonly { readonly id: bigint; readonly hash: MemberHash }[],
@@ -47,13 +49,13 @@ export function blamed(
 
 export interface PeriodicRound {
   readonly selfId: bigint;
-  /** Ours before the others were asked, and after a linearizable read behind that. */
+  /** This member's hash before it asked the others, and after a linearizable read that followed. */
   readonly before: MemberHash;
   readonly after: MemberHash;
   readonly told: readonly Told[];
 }
 
-/** The periodic check; empty: nothing is wrong as far as can be told. */
+/** The periodic check. Empty: the answers show nothing wrong. */
 export function judgePeriodic(round: PeriodicRound): readonly bigint[] {
   const { selfId, before, after, told } = round;
   const isOursStable =
@@ -64,7 +66,7 @@ export function judgePeriodic(round: PeriodicRound): readonly bigint[] {
   const suspects = new Set<bigint>();
   for (const { id, hash } of told) {
     if (hash instanceof KvError) continue;
-    // They answered before our second look: they cannot be ahead of it.
+    // These members answered before this member's second look, so they cannot be ahead of it.
     const isAhead =
       hash.currentRevision > after.currentRevision || hash.compactRevision > after.compactRevision;
     if (isAhead) suspects.add(id);
@@ -79,10 +81,10 @@ export function judgePeriodic(round: PeriodicRound): readonly bigint[] {
   return suspects.has(everybody) ? [everybody] : [...suspects];
 }
 
-/** One compaction's hash at all members: what follows for the check. */
+/** What the hashes of one compaction at all members mean for the check. */
 export type CompactionVerdict =
   | { readonly kind: "equal" }
-  /** Nobody differs, and not all can be compared: an older compaction may tell more. */
+  /** No hash differs, but not all are comparable. An older compaction may decide more. */
   | { readonly kind: "incomplete" }
   | { readonly kind: "corrupt"; readonly suspects: readonly bigint[] };
 

@@ -13,7 +13,7 @@ export interface Told {
   readonly hash: MemberHash | KvError;
 }
 
-/** Revision asked for (0: current), f64 little-endian. */
+/** The body of a question: the revision (0: the newest), float64, little-endian. */
 export function encodeAskedRevision(revision: number): Uint8Array {
   return encodeNumbers([revision]);
 }
@@ -23,7 +23,10 @@ export function decodeAskedRevision(body: Uint8Array): number {
   return body.length === 8 ? numberAt(body, 0) : Number.NaN;
 }
 
-/** hash, compact revision, revision of the hash, current revision: f64 each. */
+/**
+ * The body of an answer: hash, compact revision, hashed revision, current revision; each a float64,
+ * little-endian.
+ */
 export function encodeHash(hash: MemberHash): Uint8Array {
   return encodeNumbers([hash.hash, hash.compactRevision, hash.hashRevision, hash.currentRevision]);
 }

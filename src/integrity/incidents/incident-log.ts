@@ -1,7 +1,7 @@
 /**
- * The incidents of one data directory, in incidents.jsonl: one step a line, appended and synced; the
- * newest 100 incidents are kept. It is for people: what cannot be written is still told from memory,
- * and nothing that heals ever waits for it or fails because of it.
+ * Keeps the incidents of one data directory in incidents.jsonl: one step a line, appended and
+ * synced. It keeps the newest 100 incidents. The file is for people. If it cannot be written, the
+ * incidents stay in memory, and healing neither waits for it nor fails.
  */
 import { InvariantViolation } from "../../base/invariant.js";
 import type { Disk } from "../../platform/disk.js";
@@ -10,7 +10,10 @@ import type { Incident, IncidentStep, StepKind } from "./incident.js";
 
 const path = "incidents.jsonl";
 export const incidentsMax = 100;
-/** What repeats must not fill the disk: further steps are left out, but for what comes at the end. */
+/**
+ * Repeated steps must not fill the disk. Beyond this number, only the last kinds of steps are
+ * recorded.
+ */
 const stepsMax = 64;
 const lastKinds: readonly StepKind[] = ["ended", "rows"];
 const fileBytesMax = 16 * 1024 * 1024;
@@ -27,7 +30,7 @@ export class IncidentLog {
   #endsInLine = false;
   #isWritable = true;
 
-  /** `failed` is told once; from then on incidents are only in memory. */
+  /** Calls `failed` once. From then on incidents are only in memory. */
   constructor(disk: Disk, failed: (error: Error) => void) {
     this.#disk = disk;
     this.#failed = failed;
@@ -65,7 +68,7 @@ export class IncidentLog {
     this.#attempt(() => this.#append({ incident: number, ...step }));
   }
 
-  /** Nothing is written any more. */
+  /** Writes nothing from now on. */
   stop(): void {
     this.#isWritable = false;
   }
@@ -99,7 +102,7 @@ export class IncidentLog {
     this.#rewrite();
   }
 
-  /** A line that a crash left half written says nothing. */
+  /** Skips a line that a crash left incomplete. */
   #take(text: string): void {
     const line = parsed(text);
     if (line === undefined) return;

@@ -1,68 +1,69 @@
 /**
- * What a member remembers of differences between states, for people: an incident begins when a
- * difference is seen and ends when nobody's state is wrong any more; what happened meanwhile are its
- * steps. The layout of a step as a line of incidents.jsonl stands in docs/integrity.md.
+ * What a member remembers of differences between states, for people. An incident begins when a
+ * member finds a difference, and ends when no member's state is wrong any more. Its steps say what
+ * happened in between. docs/integrity.md describes the layout of a step as a line of
+ * incidents.jsonl.
  */
 
-/** A member's id in hex as etcd's clients print it; "0": the cluster, nobody in particular. */
+/** A member's id in hex, as etcd's clients print it. "0": the cluster, no member in particular. */
 export type MemberName = string;
 
 export type StepKind =
   /** A peer's proof differs from ours. */
   | "detected"
-  /** What the inquiry found; told where it was held. */
+  /** The result of the inquiry. The member that made the inquiry tells it. */
   | "decided"
-  /** The verdict is in the log: that member alone serves no clients. */
+  /** The log holds the verdict: that member alone serves no clients. */
   | "contained"
-  /** A member has committed entries that the leader's log lacks: it alone answers nothing. */
+  /** A member has committed entries that the leader's log lacks. It alone answers nothing. */
   | "diverged"
-  /** We let go of our own state. */
+  /** This member gave up its own state. */
   | "quarantined"
-  /** An attempt to get a right one: began, or failed. */
+  /** An attempt to fetch a right state began or failed. */
   | "healing"
-  /** A right state is in use here. */
+  /** This member uses a right state. */
   | "adopted"
-  /** The verdict's end is in the log. */
+  /** The log holds the end of the verdict. */
   | "cleared"
-  /** Which rows of the state that was given up are wrong. */
+  /** The wrong rows of the state that was given up. */
   | "rows"
-  /** Nobody can tell who is right: the cluster serves no clients. */
+  /** Nobody can tell which state is right: the cluster serves no clients. */
   | "undecided"
-  /** Nothing is wrong any more, as far as this member knows. */
+  /** No state is wrong any more, as far as this member knows. */
   | "ended";
 
 export type RowFault =
-  /** The right state has it, the wrong one does not. */
+  /** Only the right state has the row. */
   | "missing"
-  /** The wrong state has it, the right one does not. */
+  /** Only the wrong state has the row. */
   | "extra"
-  /** Both have it, with different values. */
+  /** Both states have the row, with different values. */
   | "different"
-  /** Its check value fails: it is not what was ever written there. */
+  /** The row's check value fails: these bytes were never written there. */
   | "damaged";
 
 export interface WrongRow {
   readonly bucket: string;
   /** The row's key in hex. */
   readonly key: string;
-  /** Bucket key: the client's key as text, what is not printable as \xNN. Empty: not known. */
+  /** Bucket `key`: the client's key as text, with unprintable bytes as \xNN. Empty: not known. */
   readonly text: string;
-  /** Bucket key: the revision of that change; else 0. */
+  /** Bucket `key`: the revision of that change. Other buckets: 0. */
   readonly revision: number;
   readonly fault: RowFault;
 }
 
 export interface RowFindings {
-  /** Log indexes at which the two states stood; 0: the wrong one does not tell. */
+  /** Log indexes of the two states. 0: the wrong state does not say. */
   readonly wrongIndex: number;
   readonly rightIndex: number;
-  /** Changes of keys after this revision are not in the comparison. */
+  /** The comparison leaves out changes of keys after this revision. */
   readonly uptoRevision: number;
   readonly compared: number;
   readonly faults: Readonly<Record<RowFault, number>>;
   /** The first of them. */
   readonly rows: readonly WrongRow[];
-  /** Why not all rows were compared; empty: they were. */
+  /** Why not all rows were compared. Empty: all were. */
   readonly problem: string;
 }
 
@@ -74,11 +75,11 @@ export interface IncidentStep {
   readonly member: MemberName;
   /** One sentence. */
   readonly text: string;
-  /** The log index that it is about; 0: none. */
+  /** The log index of this step; 0: none. */
   readonly index: number;
-  /** Another log, or another way to apply the same one. */
+  /** What differs: the log, or the way in which the same log was applied. */
   readonly difference?: "log" | "apply";
-  /** What each member said of that index. */
+  /** What each member answered about that index. */
   readonly evidence?: readonly string[];
   readonly rows?: RowFindings;
 }
@@ -86,7 +87,7 @@ export interface IncidentStep {
 export interface Incident {
   /** Counted from 1 in this data directory. */
   readonly number: number;
-  /** In order of time; at least one. */
+  /** At least one step, in order of time. */
   readonly steps: readonly IncidentStep[];
 }
 

@@ -1,7 +1,7 @@
 /**
- * Writes down what happens to states, as the monitor tells it: which incident it belongs to, and
- * when that is over. Afterwards it finds out which rows of the state that was given up were wrong.
- * It decides nothing.
+ * Records what the monitor tells about states: to which incident each event belongs, and when the
+ * incident is over. Then it finds out which rows of the state that was given up were wrong. It
+ * decides nothing.
  */
 
 import { KvError } from "../../base/errors.js";
@@ -20,7 +20,7 @@ import { IncidentLog } from "./incident-log.js";
 import { RowComparison } from "./row-comparison.js";
 
 const cluster = 0n;
-/** A difference that nobody could confirm for so long was none. */
+/** Milliseconds after which a difference that nobody confirmed counts as none. */
 const quietMs = 10_000;
 
 export interface IncidentsParts {
@@ -30,7 +30,7 @@ export interface IncidentsParts {
   readonly selfId: bigint;
   /** The state in use. */
   right(): { readonly backend: Backend; readonly machine: MachineReader };
-  /** A backend that is kept aside, for us to close. */
+  /** Opens a backend that is kept aside. The caller closes it. */
   openAside(name: string, done: (result: Backend | Error) => void): void;
   log(level: "info" | "warn", message: string, fields: Readonly<Record<string, unknown>>): void;
 }
@@ -39,15 +39,18 @@ export class Incidents {
   readonly #parts: IncidentsParts;
   readonly #log: IncidentLog;
   #open: number | undefined;
-  /** In the open incident: an alarm was seen in force. */
+  /** True if an alarm was active during the open incident. */
   #isAlarmed = false;
   #isClusterStopped = false;
-  /** In the open incident: an inquiry told nothing. The next ones may say the same again and again. */
+  /**
+   * True if an inquiry of the open incident ended without a result. Further ones may say the same
+   * again and again.
+   */
   #isUndecided = false;
   #isOurs = false;
   #begun = 0;
   #ending: Timer | undefined;
-  /** While the rows of a wrong state are looked at. */
+  /** Set while the rows of a wrong state are compared. */
   #look: { isWanted: boolean; end: () => void } | undefined;
 
   constructor(parts: IncidentsParts) {
@@ -66,7 +69,7 @@ export class Incidents {
     return this.#begun;
   }
 
-  /** The member starts, maybe in quarantine. */
+  /** Call when the member starts, in quarantine or not. */
   started(machine: MachineReader, quarantine: Quarantine | undefined): void {
     const last = this.#log.newest();
     if (last !== undefined && !isEnded(last)) {
@@ -121,7 +124,10 @@ export class Incidents {
     if (wrong === "") this.#endIfNothingFollows();
   }
 
-  /** Who did not answer is compared again: if it still differs, that belongs to the same incident. */
+  /**
+   * A member that did not answer is compared again. If it still differs, that belongs to the same
+   * incident.
+   */
   #endIfNothingFollows(): void {
     const number = this.#open;
     this.#ending?.cancel();
@@ -137,13 +143,13 @@ export class Incidents {
     this.#note("quarantined", this.#parts.selfId, { index, text: reason, evidence });
   }
 
-  /** Entries are committed at `member` that the leader's log lacks. */
+  /** The member `member` has committed entries that the leader's log lacks. */
   diverged(member: bigint, what: Pick<IncidentStep, "index" | "text" | "evidence">): void {
     if (member === this.#parts.selfId) this.#isOurs = true;
     this.#note("diverged", member, what);
   }
 
-  /** What the healer says of an attempt. */
+  /** The healer began an attempt, or an attempt failed. */
   healing(message: string, fields: Readonly<Record<string, unknown>>): void {
     const said = Object.entries(fields).map(([name, value]) => `${name} ${String(value)}`);
     this.#note("healing", this.#parts.selfId, { text: `${message}: ${said.join(", ")}` });
@@ -168,7 +174,7 @@ export class Incidents {
   ): void {
     const isContained = verdict === "contained";
     if (!isContained && this.#open === undefined) return;
-    // Of the cluster as a whole: told when its alarm is seen.
+    // The whole cluster's step is recorded when its alarm is seen.
     if (isContained && memberId === cluster) return;
     const whose = memberId === cluster ? "a majority of the members" : hex(memberId);
     const text = isContained
@@ -176,16 +182,16 @@ export class Incidents {
       : `the log says that the state of ${whose} is right again`;
     this.#note(isContained ? "contained" : "cleared", memberId, { index, text });
     if (memberId === this.#parts.selfId && !isContained) this.#isOurs = false;
-    // Who heals fast may be cleared although nobody had said yet that it is wrong.
+    // A member that heals fast may be cleared before anybody said that it was wrong.
     this.#isAlarmed = true;
   }
 
-  /** A whole state came from the leader; what was in the log until then was not seen. */
+  /** A whole state came from the leader. This member did not see the log entries up to it. */
   replaced(machine: MachineReader): void {
     this.#lookAround(machine);
   }
 
-  /** We serve again: there is time to see what was wrong with the state kept aside. */
+  /** This member serves again, so there is time to compare the rows of the state kept aside. */
   healed(name: string): void {
     this.#isOurs = false;
     const number = this.#log.newest()?.number;

@@ -1,10 +1,12 @@
 /**
- * Which rows of a state that was given up are wrong: it is read beside the right one, in pieces with
- * pauses, after the member serves again. Only for people: nothing depends on what it finds.
+ * Finds the wrong rows of a state that was given up. It reads that state beside the right one, in
+ * pieces with pauses, after the member serves again. The result is for people; nothing depends on
+ * it.
  *
- * The right state stands at a later index. Changes of keys after the wrong one's revision are left
- * out; a row that only the wrong state has may have been compacted since, and is not counted where
- * that is so. Other buckets change in place: there only rows that fail their check value count.
+ * The right state is at a later index. So the comparison leaves out changes of keys after the wrong
+ * state's revision. A row that only the wrong state has may have been compacted since; then it does
+ * not count. Rows of other buckets change in place, so there only rows with a failing check value
+ * count.
  */
 import { compareBytes, printable } from "../../base/bytes.js";
 import { DamageError } from "../../base/errors.js";
@@ -22,9 +24,9 @@ import type { RowFault, RowFindings, WrongRow } from "./incident.js";
 
 const rowsPerPiece = 500;
 const bytesPerPiece = 1024 * 1024;
-/** A pause about as long as a piece takes: half a core at most. */
+/** The pause is about as long as the piece: the work takes at most half of a core. */
 const pauseMs = 10;
-/** So many rows are told by name. */
+/** How many rows the result names. */
 const toldMax = 20;
 
 type Row = readonly [key: Uint8Array, stored: Uint8Array];
@@ -32,7 +34,7 @@ type Row = readonly [key: Uint8Array, stored: Uint8Array];
 export interface RowComparisonParts {
   readonly clock: Clock;
   readonly sha256: Sha256;
-  /** The state in use; asked anew for each piece. */
+  /** The state in use. It is asked for anew for each piece. */
   right(): { readonly backend: BackendReader; readonly machine: MachineReader };
 }
 
@@ -50,7 +52,7 @@ export class RowComparison {
   #from: Uint8Array = new Uint8Array(0);
   #timer: Timer | undefined;
 
-  /** Calls `done` once, later, unless it is stopped before. */
+  /** Calls `done` once, later, unless `stop` is called before. */
   constructor(
     parts: RowComparisonParts,
     wrong: BackendReader,
@@ -76,7 +78,7 @@ export class RowComparison {
     try {
       this.#compareSome();
     } catch (error) {
-      // The wrong backend may be damaged in any way.
+      // The wrong backend may be damaged in any way, so any read may throw.
       this.#end((error as Error).message);
       return;
     }
@@ -130,7 +132,7 @@ export class RowComparison {
     for (; at < right.length; at++) this.#absent(bucket, right[at] as Row, "missing");
   }
 
-  /** A row that only one of them has. */
+  /** Counts a row that only one of the two states has. */
   #absent(bucket: Bucket, row: Row, fault: "missing" | "extra"): void {
     if (bucket !== Bucket.key) return;
     const { main } = decodeRevision(row[0]);
@@ -152,7 +154,10 @@ export class RowComparison {
   }
 }
 
-/** Rows from `from` on, and the key up to which they are all; undefined: to the bucket's end. */
+/**
+ * Rows from `from` on, and the key up to which they are complete. Undefined key: up to the end of
+ * the bucket.
+ */
 function piece(
   reader: BackendReader,
   bucket: Bucket,
@@ -191,7 +196,7 @@ function isDamaged(bucket: Bucket, key: Uint8Array, stored: Uint8Array): boolean
   }
 }
 
-/** Undefined: the wrong state does not even tell where it stands. */
+/** Undefined: the wrong state does not say at which index it is. */
 function storedMeta(wrong: BackendReader, sha256: Sha256): ReturnType<typeof readMeta> {
   try {
     return readMeta(wrong, new DigestSet(sha256));
@@ -200,7 +205,7 @@ function storedMeta(wrong: BackendReader, sha256: Sha256): ReturnType<typeof rea
   }
 }
 
-/** The client's key in a row of bucket key. */
+/** The client's key of a row of the bucket `key`. */
 function keyText(stored: Uint8Array): string {
   try {
     const { key } = KeyValue.decode(stored.subarray(0, stored.length - 4));

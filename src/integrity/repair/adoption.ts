@@ -1,7 +1,7 @@
 /**
- * The last step of healing: a fetched state of an earlier index catches up with the stand-in from our
- * own log, piece by piece, and then takes its place in one step. Until then raft goes on with the
- * stand-in, and a crash leads back into quarantine.
+ * The last step of healing. The fetched state is older than the stand-in. It replays this member's
+ * log in slices until it has caught up, and then replaces the stand-in in one step. Until then raft
+ * uses the stand-in, and a crash leads back into quarantine.
  */
 import type { Clock } from "../../platform/clock.js";
 import type { SnapshotMeta } from "../../raft/types.js";
@@ -14,7 +14,7 @@ import type { MemoryLogStorage } from "../../wal/memory-log-storage.js";
 
 const entriesPerPiece = 500;
 const pieceBytesMax = 1024 * 1024;
-/** Nobody waits for an answer or an event of these entries. */
+/** No client waits for the answers or events of these entries. */
 const way: ApplyWay = { units: 1_000, isAnswerWanted: () => false, eventsMax: 0 };
 
 export interface AdoptionParts {
@@ -22,11 +22,11 @@ export interface AdoptionParts {
   readonly log: MemoryLogStorage;
   readonly state: StateStore;
   readonly committer: Committer;
-  /** True: give up, the member stops. */
+  /** True: the member stops, so give up. */
   isStopped(): boolean;
-  /** The disk fails: the member stops. */
+  /** The disk failed: the member stops. */
   failed(error: Error): void;
-  /** The fetched state stands at another index. */
+  /** The fetched state is at another index than expected. */
   record(machine: MachineReader): void;
 }
 
@@ -44,7 +44,7 @@ export function adoptState(
     confState: machine.confState,
   };
   const fail = (error: Error): void => fetched.backend.close(() => done(error));
-  /** An entry that takes more than one piece. */
+  /** The entry that is being applied in slices. */
   let open: OpenEntry | undefined;
   const isPaused = (): boolean => {
     if (open !== undefined && open.step(way.units) !== undefined) {
@@ -90,7 +90,7 @@ export function adoptState(
     try {
       state.replace(fetched);
     } catch (error) {
-      // What the disk holds now is what the next start finds.
+      // The next start opens what the disk holds now.
       parts.failed(error as Error);
       return;
     }

@@ -1,8 +1,8 @@
 /**
- * Gets a right state for a member in quarantine: asks the leader for leave, a healthy voter for a
- * frozen state, as many other voters as make a quorum whether that state is theirs too, and only then
- * fetches it. A failure at any step leaves everything as it was; the next attempt asks another
- * member, after a pause that doubles.
+ * Gets a right state for a member in quarantine. It asks the leader for leave, then a healthy voter
+ * for a frozen state, then the other voters whether they had the same state. Only if a quorum
+ * agrees does it fetch the state. A failure at any step changes nothing. The next attempt asks
+ * another member, after a pause that doubles each time.
  */
 
 import type { Done } from "../../base/done.js";
@@ -28,15 +28,15 @@ export interface HealerParts {
   request(to: bigint, method: PeerMethod, body: Uint8Array, done: Done<Uint8Array>): void;
   /** Applied to the stand-in. */
   appliedIndex(): number;
-  /** The oldest index that our log can go on from. */
+  /** The oldest index after which this member's log can continue. */
   firstIndex(): number;
   /** Pulls the state at `index` into a backend of its own and proves it against its manifest. */
   fetch(from: bigint, index: number, done: (error: Error | undefined) => void): void;
-  /** Puts the fetched state in use, with all applied that the stand-in has. */
+  /** Puts the fetched state in use, after it has applied everything that the stand-in has. */
   adopt(index: number, done: (error: Error | undefined) => void): void;
-  /** The state in use is right as far as can be told here. */
+  /** The state in use is right as far as this member can tell. */
   adopted(index: number): void;
-  /** The leader gives no leave, because our log belongs to another history. Nothing follows. */
+  /** The leader refuses, because this member's log belongs to another history. The healer stops. */
   hasOtherLog(otherLog: OtherLog): void;
   log(level: "info" | "warn", message: string, fields: Readonly<Record<string, unknown>>): void;
 }
@@ -57,7 +57,7 @@ export class Healer {
   #timer: Timer | undefined;
   #failures: number;
   #attempts = 0;
-  /** The leader of this term gave leave. */
+  /** The term of the leader that gave leave. */
   #leaveTerm = 0;
   #isStopped = false;
 
@@ -131,8 +131,9 @@ export class Healer {
   }
 
   /**
-   * The state that was offered must be that of a quorum, as far as there are others than us. Who knows
-   * to be wrong itself can confirm nothing: if only such are missing, the source proves its state.
+   * The offered state must be that of a quorum, not counting this member if it is needed for one. A
+   * member that knows that its own state is wrong can confirm nothing. If only such members are
+   * missing, the source checks its rows against its digests instead.
    */
   #confirm(source: bigint, offered: Fingerprint): void {
     const voters = this.#parts.voters();
@@ -164,7 +165,7 @@ export class Healer {
     look();
   }
 
-  /** All its rows against its digests. */
+  /** Asks the source to check all its rows against its digests. */
   #askForProof(source: bigint, index: number): void {
     const nothing = new Uint8Array(0);
     this.#parts.request(source, PeerMethod.integritySelfCheck, nothing, (answer) => {
@@ -174,7 +175,7 @@ export class Healer {
     });
   }
 
-  /** Our own log must reach the offered index before it can lead on from it. */
+  /** This member's log must reach the offered index before it can continue from it. */
   #waitForLog(source: bigint, index: number, waitedMs: number): void {
     if (this.#isStopped) return;
     if (index + 1 < this.#parts.firstIndex()) {
@@ -190,7 +191,7 @@ export class Healer {
 
   #fetch(source: bigint, index: number): void {
     if (this.#parts.term() !== this.#leaveTerm) {
-      // Who leads now may have given leave to another member.
+      // The new leader may have given leave to another member.
       this.#failed("fetch the state", new Error("another member leads since leave was given"));
       return;
     }

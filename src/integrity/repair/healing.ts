@@ -1,4 +1,4 @@
-/** One healer at a time, with what it needs of the member. */
+/** Runs one healer at a time and gives it what it needs of the member. */
 import type { MachineReader } from "../../state/types.js";
 import type { MonitorParts } from "../monitor-parts.js";
 import { Healer, type HealerParts } from "./healer.js";
@@ -16,7 +16,7 @@ export type HealingParts = Pick<
   | "incidents"
   | "log"
 > & {
-  /** While a fetched state catches up: it stands at another index. */
+  /** While a fetched state catches up, it is at another index than the stand-in. */
   record(machine: MachineReader): void;
   adopted: HealerParts["adopted"];
   hasOtherLog: HealerParts["hasOtherLog"];
@@ -30,7 +30,7 @@ export class Healing {
     this.#parts = parts;
   }
 
-  /** `failures`: heals that did not end well; after some the first attempt waits. */
+  /** `failures`: how many attempts failed before. After a failure the first attempt waits. */
   begin(failures: number): void {
     this.#healer?.stop();
     const { clock, selfId } = this.#parts;

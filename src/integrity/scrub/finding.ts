@@ -1,20 +1,20 @@
-/** What a scrub can find, as told to whoever repairs. */
+/** What a scrub can find; the monitor and the operator get it. */
 import type { Bucket } from "../../platform/rows.js";
 import type { BucketDigest } from "../../state/types.js";
 
-/** Three digests of one bucket at one applied index; see docs/scrub.md for how they are judged. */
+/** Three digests of one bucket at one applied index. docs/scrub.md says how they are judged. */
 export interface BucketSums {
   readonly bucket: Bucket;
   /** Summed from the rows. */
   readonly scan: BucketDigest;
-  /** In the meta row beside them. */
+  /** The digest in the meta row beside the rows. */
   readonly stored: BucketDigest;
-  /** In the machine's memory when that state was frozen. */
+  /** The digest in the machine's memory when that state was frozen. */
   readonly memory: BucketDigest;
 }
 
 export type ScrubFinding =
-  /** A row fails its check value, or stands out of order. The meta row too. */
+  /** A row's check value fails, or a row is out of order. This includes the meta row. */
   | {
       readonly kind: "row";
       readonly bucket: Bucket;
@@ -22,27 +22,30 @@ export type ScrubFinding =
       readonly index: number;
       readonly what: string;
     }
-  /** Rows are lost or too many, or cannot be read at all: the state is damaged. */
+  /** Rows are missing, surplus or unreadable: the state is damaged. */
   | {
       readonly kind: "rows";
       readonly index: number;
-      /** Empty where the sums do not matter. */
+      /** Empty if the sums play no part in this finding. */
       readonly sums: readonly BucketSums[];
       readonly what: string;
       /**
-       * True: something beside the sums says so too. False: only the sums, so that a bug in the
-       * digests is not excluded; the members' scans at one index would tell.
+       * True: more than the sums shows the damage. False: only the sums do, so a bug in the digests
+       * is possible; scans of several members at one index would tell.
        */
       readonly isConfirmed: boolean;
     }
-  /** The rows are right and a digest is not: a bug or a bit in memory. The data is not damaged. */
+  /**
+   * The rows are right and a digest is wrong: a bug, or a flipped bit in memory. The data is not
+   * damaged.
+   */
   | {
       readonly kind: "digest";
       readonly index: number;
       readonly sums: readonly BucketSums[];
       readonly what: string;
     }
-  /** A record of the log that was durable cannot be read any more. */
+  /** A record of the log that was durable is no longer readable. */
   | {
       readonly kind: "wal";
       readonly segment: string;
@@ -52,7 +55,7 @@ export type ScrubFinding =
 
 export const findingKinds: readonly ScrubFinding["kind"][] = ["row", "rows", "digest", "wal"];
 
-/** The same for the same damage, so that it is told once in a cycle. */
+/** Equal for equal damage, so that a cycle reports it once. */
 export function identityOf(finding: ScrubFinding): string {
   switch (finding.kind) {
     case "row":

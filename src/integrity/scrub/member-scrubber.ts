@@ -1,4 +1,4 @@
-/** A scrubber for the parts of a running member. */
+/** Builds the scrubber of a running member from its parts. */
 
 import type { Platform } from "../../platform/platform.js";
 import type { Committer } from "../../storage/committer.js";
@@ -46,7 +46,10 @@ export function createMemberScrubber(member: ScrubbedMember): Scrubber {
   return scrubber;
 }
 
-/** The durable state and, of the moment when it was handed to the disk, the digests in memory. */
+/**
+ * The durable state, and the digests in memory at the moment when that state was handed to the
+ * disk.
+ */
 function freeze(state: StateStore, committer: Committer, done: (frozen: Frozen) => void): void {
   committer.flush(({ digests }) => {
     const backend = state.backend();

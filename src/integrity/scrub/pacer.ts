@@ -1,11 +1,11 @@
 /**
- * Runs long work in short pieces with pauses between them, so that it takes no more than its share
- * of the thread and of the disk. A pause follows every piece, also the last one: pieces of several
- * jobs, one after the other, keep the bounds too.
+ * Runs long work in short pieces with pauses, so that it takes no more than its share of the thread
+ * and of the disk. A pause follows every piece, also the last one, so the limits also hold for
+ * several jobs one after the other.
  */
 import type { Clock, Timer } from "../../platform/clock.js";
 
-/** A piece ends behind what it does when this is over. */
+/** A piece ends after this time, when its current step is done. */
 const pieceMs = 2;
 const pieceBytesMin = 4 * 1024;
 const pieceBytesMax = 256 * 1024;
@@ -13,13 +13,13 @@ const pieceBytesMax = 256 * 1024;
 export interface PacerParts {
   readonly clock: Clock;
   readonly bytesPerSecond: number;
-  /** Of the thread: 0.05 is a twentieth. */
+  /** The share of the thread: 0.05 is a twentieth. */
   readonly cpuShare: number;
   /** A piece threw. */
   failed(error: Error): void;
 }
 
-/** What one piece may still use. */
+/** What one piece may still use of its limits. */
 export class Budget {
   readonly #clock: Clock;
   readonly #endMs: number;
@@ -32,7 +32,7 @@ export class Budget {
     this.#bytesMax = limits.bytesMax;
   }
 
-  /** Counts bytes that were read; true: there is room for more. */
+  /** Counts bytes that were read. True: the piece may read more. */
   take(bytes: number): boolean {
     this.bytes += bytes;
     return this.bytes < this.#bytesMax && this.#clock.now() < this.#endMs;
@@ -51,7 +51,7 @@ export class Pacer {
     this.#bytesMax = Math.min(pieceBytesMax, Math.max(pieceBytesMin, perPiece));
   }
 
-  /** Calls `piece` until it returns true, then `done`, each in a turn of its own. */
+  /** Calls `piece` until it returns true, then calls `done`. Each call is in a turn of its own. */
   run(piece: (budget: Budget) => boolean, done: () => void): void {
     if (this.#isStopped) return;
     const { clock, bytesPerSecond, cpuShare, failed } = this.#parts;
@@ -73,7 +73,7 @@ export class Pacer {
     this.wait(pauseMs, isDone ? done : () => this.run(piece, done));
   }
 
-  /** One thing is awaited at a time. */
+  /** Waits for one thing at a time. */
   wait(delayMs: number, fn: () => void): void {
     if (this.#isStopped) return;
     this.#timer?.cancel();

@@ -1,12 +1,12 @@
 /**
- * One pass over all rows of the backend: every row is opened (its check value), and the sums of all
- * are compared with the digests that stand beside them.
+ * Makes one pass over all rows of the backend. It verifies each row's check value and compares the
+ * sums of all rows with the digests stored beside them.
  *
- * A frozen view holds disk pages, so it is given back after `viewMs`, and the pass goes on in the
- * view of a newer state. That is sound for the key space alone: its rows are in the order of their
- * revisions, new ones come behind all others, and only compaction takes any away. If compaction did
- * meanwhile, the pass begins again; after `attemptsMax` it keeps one view whatever that costs. The
- * small buckets, the meta row and the end of the key space are read in the last view.
+ * A frozen view holds disk pages. So the pass closes it after `viewMs` and goes on in the view of a
+ * newer state. That is sound only for the key space: its rows are in the order of revisions, new
+ * rows come after all others, and only compaction removes rows. If a compaction removed rows
+ * meanwhile, the pass begins again. After `attemptsMax` attempts it keeps one view, whatever that
+ * costs. It reads the small buckets, the meta row and the end of the key space in the last view.
  */
 import { compareBytes } from "../../base/bytes.js";
 import { DamageError } from "../../base/errors.js";
@@ -25,18 +25,18 @@ import { type Judged, judgeScrub, type SumComparison, weigh } from "./verdict.js
 const viewMs = 10_000;
 const attemptsMax = 3;
 const auditRowsMax = 200;
-/** A guess: an audit does not know what it reads. */
+/** An estimate: an audit does not know how much it reads. */
 const auditRowBytes = 100;
 const firstKey = new Uint8Array(0);
 
 /** A state at rest. */
 export interface Frozen {
   readonly view: BackendSnapshot;
-  /** Of exactly this state, from the machine's memory. */
+  /** The digests in the machine's memory for exactly this state. */
   readonly memory: Digests;
   /** Whose state it is. */
   readonly machine: Pick<MachineReader, "audit">;
-  /** False: the backend was replaced, and the view is of no use any more. */
+  /** False: the backend was replaced, so the view is useless. */
   isCurrent(): boolean;
 }
 
@@ -48,7 +48,7 @@ export interface RowScrubParts {
   report(finding: ScrubFinding): void;
   /** One row more was read. */
   counted(bytes: number): void;
-  /** What was read so far in this pass does not count for the whole: it begins again. */
+  /** What this pass has read so far does not count. It begins again. */
   restarted(): void;
 }
 
@@ -76,10 +76,10 @@ export class RowScrub {
   /** Why a run of pieces ended. */
   #end: RunEnd = "complete";
   #verdict: SumComparison | undefined;
-  /** Runs when the rows agree with no digest. */
+  /** Runs if the rows agree with no digest. */
   #audit: Job<ReadonlySet<Bucket>> | undefined;
   #judged: Judged | undefined;
-  /** A pass found nothing wrong with the rows of this one: its tables are to be trusted. */
+  /** A pass found nothing wrong with the rows of this machine, so its tables are to be trusted. */
   #proven: object | undefined;
 
   constructor(parts: RowScrubParts) {
@@ -87,7 +87,7 @@ export class RowScrub {
     this.#scan = new DigestSet(parts.sha256);
   }
 
-  /** `done` gets what the sums mean; undefined: they could not be compared. */
+  /** `done` gets the judgement of the sums. Undefined: they could not be compared. */
   run(done: (judged: Judged | undefined, index: number) => void): void {
     this.#scan = new DigestSet(this.#parts.sha256);
     this.#skipped = new Set();
@@ -137,7 +137,7 @@ export class RowScrub {
     let what = "the meta row is not there";
     try {
       meta = readMeta(frozen.view, stored);
-      // A member that waits for its first state has none.
+      // A member that waits for its first state has no rows.
       if (meta === undefined && index === 0) meta = emptyMeta();
     } catch (error) {
       if (!(error instanceof DamageError)) throw error;
@@ -162,7 +162,7 @@ export class RowScrub {
     }
   }
 
-  /** Compaction runs in steps: some time later it may be over. */
+  /** Compaction runs in steps and may be over some time later. */
   #restart(done: (judged: Judged | undefined, index: number) => void): void {
     this.#release();
     this.#attempts++;
@@ -170,7 +170,7 @@ export class RowScrub {
     this.#parts.pacer.wait(viewMs, () => this.run(done));
   }
 
-  /** True: this run of pieces has ended, `#end` says why. */
+  /** True: this run of pieces has ended, and `#end` says why. */
   #piece(view: View, budget: Budget): boolean {
     if (!view.isCurrent()) return this.#endRun("replaced");
     if (this.#verdict !== undefined) return this.#auditRows(view, this.#verdict, budget);
@@ -188,11 +188,14 @@ export class RowScrub {
     const { memory, meta, stored } = view;
     const sums = { scan: this.#scan, stored, meta, memory, skipped: this.#skipped };
     this.#verdict = judgeScrub(sums, this.#parts.sha256);
-    // Looking at the tables may take its time, too: in the pieces that follow.
+    // The comparison with the tables can take long, too, so it runs in the following pieces.
     return false;
   }
 
-  /** True: it is known what the sums mean. Rows that agree with no digest need a witness. */
+  /**
+   * True: the sums are judged. Rows that agree with no digest first need the comparison with the
+   * tables.
+   */
   #auditRows(view: View, verdict: SumComparison, budget: Budget): boolean {
     let disagreeing: ReadonlySet<Bucket> | undefined = new Set();
     if (verdict.rows.length > 0) {
@@ -211,7 +214,7 @@ export class RowScrub {
     return true;
   }
 
-  /** False: the budget is used up, and the bucket goes on at `#from`. */
+  /** False: the piece's budget is used up. The bucket continues at `#from`. */
   #scanBucket(view: View, budget: Budget): boolean {
     const bucket = digestedBuckets[this.#place] as Bucket;
     let isSpent = false;
@@ -225,7 +228,7 @@ export class RowScrub {
         }
         const isInOrder = this.#last === undefined || compareBytes(this.#last, key) < 0;
         if (!isInOrder) {
-          // Its place in a damaged tree may lead in a circle.
+          // In a damaged tree, a cursor can run in a circle.
           this.#bad(view, bucket, { key, what: "a row out of order" });
           return false;
         }
@@ -277,7 +280,7 @@ export class RowScrub {
   }
 }
 
-/** Changes whenever rows of the key space were taken away. */
+/** A number that changes whenever rows of the key space were removed. */
 function compactionOf(meta: Meta): string {
   const { compactRevision, finishedCompactRevision, cursorMain, cursorSub } = meta;
   return `${compactRevision} ${finishedCompactRevision} ${cursorMain} ${cursorSub}`;

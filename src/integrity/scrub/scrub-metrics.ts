@@ -1,4 +1,4 @@
-/** The scrub's numbers, read when somebody asks. */
+/** The scrub's metrics. They are computed when somebody reads them. */
 import type { MetricSample } from "../../metrics/sample.js";
 import { findingKinds } from "./finding.js";
 import type { ScrubStats } from "./scrubber.js";

@@ -1,10 +1,10 @@
 /**
- * Reads all that is at rest again and again, slowly, to find what rotted where no client looks: the
- * rows of the backend and the segments of the log. (There are no snapshot files: the backend is the
- * snapshot.) It repairs nothing: findings go to `onFinding`, counts to the metrics.
+ * Reads all data at rest again and again, slowly, to find damage where no client reads: the rows of
+ * the backend and the segments of the log. (There are no snapshot files, because the backend is the
+ * snapshot.) It repairs nothing. Findings go to `onFinding`, counts go to the metrics.
  *
- * Must never disturb the member: short pieces, a bounded share of the thread and of the disk, no
- * writes. What is found is told once in a cycle.
+ * The scrub must never disturb the member. It works in short pieces, within a bounded share of the
+ * thread and of the disk, and writes nothing. It reports each finding once in a cycle.
  */
 
 import type { Done } from "../../base/done.js";
@@ -21,26 +21,26 @@ import { WalScrub } from "./wal-scrub.js";
 
 /** Of the thread. */
 const cpuShare = 0.05;
-/** A member that restarts each day is scrubbed too. */
+/** This delay is short enough that a member that restarts daily is scrubbed, too. */
 const firstDelayMs = 10 * 60_000;
-/** Where everything is damaged, the first findings say enough. */
+/** If everything is damaged, the first findings are enough. */
 const findingsMax = 1_000;
 
 export interface ScrubberParts {
   readonly clock: Clock;
   readonly disk: Disk;
   readonly sha256: Sha256;
-  /** Between the starts of two cycles; 0: only `scrubNow` starts one. */
+  /** Milliseconds between the starts of two cycles; 0: only `scrubNow` starts one. */
   readonly intervalMs: number;
   readonly bytesPerSecond: number;
   freeze(done: (frozen: Frozen) => void): void;
-  /** Of the log; for its segments. */
+  /** The log's disk, for its segments. */
   extent(): WalExtent;
-  /** About what a cycle will read: for the progress alone. */
+  /** About how many bytes a cycle reads. Only the progress uses it. */
   expectedBytes(): number;
-  /** In a turn of its own, once in a cycle for each damage. */
+  /** Called in a turn of its own, once in a cycle for each damage. */
   onFinding(finding: ScrubFinding): void;
-  /** The scrub itself failed: a bug; it has stopped. */
+  /** The scrub itself failed, which is a bug. It has stopped. */
   failed(error: Error): void;
 }
 
@@ -50,9 +50,9 @@ export interface ScrubStats {
   readonly cycles: number;
   readonly restarts: number;
   readonly findings: Readonly<Record<ScrubFinding["kind"], number>>;
-  /** 0 to 1 in a cycle; 1 behind a complete one. */
+  /** 0 to 1 during a cycle; 1 after a complete one. */
   readonly progress: number;
-  /** Seconds since the Unix epoch; 0: no cycle was completed. */
+  /** End of the last complete cycle, in seconds since the Unix epoch; 0: there was none. */
   readonly lastCompleteSeconds: number;
 }
 
@@ -74,7 +74,7 @@ export class Scrubber {
   #startMs = 0;
   #startBytes = 0;
   #findings = new Map<string, ScrubFinding>();
-  /** Who asked; those of the cycle that runs, and those of the next one. */
+  /** The callers that wait for the running cycle, and those that wait for the next one. */
   #told: Done<ScrubResult>[] = [];
   #waiting: Done<ScrubResult>[] = [];
 
@@ -118,7 +118,7 @@ export class Scrubber {
     if (intervalMs > 0) this.#arm(Math.min(intervalMs, firstDelayMs));
   }
 
-  /** A cycle that begins after this call; `done` is told what it found. */
+  /** Runs a cycle that begins after this call. `done` gets its findings. */
   scrubNow(done: Done<ScrubResult>): void {
     if (this.#isStopped) {
       done(new KvError("stopped"));
@@ -128,7 +128,7 @@ export class Scrubber {
     if (!this.#isRunning) this.#begin();
   }
 
-  /** For good; whoever waits is told. */
+  /** Stops for good. Callers that wait are told. */
   stop(): void {
     if (this.#isStopped) return;
     this.#isStopped = true;
@@ -208,7 +208,7 @@ export class Scrubber {
     this.#found[finding.kind]++;
     if (this.#findings.size >= findingsMax) return;
     this.#findings.set(id, finding);
-    // Not inside of a piece: whoever hears of it may stop the member, and the view with it.
+    // Not inside a piece: the receiver may stop the member, and with it the view that is read.
     this.#parts.clock.defer(() => {
       if (!this.#isStopped) this.#parts.onFinding(finding);
     });

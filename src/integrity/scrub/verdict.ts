@@ -1,10 +1,11 @@
 /**
- * What three digests of one state say (docs/scrub.md has the table): the sum of its rows, what its
- * meta row claims, and what the machine had in memory when it was frozen. Pure.
+ * Judges three digests of one state (docs/scrub.md has the table): the sum of its rows, the digest
+ * in its meta row, and the digest that the machine had in memory when the state was frozen. Pure.
  *
- * Rows that agree with either of the other two are right: an accident does not hit a 256-bit sum.
- * Then whichever differs is a bug of the digests, or a bit in memory. Rows that agree with neither
- * are held against the machine's tables in memory (state/audit.ts), which know no digests.
+ * If the rows agree with one of the other two digests, the rows are right, because no accident
+ * produces an equal 256-bit sum. The digest that differs is then a bug, or a flipped bit in memory.
+ * If the rows agree with neither, they are compared with the machine's tables in memory
+ * (state/audit.ts), which use no digests.
  */
 import { equalBytes } from "../../base/bytes.js";
 import type { Sha256 } from "../../platform/hash.js";
@@ -20,12 +21,12 @@ export interface FrozenSums {
   readonly stored: DigestSet;
   readonly meta: Meta;
   readonly memory: Digests;
-  /** Rows of these were bad one by one: their sums say nothing more. */
+  /** Buckets with rows that failed alone. Their sums say nothing more. */
   readonly skipped: ReadonlySet<Bucket>;
 }
 
 export interface SumComparison {
-  /** The whole state is another one than was saved last, or its meta row names other numbers. */
+  /** The whole state is not the one that was saved last, or its meta row has other numbers. */
   readonly isOther: boolean;
   /** The rows agree with neither digest. */
   readonly rows: readonly BucketSums[];
@@ -50,7 +51,7 @@ export function judgeScrub(sums: FrozenSums, sha256: Sha256): SumComparison {
     if (isAsStored || isAsMemory) digest.push(each);
     else rows.push(each);
   }
-  // With equal digests, only revision and compact revision are left to make the roots differ.
+  // If the digests are equal, only the revision and the compact revision can make the roots differ.
   const isOther = isMemoryStored && !equalBytes(rootDigest(stored, meta, sha256), memory.root);
   return { isOther, rows, digest };
 }
@@ -64,18 +65,20 @@ function sumsOf(bucket: Bucket, { scan, stored, memory }: FrozenSums): BucketSum
   };
 }
 
-/** A verdict with what the witness says. */
+/** The verdict, together with the result of the comparison with the tables in memory. */
 export interface Judged {
   readonly isOther: boolean;
-  /** Damaged: also the tables in memory say so. */
+  /** Damaged: the tables in memory show it, too. */
   readonly damaged: readonly BucketSums[];
-  /** Nobody is left who could tell damage from a bug: to be taken for damage. */
+  /** Nothing is left that could tell damage from a bug. It counts as damage. */
   readonly undecided: readonly BucketSums[];
   /** The rows are right. */
   readonly digest: readonly BucketSums[];
 }
 
-/** `isTrusted`: the tables agreed with rows that agreed with their digests, in this life of theirs. */
+/**
+ * `isTrusted`: since this start, the tables once agreed with rows that agreed with their digests.
+ */
 export function weigh(
   { isOther, rows, digest }: SumComparison,
   witness: { readonly disagreeing: ReadonlySet<Bucket>; readonly isTrusted: boolean },

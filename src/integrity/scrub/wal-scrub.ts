@@ -1,6 +1,7 @@
 /**
- * One pass over the segments of the log, beside their writer: finished ones whole, the last one as
- * far as it is durable. Segments that go meanwhile, because nobody needs them, are not missed.
+ * Makes one pass over the log's segments while the writer goes on. It reads finished segments
+ * whole, and the last one up to its durable end. A segment that disappears because nobody needs it
+ * is no finding.
  */
 import type { Disk } from "../../platform/disk.js";
 import { type CheckedSegment, SegmentCheck, type SegmentLink } from "../../wal/segment-check.js";
@@ -28,7 +29,7 @@ export class WalScrub {
   #names: readonly string[] = [];
   #next = 0;
   #running: Running | undefined;
-  /** The segment before, if it was read and is whole. */
+  /** The segment before, if it was read and is intact. */
   #before: { readonly sequence: number; readonly link: SegmentLink } | undefined;
 
   constructor(parts: WalScrubParts) {
@@ -62,7 +63,7 @@ export class WalScrub {
     }
   }
 
-  /** Undefined: it is gone, rightly or not. */
+  /** Undefined: the segment is gone, rightly or not. */
   #open(name: string): Running | undefined {
     const { dir, segments, durable } = this.#parts.extent();
     const place = segments.findIndex((segment) => segment.name === name);
@@ -89,7 +90,7 @@ export class WalScrub {
     try {
       return check.step();
     } catch (error) {
-      // A sector that cannot be read is what a scrub looks for.
+      // A sector that cannot be read is a finding of the scrub.
       this.#report(name, check.offset(), error as Error);
       return 0;
     }

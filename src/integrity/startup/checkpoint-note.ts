@@ -1,11 +1,13 @@
 /**
- * The log as a checkpointNote against the backend. Before a state becomes durable in the backend, the log
- * notes its fingerprint and the backend's name. When the member starts again, the backend, with the
- * entries behind it applied, must come to the same: one that was swapped, edited or restored together
- * with its own digests does not, however well it fits itself. Two files of one member would have to be
- * forged alike, so members that were all changed in the same way find it out each by itself.
+ * Compares the backend with what the log noted about it. Before a state becomes durable in the
+ * backend, the member writes a checkpoint note into the log: the state's fingerprint and the
+ * backend's name. At the next start, the backend must reproduce that fingerprint after the later
+ * entries are replayed. A backend that was swapped, edited or restored does not, even if its own
+ * digests fit its rows. If the files of all members were changed in the same way, each member still
+ * finds it alone.
  *
- * A power failure may take the newest notes with it. What no note covers stays unproven here.
+ * A power failure can lose the newest notes. This check proves nothing about states after the last
+ * note.
  */
 
 import { DamageError, KvError } from "../../base/errors.js";
@@ -24,11 +26,14 @@ import {
 
 export interface CheckpointNote {
   readonly fingerprint: Fingerprint;
-  /** The backend that was about to hold it: notes about another one say nothing of this one. */
+  /**
+   * The backend that was about to hold the state. Notes about other backends prove nothing about
+   * this one.
+   */
   readonly backend: string;
 }
 
-/** A fingerprint (see fingerprint.ts), then the backend's name. */
+/** Layout: a fingerprint (see fingerprint.ts), then the backend's name as UTF-8. */
 export function encodeCheckpointNote(fingerprint: Fingerprint, backend: string): Uint8Array {
   const name = new TextEncoder().encode(backend);
   const bytes = new Uint8Array(encodedFingerprintBytes + name.length);
@@ -43,7 +48,7 @@ function readCheckpointNote(note: Uint8Array): CheckpointNote | undefined {
   return { fingerprint, backend: new TextDecoder().decode(note.subarray(encodedFingerprintBytes)) };
 }
 
-/** Those that can be compared with the backend of this name, oldest first. */
+/** The notes about the backend of this name, oldest first. */
 export function checkpointNotesOf(
   notes: readonly Uint8Array[],
   backend: string,
@@ -56,9 +61,10 @@ export function checkpointNotesOf(
 }
 
 /**
- * Goes on from the machine's index to the next one that the log has a note of, by applying its
- * entries, and compares there. Undefined: equal, or nothing was noted behind the machine's index. A
- * verdict about `selfId` on the way counts, too: nobody else hears of these entries.
+ * Replays the log from the machine's index to the next index that has a note, and compares there.
+ * It returns undefined if the state is equal or no later note exists. It also returns a verdict
+ * about `selfId` that it meets on the way, because no other part sees these entries.
+ *
  * @throws DamageError when an entry cannot be applied to this state
  */
 export function checkAgainstNotes(

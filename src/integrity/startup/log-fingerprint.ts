@@ -1,7 +1,7 @@
 /**
- * What a member can find out alone when it starts: the log that it retained, run through the chain
- * again, must give the chain that its state claims. An entry that was applied twice or never, or a
- * state that names another index than it holds, does not.
+ * A check that a member makes alone when it starts. It runs the retained log through the log chain
+ * again and compares the result with the chain that the state claims. They differ if an entry was
+ * applied twice or never, or if the state names another index than it holds.
  */
 
 import { DamageError } from "../../base/errors.js";
@@ -10,12 +10,12 @@ import type { Fingerprint } from "../../state/fingerprint.js";
 import { chainOf } from "../../state/log-chain.js";
 import type { MachineReader } from "../../state/types.js";
 
-/** The founding state stands for the first entry; the chain begins after it. */
+/** The founding state replaces the first entry, so the chain begins after it. */
 const founding: Pick<Fingerprint, "index" | "logChain"> = { index: 1, logChain: 0 };
 
 /**
- * Undefined: the chains agree, or no known point of the chain lies in the retained log. Such a point is
- * the founding, or what the log itself noted (see checkpointNote.ts).
+ * Undefined: the chains agree, or the retained log holds no index whose chain is known. Known are
+ * the founding index and the indexes of checkpoint notes (checkpoint-note.ts).
  */
 export function proveLog(
   log: LogStorage,

@@ -1,8 +1,9 @@
 /**
- * Where raft can go on although the state is not to be trusted: at the log's marker, with the voters
- * that stand there (those of a later index, maybe: committed ones all the same, and changes that they
- * have already change nothing), and on from it by the log. The damaged backend may name a wrong index or lack a
- * voter, so it tells names and addresses only, as far as its rows prove themselves.
+ * Finds the point from which raft can go on when the state cannot be trusted: the log's last
+ * snapshot marker, with the voters that stand in it, and the log after it. The marker may name
+ * voters of a later index. They were committed too, and applying the same changes again changes
+ * nothing. The damaged backend may name a wrong index or lack a voter. So only names and addresses
+ * are taken from it, and only from rows whose check values hold.
  */
 import { DamageError } from "../../base/errors.js";
 import { InvariantViolation } from "../../base/invariant.js";
@@ -22,7 +23,7 @@ export interface RecoveredCluster {
   readonly index: number;
   readonly term: number;
   readonly cluster: Pick<ClusterReader, "clusterId" | "members" | "removed" | "clusterVersion">;
-  /** Without users if their rows are damaged. No keys are served from a recovered state. */
+  /** The state has no users if their rows are damaged. A recovered state serves no keys. */
   readonly auth: AuthReader;
 }
 
@@ -62,7 +63,7 @@ export function recoverCluster(
   };
 }
 
-/** Undefined: the rows that are needed are damaged too. */
+/** Undefined: the rows of members are damaged too. */
 function readStored(backend: Backend): ClusterState | undefined {
   try {
     const cluster = new ClusterState();
@@ -85,7 +86,7 @@ function readAuth(backend: Backend): AuthReader {
   }
 }
 
-/** Who is removed by what the log holds was a member, or was not yet one, at its marker. */
+/** Members that later entries remove were not yet removed at the log's marker. */
 function removedLater({ entries }: Recovered): ReadonlySet<bigint> {
   const changes = entries
     .filter(({ type, data }) => type !== EntryType.normal && data.length > 0)

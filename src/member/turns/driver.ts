@@ -5,6 +5,7 @@
  * waits to fill a batch. A pass of apply that is not done goes on in the next turn, beside other
  * work. Nothing here awaits, so the simulator decides every order.
  */
+import { invariant } from "../../base/invariant.js";
 import type { Clock } from "../../platform/clock.js";
 import {
   type Contradiction,
@@ -200,6 +201,7 @@ export class Driver {
   /** Installs the snapshot: the new state replaces the old one before any other work goes on. */
   #install(work: NonNullable<Ready["append"]>): void {
     const meta = work.snapshot as NonNullable<typeof work.snapshot>;
+    invariant(!this.#isInstalling, "two snapshots are installed at a time");
     this.#isInstalling = true;
     this.#parts.wal.append(work, () => {
       if (this.#isStopped) return;

@@ -7,6 +7,7 @@
 
 import type { Done } from "../../base/done.js";
 import { KvError } from "../../base/errors.js";
+import { invariant } from "../../base/invariant.js";
 
 /** Milliseconds after which an unanswered round is repeated: request or answer may be lost. */
 const retryMs = 500;
@@ -91,6 +92,7 @@ export class ReadBarrier {
       for (const reader of round.readers) reader.done(new KvError("corrupt"));
       return;
     }
+    invariant(round.readers.length > 0, "a round of reads without a reader", () => ({ id }));
     this.#confirmed.push({ index, readers: round.readers, next: 0 });
   }
 
