@@ -15,6 +15,7 @@ import { pauseFor } from "./pause.js";
 import type { Stage } from "./ports.js";
 import { Recorder } from "./recorder.js";
 import type { ActorParts, TrafficActor } from "./traffic/actor.js";
+import { freshReads } from "./traffic/draw-request.js";
 import { KvClient } from "./traffic/kv-client.js";
 import { LeaseClient } from "./traffic/lease-client.js";
 import type { Profile } from "./traffic/profiles.js";
@@ -74,6 +75,8 @@ export interface TortureResult {
 
 const progressMs = 1_000;
 const compareWithinMs = 10_000;
+const readerNumbers = 400;
+const readerPaceMs = 20;
 const leaseNumbers = 500;
 const upkeepNumbers = 700;
 
@@ -122,6 +125,7 @@ class Run {
     const leases = this.#leaseClients();
     const actors: readonly TrafficActor[] = [
       ...this.#kvClients(),
+      ...this.#readers(),
       ...leases,
       ...this.#upkeepClients(),
     ];
@@ -183,6 +187,15 @@ class Run {
     return Array.from({ length: clients }, (_, number) => {
       const parts = this.#actorParts("client", number, 0);
       return new KvClient({ ...parts, keys, paceMs, mix: profile.mix });
+    });
+  }
+
+  /** One for each member. They have no writes that could keep them waiting while it is cut off. */
+  #readers(): readonly KvClient[] {
+    const { keys } = this.#options;
+    return this.#parts.stage.members.map((at, number) => {
+      const parts = this.#actorParts("reader", number, readerNumbers);
+      return new KvClient({ ...parts, at, keys, paceMs: readerPaceMs, mix: freshReads });
     });
   }
 

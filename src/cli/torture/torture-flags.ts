@@ -37,6 +37,7 @@ See docs/robustness.md.
   --clients N        clients, each with one request at a time (8, or as the profile says)
   --keys N           different keys (8, or as the profile says)
   --pace T           pause of a client between an answer and its next request (5ms)
+  --member-flag F    a further flag of all members, as --member-flag=--snapshot-count=100; repeatable
   --mutant ID        members of this build with a known bug put in (docs/mutants.md)
   --report DIR       where report, history, plan and logs go (lockstep-torture)
 
@@ -53,6 +54,8 @@ export interface TortureFlags {
   /** The id of a mutant of this build. */
   readonly mutant: string | undefined;
   readonly members: number;
+  /** Further flags of all members. */
+  readonly memberFlags: readonly string[];
   readonly profile: Profile;
   readonly faults: readonly FaultKind[];
   /** True: the faults were asked for, so one that is not possible is an error. */
@@ -90,6 +93,7 @@ export function readTortureFlags(words: readonly string[], randomSeed: number): 
       shard: { type: "string", default: "0/1" },
       ...{ clients: { type: "string" }, keys: { type: "string" }, pace: { type: "string" } },
       report: { type: "string", default: "lockstep-torture" },
+      "member-flag": { type: "string", multiple: true, default: [] },
     },
   });
   const { etcd, endpoints, mutant, seed } = values;
@@ -99,6 +103,7 @@ export function readTortureFlags(words: readonly string[], randomSeed: number): 
   const usual = isOwn ? usualFaults.join(",") : "none";
   return {
     ...{ etcd, mutant, profile, plan: values.plan, report: values.report },
+    memberFlags: values["member-flag"],
     endpoints: isOwn ? [] : endpoints.split(",").map(endpointOf),
     reproduce: values.reproduce === undefined ? undefined : issueOf(values.reproduce),
     members: whole("--members", values.members, [1, 7]),

@@ -23,12 +23,15 @@ export function writeReport(flags: TortureFlags, run: ReportedRun): void {
   const { history, plan } = result;
   const write = (name: string, text: string): void =>
     writeFileSync(path.join(flags.report, name), text);
-  const { members, faults, durationMs, seed, clients, keys, paceMs, profile } = flags;
+  const { members, faults, durationMs, seed, clients, keys, paceMs, profile, memberFlags } = flags;
   const json = {
     ...{ schema: 2, target, verdict: verdict.kind, text: verdict.text },
     findings: verdict.findings,
     operationIds: verdict.operationIds,
-    run: { members, profile: profile.name, faults, durationMs, seed, clients, keys, paceMs },
+    run: {
+      ...{ members, memberFlags, profile: profile.name, faults },
+      ...{ durationMs, seed, clients, keys, paceMs },
+    },
     notPermitted,
     tried: countTried(result),
     availability: availabilityGaps(history),

@@ -46,7 +46,8 @@ async function onProcesses(
   const rng = new Dice(seed).fork("stage").sequence();
   interrupts.hold();
   const stage = await ProcessStage.create({
-    ...{ program, folder: report, count: members, hasProxies, rng },
+    program: { ...program, args: [...program.args, ...flags.memberFlags] },
+    ...{ folder: report, count: members, hasProxies, rng },
   });
   const { kinds, notPermitted } = possible(flags, stage);
   announce(flags, `${program.version}, ${members} members`, kinds);

@@ -74,6 +74,12 @@ export const mixed: RequestMix = [
   [8, severalOps],
 ];
 
+/** Linearizable reads: what a member that wrongly believes to lead would answer. */
+export const freshReads: RequestMix = [
+  [3, (at) => ({ kind: "range", key: anyKey(at) })],
+  [1, () => ({ kind: "range", key: first, end })],
+];
+
 /** Mostly writes, and transactions whose compare looks at many keys. */
 export const writes: RequestMix = [
   [60, ({ value, ...at }) => ({ kind: "put", key: anyKey(at), value })],

@@ -24,6 +24,8 @@ export interface KvClientParts {
   readonly stage: Stage;
   readonly recorder: Recorder;
   readonly number: number;
+  /** The only member that is asked. Undefined: even numbers stay with one member, odd ones ask any. */
+  readonly at?: string;
   readonly mix: RequestMix;
   readonly keys: number;
   /** Milliseconds between an answer and the next request. */
@@ -37,13 +39,12 @@ export class KvClient {
   #asked = 0;
   #isOver = false;
 
-  /** Even numbers stay with one member; odd ones ask any. */
   constructor(parts: KvClientParts) {
     this.#parts = parts;
-    const { stage, number } = parts;
+    const { stage, number, at } = parts;
     const { members } = stage;
-    const own = members[(number >> 1) % members.length] as string;
-    const asked = number % 2 === 0 ? [own] : members;
+    const own = at ?? (members[(number >> 1) % members.length] as string);
+    const asked = at !== undefined || number % 2 === 0 ? [own] : members;
     this.#connections = asked.map((member) => [member, stage.connect(member)] as const);
   }
 
