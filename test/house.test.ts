@@ -195,6 +195,31 @@ describe("documents say what the code says", () => {
     expect(dead).toEqual([]);
   });
 
+  test("every source file that a document names exists", () => {
+    const isThere = (name: string): boolean =>
+      tracked.some((file) => file === name || file.endsWith(`/${name}`));
+    const pages = tracked.filter((file) => file.endsWith(".md") && file !== "CHANGELOG.md");
+    const named = pages.flatMap((page) =>
+      [
+        ...read(page).matchAll(
+          /(?<![\w/.@-])(?:\.\.\/)*((?:[\w-]+\/)*[\w.-]+\.(?:ts|mjs|proto))\b/g,
+        ),
+      ].map(([, name = ""]) => [page, name] as const),
+    );
+    expect(named.length).toBeGreaterThan(100);
+    expect(named.filter(([, name]) => !isThere(name))).toEqual([]);
+  });
+
+  test("each life in ARCHITECTURE.md names at most eight files", () => {
+    const [, lives = ""] = /## Lives\n([\s\S]*?)\n## /.exec(read("ARCHITECTURE.md")) ?? [];
+    const counts = lives
+      .split(/\n- /)
+      .slice(1)
+      .map((life) => new Set(life.match(/`[\w/.-]+\.ts`/g)).size);
+    expect(counts.length).toBeGreaterThan(6);
+    expect(Math.max(...counts)).toBeLessThanOrEqual(8);
+  });
+
   test("CONTRIBUTING.md has every npm script, and none that is not there", () => {
     const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
     const page = read("CONTRIBUTING.md");

@@ -4,9 +4,11 @@
  * CtlError. It never repeats a call that the server may have received.
  */
 import * as grpc from "@grpc/grpc-js";
+import { errorTable } from "../../base/errors.js";
 import { ReportRequest, ReportResponse } from "../../wire/gen/integrity.js";
 import * as rpc from "../../wire/gen/rpc.js";
 import { connectionText, credentialsOf, type TlsFiles, targetOf } from "../endpoint-tls.js";
+import { isBareText } from "../grpc-js-texts.js";
 import { authClientMethods } from "./auth/methods.js";
 import { CtlError } from "./flags.js";
 import type { ClientMethod, Codec } from "./method.js";
@@ -59,7 +61,7 @@ export function complete<T>(codec: Codec<T>, fields: Partial<T>): T {
   return Object.assign(codec.decode(new Uint8Array(0)) as object, fields) as T;
 }
 
-const authNotEnabled = "etcdserver: authentication is not enabled";
+const authNotEnabled: string = errorTable.authNotEnabled[1];
 
 /** No answer came, and another endpoint may have one. */
 export class ConnectionLost extends CtlError {}
@@ -145,9 +147,7 @@ export class CtlClient {
         resolve(error?.details ?? ""),
       );
     });
-    const isSaid =
-      details !== "" && !/^Deadline exceeded|^No connection established$/.test(details);
-    const reason = isSaid ? details : "no connection in time";
+    const reason = isBareText(details) ? "no connection in time" : details;
     return `context deadline exceeded: ${connectionText(endpoint, reason)}`;
   }
 

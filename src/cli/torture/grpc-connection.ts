@@ -1,9 +1,8 @@
 /** A torture client's connection to one member, on a channel of its own. */
 import * as grpc from "@grpc/grpc-js";
 import type { CallResult, Connection } from "../../torture/ports.js";
+import { isUnsentText } from "../grpc-js-texts.js";
 
-/** grpc-js says so when it had no connection, so the request was never sent. */
-const unsent = /^No connection established|^Name resolution failed/;
 const bytesOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes);
 const same = (bytes: Buffer): Buffer => bytes;
 
@@ -51,5 +50,5 @@ export function connectTo(address: string): Connection {
 }
 
 function failureOf({ code, details }: grpc.ServiceError): CallResult {
-  return { kind: "failed", code, text: details, isUnsent: code === 14 && unsent.test(details) };
+  return { kind: "failed", code, text: details, isUnsent: code === 14 && isUnsentText(details) };
 }
