@@ -23,19 +23,41 @@ const calm = { waitMs: 0.2, workMs: 0.1, writeMs: 0.2 };
 
 function quickLoop(): Loop {
   const loop = new Loop();
-  for (let at = 0; at < 8; at++) expect(loop.turn(calm)).toBe(false);
+  expect(loop.turn(calm)).toBe(false);
   return loop;
 }
 
-test("small writes hold the loop once eight in a row were quick, and go on to", () => {
+/** How many turns go through the pool before one holds the loop. */
+function avoided(loop: Loop): number {
+  let count = 0;
+  while (!loop.turn(calm)) count++;
+  return count;
+}
+
+test("small writes hold the loop once one was quick, and go on to", () => {
   const loop = quickLoop();
   for (let at = 0; at < 100; at++) expect(loop.turn(calm)).toBe(true);
 });
 
-test("one slow write sends the next eight to the thread pool", () => {
+test("one write of over 5 ms in the loop sends four to the thread pool, the next eight, at most 512", () => {
   const loop = quickLoop();
-  expect(loop.turn({ ...calm, writeMs: 1.5 })).toBe(true);
-  for (let at = 0; at < 8; at++) expect(loop.turn(calm)).toBe(false);
+  const slow = { ...calm, writeMs: 5.5 };
+  const counts: number[] = [];
+  for (let at = 0; at < 9; at++) {
+    expect(loop.turn(slow)).toBe(true);
+    counts.push(avoided(loop));
+  }
+  expect(counts).toEqual([4, 8, 16, 32, 64, 128, 256, 512, 512]);
+  for (let at = 0; at < 32; at++) expect(loop.turn(calm)).toBe(true);
+  expect(loop.turn(slow)).toBe(true);
+  expect(avoided(loop)).toBe(4);
+});
+
+test("on a slow disk no write holds the loop; a quick one among slow ones shows that it is not", () => {
+  const loop = new Loop();
+  const slow = { ...calm, writeMs: 5 };
+  for (let at = 0; at < 50; at++) expect(loop.turn(slow)).toBe(false);
+  expect(loop.turn(calm)).toBe(false);
   expect(loop.turn(calm)).toBe(true);
 });
 

@@ -1,15 +1,24 @@
 /**
  * Says whether a durable write may hold the event loop instead of going through the thread pool. The
  * way through the pool changes threads twice, which takes longer than the write itself on a quick
- * disk. It is worth it if the loop has other work meanwhile, or if the disk may be slow.
+ * disk. The pool is right if the loop has other work meanwhile, or if the disk may be slow.
  */
 
 /** A larger write belongs to many requests, so there is other work. */
 const bytesMax = 1_024;
-/** A durable write that takes no longer is quick. */
+/**
+ * A durable write that takes no longer is quick. One through the pool may be slow because a thread
+ * waited for a processor, so a single quick one among the last few shows what the disk can do.
+ */
 const quickMs = 1;
-/** So many quick ones in a row make a quick disk. */
-const quickWritesMin = 8;
+const fewWrites = 8;
+/** No write shall hold the loop for longer. */
+const heldMsMax = 5;
+/** After one that did so many go through the pool, after the next one twice as many. */
+const avoidedMin = 4;
+const avoidedMax = 512;
+/** So many in a row that did not make that number small again. */
+const inTimeMin = 32;
 
 /** A loop that is busier has other work. */
 const busyShareMax = 0.8;
@@ -23,7 +32,12 @@ export interface LoopTimes {
 
 export class WritePace {
   readonly #times: LoopTimes;
-  #quickWrites = 0;
+  /** Writes since the last quick one. */
+  #sinceQuick = fewWrites;
+  #inTime = 0;
+  #avoided = avoidedMin;
+  /** How many writes still go through the pool. */
+  #avoidedLeft = 0;
   /** When it was asked last, and how much the loop had waited by then. */
   #askedMs: number;
   #idleMs: number;
@@ -50,12 +64,23 @@ export class WritePace {
 
   /** True while the disk is quick. */
   isQuick(): boolean {
-    return this.#quickWrites >= quickWritesMin;
+    return this.#avoidedLeft === 0 && this.#sinceQuick < fewWrites;
   }
 
   /** Tells how long a write took from its begin to the moment when it was known to be durable. */
   took(ms: number, hasHeldLoop: boolean): void {
-    this.#quickWrites = ms <= quickMs ? this.#quickWrites + 1 : 0;
-    if (hasHeldLoop) this.#heldMs += ms;
+    const isQuick = ms <= quickMs;
+    this.#sinceQuick = isQuick ? 0 : this.#sinceQuick + 1;
+    if (!hasHeldLoop) {
+      if (this.#avoidedLeft > 0) this.#avoidedLeft--;
+      return;
+    }
+    this.#heldMs += ms;
+    this.#inTime++;
+    if (ms > heldMsMax) {
+      this.#inTime = 0;
+      this.#avoidedLeft = this.#avoided;
+      this.#avoided = Math.min(2 * this.#avoided, avoidedMax);
+    } else if (this.#inTime >= inTimeMin) this.#avoided = avoidedMin;
   }
 }
