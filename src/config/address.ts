@@ -1,4 +1,4 @@
-/** URLs of flags as etcd takes them, and where to listen for them. */
+/** Parses the URLs of flags as etcd takes them, and says where to listen for them. */
 export type Address = { readonly isTls: boolean } & (
   | { readonly host: string; readonly port: number }
   | {
@@ -8,8 +8,8 @@ export type Address = { readonly isTls: boolean } & (
 );
 
 /**
- * The URL as it is compared and told to others, without a trailing slash. A text: why it is none;
- * etcd's words where clients of ours may look for them.
+ * The URL in the form in which members compare and publish it, without a trailing slash. A string:
+ * why the text is no URL, in etcd's words where etcd's users may look for them.
  */
 export function checkUrl(text: string): { readonly url: string } | string {
   if (/^unixs?:\/\/./.test(text)) return { url: text };

@@ -29,7 +29,7 @@ export function authOf(values: Values): { auth: AuthConfig; jwt: JwtOptions | un
   return { auth: { bcryptCost, usesCertificates, tokenTtlMs }, jwt: jwtOf(values, options) };
 }
 
-/** Undefined: simple tokens, whose options mean nothing, as in etcd. */
+/** Undefined: simple tokens. Their options have no meaning, as in etcd. */
 function tokenOptions(values: Values): ReadonlyMap<string, string> | undefined {
   const fault = (why: string) => values.invalid("auth-token", why);
   const [kind = "", ...parts] = values.text("auth-token").split(",");

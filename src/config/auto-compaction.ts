@@ -11,7 +11,7 @@ const retention = "auto-compaction-retention";
 const hourMs = 3_600_000;
 /** etcd looks at the revision this often. */
 const revisionLookMs = 5 * 60_000;
-/** Ten looks in a period; below this they would be nothing but looks. */
+/** etcd looks ten times in a period. A shorter period would consist of looks only. */
 const periodMsMin = 10;
 
 /** @throws UsageError */

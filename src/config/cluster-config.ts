@@ -1,4 +1,4 @@
-/** --initial-cluster: who founds the cluster, or whom a joining member may ask. */
+/** Reads --initial-cluster: the founding members, or the members that a joining one may ask. */
 import type { MemberConfig } from "../member/config.js";
 import { UsageError } from "./flags.js";
 import type { Values } from "./values.js";
@@ -6,15 +6,15 @@ import type { Values } from "./values.js";
 export interface ClusterConfig {
   readonly members: MemberConfig["initialCluster"];
   /**
-   * This member's URLs in --initial-cluster, when they are other texts than those that it advertises.
-   * They may still be the same addresses, once by name and once by number.
+   * This member's URLs in --initial-cluster, if their text differs from the advertised ones. They
+   * may still be the same addresses, once by name and once by number.
    */
   readonly toCompare: readonly string[] | undefined;
 }
 
 /**
- * For a start with data: nobody compares anything, and what cannot be read is left out. Members that it
- * names may still be asked where the others are.
+ * For a start with data. Nothing is compared, and an unreadable entry is left out. The named
+ * members may still be asked where the others are.
  */
 export function clusterOfRestart(values: Values): ClusterConfig {
   try {

@@ -1,4 +1,4 @@
-/** etcd's feature gates, and the flags of 3.5 that mean the same. */
+/** etcd's feature gates, and the flags of etcd 3.5 that mean the same. */
 import type { MemberConfig } from "../member/config.js";
 import { UsageError } from "./flags.js";
 import type { Values } from "./values.js";

@@ -1,6 +1,6 @@
 /**
- * Every flag of etcd 3.4 to 3.7 and what this build makes of it; docs/flags.md is made from this
- * table by `node tools/flags-page.mjs`. A flag without a verdict works as in etcd.
+ * Lists every flag of etcd 3.4 to 3.7 and what this build makes of it. `node tools/flags-page.mjs`
+ * writes docs/flags.md from this table. A flag without a verdict works as in etcd.
  */
 import { accepted, type Flag, flag, refused } from "./flag.js";
 

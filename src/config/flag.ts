@@ -8,8 +8,9 @@ export interface Flag {
   readonly initial: string;
   readonly help: string;
   /**
-   * accepted: any value is taken, and changes nothing. refused: only etcd's default is taken, for no
-   * value gives less than was asked for. `help` says why. Absent: the flag works.
+   * accepted: the flag takes any value and changes nothing. refused: it takes only etcd's default,
+   * because any other value asks for something that this build lacks. `help` says why. Absent: the
+   * flag works.
    */
   readonly verdict?: "accepted" | "refused";
 }

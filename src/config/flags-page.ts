@@ -1,4 +1,4 @@
-/** The page docs/flags.md, made from the table of flags. */
+/** Makes the page docs/flags.md from the table of flags. */
 import type { Flag } from "./flag.js";
 import { experimentalNames, flagGroups } from "./flag-table.js";
 

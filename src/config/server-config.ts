@@ -1,6 +1,6 @@
 /**
- * Makes a checked configuration of the given texts. Every mistake is an error that says what to
- * change; the code guesses nothing.
+ * Makes a checked configuration from the given texts. Every mistake is an error that says what to
+ * change. Nothing is guessed.
  */
 import { defaultMemberConfig, type MemberConfig } from "../member/config.js";
 import type { Address } from "./address.js";
@@ -22,13 +22,15 @@ export interface ServerConfig {
   readonly listenClientHttp: readonly Address[];
   /** Addresses that serve health and metrics only; often empty. */
   readonly listenMetrics: readonly Address[];
-  /** Of the addresses of clients and of metrics. */
+  /** TLS for the addresses of clients and of metrics. */
   readonly clientTls: TlsConfig;
   readonly peerTls: TlsConfig;
   readonly reusesPort: boolean;
   /** Serves CPU profiles to clients. */
   readonly hasProfiles: boolean;
-  /** Whom to ask for the founding members, before there is data; then `member` names none. */
+  /**
+   * The DNS names that list the founding members, before there is data. `member` then names none.
+   */
   readonly discovery: { readonly domain: string; readonly suffix: string } | undefined;
   /** The addresses for HTTP also take JSON requests. */
   readonly hasJsonGateway: boolean;
@@ -36,7 +38,7 @@ export interface ServerConfig {
   readonly allowedOrigins: readonly string[];
   /** Host names in requests without TLS; "*": any. */
   readonly allowedHosts: readonly string[];
-  /** What a client's connection may do, and when it is taken for dead. */
+  /** What a client's connection may do, and when it counts as dead. */
   readonly clientConnections: {
     readonly concurrentStreamsMax: number;
     /** Milliseconds; Infinity: never. */
@@ -55,16 +57,16 @@ export interface ServerConfig {
   readonly member: MemberConfig;
   /** This member's URLs in --initial-cluster, when it advertises others (cluster-config.ts). */
   readonly urlsToCompare: readonly string[] | undefined;
-  /** Flags that were given, and change nothing: name, and why. */
+  /** Flags that were given and change nothing: their names, and why. */
   readonly withoutEffect: readonly (readonly [name: string, why: string])[];
 }
 
 export interface Surroundings {
-  /** Where a value came from, for errors: "flag -name" if absent. */
+  /** Where a value came from, for errors. Absent: "flag -name". */
   readonly sourceOf?: (name: string) => string;
   /**
-   * Whether there is a member's data in the folder: then, as in etcd, nobody looks at the flags that
-   * found a cluster.
+   * True if the folder holds a member's data. Then, as in etcd, the flags that found a cluster have
+   * no effect.
    */
   readonly hasData?: (dataDir: string, walDir: string) => boolean;
 }

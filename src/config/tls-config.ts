@@ -1,14 +1,14 @@
 /**
- * What the flags ask for about TLS, for the addresses of clients and of peers. Whatever asks for
- * security and would not get it is an error: a certificate without an https:// address, a rule about
- * certificates that nobody must show.
+ * Reads the TLS flags for the addresses of clients and of peers. A flag that asks for security that
+ * it would not get is an error, for example a certificate without an https:// address, or a rule
+ * about client certificates that no client must show.
  */
 import type { Address } from "./address.js";
 import { cipherSuiteNames, isOfTls13, openSslName } from "./cipher-suites.js";
 import { UsageError } from "./flags.js";
 import type { Values } from "./values.js";
 
-/** As platform/node/tls/settings.ts wants it. Names of files; "": not given. */
+/** As platform/node/tls/settings.ts takes it. Names of files; "": not given. */
 export interface TlsConfig {
   readonly flagPrefix: string;
   readonly certFile: string;
@@ -77,7 +77,7 @@ function commonOf(values: Values, flagPrefix: "" | "peer-"): Common {
     trustedCaFile: file("trusted-ca-file"),
     clientCertAuth: values.boolean(`${flagPrefix}client-cert-auth`),
     ciphers: ciphersOf(values, versions.minVersion),
-    // As in etcd, a certificate that was given is used instead.
+    // As in etcd, a given certificate is used instead of a generated one.
     selfSignedYears: isAuto && file("cert-file") === "" ? years : undefined,
   };
 }

@@ -1,4 +1,7 @@
-/** Given texts by flag name, read as what their flag is. An error names where the text came from. */
+/**
+ * Reads the texts of flags as their types. An error names the flag, variable or key that the text
+ * came from.
+ */
 import { type Address, addressOf, checkUrl } from "./address.js";
 import type { Flag } from "./flag.js";
 import { flags, UsageError } from "./flags.js";
@@ -80,7 +83,7 @@ export class Values {
     return this.durationOf(name, this.text(name));
   }
 
-  /** The same for a part of the flag's text. */
+  /** The same, for a part of the flag's text. */
   durationOf(name: string, text: string): number {
     if (text === "0") return 0;
     const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)];

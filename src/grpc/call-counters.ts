@@ -28,7 +28,7 @@ export interface MethodCounters {
 export class CallCounters {
   readonly #byPath = new Map<string, MethodCounters>();
 
-  /** The counters of this method, made at the first asking. */
+  /** The counters of this method. The first call makes them. */
   of(method: Pick<MethodCounters, "path" | "kind">): MethodCounters {
     const known = this.#byPath.get(method.path);
     if (known !== undefined) return known;

@@ -12,9 +12,9 @@ export interface Status {
 export interface Call {
   /** First value of a request metadata key (lower case), or undefined. */
   metadata(name: string): string | undefined;
-  /** Of the client's certificate, if the connection's handshake has verified it. */
+  /** The common name of the client's certificate, if the handshake verified it. */
   readonly commonName?: string | undefined;
-  /** Milliseconds the client is still willing to wait (grpc-timeout), undefined: for ever. */
+  /** Milliseconds that the client still waits (grpc-timeout). Undefined: for ever. */
   readonly timeoutMs: number | undefined;
   /** Ends the call without a further message, or with an error. Later calls are ignored. */
   fail(status: Status): void;
@@ -30,12 +30,12 @@ export interface MessagePieces {
   readonly length: number;
   /** The next part; undefined at the end. It must not change any more. */
   next(): Uint8Array | undefined;
-  /** Called once: all parts were taken, or nobody wants the others. */
+  /** Called once: all parts were taken, or the call is over. */
   close(): void;
 }
 
 export interface UnaryCall extends Call {
-  /** It has ended, or its client gave up: nobody would read an answer. */
+  /** True if the call has ended or its client gave up: nobody would read an answer. */
   readonly isOver: boolean;
   /** Answers and ends with status OK. Ignored after the end. */
   respond(message: Uint8Array): void;

@@ -1,7 +1,7 @@
 /**
  * Tells HTTP/2 from HTTP/1 by the first bytes of a connection, so that gRPC and plain HTTP share a
- * port. The bytes are put back: whoever gets the socket reads it from its start. What sends nothing
- * recognisable in time, or cannot be HTTP at all, is closed.
+ * port. It puts the bytes back, so the next reader gets the connection from its start. It closes a
+ * connection that sends nothing recognisable in time, or that cannot be HTTP.
  */
 import { METHODS } from "node:http";
 import type { Socket } from "node:net";

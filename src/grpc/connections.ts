@@ -1,7 +1,7 @@
 /**
- * Every open connection of a server, whoever speaks on it. Closing waits only for requests that are
- * being answered: what is silent, half sent or kept alive between requests is cut at once. HTTP/2
- * sessions end by themselves when they are drained.
+ * Keeps every open connection of a server, of either protocol. Closing waits only for requests that
+ * are being answered. It cuts silent connections, incomplete requests and idle keep-alive
+ * connections at once. HTTP/2 sessions end by themselves when they are drained.
  */
 import type { RequestListener } from "node:http";
 import type { Socket } from "node:net";
@@ -55,7 +55,10 @@ export class Connections {
     };
   }
 
-  /** Takes no more and cuts those that answer nothing. Resolves when none is open, for every caller. */
+  /**
+   * Takes no new connections and cuts those that answer nothing. Resolves for every caller when
+   * none is open.
+   */
   drain(): Promise<void> {
     this.#isClosing = true;
     for (const socket of this.#open) {
@@ -68,8 +71,8 @@ export class Connections {
   }
 
   /**
-   * Cuts all, those of HTTP/2 in the midst of a frame: clients take that for an unavailable server, and
-   * the reset of a stream for a cancelled call.
+   * Cuts all connections, HTTP/2 ones inside a frame: clients take that for an unavailable server,
+   * but the reset of a stream for a cancelled call.
    */
   destroy(): void {
     for (const socket of this.#open) socket.destroy();

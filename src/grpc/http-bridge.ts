@@ -1,6 +1,7 @@
 /**
- * Requests over HTTP/2 that are not gRPC reach the same handler as those over HTTP/1: each becomes a
- * request of Node's HTTP client on a connection in memory, whose other end Node's server answers.
+ * Passes requests over HTTP/2 that are not gRPC to the same handler as those over HTTP/1. Each
+ * becomes a request of Node's HTTP client on a connection in memory, whose other end Node's server
+ * answers.
  */
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import { type Duplex, duplexPair } from "node:stream";
@@ -104,7 +105,7 @@ class BridgedRequest implements StreamHandler {
       this.#stream.grow(this.#streamWindow);
       return;
     }
-    // The client may send more when this was taken.
+    // The client may send more once this part was taken.
     const taken = (): void => this.#stream.grow(this.#streamWindow);
     request.write(bytes.subarray(start, end), () => this.#guard(taken));
   }
@@ -155,7 +156,7 @@ class BridgedRequest implements StreamHandler {
     if (this.#over()) this.#stream.reset(ErrorCode.internalError);
   }
 
-  /** False: it was over before. */
+  /** False: the request was over before. */
   #over(): boolean {
     if (this.#isOver) return false;
     this.#isOver = true;

@@ -1,6 +1,6 @@
 /**
- * An HTTP/2 session on a socket of node:net or node:tls: what comes is read at once, what goes out
- * is written once in a turn, and no faster than the peer takes it.
+ * Runs an HTTP/2 session on a socket of node:net or node:tls. It reads input at once. It writes
+ * output once in a turn, and no faster than the peer takes it.
  */
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
@@ -41,10 +41,13 @@ export interface ConnectionParts {
 
 /** The socket takes more while it holds less than this. */
 const socketBytesHigh = 262_144;
-/** What one connection writes before others have their turn: more takes the socket milliseconds. */
+/**
+ * Octets that one connection writes before others have their turn. Writing more would take the
+ * socket milliseconds.
+ */
 const turnBytesMax = 262_144;
 const pullBytes = 65_536;
-/** How long a connection that is over may take to read the reason. */
+/** Milliseconds that an ended connection may take to read the reason. */
 const lingerMs = 1_000;
 
 export class Http2Connection implements Flushable {
@@ -55,7 +58,7 @@ export class Http2Connection implements Flushable {
   readonly #queue: CallQueue;
   readonly #bridge: HttpBridge;
   #isFlushAsked = false;
-  /** More calls have come than start in a turn. */
+  /** True while more calls have come than start in a turn. */
   #isHeld = false;
   /** When the socket last took something while it was full; -1: it is not full. */
   #fullSinceMs = -1;
@@ -99,12 +102,12 @@ export class Http2Connection implements Flushable {
     return this.#bridge.handle(stream, head);
   }
 
-  /** Writes what there is, as far as the socket takes it. */
+  /** Writes the output, as far as the socket takes it. */
   flush(): void {
     this.#guard(() => this.#flush());
   }
 
-  /** Looks after what only time tells; to be called now and then. */
+  /** Checks the limits of time. The server calls it regularly. */
   sweep(nowMs: number): void {
     this.#guard(() => this.#sweep(nowMs));
   }
@@ -114,7 +117,7 @@ export class Http2Connection implements Flushable {
     this.#session.drain();
   }
 
-  /** A fault of ours, not of the peer: it costs this connection. */
+  /** An error of this server, not of the peer. It costs only this connection. */
   #guard(run: () => void): void {
     try {
       run();
@@ -192,7 +195,7 @@ export class Http2Connection implements Flushable {
     if (!this.#socket.destroyed) this.#end();
   }
 
-  /** Writes what is left and closes. What still comes is thrown away. */
+  /** Writes the remaining output and closes. Drops further input. */
   #end(): void {
     if (this.#endedMs >= 0) return;
     const rest = this.#session.pull(Number.POSITIVE_INFINITY);
@@ -230,7 +233,7 @@ export class Http2Connection implements Flushable {
     return call;
   }
 
-  /** Nothing more is read before those that have come have started. */
+  /** Reads nothing more until the calls that have come have started. */
   #startCalls(): void {
     const isAll = this.#queue.run();
     if (!isAll) this.#askFlushLater();
@@ -260,7 +263,7 @@ export class Http2Connection implements Flushable {
   }
 }
 
-/** What a socket of TLS tells of the other side. */
+/** What a TLS socket says about the other side. */
 interface VerifiedSocket {
   readonly authorized: boolean;
   getPeerCertificate(): { readonly subject?: { readonly CN?: string | string[] } } | undefined;

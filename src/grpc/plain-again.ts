@@ -1,12 +1,13 @@
 /**
- * A request of HTTP/1 that offers another protocol which nobody here speaks (curl's --http2 offers
- * h2c) is a plain request: RFC 9110, section 7.8. Node has taken the connection from its server by
- * then, so the request goes to the server anew, without the offer, on a connection in memory.
+ * Handles an HTTP/1 request that offers another protocol which this server does not speak (curl's
+ * --http2 offers h2c). RFC 9110, section 7.8 says to treat it as a plain request. Node has taken
+ * the connection from its server by then. So this file sends the request to that server again,
+ * without the offer, on a connection in memory.
  */
 import type { IncomingMessage } from "node:http";
 import { type Duplex, duplexPair } from "node:stream";
 
-/** Fields that make the offer. */
+/** The header fields that make the offer. */
 const offer = new Set(["upgrade", "connection", "http2-settings"]);
 
 /**

@@ -1,7 +1,7 @@
 /**
- * A server: gRPC over HTTP/2 and plain HTTP on the same connections, with or without TLS. What arrives
- * is bytes from anyone: whatever it is, the answer is an error or a closed connection, never an
- * exception.
+ * A server of gRPC over HTTP/2 and of plain HTTP on the same connections, with or without TLS.
+ * Anybody can send it any bytes. It answers with an error or closes the connection, and never
+ * throws.
  */
 import {
   createServer as createHttpServer,
@@ -36,7 +36,7 @@ export interface SocketSource {
   readonly addresses: readonly { readonly host: string; readonly port: number }[];
   /** Calls `fn` with each connection from now on. Half of it may be closed before the other. */
   accept(fn: (socket: Socket) => void): void;
-  /** No more connections come; those that came stay. */
+  /** Stops accepting. Connections that exist stay. */
   close(): void;
 }
 
@@ -47,12 +47,15 @@ export interface ServerOptions {
   readonly listener: SocketSource;
   readonly methods: readonly Method[];
   readonly http: RequestListener;
-  /** Takes over connections of HTTP/1 whose client asks for WebSocket. Without it nobody does. */
+  /**
+   * Takes over HTTP/1 connections whose client asks for WebSocket. Absent: no such request is
+   * taken.
+   */
   readonly upgrade?: UpgradeListener;
   readonly clock: EventClock;
   /**
-   * Told what a service, `http` or the transport itself threw; returns what that call is answered.
-   * Without it the error is logged and the call is answered with an internal error.
+   * Gets what a service, `http` or the transport itself threw. Returns the status that ends the
+   * call. Absent: the server logs the error and answers with an internal error.
    */
   readonly onError?: (error: unknown) => Status;
   /** Largest request message; a larger one is refused with ResourceExhausted. */
@@ -71,7 +74,7 @@ export function startServer(options: ServerOptions): Server {
   return new RunningServer(options);
 }
 
-/** How often connections are looked after that may have gone silent. */
+/** Milliseconds between two looks for connections that have gone silent. */
 const sweepMs = 1_000;
 
 class RunningServer implements Server {
@@ -106,7 +109,7 @@ class RunningServer implements Server {
     this.#sweepLater();
   }
 
-  /** An offer of anything but WebSocket is not taken up. */
+  /** The server accepts no offer but WebSocket. */
   #choose(upgrade: UpgradeListener): UpgradeListener {
     const again = (connection: Duplex): void => void this.#web.emit("connection", connection);
     return (request, socket, head) => {
@@ -126,7 +129,7 @@ class RunningServer implements Server {
 
   async close(graceMs: number): Promise<void> {
     this.#options.listener.close();
-    // They would outlast any grace.
+    // These calls would outlast any grace period.
     for (const call of [...this.#open]) if (call.isStream) call.cut(statusOfStopped);
     for (const connection of this.#http2) connection.drain();
     const force = this.#clock.after(graceMs, () => this.#connections.destroy());

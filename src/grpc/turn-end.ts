@@ -1,6 +1,6 @@
 /**
- * Runs what was put off until the callback that runs now has returned, or until the turn after: once
- * for each that asked, however often it did.
+ * Runs deferred functions after the current callback has returned, or in the next turn. Each runs
+ * once, however often it was asked for.
  */
 import type { EventClock } from "../platform/clock.js";
 

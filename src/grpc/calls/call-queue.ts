@@ -1,9 +1,9 @@
 /**
- * Calls of a connection that are complete and not started. They start when all that came with them
- * was read, so that a call that was canceled at once never starts. They wait while the client leaves
- * its answers unread, and while those that run may make more of them than it may leave: how large
- * answers are is learnt from the last ones. And they do not hold the event loop for more than a few
- * milliseconds.
+ * Holds the calls of a connection that are complete and not started. A call starts when everything
+ * that came with it was read, so a call that its client cancels at once never starts. Calls wait
+ * while the client leaves its answers unread, and while the running ones may produce more answers
+ * than it may leave unread. The queue estimates the size of answers from the last ones. Starting
+ * calls never holds the event loop for more than a few milliseconds.
  */
 
 export interface Startable {
@@ -15,7 +15,7 @@ export interface QueueRules {
   readonly now: () => number;
   /** Octets of answers that the client has not read. */
   readonly waitingBytes: () => number;
-  /** How many of them there may be now before calls wait. */
+  /** Octets of unread answers at which calls wait. */
   readonly waitingBytesHigh: () => number;
 }
 
@@ -23,7 +23,7 @@ const sliceMs = 4;
 const startsPerLook = 16;
 /** So many may always run. */
 const runningMin = 16;
-/** Before a connection has had its first answers. */
+/** The estimate before the first answers of a connection. */
 const answerBytesFirst = 1_048_576;
 /** How fast a large answer is forgotten. */
 const memory = 1 / 8;
@@ -32,7 +32,7 @@ export class CallQueue {
   readonly #rules: QueueRules;
   readonly #calls = new Set<Startable>();
   #running = 0;
-  /** What the answer to a running call may need. */
+  /** The estimated octets of the answer to a running call. */
   #answerBytes = answerBytesFirst;
 
   constructor(rules: QueueRules) {
@@ -56,18 +56,21 @@ export class CallQueue {
     if (this.#running > 0) this.#running--;
   }
 
-  /** It has ended with an answer of so many octets. */
+  /** The call ended with an answer of this many octets. */
   answered(bytes: number): void {
     const less = (this.#answerBytes - bytes) * memory;
     this.#answerBytes = less > 0 ? this.#answerBytes - less : bytes;
   }
 
-  /** Calls that hang, for the cluster has no leader perhaps, shall not keep others waiting. */
+  /**
+   * Calls may hang, for example because the cluster has no leader. They must not keep others
+   * waiting.
+   */
   forgetRunning(): void {
     this.#running = 0;
   }
 
-  /** False: its time is over, and there is more to start. */
+  /** False: the time is used up, and more calls wait to start. */
   run(): boolean {
     if (this.#calls.size === 0) return true;
     let startMs = -1;

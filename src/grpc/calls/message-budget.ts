@@ -1,7 +1,7 @@
 /**
- * What the unfinished messages of one connection may hold. A message that fits a stream's first
- * window comes as it likes; a larger one needs leave before the client may send the rest of it, and
- * waits for others to be complete. A message that has leave can always be completed, so waiting ends.
+ * Bounds what the unfinished messages of one connection hold. A message that fits a stream's first
+ * window needs no leave. A larger one needs leave before the client may send its rest, and waits
+ * until others are complete. A message with leave can always be completed, so every wait ends.
  */
 import type { SharedBudget } from "./shared-budget.js";
 
@@ -28,7 +28,7 @@ export class MessageBudget {
     this.#largeMax = limits.largeMessageBytesMax;
   }
 
-  /** Counts octets (or, negative, counts them no more) of messages without leave. False: too many. */
+  /** Adds octets (negative: removes them) of messages without leave. False: they are too many. */
   hold(bytes: number): boolean {
     this.#unfinished += bytes;
     this.#shared.addUnfinished(bytes);
@@ -42,7 +42,7 @@ export class MessageBudget {
     this.#giveLeave();
   }
 
-  /** It was completed or given up. */
+  /** The message was completed or given up. */
   release(message: LargeMessage, hasLeave: boolean): void {
     if (hasLeave) {
       this.#large -= message.bytes;
@@ -54,7 +54,7 @@ export class MessageBudget {
     if (at >= 0) this.#waiting.splice(at, 1);
   }
 
-  /** In the order in which they asked. One that is larger than all there is goes alone. */
+  /** Messages wait in the order of asking. One that is larger than the whole budget goes alone. */
   #giveLeave(): void {
     for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
       const max = this.#shared.hasTooMuchUnfinished ? 0 : this.#largeMax;

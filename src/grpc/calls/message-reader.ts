@@ -1,7 +1,7 @@
 /**
- * Cuts the body of a request into messages ("gRPC over HTTP/2", Length-Prefixed-Message). A message
- * that lies in one frame is handed over where it stands; one that comes in pieces is put together,
- * in memory that grows with what has come, not with what was announced.
+ * Cuts the body of a request into messages ("gRPC over HTTP/2", Length-Prefixed-Message). It passes
+ * on a message that lies in one frame without a copy. It joins a message that comes in pieces. The
+ * memory for it grows with what has come, not with the announced length.
  */
 import { gunzipSync } from "node:zlib";
 import { Code } from "../../base/errors.js";
@@ -19,9 +19,9 @@ export interface MessageSink {
 }
 
 export interface MessageRules {
-  /** Of a message, also after decompression. */
+  /** The most octets of a message, also after decompression. */
   readonly bytesMax: number;
-  /** What a client may send of one before it has leave to go on. */
+  /** Octets of a message that a client may send before it has leave to go on. */
   readonly streamWindow: number;
   readonly budget: MessageBudget;
 }
@@ -33,7 +33,7 @@ export class MessageReader implements LargeMessage {
   readonly #isGzip: boolean;
   readonly #prefix = Buffer.alloc(prefixBytes);
   #prefixHave = 0;
-  /** Of the message behind the prefix; it grows up to `bytes`. */
+  /** The octets of the message behind the prefix. The buffer grows up to `bytes`. */
   #body: Buffer = none;
   #have = 0;
   /** Announced by the prefix. */
@@ -48,7 +48,7 @@ export class MessageReader implements LargeMessage {
     this.#isGzip = isGzip;
   }
 
-  /** A message has begun and is not complete. */
+  /** True while a message has begun and is not complete. */
   get isAmid(): boolean {
     return this.#prefixHave > 0;
   }
@@ -67,7 +67,7 @@ export class MessageReader implements LargeMessage {
     else this.#stream.grow(this.#rules.streamWindow);
   }
 
-  /** Nothing more is read, nothing is held. */
+  /** Reads nothing more and frees its memory. */
   close(): void {
     if (this.#isOver) return;
     this.#isOver = true;

@@ -14,14 +14,14 @@ import { statusOnly, trailersOf } from "./status.js";
 
 /** What a call has to do with besides its client. */
 export interface CallSurroundings {
-  /** Of the client's verified certificate. */
+  /** The common name of the client's verified certificate. */
   readonly commonName: string | undefined;
   readonly rules: MessageRules;
   readonly deadlines: Deadlines;
   readonly now: () => number;
-  /** Told what a service threw; returns what that call is answered. */
+  /** Gets what a service threw. Returns the status that ends the call. */
   readonly onError: (error: unknown) => Status;
-  /** Runs what is the transport's own; what it throws ends the connection. */
+  /** Runs code of the transport. An error of it ends the connection. */
   readonly guard: (run: () => void) => void;
   /** Every call that has not ended. */
   readonly open: Set<OpenCall>;
@@ -141,14 +141,14 @@ export abstract class ServerCall implements Call, OpenCall, StreamHandler, Messa
     return this.#reader?.isAmid === true;
   }
 
-  /** The client said that it sends no more. False: amid a message, which ended the call. */
+  /** The client will send no more. False: it stopped inside a message, which ended the call. */
   protected isWhole(): boolean {
     if (!this.isAmid) return true;
     this.cut({ code: Code.internal, message: "unexpected EOF" });
     return false;
   }
 
-  /** Runs what the service does; what it throws ends the call. */
+  /** Runs code of the service. An error of it ends the call. */
   protected guard(run: () => void): void {
     try {
       run();
@@ -164,7 +164,7 @@ export abstract class ServerCall implements Call, OpenCall, StreamHandler, Messa
     else this.fail(status);
   }
 
-  /** False: it was over before. */
+  /** False: the call was over before. */
   protected over(code: number): boolean {
     if (this.isOver) return false;
     this.isOver = true;

@@ -1,13 +1,14 @@
 /**
- * What all connections of a server hold together. Beyond these bounds each connection is held to its
- * fair share, so that many connections cannot do what one may not, and one that holds little goes on.
+ * Bounds what all connections of a server hold together. Beyond these bounds each connection gets
+ * only its fair share. So many connections together cannot do what one may not, and a connection
+ * that holds little goes on.
  */
 export interface SharedLimits {
   /** Octets of unfinished messages. */
   readonly allUnfinishedBytesMax: number;
   /** Octets of answers that clients have not read. */
   readonly allWaitingBytesHigh: number;
-  /** What a connection may hold of each when there is too much of it. */
+  /** Octets of each kind that a connection may hold while there is too much of it. */
   readonly fairBytes: number;
 }
 

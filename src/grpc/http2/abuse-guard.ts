@@ -1,6 +1,6 @@
 /**
- * Counts what costs us more than the peer (RFC 9113, section 10.5). Each kind has a budget; beyond it
- * the connection ends with ENHANCE_YOUR_CALM.
+ * Counts frames that cost the server more than the peer (RFC 9113, section 10.5). Each kind has a
+ * budget. Beyond it the connection ends with ENHANCE_YOUR_CALM.
  */
 import { ConnectionError } from "./connection-error.js";
 import { ErrorCode } from "./constants.js";

@@ -37,7 +37,10 @@ export class ControlFrames {
     if (more > 0) this.#core.sender.control(FrameType.windowUpdate, 0, 0, more);
   }
 
-  /** Announces that no new streams are wanted; the answer to the ping tells what was under way. */
+  /**
+   * Announces that the server wants no new streams. The answer to the ping shows which ones were
+   * under way.
+   */
   drain(): void {
     this.#core.draining = "asked";
     this.#core.sender.goaway(windowMax, ErrorCode.noError, "");
@@ -115,7 +118,8 @@ export class ControlFrames {
       return;
     }
     const { hasSent } = this.#core.sender;
-    // grpc-go's clients ping once for each round trip in which we send, to measure the distance.
+    // grpc-go's clients ping once in each round trip in which the server sends, to measure the
+    // distance.
     if (!hasSent) this.#core.guard.control(this.#core.nowMs);
     this.#core.sender.hasSent = false;
     this.#core.sender.frame(FrameType.ping, Flag.ack, 0, bytes.subarray(start, end));
@@ -135,7 +139,9 @@ export class ControlFrames {
     }
   }
 
-  /** Section 6.8. The client says that it will begin no more, which changes nothing here. */
+  /**
+   * Section 6.8. The client says that it will begin no more streams, which changes nothing here.
+   */
   onGoaway(id: number, length: number): void {
     if (id !== 0) throw broken("GOAWAY on a stream");
     if (length < 8) throw wrongSize("GOAWAY");

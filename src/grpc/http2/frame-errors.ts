@@ -1,4 +1,4 @@
-/** The commonest ways in which a frame ends its connection, and what a frame's padding is. */
+/** The most common errors of frames that end a connection, and the padding of frames. */
 import { ConnectionError } from "./connection-error.js";
 import { ErrorCode } from "./constants.js";
 
@@ -14,7 +14,7 @@ export function windowTooLarge(): ConnectionError {
   return new ConnectionError(ErrorCode.flowControlError, "a window that is too large");
 }
 
-/** How many octets of padding stand at the end (RFC 9113, section 6.1). @throws ConnectionError */
+/** The octets of padding at the end (RFC 9113, section 6.1). @throws ConnectionError */
 export function paddingOf(bytes: Buffer, start: number, end: number): number {
   if (start === end) throw wrongSize("a padded frame");
   const padding = bytes[start] as number;

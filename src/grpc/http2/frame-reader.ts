@@ -1,13 +1,13 @@
 /**
- * Cuts bytes into frames (RFC 9113, section 4.1). A frame that lies in one chunk is handed over
- * where it stands; one that comes in pieces is put together in a buffer of its own, so that no chunk
- * is kept for the sake of its tail.
+ * Cuts bytes into frames (RFC 9113, section 4.1). It passes on a frame that lies in one chunk
+ * without a copy. It joins a frame that comes in pieces in a buffer of its own, so that no chunk
+ * stays in memory for its last part.
  */
 import { ConnectionError } from "./connection-error.js";
 import { ErrorCode, frameHeaderBytes } from "./constants.js";
 
 export interface FrameSink {
-  /** The payload is `bytes` from `start` to `end`. False: nothing more is wanted. */
+  /** The payload is `bytes` from `start` to `end`. False: the reader stops. */
   onFrame(
     type: number,
     flags: number,
@@ -21,7 +21,7 @@ export interface FrameSink {
 export class FrameReader {
   readonly #sink: FrameSink;
   readonly #maxFrame: number;
-  /** A frame that is not complete: its header, then all of it. */
+  /** The incomplete frame: first its header, then all of it. */
   #partial: Buffer | undefined;
   #have = 0;
 
@@ -49,7 +49,7 @@ export class FrameReader {
     if (at < length) this.#keep(chunk, at);
   }
 
-  /** Gives where the chunk goes on behind the frame; -1: there is nothing more to read. */
+  /** Returns the offset behind the frame; -1: the chunk holds nothing more to read. */
   #complete(chunk: Buffer, from: number): number {
     let at = this.#fill(chunk, from, frameHeaderBytes);
     if (this.#have < frameHeaderBytes) return -1;

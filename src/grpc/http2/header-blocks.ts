@@ -1,7 +1,7 @@
 /**
- * Header blocks of a peer (RFC 9113, section 4.3): a HEADERS frame and its CONTINUATIONs become
- * fields. Clients send the same block for the same request once their fields are in the table, so
- * the last few blocks are remembered with what they meant.
+ * Turns a peer's header blocks (RFC 9113, section 4.3), a HEADERS frame and its CONTINUATIONs, into
+ * fields. Clients send the same block for equal requests once their fields are in the table. So the
+ * last few blocks are remembered with their meaning.
  */
 import { ConnectionError } from "./connection-error.js";
 import { ErrorCode } from "./constants.js";
@@ -24,7 +24,7 @@ export class HeaderBlocks {
   readonly #decoder = new HpackDecoder(tableBytes);
   readonly #remembered: Remembered[] = [];
   #nextRemembered = 0;
-  /** Of the block that is not complete; 0: there is none. */
+  /** The stream of the incomplete block; 0: there is none. */
   streamId = 0;
   flags = 0;
   #parts: Buffer[] = [];
@@ -62,7 +62,10 @@ export class HeaderBlocks {
     return block;
   }
 
-  /** Undefined: more than a request may have; a text: how it is malformed. @throws ConnectionError */
+  /**
+   * The head of the request. Undefined: it has more fields than a request may have; a string: why
+   * it is malformed. @throws ConnectionError
+   */
   readRequest(bytes: Buffer, start: number, end: number): RequestHead | string | undefined {
     const known = this.#recall(bytes, start, end);
     if (known !== undefined) return known;

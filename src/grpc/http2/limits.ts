@@ -1,35 +1,51 @@
 /**
- * What a peer may cost. Each limit keeps one connection from harming the others: beyond it a stream
- * or the connection ends, never the process.
+ * Limits of what a peer may cost. They keep one connection from harming the others. Beyond a limit
+ * a stream or the connection ends, never the process.
  */
 export interface Http2Limits {
-  /** Streams that are open at a time; more are refused, and may be tried again. */
+  /** Open streams at a time. The server refuses more; clients may try them again. */
   readonly concurrentStreamsMax: number;
-  /** Requests at a time that are not gRPC; more are refused, and may be tried again. */
+  /** Requests at a time that are not gRPC. The server refuses more; clients may try them again. */
   readonly httpRequestsMax: number;
-  /** Header fields of one request as RFC 9113, section 6.5.2 counts them; more is answered with 431. */
+  /**
+   * Octets of one request's header fields, counted as in RFC 9113, section 6.5.2. The server
+   * answers larger ones with 431.
+   */
   readonly headerListBytesMax: number;
-  /** A header block as it came, over all its frames. */
+  /** Octets of a compressed header block, over all its frames. */
   readonly headerBlockBytesMax: number;
   /** CONTINUATION frames of one header block. */
   readonly continuationsMax: number;
-  /** What the peer may have under way to us on the whole connection. */
+  /**
+   * Octets of DATA that the peer may have under way on the whole connection: the receive window.
+   */
   readonly connectionWindow: number;
-  /** What the peer may send on a stream before the message's length is known to fit. */
+  /** Octets that the peer may send on a stream before the server knows that the message fits. */
   readonly streamWindow: number;
-  /** Octets of unfinished messages on one connection, without those that have leave to be large. */
+  /**
+   * Octets of unfinished messages on one connection, not counting messages that have leave to be
+   * large.
+   */
   readonly unfinishedBytesMax: number;
-  /** Octets that messages larger than `streamWindow` may hold at a time; others wait. */
+  /** Octets that messages larger than `streamWindow` may hold at a time. Further ones wait. */
   readonly largeMessageBytesMax: number;
-  /** Answers that wait for the peer to read: beyond it new requests wait, too. */
+  /** Octets of answers that the peer has not read. Beyond it new requests wait, too. */
   readonly waitingBytesHigh: number;
-  /** Answers that wait for the peer to read: beyond it a call ends with RESOURCE_EXHAUSTED. */
+  /**
+   * Octets of answers that the peer has not read. Beyond it a call ends with RESOURCE_EXHAUSTED.
+   */
   readonly waitingBytesMax: number;
-  /** The same of all connections of a server together; beyond it each may hold `fairBytes`. */
+  /**
+   * The same for all connections of a server together. Beyond it each connection may hold
+   * `fairBytes`.
+   */
   readonly allUnfinishedBytesMax: number;
   readonly allWaitingBytesHigh: number;
   readonly fairBytes: number;
-  /** Streams that the peer ended before we did, or that broke a rule: how many at once, and each second. */
+  /**
+   * Streams that the peer ended early or that broke a rule: how many at once, and how many each
+   * second.
+   */
   readonly resetsBurst: number;
   readonly resetsPerSecond: number;
   /** Frames that ask for an answer and carry nothing (SETTINGS, PING). */
@@ -38,9 +54,11 @@ export interface Http2Limits {
   /** Frames that do nothing: empty DATA, PRIORITY, unknown types, small window updates. */
   readonly idleFramesBurst: number;
   readonly idleFramesPerSecond: number;
-  /** From the preface to the first SETTINGS, and from HEADERS to the end of its block. */
+  /**
+   * Milliseconds from the preface to the first SETTINGS, and from HEADERS to the end of the block.
+   */
   readonly handshakeMs: number;
-  /** Output that the peer does not take for so long ends the connection. */
+  /** Milliseconds after which the connection ends if the peer takes no output. */
   readonly stallMs: number;
 }
 

@@ -1,7 +1,7 @@
 /**
- * Bytes on their way to a peer. Frames are written one after the other into a buffer that is handed
- * over as a whole; large payloads stand between as they are, without a copy. Between two `take`s a
- * quiet connection holds no buffer.
+ * Collects the output for a peer. Frames go one after the other into a buffer, which is handed over
+ * as a whole. Large payloads stand between them without a copy. Between two calls of `take` a quiet
+ * connection holds no buffer.
  */
 import { frameHeaderBytes } from "./constants.js";
 
@@ -19,7 +19,7 @@ export class Output {
   #sealedTo = 0;
   #nextBytes = bufferBytesMin;
 
-  /** Written and not taken yet. */
+  /** Octets that are written and not taken yet. */
   get bytes(): number {
     return this.#piecesBytes + this.at - this.#sealedTo;
   }
@@ -69,7 +69,7 @@ export class Output {
     this.at += this.buffer.write(text, this.at, "latin1");
   }
 
-  /** What was written, in order; undefined: nothing. */
+  /** Returns the output in order; undefined: there is none. */
   take(): Uint8Array[] | undefined {
     const taken = this.bytes;
     if (taken === 0) return undefined;
@@ -80,7 +80,7 @@ export class Output {
     this.buffer = none;
     this.at = 0;
     this.#sealedTo = 0;
-    // The next turn is likely to be of the same kind.
+    // The next turn probably writes about as much.
     this.#nextBytes = Math.max(bufferBytesMin, Math.min(bufferBytesMax, taken + (taken >> 2)));
     return pieces;
   }

@@ -1,13 +1,16 @@
 /**
- * Both sides of keepalive, with the rules of grpc-go's server, which etcd has: a client that pings
- * more often than it may is told to calm down, and a client that answers no ping is gone.
+ * Keepalive on both sides, with the rules of grpc-go's server, which etcd uses. A client that pings
+ * too often is told to calm down. A client that does not answer a ping counts as gone.
  */
 export interface KeepaliveOptions {
-  /** A client may ping once in this time while it has calls (`--grpc-keepalive-min-time`). */
+  /** Milliseconds between two pings of a client that has calls (`--grpc-keepalive-min-time`). */
   readonly minTimeMs: number;
-  /** A connection on which nothing came for so long is pinged (`--grpc-keepalive-interval`), if not before. */
+  /** Milliseconds without input after which the server pings (`--grpc-keepalive-interval`). */
   readonly intervalMs: number;
-  /** It is closed if nothing comes for so long after that (`--grpc-keepalive-timeout`). */
+  /**
+   * Milliseconds without input after the ping, then the server closes the connection
+   * (`--grpc-keepalive-timeout`).
+   */
   readonly timeoutMs: number;
 }
 
@@ -42,8 +45,8 @@ export class PingPolicy {
   }
 
   /**
-   * False: too many pings. What we sent since the last one excuses this one: clients measure with
-   * pings how far we are away.
+   * False: too many pings. Output since the last ping excuses this one, because clients measure the
+   * round trip with pings.
    */
   onPing(nowMs: number, hasCalls: boolean, hasSent: boolean): boolean {
     const distanceMs = nowMs - this.#lastPingMs;

@@ -1,6 +1,6 @@
 /**
- * Frames that make requests: HEADERS with CONTINUATION, DATA, RST_STREAM; the states of streams
- * (RFC 9113, section 5.1). Sections in comments are of RFC 9113.
+ * Handles the frames of requests: HEADERS with CONTINUATION, DATA, RST_STREAM, and the states of
+ * streams (RFC 9113, section 5.1). Sections in comments are of RFC 9113.
  */
 import { ConnectionError } from "./connection-error.js";
 import { ErrorCode, Flag, FrameType, windowMax } from "./constants.js";
@@ -11,13 +11,13 @@ import { type RequestHead, trailersFault } from "./request-head.js";
 import type { SessionCore } from "./session-core.js";
 import { Http2Stream, type StreamHandler } from "./stream.js";
 
-/** Told that a request has begun; gives who hears the rest of it. */
+/** Called when a request has begun. Returns the handler of the rest. */
 export type OnRequest = (stream: Http2Stream, head: RequestHead) => StreamHandler;
 
 const headTooLarge = new HeaderFields([":status", "431"]);
 
 export class RequestFrames {
-  /** When the header block began that is not complete; -1: there is none. */
+  /** When the incomplete header block began; -1: there is none. */
   blockSinceMs = -1;
   readonly #core: SessionCore;
   readonly #onRequest: OnRequest;
@@ -31,7 +31,7 @@ export class RequestFrames {
     this.#receiveWindow = core.limits.connectionWindow;
   }
 
-  /** Of the header block that is not complete; 0: there is none. */
+  /** The stream of the incomplete header block; 0: there is none. */
   get openBlock(): number {
     return this.#blocks.streamId;
   }
@@ -73,7 +73,7 @@ export class RequestFrames {
 
   #onDataOfNone(id: number): void {
     if (this.#core.streams.isIdle(id)) throw broken("DATA on an idle stream");
-    // It was on its way when we reset the stream (section 5.1).
+    // The frame was under way when the server reset the stream (section 5.1).
     if (this.#core.streams.wasReset(id)) this.#core.spendIdle();
     else this.#core.breakStream(id, undefined, ErrorCode.streamClosed);
   }
@@ -121,7 +121,7 @@ export class RequestFrames {
       return;
     }
     if (!this.#core.streams.isIdle(id)) {
-      // The block must be read all the same: it may change the table.
+      // The session must decode the block anyway, because it may change the table.
       this.#blocks.readFields(bytes, start, end);
       if (this.#core.streams.wasReset(id)) return;
       if (this.#core.streams.wasSkipped(id)) throw broken("stream ids must rise");
@@ -139,7 +139,7 @@ export class RequestFrames {
     }
   }
 
-  /** Without a head: it was too large. */
+  /** There is no head: it was too large. */
   #openStream(id: number, head: RequestHead | undefined, isEnd: boolean): void {
     const windows = [this.#core.limits.streamWindow, this.#core.settings.streamWindow] as const;
     const stream = new Http2Stream(id, this.#core, ...windows);
@@ -186,7 +186,10 @@ export class RequestFrames {
     if (stream.isLocalClosed && !stream.isClosed) this.#core.remove(stream);
   }
 
-  /** Section 6.4. Of streams that we have ended it costs nothing: some clients always send it. */
+  /**
+   * Section 6.4. For streams that the server has ended it costs nothing: some clients always send
+   * it.
+   */
   onRstStream(id: number, length: number): void {
     if (id === 0) throw broken("RST_STREAM on the connection");
     if (length !== 4) throw wrongSize("RST_STREAM");
@@ -203,7 +206,7 @@ export class RequestFrames {
     if (wasRunning) this.#core.guard.reset(this.#core.nowMs);
   }
 
-  /** What comes is taken at once: messages that are not complete are bounded by their own limits. */
+  /** The server takes the octets at once. Other limits bound incomplete messages. */
   #takeFromConnection(length: number): void {
     this.#receiveWindow -= length;
     if (this.#receiveWindow < 0) {

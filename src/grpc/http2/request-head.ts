@@ -1,5 +1,5 @@
 /**
- * The fields of a request, checked as RFC 9113, sections 8.2 and 8.3 demand: a request that breaks a
+ * Checks the fields of a request as RFC 9113, sections 8.2 and 8.3 demand. A request that breaks a
  * rule is malformed, which ends its stream.
  */
 import type { FieldList } from "./hpack/decoder.js";
@@ -15,7 +15,10 @@ export interface RequestHead {
   readonly fields: readonly string[];
   /** -1: not told. */
   readonly contentLength: number;
-  /** For whoever answers: what it made of this head. Equal requests of a connection share a head. */
+  /**
+   * The handler's own data about this head. Equal requests of a connection share a head, so they
+   * share it too.
+   */
   note: unknown;
 }
 
@@ -33,7 +36,7 @@ const forbiddenInValue = /[\0\r\n]/;
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const digits = /^[0-9]{1,15}$/;
 
-/** A text says in which way the request is malformed. */
+/** A string says why the request is malformed. */
 export function readRequestHead(list: FieldList): RequestHead | string {
   const pseudo = new Map<string, string>();
   const fields: string[] = [];
@@ -55,7 +58,9 @@ export function readRequestHead(list: FieldList): RequestHead | string {
   return headOf(pseudo, fields);
 }
 
-/** Trailers have no pseudo-header fields. A text says what is wrong; undefined: nothing. */
+/**
+ * Checks trailers, which have no pseudo-header fields. Returns what is wrong; undefined: nothing.
+ */
 export function trailersFault({ names, values }: FieldList): string | undefined {
   for (let at = 0; at < names.length; at++) {
     const name = names[at] as string;
@@ -100,7 +105,10 @@ function headOf(pseudo: Map<string, string>, fields: string[]): RequestHead | st
   return { method, ...target, authority, fields, contentLength, note: undefined };
 }
 
-/** -1: none is told; undefined: no number, or two different ones. */
+/**
+ * The content-length. -1: there is none; undefined: it is no number, or there are two different
+ * ones.
+ */
 function contentLengthOf(fields: readonly string[]): number | undefined {
   let length = -1;
   for (let at = 0; at < fields.length; at += 2) {

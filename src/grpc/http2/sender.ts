@@ -1,7 +1,7 @@
 /**
- * The sending half of a session: frames on their way out, and the windows that the peer gives (RFC
- * 9113, section 5.2). What the windows allow is written at once; the rest stands in line, a frame for
- * each stream in turn.
+ * The sending half of a session: outgoing frames, and the windows that the peer gives (RFC 9113,
+ * section 5.2). It writes at once what the windows allow. The rest waits in line; streams take
+ * turns, one frame each.
  */
 import { defaultMaxFrame, defaultWindow, Flag, FrameType, frameHeaderBytes } from "./constants.js";
 import { type HeaderFields, HpackEncoder } from "./hpack/encoder.js";
@@ -20,7 +20,7 @@ const directBytesMax = 262_144;
 const creditMax = 100_000;
 
 export interface SenderEvents {
-  /** There is something to pull. */
+  /** Called when there is output to pull. */
   onOutput(): void;
   /** END_STREAM was written. */
   onLocalEnd(stream: Http2Stream): void;
@@ -30,7 +30,7 @@ export class Sender {
   readonly out = new Output();
   readonly encoder = new HpackEncoder();
   connectionWindow = defaultWindow;
-  /** Set by each HEADERS and DATA; whoever asks clears it. */
+  /** Each HEADERS and DATA frame sets it. The reader of the flag clears it. */
   hasSent = false;
   /** What we sent lets the peer answer with so many window updates and the like. */
   credit = 0;
@@ -45,7 +45,7 @@ export class Sender {
     this.#events = events;
   }
 
-  /** Octets that the peer has not taken. */
+  /** Octets of output that the peer has not taken. */
   get waitingBytes(): number {
     return this.out.bytes + this.#inLineBytes;
   }
@@ -142,7 +142,7 @@ export class Sender {
     this.frame(FrameType.goaway, 0, 0, payload);
   }
 
-  /** Writes what stands in line, until `bytesMax` are to be taken or the windows are used up. */
+  /** Writes frames that wait, until `bytesMax` octets are ready or the windows are used up. */
   fill(bytesMax: number): void {
     const { out } = this;
     while (this.#lineAt < this.#line.length && out.bytes < bytesMax && this.connectionWindow > 0) {
@@ -190,7 +190,7 @@ export class Sender {
     this.#inLineBytes += piece.length;
   }
 
-  /** One DATA frame with as much as goes. */
+  /** Writes one DATA frame with as much as the windows allow. */
   #writeFrame(stream: Http2Stream): void {
     const length = Math.min(
       stream.queuedBytes,

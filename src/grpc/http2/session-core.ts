@@ -1,6 +1,6 @@
 /**
- * What the parts of a session share: its streams, what goes out, and the consequences of broken
- * rules. Sections in comments are of RFC 9113.
+ * The state that the parts of a session share: its streams, its output, and the consequences of
+ * broken rules. Sections in comments are of RFC 9113.
  */
 import { AbuseGuard } from "./abuse-guard.js";
 import { ErrorCode, FrameType } from "./constants.js";
@@ -12,12 +12,12 @@ import { type Http2Stream, ignoring, type StreamOwner } from "./stream.js";
 import { StreamTable } from "./stream-table.js";
 
 export class SessionCore implements StreamOwner {
-  /** Nothing more is read; the transport closes once all is pulled. */
+  /** The session reads nothing more. The transport closes once all output is pulled. */
   isOver = false;
   /** Whether new streams are refused: "asked" still serves what comes, "last" does not. */
   draining: "no" | "asked" | "last" = "no";
   nowMs: number;
-  /** The owner of the transport knows that there is something to pull. */
+  /** True while the owner of the transport knows that there is output to pull. */
   isOutputTold = false;
   readonly limits: Http2Limits;
   readonly settings = new PeerSettings();

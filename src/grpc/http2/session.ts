@@ -1,10 +1,11 @@
 /**
- * The server side of one HTTP/2 connection (RFC 9113) without I/O and without a clock: bytes and
- * the time go in by `receive`, requests come out as events, bytes by `pull`. What a peer may cost is
- * bounded by Http2Limits.
+ * The server side of one HTTP/2 connection (RFC 9113), without I/O and without a clock. The
+ * transport passes bytes and the time to `receive`, and gets bytes from `pull`. Requests come out
+ * as events. Http2Limits bounds what a peer may cost.
  *
- * A rule that the peer breaks ends its stream or, where the RFC says so, the connection: `isOver`
- * becomes true, what is left to pull ends with GOAWAY, and whoever owns the transport closes it.
+ * A peer that breaks a rule ends its stream or, where the RFC says so, the connection. Then
+ * `isOver` becomes true, the remaining output ends with GOAWAY, and the owner of the transport
+ * closes it.
  */
 import { ConnectionError } from "./connection-error.js";
 import { defaultMaxFrame, ErrorCode, FrameType, preface } from "./constants.js";
@@ -19,7 +20,7 @@ import { SessionCore } from "./session-core.js";
 export interface SessionEvents {
   /** A request has begun; the handler hears the rest of it, possibly before this turn ends. */
   readonly onRequest: OnRequest;
-  /** There is something to pull. Told once until the next `pull`. */
+  /** Called when there is output to pull: once until the next `pull`. */
   readonly onOutput: () => void;
 }
 
@@ -51,7 +52,7 @@ export class Http2Session implements FrameSink {
     this.#control.sendSettings();
   }
 
-  /** Nothing more is read; the transport closes once all is pulled. */
+  /** The session reads nothing more. The transport closes once all output is pulled. */
   get isOver(): boolean {
     return this.#core.isOver;
   }
@@ -90,7 +91,7 @@ export class Http2Session implements FrameSink {
     return core.sender.out.take();
   }
 
-  /** Looks after what only time tells; to be called now and then. */
+  /** Checks the limits of time. The owner calls it regularly. */
   sweep(nowMs: number): void {
     const core = this.#core;
     if (core.isOver) return;
@@ -106,14 +107,14 @@ export class Http2Session implements FrameSink {
   }
 
   /**
-   * Refuses new streams and becomes over when those that run have ended (section 6.8). Clients that
-   * have sent requests before they hear of it are still served.
+   * Refuses new streams. The session is over when the running ones have ended (section 6.8). It
+   * still serves requests that clients sent before they heard of it.
    */
   drain(): void {
     if (!this.#core.isOver && this.#core.draining === "no") this.#control.drain();
   }
 
-  /** The transport is gone, or shall be: every stream ends. */
+  /** The transport is gone or is about to close: ends every stream. */
   close(): void {
     if (!this.#core.isOver) this.#fail(ErrorCode.noError, "");
   }
@@ -170,7 +171,7 @@ export class Http2Session implements FrameSink {
     return !this.#core.isOver;
   }
 
-  /** Gives where the frames begin. */
+  /** Returns the offset where the frames begin. */
   #readPreface(chunk: Buffer): number {
     const wanted = preface.length - this.#prefaceBytes;
     if (wanted === 0) return 0;

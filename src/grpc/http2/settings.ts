@@ -5,13 +5,13 @@ import { defaultMaxFrame, defaultWindow, ErrorCode, SettingId, windowMax } from 
 const entryBytes = 6;
 const maxFrameMax = 0xff_ffff;
 
-/** What the peer told, and what holds before it did. */
+/** The peer's settings, with the defaults until it sends them. */
 export class PeerSettings {
   headerTableBytes = 4_096;
   streamWindow = defaultWindow;
   maxFrame = defaultMaxFrame;
 
-  /** Takes over the payload of a SETTINGS frame. @throws ConnectionError */
+  /** Applies the payload of a SETTINGS frame. @throws ConnectionError */
   apply(payload: Buffer, start: number, end: number): void {
     if ((end - start) % entryBytes !== 0) {
       throw new ConnectionError(ErrorCode.frameSizeError, "SETTINGS is not a list of entries");
@@ -42,7 +42,7 @@ export class PeerSettings {
         this.maxFrame = value;
         break;
       default:
-      // We start no streams, and what we do not know must be ignored (section 6.5.2).
+      // The server starts no streams, and it must ignore unknown settings (section 6.5.2).
     }
   }
 }

@@ -1,7 +1,10 @@
-/** The streams of a connection, and what is known of those that are closed (RFC 9113, 5.1.1). */
+/** The open streams of a connection, and the ids of closed ones (RFC 9113, 5.1.1). */
 import type { Http2Stream } from "./stream.js";
 
-/** Of streams that we reset frames may still be on their way. Older ones are forgotten. */
+/**
+ * After the server resets a stream, frames of it may still arrive. The table remembers this many of
+ * them and forgets older ones.
+ */
 const rememberedResets = 1_024;
 const rememberedGaps = 16;
 
@@ -10,7 +13,7 @@ export class StreamTable {
   lastId = 0;
   readonly #open = new Map<number, Http2Stream>();
   readonly #reset = new Set<number>();
-  /** Ids that were never used because the peer went past them: from, to. */
+  /** Ranges of ids that the peer skipped, so they were never used: from, to. */
   readonly #gaps: (readonly [number, number])[] = [];
 
   get count(): number {
@@ -50,7 +53,10 @@ export class StreamTable {
     }
   }
 
-  /** Not used yet; ids that only we could use, too, for we never do. */
+  /**
+   * True for an id that is not used yet. This includes the ids of the server's own streams, because
+   * it starts none.
+   */
   isIdle(id: number): boolean {
     return id > this.lastId || (id & 1) === 0;
   }

@@ -4,7 +4,7 @@
  */
 import type { HeaderFields } from "./hpack/encoder.js";
 
-/** Told what a client sends on a stream. After `handleReset` nothing more is told. */
+/** Gets what a client sends on a stream. After `handleReset` no method is called. */
 export interface StreamHandler {
   /** A part of the body: `bytes` from `start` to `end`, whose bytes stay as they are. */
   handleData(bytes: Buffer, start: number, end: number): void;
@@ -12,7 +12,7 @@ export interface StreamHandler {
   handleEnd(): void;
   /** The client gave up, broke a rule or is gone. */
   handleReset(): void;
-  /** There is room again after a `send` that gave false. */
+  /** The stream has room again after a `send` that returned false. */
   handleDrain(): void;
 }
 
@@ -37,12 +37,12 @@ export class Http2Stream {
   readonly id: number;
   readonly #owner: StreamOwner;
   handler: StreamHandler = ignoring;
-  /** Nothing more goes out or comes in. */
+  /** The stream sends and receives nothing more. */
   isClosed = false;
 
   receiveWindow: number;
   isRemoteClosed = false;
-  /** What content-length says is still to come; -1: it is not told. */
+  /** Octets that are still to come by content-length; -1: there was none. */
   bodyLeft = -1;
 
   sendWindow: number;
@@ -51,16 +51,19 @@ export class Http2Stream {
   isLocalClosed = false;
   /** Undefined: not ended yet; null: ends without trailers. */
   trailers: HeaderFields | null | undefined = undefined;
-  /** What waits for the peer's windows or its reading. */
+  /** Output that waits for the peer's windows, or for the peer to read. */
   pieces: Uint8Array[] = noPieces as unknown as Uint8Array[];
   firstPiece = 0;
   firstPieceAt = 0;
   queuedBytes = 0;
-  /** A request that is not complete when the answer is shall not go on (RFC 9113, section 8.1). */
+  /**
+   * If the answer is complete before the request, the client must stop sending (RFC 9113, section
+   * 8.1).
+   */
   resetsAtEnd = false;
-  /** Stands in the sender's line. */
+  /** True while the stream waits in the sender's line. */
   isInLine = false;
-  /** Its handler was told to stop sending. */
+  /** True while the handler has been told to stop sending. */
   isFull = false;
 
   constructor(id: number, owner: StreamOwner, receiveWindow: number, sendWindow: number) {
@@ -85,7 +88,7 @@ export class Http2Stream {
     return !this.isClosed && this.#owner.data(this, message, true);
   }
 
-  /** Ends the answer, after what is queued. */
+  /** Ends the answer after all queued parts. */
   end(trailers: HeaderFields | null): void {
     if (!this.isClosed) this.#owner.end(this, trailers);
   }
@@ -95,7 +98,7 @@ export class Http2Stream {
     if (!this.isClosed) this.#owner.answer(this, head, message, trailers);
   }
 
-  /** Gives up what is queued. The handler hears nothing more. */
+  /** Drops queued output. The handler hears nothing more. */
   reset(code: number): void {
     if (!this.isClosed) this.#owner.reset(this, code);
   }
@@ -108,7 +111,7 @@ export class Http2Stream {
   }
 }
 
-/** Of a stream whose handler is not there yet, or not any more. */
+/** The handler of a stream that has none yet, or none any more. */
 export const ignoring: StreamHandler = {
   handleData: () => {},
   handleEnd: () => {},

@@ -1,6 +1,6 @@
 /**
- * A call that came by another way than gRPC over HTTP/2: from the JSON gateway, or from a service of
- * this server that uses another one. Its service cannot tell the difference.
+ * A call that did not come over gRPC and HTTP/2, but from the JSON gateway or from a service of
+ * this server that uses another one. Its service sees no difference.
  */
 import { Code } from "../../base/errors.js";
 import type { Clock } from "../../platform/clock.js";
@@ -8,13 +8,13 @@ import type { Call, MessagePieces, Method, Status, StreamCall, UnaryCall } from 
 import type { MethodCounters } from "../call-counters.js";
 import type { Deadlines, Timed } from "../calls/deadlines.js";
 
-/** What a caller says besides its messages. */
+/** What a caller gives besides its messages. */
 export interface LocalRequest {
   /** First value of a metadata key (lower case). */
   readonly metadata: (name: string) => string | undefined;
   /** Milliseconds; undefined: the caller waits for ever. */
   readonly timeoutMs: number | undefined;
-  /** Of the verified certificate of the client for whom the caller acts. */
+  /** The common name of the verified certificate of the client for whom the caller acts. */
   readonly commonName?: string | undefined;
 }
 
@@ -22,14 +22,14 @@ export interface LocalRequest {
 export interface LocalSink {
   /** False: wait for `drained` before the next one. */
   message(message: Uint8Array): boolean;
-  /** Once, the last of all. Undefined: status OK. */
+  /** Called once, last. Undefined: status OK. */
   end(status: Status | undefined): void;
 }
 
 export interface LocalSurroundings {
   readonly deadlines: Deadlines;
   readonly clock: Clock;
-  /** Told what a service threw; returns what that call is answered. */
+  /** Gets what a service threw. Returns the status that ends the call. */
   readonly onError: (error: unknown) => Status;
 }
 
@@ -95,12 +95,12 @@ abstract class LocalCall implements Call, Timed {
     this.#cut(deadlineExceeded);
   }
 
-  /** The caller wants no answer any more. */
+  /** The caller wants no further answers. */
   cancel(): void {
     if (this.over(Code.canceled)) this.#tellCancel();
   }
 
-  /** Runs what the service does; what it throws ends the call. */
+  /** Runs code of the service. An error of it ends the call. */
   protected guard(run: () => void): void {
     try {
       run();
@@ -119,7 +119,7 @@ abstract class LocalCall implements Call, Timed {
     this.counters.sentBytes += message.length;
   }
 
-  /** False: it was over before. */
+  /** False: the call was over before. */
   protected over(code: number): boolean {
     if (this.isOver) return false;
     this.isOver = true;
@@ -154,7 +154,7 @@ export class LocalUnaryCall extends LocalCall implements UnaryCall {
     this.sink.end(undefined);
   }
 
-  /** Gathers the parts over turns, so that others are served in between. */
+  /** Gathers the parts over several turns, so that other work goes on in between. */
   respondInPieces(pieces: MessagePieces): void {
     const whole = Buffer.allocUnsafe(pieces.length);
     let filled = 0;
@@ -182,7 +182,10 @@ export class LocalUnaryCall extends LocalCall implements UnaryCall {
   }
 }
 
-/** Its caller writes with `write`, says that it is done with `halfClose`, and that it reads again with `drained`. */
+/**
+ * The caller writes with `write`, ends its side with `halfClose`, and reports that it reads again
+ * with `drained`.
+ */
 export class LocalStreamCall extends LocalCall implements StreamCall {
   readonly #early: Uint8Array[] = [];
   #isHalfClosed = false;

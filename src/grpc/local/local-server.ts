@@ -1,4 +1,4 @@
-/** Methods that can be called from within this process, by their gRPC path. */
+/** Calls methods of this process by their gRPC path. */
 import { type Clock, ownedClock } from "../../platform/clock.js";
 import type { Method, Status } from "../call.js";
 import type { CallCounters, MethodCounters } from "../call-counters.js";
@@ -15,7 +15,7 @@ export interface LocalServerOptions {
   readonly methods: readonly Method[];
   readonly counters: CallCounters;
   readonly clock: Clock;
-  /** Told what a service threw; returns what that call is answered. */
+  /** Gets what a service threw. Returns the status that ends the call. */
   readonly onError: (error: unknown) => Status;
 }
 
