@@ -170,6 +170,12 @@ export class CtlClient {
     return this.#ask(channel, method, fields, await this.#metadata());
   }
 
+  /** The same without a limit of time, for calls that wait for others. */
+  async wait<Q, R>(method: ClientMethod<Q, R>, fields: Partial<Q>): Promise<R> {
+    const channel = await this.#pick(undefined);
+    return this.#ask(channel, method, fields, await this.#metadata(), Number.POSITIVE_INFINITY);
+  }
+
   /** With the token of the user, which each member knows. */
   #metadata(): Promise<grpc.Metadata> {
     this.#loggedIn ??= this.#login();
@@ -200,6 +206,7 @@ export class CtlClient {
     { path, request, response }: ClientMethod<Q, R>,
     fields: Partial<Q>,
     metadata: grpc.Metadata,
+    patienceMs = this.#timeouts.commandMs,
   ): Promise<R> {
     return new Promise((resolve, reject) => {
       channel.makeUnaryRequest(
@@ -208,7 +215,7 @@ export class CtlClient {
         (bytes: Buffer) => response.decode(bytes),
         complete(request, fields),
         metadata,
-        { deadline: Date.now() + this.#timeouts.commandMs },
+        { deadline: Date.now() + patienceMs },
         (error, answer) => {
           if (error !== null) reject(failure(error));
           else resolve(answer as R);

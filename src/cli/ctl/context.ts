@@ -19,6 +19,8 @@ export interface Context {
   readonly hex: boolean;
 }
 export interface Command {
+  /** Its arguments and what it does, in one line, for its help. */
+  readonly about?: string;
   readonly flags?: FlagTable;
   /** The exit code; 0 when nothing is given. */
   run(context: Context): Promise<number | undefined>;

@@ -17,10 +17,18 @@ import { kvCommands } from "./kv.js";
 import { leaseCommands } from "./lease.js";
 import { maintenanceCommands } from "./maintenance.js";
 import { memberCommands } from "./member.js";
+import { checkCommands } from "./tools/check-perf.js";
+import { completionCommands } from "./tools/completion.js";
+import { lockCommands } from "./tools/lock.js";
+import { mirrorCommands } from "./tools/make-mirror.js";
 import { txnCommands } from "./txn.js";
 import { watchCommands } from "./watch.js";
 
 const commands: Readonly<Record<string, Command>> = {
+  ...mirrorCommands,
+  ...lockCommands,
+  ...checkCommands,
+  ...completionCommands(() => Object.keys(commands)),
   ...kvCommands,
   ...leaseCommands,
   ...watchCommands,
@@ -45,6 +53,11 @@ const globalFlags: FlagTable = {
   user: "",
   password: "",
   help: false,
+  // Known, and without effect here: connections are kept alive by the transport.
+  "keepalive-time": "2s",
+  "keepalive-timeout": "6s",
+  debug: false,
+  "insecure-discovery": true,
 };
 
 function globals(): FlagTable {
@@ -65,6 +78,23 @@ Flags: --endpoints, --user name[:password], --password, -w simple|json|fields|ta
 --dial-timeout (to connect; without it as long as the command may take),
 --cacert, --cert, --key, --insecure-skip-tls-verify, --insecure-transport=false (TLS)
 (or ETCDCTL_ENDPOINTS and so on in the environment)\n`;
+}
+
+/** Of one command: its arguments, its flags with their defaults, and those of all commands. */
+function helpOf(name: string, { about = "", flags = {} }: Command): string {
+  const table = (of: FlagTable): string =>
+    Object.entries(of)
+      .map(
+        ([flag, start]) =>
+          `  --${flag}${typeof start === "string" ? ` "${start}"` : `=${start}`}\n`,
+      )
+      .join("");
+  const own = table(flags);
+  return [
+    `Usage: lockstep ctl [flags] ${name} ${about === "" ? "[flags] [arguments]" : about}\n`,
+    own === "" ? "" : `\nFlags (with their defaults):\n${own}`,
+    `\nGlobal flags (or ETCDCTL_ENDPOINTS and so on in the environment):\n${table(globalFlags)}`,
+  ].join("");
 }
 
 /** The command's words come first among the words that are no flags of the whole. */
@@ -134,7 +164,7 @@ async function run(words: readonly string[]): Promise<number> {
     throw new CtlError(`unknown command "${words.join(" ")}" for "lockstep ctl" (see --help)`);
   }
   if (command === undefined || flags.isOn("help")) {
-    process.stdout.write(usage());
+    process.stdout.write(command === undefined ? usage() : helpOf(name, command));
     return 0;
   }
   const format = flags.text("write-out");

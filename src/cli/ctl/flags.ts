@@ -75,7 +75,12 @@ export function parseInteger(
   return number;
 }
 
-const SHORT: Readonly<Record<string, string>> = { w: "write-out", i: "interactive", h: "help" };
+const SHORT: Readonly<Record<string, string>> = {
+  w: "write-out",
+  i: "interactive",
+  h: "help",
+  l: "listen",
+};
 
 function readSwitch(name: string, value: string): boolean {
   if (/^(1|t|true)$/i.test(value)) return true;

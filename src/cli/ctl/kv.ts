@@ -46,7 +46,7 @@ const ZERO = Buffer.alloc(1);
 const bad = (text: string): CtlError => new CtlError(text, Exit.badArgs);
 
 /** The smallest key above all that start with `key`. */
-function prefixEnd(key: Buffer): Buffer {
+export function prefixEnd(key: Buffer): Buffer {
   for (let at = key.length - 1; at >= 0; at--) {
     const byte = key[at] as number;
     if (byte === 0xff) continue;
