@@ -1,4 +1,8 @@
-/** What a member's log says of its own end: a panic of Go, a fatal error, a broken invariant. */
+/**
+ * What a member's log says of its own end: a panic of Go, a fatal error, a broken invariant. And that
+ * a state was found to be wrong, which a member of lockstep heals from the others before any client
+ * sees it: without a fault of a disk that is a bug all the same.
+ */
 import { existsSync, readFileSync } from "node:fs";
 
 const signs = [
@@ -7,12 +11,26 @@ const signs = [
   /^.*"level":"(?:panic|dpanic)".*/m,
   /^.*(?:InvariantViolation|Uncaught|UnhandledPromiseRejection).*/m,
 ];
-const charactersMax = 300;
+const wrongState = [
+  /^.*"msg":"quarantine: .*/m,
+  /^.*(?:alarm raised.*CORRUPT|found data inconsistency with peers).*/m,
+];
+const wrongWithoutFault = "came to a wrong state although nothing harmed its disk";
+const charactersMax = 400;
 
-export function logFindings(member: string, file: string): readonly string[] {
+/** `isDiskHarmed`: a wrong state was made on purpose. */
+export function logFindings(
+  member: string,
+  options: { readonly file: string; readonly isDiskHarmed: boolean },
+): readonly string[] {
+  const { file, isDiskHarmed } = options;
   const text = existsSync(file) ? readFileSync(file, "utf8") : "";
-  return signs.flatMap((sign) => {
+  const told = (sign: RegExp, what: string): readonly string[] => {
     const line = sign.exec(text)?.[0];
-    return line === undefined ? [] : [`${member} said: ${line.slice(0, charactersMax)}`];
-  });
+    return line === undefined ? [] : [`${member} ${what}: ${line.slice(0, charactersMax)}`];
+  };
+  return [
+    ...signs.flatMap((sign) => told(sign, "said")),
+    ...(isDiskHarmed ? [] : wrongState.flatMap((sign) => told(sign, wrongWithoutFault))),
+  ];
 }

@@ -63,12 +63,19 @@ async function onProcesses(
   } finally {
     await stage.end();
   }
-  const words = stage.members.flatMap((member) => logFindings(member, stage.logFile(member)));
+  const isDiskHarmed = [...result.hits.keys()].some((kind) => groupOf(kind) === "disk");
+  const words = stage.members.flatMap((member) =>
+    logFindings(member, { file: stage.logFile(member), isDiskHarmed }),
+  );
   result = { ...result, findings: [...result.findings, ...words] };
   const run = { target: program.version, result, notPermitted };
   const code = judgeAndReport({ ...flags, faults: kinds }, run, interrupts);
   if (code === exitCodes.clean) removeData(stage);
   return code;
+}
+
+function groupOf(kind: string): string {
+  return kindRules[kind as FaultKind].group;
 }
 
 /** Traffic and checks only. */
