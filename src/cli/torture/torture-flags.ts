@@ -25,7 +25,7 @@ See docs/robustness.md.
   --reproduce ISSUE  replays a historical issue of etcd: exit 1 if it shows, 0 if not
                      (${issues.map(({ number }) => number).join(", ")})
   --members N        members of the cluster, 1 to 7 (3)
-  --profile NAME     the traffic: ${profiles.map(({ name }) => name).join(", ")} (mixed)
+  --profile NAME     the traffic: ${profiles.map(({ name }) => name).join(", ")} (all)
   --faults LIST      kinds (--list-faults) or groups of them (${faultGroups.join(", ")}), or none
                      (crash,network,clock, as far as the target takes them)
   --plan FILE        the faults of a plan.json, instead of drawn ones
@@ -84,7 +84,7 @@ export function readTortureFlags(words: readonly string[], randomSeed: number): 
       ...{ target: { type: "string" }, etcd: { type: "string" }, endpoints: { type: "string" } },
       ...{ reproduce: { type: "string" }, mutant: { type: "string" }, plan: { type: "string" } },
       members: { type: "string", default: "3" },
-      profile: { type: "string", default: "mixed" },
+      profile: { type: "string", default: "all" },
       faults: { type: "string" },
       duration: { type: "string", default: "30s" },
       seed: { type: "string" },

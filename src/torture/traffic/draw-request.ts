@@ -72,6 +72,7 @@ export const mixed: RequestMix = [
   [2, deleteSome],
   [12, compareAndSwap],
   [8, severalOps],
+  [3, writeAndPastRead],
 ];
 
 /** Linearizable reads: what a member that wrongly believes to lead would answer. */
@@ -155,6 +156,20 @@ function severalOps(context: DrawContext): Request {
     compares: [{ key: anyKey(context), target: "create", result: ">", value: 0 }],
     success: [opOf(one, 0), opOf(other, 1)],
     failure: [opOf(one, 2)],
+  };
+}
+
+/** Refused as a whole, by all members, if that revision is compacted. */
+function writeAndPastRead(context: DrawContext): Request {
+  const { rng, memory, value } = context;
+  const revision = Math.max(0, memory.revision - rng.int(60));
+  const [key, old] = [anyKey(context), anyKey(context)];
+  return {
+    ...{ kind: "txn", compares: [], failure: [] },
+    success: [
+      { kind: "put", key, value },
+      { kind: "range", key: old, revision },
+    ],
   };
 }
 
