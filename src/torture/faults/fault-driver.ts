@@ -5,6 +5,7 @@ import type { Stage } from "../ports.js";
 import type { Recorder } from "../recorder.js";
 import { faultLanes, kindRules } from "./fault-kinds.js";
 import type { FaultPlan, PlannedFault } from "./fault-plan.js";
+import { currentLeader, leaderPlace } from "./leader.js";
 
 export interface FaultDriverParts {
   readonly clock: Clock;
@@ -55,9 +56,12 @@ export class FaultDriver {
     }
   }
 
-  async #harm({ kind, members, forMs, variant }: PlannedFault): Promise<void> {
+  async #harm(fault: PlannedFault): Promise<void> {
+    const { kind, forMs, variant } = fault;
     const { clock, stage, recorder, isOver, found, calm } = this.#parts;
     const { about, strike } = kindRules[kind];
+    const isLeader = fault.members.includes(leaderPlace);
+    const members = isLeader ? [await currentLeader(stage)] : fault.members;
     const mark = (what: "fault" | "heal", text: string): void => {
       for (const member of members) recorder.mark(what, text, member);
     };

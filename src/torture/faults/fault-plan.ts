@@ -4,11 +4,13 @@
  */
 import type { Rng } from "../../platform/rng.js";
 import { type FaultKind, faultKinds, faultLanes, kindRules } from "./fault-kinds.js";
+import { leaderPlace } from "./leader.js";
 
 export interface PlannedFault {
   /** Milliseconds after the traffic began. */
   readonly atMs: number;
   readonly kind: FaultKind;
+  /** Names, or "leader" alone: the member that leads when the fault begins. */
   readonly members: readonly string[];
   /** Milliseconds that the fault lasts. */
   readonly forMs: number;
@@ -28,6 +30,8 @@ const calmMs = 1_000;
 const betweenMs = [500, 2_500] as const;
 /** So many of 1000 faults harm all members, and so many a minority. */
 const allPerMille = 150;
+/** So many harm the member that leads at that moment. */
+const leaderPerMille = 350;
 
 export function drawFaultPlan(
   rng: Rng,
@@ -76,6 +80,7 @@ function victims(rng: Rng, kind: FaultKind, members: readonly string[]): readonl
   const some = kindRules[kind].victims;
   const isAll = some === "all" || (some === "few" && rng.int(1000) < allPerMille);
   if (isAll) return members;
+  if (some === "few" && rng.int(1000) < leaderPerMille) return [leaderPlace];
   const minority = Math.max(1, Math.floor((members.length - 1) / 2));
   const count = some === "one" ? 1 : some === "two" ? 2 : 1 + rng.int(minority);
   const left = [...members];
@@ -102,7 +107,8 @@ export function parseFaultPlan(text: string, members: readonly string[]): FaultP
     if (![fault.atMs, fault.forMs, fault.variant].every(isWhole)) {
       throw new Error(`${place}: atMs, forMs and variant are whole numbers`);
     }
-    const stranger = fault.members?.find((member: string) => !members.includes(member));
+    const known = [...members, leaderPlace];
+    const stranger = fault.members?.find((member: string) => !known.includes(member));
     if (!Array.isArray(fault.members) || stranger !== undefined) {
       throw new Error(`${place}: there is no member ${stranger ?? "in it"}`);
     }
