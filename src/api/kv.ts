@@ -244,9 +244,22 @@ class KvService {
       else if ((applied as Applied).isAnswerTooLarge === true) {
         refuse(call, new KvError("answerTooLargeApplied"));
       } else if (!(applied instanceof KvError)) {
-        call.respond(this.#encode(outcome as OpOutcome, applied.revision));
+        this.#answerWrite(call, outcome as OpOutcome, applied.revision);
       }
     });
+  }
+
+  /** Many former values go to the transport in pieces, as fast as the client reads them. */
+  #answerWrite(call: UnaryCall, outcome: OpOutcome, revision: number): void {
+    if (!isInPieces(outcome)) {
+      call.respond(this.#encode(outcome, revision));
+      return;
+    }
+    const header = this.#encoderNow().encodeHeader(revision, this.#member.term());
+    const pieces = piecesOf(header, outcome);
+    const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    const held = this.#member.holdAnswer(bytes, (reason) => refuse(call, reason));
+    call.respondInPieces(new AnswerPieces(pieces, held));
   }
 
   #encode(outcome: OpOutcome, revision: number): Uint8Array {

@@ -34,7 +34,7 @@ class Scene {
       ...gateMethods(),
       ...{ id: 1n, clusterId: 2n, machine: this.machine, term: () => 3 },
       limits: { txnOpsMax: 8, requestBytesMax: 20_000 },
-      holdUnread: (...asked: Parameters<Reads["unread"]>) => reads.unread(...asked),
+      holdAnswer: (...asked: Parameters<Reads["hold"]>) => reads.hold(...asked),
       readRange: (...asked: Parameters<Reads["range"]>) => reads.range(...asked),
       requestFailed: (error: unknown) => error,
     } as unknown as Member);

@@ -73,8 +73,8 @@ class RangeStream {
   #isReading = false;
   #isOver = false;
   #caller: Caller | undefined;
-  /** Call when the message that waits for the client is taken, or nobody takes it. */
-  #taken = (): void => {};
+  /** The message that waits for the client. */
+  #waiting: { close(): void } | undefined;
 
   constructor(member: Member, call: StreamCall, request: RangeRequest) {
     this.#member = member;
@@ -88,10 +88,10 @@ class RangeStream {
   start(): void {
     this.#call.onCancel(() => {
       this.#isOver = true;
-      this.#taken();
+      this.#waiting?.close();
     });
     this.#call.onDrain(() => {
-      this.#taken();
+      this.#waiting?.close();
       this.#goOn();
     });
     const isLocal = this.#request.serializable;
@@ -189,14 +189,14 @@ class RangeStream {
     if (this.#call.send(message)) this.#goOn();
     else {
       const unread = owned(this.#member, this.#call, (reason: KvError) => this.#fail(reason));
-      this.#taken = this.#member.holdUnread(message.length, unread);
+      this.#waiting = this.#member.holdAnswer(message.length, unread);
     }
   }
 
   #fail(reason: KvError): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#taken();
+    this.#waiting?.close();
     refuse(this.#call, reason);
   }
 }

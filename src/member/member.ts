@@ -244,8 +244,8 @@ export class RunningMember implements Member {
     this.#parts.clientReads.range(...asked);
   }
 
-  holdUnread(bytes: number, ended: (reason: KvError) => void): () => void {
-    return this.#parts.clientReads.unread(bytes, ended);
+  holdAnswer(...waiting: Parameters<Member["holdAnswer"]>): ReturnType<Member["holdAnswer"]> {
+    return this.#parts.clientReads.hold(...waiting);
   }
 
   readTxn(...asked: Parameters<Member["readTxn"]>): void {

@@ -161,8 +161,11 @@ export interface Member {
     done: Done<ReadAnswer<RangeOutcome>>,
     isPage?: boolean,
   ): void;
-  /** Counts a message of a stream that waits for its client; see Reads.unread. */
-  holdUnread(bytes: number, ended: (reason: KvError) => void): () => void;
+  /** Counts an answer that waits for its client; see Reads.hold. */
+  holdAnswer(
+    bytes: number,
+    ended: (reason: KvError) => void,
+  ): Pick<ReadAnswer<unknown>, "sent" | "close">;
   /** The same for a transaction of ranges only, all at one revision. */
   readTxn(request: TxnRequest, client: ReadClient, done: Done<ReadAnswer<TxnOutcome>>): void;
   /**

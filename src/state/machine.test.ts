@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { KvError } from "../base/errors.js";
 import { Bucket, type RowWrite } from "../platform/rows.js";
 import { EntryType } from "../raft/types.js";
+import { DeleteRangeResponse } from "../wire/gen/rpc.js";
 import type { Machine } from "./apply.js";
 import { scanDigests } from "./digest.js";
 import {
@@ -133,6 +134,21 @@ test("a transaction larger than any list of rows sees its own writes", () => {
   );
   expect(count).toMatchObject({ kind: "range", count: 29, kvs: [] });
   expect(late?.kind === "range" && late.kvs.map((kv) => shownKv(kv).value)).toEqual(["x"]);
+});
+
+test("many former values of a deletion come as the bytes of the answer", () => {
+  const { machine } = setUp();
+  const keys = Array.from({ length: 600 }, (_, at) => `k${String(at).padStart(3, "0")}`);
+  for (const key of keys) applyCommand(machine, { $case: "put", value: putOf(key, `of ${key}`) });
+  const deletion = { $case: "delete_range", value: deleteOf("k", "l", true) } as const;
+  const { outcome } = applyCommand(machine, deletion);
+  if (outcome instanceof KvError || outcome.kind !== "deleteRange") throw new Error("no deletion");
+  expect([outcome.deleted, outcome.prevKvs, outcome.encoded?.length]).toEqual([600, [], 600]);
+  const bytes = Buffer.concat(outcome.encoded?.pieces ?? []);
+  const former = DeleteRangeResponse.decode(bytes).prev_kvs;
+  expect(former.map(({ key, value }) => `${key} ${value}`)).toEqual(
+    keys.map((key) => `${key} of ${key}`),
+  );
 });
 
 describe("leases", () => {

@@ -39,7 +39,9 @@ export interface PutOutcome {
 export interface DeleteRangeOutcome {
   readonly kind: "deleteRange";
   readonly deleted: number;
+  /** Empty if they are many: they are in `encoded` then. */
   readonly prevKvs: readonly KvBytes[];
+  readonly encoded?: EncodedRows;
 }
 export interface TxnOutcome {
   readonly kind: "txn";

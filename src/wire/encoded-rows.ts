@@ -1,6 +1,6 @@
 /**
- * Many rows of an answer, as bytes: each KeyValue as field 2 (`kvs`) of RangeResponse, one behind
- * the other in large pieces. A row that is gathered here costs no object of its own. Large rows are
+ * Many rows of an answer, as bytes: each KeyValue as a field of its message, one behind the other in
+ * large pieces: field 2 (`kvs`) of RangeResponse, or field 3 (`prev_kvs`) of DeleteRangeResponse. A row that is gathered here costs no object of its own. Large rows are
  * kept as they are, without a copy.
  */
 import { keyOf } from "./key-value.js";
@@ -8,7 +8,7 @@ import { delimitedLength, noBytes, writeDelimited, writeDelimiter } from "./prot
 
 /** What an answer holds of a large range. */
 export interface EncodedRows {
-  /** Give the field `kvs` when they are joined. */
+  /** Give the repeated field when they are joined. */
   readonly pieces: readonly Uint8Array[];
   /** The bytes of all pieces. */
   readonly bytes: number;
@@ -19,6 +19,7 @@ export interface EncodedRows {
 }
 
 export const kvsTag = 0x12;
+export const prevKvsTag = 0x1a;
 const pieceBytes = 128 * 1024;
 /** A row above this size becomes a piece of its own. */
 const copyBytesMax = 16 * 1024;
@@ -32,6 +33,11 @@ export class RowPieces implements EncodedRows {
   #last: Uint8Array = noBytes;
   #piece: Uint8Array | undefined;
   #used = 0;
+  readonly #tag: number;
+
+  constructor(tag: number) {
+    this.#tag = tag;
+  }
 
   /** `row`: an encoded mvccpb.KeyValue that does not change any more. */
   add(row: Uint8Array): void {
@@ -41,11 +47,11 @@ export class RowPieces implements EncodedRows {
     this.#last = row;
     if (row.length <= copyBytesMax) {
       const piece = this.#room(bytes);
-      this.#used = writeDelimited(piece, this.#used, kvsTag, row);
+      this.#used = writeDelimited(piece, this.#used, this.#tag, row);
       return;
     }
     const piece = this.#room(delimiterBytesMax);
-    this.#used = writeDelimiter(piece, this.#used, kvsTag, row.length);
+    this.#used = writeDelimiter(piece, this.#used, this.#tag, row.length);
     this.#seal();
     this.pieces.push(row);
   }

@@ -14,7 +14,9 @@ import { delimitedLength, fieldLength, writeDelimiter, writeField } from "./prot
 
 /** True if the answer has rows that were gathered as bytes. */
 export function isInPieces(outcome: SplicedOutcome): boolean {
-  if (outcome.kind === "range") return outcome.encoded !== undefined;
+  if (outcome.kind === "range" || outcome.kind === "deleteRange") {
+    return outcome.encoded !== undefined;
+  }
   if (outcome.kind !== "txn") return false;
   return outcome.responses.some((response) => isInPieces(response.outcome));
 }
@@ -39,6 +41,9 @@ function addBody(pieces: Uint8Array[], outcome: SplicedOutcome): void {
     const { more, count } = outcome;
     const rest = { kind: "range", kvs: [], more, count } as const;
     pieces.push(bodyOf(rest));
+  } else if (outcome.kind === "deleteRange" && outcome.encoded !== undefined) {
+    pieces.push(bodyOf({ kind: "deleteRange", deleted: outcome.deleted, prevKvs: [] }));
+    for (const piece of outcome.encoded.pieces) pieces.push(piece);
   } else if (outcome.kind === "txn") {
     const head = new Uint8Array(fieldLength(outcome.succeeded ? 1 : 0));
     writeField(head, 0, 0x10, outcome.succeeded ? 1 : 0);

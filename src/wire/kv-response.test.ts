@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { type EncodedRows, RowPieces } from "./encoded-rows.js";
+import { type EncodedRows, kvsTag, prevKvsTag, RowPieces } from "./encoded-rows.js";
 import { KeyValue } from "./gen/kv.js";
 import {
   DeleteRangeResponse,
@@ -11,6 +11,7 @@ import {
   TxnResponse,
 } from "./gen/rpc.js";
 import { KvResponseEncoder, type SplicedOutcome } from "./kv-response.js";
+import { isInPieces, piecesOf } from "./kv-response-pieces.js";
 
 const big = (max: bigint) => fc.bigInt({ min: 0n, max });
 const int64 = 2n ** 63n - 1n;
@@ -117,7 +118,7 @@ test("rows that were gathered as bytes are the same message", () => {
   };
   for (const lengths of [[1_048_576], [1, 300_000, 2], [20_000, 20_000]]) {
     const rows = lengths.map(row);
-    const gathered = new RowPieces();
+    const gathered = new RowPieces(kvsTag);
     for (const one of rows) gathered.add(one);
     const encoded: EncodedRows = gathered.end();
     const range = { kind: "range", more: true, count: rows.length } as const;
@@ -134,5 +135,18 @@ test("rows that were gathered as bytes are the same message", () => {
     const splicedInTxn = encoder.encode(inTxn({ ...range, kvs: [], encoded }), 5, 6);
     const wholeInTxn = encoder.encode(inTxn({ ...range, kvs: rows }), 5, 6);
     expect(Buffer.compare(splicedInTxn, wholeInTxn)).toBe(0);
+
+    const former = new RowPieces(prevKvsTag);
+    for (const one of rows) former.add(one);
+    const deletion = { kind: "deleteRange", deleted: rows.length } as const;
+    const deleted = encoder.encode({ ...deletion, prevKvs: rows }, 5, 6);
+    const many = { ...deletion, prevKvs: [], encoded: former.end() };
+    expect(Buffer.compare(encoder.encode(many, 5, 6), deleted)).toBe(0);
+    const header = encoder.encodeHeader(5, 6);
+    expect(isInPieces(many)).toBe(true);
+    expect(Buffer.compare(Buffer.concat(piecesOf(header, many)), deleted)).toBe(0);
+    const nested = Buffer.concat(piecesOf(header, inTxn(many)));
+    const nestedWhole = encoder.encode(inTxn({ ...deletion, prevKvs: rows }), 5, 6);
+    expect(Buffer.compare(nested, nestedWhole)).toBe(0);
   }
 });

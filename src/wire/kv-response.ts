@@ -32,6 +32,8 @@ export interface SplicedDeleteRange {
   readonly kind: "deleteRange";
   readonly deleted: number;
   readonly prevKvs: readonly Uint8Array[];
+  /** Many rows, instead of `prevKvs`. */
+  readonly encoded?: EncodedRows;
 }
 export interface SplicedTxn {
   readonly kind: "txn";
@@ -91,7 +93,7 @@ export function bodyLength(outcome: SplicedOutcome): number {
     case "put":
       return outcome.prevKv === undefined ? 0 : delimitedLength(outcome.prevKv.length);
     case "deleteRange":
-      return fieldLength(outcome.deleted) + kvsLength(outcome.prevKvs);
+      return fieldLength(outcome.deleted) + (outcome.encoded?.bytes ?? kvsLength(outcome.prevKvs));
     case "txn": {
       let length = outcome.succeeded ? 2 : 0;
       for (const response of outcome.responses) {
@@ -115,6 +117,7 @@ export function writeBody(out: Uint8Array, from: number, outcome: SplicedOutcome
     case "deleteRange":
       at = writeField(out, at, 0x10, outcome.deleted);
       for (const kv of outcome.prevKvs) at = writeDelimited(out, at, 0x1a, kv);
+      for (const piece of outcome.encoded?.pieces ?? []) at = writeBytes(out, at, piece);
       return at;
     case "txn":
       at = writeField(out, at, 0x10, outcome.succeeded ? 1 : 0);

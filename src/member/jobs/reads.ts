@@ -51,14 +51,14 @@ export class Reads {
   }
 
   /**
-   * Counts a part of an answer that waits for its client. Calls `ended` if the client takes nothing of
-   * it for too long. The caller calls the result when the client has taken the part or has left.
+   * Counts an answer, or a part of one, that waits for its client. Calls `ended` if the client takes
+   * nothing of it for too long. The caller closes it when the client has taken it or has left.
    */
-  unread(bytes: number, ended: (reason: KvError) => void): () => void {
+  hold(bytes: number, ended: (reason: KvError) => void): HeldAnswer {
     const held = this.#parts.budget.open({ wake: () => {}, end: ended });
     held.grow(bytes);
     held.complete();
-    return () => held.close();
+    return held;
   }
 
   txn(request: TxnRequest, client: ReadClient, done: Done<ReadAnswer<TxnOutcome>>): void {

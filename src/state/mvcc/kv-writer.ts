@@ -21,6 +21,7 @@ import {
 } from "./key-index.js";
 import type { KvView } from "./kv-view.js";
 import { keyRange, nextKey } from "./range.js";
+import type { RangeRows } from "./range-rows.js";
 import { encodeRevision } from "./revision-key.js";
 
 const empty = new Uint8Array(0);
@@ -29,7 +30,7 @@ const keysPerWalk = 256;
 
 /** Gathers the values from before a deletion, for an answer that shows them. */
 export interface PrevKvs {
-  readonly kvs: KvBytes[];
+  readonly rows: RangeRows;
   readonly room: AnswerRoom;
 }
 
@@ -175,8 +176,8 @@ export class KvWriter implements KvView {
     if (history === undefined || !history.isAlive()) return false;
     if (prev !== undefined && !prev.room.isExceeded) {
       const kv = this.row(history, history.count - 1);
-      if (prev.room.take(kv.length)) prev.kvs.push(kv);
-      else prev.kvs.length = 0;
+      if (prev.room.take(kv.length)) prev.rows.push(kv);
+      else prev.rows.clear();
     }
     const main = this.writeRevision;
     const sub = this.#changes;

@@ -5,6 +5,7 @@
  */
 import { KvError } from "../../base/errors.js";
 import { toSafe } from "../../base/int64.js";
+import { kvsTag } from "../../wire/encoded-rows.js";
 import { type RangeRequest, RangeRequest_SortOrder } from "../../wire/gen/rpc.js";
 import type { KvBytes, RangeOutcome } from "../types.js";
 import type { Work } from "../work.js";
@@ -127,7 +128,7 @@ class Selection {
   readonly #ordered: OrderedRows | undefined;
   /** Whether the first keys, one more than the limit, are enough. */
   readonly #endsAtLimit: boolean;
-  readonly #rows = new RangeRows();
+  readonly #rows = new RangeRows(kvsTag);
   #seen = 0;
   /** Keys that passed the filter. */
   #passed = 0;

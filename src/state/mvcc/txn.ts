@@ -4,9 +4,11 @@
  * Only then it writes. So a refused transaction changes nothing, and nested compares do not see the
  * writes before them. Work on ranges of keys pauses in between (work.ts).
  */
+
 import { compareBytes } from "../../base/bytes.js";
 import { KvError } from "../../base/errors.js";
 import { toSafe } from "../../base/int64.js";
+import { prevKvsTag } from "../../wire/encoded-rows.js";
 import {
   type Compare,
   type PutRequest,
@@ -24,6 +26,7 @@ import { type KeyHistory, keyText } from "./key-index.js";
 import type { KvView } from "./kv-view.js";
 import type { KvWriter } from "./kv-writer.js";
 import { evaluateRange, readRevision, scanLive } from "./range.js";
+import { RangeRows } from "./range-rows.js";
 
 type PutFields = Omit<PutRequest, "key" | "value"> & {
   readonly key: Uint8Array;
@@ -93,9 +96,11 @@ export function* applyDelete(
   { work, room }: Way,
 ): Generator<undefined, DeleteRangeOutcome> {
   const target = { key: request.key, rangeEnd: request.range_end };
-  const prev = request.prev_kv && room !== undefined ? { kvs: [], room } : undefined;
+  const isPrevWanted = request.prev_kv && room !== undefined;
+  const prev = isPrevWanted ? { rows: new RangeRows(prevKvsTag), room } : undefined;
   const deleted = yield* writer.deleteRange(target, work, prev);
-  return { kind: "deleteRange", deleted, prevKvs: prev?.kvs ?? [] };
+  const { kvs, ...many } = prev?.rows.result() ?? { kvs: [] };
+  return { kind: "deleteRange", deleted, prevKvs: kvs, ...many };
 }
 
 /** True if either branch, nested ones included, has a put and so may need space. */
