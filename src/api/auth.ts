@@ -147,7 +147,7 @@ function authenticate(member: Member, message: Uint8Array, call: UnaryCall): voi
   member.authenticator.login(login, owned(member, call, told));
 }
 
-/** Whoever asks, as in etcd 3.7; but a token that is brought must be valid. */
+/** Answers every caller, as in etcd 3.7. But if the caller brings a token, it must be valid. */
 function status(member: Member, message: Uint8Array, call: UnaryCall): void {
   if (decodeFor(call, AuthStatusRequest, message) === undefined) return;
   read(member, [call, "AuthStatus"], () => {

@@ -9,7 +9,7 @@ import type { Member } from "../member/types.js";
 import { rangeRefusal } from "../state/auth/rights.js";
 import { type Caller, nobody } from "../wire/proposal.js";
 
-/** What a watcher watches, and for whom. */
+/** The range that a watcher watches, and its user. */
 export interface WatcherClaim {
   readonly username: string;
   readonly key: Uint8Array;

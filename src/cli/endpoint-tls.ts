@@ -18,7 +18,7 @@ export interface TlsFiles {
   readonly ca: Buffer | null;
   readonly key: Buffer | null;
   readonly cert: Buffer | null;
-  /** Whoever answers is believed. */
+  /** The client accepts any certificate of the server. */
   readonly isUnverified: boolean;
 }
 

@@ -53,7 +53,7 @@ async function main(words: readonly string[]): Promise<number> {
   }
 }
 
-// The reader of our output may have closed it (`lockstep sim | head`).
+// The reader of the output may have closed it (`lockstep sim | head`).
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(141);
   throw error;

@@ -116,7 +116,12 @@ const security: readonly Flag[] = [
   flag("cert-file", "text", "", "Certificate shown to clients (PEM)."),
   flag("key-file", "text", "", "Its key (PEM)."),
   flag("client-cert-auth", "boolean", "false", "Clients must show a certificate."),
-  flag("client-cert-file", "text", "", "Checked and kept: this member is nobody's client."),
+  flag(
+    "client-cert-file",
+    "text",
+    "",
+    "Checked and kept. This member is no client of another server.",
+  ),
   flag("client-key-file", "text", "", "Its key (PEM)."),
   flag("client-crl-file", "text", "", "Clients' certificates that are revoked (DER or PEM)."),
   flag(
@@ -125,7 +130,12 @@ const security: readonly Flag[] = [
     "",
     "Host name in clients' certificates; with commas.",
   ),
-  flag("trusted-ca-file", "text", "", "Who signs clients' certificates; then they must show one."),
+  flag(
+    "trusted-ca-file",
+    "text",
+    "",
+    "The authorities that sign clients' certificates. Every client must then show one.",
+  ),
   flag("auto-tls", "boolean", "false", "Make a certificate for clients' connections."),
   flag("peer-cert-file", "text", "", "Certificate shown to peers (PEM)."),
   flag("peer-key-file", "text", "", "Its key (PEM)."),
@@ -136,7 +146,7 @@ const security: readonly Flag[] = [
     "peer-trusted-ca-file",
     "text",
     "",
-    "Who signs peers' certificates; then they must show one.",
+    "The authorities that sign peers' certificates. Every peer must then show one.",
   ),
   flag("peer-cert-allowed-cn", "text", "", "Common names of peers' certificates; with commas."),
   flag("peer-cert-allowed-hostname", "text", "", "Host names in peers' certificates; with commas."),
@@ -252,7 +262,7 @@ const ours: readonly Flag[] = [
     "nospace-end",
     "text",
     "automatic",
-    "Who ends the alarm NOSPACE: the cluster (automatic) or, as in etcd, an operator (manual).",
+    "What ends the alarm NOSPACE: the cluster (automatic) or, as in etcd, an operator (manual).",
   ),
 ];
 

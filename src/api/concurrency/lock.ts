@@ -58,7 +58,7 @@ async function lock(client: InnerClient, request: LockRequest): Promise<Held> {
   try {
     await waitForTurn(client, folder, revision);
   } catch (error) {
-    // Whoever gives up must not keep the others waiting.
+    // A caller that gives up must not keep the others waiting.
     await client.afterwards().unary(deleteRpc, deleteOf(key));
     throw error;
   }

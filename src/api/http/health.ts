@@ -34,7 +34,8 @@ export function healthMethods(member: Member): Method[] {
 function asksForServer(request: Uint8Array): boolean | undefined {
   if (request.length === 0) return true;
   const length = request[1];
-  // No name of ours is longer than one byte of length allows; the whole name must be here.
+  // Every name here is so short that one byte holds its length. The message must hold the whole
+  // name.
   if (request[0] !== nameTag || length === undefined) return undefined;
   if (length < 0x80 && request.length < 2 + length) return undefined;
   return length === 0;

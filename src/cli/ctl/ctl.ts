@@ -126,7 +126,7 @@ function findCommand(words: readonly string[]): { name: string; rest: string[] }
   return { name: "", rest };
 }
 
-/** Who logs in; undefined: nobody. Asks for a password that is not given. */
+/** The user who logs in; undefined: nobody does. Asks for a password if none was given. */
 async function userOf(flags: Flags): Promise<CtlUser | undefined> {
   const text = flags.text("user");
   if (text === "") return undefined;

@@ -57,8 +57,8 @@ export function deleteRefusal(
 }
 
 /**
- * A put with a lease needs the right to write all keys of that lease: whoever attaches a key can
- * otherwise not revoke what ends it.
+ * A put with a lease needs the right to write all keys of that lease. Otherwise a user could attach
+ * a key to a lease that the user may not revoke.
  */
 export function putRefusal(
   { auth, leases }: RightsTables,

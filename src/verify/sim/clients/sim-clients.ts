@@ -59,7 +59,7 @@ export class SimClients {
   /** For checks: a request leaves, an outcome is known. */
   onAsked: (request: Request) => void = () => {};
   onAnswered: (operation: Operation) => void = () => {};
-  /** What users do is theirs: see UserClients. */
+  /** UserClients makes the requests of users. */
   onUserAction: (op: UserOp, node: SimNode) => void = () => {};
   /** Requests outside the plan. */
   #asked = 0;
