@@ -66,6 +66,11 @@ function report(member: Member, message: Uint8Array, call: UnaryCall): void {
             evidence: [...quarantine.evidence],
           },
     divergence: divergence && wireDivergence(divergence),
+    auto_compaction: view.autoCompaction && {
+      last_revision: BigInt(view.autoCompaction.lastRevision),
+      next_revision: BigInt(view.autoCompaction.nextRevision),
+      due_in_ms: whole(Math.ceil(view.autoCompaction.dueInMs ?? -1)),
+    },
     incidents: request.present_only ? [] : view.incidents.map(wireIncident),
     alarms: machine.alarms().map((one) => ({
       member_ID: one.memberId,

@@ -322,7 +322,7 @@ describe("snapshot", () => {
 });
 
 describe("other services", () => {
-  test("health: of the server as a whole", () => {
+  test("health: of the server as a whole, and of each of its services", () => {
     const { methods, stream } = setUp();
     const named = Uint8Array.of(0x0a, 1, 0x78);
     const check = (request: Uint8Array) =>
@@ -330,6 +330,8 @@ describe("other services", () => {
     expect(check(noBytes).answer).toEqual(Uint8Array.of(8, 1));
     expect(check(Uint8Array.of(0x0a, 0)).answer).toEqual(Uint8Array.of(8, 1));
     expect(check(named).status).toMatchObject({ code: 5 });
+    const kv = Buffer.from("etcdserverpb.KV");
+    expect(check(Buffer.from([0x0a, kv.length, ...kv])).answer).toEqual(Uint8Array.of(8, 1));
     expect(check(Uint8Array.of(0x0a, 2, 0x78)).status).toMatchObject({ code: 13 });
     const watch = stream("/grpc.health.v1.Health/Watch", 9);
     expect(watch.sent).toEqual([Uint8Array.of(8, 1)]);

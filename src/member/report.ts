@@ -103,6 +103,7 @@ export class Report {
       quarantine,
       divergence,
       incidents: incidents.all(),
+      autoCompaction: this.#parts.autoCompaction.status(),
       peer: (id) => comparison.view(id),
     };
   }

@@ -24,6 +24,7 @@ import type { RangeRequest, TxnRequest } from "../wire/gen/rpc.js";
 import type { LeaseTimes } from "../wire/time-to-live.js";
 import type { Client, ReadRequest, WriteRequest } from "./gate/requests.js";
 import type { Page, QueueingRpc, ReadingRpc, Rpc, WritingRpc } from "./gate/table.js";
+import type { AutoCompactionStatus } from "./jobs/auto-compaction.js";
 import type { OperationCounts } from "./operation-counts.js";
 
 /**
@@ -108,6 +109,8 @@ export interface MemberIntegrity {
   readonly divergence: OwnDivergence | undefined;
   /** Oldest first. */
   readonly incidents: readonly Incident[];
+  /** Undefined: automatic compaction is off. */
+  readonly autoCompaction?: AutoCompactionStatus | undefined;
   /** How another member's state compared with this member's when last seen. */
   peer(id: bigint): PeerView;
 }

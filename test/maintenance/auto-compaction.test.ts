@@ -6,7 +6,13 @@ import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { bytes } from "../support/client.js";
 import { Cluster } from "../support/cluster.js";
-import { isMissing, type ServerKind, serverCommand, subject } from "../support/server-kind.js";
+import {
+  isMissing,
+  projectRoot,
+  type ServerKind,
+  serverCommand,
+  subject,
+} from "../support/server-kind.js";
 
 let cluster: Cluster | undefined;
 afterEach(async () => {
@@ -34,6 +40,12 @@ test("three members lose what is older than the retention, and keep the rest", a
   }
   const page = await fetch(`http://${(await cluster.leader()).endpoint}/metrics`);
   expect(await page.text()).toMatch(/^lockstep_auto_compaction_last_revision [1-9]\d*$/m);
+  if (subject !== "lockstep") return;
+  const words = ["ctl", `--endpoints=${cluster.endpoints.join(",")}`, "endpoint", "compaction"];
+  const told = spawnSync(process.execPath, [join(projectRoot, "bin/lockstep"), ...words]);
+  const lines = String(told.stdout).trim().split("\n");
+  expect(lines).toHaveLength(3);
+  expect(lines.filter((line) => /, leader, [1-9]\d*, [1-9]\d*, \d+s$/.test(line))).toHaveLength(1);
 }, 40_000);
 
 describe.each<ServerKind>(["lockstep", "etcd35"])("%s", (kind) => {

@@ -1,8 +1,10 @@
 /**
- * grpc.health.v1.Health for the one name "" (the server as a whole). The server is SERVING as long
- * as it answers. A watch gets one answer and then stays open.
+ * grpc.health.v1.Health for the name "" (the server as a whole) and for each of its services, which
+ * etcd does not name. All are SERVING as long as the server answers. A watch gets one answer and
+ * then stays open.
  */
 import type { Method } from "../../grpc/call.js";
+import { rpcTable } from "../../member/gate/table.js";
 import type { Member } from "../../member/types.js";
 import { serve } from "../serve.js";
 import { notAMessage, notAStreamMessage, refuse, unknownService } from "../status.js";
@@ -30,7 +32,11 @@ export function healthMethods(member: Member): Method[] {
   });
 }
 
-/** Whether HealthCheckRequest names no single service. Undefined: the bytes are no such message. */
+const services: ReadonlySet<string> = new Set(
+  Object.keys(rpcTable).map((path) => path.split("/")[1] ?? ""),
+);
+
+/** Whether HealthCheckRequest names no single service, or one of ours. Undefined: the bytes are no such message. */
 function asksForServer(request: Uint8Array): boolean | undefined {
   if (request.length === 0) return true;
   const length = request[1];
@@ -38,5 +44,6 @@ function asksForServer(request: Uint8Array): boolean | undefined {
   // name.
   if (request[0] !== nameTag || length === undefined) return undefined;
   if (length < 0x80 && request.length < 2 + length) return undefined;
-  return length === 0;
+  if (length === 0) return true;
+  return services.has(Buffer.from(request.subarray(2, 2 + length)).toString("latin1"));
 }

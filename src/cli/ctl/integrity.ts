@@ -277,7 +277,46 @@ function seconds(ms: bigint): string {
   return `${(Number(ms) / 1000).toFixed(3)}s`;
 }
 
+/** The last and the next compaction by the cluster itself; only the leader has a next one. */
+async function endpointCompaction(context: Context): Promise<number> {
+  const { answers, isWhole } = await ask(context, true);
+  const rows = answers.map(({ endpoint, report }) => {
+    const own = report.auto_compaction;
+    const { id } = selfOf(report);
+    if (own === undefined) return [endpoint, hex(id), "off", "", "", ""];
+    const { last_revision: last, next_revision: next, due_in_ms: dueMs } = own;
+    const isLeader = dueMs >= 0n;
+    return [
+      ...[endpoint, hex(id), isLeader ? "leader" : "follower", last === 0n ? "none" : `${last}`],
+      ...(isLeader ? [next === 0n ? "none" : `${next}`, `${dueMs / 1_000n}s`] : ["", ""]),
+    ];
+  });
+  show(context, {
+    simple: () => rows.map((row) => `${row.join(", ")}\n`).join(""),
+    json: () =>
+      JSON.stringify(
+        answers.map(({ endpoint, report: { auto_compaction: own } }) => ({
+          endpoint,
+          ...(own === undefined
+            ? { mode: "off" }
+            : {
+                ...{ lastRevision: Number(own.last_revision) },
+                ...{ nextRevision: Number(own.next_revision), dueInMs: Number(own.due_in_ms) },
+              }),
+        })),
+      ),
+    table: () =>
+      table(["ENDPOINT", "ID", "COMPACTS", "LAST REVISION", "NEXT REVISION", "DUE IN"], rows),
+  });
+  return isWhole ? 0 : Exit.failed;
+}
+
 export const integrityCommands: Readonly<Record<string, Command>> = {
   integrity: { flags: clusterFlag, run: integrity },
   "endpoint integrity": { flags: clusterFlag, run: endpointIntegrity },
+  "endpoint compaction": {
+    about: "[--cluster]: the last and the next automatic compaction",
+    flags: clusterFlag,
+    run: endpointCompaction,
+  },
 };

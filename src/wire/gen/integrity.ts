@@ -42,7 +42,21 @@ export interface ReportResponse {
   /** As etcd tells them; `contained`: of a member that alone serves no clients. */
   alarms: IntegrityAlarm[];
   /** Unset: the leader's log has what is committed here, as far as is known. */
-  divergence: Divergence | undefined;
+  divergence:
+    | Divergence
+    | undefined;
+  /** Unset: the cluster does not compact by itself, or the answering build does not tell it. */
+  auto_compaction: AutoCompaction | undefined;
+}
+
+/** Compaction by the cluster itself, as the answering member did it and would do it as the leader. */
+export interface AutoCompaction {
+  /** The last revision that this member compacted by itself; 0: none. */
+  last_revision: bigint;
+  /** The revision that the next one would compact now; 0: none yet. */
+  next_revision: bigint;
+  /** Milliseconds until the next one may happen; -1: this member does not lead. */
+  due_in_ms: bigint;
 }
 
 /** Entries that are committed at this member are not in its leader's log: it serves no clients. */
@@ -198,6 +212,7 @@ function createBaseReportResponse(): ReportResponse {
     incidents: [],
     alarms: [],
     divergence: undefined,
+    auto_compaction: undefined,
   };
 }
 
@@ -241,6 +256,9 @@ export const ReportResponse: MessageFns<ReportResponse> = {
     }
     if (message.divergence !== undefined) {
       Divergence.encode(message.divergence, writer.uint32(82).fork()).join();
+    }
+    if (message.auto_compaction !== undefined) {
+      AutoCompaction.encode(message.auto_compaction, writer.uint32(90).fork()).join();
     }
     return writer;
   },
@@ -336,6 +354,91 @@ export const ReportResponse: MessageFns<ReportResponse> = {
             }
 
             message.divergence = Divergence.decode(reader, reader.uint32());
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.auto_compaction = AutoCompaction.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseAutoCompaction(): AutoCompaction {
+  return { last_revision: 0n, next_revision: 0n, due_in_ms: 0n };
+}
+
+export const AutoCompaction: MessageFns<AutoCompaction> = {
+  encode(message: AutoCompaction, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.last_revision !== 0n) {
+      if (BigInt.asIntN(64, message.last_revision) !== message.last_revision) {
+        throw new globalThis.Error("value provided for field message.last_revision of type int64 too large");
+      }
+      writer.uint32(8).int64(message.last_revision);
+    }
+    if (message.next_revision !== 0n) {
+      if (BigInt.asIntN(64, message.next_revision) !== message.next_revision) {
+        throw new globalThis.Error("value provided for field message.next_revision of type int64 too large");
+      }
+      writer.uint32(16).int64(message.next_revision);
+    }
+    if (message.due_in_ms !== 0n) {
+      if (BigInt.asIntN(64, message.due_in_ms) !== message.due_in_ms) {
+        throw new globalThis.Error("value provided for field message.due_in_ms of type int64 too large");
+      }
+      writer.uint32(24).int64(message.due_in_ms);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AutoCompaction {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAutoCompaction();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.last_revision = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.next_revision = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.due_in_ms = reader.int64() as bigint;
             continue;
           }
         }
