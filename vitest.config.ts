@@ -8,6 +8,7 @@ import { defineConfig } from "vitest/config";
 /** Long stories on real processes: `npm run stories`, a step of .ci/run. */
 const stories = [
   "test/clients/ctl-tools.test.ts",
+  "test/differential/auth/token-age.test.ts",
   "test/operations/runbooks.test.ts",
   "test/membership/force-new-cluster.test.ts",
   "test/membership/membership.test.ts",
