@@ -22,7 +22,7 @@ describe("flags of lockstep torture", () => {
   test.each([
     [["--etcd", "/e", "--target", "lockstep"], /exclude each other/],
     [["--target", "etcd"], /--etcd PATH/],
-    [["--faults", "kill,fire"], /knows crash, network, .* kill, .*, not "fire"/],
+    [["--faults", "kill,fire"], /knows crash, member, network, .* kill, .*, not "fire"/],
     [["--profile", "none"], /--profile knows mixed, .*, not "none"/],
     [["--shard", "4/4"], /I\/N with 0 <= I < N, not "4\/4"/],
     [["--endpoints", "a:1", "--faults", "kill"], /--endpoints takes no faults/],

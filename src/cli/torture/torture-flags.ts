@@ -27,7 +27,7 @@ See docs/robustness.md.
   --members N        members of the cluster, 1 to 7 (3)
   --profile NAME     the traffic: ${profiles.map(({ name }) => name).join(", ")} (all)
   --faults LIST      kinds (--list-faults) or groups of them (${faultGroups.join(", ")}), or none
-                     (crash,network,clock, as far as the target takes them)
+                     (crash,member,network,clock, as far as the target takes them)
   --plan FILE        the faults of a plan.json, instead of drawn ones
   --duration T       length of the traffic: 30s, 5m, 1h (30s)
   --seed N           draws the same requests and faults again (random)
@@ -74,7 +74,7 @@ export interface TortureFlags {
 }
 
 const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
-const usualFaults = ["crash", "network", "clock"];
+const usualFaults = ["crash", "member", "network", "clock"];
 
 /** @throws Error with a text for people */
 export function readTortureFlags(words: readonly string[], randomSeed: number): TortureFlags {

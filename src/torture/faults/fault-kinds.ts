@@ -4,6 +4,7 @@
  */
 import type { Clock } from "../../platform/clock.js";
 import { clientsPlace, type FlowShape, type LinkFaults, type Stage } from "../ports.js";
+import { moveLeader } from "./leader.js";
 import { replaceMember } from "./replace-member.js";
 
 export interface FaultScene {
@@ -16,6 +17,7 @@ export interface FaultScene {
   note(text: string): void;
 }
 
+export const faultGroups = ["crash", "member", "network", "clock", "disk"] as const;
 export const faultLanes = ["process", "network"] as const;
 
 /** Ends a fault. @throws if a member does not come back */
@@ -23,7 +25,7 @@ type Heal = () => Promise<void>;
 
 export interface FaultKindRules {
   readonly lane: (typeof faultLanes)[number];
-  readonly group: "crash" | "network" | "disk" | "clock";
+  readonly group: (typeof faultGroups)[number];
   readonly about: string;
   /** Milliseconds that it lasts, from and to. */
   readonly lastsMs: readonly [number, number];
@@ -66,6 +68,15 @@ const rules = {
         await stage.stop(member);
         await stage.start(member);
       }
+      return async () => {};
+    },
+  },
+  "move-leader": {
+    ...{ lane: "process", group: "member", about: "the leader hands over to it" },
+    ...{ lastsMs: [0, 0], victims: "one" },
+    strike: async ({ stage, victims, note }) => {
+      const [member] = victims as readonly [string];
+      note(`move-leader to ${member}: ${await moveLeader(stage, member)}`);
       return async () => {};
     },
   },
@@ -170,7 +181,6 @@ const rules = {
 export type FaultKind = keyof typeof rules;
 export const kindRules: Readonly<Record<FaultKind, FaultKindRules>> = rules;
 export const faultKinds = Object.keys(rules) as readonly FaultKind[];
-export const faultGroups = ["crash", "network", "disk", "clock"] as const;
 
 /** Why this stage cannot do it; undefined: it can. */
 export function whyNot(kind: FaultKind, stage: Stage): string | undefined {
@@ -182,6 +192,7 @@ export function whyNot(kind: FaultKind, stage: Stage): string | undefined {
     const isOfPeers = kind !== "client-cut" && kind !== "slow-reader";
     return alone && isOfPeers ? "a single member has no peers" : undefined;
   }
+  if (group === "member") return alone ? "a single member always leads" : undefined;
   if (group === "disk" && stage.disks === undefined) return "its files cannot be reached";
   if (group === "disk" && kind !== "replace" && stage.disks?.isHealing !== true) {
     return "this target does not promise to survive it";

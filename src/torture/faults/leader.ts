@@ -1,14 +1,39 @@
 /** Who leads, as the members say it. */
-import { StatusResponse } from "../../wire/gen/rpc.js";
+import { MoveLeaderRequest, StatusResponse } from "../../wire/gen/rpc.js";
 import type { Stage } from "../ports.js";
 
 const callMs = 500;
+const moveMs = 5_000;
 
 /** In a plan: the member that leads when the fault begins. */
 export const leaderPlace = "leader";
 
 /** The first member if nobody says who leads. */
 export async function currentLeader(stage: Stage): Promise<string> {
+  const { names, leader } = await seenMembers(stage);
+  return names.get(leader) ?? (stage.members[0] as string);
+}
+
+/** Asks the leader to hand over to that member. What was answered: "done", or an error's text. */
+export async function moveLeader(stage: Stage, member: string): Promise<string> {
+  const { names, leader } = await seenMembers(stage);
+  const target = [...names].find(([, name]) => name === member)?.[0];
+  const leading = names.get(leader);
+  if (target === undefined || leading === undefined) return "nobody leads, or it does not answer";
+  if (leading === member) return "it leads already";
+  const connection = stage.connect(leading);
+  const request = MoveLeaderRequest.encode({ targetID: target }).finish();
+  const path = "/etcdserverpb.Maintenance/MoveLeader";
+  const result = await connection.call(path, request, moveMs);
+  connection.close();
+  return result.kind === "ok" ? "done" : result.text;
+}
+
+/** Names by id of those that answer, and whom they call leader; 0n: nobody. */
+async function seenMembers(stage: Stage): Promise<{
+  readonly names: ReadonlyMap<bigint, string>;
+  readonly leader: bigint;
+}> {
   const names = new Map<bigint, string>();
   const leaders: bigint[] = [];
   for (const member of stage.members) {
@@ -19,8 +44,7 @@ export async function currentLeader(stage: Stage): Promise<string> {
     if (result.kind === "failed") continue;
     const { header, leader } = StatusResponse.decode(result.bytes);
     names.set(header?.member_id ?? 0n, member);
-    if (leader !== 0n) leaders.push(leader);
+    leaders.push(leader);
   }
-  const named = leaders.map((id) => names.get(id)).find((name) => name !== undefined);
-  return named ?? (stage.members[0] as string);
+  return { names, leader: leaders.find((id) => names.has(id)) ?? 0n };
 }
