@@ -9,6 +9,7 @@ import { defineConfig } from "vitest/config";
 const stories = [
   "test/clients/ctl-tools.test.ts",
   "test/differential/auth/token-age.test.ts",
+  "test/tls/secure-cluster.test.ts",
   "test/operations/runbooks.test.ts",
   "test/membership/force-new-cluster.test.ts",
   "test/membership/membership.test.ts",
