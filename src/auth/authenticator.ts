@@ -21,7 +21,7 @@ const jobsMax = 4_096;
 const toldAtOnce = 8;
 const triesMax = 10;
 
-/** What a call brings to prove who calls. */
+/** What a call brings to identify its caller. */
 export interface CallerProof {
   readonly token: string | undefined;
   /** The common name of the client's verified certificate. */

@@ -21,7 +21,10 @@ export class JsonWriter {
   readonly #frames: Frame[] = [];
   #text = "{";
 
-  /** The bytes must be a message of this type, as our own encoders make them: they are not checked. */
+  /**
+   * The bytes must be a message of this type, as this server's encoders make them. They are not
+   * checked.
+   */
   constructor(message: DescMessage, bytes: Uint8Array) {
     this.#reader = new BinaryReader(bytes);
     this.#frames.push({ message, end: bytes.length, isEmpty: true, list: undefined });

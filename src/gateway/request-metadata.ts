@@ -1,4 +1,4 @@
-/** What a request over HTTP says besides its body, as the metadata of its call. */
+/** Turns the headers of an HTTP request into the metadata of its call. */
 import type { IncomingHttpHeaders } from "node:http";
 import { parseTimeout } from "../grpc/calls/deadlines.js";
 import type { LocalRequest } from "../grpc/local/local-call.js";

@@ -12,7 +12,7 @@ import type { Gateway, GatewayRpc } from "./gateway.js";
 import { httpStatusOf } from "./http-status.js";
 import { requestOf } from "./request-metadata.js";
 
-/** What may wait in memory for a client that reads slowly. */
+/** Bytes that may wait in memory for a client that reads slowly. */
 const waitingBytesHigh = 1024 * 1024;
 const normalClosure = 1000;
 

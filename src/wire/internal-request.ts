@@ -65,7 +65,10 @@ export function openRequest(data: Uint8Array): OpenedRequest {
   return request;
 }
 
-/** As our proposers write it: id varint, then the proposer as fixed64; else the general way. */
+/**
+ * The form that this program's proposers write: the id as varint, then the proposer as fixed64. Any
+ * other form takes the general way.
+ */
 function openHeader(bytes: Uint8Array, into: OpenedRequest): void {
   cursor = 1;
   const id = bytes[0] === 0x08 ? readVarint(bytes) : 0;

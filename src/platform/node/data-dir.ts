@@ -1,4 +1,4 @@
-/** What stands in a data directory, told by the names in it, before anything is opened. */
+/** Says what a data directory holds, from the names of its files, before anything is opened. */
 import fs from "node:fs";
 import path from "node:path";
 import { StartError } from "../../base/errors.js";

@@ -11,7 +11,7 @@ import type { Platform } from "../platform.js";
 import { takeDirectory } from "./directory-lock.js";
 import { WritePace } from "./write-pace.js";
 
-/** As the member names it (member/startup/boot.ts). */
+/** The name that the member uses (member/startup/boot.ts). */
 const walFolder = "wal";
 const zeros = new Uint8Array(1024 * 1024);
 

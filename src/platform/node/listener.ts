@@ -38,7 +38,7 @@ export interface ListenOptions {
     message: string,
     fields: Readonly<Record<string, unknown>>,
   ) => void;
-  /** Told of each connection that TLS refused. */
+  /** Called for each connection that TLS refused. */
   readonly refused?: (refusal: Refusal, remoteAddress: string) => void;
 }
 

@@ -20,7 +20,7 @@ import { PeerSource, type SourceHandler } from "./source.js";
 
 export interface NodeNetworkOptions {
   readonly listen: ListenOptions["addresses"];
-  /** Of this member towards its peers; needed for https addresses. */
+  /** This member's TLS credentials towards its peers. https addresses need them. */
   readonly credentials: KeptCredentials | undefined;
   readonly now: () => number;
   readonly log: ListenOptions["log"];

@@ -9,14 +9,14 @@ import { RevokedCertificates } from "./revoked.js";
 import type { TlsSettings } from "./settings.js";
 
 export interface TlsCredentials {
-  /** What the listener shows; undefined: there is no certificate. */
+  /** The certificate that the listener presents. Undefined: there is none. */
   readonly own: Pair | undefined;
-  /** What a dialling process shows. */
+  /** The certificate that this process presents when it dials. */
   readonly client: Pair | undefined;
   /** In PEM form; undefined: those that Node brings. */
   readonly authorities: string | undefined;
   readonly revoked: RevokedCertificates | undefined;
-  /** What does not keep the process from running, but others from talking to it. */
+  /** Problems that do not stop the process, but keep others from talking to it. */
   readonly warnings: readonly string[];
 }
 

@@ -21,7 +21,7 @@ export interface CertificateWish {
   readonly commonName: string;
   /** Its public part goes into the certificate. */
   readonly key: KeyObject;
-  /** Who signs; absent: the key itself. */
+  /** The signing key; absent: the certificate's own key signs. */
   readonly issuer?: Signer;
   /** Names and addresses that it stands for. */
   readonly hosts: readonly string[];

@@ -1,6 +1,7 @@
 /**
- * What the certificate of the other side must be, beyond its signature: not revoked, of an allowed
- * name, and of a client that comes from where its certificate says. The rules are etcd's.
+ * Checks the certificate of the other side beyond its signature: it must not be revoked, its name
+ * must be allowed, and a client must come from an address that its certificate names. The rules are
+ * etcd's.
  */
 import type { X509Certificate } from "node:crypto";
 import { lookup, reverse } from "node:dns/promises";

@@ -1,4 +1,4 @@
-/** What an operator asks for about TLS on one kind of address: of clients or of peers. */
+/** What an operator configured about TLS for one kind of address: of clients or of peers. */
 import type { SecureVersion } from "node:tls";
 
 /** Names of files; "": not given. */
@@ -7,7 +7,7 @@ export interface TlsSettings {
   readonly flagPrefix: string;
   readonly certFile: string;
   readonly keyFile: string;
-  /** What this process shows where it is the client; without it `certFile`. */
+  /** The certificate that this process presents as a client. Absent: `certFile`. */
   readonly clientCertFile: string;
   readonly clientKeyFile: string;
   readonly trustedCaFile: string;
