@@ -1,6 +1,7 @@
 /** Members whose state goes wrong while they run: found, contained alone, healed. */
 import { describe, expect, test } from "vitest";
 import { KvError } from "../../base/errors.js";
+import type { SnapshotStream } from "../../member/types.js";
 import { Bucket } from "../../platform/rows.js";
 import { RangeRequest } from "../../wire/gen/rpc.js";
 import { Story } from "./integrity-story.fixture.js";
@@ -54,11 +55,13 @@ test("a rotten row is not sent on: who was to give its state away heals instead"
   story.durable();
   const backend = node.member?.probe.stateName() as string;
   node.backends.faults.flipBit(backend, { bucket: Bucket.key, row: 3, bit: 5 });
-  let told: unknown;
-  node.member?.openSnapshot((source) => {
-    told = source;
+  let stream: SnapshotStream | undefined;
+  node.member?.openSnapshot((opened) => {
+    if (!(opened instanceof Error)) stream = opened;
   });
-  story.until(() => told !== undefined);
+  story.until(() => stream !== undefined);
+  let told: unknown = new Uint8Array(0);
+  while (told instanceof Uint8Array) told = stream?.next();
   expect(told).toBeInstanceOf(KvError);
   expect(node.isInQuarantine()).toBe(true);
   story.healed();
