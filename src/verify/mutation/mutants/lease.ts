@@ -67,6 +67,17 @@ export const leaseMutants: readonly Mutant[] = [
         find: "!this.#isLeader || lease === undefined",
         replace: "lease === undefined",
       },
+      // Without the invariants, which would catch it before a client does.
+      {
+        in: "LeaderClock.#start",
+        find: 'invariant(this.#isLeader, "only the leader times leases", () => ({ id }));',
+        replace: ";",
+      },
+      {
+        in: "LeaderClock.keepAlive",
+        find: 'invariant(this.#isLeader, "only the leader renews leases", () => ({ id }));',
+        replace: ";",
+      },
       {
         in: "LeaseDriver.keepAlive",
         begin: `
