@@ -2,11 +2,17 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { afterAll } from "vitest";
 import { KeptCredentials } from "../platform/node/tls/kept-credentials.js";
 import { keyPem, makeCertificate, newKey } from "../platform/node/tls/make-certificate.js";
 
 const key = newKey();
 const hourMs = 3_600_000;
+
+const folders: string[] = [];
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
 
 export const testCertificate: string = makeCertificate({
   commonName: "localhost",
@@ -20,7 +26,7 @@ export const testCertificate: string = makeCertificate({
 
 export function testCredentials(): KeptCredentials {
   const folder = mkdtempSync(join(tmpdir(), "lockstep-tls-"));
-  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  folders.push(folder);
   const [certFile, keyFile] = [join(folder, "cert.pem"), join(folder, "key.pem")];
   writeFileSync(certFile, testCertificate);
   writeFileSync(keyFile, keyPem(key), { mode: 0o600 });
