@@ -128,7 +128,7 @@ export const neededSeeds: Readonly<Record<string, number>> = {
   I10: 1,
   I11: 116,
   M3: 9,
-  M4: 352,
+  M4: 235,
   M6: 1,
   S2: 3,
   S3: 9,
