@@ -15,4 +15,5 @@ test("a client finds the reason in the text of an answer: no two reasons share a
   for (const [reason, [, text]] of Object.entries(errorTable))
     expect(reasonOfText(text)).toBe(reason);
   expect(reasonOfText("etcdserver: something new")).toBeUndefined();
+  expect(reasonOfText("auth: user name is empty")).toBe("userEmpty");
 });

@@ -211,9 +211,10 @@ const reasonsByText: ReadonlyMap<string, ErrorReason> = new Map(
  * The reason behind the text of an answer. A status of gRPC carries a code and a text, so the text
  * is the only data by which a client tells errors of one code apart; etcd's clients do the same.
  * Only for clients: within a member, errors travel as KvError. Undefined: a text of no KvError.
+ * The maintenance service of etcd 3.4 and 3.5 gives the texts of etcd's package auth as they are.
  */
 export function reasonOfText(text: string): ErrorReason | undefined {
-  return reasonsByText.get(text);
+  return reasonsByText.get(text) ?? reasonsByText.get(text.replace(/^auth: /, "etcdserver: "));
 }
 
 /** What passes by itself although its code does not say so. */
