@@ -123,8 +123,7 @@ const changes: Readonly<Record<number, (next: Draft, body: Uint8Array) => void>>
     const { name, perm } = AuthRoleGrantPermissionRequest.decode(body);
     const { key = new Uint8Array(0), range_end = key, permType: type = 0 } = perm ?? {};
     const granted = { ...rangeFrom(key, range_end), type };
-    const others = (roles.get(name) ?? []).filter((known) => !isSame(known, granted));
-    roles.set(name, [...others, granted]);
+    roles.set(name, withGrant(roles.get(name) ?? [], granted));
   },
   [RequestField.authRoleRevokePermission]: ({ roles }, body) => {
     const { role, key, range_end } = AuthRoleRevokePermissionRequest.decode(body);
@@ -135,6 +134,18 @@ const changes: Readonly<Record<number, (next: Draft, body: Uint8Array) => void>>
     );
   },
 };
+
+/**
+ * Grants stand in the order of their keys. As in etcd, a grant takes the place of one of the same
+ * range only if that is the first of its key; otherwise both count.
+ */
+function withGrant(known: readonly Grant[], granted: Grant): readonly Grant[] {
+  const first = known.findIndex(({ key }) => key >= granted.key);
+  const old = known[first];
+  if (old !== undefined && isSame(old, granted)) return known.with(first, granted);
+  const after = known.findIndex(({ key }) => key > granted.key);
+  return known.toSpliced(after < 0 ? known.length : after, 0, granted);
+}
 
 function without(all: ReadonlySet<string> | undefined, one: string): ReadonlySet<string> {
   return new Set([...(all ?? [])].filter((name) => name !== one));
