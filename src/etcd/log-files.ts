@@ -71,6 +71,7 @@ class LogReading {
   #entries: EtcdLogEntry[] = [];
   #committed = 0;
   #first: number | undefined;
+  #last: number | undefined;
 
   constructor(after: number) {
     this.#after = after;
@@ -106,6 +107,12 @@ class LogReading {
         `the log begins at entry ${first}, but the backend ends at ${this.#after}: entries between them are missing`,
       );
     }
+    const last = Math.max(this.#last ?? 0, this.#after);
+    if (this.#committed > last) {
+      throw new EtcdFileError(
+        `the log says that entry ${this.#committed} is committed, but ends at ${last}: entries are missing`,
+      );
+    }
     return { entries: this.#entries, committed: this.#committed };
   }
 
@@ -127,7 +134,7 @@ class LogReading {
     if (sum !== crc) return "fails its checksum";
     this.#crc = sum;
     try {
-      if (type === RecordType.entry) this.#addEntry(readEntry(data));
+      if (type === RecordType.entry && !this.#addEntry(readEntry(data))) return "holds no entry";
       if (type === RecordType.state) this.#committed = readCommit(data);
     } catch {
       return "holds no entry";
@@ -135,11 +142,18 @@ class LogReading {
     return undefined;
   }
 
-  /** An entry replaces all from its index on. */
-  #addEntry(entry: EtcdLogEntry): void {
-    this.#first = Math.min(this.#first ?? entry.index, entry.index);
-    while ((this.#entries.at(-1)?.index ?? 0) >= entry.index) this.#entries.pop();
-    if (entry.index > this.#after) this.#entries.push({ ...entry, data: entry.data.slice() });
+  /**
+   * An entry replaces all from its index on. The checksum does not cover a record's type: a record of
+   * another type that reads as an entry has no term or no index, or leaves a gap.
+   */
+  #addEntry(entry: EtcdLogEntry): boolean {
+    const { term, index } = entry;
+    if (term === 0 || index === 0 || index > (this.#last ?? index) + 1) return false;
+    this.#first = Math.min(this.#first ?? index, index);
+    this.#last = index;
+    while ((this.#entries.at(-1)?.index ?? 0) >= index) this.#entries.pop();
+    if (index > this.#after) this.#entries.push({ ...entry, data: entry.data.slice() });
+    return true;
   }
 }
 
