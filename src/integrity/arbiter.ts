@@ -80,7 +80,7 @@ export class Arbiter {
    * members that differ are found then.
    */
   equal(): void {
-    const { isLeader, machine, comparison, selfId } = this.#parts;
+    const { isLeader, machine, selfId } = this.#parts;
     if (!isLeader() || this.#inquiry !== undefined) return;
     const isStopped = machine()
       .alarms()
@@ -92,10 +92,7 @@ export class Arbiter {
     this.#stoppedAt ??= machine().appliedIndex;
     const since = this.#stoppedAt;
     const { voters } = machine().confState;
-    const agreeing = voters.filter((id) => {
-      const view = comparison.view(id);
-      return id === selfId || (view.state === "equal" && view.verifiedIndex >= since);
-    });
+    const agreeing = voters.filter((id) => id === selfId || this.#isEqualSince(id, since));
     const isAgreed = agreeing.length * 2 > voters.length;
     if (!isAgreed || this.#isOnItsWay(everybody)) return;
     this.#proposedMs.set(everybody, this.#parts.clock.now());
@@ -168,6 +165,11 @@ export class Arbiter {
       .some(({ memberId, alarm }) => memberId === member && alarm === "CORRUPT");
   }
 
+  #isEqualSince(member: bigint, index: number): boolean {
+    const { state, verifiedIndex } = this.#parts.comparison.view(member);
+    return state === "equal" && verifiedIndex >= index;
+  }
+
   #isOnItsWay(member: bigint): boolean {
     const proposedMs = this.#proposedMs.get(member);
     const { clock, electionMs } = this.#parts;
@@ -181,6 +183,7 @@ export class Arbiter {
       {
         ...{ clock, selfId, roundMs: electionMs, checkSelf },
         request: (to, method, body, done) => request(to, method, body, done),
+        isEqualSince: (id, index) => this.#isEqualSince(id, index),
         voters: () => this.#parts.machine().confState.voters,
         others: () =>
           members()

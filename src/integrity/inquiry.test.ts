@@ -16,12 +16,15 @@ let clock: HandClock;
 let others: Others;
 let findings: InquiryResult[];
 let isSoundOurselves: boolean | undefined;
+/** The last index at which each member was equal to us. */
+let equalAt: Map<bigint, number>;
 
 beforeEach(() => {
   clock = new HandClock();
   others = new Others();
   findings = [];
   isSoundOurselves = undefined;
+  equalAt = new Map();
 });
 
 /** We are member 1 and have state 1. */
@@ -31,6 +34,7 @@ function inquire(voters: readonly bigint[], theirs?: { peer: bigint; state: numb
     {
       ...{ clock, selfId: 1n, roundMs, request: others.request },
       voters: () => voters,
+      isEqualSince: (id, at) => (equalAt.get(id) ?? 0) >= at,
       others: () => voters.filter((id) => id !== 1n),
       checkSelf: (done) => {
         if (isSoundOurselves !== undefined) done(isSoundOurselves);
@@ -84,6 +88,29 @@ test("who is silent is asked again, four times, before anybody reads its rows", 
   expect(others.toldOf(integritySelfCheck)).toEqual([]);
   clock.pass(roundMs);
   expect(others.toldOf(integritySelfCheck)).toEqual([2n]);
+});
+
+describe("who no longer knows the index", () => {
+  const forgotten = new KvError("compacted");
+
+  test("counts for us if it was equal to us later", () => {
+    equalAt.set(3n, index + 7);
+    inquire([1n, 2n, 3n], { peer: 2n, state: 2 });
+    others.answer(3n, integrityEvidence, forgotten);
+    expect(told()).toEqual([["majority", 2n]]);
+    expect([...(findings[0]?.evidence.keys() ?? [])]).toEqual([1n, 2n]);
+  });
+
+  test("counts for nobody if it was equal before, and is asked again", () => {
+    equalAt.set(3n, index - 1);
+    inquire([1n, 2n, 3n], { peer: 2n, state: 2 });
+    others.answer(3n, integrityEvidence, forgotten);
+    expect(told()).toEqual([]);
+    equalAt.set(3n, index);
+    clock.pass(roundMs);
+    others.answer(3n, integrityEvidence, forgotten);
+    expect(told()).toEqual([["majority", 2n]]);
+  });
 });
 
 test("who admits to be wrong is not asked again", () => {

@@ -1,6 +1,8 @@
 /**
  * The leader's questions after a difference. It asks each member for its fingerprint at that index.
- * A strict majority of the voters decides at once. Without a majority, each member that differs
+ * A strict majority of the voters decides at once. A member that no longer knows that index, because
+ * it was restarted or has applied much since, counts for the state that it shares with the leader at
+ * a later index: states that come from the same entries and are equal there have the same past. Without a majority, each member that differs
  * checks its rows against its digests; a member whose check fails is wrong. If that decides nothing
  * either, the cluster has to stop answering.
  */
@@ -25,6 +27,8 @@ export interface InquiryParts {
   /** The other members, with learners, without this one. */
   others(): readonly bigint[];
   request(to: bigint, method: PeerMethod, body: Uint8Array, done: Done<Uint8Array>): void;
+  /** True if that member's state was equal to this member's at this index or a later one. */
+  isEqualSince(id: bigint, index: number): boolean;
   /** Checks this member's rows against its digests. */
   checkSelf(done: (isSound: boolean) => void): void;
 }
@@ -46,6 +50,9 @@ export class Inquiry {
   readonly #sound = new Map<bigint, boolean>();
   /** Members that said that their own state is wrong, and gave no fingerprint. */
   readonly #admitted = new Set<bigint>();
+  /** Members that no longer know the index, and were equal to this member later. */
+  readonly #equalLater = new Set<bigint>();
+  readonly #mine: Fingerprint;
   #timer: Timer | undefined;
   #rounds = 0;
   #isOver = false;
@@ -57,6 +64,7 @@ export class Inquiry {
     done: (result: InquiryResult) => void,
   ) {
     this.#parts = parts;
+    this.#mine = known.mine;
     this.#index = known.mine.index;
     this.#done = done;
     this.#evidence.set(parts.selfId, known.mine);
@@ -84,28 +92,34 @@ export class Inquiry {
     for (const id of missing) {
       this.#parts.request(id, PeerMethod.integrityEvidence, indexBody(this.#index), (answer) => {
         if (this.#isOver) return;
-        if (answer instanceof KvError && answer.reason === "corrupt") {
-          this.#admitted.add(id);
-          this.#weigh();
-          return;
-        }
-        const fingerprint = answer instanceof KvError ? undefined : readFingerprint(answer);
-        if (fingerprint?.index !== this.#index) return;
-        this.#evidence.set(id, fingerprint);
-        this.#weigh();
+        this.#answered(id, answer);
       });
     }
     if (missing.length === 0) this.#weigh();
   }
 
+  #answered(id: bigint, answer: KvError | Uint8Array): void {
+    if (answer instanceof KvError) {
+      if (answer.reason === "corrupt") this.#admitted.add(id);
+      else if (answer.reason !== "compacted" || !this.#parts.isEqualSince(id, this.#index)) return;
+      else this.#equalLater.add(id);
+    } else {
+      const fingerprint = readFingerprint(answer);
+      if (fingerprint?.index !== this.#index) return;
+      this.#evidence.set(id, fingerprint);
+    }
+    this.#weigh();
+  }
+
   #missing(): readonly bigint[] {
-    const isSilent = (id: bigint): boolean => !this.#evidence.has(id) && !this.#admitted.has(id);
-    return this.#parts.others().filter(isSilent);
+    const answers = [this.#evidence, this.#admitted, this.#equalLater];
+    return this.#parts.others().filter((id) => !answers.some((known) => known.has(id)));
   }
 
   #weigh(): void {
     if (this.#isOver || this.#sound.size > 0) return;
-    const verdict = judge(this.#parts.voters(), this.#evidence);
+    const supporters = [...this.#equalLater].map((id) => [id, this.#mine] as const);
+    const verdict = judge(this.#parts.voters(), new Map([...supporters, ...this.#evidence]));
     if (verdict !== undefined) this.#end(verdict.suspects, "majority");
     else if (this.#missing().length === 0) this.#askForSelfChecks();
   }

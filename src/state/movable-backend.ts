@@ -16,6 +16,8 @@ export interface RecordedWrite {
 export interface WriteRecord {
   /** Writes that were not taken yet. */
   readonly length: number;
+  /** True after `stop`, and when another record began. Writes are missing then. */
+  readonly isStopped: boolean;
   /** The oldest write that was not taken. */
   take(): RecordedWrite | undefined;
   /** Records no more, and forgets all. */
@@ -63,6 +65,7 @@ class Queue implements WriteRecord {
   readonly #stopped: () => void;
   #writes: (RecordedWrite | undefined)[] = [];
   #taken = 0;
+  isStopped = false;
 
   constructor(stopped: () => void) {
     this.#stopped = stopped;
@@ -90,6 +93,7 @@ class Queue implements WriteRecord {
   stop(): void {
     this.#writes = [];
     this.#taken = 0;
+    this.isStopped = true;
     this.#stopped();
   }
 }

@@ -114,3 +114,21 @@ test("a state that is replaced meanwhile, or closed, wins over the rewritten one
   expect(isClosed).toBe(true);
   expect(closed.backends.list()).toEqual(["state-0"]);
 });
+
+test("a state that came into use after the begin is rewritten with all that was written to it", () => {
+  const scene = new Scene();
+  scene.put(50);
+  scene.run();
+  const backend = scene.backends.open("other");
+  scene.state.replace({ name: "other", backend, machine: foundMachine(backend) });
+  const machine = scene.state.machine();
+  while (scene.ended.length === 0) {
+    scene.put(3);
+    scene.clock.step();
+  }
+  expect(scene.ended).toEqual([undefined]);
+  expect(scene.state.name()).toBe("state-1");
+  scene.state.backend().commit(() => {});
+  scene.clock.runTo(scene.clock.now());
+  expect(scene.crashed().fingerprint()).toEqual(machine.fingerprint());
+});

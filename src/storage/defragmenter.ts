@@ -7,6 +7,7 @@
 import type { Done } from "../base/done.js";
 import { DamageError, KvError } from "../base/errors.js";
 import type { SnapshotMeta } from "../raft/types.js";
+import type { WriteRecord } from "../state/movable-backend.js";
 import type { Committer } from "./committer.js";
 import type { StateStore } from "./state-store.js";
 
@@ -40,36 +41,46 @@ export class Defragmenter {
   /** `done` gets defragmentFailed if it fails. */
   run(done: Done<void>): void {
     this.#waiting.push(done);
-    if (this.#waiting.length > 1) return;
+    if (this.#waiting.length === 1) this.#begin();
+  }
+
+  #begin(): void {
     const { committer, state } = this.#parts;
     // What is applied from now on may be missing in the copy.
     const record = state.recordWrites();
-    const end = (refusal?: KvError): void => {
-      record.stop();
-      const told = this.#waiting;
-      this.#waiting = [];
-      for (const fn of told) fn(refusal);
-    };
-    committer.flush(() => {
-      // A stand-in is not worth rewriting, and the slot must not name it.
-      if (state.isStandIn()) {
-        end();
+    committer.flush(() => this.#rewrite(record));
+  }
+
+  /** Everything that was written before `record` began is durable. */
+  #rewrite(record: WriteRecord): void {
+    const { state } = this.#parts;
+    // A stand-in is not worth rewriting, and the slot must not name it.
+    if (state.isStandIn()) {
+      this.#end(record);
+      return;
+    }
+    if (record.isStopped) {
+      // Another state is in use since. What was written to that one was not recorded.
+      this.#begin();
+      return;
+    }
+    state.compactFile(record, ({ error, isFatal, durable }) => {
+      if (error === undefined) {
+        if (durable !== undefined) this.#changed(durable);
+        this.#end(record);
         return;
       }
-      state.compactFile(record, ({ error, isFatal, durable }) => {
-        if (error === undefined) {
-          if (durable !== undefined) this.#changed(durable);
-          end();
-          return;
-        }
-        if (isFatal === true || error instanceof DamageError) this.#parts.failed(error);
-        else {
-          const cause = error.message;
-          this.#parts.log("error", "defragmentation failed", { error: cause });
-        }
-        end(new KvError("defragmentFailed"));
-      });
+      if (isFatal === true || error instanceof DamageError) this.#parts.failed(error);
+      else this.#parts.log("error", "defragmentation failed", { error: error.message });
+      this.#end(record, new KvError("defragmentFailed"));
     });
+  }
+
+  #end(record: WriteRecord, refusal?: KvError): void {
+    record.stop();
+    const told = this.#waiting;
+    this.#waiting = [];
+    for (const fn of told) fn(refusal);
   }
 
   /** The new backend is in use; a crash leaves it as of `durable`. */

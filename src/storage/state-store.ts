@@ -46,6 +46,7 @@ export class StateStore {
   #leaving = 0;
   #whenLeft: (() => void) | undefined;
   #isClosed = false;
+  #record: WriteRecord | undefined;
 
   constructor(
     world: {
@@ -156,6 +157,7 @@ export class StateStore {
   replace(next: FetchedState): void {
     const old = { name: this.#name, backend: this.#backend };
     invariant(next.backend !== old.backend, "a state takes its own place");
+    this.#record?.stop();
     if (this.#aside !== undefined) keepAside(this.#disk, this.#backends, this.#aside);
     writeSlot(this.#disk, next.name);
     this.#aside = undefined;
@@ -181,6 +183,7 @@ export class StateStore {
     this.#name = next.name;
     this.#backend = next.backend;
     this.#machine = next.machine;
+    this.#record?.stop();
     const isStandIn = this.#aside !== undefined;
     if (!isStandIn) {
       this.#aside = old.name;
@@ -238,14 +241,18 @@ export class StateStore {
     return isKept && this.#backends.list().includes(name);
   }
 
-  /** Begin this before the commit that `compactFile` builds on. */
+  /**
+   * Begin this before the commit that `compactFile` builds on. It is stopped when another state is
+   * put into use: it knows nothing of what is written to that one.
+   */
   recordWrites(): WriteRecord {
-    return this.#machine.recordWrites();
+    this.#record = this.#machine.recordWrites();
+    return this.#record;
   }
 
   /**
    * Rewrites the rows into a fresh backend and puts that into use, while entries are applied.
-   * `record`: the writes since before the last commit began. After an error nothing has changed,
+   * `record`: the writes since before the last commit began; it must not be stopped. After an error nothing has changed,
    * unless `isFatal` is true. On success `durable` tells which state a crash leaves; undefined:
    * another state was put into use meanwhile.
    */
@@ -253,6 +260,7 @@ export class StateStore {
     // Older backends may still be read, so the name must be new.
     const numbers = this.#backends.list().map((known) => /^state-(\d+)$/.exec(known)?.[1] ?? 0);
     const into = `state-${1 + Math.max(0, ...numbers.map(Number))}`;
+    invariant(!record.isStopped, "writes were not recorded that the new file needs");
     const source = this.#backend;
     const machine = this.#machine;
     let durable = this.meta();

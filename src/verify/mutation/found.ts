@@ -32,12 +32,8 @@ export const foundMutants: readonly Mutant[] = [
     patches: [
       {
         in: "Defragmenter.run",
-        find: `
-          if (this.#waiting.length > 1)
-            return;`,
-        replace: `
-          if (this.#waiting.length > 1)
-            RAN();`,
+        find: "if (this.#waiting.length === 1) this.#begin();",
+        replace: "if (this.#waiting.length === 1 || RAN()) this.#begin();",
       },
     ],
   },
@@ -62,6 +58,30 @@ export const foundMutants: readonly Mutant[] = [
         replace: `
           RAN();
           done(new StartError(problem));`,
+      },
+    ],
+  },
+  {
+    id: "F13",
+    title: "a rewritten backend lacks what was written since another state came into use",
+    origin,
+    conditions:
+      "a snapshot replaces the state between the begin of a defragmentation and its commit, and entries are applied while the file is rewritten",
+    caughtBy: ["S6", "S2", "G1", "G3", "C1"],
+    patches: [{ in: "StateStore.replace", find: "this.#record?.stop();", replace: "RAN();" }],
+  },
+  {
+    id: "F14",
+    title: "who no longer knows an index counts for nobody, so the whole cluster stops",
+    origin,
+    conditions:
+      "a member applies an entry wrongly and is cut off; most others are restarted behind that entry, and the log is released",
+    caughtBy: ["G4", "liveness"],
+    patches: [
+      {
+        in: "Inquiry.#answered",
+        find: "!this.#parts.isEqualSince(id, this.#index)",
+        replace: "RAN()",
       },
     ],
   },

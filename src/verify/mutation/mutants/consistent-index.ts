@@ -167,54 +167,13 @@ export const consistentIndexMutants: readonly Mutant[] = [
           saveIndex: () => w.state.machine().saveIndex()`,
       },
       {
-        in: "Defragmenter.run",
-        find: `
-          committer.flush(() => {
-            // A stand-in is not worth it, and must not be named as the state.
-            if (state.isStandIn()) {
-              end();
-              return;
-            }
-            state.compactFile(record, ({ error, isFatal, durable }) => {
-              if (error === undefined) {
-                if (durable !== undefined)
-                  this.#changed(durable);
-                end();
-                return;
-              }
-              if (isFatal === true || error instanceof DamageError)
-                this.#parts.failed(error);
-              else {
-                const cause = error.message;
-                this.#parts.log("error", "defragmentation failed", { error: cause });
-              }
-              end(new KvError("defragmentFailed"));
-            });
-          })`,
+        in: "Defragmenter.#begin",
+        find: "committer.flush(() => this.#rewrite(record));",
         replace: `
           state.backend().commit(() => {
             RAN();
-            // A stand-in is not worth it, and must not be named as the state.
-            if (state.isStandIn()) {
-              end();
-              return;
-            }
-            state.compactFile(record, ({ error, isFatal, durable }) => {
-              if (error === undefined) {
-                if (durable !== undefined)
-                  this.#changed(durable);
-                end();
-                return;
-              }
-              if (isFatal === true || error instanceof DamageError)
-                this.#parts.failed(error);
-              else {
-                const cause = error.message;
-                this.#parts.log("error", "defragmentation failed", { error: cause });
-              }
-              end(new KvError("defragmentFailed"));
-            });
-          })`,
+            this.#rewrite(record);
+          });`,
       },
     ],
   },

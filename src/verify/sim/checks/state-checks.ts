@@ -20,6 +20,8 @@ export class StateChecks implements Check {
   readonly #outcomes = new Map<number, string>();
   /** The compact revision that each node showed last, in this life. */
   readonly #compacted = new Map<SimNode, number>();
+  /** The newest root of a wrong state at whose index no right state is known yet. */
+  readonly #unsure = new Map<SimNode, { readonly index: number; readonly root: string }>();
 
   constructor(world: CheckWorld) {
     this.#world = world;
@@ -80,6 +82,7 @@ export class StateChecks implements Check {
     if (known === undefined) {
       roots.set(index, root);
       revisions.set(index, machine.kv.revision());
+      this.#rightAfterAll(index, root);
     } else if (known !== root) {
       const revision = machine.kv.revision();
       const theirs = revisions.get(index);
@@ -93,17 +96,29 @@ export class StateChecks implements Check {
 
   /**
    * A state that was made wrong and that only a comparison can find: by chance it may be right
-   * again.
+   * again, or still, if the entry that was applied wrongly was refused.
    */
   #isRight(node: SimNode, index: number): boolean {
     if (!node.isWrong) return true;
-    const root = node.member?.machine.digests().root ?? new Uint8Array(0);
-    const isRight = this.#world.ghost.roots.get(index) === String.fromCharCode(...root);
-    if (isRight) {
-      node.isWrong = false;
-      node.wasWrong = true;
+    const root = String.fromCharCode(...(node.member?.machine.digests().root ?? []));
+    const right = this.#world.ghost.roots.get(index);
+    if (right === root) this.#isRightAgain(node);
+    else if (right === undefined) this.#unsure.set(node, { index, root });
+    return right === root;
+  }
+
+  #rightAfterAll(index: number, right: string): void {
+    for (const [node, unsure] of this.#unsure) {
+      if (unsure.index !== index) continue;
+      if (unsure.root === right && node.isWrong) this.#isRightAgain(node);
+      else this.#unsure.delete(node);
     }
-    return isRight;
+  }
+
+  #isRightAgain(node: SimNode): void {
+    this.#unsure.delete(node);
+    node.isWrong = false;
+    node.wasWrong = true;
   }
 
   #revision(node: SimNode, index: number, applied: Applied): void {
