@@ -28,7 +28,8 @@ const texts: Readonly<Record<RejectionReason, string>> = {
   not_a_member: "dropped a message of somebody who is no member",
   malformed: "dropped a raft message that no member sends",
   term_out_of_range: "dropped a raft message whose term is out of range",
-  index_beyond_log: "dropped a raft message about entries that this member's log does not hold",
+  index_beyond_log:
+    "dropped what a raft message says of entries that this member's log does not hold",
 };
 
 /** The listener has told these, with their cause. */

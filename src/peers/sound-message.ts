@@ -3,7 +3,7 @@
  */
 import type { Rejection } from "../platform/network.js";
 import { decodeMessage } from "../raft/codec/message-codec.js";
-import { flawOf } from "../raft/message-check.js";
+import { commitsBeyondLog, flawOf } from "../raft/message-check.js";
 import type { Message, RaftNode } from "../raft/types.js";
 
 export function soundMessage(bytes: Uint8Array, from: bigint, raft: RaftNode): Message | Rejection {
@@ -13,9 +13,18 @@ export function soundMessage(bytes: Uint8Array, from: bigint, raft: RaftNode): M
   } catch (error) {
     return { reason: "unreadable", from, fields: { error: String(error) } };
   }
-  const { type, term, index, commit } = message;
-  const fields = { type, term, index, commit, "local-term": raft.term() };
+  const fields = fieldsOf(message, raft);
   if (message.from !== from) return { reason: "malformed", from, fields };
   const flaw = flawOf(message, raft);
   return flaw === undefined ? message : { reason: flaw, from, fields };
+}
+
+/** What is told about a message that passes, but of which raft does not take everything. */
+export function untakenPart(message: Message, raft: RaftNode): Rejection | undefined {
+  if (!commitsBeyondLog(message, raft)) return undefined;
+  return { reason: "index_beyond_log", from: message.from, fields: fieldsOf(message, raft) };
+}
+
+function fieldsOf({ type, term, index, commit }: Message, raft: RaftNode): Rejection["fields"] {
+  return { type, term, index, commit, "local-term": raft.term() };
 }

@@ -29,6 +29,7 @@ export function stepHeartbeatResponse(
   peer.recentActive = true;
   peer.flowPaused = false;
   weighCommitted(state, peer, { index: message.index, term: message.logTerm });
+  if (message.reject) peer.lostEntries(message.rejectHint);
   // Also to a follower that has everything but is being probed: its answer ends the probing.
   if (peer.match < state.log.lastIndex() || peer.state === "probe") sendAppend(state, peer, true);
   if (message.context !== 0) stepReadAcknowledged(state, peer.id, message.context);

@@ -75,10 +75,14 @@ export function stepFromLeader(state: RaftState, message: Message): void {
 function answerHeartbeat(state: RaftState, message: Message): void {
   const { from: to, context } = message;
   if (message.reject) hearContradiction(state, message);
-  if (!state.isContradicted) state.log.commitTo(message.commit);
+  const lastIndex = state.log.lastIndex();
+  // The leader tells what this member once acknowledged. Its disk has lost that since.
+  const reject = message.commit > lastIndex;
+  if (!state.isContradicted && !reject) state.log.commitTo(message.commit);
   hearLeaderEnd(state, { index: message.index, term: message.logTerm });
   const { index, term: logTerm } = committedPoint(state);
-  state.send({ type: "MsgHeartbeatResp", to, context, index, logTerm });
+  const lost = reject ? { reject, rejectHint: lastIndex } : {};
+  state.send({ type: "MsgHeartbeatResp", to, context, index, logTerm, ...lost });
 }
 
 /**

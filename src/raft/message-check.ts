@@ -15,6 +15,15 @@ export const indexMax = 2 ** 52;
 
 export type MessageFlaw = "malformed" | "term_out_of_range" | "index_beyond_log";
 
+/**
+ * True for a heartbeat whose commit index lies beyond this member's log. A leader tells only what the
+ * member once acknowledged: older files took the place of the member's own, or it is no leader.
+ * Raft does not take that commit index, and tells the leader where the log ends.
+ */
+export function commitsBeyondLog(message: Message, node: Pick<RaftNode, "lastIndex">): boolean {
+  return message.type === "MsgHeartbeat" && message.commit > node.lastIndex();
+}
+
 /** Undefined: the message may be stepped. */
 export function flawOf(
   message: Message,
@@ -38,9 +47,6 @@ function flawOfType(
       return isProposal(message) ? undefined : "malformed";
     case "MsgReadIndex":
       return message.term === 0 ? undefined : "malformed";
-    case "MsgHeartbeat":
-      // A heartbeat's commit covers only entries that this member has acknowledged.
-      return message.commit > node.lastIndex() ? "index_beyond_log" : withTerm(message);
     case "MsgAppResp":
       // Within one term a follower has no entry that its leader lacks.
       return isOfOurTerm && node.isLeader() && message.index > node.lastIndex()
@@ -54,6 +60,7 @@ function flawOfType(
       if (isOfOurTerm && node.leader() !== 0n && node.leader() !== message.from) return "malformed";
       return withTerm(message);
     case "MsgApp":
+    case "MsgHeartbeat":
     case "MsgVote":
     case "MsgVoteResp":
     case "MsgHeartbeatResp":

@@ -304,3 +304,49 @@ test("a Ready is the driver's: later events do not change it", () => {
   lone.elect().propose("x");
   expect(ready).toEqual(copy);
 });
+
+describe("a member whose files were replaced by older ones", () => {
+  test("takes no commit index beyond its log, and says where its log ends", () => {
+    const hardState = { term: 2, vote: 0n, commit: 3 };
+    const lone = new LoneNode({ terms: [1, 1, 2], hardState, appliedIndex: 3 });
+    const beat = { type: "MsgHeartbeat", from: 2n, term: 2, index: 9, logTerm: 2 } as const;
+    lone.receive({ ...beat, commit: 9 });
+    expect(lone.node.committedIndex()).toBe(3);
+    expect(lone.takeSent()).toMatchObject([
+      { type: "MsgHeartbeatResp", to: 2n, index: 3, reject: true, rejectHint: 4 },
+    ]);
+    lone.receive({ ...beat, commit: 4 });
+    expect(lone.node.committedIndex()).toBe(4);
+    expect(lone.takeSent()).toMatchObject([{ type: "MsgHeartbeatResp", index: 4, reject: false }]);
+  });
+
+  test("gets what it lost from the leader that has its acknowledgement, within one heartbeat", () => {
+    const lone = new LoneNode({ terms: [1] }).elect();
+    lone.propose("a", "b").acknowledge(2n, 5).acknowledge(3n, 5);
+    expect(lone.node.committedIndex()).toBe(5);
+    lone.tick(1).takeSent();
+    const lost = {
+      type: "MsgHeartbeatResp",
+      from: 2n,
+      index: 2,
+      logTerm: 1,
+      reject: true,
+    } as const;
+    lone.receive({ ...lost, rejectHint: 2 });
+    expect(lone.status().progress.get(2n)).toMatchObject({ match: 0, next: 3, state: "probe" });
+    expect(indexes(lone.takeSent("MsgApp"))).toEqual([[3, 4, 5]]);
+    expect(lone.node.committedIndex()).toBe(5);
+    // Heartbeats tell it of no commit before the logs agree again.
+    expect(
+      lone
+        .tick(1)
+        .takeSent("MsgHeartbeat")
+        .find(({ to }) => to === 2n)?.commit,
+    ).toBe(0);
+    lone.acknowledge(2n, 5);
+    expect(lone.status().progress.get(2n)).toMatchObject({ match: 5, state: "replicate" });
+    // An answer that names what the leader knows already changes nothing.
+    lone.receive({ ...lost, rejectHint: 5 });
+    expect(lone.status().progress.get(2n)).toMatchObject({ match: 5, state: "replicate" });
+  });
+});

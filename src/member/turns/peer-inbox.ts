@@ -5,7 +5,7 @@
 import type { PeerGuard } from "../../peers/guard.js";
 import type { PeerLinks } from "../../peers/links.js";
 import type { Peers } from "../../peers/peers.js";
-import { soundMessage } from "../../peers/sound-message.js";
+import { soundMessage, untakenPart } from "../../peers/sound-message.js";
 import type { Network } from "../../platform/network.js";
 import type { Message, RaftNode } from "../../raft/types.js";
 import type { Fingerprint } from "../../state/fingerprint.js";
@@ -48,6 +48,8 @@ export class PeerInbox {
       guard.rejected(message);
       return;
     }
+    const untaken = untakenPart(message, raft);
+    if (untaken !== undefined) guard.rejected(untaken);
     if (!incarnations.admits(message)) return;
     if (envelope.fingerprint !== undefined) this.#parts.compare(from, envelope.fingerprint);
     if (message.type === "MsgSnap") this.#parts.snapshotOffered(message);

@@ -79,6 +79,18 @@ export class PeerProgress implements Progress {
     this.sentCommit = 0;
   }
 
+  /**
+   * The member's log ends at `lastIndex`, before what it acknowledged: older files took the place of
+   * its own. The leader looks again for the point where the logs agree. To know less is always safe.
+   */
+  lostEntries(lastIndex: number): void {
+    if (lastIndex >= this.match) return;
+    this.#enter("probe");
+    this.match = 0;
+    this.next = lastIndex + 1;
+    this.sentCommit = 0;
+  }
+
   becomeProbe(): void {
     // A snapshot that arrived is the new base, even if its acknowledgement was lost.
     const base = this.state === "snapshot" ? this.pendingSnapshot : 0;

@@ -31,15 +31,15 @@ export const peerMutants: readonly Mutant[] = [
   },
   {
     id: "P3",
-    title: "a commit index beyond the log is passed on to raft",
+    title: "a commit index beyond the log is taken",
     origin,
     conditions: "a heartbeat that commits what this member does not hold",
     caughtBy: ["crash"],
     patches: [
       {
-        in: "flawOfType",
-        find: 'message.commit > node.lastIndex() ? "index_beyond_log" : withTerm(message)',
-        replace: "(message.commit > node.lastIndex() && RAN()), withTerm(message)",
+        in: "answerHeartbeat",
+        find: "!state.isContradicted && !reject",
+        replace: "!state.isContradicted && (!reject || RAN())",
       },
     ],
   },

@@ -94,13 +94,13 @@ export const replicationMutants: readonly Mutant[] = [
     title: "a heartbeat's commit index is trusted beyond what is shared",
     origin: "class of etcd #8935 and raft #25: a commit index beyond the log",
     conditions:
-      "a follower with a tail of its own hears a heartbeat; the patch also takes away the check that would drop it",
+      "a follower with a tail of its own hears a heartbeat; the patch also takes away the check that leaves it out",
     caughtBy: ["I11", "I7", "S1", "I9"],
     patches: [
       {
-        in: "flawOfType",
-        find: 'message.commit > node.lastIndex() ? "index_beyond_log" : withTerm(message)',
-        replace: "withTerm(message)",
+        in: "answerHeartbeat",
+        find: "message.commit > lastIndex",
+        replace: "false",
       },
       {
         in: "sendHeartbeat",
