@@ -1,8 +1,8 @@
 /**
  * Plans that once made a member or the cluster fail, shrunk and kept: each must stay clean. f1 to
- * f7 have the name of the mutant that puts the bug back (docs/mutants.md); the other f plans show
- * bugs that too few seeds find for a mutant. Plans from a1 on: cases that the simulator or a
- * checker once took for a bug.
+ * f7 and f13 have the name of the mutant that puts the bug back (docs/mutants.md); the other f
+ * plans show bugs that too few seeds find for a mutant. Plans from a1 on: cases that the simulator
+ * or a checker once took for a bug.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
