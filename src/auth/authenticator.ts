@@ -1,9 +1,10 @@
 /**
- * Who calls: tokens, certificates and logins of this member. The state decides what a caller may do
- * (state/auth/rights.ts); this decides who the caller is.
+ * Knows who calls this member: by token, by certificate, or by login. What the caller may do is
+ * decided by the state (state/auth/rights.ts).
  *
- * A login goes through the log. The password is compared here, against the hash in this member's
- * state, and the entry that follows is void if users changed in between: then it starts again.
+ * A login goes through the log. This member compares the password here, against the hash in its
+ * state. If users change before the entry is applied, the entry has no effect, and the login starts
+ * again.
  */
 import type { Done } from "../base/done.js";
 import { KvError } from "../base/errors.js";
@@ -17,7 +18,7 @@ import { FairQueue } from "./fair-queue.js";
 import type { Tokens } from "./tokens.js";
 
 const jobsMax = 4_096;
-/** Listeners in one turn: each may look at some thousand watchers. */
+/** How many listeners one turn calls: each may look at some thousand watchers. */
 const toldAtOnce = 8;
 const triesMax = 10;
 
@@ -57,8 +58,8 @@ export class Authenticator {
   }
 
   /**
-   * The caller by token, else by certificate, else nobody. Error invalidAuthToken. While auth is
-   * off everybody is nobody. May call `done` inside the call.
+   * Calls `done` with the caller: by token, else by certificate, else nobody. Error
+   * invalidAuthToken. While auth is off everybody is nobody. May call `done` inside the call.
    */
   callerOf({ token, commonName }: CallerProof, done: Done<Caller>): void {
     const auth = this.#parts.auth();
@@ -90,8 +91,8 @@ export class Authenticator {
   }
 
   /**
-   * Calls `fn` soon after users, roles or rights may have changed, some listeners at a time. Returns
-   * what ends that.
+   * Calls `fn` soon after users, roles or rights may have changed, some listeners at a time.
+   * Returns a function that ends that.
    */
   onChange(fn: () => void): () => void {
     this.#listeners.add(fn);
@@ -108,7 +109,10 @@ export class Authenticator {
     if (tokens.isWaiting) tokens.progressed();
   }
 
-  /** Another state took the place of this member's: what was known of its users is void. */
+  /**
+   * Call when another state has replaced this member's: forgets what it knew of the old one's
+   * users.
+   */
   stateReplaced(): void {
     this.#parts.tokens.stateReplaced();
     this.#changed();

@@ -4,7 +4,7 @@
  */
 export interface QueuedJob {
   readonly user: string;
-  /** True if nobody waits for the result any more: the job is dropped without work. */
+  /** True if nobody waits for the result any more: the queue then drops the job without work. */
   isOver(): boolean;
   /** Starts the work; calls `done` at its end. */
   run(done: () => void): void;
@@ -12,7 +12,7 @@ export interface QueuedJob {
 
 export class FairQueue {
   readonly #jobsMax: number;
-  /** The user whose turn it is first. */
+  /** The jobs of each user, in order of arrival. The user whose turn it is comes first. */
   readonly #users = new Map<string, QueuedJob[]>();
   #size = 0;
   #isBusy = false;
@@ -21,7 +21,7 @@ export class FairQueue {
     this.#jobsMax = jobsMax;
   }
 
-  /** False: too many jobs wait, and this one was not taken. */
+  /** Returns false if too many jobs wait; the job is not taken then. */
   add(job: QueuedJob): boolean {
     if (this.#size >= this.#jobsMax) this.#dropOver();
     if (this.#size >= this.#jobsMax) return false;

@@ -12,7 +12,7 @@ import type { TokenClaims, TokenSigner } from "../platform/credentials.js";
 import type { Caller } from "../wire/proposal.js";
 import type { Tokens } from "./tokens.js";
 
-/** The remembered tokens, the oldest leaves first. */
+/** How many tokens are remembered. The oldest one leaves first. */
 const rememberedMax = 10_000;
 /** Verifications use threads of the process that also write the log, so only a few run at a time. */
 const verifyingMax = 2;

@@ -43,7 +43,9 @@ export interface SimpleTokensParts {
 
 export class SimpleTokens implements Tokens {
   readonly #parts: SimpleTokensParts;
-  /** The longest unused first: a use moves a token to the end. */
+  /**
+   * The token that was not used for the longest time comes first: a use moves a token to the end.
+   */
   readonly #tokens = new Map<string, Token>();
   readonly #byUser = new Map<string, Set<string>>();
   #waiting: Waiting[] = [];

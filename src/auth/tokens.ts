@@ -17,7 +17,7 @@ export interface Tokens {
   /** Call for each applied entry, if any request waits (`isWaiting`). */
   progressed(): void;
   readonly isWaiting: boolean;
-  /** Another state took the place of this member's. */
+  /** Call when another state has replaced this member's. */
   stateReplaced(): void;
   tick(nowMs: number): void;
 }

@@ -41,7 +41,8 @@ export interface LeaseDriverParts {
   leases(): LeaseReader;
   isLeader(): boolean;
   /**
-   * Proposes without waiting for an outcome. Void if this member does not lead when raft takes it.
+   * Proposes without waiting for an outcome. The proposal is dropped if this member does not lead
+   * when raft takes it, or if `isRight` is false then.
    */
   proposeAsLeader(field: RequestField, body: Uint8Array, isRight?: () => boolean): void;
   /** The entries of this member's log behind `index`, which is an applied one or later. */
@@ -91,7 +92,7 @@ export class LeaseDriver {
     });
   }
 
-  /** Leases that this member, as leader, ended because their time was over. */
+  /** How many leases this member, as leader, has ended because their time was over. */
   get expired(): number {
     return this.#expiry.ended;
   }

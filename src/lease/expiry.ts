@@ -15,7 +15,7 @@ import { openRequest } from "../wire/internal-request.js";
 import { RequestField } from "../wire/proposal.js";
 import type { Lessor } from "./lessor.js";
 
-/** Revocations that may be on their way: some tens of milliseconds of work. */
+/** How many revocations may be on their way: some tens of milliseconds of work. */
 const windowMax = 2_500;
 /** Milliseconds without progress after which the revocations on their way count as lost. */
 const lostMs = 3_000;
@@ -24,8 +24,8 @@ export interface LeaseExpiryParts {
   readonly clock: Clock;
   readonly lessor: Lessor;
   /**
-   * Proposes without waiting for an outcome. Void if this member does not lead when raft takes it,
-   * or if `isRight` is false then.
+   * Proposes without waiting for an outcome. The proposal is dropped if this member does not lead
+   * when raft takes it, or if `isRight` is false then.
    */
   propose(field: RequestField, body: Uint8Array, isRight: () => boolean): void;
   /** The entries of this member's log behind `index`, which is an applied one or later. */
@@ -39,12 +39,15 @@ export class LeaseExpiry {
   readonly #parts: LeaseExpiryParts;
   /** Leases whose revocations were proposed and are not applied yet. */
   readonly #underWay = new Set<bigint>();
-  /** When the last one of them was applied or proposed. */
+  /** When the last revocation was applied or proposed: milliseconds of the clock. */
   #movedMs = 0;
-  /** The last entry that grants or revokes each lease, of those up to `#seenIndex`. */
+  /**
+   * The index of the last entry that grants or revokes each lease, of the entries up to
+   * `#seenIndex`.
+   */
   readonly #touched = new Map<bigint, number>();
   #seenIndex = 0;
-  /** Leases that ended here because their time was over. */
+  /** How many leases ended here because their time was over. */
   ended = 0;
 
   constructor(parts: LeaseExpiryParts) {
@@ -96,7 +99,7 @@ export class LeaseExpiry {
 
   /**
    * True if an entry that is not applied yet ends this lease or grants its id anew: the known
-   * deadline may then belong to another lease. If the entry comes to nothing, the lessor finds the
+   * deadline may then belong to another lease. If that entry has no effect, the lessor finds the
    * lease expired again.
    */
   #isTouched(id: bigint): boolean {
@@ -122,7 +125,7 @@ export class LeaseExpiry {
   }
 }
 
-/** The lease that this entry grants or revokes. */
+/** The lease that this entry grants or revokes. Undefined: it does neither. */
 function touchedBy(entry: Entry): bigint | undefined {
   if (entry.type !== EntryType.normal || entry.data.length === 0) return undefined;
   const { field, body } = openRequest(entry.data);

@@ -12,14 +12,17 @@ import type { Clock } from "../platform/clock.js";
 import type { LeaseReader } from "../state/types.js";
 import { LeaseQueue } from "./queue.js";
 
-/** A proposal may be lost with its leader, so a lease that still exists is proposed again. */
+/**
+ * Milliseconds after which an expired lease that still exists is returned again: the first proposal
+ * may be lost with its leader.
+ */
 const revokeRetryMs = 3_000;
 const checkpointIntervalMs = 5 * 60_000;
 const checkpointsMax = 1_000;
 
 export interface LeaseCheckpointDue {
   readonly id: bigint;
-  /** Seconds, rounded up. 0: the full TTL counts again. */
+  /** Seconds, rounded up. With 0 the next leader counts the full TTL again. */
   readonly remainingTtl: number;
 }
 
@@ -67,7 +70,10 @@ class LeaderClock implements Lessor {
   readonly #deadlines = new Map<bigint, number>();
   readonly #expiries = new LeaseQueue();
   readonly #checkpoints = new LeaseQueue();
-  /** Renewed since their remaining time was replicated: a later leader must not use that time. */
+  /**
+   * Leases renewed since their remaining time was replicated: a later leader must not use that
+   * time.
+   */
   readonly #renewed = new Set<bigint>();
   #isLeader = false;
 
@@ -100,7 +106,7 @@ class LeaderClock implements Lessor {
   granted(id: bigint): void {
     const lease = this.#leases().get(id);
     if (!this.#isLeader || lease === undefined) return;
-    // The id may have belonged to an earlier lease.
+    // The id may have belonged to an earlier lease, whose renewal does not count for this one.
     this.#forget(id);
     this.#start(id, this.#clock.now() + lease.grantedTtl * 1000);
   }
@@ -185,13 +191,19 @@ class LeaderClock implements Lessor {
     if (isNew) this.#remindOfCheckpoint(id, dueMs);
   }
 
-  /** Short leases are not worth an entry in the log. */
+  /**
+   * Reminds of the next replication of a remaining time. Short leases are not worth an entry in the
+   * log.
+   */
   #remindOfCheckpoint(id: bigint, dueMs: number): void {
     const nextMs = this.#clock.now() + checkpointIntervalMs;
     if (dueMs > nextMs) this.#checkpoints.push(id, nextMs);
   }
 
-  /** The deadline of a lease, if the lease still exists. */
+  /**
+   * The deadline of a lease, in milliseconds of the clock. Undefined: the lease is gone, or this
+   * member does not lead.
+   */
   #known(id: bigint): number | undefined {
     const dueMs = this.#deadlines.get(id);
     if (dueMs === undefined || this.#leases().get(id) !== undefined) return dueMs;

@@ -7,7 +7,7 @@ import { StartError } from "../base/errors.js";
 import type { Clock } from "../platform/clock.js";
 import type { Platform } from "../platform/platform.js";
 
-/** How long a stopping leader waits for its successor. */
+/** Milliseconds that a stopping leader waits for its successor. */
 const handOverMs = 1_000;
 const handOverPollMs = 10;
 
@@ -22,7 +22,7 @@ export interface LifecycleParts {
   isLeader(): boolean;
   /** Releases timers and connections, fails all waiting requests. Called once, before any close. */
   release(): void;
-  /** Makes what is applied durable. */
+  /** Makes durable what is applied, then calls `done`. */
   flush(done: () => void): void;
   /** Closes the state, the log and the disk. No commit begins after it. */
   close(done: () => void): void;
@@ -33,7 +33,7 @@ export class Lifecycle {
   readonly #onStopped: ((cause: StopCause) => void)[] = [];
   #cause: StopCause | undefined;
   #isStopping = false;
-  /** Set while the last flush runs: the work after it. */
+  /** Set while the last flush runs: closes the files after it. */
   #close: (() => void) | undefined;
 
   constructor(parts: LifecycleParts) {

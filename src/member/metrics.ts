@@ -18,7 +18,7 @@ export interface IntegrityNumbers {
 
 export interface MemberNumbers {
   readonly serverVersion: string;
-  /** Empty until decided. */
+  /** The cluster version; empty until the cluster has decided it. */
   readonly clusterVersion: string;
   readonly raft: RaftStatus;
   readonly leaderChanges: number;

@@ -1,13 +1,14 @@
 /**
- * What this member did for clients, for the metrics under etcd's names. Operations in the log count
- * on every member that applies them, as in etcd; reads and calls where they are served.
+ * Counts what this member did for clients, for the metrics under etcd's names. As in etcd, every
+ * member that applies an operation of the log counts it; the member that serves a read or a call
+ * counts that.
  */
 import { KvError } from "../base/errors.js";
 import { doublingBounds, Histogram } from "../base/histogram.js";
 import type { HistogramSample, MetricSample } from "../metrics/sample.js";
 import type { Applied, OpOutcome } from "../state/types.js";
 
-/** A client may name any version; beyond so many they count as "other". */
+/** A client may send any version. Once this many are known, all others count as "other". */
 const versionsMax = 32;
 const outcomes = { true: "true", false: "false" } as const;
 
@@ -36,7 +37,7 @@ export class OperationCounts {
     stream: new Map<string, number>(),
   };
 
-  /** `now`: milliseconds that only grow. */
+  /** `now` gives milliseconds that only grow. */
   constructor(now: () => number) {
     this.#now = now;
   }
@@ -60,12 +61,15 @@ export class OperationCounts {
     }
   }
 
-  /** The beginning of a read, for `rangeEnded`. */
+  /** Call when a read begins. Returns the time for `readEnded`. */
   begin(): number {
     return this.#now();
   }
 
-  /** `ranges`: how many the request had; more than one is a transaction. */
+  /**
+   * Call when a read has ended. `ranges` tells how many ranges it had; more than one is a
+   * transaction.
+   */
   readEnded(sinceMs: number, isDone: boolean, ranges = 1): void {
     this.#ops.ranges += ranges;
     if (ranges > 1) this.#txns++;
@@ -76,13 +80,16 @@ export class OperationCounts {
     this.#leasesRenewed++;
   }
 
-  /** Somebody asked /health. */
+  /** Call when somebody has asked /health. */
   healthAsked(isHealthy: boolean): void {
     if (isHealthy) this.#healthy++;
     else this.#unhealthy++;
   }
 
-  /** `version`: what the client says of itself in the metadata client-api-version. */
+  /**
+   * Call when a call comes. `version` is what the client says of itself in the metadata
+   * client-api-version.
+   */
   called(type: "unary" | "stream", version = "unknown"): void {
     const calls = this.#calls[type];
     const known = calls.get(version);

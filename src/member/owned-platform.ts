@@ -11,15 +11,15 @@ import type { Platform } from "../platform/platform.js";
 
 const logFolder = "wal/";
 
-/** Takes the error. Throws it again if no owner is left. */
+/** Takes the error. Throws it again if no part is left that can own it. */
 export type Failed = (error: Error) => void;
 type Own = <Told extends unknown[]>(fn: (...told: Told) => void) => (...told: Told) => void;
 
 /** Milliseconds that the platform took. */
 export interface PlatformTimes {
-  /** A sync of the write-ahead log. */
+  /** Called after a sync of the write-ahead log. */
   synced(ms: number): void;
-  /** A commit of a backend. */
+  /** Called after a commit of a backend. */
   committed(ms: number): void;
 }
 
@@ -77,7 +77,7 @@ function ownedSigner(signer: TokenSigner, own: Own): TokenSigner {
   };
 }
 
-/** All arguments go through, also those that a port gains later. */
+/** Wraps the disk. All arguments go through, also those that a port gains later. */
 function ownedDisk(disk: Disk, own: Own, timedSync: Timed): Disk {
   return {
     list: (...what) => disk.list(...what),

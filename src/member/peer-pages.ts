@@ -9,7 +9,7 @@ import type { Member } from "./types.js";
 const text = "text/plain; charset=utf-8";
 const json = "application/json";
 
-/** Texts that etcd gives on this page without the prefix that it adds for gRPC. */
+/** Texts that etcd gives on this page without the prefix "etcdserver: ". */
 const pageTexts: { readonly [reason in ErrorReason]?: string } = {
   compacted: "mvcc: required revision has been compacted",
   futureRevision: "mvcc: required revision is a future revision",
@@ -86,7 +86,7 @@ const pages: ReadonlyMap<string, Page> = new Map([
   ["/version", version],
 ]);
 
-/** Undefined: the body is not a valid request. */
+/** The revision that the body asks for. Undefined: the body is not a valid request. */
 function revisionIn(body: string): number | undefined {
   try {
     const parsed: unknown = JSON.parse(body);

@@ -4,13 +4,16 @@ import type { HistogramSample, MetricSample } from "../metrics/sample.js";
 import type { Platform } from "../platform/platform.js";
 
 export class Slowness {
-  /** Syncs of the write-ahead log. */
+  /** How long syncs of the write-ahead log took. */
   readonly fsync: Durations;
-  /** Commits of the backend. */
+  /** How long commits of the backend took. */
   readonly commit: Durations;
-  /** Entries, from the begin of their application to its end, other turns in between included. */
+  /**
+   * How long entries took: from the begin of their application to its end, other turns in between
+   * included.
+   */
   readonly apply: Durations;
-  /** Linearizable reads, until the state could be read. */
+  /** How long linearizable reads waited until the state could be read. */
   readonly read: Durations;
 
   constructor({ clock, log }: Pick<Platform, "clock" | "log">) {

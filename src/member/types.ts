@@ -48,22 +48,25 @@ export interface SnapshotStream {
 
 /** The client for which long work is done. */
 export interface ReadClient {
-  /** `fn` runs once when the client goes away or its deadline passes. */
+  /** Calls `fn` once, when the client goes away or its deadline passes. */
   onCancel(fn: () => void): void;
-  /** Identifies its connection: connections take turns. Undefined: the client itself does. */
+  /**
+   * Identifies the client's connection, because connections take turns. Undefined: the client
+   * itself takes turns.
+   */
   readonly connection?: object | undefined;
 }
 
 /** The answer to a read. It counts against the memory for answers until it is sent or closed. */
 export interface ReadAnswer<T> {
   readonly outcome: T;
-  /** The revision that it shows. */
+  /** The revision that the answer shows. */
   readonly revision: number;
-  /** The client has taken so many bytes of it. */
+  /** Call when the client has taken so many bytes of the answer. */
   sent(bytes: number): void;
-  /** It is no longer in memory. A second call does nothing. */
+  /** Call when the answer is no longer in memory. A second call does nothing. */
   close(): void;
-  /** Calls `fn` if it must be given up before it is sent. It is closed then. */
+  /** Calls `fn` if the answer must be given up before it is sent. It counts as closed then. */
   onEnd(fn: (reason: KvError) => void): void;
 }
 
@@ -76,7 +79,7 @@ export interface MemberLimits {
   readonly progressNotifyMs: number;
 }
 
-/** Sizes in bytes. */
+/** What RPC Status and the metrics say about a member. Sizes are in bytes. */
 export interface MemberStatus {
   readonly version: string;
   readonly leader: bigint;
@@ -124,7 +127,7 @@ export interface Member {
   readonly authenticator: Pick<Authenticator, "callerOf" | "login" | "hash" | "onChange">;
   /** Header fields of answers; the revision comes from `machine`. */
   readonly clusterId: bigint;
-  /** What this member did for clients: whoever serves them tells it. */
+  /** Counts what this member does for clients: the service that serves them reports it here. */
   readonly operations: Pick<OperationCounts, "begin" | "readEnded" | "healthAsked" | "called">;
   term(): number;
   leader(): bigint;
@@ -139,11 +142,14 @@ export interface Member {
   ): void;
 
   /**
-   * Call when a call comes, before its message is decoded. Undefined: it may go on. The rules of
+   * Call when an RPC arrives, before its message is decoded. Undefined: it may go on. The rules of
    * admission stand in gate/table.ts.
    */
   admit(rpc: Rpc, client: Client): KvError | undefined;
-  /** A message of a stream must wait. `waiting`: how many of that stream then do. */
+  /**
+   * Call when a message of a stream must wait. `waiting` counts the messages of that stream that
+   * wait, with this one. Undefined: it may.
+   */
   admitWaiting(rpc: QueueingRpc, waiting: number): KvError | undefined;
   admitPage(page: Page): KvError | undefined;
   /**
@@ -176,7 +182,7 @@ export interface Member {
    * without an error, this member has applied everything that was committed before.
    */
   readBarrier(done: Done<void>): void;
-  /** Why clients may not read this member's state; undefined: they may. */
+  /** Why clients may not read this member's state. Undefined: they may. */
   integrityRefusal(): KvError | undefined;
   /**
    * Takes what the handling of one request threw, and returns the request's answer. Damage and a
@@ -185,7 +191,9 @@ export interface Member {
    */
   requestFailed(error: unknown): KvError;
 
-  /** With `physical`, ends only after the superseded rows are removed. */
+  /**
+   * Compacts up to a revision. With `physical`, `done` waits until the superseded rows are removed.
+   */
   compact(
     client: Client,
     of: { readonly revision: number; readonly physical: boolean },
@@ -227,7 +235,10 @@ export interface Member {
 
   status(): MemberStatus;
   integrity(): MemberIntegrity;
-  /** etcd's HashKV at `revision`; 0: the current one. */
+  /**
+   * Computes etcd's HashKV at `revision`; 0: the current one. Error compacted, futureRevision or
+   * corrupt.
+   */
   hashKv(
     revision: number,
     done: Done<HashKv & { readonly currentRevision: number }>,

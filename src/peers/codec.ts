@@ -1,6 +1,7 @@
 /**
- * What members say to each other beside raft: an envelope that begins with one kind byte. The
- * asking member chooses a number; the response carries it back. The layout is in docs/formats.md.
+ * Encodes what members say to each other: an envelope that begins with one kind byte, around a raft
+ * message, a request or a response. The asking member numbers its requests; a response carries the
+ * number of its request. The layout is in docs/formats.md.
  */
 import {
   encodedFingerprintBytes,
@@ -51,12 +52,15 @@ const raftKind = 1;
 const requestKind = 2;
 const responseKind = 3;
 const failureKind = 4;
-/** A fingerprint, then the raft message. */
+/** The envelope holds the sender's fingerprint, then the raft message. */
 const provenRaftKind = 5;
 const headBytes = 9;
 
 const mebibyte = 1024 * 1024;
-/** For the entries of one turn, and for pieces of a state. One row may be as large as a request. */
+/**
+ * The limit for the entries of one turn, and for pieces of a state. One row may be as large as a
+ * request.
+ */
 const largeMessageBytesMax = 64 * mebibyte;
 const requestMessageBytesMax = 16 * mebibyte;
 const failureMessageBytesMax = 1024;
@@ -107,7 +111,10 @@ export function responseEnvelope(id: number, body: Uint8Array): Uint8Array {
   return bytes;
 }
 
-/** `reason` is an ErrorReason if the asking member is to know it. */
+/**
+ * `reason` is an ErrorReason if the asking member is to know it. The member that decodes any other
+ * reason gets `timeout`.
+ */
 export function failureEnvelope(id: number, reason: string): Uint8Array {
   const text = new TextEncoder().encode(reason);
   const bytes = withHead(failureKind, id, text.length);

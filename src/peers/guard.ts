@@ -32,10 +32,10 @@ const texts: Readonly<Record<RejectionReason, string>> = {
     "dropped what a raft message says of entries that this member's log does not hold",
 };
 
-/** The listener has told these, with their cause. */
+/** The listener has logged these refusals already, with their cause. */
 const toldBefore: ReadonlySet<RejectionReason> = new Set(["tls_refused"]);
 
-/** Refusals that are normal while members come and go. */
+/** Refusals that are normal while members come and go: they are logged at a lower level. */
 const quiet: ReadonlySet<RejectionReason> = new Set(["removed_member", "other_cluster"]);
 
 export class PeerGuard {
@@ -45,7 +45,7 @@ export class PeerGuard {
   readonly #repeats = new Repeats(tellEveryMs);
   readonly #connected = new Set<bigint>();
   readonly #losses = new Map<bigint, number>();
-  /** How often the connection to a peer broke, all peers together. */
+  /** How often the connection to a peer broke, summed over all peers. */
   lost = 0;
 
   constructor(platform: Pick<Platform, "clock" | "log">, links: Pick<PeerLinks, "ids" | "knows">) {
@@ -53,7 +53,7 @@ export class PeerGuard {
     this.#links = links;
   }
 
-  /** By reason; contains only reasons that occurred. */
+  /** Refusals by reason; contains only reasons that occurred. */
   counts(): ReadonlyMap<RejectionReason, number> {
     return this.#counts;
   }

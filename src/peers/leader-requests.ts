@@ -16,11 +16,11 @@ const lookMs = 50;
 
 export interface LeaderQuestion<T> {
   readonly method: PeerMethod;
-  /** Asks this member, which leads. */
+  /** Answers the question at this member, when it leads. */
   here(done: Done<T>): void;
   encode(): Uint8Array;
   decode(answer: Uint8Array): T;
-  /** True: asking again would not help, so the asker gets this error. */
+  /** Returns true if asking again would not help: the asker gets this error at once. */
   isFinal?(error: KvError): boolean;
 }
 
@@ -42,7 +42,7 @@ export interface LeaderRequestsParts {
   ): () => void;
 }
 
-/** Who was asked, and over which connection. */
+/** Which member was asked, and over which connection. */
 interface Asked {
   readonly leader: bigint;
   readonly activeSince: number | undefined;
@@ -61,7 +61,9 @@ interface Open {
 
 export class LeaderRequests {
   readonly #parts: LeaderRequestsParts;
-  /** In the order of their beginnings, and so of their ends. */
+  /**
+   * Open questions in the order in which they began, which is also the order of their deadlines.
+   */
   readonly #open = new Set<Open>();
   #isLooking = false;
 

@@ -57,7 +57,7 @@ export class PeerLinks {
     this.#isClosed = true;
   }
 
-  /** True if this id is in the member list or was confirmed by a member. */
+  /** Returns true if this id is in the member list or was confirmed by a member. */
   knows(id: bigint): boolean {
     return this.#urls.has(id);
   }

@@ -19,7 +19,10 @@ export function soundMessage(bytes: Uint8Array, from: bigint, raft: RaftNode): M
   return flaw === undefined ? message : { reason: flaw, from, fields };
 }
 
-/** What is told about a message that passes, but of which raft does not take everything. */
+/**
+ * The refusal to report for a message that passes, but of which raft ignores a part. Undefined:
+ * raft takes all of it.
+ */
 export function untakenPart(message: Message, raft: RaftNode): Rejection | undefined {
   if (!commitsBeyondLog(message, raft)) return undefined;
   return { reason: "index_beyond_log", from: message.from, fields: fieldsOf(message, raft) };

@@ -23,7 +23,9 @@ export const firstCursor: Cursor = { bucket: 0, key: new Uint8Array(0) };
 const bucketCount = Object.keys(Bucket).length;
 const rowHeadBytes = 7;
 
-/** Rows from `cursor` on, about `bytesMax` bytes. At least one row, if there is any left. */
+/**
+ * Reads rows from `cursor` on, about `bytesMax` bytes of them, and at least one row if any is left.
+ */
 export function readChunk(reader: BackendReader, cursor: Cursor, bytesMax: number): RowChunk {
   const rows: RowWrite[] = [];
   let bytes = 0;

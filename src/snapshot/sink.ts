@@ -53,9 +53,10 @@ export class SnapshotSink {
   }
 
   /**
-   * Fetches the state at `index`. Does nothing if the same offer is being fetched already (`done`
-   * is not called then). Another offer ends the running transfer, because its sender may no longer
-   * lead.
+   * Fetches the state at `index`. Calls `done` once, later: without an error when the state is
+   * complete and proven (`take` gives it). Does nothing if the same offer is being fetched already;
+   * `done` is not called then. Another offer ends the running transfer, because its sender may no
+   * longer lead.
    */
   fetch(from: bigint, index: number, done: (error: Error | undefined) => void): void {
     const running = this.#running;
@@ -100,7 +101,7 @@ export class SnapshotSink {
     fetched?.backend.close(() => this.#parts.backends.remove(fetched.name));
   }
 
-  /** Call when the member stops. */
+  /** Call when the member stops. Ends the running transfer and closes a fetched state. */
   stop(): void {
     this.#running?.transfer.abandon();
     this.#running = undefined;

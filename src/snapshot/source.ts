@@ -12,7 +12,7 @@ import { readSoundChunk } from "./sound-chunk.js";
 
 export const chunkBytes = 512 * 1024;
 const idleMs = 30_000;
-/** index (8), term (8), root (32). */
+/** Bytes of a manifest: index (8), term (8), root (32). */
 export const manifestBytes = 48;
 
 export interface Manifest {
@@ -32,7 +32,9 @@ export interface SnapshotSourceParts {
   readonly clock: Clock;
   /** Makes all applied state durable, then freezes it. */
   freeze(done: (state: FrozenState) => void): void;
-  /** The oldest index from which a receiver can continue by log alone, minus one. */
+  /**
+   * The lowest index of a snapshot that is of use: a receiver can continue from there by log alone.
+   */
   oldestUsable(): number;
   /** The current configuration. A snapshot that does not name a member cannot be sent to it. */
   confState(): ConfState;
@@ -94,7 +96,10 @@ export class SnapshotSource {
     return this.#state?.meta.index;
   }
 
-  /** When `receiver` last asked. Undefined: not since it was forgotten. */
+  /**
+   * When `receiver` last asked, in milliseconds of the clock. Undefined: not since it was
+   * forgotten.
+   */
   askedMs(receiver: bigint): number | undefined {
     return this.#askedMs.get(receiver);
   }

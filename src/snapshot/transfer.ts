@@ -25,11 +25,11 @@ export interface SnapshotTransferParts {
   readonly state: StateStore;
   committer(): Committer;
   oldestUsable(): number;
-  /** Passes the offer to raft: the content is here and proven. */
+  /** Passes the offer to raft: this member has the content and has proven it. */
   offer(message: Message): void;
   /** True while raft has not decided about an offer that it got. */
   isUndecided(): boolean;
-  /** The state that was to be sent is damaged. */
+  /** Reports that the state to be sent is damaged. */
   failed(error: Error): void;
   /** A follower reports that its transfer failed. */
   failedAt(follower: bigint): void;
@@ -104,8 +104,8 @@ export class SnapshotTransfer {
   offered(message: Message): void {
     const meta = message.snapshot as SnapshotMeta;
     if (meta.index <= this.#parts.state.machine().appliedIndex) {
-      // There is nothing to fetch, and the fetched backend might get the name of the one in use.
-      // Raft tells the leader.
+      // There is nothing to fetch, and a fetched backend might get the name of the one in use. Raft
+      // answers the leader that it has this index.
       this.#parts.offer(message);
       return;
     }

@@ -6,7 +6,10 @@ import type { Disk } from "../platform/disk.js";
 
 const draftSuffix = ".tmp";
 
-/** Durable when it returns. @throws the disk's errors; the old file is still there then */
+/**
+ * Replaces the file at `path`. The new bytes are durable when this returns. @throws the disk's
+ * errors; the old file is still there then
+ */
 export function replaceFile(disk: Disk, path: string, bytes: Uint8Array): void {
   const draft = path + draftSuffix;
   if (disk.exists(draft)) disk.remove(draft);
@@ -21,7 +24,7 @@ export function replaceFile(disk: Disk, path: string, bytes: Uint8Array): void {
   disk.syncDir("");
 }
 
-/** The first `bytesMax` bytes. Undefined: there is no such file. */
+/** Reads the first `bytesMax` bytes of a file. Undefined: there is no such file. */
 export function readFile(disk: Disk, path: string, bytesMax: number): Uint8Array | undefined {
   if (!disk.exists(path)) return undefined;
   const file = disk.open(path, "existing");

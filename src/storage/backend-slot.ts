@@ -35,10 +35,10 @@ export function writeSlot(disk: Disk, name: string): void {
 
 /** Names of wrong backends that are kept for people to look at, oldest first. */
 const asidePath = "backends.aside";
-/** How many are kept; each is as large as a whole state. */
+/** How many wrong backends are kept; each is as large as a whole state. */
 const asideMax = 2;
 
-/** Oldest first; empty if there are none. */
+/** The backends that are kept for people to look at, oldest first; empty if there are none. */
 export function readAside(disk: Disk): readonly string[] {
   const bytes = readFile(disk, asidePath, 4096) ?? new Uint8Array(0);
   const lines = new TextDecoder().decode(bytes).split("\n");

@@ -52,7 +52,7 @@ export class Committer {
   #sinceCommit = 0;
   #isRunning = false;
   #isStopped = false;
-  /** Everything up to here survives a crash without the log. */
+  /** The state that survives a crash without the log. */
   #durable: SnapshotMeta;
   #waiting: ((proof: StateProof) => void)[] = [];
   commits = 0;

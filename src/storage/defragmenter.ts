@@ -1,7 +1,7 @@
 /**
- * Rewrites the backend compactly while the member works on. A request that comes while one runs gets
- * the same result, because two at a time would use the same file name. A rewrite that fails, for
- * example for lack of space, changes nothing.
+ * Rewrites the backend compactly while the member works on. If a rewrite already runs, a new
+ * request gets its result, because two at a time would use the same file name. A rewrite that
+ * fails, for example for lack of space, changes nothing.
  */
 
 import type { Done } from "../base/done.js";
@@ -60,7 +60,8 @@ export class Defragmenter {
       return;
     }
     if (record.isStopped) {
-      // Another state is in use since. What was written to that one was not recorded.
+      // Another state came into use meanwhile. The record lacks the writes to that one, so the
+      // rewrite begins anew.
       this.#begin();
       return;
     }

@@ -1,7 +1,8 @@
 /**
- * Who works next, and for how long: the one place where long work of a member is divided into
- * turns. One turn serves one client's job, for at most `turnMs`; sockets, timers and consensus run
- * between two turns. Clients take turns, however many jobs each has. Work of the member itself
+ * Divides all long work of a member into turns: decides which job works next, and for how long.
+ *
+ * One turn serves one client's job, for at most `turnMs`; sockets, timers and consensus run between
+ * two turns. Clients take turns, however many jobs each has. Work of the member itself
  * (`background`) gets every fourth turn while clients wait.
  *
  * A job works in steps of a few hundred rows, which look at no clock. So with `turnMs` 0 each turn
@@ -17,7 +18,7 @@ export interface JobLimits {
   readonly turnMs: number;
 }
 
-/** Long work in steps. */
+/** Long work that is done in steps. */
 export interface SlicedWork {
   /**
    * Works on for about so many rows. "wait": it can do nothing until its handle is woken. The work
@@ -29,7 +30,7 @@ export interface SlicedWork {
 export interface JobHandle {
   /** The work makes no further step. A second call does nothing. */
   cancel(): void;
-  /** Work that said "wait" goes on. */
+  /** Call when work that said "wait" can go on. */
   wake(): void;
 }
 
@@ -37,7 +38,7 @@ export interface JobHandle {
 export const background = Symbol("background");
 export type JobClient = object | typeof background;
 
-/** While clients wait, the member's own work has one turn in so many. */
+/** While clients wait, one turn in this many belongs to the member's own work. */
 const backgroundEvery = 4;
 
 export class Jobs {

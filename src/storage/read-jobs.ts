@@ -30,7 +30,7 @@ export function runJob<T>(
   jobs: Jobs,
   job: Job<T>,
   as: {
-    /** Absent: the member's own work. */
+    /** The client that asked. Absent: the work is the member's own. */
     readonly client?: JobClient | undefined;
     readonly done: Done<T>;
     readonly errors: ReadErrors;

@@ -11,9 +11,9 @@ import type { WriteRecord } from "../state/movable-backend.js";
 /** Milliseconds of one slice, and how many writes come between two looks at the clock. */
 const sliceMs = 3;
 const writesPerLook = 64;
-/** So many writes may follow in the last turn. */
+/** How many writes may be left for the last turn. */
 const lastWritesMax = 256;
-/** A copy that does not catch up with the writes in so many rounds takes what is left at once. */
+/** After this many rounds a copy that still lags behind the writes takes what is left at once. */
 const roundsMax = 50;
 
 export interface RewriteParts {
@@ -24,13 +24,16 @@ export interface RewriteParts {
   readonly into: string;
   /** The machine's writes since before the last commit of `source` began. */
   readonly record: WriteRecord;
-  /** False: the copy is not wanted any more. */
+  /** Returns false if the copy is not wanted any more. */
   isWanted(): boolean;
   /** Called when a commit of the copy begins: it holds everything that is applied now. */
   committing(): void;
 }
 
-/** The complete copy; an error, after which nothing of it is left open; undefined: not wanted. */
+/**
+ * The complete copy. Or an error: nothing of the copy is left open then. Or undefined: nobody wants
+ * the copy any more.
+ */
 export type Rewritten = Backend | Error | undefined;
 
 export function rewrite(parts: RewriteParts, done: (result: Rewritten) => void): void {

@@ -6,8 +6,9 @@ import type { ClusterReader } from "../state/types.js";
 import type { FetchedState } from "./fetched-state.js";
 
 /**
- * Opens a state without keys. Raft can continue with it, and nothing wrong can be read from it. It
- * keeps the users: what is answered without keys still asks for a right.
+ * Opens a state without keys, which takes the place of a wrong one. Raft can continue with it, and
+ * nobody can read a wrong key from it. It keeps the users, because requests that read no keys still
+ * need rights.
  */
 export function openStandIn(
   world: {

@@ -90,7 +90,9 @@ export class StateStore {
     return this.#machine;
   }
 
-  /** For reads within this turn. Whoever reads in several turns takes a view. */
+  /**
+   * The backend in use, for reads within this turn. A reader that needs several turns takes a view.
+   */
   backend(): Backend {
     return this.#backend;
   }
@@ -110,8 +112,8 @@ export class StateStore {
   }
 
   /**
-   * The same for a client. Calls `ended` if the view is ended before it is closed. @throws KvError
-   * corrupt, stopped, tooManyViews
+   * As `view`, for a client. Calls `ended` if the view is ended before it is closed. @throws
+   * KvError corrupt, stopped, tooManyViews
    */
   viewForClient(ended: (error: KvError) => void): ClientView {
     if (this.#isClosed) throw new KvError("stopped");
@@ -242,8 +244,9 @@ export class StateStore {
   }
 
   /**
-   * Begin this before the commit that `compactFile` builds on. It is stopped when another state is
-   * put into use: it knows nothing of what is written to that one.
+   * Starts to record the writes of the machine. Call it before the commit that `compactFile` builds
+   * on begins. The record stops when another state comes into use, because it lacks the writes to
+   * that one.
    */
   recordWrites(): WriteRecord {
     this.#record = this.#machine.recordWrites();

@@ -367,7 +367,7 @@ function createHandler(w: Wiring): NetworkHandler {
 }
 
 /**
- * What a joining member must know of the cluster. Undefined while this member does not know the
+ * What this member tells a joining member about the cluster. Undefined while it does not know the
  * cluster itself.
  */
 function clusterInfo(w: Wiring): ClusterInfo | undefined {

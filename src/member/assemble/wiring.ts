@@ -116,9 +116,9 @@ export interface Wiring extends MemberWorld {
   /** Call when entries were applied or the leader changed. */
   progressed(): void;
   /**
-   * Call when this member's state is damaged. True: the member gives its state up and fetches a
-   * right one from the others. False: nothing was done, because this member is the only voter or
-   * stops.
+   * Call when this member's state is damaged. Returns true if the member gives its state up and
+   * fetches a right one from the others. Returns false if it did nothing, because it is the only
+   * voter or stops.
    */
   damaged(error: DamageError): boolean;
   /** Takes an error that the handling of a request threw, and returns the request's answer. */

@@ -24,14 +24,14 @@ export class Leadership {
   readonly #parts: LeadershipParts;
   #leader = 0n;
   #electedMs = 0;
-  /** Changes of leader seen, the first election included. */
+  /** How often the leader changed, the first election included. */
   changes = 0;
 
   constructor(parts: LeadershipParts) {
     this.#parts = parts;
   }
 
-  /** True when the leader changed, also to none. */
+  /** Call when raft's leader or role changed. Returns true if the leader changed, also to none. */
   observe(state: { readonly leader: bigint; readonly role: Role }): boolean {
     if (state.leader === this.#leader) return false;
     this.#leader = state.leader;

@@ -17,7 +17,10 @@ type Outcome = {
   readonly members: readonly MemberRecord[];
 };
 
-/** Refusals of a member that does not lead, or no longer. */
+/**
+ * Errors that a member gives which does not lead, or no longer leads: the question goes to the next
+ * leader.
+ */
 const leaderGone: ReadonlySet<string> = new Set(["notLeader", "noLeader", "stopped"]);
 
 export interface MemberChangesParts {
@@ -92,7 +95,8 @@ export class MemberChanges {
       isFinal: ({ reason }) => !leaderGone.has(reason),
     };
     this.#parts.askLeader(question, (error) => {
-      // A leader that was asked before may have done it, and its answer was lost.
+      // A leader that was asked before may have promoted the learner without its answer arriving
+      // here.
       const isDone = asked > 1 && error instanceof KvError && error.reason === "memberNotLearner";
       if (error instanceof KvError && !isDone) done(error);
       // The leader committed the change. After a read barrier this member has applied it, too.

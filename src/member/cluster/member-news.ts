@@ -1,4 +1,4 @@
-/** Tells in the log which members were added, removed, promoted or moved, and counts it. */
+/** Logs which members were added, removed, promoted or moved, and counts these changes. */
 import type { Platform } from "../../platform/platform.js";
 import type { MemberRecord } from "../../state/types.js";
 
@@ -15,7 +15,7 @@ export class MemberNews {
     this.#known = known;
   }
 
-  /** Contains only changes that occurred. */
+  /** How often each kind of change occurred; contains only kinds that did. */
   counts(): ReadonlyMap<MemberChange, number> {
     return this.#counts;
   }

@@ -35,7 +35,7 @@ export class Membership {
     this.#parts = parts;
   }
 
-  /** The change to propose, or the refusal. */
+  /** Returns the change to propose, or the refusal. */
   add(peerUrls: readonly string[], isLearner: boolean): Change | KvError {
     const cluster = this.#parts.cluster();
     const members = cluster.members();
@@ -98,7 +98,10 @@ export class Membership {
     };
   }
 
-  /** Why the change could cost the cluster its quorum; undefined if it could not, or nobody asks. */
+  /**
+   * Why the change could cost the cluster its quorum. Undefined: it could not, or this member was
+   * configured not to check that.
+   */
   quorumRefusal(change: Change): KvError | undefined {
     if (!this.#parts.isStrict) return undefined;
     if (change.promote) return this.#mayPromote();

@@ -1,7 +1,7 @@
-/** Tells people that there is no leader, and whether a quorum of voters can be reached. */
+/** Logs that there is no leader, and whether this member reaches a quorum of voters. */
 import type { Platform } from "../../platform/platform.js";
 
-/** Milliseconds between two log lines while it lasts. */
+/** Milliseconds between two log lines while there is no leader. */
 const tellEveryMs = 60_000;
 
 export interface QuorumWatchParts {
@@ -15,7 +15,10 @@ export interface QuorumWatchParts {
 
 export class QuorumWatch {
   readonly #parts: QuorumWatchParts;
-  /** Undefined: there is a leader. */
+  /**
+   * Since when there has been no leader, in milliseconds of the clock. Undefined: there is a
+   * leader.
+   */
   #sinceMs: number | undefined;
   #toldMs: number | undefined;
   /** How often there was no leader for longer than an election takes. */
@@ -43,7 +46,7 @@ export class QuorumWatch {
       return;
     }
     this.#sinceMs ??= nowMs;
-    // An election and a second one after a split vote are nothing to tell.
+    // The time covers an election and a second one after a split vote: a shorter gap is normal.
     const isLong = nowMs - this.#sinceMs >= 3 * this.#parts.electionMs;
     if (!isLong || (this.#toldMs !== undefined && nowMs - this.#toldMs < tellEveryMs)) return;
     if (this.#toldMs === undefined) this.losses++;

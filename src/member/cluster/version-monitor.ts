@@ -1,7 +1,7 @@
 /**
- * The leader's care for the cluster version. It proposes the first one, a higher one once all members
- * run it, and the end of a downgrade once all members run its target. The state machine decides which
- * of these proposals are valid.
+ * Decides at the leader when to propose another cluster version: the first one, a higher one once
+ * all members run it, and the end of a downgrade once all members run its target. The state machine
+ * decides which of these proposals are valid.
  */
 import type { Clock } from "../../platform/clock.js";
 import { initialVersion, mayServe } from "../../state/cluster/version.js";

@@ -36,7 +36,10 @@ export interface GateParts {
   proposeChange(change: Change, done: Done<Applied>): void;
   /** Calls `done` when everything is applied here that was committed before this call. */
   readBarrier(done: Done<void>): void;
-  /** Calls `done` at once, or as soon as it is known whether this member's state is right. */
+  /**
+   * Calls `done` once this member's state is known to be right: at once if nothing is in doubt. An
+   * error says that the state is wrong, or that the answer took too long.
+   */
   whenSure(done: Done<void>): void;
 }
 
@@ -52,7 +55,7 @@ export class Gate {
     return this.#refusal(rpcTable[rpc].arrival, client);
   }
 
-  /** As `admit`, for what is no RPC. */
+  /** As `admit`, for a page or a question of another member, which is no RPC. */
   admitPage(page: Page): KvError | undefined {
     return this.#refusal(pageTable[page], noClient);
   }
@@ -119,7 +122,9 @@ export class Gate {
     else ask((answer) => done(this.#refusal(relay, client) ?? answer));
   }
 
-  /** For reads of the member itself: as a read of a client that is not local. */
+  /**
+   * Calls `done` when this member may read its own state, as a linearizable read of a client would.
+   */
   barrier(done: Done<void>): void {
     if (this.#parts.view.isStopping()) done(new KvError("stopped"));
     else {

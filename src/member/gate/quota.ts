@@ -35,7 +35,7 @@ export interface QuotaParts {
   backendBytes(): number;
   isLeader(): boolean;
   propose(field: RequestField, body: Uint8Array, done: () => void): void;
-  /** Proposes unless this member no longer leads then. */
+  /** Proposes a decision. It is dropped if this member no longer leads when raft takes it. */
   proposeAsLeader(field: RequestField, body: Uint8Array): void;
   request(to: bigint, method: PeerMethod, body: Uint8Array, done: Done<Uint8Array>): void;
 }
@@ -43,7 +43,7 @@ export interface QuotaParts {
 export class Quota {
   readonly #parts: QuotaParts;
   #isRaising = false;
-  /** An applied entry may have grown the store since the last look at its size. */
+  /** True after an applied entry that may have grown the store, until its size is looked at. */
   #hasGrown = false;
   /** Members whose alarms were active at the last look. */
   #active: ReadonlySet<bigint> = new Set();
@@ -56,8 +56,9 @@ export class Quota {
   }
 
   /**
-   * Undefined: this member's backend may grow by `growthBytes`. Otherwise the refusal, and the
-   * member raises the alarm. The alarm itself is not looked at here: see `isAlarmed`.
+   * Checks a request that grows the store by `growthBytes` at most. Undefined: the backend has room
+   * for it. Otherwise the refusal; the member then raises the alarm. Does not look at the alarm
+   * itself: see `isAlarmed`.
    */
   check(growthBytes: number): KvError | undefined {
     if (growthBytes === 0 || !this.#isOver(growthBytes)) return undefined;
@@ -145,7 +146,7 @@ export class Quota {
     }
   }
 
-  /** Logs what has changed since the last look. */
+  /** Logs which members' alarms have begun or ended since the last look. */
   #tell(): void {
     const active = new Set<bigint>();
     for (const { memberId, alarm } of this.#parts.machine().alarms()) {

@@ -8,7 +8,7 @@ export interface Client {
   metadata(name: string): string | undefined;
 }
 
-/** For what this member, another member or a page asks: there is no client with wishes of its own. */
+/** Stands for the client when this member, another member or a page asks: it sends no metadata. */
 export const noClient: Client = { metadata: () => undefined };
 
 export interface ReadRequest {

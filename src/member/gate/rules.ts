@@ -21,18 +21,30 @@ export interface GateView {
   isStopping(): boolean;
   isLearner(): boolean;
   hasLeader(): boolean;
-  /** Set while this member's state is wrong or not yet healed, or its leader has lost entries. */
+  /**
+   * Returns the refusal while this member's state is wrong or not yet healed, or its leader has
+   * lost entries.
+   */
   integrityRefusal(): KvError | undefined;
   alarms(): readonly AlarmRecord[];
   committedIndex(): number;
   appliedIndex(): number;
-  /** As many requests, or as many bytes of them, wait for the log as this member keeps. */
+  /**
+   * Returns true if as many requests, or as many bytes of them, wait for the log as this member
+   * keeps.
+   */
   isQueueFull(): boolean;
-  /** Raises the alarm NOSPACE when it refuses. Does not look at alarms. */
+  /**
+   * Returns the refusal of a request that would exceed the quota, and raises the alarm NOSPACE
+   * then. Does not look at alarms.
+   */
   quotaRefusal(growthBytes: number): KvError | undefined;
-  /** The alarm NOSPACE is in the applied state, which may be behind that of other members. */
+  /**
+   * Returns true if the alarm NOSPACE is in the applied state, which may be behind that of other
+   * members.
+   */
   isOutOfSpace(): boolean;
-  /** Set if the change could cost the cluster its quorum. */
+  /** Returns the refusal of a change that could cost the cluster its quorum. */
   quorumRefusal(change: Change): KvError | undefined;
 }
 
@@ -82,21 +94,23 @@ export const localOnLearner: ReadRule = (member, { isLocal }) =>
 export const withinSize: WriteRule = (member, { body }) =>
   body.length > member.requestBytesMax ? new KvError("requestTooLarge") : undefined;
 
-/** Back-pressure: apply keeps up with what is committed. */
+/** Back-pressure: refuses writes while apply lags far behind what is committed. */
 export const applyKeepsUp = (member: GateView): Refusal =>
   member.committedIndex() - member.appliedIndex() > applyLagMax
     ? new KvError("tooManyRequests")
     : undefined;
 
-/** Back-pressure: a bounded number of requests waits for the log. */
+/** Back-pressure: refuses writes while too many requests wait for the log. */
 export const queueHasRoom = (member: GateView): Refusal =>
   member.isQueueFull() ? new KvError("tooManyRequests") : undefined;
 
-/** Back-pressure: a stream whose client sends faster than this member answers. */
+/** Back-pressure: refuses a stream whose client sends faster than this member answers. */
 export const streamHasRoom: QueueRule = (_member, waiting) =>
   waiting > streamWaitingMax ? new KvError("tooManyRequests") : undefined;
 
 export const withinQuota: WriteRule = (member, { growthBytes }) => member.quotaRefusal(growthBytes);
 
-/** The cluster keeps a quorum of started and connected voters (etcd's strict checks). */
+/**
+ * Refuses a change that leaves no quorum of started and connected voters (etcd's strict checks).
+ */
 export const keepsQuorum: ChangeRule = (member, { change }) => member.quorumRefusal(change);

@@ -41,9 +41,9 @@ export interface RpcRules {
 
 const { notStopping, soundState, notLearner, leaderIfRequired, noCorruptAlarm } = rule;
 
-/** What every member answers as long as it runs. */
+/** The rules for what every member answers as long as it runs. */
 const always = [notStopping];
-/** What learners answer, too. */
+/** The rules for what learners answer, too. */
 const member = [notStopping, soundState, leaderIfRequired];
 const voter = [notStopping, notLearner, soundState, leaderIfRequired];
 const keys = [...voter, noCorruptAlarm];
@@ -141,7 +141,7 @@ export const rpcTable = {
     arrival: voter,
     write,
   },
-  // They use the services above, whose rules hold for what they do there.
+  // Lock and election use the services above: the rules of those hold for what they do there.
   "/v3lockpb.Lock/Lock": { kind: unary, who: "own", arrival: voter },
   "/v3lockpb.Lock/Unlock": { kind: unary, who: "own", arrival: voter },
   "/v3electionpb.Election/Campaign": { kind: unary, who: "own", arrival: voter },

@@ -96,12 +96,12 @@ export class Incarnations {
     return true;
   }
 
-  /** 0n: not known. */
+  /** The incarnation that the state or this member's disk has for a member; 0n: none. */
   incarnationOf(id: bigint): bigint {
     return this.#parts.cluster().member(id)?.incarnation ?? this.#parts.known.get(id) ?? 0n;
   }
 
-  /** The form in which a message of this member may leave. */
+  /** Returns the message in the form in which it may leave this member. */
   outgoing(message: Message): Message {
     if (!this.#isNovice || message.reject) return message;
     switch (message.type) {
@@ -117,7 +117,7 @@ export class Incarnations {
     }
   }
 
-  /** False: the message must not reach raft. */
+  /** Returns false if the message must not reach raft. */
   admits(message: Message): boolean {
     const isVote = message.type === "MsgVoteResp" || message.type === "MsgPreVoteResp";
     if (!isVote || message.context !== fromNovice) return true;
@@ -147,14 +147,18 @@ export class Incarnations {
     if (named === undefined) return;
     this.#compare(named);
     this.#isSettled = true;
-    // In a file, too: if this state is given up later, the member must not be a novice again.
+    // The member also stores it in a file: if it gives up this state later, it must not become a
+    // novice again.
     if (isJoiner && known.get(selfId) !== own) known.set(selfId, own);
     if (!this.#isNovice) return;
     this.#isNovice = false;
     this.#parts.post({ kind: "mayLead", isAllowed: this.#mayLead });
   }
 
-  /** Keeps a novice from leading, whatever other parts allow. Their decision counts afterwards. */
+  /**
+   * Returns the event that raft may get: a novice may not lead, whatever other parts allow. Once
+   * the member is no novice, those parts decide.
+   */
   filtered(event: RaftEvent): RaftEvent {
     if (event.kind !== "mayLead") return event;
     this.#mayLead = event.isAllowed;

@@ -44,7 +44,8 @@ export class KnownIncarnations {
   }
 
   /**
-   * Durable when it returns. Forgets members for which `isKept` is false. @throws the disk's errors
+   * Stores the incarnation of a member, and forgets members for which `isKept` is false. Durable
+   * when it returns. @throws the disk's errors
    */
   set(id: bigint, incarnation: bigint, isKept: (id: bigint) => boolean = () => true): void {
     for (const known of this.#known.keys()) if (!isKept(known)) this.#known.delete(known);

@@ -1,8 +1,11 @@
 /**
- * The memory of large answers: of those that are gathered, and of those that wait for their clients
- * to read them. Beyond `bytesMax` an answer grows no further until others have been read. If only
- * answers that are still gathered hold the memory, the oldest of them goes on, so that not all wait
- * for each other. One that waits for too long is refused; one that is not read for too long ends.
+ * Bounds the memory of large answers: those that are still gathered, and those that wait for their
+ * clients to read them.
+ *
+ * Beyond `bytesMax` an answer grows no further until clients have read others. If only growing
+ * answers hold the memory, the oldest of them goes on, so that they do not all wait for each other.
+ * An answer that waits too long for memory is refused. An answer that its client does not read for
+ * too long ends.
  */
 import { KvError } from "../../base/errors.js";
 import type { Clock, Timer } from "../../platform/clock.js";
@@ -22,21 +25,21 @@ export const defaultAnswerLimits: AnswerLimits = {
 };
 
 export interface AnswerOwner {
-  /** There may be room now. */
+  /** Called when there may be room now. */
   wake(): void;
-  /** The answer must be given up, for this reason. Its memory counts no more. */
+  /** Called when the answer must be given up, with the reason. Its memory counts no more. */
   end(reason: KvError): void;
 }
 
 /** The memory of one answer. */
 export interface HeldAnswer {
-  /** Sets the bytes of a growing answer. False: it must not grow on until it is woken. */
+  /** Sets the bytes of a growing answer. Returns false if it must not grow on until it is woken. */
   grow(bytes: number): boolean;
-  /** All of it is here; the client begins to read. */
+  /** Call when the answer is complete and the client begins to read. */
   complete(): void;
-  /** The client has taken so many bytes. */
+  /** Call when the client has taken so many bytes. */
   sent(bytes: number): void;
-  /** It is no longer in memory. A second call does nothing. */
+  /** Call when the answer is no longer in memory. A second call does nothing. */
   close(): void;
 }
 
@@ -45,7 +48,7 @@ const lookMs = 1_000;
 export class AnswerBudget {
   readonly #clock: Clock;
   readonly #limits: AnswerLimits;
-  /** The oldest first. */
+  /** All answers in memory, the oldest first. */
   readonly #held = new Set<Held>();
   #bytes = 0;
   #timer: Timer | undefined;
@@ -89,7 +92,10 @@ export class AnswerBudget {
     return mayGrow;
   }
 
-  /** Nobody reads an answer that would free memory, and this one came first. */
+  /**
+   * True if all answers still grow, so that no client frees memory by reading, and this one is the
+   * oldest.
+   */
   #isOldestOfGrowing(held: Held): boolean {
     for (const other of this.#held) {
       if (other.isComplete) return false;
@@ -112,7 +118,7 @@ export class AnswerBudget {
     this.#timer = undefined;
   }
 
-  /** Those that still find no room wait on. */
+  /** Wakes the answers that wait for memory. Those that still find no room wait on. */
   #wakeWaiting(): void {
     for (const held of [...this.#held]) if (held.isWaiting) held.owner.wake();
   }

@@ -26,7 +26,7 @@ export interface AutoCompactionParts {
   readonly clock: Clock;
   readonly config: AutoCompactionConfig;
   isLeader(): boolean;
-  /** Of the applied state. */
+  /** The revision of the applied state. */
   revision(): number;
   compact(revision: number, done: Done<unknown>): void;
   log(level: "info" | "warn", message: string, fields: Readonly<Record<string, unknown>>): void;
@@ -36,9 +36,12 @@ export interface AutoCompactionParts {
 export interface AutoCompactionStatus {
   /** The last revision that this member compacted by itself. 0: none. */
   readonly lastRevision: number;
-  /** The revision that the next one would compact now. 0: none yet. */
+  /** The revision at which the next compaction would happen if it were now. 0: none yet. */
   readonly nextRevision: number;
-  /** Milliseconds until the next one may happen. Undefined: never, or this member does not lead. */
+  /**
+   * Milliseconds until the next compaction may happen. Undefined: never, or this member does not
+   * lead.
+   */
   readonly dueInMs: number | undefined;
 }
 
@@ -56,7 +59,10 @@ export class AutoCompaction {
   #timer: Timer | undefined;
   #lastRevision = 0;
   #lastMs: number;
-  /** How long ago the last compaction must be. At first the whole retention. */
+  /**
+   * Milliseconds that must have passed since the last compaction. At first this is the whole
+   * retention.
+   */
   #waitMs: number;
   #nextLookMs: number;
   #isCompacting = false;

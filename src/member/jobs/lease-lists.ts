@@ -1,6 +1,6 @@
 /**
- * Long lists about leases as jobs. A list of a state that another one replaces meanwhile begins anew
- * on that. It ends when its client leaves.
+ * Gathers long lists about leases as jobs. If another state replaces the one that is read, the list
+ * begins anew. A list ends when its client leaves.
  */
 import type { Done } from "../../base/done.js";
 import type { KvError } from "../../base/errors.js";
@@ -12,7 +12,7 @@ import type { ReadClient } from "../types.js";
 export interface LeaseListsParts extends ReadErrors {
   readonly jobs: Jobs;
   leases(): LeaseReader;
-  /** Why this member answers no client now. */
+  /** Why this member answers no client now. Undefined: it answers. */
   refusal(): KvError | undefined;
 }
 

@@ -165,11 +165,10 @@ function clientOf(client: ReadClient | undefined): object | undefined {
 }
 
 /**
- * This job holds no view: only compaction changes the rows of a revision, and the machine tells the
- * job of a compaction. When another state replaces this one, the job starts anew on that. A
- * defragmented state is the same state. A later state gives the same hash of the revision, or has
- * compacted it.
- * @throws KvError
+ * Computes HashKV at a revision. The job holds no view: only a compaction changes the rows of a
+ * revision, and the machine tells the job of it. If another state replaces this one, the job starts
+ * anew on the new state. That is right: a defragmented state has the same rows, and a later state
+ * gives the same hash of the revision or has compacted it. @throws KvError
  */
 function hashKvOf(state: StateStore, revision: number): Job<HashKv> {
   let machine: MachineReader = state.machine();

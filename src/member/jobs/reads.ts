@@ -19,16 +19,19 @@ import type { AnswerBudget, HeldAnswer } from "./answer-budget.js";
 
 /** Units of state/work.ts that run inside the call. */
 const firstUnits = 128;
-/** A read that compactions make begin anew more often than this is told so. */
+/** A read is refused if compactions made it begin anew more often than this. */
 const beginningsMax = 8;
 
 export interface ReadsParts {
   readonly jobs: Jobs;
   readonly budget: AnswerBudget;
   machine(): MachineReader;
-  /** Why this member answers no client now. */
+  /** Why this member answers no client now. Undefined: it answers. */
   refusal(): KvError | undefined;
-  /** Waits while this member's state is in doubt. */
+  /**
+   * Calls `done` once this member's state is known to be right. An error says that it is wrong, or
+   * that the answer took too long.
+   */
   whenSure(done: Done<void>): void;
   /** Takes what a read threw, and returns what its client is told. */
   requestFailed(error: unknown): KvError;
@@ -82,7 +85,7 @@ class Read<T> {
   #handle: JobHandle | undefined;
   #held: HeldAnswer | undefined;
   #isOver = false;
-  /** Ends the sending of the answer, once that has begun. */
+  /** Ends the sending of the answer. Set once the sending has begun. */
   #ended: (reason: KvError) => void = () => {};
 
   constructor(parts: ReadsParts, asked: Asked<T>) {

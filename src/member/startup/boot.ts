@@ -1,7 +1,7 @@
 /**
- * From a data directory to a member's parts: a first start, a join, or a restart. The content of
- * the disk decides which. A state of the disk that no crash can explain is refused with advice, and
- * nothing is changed before that.
+ * Makes a member's parts from its data directory: for a first start, a join, or a restart. The
+ * content of the disk decides which. If no crash can explain that content, the start is refused
+ * with advice, and nothing on the disk has changed.
  */
 import { DamageError } from "../../base/errors.js";
 import type { Backend } from "../../platform/backend.js";

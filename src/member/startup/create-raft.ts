@@ -1,4 +1,7 @@
-/** Creates the member's consensus node: its starting point, and the settings in raft's terms. */
+/**
+ * Creates the member's raft node: gives it the log to start from, and the member's settings in
+ * raft's terms.
+ */
 import type { Platform } from "../../platform/platform.js";
 import { createRaftNode } from "../../raft/node.js";
 import type { RaftNode, SnapshotMeta } from "../../raft/types.js";

@@ -1,6 +1,6 @@
 /**
- * What a member with an empty data directory asks the others: which id was it given, and has it taken
- * part before?
+ * Asks the other members what a member with an empty data directory must know: its id, and whether
+ * it took part before.
  */
 import { StartError } from "../../base/errors.js";
 import type { ClusterInfo, Network } from "../../platform/network.js";

@@ -85,7 +85,7 @@ function changesOf(booted: Restarted): readonly Change[] {
   return [...promotion, ...removals];
 }
 
-/** Members that the part of the log adds that the state does not hold yet. */
+/** Ids of members that are added by log entries which the state has not applied yet. */
 function addedIn({ log, machine }: Restarted): readonly bigint[] {
   const added: bigint[] = [];
   const from = Math.max(log.firstIndex(), machine.appliedIndex + 1);

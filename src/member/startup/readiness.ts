@@ -36,7 +36,7 @@ export class Readiness {
     return this.#isReady;
   }
 
-  /** Calls `fn` once, at once if the member serves already. */
+  /** Calls `fn` once, when the member serves; at once if it does already. */
   whenReady(fn: () => void): void {
     if (this.#isReady) fn();
     else this.#waiting.push(fn);

@@ -54,7 +54,7 @@ export interface Restarted {
   readonly quarantine?: Quarantine;
   /** With `quarantine`: the backend that the slot names. */
   readonly aside?: string;
-  /** Backends that may not be closed yet. */
+  /** Names of backends that may not be closed yet. */
   readonly closing?: ReadonlySet<string>;
 }
 

@@ -30,9 +30,12 @@ const commitEntries = 5_000;
 
 export interface Backup {
   readonly rows: Generator<ImportedRow, ImportedRevisions>;
-  /** Behind the rows, ascending. */
+  /** Entries of etcd's log that follow the rows, ascending by index. */
   readonly entries: readonly EtcdLogEntry[];
-  /** Added to the last revision; then everything up to it is compacted. 0: nothing of that. */
+  /**
+   * Added to the last revision; everything up to the sum is compacted then. 0: the revision stays
+   * as it is.
+   */
   readonly bumpRevision: number;
 }
 
@@ -43,7 +46,10 @@ export interface RestoredMember {
   readonly entries: AppliedEntries;
 }
 
-/** Everything is closed again at the end. @throws EtcdFileError, BboltError, StartError, the disk's errors */
+/**
+ * Makes the member's files in an empty folder. When the promise ends, all files are closed again.
+ * @throws EtcdFileError, BboltError, StartError, the disk's errors
+ */
 export async function restoreMember(
   platform: Pick<Platform, "disk" | "backends" | "rng" | "hash">,
   config: MemberConfig,

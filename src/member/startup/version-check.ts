@@ -8,7 +8,7 @@ import { mayServe, minorsAhead, parseVersion, versionText } from "../../state/cl
 
 /** The cluster runs by the rules of another version than this build knows. */
 export class ClusterVersionError extends StartError {
-  /** major.minor.patch */
+  /** The cluster version as "major.minor.patch". */
   readonly clusterVersion: string;
 
   constructor(clusterVersion: string, text: string) {
@@ -17,7 +17,10 @@ export class ClusterVersionError extends StartError {
   }
 }
 
-/** Undefined: this build may take part. An empty `cluster` means: not decided or not known yet. */
+/**
+ * Why this build may not take part. Undefined: it may. An empty `cluster` means: not decided or not
+ * known yet.
+ */
 export function versionRefusal(server: string, cluster: string): StartError | undefined {
   const own = parseVersion(server);
   if (own === undefined) return new StartError(`"${server}" is no server version`);

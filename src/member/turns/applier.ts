@@ -31,11 +31,13 @@ export interface ApplierParts {
   machine(): Machine;
   watch(): WatchHub;
   applyConfChange(change: ConfChange | undefined): ConfState;
-  /** Leases, members or alarms may have changed. */
+  /** Called after each applied entry: leases, members or alarms may have changed. */
   applied(applied: Applied): void;
-  /** An entry was applied; milliseconds since its application began. */
+  /** Called after each applied entry with the milliseconds since its application began. */
   took(ms: number, entry: Entry): void;
-  /** Reports a damaged state. True: another state has taken its place, at the same index. */
+  /**
+   * Reports a damaged state. Returns true if another state has taken its place, at the same index.
+   */
   damaged(error: DamageError): boolean;
 }
 
@@ -54,7 +56,7 @@ export class Applier {
   #done = 0;
   /** The next entry of the queue, if it is partly applied. */
   #open: { readonly machine: Machine; readonly entry: OpenEntry } | undefined;
-  /** When its application began. */
+  /** When the application of the open entry began, in milliseconds of the clock. */
   #openSinceMs: number | undefined;
 
   constructor(parts: ApplierParts) {
@@ -124,7 +126,7 @@ export class Applier {
     }
   }
 
-  /** Undefined: the entry goes on in the next turn. */
+  /** Applies the next entry, or a part of it. Undefined: the entry goes on in the next turn. */
   #applyOne(entry: Entry, untilMs: number): Applied | undefined {
     try {
       return this.#goOn(entry, untilMs);

@@ -45,11 +45,11 @@ export interface DriverParts {
   /** False while messages to the leader would be lost. Proposals and reads wait then. */
   canReachLeader(): boolean;
   softStateChanged(state: NonNullable<Ready["softState"]>): void;
-  /** A leader's log lacks entries that are committed, here or at a follower. */
+  /** Reports that a leader's log lacks entries that are committed, here or at a follower. */
   contradicted(found: Contradiction): void;
   /** Installs a snapshot whose content was fetched and verified before raft heard of it. */
   installSnapshot(index: number, done: () => void): void;
-  /** A bug or a failed disk: the member must stop. */
+  /** Reports a bug or a failed disk: the member must stop. */
   failed(error: Error): void;
 }
 
@@ -93,7 +93,7 @@ export class Driver {
     return this.#isInstalling;
   }
 
-  /** Raft may still decide to install a snapshot that it was offered. */
+  /** True while raft may still decide to install a snapshot that it was offered. */
   isUndecided(): boolean {
     return this.#isInstalling || this.#inbox.length > 0;
   }
@@ -225,7 +225,7 @@ export class Driver {
     else clock.after(applyPauseMs, () => this.schedule());
   }
 
-  /** Applies for one turn. True: the turn has done enough. */
+  /** Applies entries for one turn. Returns true if the turn has done enough. */
   #applySome(): boolean {
     const { last } = this.#parts.applySome();
     if (last > 0) this.#parts.raft.step({ kind: "applied", index: last });

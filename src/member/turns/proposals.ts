@@ -27,12 +27,15 @@ interface Waiting {
   readonly done: Done<Applied>;
 }
 
-/** Bounds on waiting requests. Beyond, the gate refuses a client's request. */
+/**
+ * The most requests that wait at a time, and the most bytes of them. When they are reached, the
+ * gate refuses requests of clients.
+ */
 const waitingMax = 100_000;
 const queuedBytesMax = 128 * 1024 * 1024;
 
 export class Proposals {
-  /** In order of arrival, and so of deadline. */
+  /** Waiting requests by id, in order of arrival, which is also the order of their deadlines. */
   readonly #waiting = new Map<number, Waiting>();
   #queue: QueuedEntry[] = [];
   #queuedBytes = 0;
@@ -59,7 +62,7 @@ export class Proposals {
     return this.#waiting.has(id);
   }
 
-  /** True while as much waits as a member keeps. */
+  /** True while as many requests wait as a member keeps. */
   isFull(): boolean {
     return this.#waiting.size >= waitingMax || this.#queuedBytes >= queuedBytesMax;
   }

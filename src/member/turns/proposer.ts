@@ -17,7 +17,7 @@ export interface ProposerParts {
   /** Asks the driver for a turn. */
   schedule(): void;
   isStopping(): boolean;
-  /** On whose behalf the member itself acts; undefined: auth is off. */
+  /** The user as whom the member itself acts. Undefined: auth is off. */
   ownCaller(): Caller | undefined;
 }
 
@@ -39,7 +39,10 @@ export class Proposer {
     this.#parts.schedule();
   }
 
-  /** Proposes a member's own request. Neither quota nor size is checked. `done` gets no outcome. */
+  /**
+   * Proposes a request of the member itself. Neither quota nor size is checked. Calls `done`,
+   * without the outcome, when the request has ended: applied or given up.
+   */
   proposeInternal(field: RequestField, body: Uint8Array, done: () => void): void {
     if (this.#parts.isStopping()) this.#parts.clock.defer(done);
     else this.propose(field, body, () => done());

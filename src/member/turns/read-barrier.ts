@@ -29,10 +29,10 @@ interface Round {
 interface Confirmed {
   readonly index: number;
   readonly readers: readonly Reader[];
-  /** Those before this one are answered. */
+  /** Position of the first reader that is not answered yet. */
   next: number;
 }
-/** Readers answered between two looks at the clock. */
+/** How many readers are answered between two looks at the clock. */
 const readersPerLook = 16;
 
 export class ReadBarrier {
@@ -97,7 +97,7 @@ export class ReadBarrier {
   }
 
   /**
-   * Answers readers whose index is applied, until `isTimeOver`. False: there are more of them.
+   * Answers readers whose index is applied, until `isTimeOver`. Returns false if more of them wait.
    */
   applied(index: number, isTimeOver: () => boolean = () => false): boolean {
     let answered = 0;
@@ -110,7 +110,7 @@ export class ReadBarrier {
         const reader = batch.readers[batch.next++] as Reader;
         this.#waited(reader.sinceMs);
         reader.done(undefined);
-        // A reader's callback may have ended all others.
+        // A reader's callback may have ended all other readers.
         if (this.#confirmed[0] !== batch) return true;
       }
       this.#confirmed.shift();

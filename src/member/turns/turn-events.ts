@@ -1,5 +1,6 @@
 /**
- * What follows from a turn of the driver: an applied entry, another leader, an installed snapshot.
+ * Carries out what follows from a turn of the driver: after an applied entry, a change of leader,
+ * or an installed snapshot.
  */
 import { KvError } from "../../base/errors.js";
 import { invariant } from "../../base/invariant.js";
@@ -41,7 +42,7 @@ export interface TurnEventsParts {
   /** Informs the parts that keep something of the state. */
   stateReplaced(): void;
   leaderChanged(isLeader: boolean): void;
-  /** The members may be others now. */
+  /** Called when the members may have changed. */
   membersChanged(): void;
   /** Wakes the parts that wait for applied entries or for a leader. */
   progressed(): void;
@@ -68,7 +69,8 @@ export class TurnEvents {
     this.#parts.membersChanged();
     links.sync();
     if (machine.cluster.isRemoved(this.#parts.selfId)) {
-      // Perhaps only this member can tell the others of the commit, so it stops a little later.
+      // Perhaps only this member can tell the others that the removal is committed, so it stops one
+      // election timeout later.
       clock.after(electionMs, () => this.#parts.removed());
     }
   }

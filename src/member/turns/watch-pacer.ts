@@ -11,7 +11,7 @@ export interface WatchPacerParts {
   watch(): WatchHub;
   hasLeader(): boolean;
   isStopped(): boolean;
-  /** The history cannot be read. */
+  /** Reports that the history cannot be read. */
   failed(error: unknown): void;
 }
 
