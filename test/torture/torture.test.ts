@@ -107,7 +107,16 @@ describe.skipIf(isMissing("lockstep"))("lockstep torture", () => {
         while (!isOver) await client.put({ key: bytes("other"), value: bytes("v") });
       })();
       const report = join(folder, "endpoints");
-      const words = ["--endpoints", cluster.first.endpoint, "--duration", "3s", "--seed", "4"];
+      const words = [
+        "--endpoints",
+        cluster.first.endpoint,
+        "--duration",
+        "1s",
+        "--profile",
+        "mixed",
+        "--seed",
+        "4",
+      ];
       const ran = await lockstep("torture", ...words, "--report", report);
       isOver = true;
       await others;

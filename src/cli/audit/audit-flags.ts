@@ -1,6 +1,7 @@
 /** The flags of `lockstep audit`: etcdctl's names where etcdctl has them, ETCDCTL_* in the environment. */
 import { CtlError, type Flags, type FlagTable, parseDuration, parseFlags } from "../ctl/flags.js";
 import { type TlsFiles, tlsFlags, tlsOf } from "../endpoint-tls.js";
+import { type EndpointUser, userFlags, userOf } from "../endpoint-user.js";
 
 export const auditUsage = `Usage: lockstep audit --endpoints a,b,c [flags]
 
@@ -32,8 +33,7 @@ const table: FlagTable = {
   "write-out": "simple",
   listen: "",
   ...tlsFlags,
-  user: "",
-  password: "",
+  ...userFlags,
   "dial-timeout": "2s",
   "command-timeout": "5s",
   help: false,
@@ -46,7 +46,7 @@ export interface Access {
   readonly commandMs: number;
   /** Also used for endpoints without a scheme. Undefined: only for https://. */
   readonly tls: TlsFiles | undefined;
-  readonly user: { readonly name: string; readonly password: string } | undefined;
+  readonly user: EndpointUser | undefined;
 }
 export interface AuditFlags {
   readonly endpoints: readonly string[];
@@ -118,17 +118,4 @@ function listenOf(flags: Flags): AuditFlags["listen"] {
   if (host === undefined || Number(port) > 65_535)
     throw new CtlError(`--listen ${text}: HOST:PORT`);
   return { host: host.replace(/^\[(.*)\]$/, "$1"), port: Number(port) };
-}
-
-function userOf(flags: Flags): Access["user"] {
-  const user = flags.text("user");
-  const password = flags.text("password");
-  if (user === "") {
-    if (password !== "") throw new CtlError("--password needs --user");
-    return undefined;
-  }
-  if (password !== "") return { name: user, password };
-  const colon = user.indexOf(":");
-  if (colon < 0) throw new CtlError("--user NAME:PASSWORD, or --password beside it");
-  return { name: user.slice(0, colon), password: user.slice(colon + 1) };
 }

@@ -6,6 +6,8 @@
 import type { Connection, Stage } from "../../torture/ports.js";
 import { end, first } from "../../torture/traffic/draw-request.js";
 import { decodeAnswer, encodeRequest } from "../../verify/sim/clients/client-calls.js";
+import { connectionText } from "../endpoint-tls.js";
+import { type ClusterAccess, SharedLogin } from "./cluster-access.js";
 import { connectTo } from "./grpc-connection.js";
 
 const callMs = 10_000;
@@ -16,15 +18,21 @@ export class EndpointStage implements Stage {
   readonly network = undefined;
   readonly disks = undefined;
   readonly clocks = undefined;
+  readonly #access: ClusterAccess;
+  readonly #login: SharedLogin | undefined;
 
-  constructor(endpoints: readonly string[]) {
+  constructor(endpoints: readonly string[], access: ClusterAccess) {
     this.members = endpoints;
+    this.#access = access;
+    const { user } = access;
+    const connect = (member: string): Connection => connectTo(member, access);
+    this.#login = user === undefined ? undefined : new SharedLogin({ user, endpoints, connect });
   }
 
   /**
    * The store's revision before the run.
    *
-   * @throws if a member does not answer, or the prefix is in use
+   * @throws if a member does not answer, the user may not write there, or the prefix is in use
    */
   async prepare(): Promise<number> {
     let revision = 0;
@@ -38,6 +46,8 @@ export class EndpointStage implements Stage {
       }
       revision = Math.max(revision, read.revision);
     }
+    // There is nothing to remove. This asks whether the user may write.
+    await this.clean();
     return revision;
   }
 
@@ -57,7 +67,7 @@ export class EndpointStage implements Stage {
   }
 
   connect(member: string): Connection {
-    return connectTo(member);
+    return connectTo(member, this.#access, this.#login);
   }
 
   start(): Promise<void> {
@@ -92,7 +102,7 @@ export class EndpointStage implements Stage {
     try {
       const result = await connection.call(path, bytes, callMs);
       if (result.kind === "ok") return result.bytes;
-      throw new Error(`${member} does not answer: ${result.text}`);
+      throw new Error(connectionText(member, result.text));
     } finally {
       connection.close();
     }

@@ -8,6 +8,7 @@ import {
 } from "../../torture/faults/fault-kinds.js";
 import { type Issue, issues } from "../../torture/reproduce/issues.js";
 import { type Profile, profileOf, profiles } from "../../torture/traffic/profiles.js";
+import { type ClusterAccess, clusterAccessOf } from "./cluster-access.js";
 
 export const tortureUsage = `Usage: lockstep torture [--target lockstep | --etcd PATH | --endpoints URLS] [flags]
        lockstep torture --reproduce ISSUE [--etcd PATH]
@@ -20,8 +21,10 @@ See docs/robustness.md.
 
   --target lockstep  members of this build (the default)
   --etcd PATH        members of this etcd binary
-  --endpoints URLS   a cluster that runs, as host:port,...: traffic and checks under the prefix
-                     lockstep-torture/, no faults, and no call that touches other keys
+  --endpoints URLS   a cluster that runs, as host:port,... or https://host:port,...: traffic and
+                     checks under the prefix lockstep-torture/, no faults, and no call that
+                     touches other keys. As for etcdctl: --cacert, --cert and --key FILE,
+                     --insecure-skip-tls-verify, --user NAME[:PASSWORD], --password PASSWORD
   --reproduce ISSUE  replays a historical issue of etcd: exit 1 if it shows, 0 if not
                      (${issues.map(({ number }) => number).join(", ")})
   --members N        members of the cluster, 1 to 7 (3)
@@ -47,8 +50,10 @@ Exit: 0 clean, 1 a promise was broken, 2 it could not run or cannot be told, or 
 export interface TortureFlags {
   /** Undefined: this build. */
   readonly etcd: string | undefined;
-  /** Members of a cluster that runs, as "host:port"; empty: own processes. */
+  /** Members of a cluster that runs, as host:port or a URL; empty: own processes. */
   readonly endpoints: readonly string[];
+  /** How clients reach them, and as whom. */
+  readonly access: ClusterAccess;
   /** Undefined: a run with drawn traffic. */
   readonly reproduce: Issue | undefined;
   /** The id of a mutant of this build. */
@@ -94,6 +99,9 @@ export function readTortureFlags(words: readonly string[], randomSeed: number): 
       ...{ clients: { type: "string" }, keys: { type: "string" }, pace: { type: "string" } },
       report: { type: "string", default: "lockstep-torture" },
       "member-flag": { type: "string", multiple: true, default: [] },
+      ...{ cacert: { type: "string" }, cert: { type: "string" }, key: { type: "string" } },
+      ...{ user: { type: "string" }, password: { type: "string" } },
+      "insecure-skip-tls-verify": { type: "boolean" },
     },
   });
   const { etcd, endpoints, mutant, seed } = values;
@@ -105,6 +113,7 @@ export function readTortureFlags(words: readonly string[], randomSeed: number): 
     ...{ etcd, mutant, profile, plan: values.plan, report: values.report },
     memberFlags: values["member-flag"],
     endpoints: isOwn ? [] : endpoints.split(",").map(endpointOf),
+    access: clusterAccessOf(values, isOwn ? [] : endpoints.split(",").map(endpointOf)),
     reproduce: values.reproduce === undefined ? undefined : issueOf(values.reproduce),
     members: whole("--members", values.members, [1, 7]),
     faults: faultsOf(values.faults ?? usual),
@@ -143,9 +152,9 @@ function refuseOtherTargets({ target, etcd, endpoints, mutant, faults }: Targets
 }
 
 function endpointOf(text: string): string {
-  const endpoint = text.trim().replace(/^http:\/\//, "");
-  if (/^[^/]+:\d+$/.test(endpoint)) return endpoint;
-  throw new Error(`--endpoints takes host:port,host:port (without TLS), not "${text}"`);
+  const endpoint = text.trim().replace(/\/$/, "");
+  if (/^(https?:\/\/)?[^/]+:\d+$/.test(endpoint)) return endpoint;
+  throw new Error(`--endpoints takes host:port or https://host:port, by commas, not "${text}"`);
 }
 
 function shardOf(text: string): TortureFlags["shard"] {

@@ -80,7 +80,7 @@ function groupOf(kind: string): string {
 
 /** Traffic and checks only. */
 async function onCluster(flags: TortureFlags, interrupts: Interrupts): Promise<number> {
-  const stage = new EndpointStage(flags.endpoints);
+  const stage = new EndpointStage(flags.endpoints, flags.access);
   announce(flags, `${stage.members.join(", ")}, keys under ${first}`, []);
   print("no faults, and no compaction, defragmentation or hash: they would touch other keys");
   const revision = await stage.prepare();

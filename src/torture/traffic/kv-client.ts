@@ -14,9 +14,9 @@ const afterFailureMs = 100;
 
 /**
  * gRPC codes by which a member says that it did not do what it was asked: InvalidArgument, NotFound,
- * AlreadyExists, FailedPrecondition, OutOfRange, Unimplemented.
+ * AlreadyExists, PermissionDenied, FailedPrecondition, OutOfRange, Unimplemented, Unauthenticated.
  */
-const refusals = new Set([3, 5, 6, 9, 11, 12]);
+const refusals = new Set([3, 5, 6, 7, 9, 11, 12, 16]);
 
 export interface KvClientParts {
   readonly clock: Clock;
