@@ -5,6 +5,7 @@
 import type { RequestListener } from "node:http";
 import type { HttpSubject } from "./api/http/http.js";
 import { admissionOf, httpHandler } from "./api/http/http-handler.js";
+import { reflectionMethods } from "./api/reflection/reflection.js";
 import { allMethods, builtMethods } from "./api/services.js";
 import { statusOf } from "./api/status.js";
 import { StartError } from "./base/errors.js";
@@ -212,6 +213,7 @@ class MemberServers {
     const common = { ...this.#common, limits: { concurrentStreamsMax }, keepalive };
     const own = allMethods(this.#member, nodeHash);
     const methods = [...own, ...builtMethods(this.#member, own, nodeClock)];
+    if (this.#config.hasReflection) methods.push(...reflectionMethods(this.#member, methods));
     const pages = this.#config.hasJsonGateway ? this.#pagesWithJson(methods) : common;
     const isApart = this.#config.listenClientHttp.length > 0;
     const forClients = isApart ? { http: notFound } : pages;

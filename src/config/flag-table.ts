@@ -259,6 +259,12 @@ const ours: readonly Flag[] = [
     "What a wrong member stops: itself, or as in etcd the cluster.",
   ),
   flag(
+    "enable-grpc-reflection",
+    "boolean",
+    "false",
+    "Tells tools such as grpcurl the services and messages (grpc.reflection v1 and v1alpha).",
+  ),
+  flag(
     "nospace-end",
     "text",
     "automatic",

@@ -34,6 +34,8 @@ export interface ServerConfig {
   readonly discovery: { readonly domain: string; readonly suffix: string } | undefined;
   /** The addresses for HTTP also take JSON requests. */
   readonly hasJsonGateway: boolean;
+  /** Tells gRPC's tools the services and messages of this server. */
+  readonly hasReflection: boolean;
   /** Of browsers; "*": any. */
   readonly allowedOrigins: readonly string[];
   /** Host names in requests without TLS; "*": any. */
@@ -86,6 +88,23 @@ function foundingOf(values: Values) {
   };
 }
 
+/** @throws UsageError */
+function periodsOf(values: Values): Pick<MemberConfig, "heartbeatMs" | "electionMs"> {
+  const heartbeatMs = values.positive("heartbeat-interval");
+  const electionMs = values.positive("election-timeout");
+  if (electionMs < 5 * heartbeatMs) {
+    throw new UsageError(
+      `--election-timeout[${electionMs}ms] should be at least as 5 times as --heartbeat-interval[${heartbeatMs}ms]`,
+    );
+  }
+  if (electionMs > electionMsMax) {
+    throw new UsageError(
+      `--election-timeout[${electionMs}ms] is too long, and should be set less than ${electionMsMax}ms`,
+    );
+  }
+  return { heartbeatMs, electionMs };
+}
+
 /** `given` by flag name. @throws UsageError */
 export function resolveConfig(
   given: ReadonlyMap<string, string>,
@@ -104,18 +123,6 @@ export function resolveConfig(
   const cluster: ClusterConfig = isNamed
     ? clusterOf(values, name, advertisePeerUrls)
     : clusterOfRestart(values);
-  const heartbeatMs = values.positive("heartbeat-interval");
-  const electionMs = values.positive("election-timeout");
-  if (electionMs < 5 * heartbeatMs) {
-    throw new UsageError(
-      `--election-timeout[${electionMs}ms] should be at least as 5 times as --heartbeat-interval[${heartbeatMs}ms]`,
-    );
-  }
-  if (electionMs > electionMsMax) {
-    throw new UsageError(
-      `--election-timeout[${electionMs}ms] is too long, and should be set less than ${electionMsMax}ms`,
-    );
-  }
   values.choice("metrics", ["basic", "extensive"]);
   values.choice("logger", ["zap"]);
   const { auth, jwt } = authOf(values);
@@ -126,6 +133,7 @@ export function resolveConfig(
     discovery,
     allowedOrigins: values.list("cors"),
     allowedHosts: values.list("host-whitelist"),
+    hasReflection: values.boolean("enable-grpc-reflection"),
     hasJsonGateway: values.boolean("enable-grpc-gateway"),
     clientConnections: connectionsOf(values),
     logLevel: logLevelOf(values),
@@ -139,8 +147,7 @@ export function resolveConfig(
       initialClusterToken: values.text("initial-cluster-token"),
       advertisePeerUrls,
       advertiseClientUrls: values.urls("advertise-client-urls"),
-      heartbeatMs,
-      electionMs,
+      ...periodsOf(values),
       preVote: values.boolean("pre-vote"),
       strictReconfigCheck: values.boolean("strict-reconfig-check"),
       learnersMax: values.positive("max-learners"),

@@ -1,6 +1,6 @@
 /**
  * HTTP/2 and gRPC by others: curl, nghttp, h2load, Debian's python3-grpcio and grpc-js, each with
- * what it can do of unary calls, streams, large messages, cancel and deadline. A tool that is not
+ * what it can do of unary calls, streams, large messages, cancel, deadline and reflection. A tool that is not
  * installed is skipped; .ci/run installs them all.
  */
 import { spawn, spawnSync } from "node:child_process";
@@ -8,7 +8,14 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { create, createFileRegistry, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
+import * as grpc from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import {
+  ServerReflectionRequest,
+  ServerReflectionResponse,
+} from "../../src/wire/gen/grpc/reflection/v1/reflection.js";
 import * as rpc from "../../src/wire/gen/rpc.js";
 import { bytes, complete, EtcdClient } from "../support/client.js";
 import { Cluster } from "../support/cluster.js";
@@ -27,7 +34,7 @@ let cluster: Cluster;
 let client: EtcdClient;
 
 beforeAll(async () => {
-  cluster = await Cluster.start({ kind: "lockstep" });
+  cluster = await Cluster.start({ kind: "lockstep", flags: ["--enable-grpc-reflection"] });
   client = new EtcdClient(cluster.first.endpoint);
   for (let at = 0; at < values; at++) await client.put({ key: bytes(`large/${at}`), value });
 }, 120_000);
@@ -167,5 +174,59 @@ describe("grpc-js", () => {
     await expect(late).rejects.toMatchObject({ code: 4 });
     const { header } = await client.put({ key: bytes("js"), value: bytes("x") });
     expect(Number(header?.revision)).toBeGreaterThan(values);
+  });
+});
+
+/** A client that knows nothing of the server but the address, as grpcurl does. */
+describe("reflection", () => {
+  const same = (bytes: Buffer): Buffer => bytes;
+
+  function ask(
+    generic: grpc.Client,
+    version: string,
+    asked: ServerReflectionRequest["message_request"],
+  ): Promise<ServerReflectionResponse["message_response"]> {
+    const path = `/grpc.reflection.${version}.ServerReflection/ServerReflectionInfo`;
+    const stream = generic.makeBidiStreamRequest(path, same, same);
+    const request = { host: "", message_request: asked };
+    stream.write(Buffer.from(ServerReflectionRequest.encode(request).finish()));
+    stream.end();
+    return new Promise((resolve, reject) => {
+      let answer: ServerReflectionResponse["message_response"];
+      stream.on("data", (bytes: Buffer) => {
+        answer = ServerReflectionResponse.decode(bytes).message_response;
+      });
+      stream.on("error", reject);
+      stream.on("end", () => resolve(answer));
+    });
+  }
+
+  test.each(["v1", "v1alpha"])("%s: what it tells is enough for a call", async (version) => {
+    const generic = new grpc.Client(cluster.first.endpoint, grpc.credentials.createInsecure());
+    const listed = await ask(generic, version, { $case: "list_services", value: "" });
+    const service = listed?.$case === "list_services_response" ? listed.value.service : [];
+    expect(service.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(["etcdserverpb.KV", "etcdserverpb.Watch", "v3lockpb.Lock"]),
+    );
+    const symbol = { $case: "file_containing_symbol" as const, value: "etcdserverpb.KV" };
+    const answer = await ask(generic, version, symbol);
+    if (answer?.$case !== "file_descriptor_response") throw new Error(JSON.stringify(answer));
+    const file = answer.value.file_descriptor_proto.map((bytes) =>
+      fromBinary(FileDescriptorProtoSchema, bytes),
+    );
+    // The registry wants imports first.
+    const set = create(FileDescriptorSetSchema, { file: file.reverse() });
+    const put = createFileRegistry(set).getService("etcdserverpb.KV")?.method.put;
+    if (put === undefined) throw new Error("KV.Put is unknown");
+    const value = bytes(version);
+    const request = toBinary(put.input, create(put.input, { key: bytes("reflected"), value }));
+    await new Promise<void>((resolve, reject) => {
+      const path = `/${put.parent.typeName}/${put.name}`;
+      const done = (error: Error | null): void => (error === null ? resolve() : reject(error));
+      generic.makeUnaryRequest(path, same, same, Buffer.from(request), done);
+    });
+    generic.close();
+    const { kvs } = await client.range({ key: bytes("reflected") });
+    expect(kvs[0]?.value.toString()).toBe(version);
   });
 });

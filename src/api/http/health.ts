@@ -33,7 +33,10 @@ export function healthMethods(member: Member): Method[] {
 }
 
 const services: ReadonlySet<string> = new Set(
-  Object.keys(rpcTable).map((path) => path.split("/")[1] ?? ""),
+  Object.keys(rpcTable)
+    .map((path) => path.split("/")[1] ?? "")
+    // A flag turns it on, and it tells nothing about the store.
+    .filter((name) => !name.startsWith("grpc.reflection.")),
 );
 
 /** Whether HealthCheckRequest names no single service, or one of ours. Undefined: the bytes are no such message. */

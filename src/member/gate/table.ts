@@ -151,6 +151,16 @@ export const rpcTable = {
   "/v3electionpb.Election/Resign": { kind: unary, who: "own", arrival: voter },
   "/grpc.health.v1.Health/Check": { kind: unary, who: "open", arrival: always },
   "/grpc.health.v1.Health/Watch": { kind: "serverStream", who: "open", arrival: always },
+  "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo": {
+    kind: "bidi",
+    who: "open",
+    arrival: always,
+  },
+  "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": {
+    kind: "bidi",
+    who: "open",
+    arrival: always,
+  },
   "/lockstep.Integrity/Report": { kind: unary, who: "root", arrival: always },
 } as const satisfies Readonly<Record<`/${string}/${string}`, RpcRules>>;
 
