@@ -28,7 +28,7 @@ export const foundMutants: readonly Mutant[] = [
     title: "two defragmentations at a time",
     origin,
     conditions: "a second request while the first one flushes",
-    caughtBy: ["crash", "S2", "S3"],
+    caughtBy: ["crash", "S2", "S3", "G1"],
     patches: [
       {
         in: "Defragmenter.run",
