@@ -1,4 +1,7 @@
-/** The contract of backend.ts for any history of writes, against a model; a part of backend.contract.ts. */
+/**
+ * The contract of backend.ts for any history of writes, compared with a model; a part of
+ * backend.contract.ts.
+ */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { runs } from "../base/campaign.fixture.js";
@@ -111,7 +114,9 @@ class History {
     this.#versions.push(this.#model);
   }
 
-  /** A commit saves everything up to it, and perhaps later whole units, but never a part of one. */
+  /**
+   * A commit must save everything up to it. It may save whole later units, but never a part of one.
+   */
   #commit(): void {
     const version = this.#versions.length - 1;
     const done = commit(this.#backend, () => {

@@ -3,8 +3,9 @@
  * synchronous and see every write at once. `commit` makes everything written so far durable, later.
  *
  * Atomicity: one `write` call is one unit. A crash keeps a prefix of the `write` calls, at least up
- * to the last durable `commit`, and never a part of one. (The state machine passes one `write` per
- * log entry, with the applied index and the digests in it: the law of this store.)
+ * to the last durable `commit`, and never a part of one. The state machine passes one `write` per
+ * log entry, with the applied index and the digests in it, so every crash image has a state that
+ * the log explains.
  */
 
 import type { RowRun } from "./row-run.js";
@@ -70,9 +71,9 @@ export interface Backend extends BackendReader {
    */
   copyTo(into: string, done: (error: Error | undefined) => void): void;
   /**
-   * From now on only the open snapshots can be read; all else is refused. Calls `done` once, later,
-   * when the running commit and copies have ended and the last snapshot is closed. Unsaved writes
-   * are dropped, as in a crash, and a commit that is still queued fails.
+   * Closes the backend. From this call on only the open snapshots can be read; all else is refused.
+   * Calls `done` once, later, when the running commit and copies have ended and the last snapshot
+   * is closed. Unsaved writes are dropped, as in a crash, and a commit that is still queued fails.
    */
   close(done: () => void): void;
 }
@@ -94,7 +95,7 @@ export interface BackendStore {
    * damaged backend may end the process that reads it, so another process does this.
    */
   probe(name: string, done: (problem: Error | undefined) => void): void;
-  /** Sorted. */
+  /** The names of all backends, sorted. */
   list(): string[];
   remove(name: string): void;
 }

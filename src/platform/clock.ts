@@ -10,18 +10,18 @@ export interface Clock {
   defer(fn: () => void): void;
 }
 
-/** For output of connections. */
+/** A clock that can also run work between two events, for the output of connections. */
 export interface EventClock extends Clock {
   /** Calls `fn` once, when the callback that runs now has returned: before any other event. */
   soon(fn: () => void): void;
 }
 
 export interface Timer {
-  /** A cancelled timer never fires. A second call does nothing. */
+  /** Cancels the timer: it never fires after that. A second call does nothing. */
   cancel(): void;
 }
 
-/** As `ownedClock`. */
+/** As `ownedClock`, for an EventClock. */
 export function ownedEventClock(
   clock: EventClock,
   own: (fn: () => void) => () => void,
@@ -29,7 +29,7 @@ export function ownedEventClock(
   return { ...ownedClock(clock, own), soon: (fn) => clock.soon(own(fn)) };
 }
 
-/** A clock whose callbacks run as `own` makes them: with an owner for what they throw. */
+/** Returns a clock whose callbacks run as `own` wraps them: with an owner for what they throw. */
 export function ownedClock(clock: Clock, own: (fn: () => void) => () => void): Clock {
   return {
     now: () => clock.now(),

@@ -6,9 +6,12 @@
 import type { Done } from "../base/done.js";
 
 export interface Passwords {
-  /** The bcrypt hash of the password with a new salt. `cost` is 4..31: each step doubles the time. */
+  /**
+   * Makes the bcrypt hash of the password with a new salt. `cost` is 4..31: each step doubles the
+   * time.
+   */
   hash(password: string, cost: number, done: Done<string>): void;
-  /** Whether the password gives this bcrypt hash. A text that is no hash fits no password. */
+  /** Tells whether the password gives this bcrypt hash. A text that is no hash fits no password. */
   fits(password: string, hash: string, done: Done<boolean>): void;
   /** Ends the work in progress; its callbacks do not run any more. */
   close(): void;
@@ -22,10 +25,13 @@ export interface TokenClaims {
   readonly expiresUnixMs: number;
 }
 
-/** JSON Web Tokens of one key and one method. */
+/** Signs and verifies JSON Web Tokens of one key and one method. */
 export interface TokenSigner {
-  /** Error verifyOnly: there is no private key. */
+  /** Error verifyOnly: this signer has no private key. */
   sign(claims: TokenClaims, done: Done<string>): void;
-  /** Undefined: not signed by the key, by another method, ended, or without the claims. */
+  /**
+   * Calls `done` with the claims. Undefined: the key has not signed the token, it names another
+   * method, it has ended, or it lacks the claims.
+   */
   verify(token: string, done: (claims: TokenClaims | undefined) => void): void;
 }

@@ -10,9 +10,9 @@ import type { Disk, DiskFile } from "./disk.js";
 /** A fresh, empty place for a data directory. */
 export interface DiskPlace {
   readonly disk: Disk;
-  /** The same place, as another member sees it that starts there. */
+  /** The same place, as another member sees it when it starts there. */
   again(): Disk;
-  /** Lets syncs complete, on a disk that needs it. */
+  /** Lets syncs complete; needed on the simulated disk. */
   settle(): void;
   dispose(): void;
 }

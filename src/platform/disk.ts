@@ -24,17 +24,21 @@ export interface Disk {
    */
   lock(): void;
   /**
-   * Ends that right when nothing that was begun still writes, inside the call or later; then calls
-   * `done`. Close the files first.
+   * Gives up that right. Calls `done` when no write that was begun is still running, inside the
+   * call or later. Close the files first.
    */
   close(done?: () => void): void;
 }
 
 export interface DiskFile {
   size(): number;
-  /** Exactly the bytes present in [position, position + length); shorter at end of file. */
+  /**
+   * Reads exactly the bytes present in [position, position + length); fewer at the end of the file.
+   */
   read(position: number, length: number): Uint8Array;
-  /** Reaches the page cache; `read` sees it at once. @throws ENOSPC and the like, synchronously */
+  /**
+   * Writes into the page cache; `read` sees it at once. @throws ENOSPC and the like, synchronously
+   */
   write(position: number, bytes: Uint8Array): void;
   /**
    * Calls `done` once, later, when all earlier writes of this file are durable or have failed.
@@ -48,8 +52,9 @@ export interface DiskFile {
    */
   writeAndSync(position: number, bytes: Uint8Array, done: (error: Error | undefined) => void): void;
   /**
-   * Begins to write bytes that the next `writeAndSync` begins with, too. A failure may be told to
-   * nobody. The caller may change `bytes` at once. @throws as `write`
+   * Begins to write bytes that the next `writeAndSync` begins with, too. A failure may go
+   * unreported here; that `writeAndSync` reports it. The caller may change `bytes` at once. @throws
+   * as `write`
    */
   writeAhead(position: number, bytes: Uint8Array): void;
   /** Blocks until all earlier writes are durable: for start-up and rotation. @throws EIO and the like */

@@ -57,7 +57,7 @@ function show(row: RowWrite, visit: RowVisit): boolean {
   return row.value === undefined || visit(row.key, row.value);
 }
 
-/** The cursors of all overlays as one. It gives the newest write of each key. */
+/** Walks the cursors of all overlays as one. It gives the newest write of each key. */
 class OverlayMerge {
   readonly #cursors: readonly RowCursor[];
   readonly #isReverse: boolean;

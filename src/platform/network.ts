@@ -6,7 +6,10 @@ import type { Histogram } from "../base/histogram.js";
  * queue is full. The simulator delays, loses, duplicates and reorders.
  */
 export interface Network {
-  /** Never blocks, never throws; drops a message that cannot leave. Keeps the bytes. */
+  /**
+   * Sends a message. Never blocks, never throws; drops a message that cannot leave. Keeps the
+   * bytes.
+   */
   send(to: bigint, message: Uint8Array): void;
   /** Adds a peer or changes its addresses. */
   setPeer(id: bigint, peerUrls: readonly string[]): void;
@@ -18,8 +21,8 @@ export interface Network {
   /** Asks members by address, before their ids are known. The first valid answer wins. */
   fetchCluster(peerUrls: readonly string[], done: (result: ClusterInfo | Error) => void): void;
   /**
-   * Whether some URL of one list and some of the other lead to the same place: host names are looked
-   * up. Calls `done` once, possibly inside the call.
+   * Tells whether some URL of one list and some URL of the other lead to the same place. Looks up
+   * host names. Calls `done` once, possibly inside the call.
    */
   sharesAddress(
     some: readonly string[],
@@ -31,12 +34,12 @@ export interface Network {
 
 export interface PeerTraffic {
   readonly id: bigint;
-  /** Bytes of messages. */
+  /** Bytes of the messages that went to the peer. */
   readonly sentBytes: number;
   readonly receivedBytes: number;
-  /** Messages that could not leave. */
+  /** How many messages could not leave. */
   readonly sendFailures: number;
-  /** Seconds between a question to the peer and its answer, twice a second. */
+  /** Seconds between a question to the peer and its answer. The network asks twice a second. */
   readonly roundTrips: Histogram;
 }
 
@@ -62,23 +65,26 @@ export interface NetworkHandler {
   /** The incarnation of this member's log, also sent in the hello. */
   readonly incarnation: () => bigint;
   /**
-   * Takes the incarnation in a peer's hello. False: the peer is known with another one, and its
-   * connection is refused with that reason. Nothing from a peer is delivered before this returned
-   * true.
+   * Takes the incarnation in a peer's hello. Returns false if the peer is known with another one;
+   * its connection is then refused with that reason. The network delivers nothing from a peer
+   * before this has returned true.
    */
   greeted(from: bigint, incarnation: bigint): boolean;
   /** Called when the peer knows this member's id with another incarnation. */
   refusedIncarnation(): void;
   /** Takes a message. `from` has proven itself. */
   received(from: bigint, message: Uint8Array): void;
-  /** A connection to the peer broke or a message to it was dropped. At most once per burst. */
+  /**
+   * Called when a connection to the peer broke or a message to it was dropped; at most once per
+   * burst.
+   */
   unreachable(to: bigint): void;
   /**
    * Called when something on the peer port was refused. The receiver counts it, and logs it at a
    * bounded rate.
    */
   rejected(rejection: Rejection): void;
-  /** Whether this member's messages reach the peer. Called at each change. */
+  /** Called at each change of whether this member's messages reach the peer. */
   linkChanged(id: bigint, isUp: boolean): void;
   /** The answer to another member's `fetchCluster`. Undefined: the cluster is not known yet. */
   clusterInfo(): ClusterInfo | undefined;
@@ -91,7 +97,7 @@ export interface NetworkHandler {
 }
 
 export type RejectionReason =
-  /** Connections from elsewhere, or whose sender is not the member that it claims to be. */
+  /** Refused connections of strangers, or whose sender is not the member that it claims to be. */
   | "tls_refused"
   | "not_peer_protocol"
   | "other_cluster"
@@ -101,11 +107,11 @@ export type RejectionReason =
   | "unknown_member"
   | "unproven_member"
   | "too_many_connections"
-  /** Connections of members that sent bytes that no member sends. */
+  /** Refused connections of members that sent bytes that no member sends. */
   | "frame_too_large"
   | "frame_stalled"
   | "frame_damaged"
-  /** Messages that were refused. */
+  /** Refused messages of members. */
   | "unreadable"
   | "not_a_member"
   | "malformed"
@@ -121,7 +127,10 @@ export interface Rejection {
 
 export interface ClusterInfo {
   readonly clusterId: bigint;
-  /** "3.6.0". Empty if it is not decided or the answer does not contain it. */
+  /**
+   * The cluster version, like "3.6.0". Empty if the cluster has not decided it or the answer does
+   * not contain it.
+   */
   readonly clusterVersion: string;
   readonly members: readonly {
     readonly id: bigint;
@@ -136,9 +145,9 @@ export interface ClusterInfo {
 
 export interface PageRequest {
   readonly method: string;
-  /** Without a query. */
+  /** The path of the URL, without a query. */
   readonly path: string;
-  /** The header X-Etcd-Cluster-ID. */
+  /** The value of the header X-Etcd-Cluster-ID. */
   readonly clusterId: string | undefined;
   readonly body: string;
 }

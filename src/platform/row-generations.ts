@@ -1,12 +1,14 @@
 /**
- * The part of a backend that is the same everywhere: unsaved writes in two generations above the
- * stored rows. Writes go to the open generation. A commit closes it and passes it to the store
- * whole, so a `write` is never split; new writes go to the next generation. A generation stays
- * readable here until the store reports that its rows are durable. It has layers: one gathers small
- * writes, and each large write is a layer of its own, because copying it would take long.
+ * The part of a backend that is the same everywhere: holds unsaved writes in two generations above
+ * the stored rows. Writes go to the open generation. A commit closes it and passes it to the store
+ * whole, so a `write` is never split; new writes go to the next generation.
  *
- * It must never drop a generation earlier, and never flush again after a failure: a failed write
- * leaves an unknown state.
+ * A generation stays readable here until the store reports that its rows are durable. It has
+ * layers: one gathers small writes, and each large write is a layer of its own, because copying it
+ * would take long.
+ *
+ * A generation must not be dropped earlier. After a failure nothing is flushed again, because a
+ * failed write leaves an unknown state.
  */
 import { invariant } from "../base/invariant.js";
 import { type StoredScan, scanLayers } from "./layered-scan.js";
@@ -19,9 +21,12 @@ type Done = (error: Error | undefined) => void;
 
 /** All rows of one commit. */
 export interface RowBatch {
-  /** Counts an overwritten row again. */
+  /** How many rows there are; an overwritten row counts again. */
   readonly count: number;
-  /** In the order in which they take effect. A key may come several times; the last one counts. */
+  /**
+   * The rows in the order in which they take effect. A key may come several times; the last one
+   * counts.
+   */
   rows(): Iterable<RowWrite>;
 }
 

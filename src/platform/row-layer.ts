@@ -36,7 +36,7 @@ export interface RowCursor {
 
 const latin1Slice = Buffer.prototype.latin1Slice;
 
-/** The result compares with `<` as the bytes compare. */
+/** The text of a key. Texts compare with `<` as the bytes do. */
 export function keyText(key: Uint8Array): string {
   return latin1Slice.call(key as Buffer, 0, key.length);
 }

@@ -1,9 +1,9 @@
 /**
- * The rows of one large write: one bucket's, keys strictly ascending, packed into blocks of bytes.
- * A row costs its bytes and two numbers instead of three objects. A lookup is a binary search. The
- * run is handed over by reference. Pure.
+ * The rows of one large write, all of one bucket, with keys strictly ascending, packed into blocks
+ * of bytes. A row costs its bytes and two numbers instead of three objects. A lookup is a binary
+ * search. Pure.
  *
- * Rows are added until the run is handed over. After that it must not change.
+ * Rows are added until the run is handed over, by reference. After that it must not change.
  */
 import { invariant } from "../base/invariant.js";
 import { checkKey, keyText, type RowCursor, type RowLayer, type ScanRange } from "./row-layer.js";
@@ -37,7 +37,7 @@ export class RowRun implements RowLayer {
     return this.#count;
   }
 
-  /** False: nothing was added, because the key is not above the last one. */
+  /** Adds a row. Returns false, and adds nothing, if the key is not above the last one. */
   add(key: Uint8Array, value: Uint8Array | undefined): boolean {
     checkKey(key);
     const text = keyText(key);

@@ -28,7 +28,8 @@ export const bucketNames: readonly string[] = [
 ];
 
 /**
- * `value` undefined deletes the row. Keys are 1..511 bytes. Do not reuse the arrays: they are kept.
+ * One row to write. `value` undefined deletes the row. Keys are 1..511 bytes. Do not reuse the
+ * arrays: they are kept.
  */
 export interface RowWrite {
   readonly bucket: Bucket;

@@ -1,8 +1,8 @@
 /**
- * What changes the replicated state: everybody else reads it as a MachineReader (types.ts). Only those
- * who open a state (boot, stand-in, a fetched state) and those who apply entries to it (the applier,
- * the replay of a start, the catching up of a fetched state) import this file; test/house.test.ts
- * has the list.
+ * The right to change the replicated state. All other parts read it as a MachineReader (types.ts).
+ * Only those who open a state (boot, stand-in, a fetched state) and those who apply entries to it
+ * (the applier, the replay of a start, the catching up of a fetched state) import this file;
+ * test/house.test.ts has the list.
  */
 import type { Backend } from "../platform/backend.js";
 import type { Entry } from "../raft/types.js";
@@ -12,9 +12,9 @@ import type { Applied, MachineReader, MemberRecord } from "./types.js";
 
 /** How to apply an entry. None of it changes the effect on the state. */
 export interface ApplyWay {
-  /** Units of work before the first pause, see work.ts. */
+  /** Units of work (work.ts) before the first pause. */
   readonly units: number;
-  /** False: nobody waits for the answer here, so its rows are not gathered. */
+  /** Returns false if nobody waits for the answer here: its rows are then not gathered. */
   isAnswerWanted(request: Pick<Applied, "proposer" | "requestId">): boolean;
   /** An entry with more changes gives only the span of their keys, not each event. */
   readonly eventsMax: number;
@@ -32,15 +32,18 @@ export interface Machine extends MachineReader {
   /** Applies the entry after `appliedIndex`. Only an InvariantViolation or DamageError is thrown. */
   apply(entry: Entry): Applied;
   /**
-   * The same in slices. Does the first slice. If that was not all, returns the entry to continue
-   * with. Until its last step everything here shows the state before it. Nothing else may be
-   * applied meanwhile. If the entry is not taken to its end, `apply` cannot be used any more; reads
-   * and the backend still show the state before.
+   * Applies an entry in slices. Does the first slice. If that was not all, returns the entry to
+   * continue with. Until its last step everything here shows the state before it. Nothing else may
+   * be applied meanwhile.
+   *
+   * If the entry is not taken to its end, `apply` cannot be used any more; reads and the backend
+   * still show the state before.
+   * @throws as `apply`
    */
   begin(entry: Entry, way: ApplyWay): Applied | OpenEntry;
   /** Records the rows of all later entries, for a copy of the backend that is being made. */
   recordWrites(): WriteRecord;
-  /** From now on the rows are in this backend, which must have the same rows. */
+  /** Continues on this backend, which must have the same rows as the current one. */
   moveTo(backend: Backend): void;
   /**
    * Makes a new member's first state, before any entry: index and term of the bootstrap snapshot,
@@ -51,9 +54,9 @@ export interface Machine extends MachineReader {
     readonly members: readonly MemberRecord[];
     readonly index: number;
     readonly term: number;
-    /** Ids that may never come back. None when a cluster is founded. */
+    /** Ids of removed members, which may never come back. None when a cluster is founded. */
     readonly removed?: ReadonlySet<bigint>;
-    /** Empty when a cluster is founded. */
+    /** The cluster version. Empty when a cluster is founded. */
     readonly clusterVersion?: string;
     /** Users, roles and rights. None when a cluster is founded. */
     readonly auth?: AuthReader;

@@ -57,8 +57,8 @@ export function auditRows(state: AuditedState): Job<ReadonlySet<Bucket>> {
 }
 
 /**
- * Every row that was written can be opened and decoded. So a row on which a decoder throws is not
- * as it was written.
+ * Runs one comparison. False: it has found a difference, or a row on which a decoder throws. Every
+ * row that was written can be opened and decoded, so such a row is not as it was written.
  */
 function agrees<T>(look: () => T): T | false {
   try {
@@ -95,7 +95,7 @@ function holds(
   history: KeyHistory,
   row: { readonly main: number; readonly sub: number; readonly isTombstone: boolean },
 ): boolean {
-  // One entry may write a key several times. The search finds the newest of them first.
+  // One entry may write a key several times. The search begins at the newest of these places.
   for (let place = history.placeAt(row.main); place >= 0; place--) {
     if (history.main(place) !== row.main) return false;
     if (history.sub(place) === row.sub) return history.isTombstone(place) === row.isTombstone;

@@ -12,7 +12,7 @@ import { fingerprintBytes } from "./fingerprint.js";
 import { RowReader } from "./rows.js";
 import type { BucketDigest } from "./types.js";
 
-/** 2: users and roles are part of it. The rules for all other rows are those of version 1. */
+/** Version 2 covers users and roles, too. The rules for all other rows are those of version 1. */
 export const digestVersion = 2;
 export const digestBytes = 32;
 /** Every bucket whose rows are replicated, in the order of docs/digest.md. The root covers meta. */
@@ -28,7 +28,7 @@ export const digestedBuckets: readonly Bucket[] = [
   Bucket.authRoles,
 ];
 export const digestSetBytes: number = digestBytes * digestedBuckets.length;
-/** Version 1 knew no users and roles: it has the first six digests, and the others are 0. */
+/** Bytes of the digests of version 1. It has the first six; those of users and roles are 0. */
 export const digestSetBytes1: number = digestBytes * 6;
 const domain = new TextEncoder().encode("lockstep/row/1");
 const rootDomain = new TextEncoder().encode("lockstep/root/1");
@@ -54,7 +54,7 @@ export class DigestSet {
     this.#total.set(other.#total);
   }
 
-  /** Does nothing for a bucket that is not digested. */
+  /** Adds a row to its bucket's digest. Does nothing for a bucket that is not digested. */
   add(bucket: Bucket, key: Uint8Array, value: Uint8Array): void {
     const start = digestedBuckets.indexOf(bucket) * digestBytes;
     if (start < 0) return;
@@ -69,7 +69,7 @@ export class DigestSet {
     addTo(this.#total, hash, 0);
   }
 
-  /** The opposite of `add`. */
+  /** Takes a row out of its bucket's digest: the opposite of `add`. */
   subtract(bucket: Bucket, key: Uint8Array, value: Uint8Array): void {
     const start = digestedBuckets.indexOf(bucket) * digestBytes;
     if (start < 0) return;
@@ -156,7 +156,7 @@ export function scanDigests(
 
 const stepBytesMax = 4 * 1024 * 1024;
 
-/** The same, piece by piece. */
+/** Recomputes the digests from the rows, piece by piece. */
 export class DigestScan {
   readonly digests: DigestSet;
   readonly #rows: RowReader;
@@ -170,7 +170,8 @@ export class DigestScan {
   }
 
   /**
-   * Reads up to `rowsMax` rows, or some MiB of them. True when all were read. @throws DamageError
+   * Reads up to `rowsMax` rows, or some MiB of them. Returns true when all rows are read. @throws
+   * DamageError
    */
   step(rowsMax: number): boolean {
     const bucket = digestedBuckets[this.#bucket];
@@ -222,7 +223,9 @@ export function rootDigest(digests: DigestSet, fields: RootFields, sha256: Sha25
   return sha256(bytes);
 }
 
-/** Adds the low bytes of the number that begins at `from` in `hash`. */
+/**
+ * Adds the low bytes of the number that begins at `from` in `hash`. Both numbers are little-endian.
+ */
 function addTo(total: Uint8Array, hash: Uint8Array, from: number): void {
   let carry = 0;
   for (let at = 0; at < fingerprintBytes; at++) {

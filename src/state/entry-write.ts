@@ -55,7 +55,7 @@ export class EntryWrite implements WriteHandle {
     this.#push({ bucket, key, value: sealRow(bucket, key, value) });
   }
 
-  /** For a row that cannot exist yet: saves looking for it. */
+  /** Writes a row that cannot exist yet: saves looking for it. */
   putNew(bucket: Bucket, key: Uint8Array, value: Uint8Array): void {
     this.#digests.add(bucket, key, value);
     const row = { bucket, key, value: sealRow(bucket, key, value) };
@@ -67,7 +67,7 @@ export class EntryWrite implements WriteHandle {
     if (old !== undefined) this.deleteKnown(bucket, key, old);
   }
 
-  /** For a row that was just read: `value` is its content. */
+  /** Deletes a row that was just read: `value` is its content. */
   deleteKnown(bucket: Bucket, key: Uint8Array, value: Uint8Array): void {
     this.#digests.subtract(bucket, key, value);
     this.#push({ bucket, key, value: undefined });
@@ -92,8 +92,8 @@ export class EntryWrite implements WriteHandle {
   }
 
   /**
-   * False: the row belongs into the list, because of its bucket, or because its key is not above
-   * those of the run.
+   * Adds the row to the run. Returns false if the row belongs into the list, because of its bucket,
+   * or because its key is not above those of the run.
    */
   #pack({ bucket, key, value }: RowWrite): boolean {
     if (bucket !== Bucket.key || this.#rows.length < this.#packedFrom) return false;
@@ -120,7 +120,7 @@ function placeKey(bucket: Bucket, key: Uint8Array): string {
   return bucket + latin1Slice.call(key as Buffer, 0, key.length);
 }
 
-/** Compares from the end: revisions differ there first. */
+/** Compares from the end, because revisions differ there first. */
 function isSame(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;
   for (let at = a.length - 1; at >= 0; at--) if (a[at] !== b[at]) return false;

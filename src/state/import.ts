@@ -1,7 +1,7 @@
 /**
- * The first state of a member from rows that come from elsewhere: a backup. The rows go to a backend
- * that nobody uses yet. Only `finish` writes the row that makes them a state, with their digests, so
- * a crash before that leaves no state.
+ * Makes the first state of a member from rows that come from elsewhere: a backup. The rows go to a
+ * backend that nobody uses yet. Only `finish` writes the row that makes them a state, with their
+ * digests, so a crash before that leaves no state.
  */
 import { invariant } from "../base/invariant.js";
 import type { Backend } from "../platform/backend.js";
@@ -15,7 +15,7 @@ import { sealRow } from "./rows.js";
 import type { MemberRecord } from "./types.js";
 
 export interface ImportedState {
-  /** Of the log entry that this state stands for. */
+  /** The index of the log entry that this state stands for. */
   readonly index: number;
   readonly term: number;
   readonly revision: number;
@@ -37,7 +37,7 @@ export class StateImport {
     this.#digests = new DigestSet(sha256);
   }
 
-  /** A row that was not added before. Keeps the arrays. */
+  /** Adds a row that was not added before. Keeps the arrays. */
   add(bucket: Bucket, key: Uint8Array, value: Uint8Array): void {
     this.#digests.add(bucket, key, value);
     this.#rows.push({ bucket, key, value: sealRow(bucket, key, value) });

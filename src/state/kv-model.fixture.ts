@@ -33,7 +33,7 @@ export class KvModel {
   compactRevision = -1;
   readonly leases = new Set<bigint>();
   versions: Version[] = [];
-  /** Changes of the running command. */
+  /** How many changes the running command has made. */
   #changes = 0;
 
   /** Runs one command: all its changes get one revision. */
@@ -89,7 +89,7 @@ export class KvModel {
       request.sort_order === 0 &&
       [request.min_mod_revision, request.max_mod_revision].every((bound) => bound === 0n) &&
       [request.min_create_revision, request.max_create_revision].every((bound) => bound === 0n);
-    // etcd cuts before it sorts when only a sort target is given.
+    // With only a sort target, etcd cuts before it sorts.
     if (limit > 0 && isPlain) kvs = kvs.slice(0, limit + 1);
     kvs = kvs.filter((kv) => isWithin(kv, request));
     kvs = sorted(kvs, request);

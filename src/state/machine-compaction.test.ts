@@ -1,4 +1,4 @@
-/** Compaction as the log drives it: its entry, its steps, and reads meanwhile. */
+/** Compaction as the log drives it: its entry, its steps, and reads in between. */
 import { describe, expect, test } from "vitest";
 import { KvError } from "../base/errors.js";
 import type { RowWrite } from "../platform/rows.js";

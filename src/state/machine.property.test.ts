@@ -1,4 +1,4 @@
-/** The machine against the plain model, and against itself after a crash. */
+/** Compares the machine with the plain model, and with itself after a crash. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { runs } from "../base/campaign.fixture.js";
@@ -41,7 +41,7 @@ function compactStep(revision: number, rowsMax: number): Command {
 }
 
 /**
- * As many rows as a compaction's own entry looks at, in one revision. With them, compactions of
+ * Makes as many rows in one revision as a compaction's own entry looks at. Then compactions of
  * later revisions need further steps.
  */
 const fill: Command = {

@@ -69,7 +69,7 @@ describe("one entry is one write of the backend", () => {
       machine.apply({ index, term: 2, type: EntryType.normal, data });
     expect(at(1, new Uint8Array(0))).toThrow("out of order");
     expect(at(3, new Uint8Array(0))).toThrow("out of order");
-    // Field 3000 with no content; a deletion whose key is cut.
+    // The first request is field 3000 with no content. The second is a deletion whose key is cut.
     expect(at(2, Uint8Array.of(0xc2, 0xbb, 0x01, 0x00))).toThrow("an entry of an unknown kind");
     expect(at(2, Uint8Array.of(0x2a, 0x02, 0x0a, 0x05))).toThrow("cannot be decoded");
     const conf = { index: 2, term: 2, type: EntryType.confChange, data: Uint8Array.of(0x0a) };

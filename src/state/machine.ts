@@ -62,12 +62,12 @@ import type {
 } from "./types.js";
 import { Work } from "./work.js";
 
-/** Rows that a compaction's own entry looks at. Further steps are entries of their own. */
+/** How many rows a compaction's own entry looks at. Further steps are entries of their own. */
 const firstStepRows = 1_000;
 
 const nobody = { requestId: 0, proposer: 0n };
 
-/** Rows of the key space beyond this many are packed. */
+/** If an entry writes more rows of the key space than this, the rest of them are packed. */
 const packedFrom = 64;
 const wholeEntry: ApplyWay = {
   units: Number.POSITIVE_INFINITY,
@@ -81,7 +81,8 @@ export function createMachine(backend: Backend, sha256: Sha256): Machine {
     return new ReplicatedMachine(backend, sha256);
   } catch (error) {
     if (!(error instanceof InvariantViolation)) throw error;
-    // Each row passes its check, but the rows contradict each other: some were lost or added.
+    // Each row passes its check, but the rows contradict each other: some are missing or do not
+    // belong here.
     throw new DamageError({
       finding: `the rows of the backend contradict each other (${error.message}): rows were lost or added`,
       advice: rebuildAdvice,
@@ -96,9 +97,9 @@ class ReplicatedMachine implements Machine {
   readonly auth = new AuthTable();
   readonly #backend: MovableBackend;
   readonly #sha256: Sha256;
-  /** Of the applied state. */
+  /** The digests of the applied state. */
   readonly #digests: DigestSet;
-  /** Of the entry that is being applied in slices. */
+  /** The digests of the entry that is being applied in slices. */
   readonly #nextDigests: DigestSet;
   readonly #alarms = new AlarmSet();
   readonly #meta: Meta;

@@ -1,7 +1,7 @@
 /**
  * The one row of bucket meta: the last entry that the rows include, and the digests that the rows
- * must have. It is written with every entry, in the same write as the entry's rows. This is the law
- * of this store.
+ * must have. Each entry writes it, in the same write as its other rows. So the rows and this row
+ * always agree, in every crash image.
  */
 import { DamageError } from "../base/errors.js";
 import { cutBytes } from "../base/slab.js";
@@ -21,7 +21,7 @@ export interface Meta {
   /** Where the running compaction continues: main and sub revision of the next row to look at. */
   cursorMain: number;
   cursorSub: number;
-  /** Covers all entries up to `index`: see log-chain.ts. */
+  /** The log chain (log-chain.ts) over all entries up to `index`. */
   logChain: number;
 }
 
@@ -46,7 +46,10 @@ const metaBytes = digestsAt + digestSetBytes;
 /** Bytes of a row of digest version 1. Such a state has no users, and is read as it is. */
 const metaBytes1 = digestsAt + digestSetBytes1;
 
-/** Digest version u32, the fields of Meta as i64 in order, the digests; little-endian. */
+/**
+ * Encodes the row: digest version u32, the fields of Meta as i64 in order, the digests;
+ * little-endian.
+ */
 export function encodeMeta(meta: Meta, digests: DigestSet): Uint8Array {
   const bytes = cutBytes(metaBytes);
   writeU32(bytes, 0, digestVersion);
@@ -62,7 +65,10 @@ export function encodeMeta(meta: Meta, digests: DigestSet): Uint8Array {
   return bytes;
 }
 
-/** Fills `digests`, if any. Undefined: the backend is empty. @throws DamageError */
+/**
+ * Reads the row, and fills `digests` if it is given. Undefined: the backend is empty. @throws
+ * DamageError
+ */
 export function readMeta(
   backend: Pick<BackendReader, "get">,
   digests: DigestSet | undefined,

@@ -1,6 +1,6 @@
 /**
  * The backend of a machine, which can change while the machine stays: a rewritten backend has the
- * same rows. While it is made, the machine's writes are recorded, so that the new one gets them,
+ * same rows. While the new one is made, the machine's writes are recorded, so that it gets them,
  * too.
  */
 import type { Backend, BackendReader } from "../platform/backend.js";
@@ -12,15 +12,15 @@ export interface RecordedWrite {
   readonly run: RowRun | undefined;
 }
 
-/** Every write since it began, in order. */
+/** Every write since the record began, in order. */
 export interface WriteRecord {
-  /** Writes that were not taken yet. */
+  /** How many writes were not taken yet. */
   readonly length: number;
   /** True after `stop`, and when another record began. Writes are missing then. */
   readonly isStopped: boolean;
-  /** The oldest write that was not taken. */
+  /** Takes the oldest write that was not taken. Undefined: there is none. */
   take(): RecordedWrite | undefined;
-  /** Records no more, and forgets all. */
+  /** Ends the record and drops its writes. */
   stop(): void;
 }
 
@@ -45,7 +45,9 @@ export class MovableBackend implements BackendReader {
     this.#record?.add({ rows, run });
   }
 
-  /** One record at a time: a new one ends the one before. */
+  /**
+   * Begins a record of all writes. There is one record at a time: a new one ends the one before.
+   */
   record(): WriteRecord {
     this.#record?.stop();
     const record = new Queue(() => {
@@ -55,7 +57,7 @@ export class MovableBackend implements BackendReader {
     return record;
   }
 
-  /** `backend` must have the same rows. */
+  /** Uses this backend from now on. It must have the same rows. */
   moveTo(backend: Backend): void {
     this.#backend = backend;
   }

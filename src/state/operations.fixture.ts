@@ -33,7 +33,7 @@ const value = fc.constantFrom(...values).map(bytes);
 const rarely = (weight: number): fc.Arbitrary<boolean> =>
   fc.integer({ min: 1, max: weight }).map((draw) => draw === 1);
 
-/** Mostly 0, else near the current revision; also beyond, and negative. */
+/** Mostly 0, else a revision near the current one; sometimes beyond it, or negative. */
 const revision: fc.Arbitrary<Drawn<bigint>> = fc
   .oneof(
     { weight: 12, arbitrary: fc.constant("now" as const) },
@@ -48,7 +48,7 @@ const bound: fc.Arbitrary<Drawn<bigint>> = fc
   .option(fc.integer({ min: -1, max: 12 }), { freq: 6 })
   .map((back) => (current) => (back === null ? 0n : BigInt(current - back)));
 
-/** Bounds of mod and create revisions; often none at all. */
+/** Bounds of mod and create revisions; often there are none at all. */
 const bounds = fc.oneof(
   fc.tuple(bound, bound, bound, bound),
   fc.constant<Drawn<bigint>[]>(Array.from({ length: 4 }, () => () => 0n)),
@@ -209,7 +209,7 @@ export function runModel(model: KvModel, { $case, value: request }: Command): un
   }
 }
 
-/** An outcome with its KeyValues decoded; of an error, the reason. */
+/** An outcome with its KeyValues decoded. For an error: its reason. */
 export function shown(outcome: Outcome | KvError): unknown {
   if (outcome instanceof KvError) return outcome.reason;
   switch (outcome.kind) {

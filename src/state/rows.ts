@@ -13,7 +13,10 @@ import { type Bucket, bucketNames } from "../platform/rows.js";
 const checkBytes = 4;
 const head = new Uint8Array(3);
 
-/** CRC-32C over bucket id (1 byte), key length (2, little-endian), key, value. */
+/**
+ * The check value of a row: CRC-32C over bucket id (1 byte), key length (2, little-endian), key,
+ * value.
+ */
 function checkValue(bucket: Bucket, key: Uint8Array, value: Uint8Array): number {
   writeHead(bucket, key);
   return crc32c(value, crc32c(key, crc32c(head)));
@@ -34,8 +37,8 @@ export interface SoundRow {
 }
 
 /**
- * crc32c(value, crc32c(key, seed)) of a row. Its check value covers the same bytes, so they are not
- * read again.
+ * Computes crc32c(value, crc32c(key, seed)) of a row. The row's check value covers the same bytes,
+ * so they are not read again.
  */
 export function rowCrc({ bucket, key, value, check }: SoundRow, seed: number): number {
   writeHead(bucket, key);
@@ -67,7 +70,7 @@ export function openRow(bucket: Bucket, key: Uint8Array, stored: Uint8Array): Ui
   });
 }
 
-/** Bytes of a row's value, from its stored form. */
+/** The number of bytes of a row's value, from its stored form. */
 export function valueBytes(stored: Uint8Array): number {
   return Math.max(0, stored.length - checkBytes);
 }
@@ -83,7 +86,9 @@ function storedCheck(stored: Uint8Array): number {
   );
 }
 
-/** The same rows without their check values, each verified. */
+/**
+ * Reads the rows of another reader without their check values. Verifies each. @throws DamageError
+ */
 export class RowReader implements BackendReader {
   readonly #backend: BackendReader;
 

@@ -166,7 +166,7 @@ function commandOf(op: NonNullable<RequestOp["request"]>): Command {
   throw new Error(`${op.$case} is no command of its own`);
 }
 
-/** One put, del or get. */
+/** Reads one put, del or get. */
 function opOf(line: string): NonNullable<RequestOp["request"]> {
   const [name, first = "", ...rest] = line.split(" ").map(unescaped);
   const options = new Map(rest.map((word) => word.split("=", 2) as [string, string | undefined]));

@@ -18,7 +18,10 @@ export type KvBytes = Uint8Array;
 
 /** The only way to change replicated rows. It exists while one entry is applied. See machine.ts. */
 export interface WriteHandle {
-  /** Sees this entry's own writes. @throws DamageError if the row fails its check value. */
+  /**
+   * Reads a row, and sees this entry's own writes. @throws DamageError if the row fails its check
+   * value
+   */
   get(bucket: Bucket, key: Uint8Array): Uint8Array | undefined;
   put(bucket: Bucket, key: Uint8Array, value: Uint8Array): void;
   delete(bucket: Bucket, key: Uint8Array): void;
@@ -55,8 +58,8 @@ export interface AlarmRecord {
   readonly memberId: bigint;
   readonly alarm: "NOSPACE" | "CORRUPT";
   /**
-   * A CORRUPT alarm by a verdict: only that member refuses its clients, and it heals. Without this
-   * the alarm works as in etcd.
+   * True for a CORRUPT alarm that a verdict raised: only that member refuses its clients, and it
+   * heals. Otherwise the alarm works as in etcd.
    */
   readonly isContained?: boolean;
 }
@@ -84,7 +87,7 @@ export type Outcome =
       readonly member: MemberRecord | undefined;
       readonly members: readonly MemberRecord[];
     }
-  /** The cluster version is another one from this entry on. */
+  /** From this entry on the cluster has another version. */
   | { readonly kind: "clusterVersion"; readonly version: string }
   | {
       readonly kind: "verdict";
@@ -116,10 +119,10 @@ export interface KvEvent {
 
 export interface Applied {
   readonly index: number;
-  /** Who waits for the outcome: 0n and 0 when nobody does. */
+  /** The member and request that wait for the outcome; 0n and 0 if none does. */
   readonly proposer: bigint;
   readonly requestId: number;
-  /** Current revision after this entry. */
+  /** The current revision after this entry. */
   readonly revision: number;
   /** A KvError is an outcome, too: the entry changed nothing but the applied index. */
   readonly outcome: Outcome | KvError;
@@ -134,7 +137,9 @@ export interface Applied {
   readonly conf: { readonly change: ConfChange | undefined } | undefined;
 }
 
-/** Digest of one bucket: sum modulo 2^256 of SHA-256 over its rows; 32 bytes, little-endian. */
+/**
+ * The digest of one bucket: the sum modulo 2^256 of SHA-256 over its rows; 32 bytes, little-endian.
+ */
 export type BucketDigest = Uint8Array;
 export interface Digests {
   readonly version: number;
@@ -151,14 +156,14 @@ export interface HashKv {
   readonly compactRevision: number;
   readonly hashRevision: number;
 }
-/** A long computation in bounded pieces; call `step` until it returns a result. */
+/** A long computation in bounded pieces. Call `step` until it returns a result. */
 export interface Job<T> {
   step(rowsMax: number): T | undefined;
 }
 
-/** A read over several turns, all of it at the revision at which it began. */
+/** A read that takes several turns. All of it is at the revision at which it began. */
 export interface ReadJob<T> extends Job<T & { readonly revision: number }> {
-  /** Bytes that its answer takes so far. */
+  /** Bytes that the answer takes so far. */
   readonly bytes: number;
   /**
    * True if rows that it needs may be gone, by a compaction: it must begin anew, at a later
@@ -190,10 +195,13 @@ export interface KvReader {
   compactRevision(): number;
   /** Physical compaction is complete up to here. */
   finishedCompactRevision(): number;
-  /** Limits, filters, sort as etcd. @throws KvError compacted, futureRevision, answerTooLarge */
+  /**
+   * Limits, filters and sorts as etcd does. @throws KvError compacted, futureRevision,
+   * answerTooLarge
+   */
   range(request: RangeRequest): RangeOutcome;
   /**
-   * The same in slices. With `isPage` the count may leave out keys behind the last row. @throws
+   * As `range`, in slices. With `isPage` the count may leave out keys behind the last row. @throws
    * KvError from step, as `range`
    */
   readRange(request: RangeRequest, isPage?: boolean): ReadJob<RangeOutcome>;
@@ -202,7 +210,10 @@ export interface KvReader {
    * KvError compacted, futureRevision, answerTooLarge, each from step
    */
   readTxn(request: TxnRequest): ReadJob<TxnOutcome>;
-  /** The value of `key` as of `revision` (its newest version <= revision), undefined: none or deleted. */
+  /**
+   * The value of `key` as of `revision`: its newest version <= revision. Undefined: there is none,
+   * or it is deleted.
+   */
   kvAt(key: Uint8Array, revision: number): KvBytes | undefined;
   /**
    * All changes with from <= revision < to in order, for watch catch-up; stops after `revisionsMax`
@@ -224,11 +235,13 @@ export interface LeaseReader {
   ):
     | { readonly id: bigint; readonly grantedTtl: number; readonly remainingTtl: number }
     | undefined;
-  /** Keys attached, sorted bytewise. */
+  /** The keys attached to a lease, sorted bytewise. */
   keys(id: bigint): readonly Uint8Array[];
-  /** The same in slices, encoded: field `keys` of LeaseTimeToLiveResponse. */
+  /**
+   * The keys attached to a lease, in slices, encoded as field `keys` of LeaseTimeToLiveResponse.
+   */
   keysJob(id: bigint): Job<Uint8Array>;
-  /** All leases, encoded: field `leases` of LeaseLeasesResponse, ascending by id. */
+  /** All leases, in slices, encoded as field `leases` of LeaseLeasesResponse, ascending by id. */
   idsJob(): Job<Uint8Array>;
   all(): Iterable<{
     readonly id: bigint;
@@ -239,12 +252,15 @@ export interface LeaseReader {
 
 export interface ClusterReader {
   readonly clusterId: bigint;
-  /** Ascending by id. */
+  /** The members, ascending by id. */
   members(): readonly MemberRecord[];
   member(id: bigint): MemberRecord | undefined;
   isRemoved(id: bigint): boolean;
   removed(): ReadonlySet<bigint>;
-  /** "3.6.0"; empty until decided. cluster/version.ts says which rules entries follow. */
+  /**
+   * The cluster version, like "3.6.0"; empty until decided. cluster/version.ts says which rules
+   * entries follow.
+   */
   clusterVersion(): string;
   /** The version to which the members allow the cluster to rise now; undefined: none. */
   dueVersion(): string | undefined;

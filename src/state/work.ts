@@ -1,8 +1,8 @@
 /**
- * The work of an entry in slices. Code that works through many rows counts them here, and pauses (a
- * `yield`) when its slice is used up. So the places where an entry pauses depend on the entry, the
- * state and the size of a slice, never on a clock. A unit is about one row, or one KiB of a large
- * one.
+ * Divides the work of an entry into slices. Code that works through many rows counts them here, and
+ * pauses (a `yield`) when its slice is used up. So the places where an entry pauses depend on the
+ * entry, the state and the size of a slice, never on a clock. A unit is about one row, or one KiB
+ * of a large one.
  */
 export class Work {
   #left: number;
@@ -12,7 +12,7 @@ export class Work {
     this.#left = units;
   }
 
-  /** True: the slice is used up, so pause now. */
+  /** Counts units of work. True: the slice is used up, so pause now. */
   spend(units: number): boolean {
     this.#left -= units;
     return this.#left <= 0;

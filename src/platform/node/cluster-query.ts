@@ -1,5 +1,5 @@
 /**
- * How a joining member learns the cluster's id and members before it has an id itself. It connects
+ * Lets a joining member learn the cluster's id and members before it has an id itself. It connects
  * to any peer address, sends the query magic and reads one JSON object to the end.
  */
 import type net from "node:net";
@@ -19,7 +19,7 @@ interface WireInfo {
     peerUrls: string[];
     clientUrls: string[];
     isLearner: boolean;
-    /** Absent from older builds. */
+    /** Older builds leave it out. */
     incarnation?: string;
   }[];
 }

@@ -3,7 +3,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { StartError } from "../../base/errors.js";
 
-/** Whether a member has its log there: then it is no first start. */
+/** True if a member has its log there: a start is then no first start. */
 export function holdsMember(dataDir: string, walDir: string): boolean {
   return namesIn(walDir || path.join(dataDir, "wal")).some((name) => name.endsWith(".wal"));
 }

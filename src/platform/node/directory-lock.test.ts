@@ -34,7 +34,10 @@ afterEach(() => {
 
 const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
 
-/** As the kernel counts it: field 22, behind the name in parentheses. */
+/**
+ * The start time as the kernel counts it: field 22 of /proc/PID/stat, behind the name in
+ * parentheses.
+ */
 function startOf(pid: number): string {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
   return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] as string;
@@ -44,7 +47,7 @@ function claim(pid: number, start: string, bootId = boot): void {
   writeFileSync(join(root, `member.lock.${pid}.${start}.${bootId}`), "");
 }
 
-/** Another living process, with a name that is hard to parse. */
+/** Runs `body` with another living process whose name is hard to parse. */
 async function withOther(body: (pid: number) => void): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "directory-lock-"));
   const program = join(folder, "x) S 1 (");
@@ -61,7 +64,7 @@ async function withOther(body: (pid: number) => void): Promise<void> {
   }
 }
 
-/** Runs `flock` in place of the system's; "" for none at all. */
+/** Puts a script in the place of the system's `flock`; with "" there is none at all. */
 function useFlock(script: string): void {
   const folder = join(root, "programs");
   mkdirSync(folder);
@@ -71,7 +74,10 @@ function useFlock(script: string): void {
   chmodSync(join(folder, "flock"), 0o755);
 }
 
-/** A process that holds the kernel's lock and nothing else, in a PID namespace of its own or not. */
+/**
+ * Starts a process that holds the kernel's lock and nothing else, in a PID namespace of its own or
+ * not.
+ */
 async function withHolder(
   command: readonly string[],
   body: (holder: ChildProcess) => Promise<void> | void,

@@ -19,7 +19,7 @@ const fileName = "member.lock";
 interface Holder {
   readonly pid: number;
   readonly host: string;
-  /** As the kernel names it; "" where the kernel does not say. */
+  /** The name that the kernel gives the PID namespace; "" where the kernel does not say. */
   readonly pidNamespace: string;
 }
 
@@ -47,7 +47,7 @@ export function takeDirectory(root: string, log: Platform["log"]): () => void {
   }
 }
 
-/** Undefined: there is no kernel lock here. */
+/** Takes the kernel's lock and returns its descriptor. Undefined: there is no kernel lock here. */
 function lock(root: string, log: Platform["log"]): number | undefined {
   const file = path.join(root, fileName);
   const result = lockOrThrow(file);

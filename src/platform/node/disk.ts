@@ -134,7 +134,7 @@ class NodeDisk implements Disk {
   }
 }
 
-/** How many calls of all files the thread pool works on. */
+/** Counts the calls of all files on which the thread pool works. */
 class RunningCalls {
   #count = 0;
   #waiting: (() => void)[] = [];
@@ -169,15 +169,18 @@ const pace = new WritePace({
 
 class NodeFile implements DiskFile {
   readonly #handle: number;
-  /** The same file; each write there is durable when it has ended, as if fdatasync followed. */
+  /**
+   * The same file opened a second time: each write there is durable when it has ended, as if
+   * fdatasync followed.
+   */
   readonly #durableHandle: number;
   #isClosed = false;
   /** Calls that the thread pool works on. */
   #running = 0;
-  /** True while writes are not durable that `#durableHandle` knows nothing of. */
+  /** True while there are writes that only an fdatasync of the other handle makes durable. */
   #isDirty = false;
 
-  /** Writes what `writeAhead` was given last, unless a newer write has taken its place. */
+  /** Writes what `writeAhead` got last, unless a newer write has taken its place. */
   #ahead: (() => void) | undefined;
   readonly #all: RunningCalls;
 
@@ -217,9 +220,9 @@ class NodeFile implements DiskFile {
   }
 
   /**
-   * In this thread if that is best, when the callback that runs now has returned: messages to other
-   * members leave before. Else one trip to the thread pool, unless earlier writes need an fdatasync
-   * of their own.
+   * Writes in this thread if write-pace.ts allows it, when the callback that runs now has returned:
+   * messages to other members leave before. Else the thread pool writes in one trip, unless earlier
+   * writes need an fdatasync of their own.
    */
   writeAndSync(
     position: number,
@@ -266,7 +269,7 @@ class NodeFile implements DiskFile {
     });
   }
 
-  /** In the next turn, if no `writeAndSync` has come by then. */
+  /** Writes in the next turn, if no `writeAndSync` has come by then. */
   writeAhead(position: number, bytes: Uint8Array): void {
     const copy = bytes.slice();
     const ahead = (): void => {

@@ -24,9 +24,8 @@ export function isFree(host: string, port: number): Promise<boolean> {
 }
 
 /**
- * `count` different free ports, none of `except`, and none that this process was given before.
- *
- * @throws if `host` is no address of this machine
+ * Finds `count` different free ports, none of `except`, and none that this process was given
+ * before. @throws if `host` is no address of this machine
  */
 export async function freePorts(
   host: string,

@@ -18,9 +18,9 @@ export type KernelLock =
 const timeoutMs = 30_000;
 
 /**
- * Creates the file if it is missing and never removes it: a process that locked a removed file
- * would share nothing with one that locks the new file. Close the handle to release the lock.
- * @throws the system's error if the file cannot be opened
+ * Locks a file. Creates the file if it is missing and never removes it: a process that locked a
+ * removed file would share nothing with one that locks the new file. Close the handle to release
+ * the lock. @throws the system's error if the file cannot be opened
  */
 export function lockFile(file: string): KernelLock {
   const handle = open(file);

@@ -1,4 +1,4 @@
-/** Addresses that are bound before there is anybody to serve, and handshakes that do not end. */
+/** Addresses that are bound before a server serves them, and handshakes that do not end. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer, type NetConnectOpts, type Socket } from "node:net";
 import { tmpdir } from "node:os";
@@ -33,7 +33,7 @@ async function open(addresses: readonly ListenAddress[], reusesPort = false): Pr
 
 const anyPort = { host: "127.0.0.1", port: 0, isTls: false };
 
-/** All that comes until the other side closes. */
+/** Collects what comes until the other side closes. */
 function answerOf(place: NetConnectOpts): Promise<string> {
   return new Promise((resolve) => {
     let got = "";
@@ -118,7 +118,7 @@ test("handshakes that stand still end after their time, and the oldest when ther
   secure.on("error", () => {});
   await new Promise<void>((resolve) => secure.once("secureConnect", () => resolve()));
   await vi.waitFor(() => expect(open_).toBe(0));
-  // One that has finished its handshake may be silent for longer.
+  // A connection that has finished its handshake may be silent for longer.
   expect(accepted).toHaveLength(1);
   expect(secure.destroyed).toBe(false);
 });

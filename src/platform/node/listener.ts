@@ -1,7 +1,7 @@
 /**
- * Addresses where this process listens, TCP or Unix sockets, with or without TLS. They are bound
- * before there is anybody to serve, so that a mistake is noticed at the start: connections that come
- * earlier are closed at once, and their clients try elsewhere.
+ * The addresses where this process listens, TCP or Unix sockets, with or without TLS. The process
+ * binds them before it can serve, so that it notices a mistake at the start. It closes connections
+ * that come earlier at once, and their clients try elsewhere.
  */
 import fs from "node:fs";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
@@ -27,7 +27,7 @@ export interface ListenOptions {
   readonly alpn: readonly string[];
   /** A client that closes its side still gets its answers. */
   readonly allowsHalfOpen: boolean;
-  /** Completes "rejected connection on ... endpoint". */
+  /** The word in the log line "rejected connection on ... endpoint". */
   readonly endpoint: "client" | "peer" | "metrics";
   /** Several processes may listen on the same ports (SO_REUSEPORT). */
   readonly reusesPort: boolean;
@@ -92,7 +92,7 @@ export class Listener {
     });
   }
 
-  /** Where it listens on TCP, in the order of the options. */
+  /** The TCP addresses where it listens, in the order of the options. */
   get addresses(): readonly { readonly host: string; readonly port: number }[] {
     return this.#servers.flatMap((server) => {
       const bound = server.address();
@@ -102,7 +102,7 @@ export class Listener {
     });
   }
 
-  /** From now on connections are served. */
+  /** Serves the connections that come from now on: calls `fn` with each. */
   accept(fn: (socket: Socket) => void): void {
     this.#accept = fn;
   }

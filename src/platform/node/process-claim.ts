@@ -20,7 +20,10 @@ export type Claim =
   | { readonly kind: "held"; readonly release: () => void }
   | { readonly kind: "taken"; readonly pid: number };
 
-/** `taken`: a living process has the directory, this one included. Nothing was left behind then. */
+/**
+ * Leaves a claim. `taken`: a living process, this one included, has the directory; no claim is left
+ * then.
+ */
 export function claimDirectory(root: string): Claim {
   const boot = bootId();
   const own = `${prefix}${process.pid}.${startTime(process.pid) ?? "unknown"}.${boot}`;

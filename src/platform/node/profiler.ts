@@ -1,4 +1,7 @@
-/** V8's CPU profile of this process for --enable-pprof: what Chrome's developer tools and speedscope read. */
+/**
+ * Takes V8's CPU profile of this process for --enable-pprof. Chrome's developer tools and
+ * speedscope read it.
+ */
 import { Session } from "node:inspector/promises";
 
 const samplingMicros = 1_000;

@@ -1,10 +1,10 @@
-/** Whether URLs lead to the same places, written with host names or with numbers. */
+/** Tells whether URLs lead to the same places, written with host names or with numbers. */
 import { lookup } from "node:dns/promises";
 
 /**
- * True if each URL of one list has its like in the other: the same text, or the same scheme and port
- * and a host that stands for one of the other's addresses. A host that cannot be looked up stands for
- * its text alone.
+ * True if each URL of one list has a counterpart in the other: the same text, or the same scheme
+ * and port and a host that stands for one of the other's addresses. A host that cannot be looked up
+ * is compared by its text alone.
  */
 export async function leadToSame(
   some: readonly string[],

@@ -7,7 +7,10 @@ import { execFile } from "node:child_process";
 
 const timeoutMs = 5_000;
 
-/** Does nothing where no service manager waits. `failed` gets the reason when it was not told. */
+/**
+ * Does nothing where no service manager waits. `failed` gets the reason if the message could not be
+ * sent.
+ */
 export function notifyReady(
   environment: Readonly<Record<string, string | undefined>>,
   failed: (reason: string) => void,

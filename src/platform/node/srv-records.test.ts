@@ -1,4 +1,4 @@
-/** Which members DNS names, and which of them is this one. */
+/** Finds the founding members, and this one among them, in DNS records. */
 import type { SrvRecord } from "node:dns";
 import { expect, test } from "vitest";
 import { clusterFromSrv } from "./srv-records.js";

@@ -1,7 +1,7 @@
 /**
- * Founding members from DNS (--discovery-srv): SRV records of `_etcd-server-ssl._tcp.DOMAIN` for https
- * URLs and of `_etcd-server._tcp.DOMAIN` for http URLs, as etcd reads them. Which of them is this member
- * is told by its own peer URLs.
+ * Finds founding members in DNS (--discovery-srv): SRV records of `_etcd-server-ssl._tcp.DOMAIN`
+ * for https URLs and of `_etcd-server._tcp.DOMAIN` for http URLs, as etcd reads them. This member
+ * finds itself among them by its own peer URLs.
  */
 import { promises as dns, type SrvRecord } from "node:dns";
 import { StartError } from "../../base/errors.js";

@@ -1,13 +1,13 @@
 import { expect, test } from "vitest";
 import { WritePace } from "./write-pace.js";
 
-/** A loop whose time passes as the test says. */
+/** An event loop whose time passes as the test says. */
 class Loop {
   nowMs = 0;
   waitedMs = 0;
   readonly pace = new WritePace({ now: () => this.nowMs, idleMs: () => this.waitedMs });
 
-  /** One request: the loop waits for it, works, and writes for `writeMs`. */
+  /** Runs one request: the loop waits for it, works, and writes for `writeMs`. */
   turn(of: { waitMs: number; workMs: number; writeMs: number; bytes?: number }): boolean {
     this.waitedMs += of.waitMs;
     this.nowMs += of.waitMs + of.workMs;

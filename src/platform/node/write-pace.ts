@@ -1,26 +1,35 @@
 /**
- * Says whether a durable write may hold the event loop instead of going through the thread pool. The
- * way through the pool changes threads twice, which takes longer than the write itself on a quick
- * disk. The pool is right if the loop has other work meanwhile, or if the disk may be slow.
+ * Decides whether a durable write may hold the event loop instead of going through the thread pool.
+ * The way through the pool changes threads twice, which takes longer than the write itself on a
+ * quick disk. The pool is better if the loop has other work meanwhile, or if the disk may be slow.
  */
 
-/** A larger write belongs to many requests, so there is other work. */
+/**
+ * Bytes up to which a write may hold the loop. A larger one belongs to many requests, so there is
+ * other work.
+ */
 const bytesMax = 1_024;
 /**
- * A durable write that takes no longer is quick. One through the pool may be slow because a thread
- * waited for a processor, so a single quick one among the last few shows what the disk can do.
+ * Milliseconds up to which a durable write counts as quick. A write through the pool may be slow
+ * because a thread waited for a processor, so one quick write among the last few is enough.
  */
 const quickMs = 1;
 const fewWrites = 8;
-/** No write shall hold the loop for longer. */
+/** No write shall hold the loop for more milliseconds than this. */
 const heldMsMax = 5;
-/** After one that did so many go through the pool, after the next one twice as many. */
+/**
+ * After a write that did hold it longer, this many writes go through the pool; after the next such
+ * write, twice as many.
+ */
 const avoidedMin = 4;
 const avoidedMax = 512;
-/** So many in a row that did not make that number small again. */
+/**
+ * After this many writes in a row that held the loop no longer than allowed, the number is small
+ * again.
+ */
 const inTimeMin = 32;
 
-/** A loop that is busier has other work. */
+/** A loop that is busy for a larger share of the time has other work. */
 const busyShareMax = 0.8;
 
 export interface LoopTimes {
@@ -36,12 +45,12 @@ export class WritePace {
   #sinceQuick = fewWrites;
   #inTime = 0;
   #avoided = avoidedMin;
-  /** How many writes still go through the pool. */
+  /** How many of the next writes go through the pool. */
   #avoidedLeft = 0;
-  /** When it was asked last, and how much the loop had waited by then. */
+  /** When it was asked last, and for how long the loop had waited for events by then. */
   #askedMs: number;
   #idleMs: number;
-  /** For how long writes have held the loop since. */
+  /** For how many milliseconds writes have held the loop since. */
   #heldMs = 0;
 
   constructor(times: LoopTimes) {
@@ -50,7 +59,7 @@ export class WritePace {
     this.#idleMs = times.idleMs();
   }
 
-  /** To be asked before each write. */
+  /** Call before each write. True: the write may hold the loop. */
   mayHoldLoop(bytes: number): boolean {
     const nowMs = this.#times.now();
     const idleMs = this.#times.idleMs();
@@ -67,7 +76,10 @@ export class WritePace {
     return this.#avoidedLeft === 0 && this.#sinceQuick < fewWrites;
   }
 
-  /** Tells how long a write took from its begin to the moment when it was known to be durable. */
+  /**
+   * Call after each write, with the time from its begin to the moment when it was known to be
+   * durable.
+   */
   took(ms: number, hasHeldLoop: boolean): void {
     const isQuick = ms <= quickMs;
     this.#sinceQuick = isQuick ? 0 : this.#sinceQuick + 1;

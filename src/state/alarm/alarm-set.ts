@@ -21,7 +21,8 @@ const contained = Uint8Array.of(1);
 
 export class AlarmSet {
   /**
-   * By kind (NOSPACE first), then by member id ascending, so that all members have the same order.
+   * The alarms, by kind (NOSPACE first), then by member id ascending, so that all members have the
+   * same order.
    */
   #alarms: readonly AlarmRecord[] = [];
 
@@ -83,7 +84,7 @@ export class AlarmSet {
     this.#alarms = [...this.#alarms, record].sort(inOrder);
   }
 
-  /** Ends such a verdict's alarm. */
+  /** Ends the alarm that `contain` raised for this member. Other alarms stay. */
   release(w: WriteHandle, memberId: bigint): void {
     const isIt = (known: AlarmRecord): boolean =>
       known.memberId === memberId && known.isContained === true;

@@ -84,7 +84,7 @@ function disable(table: AuthTable, w: WriteHandle): AuthChange {
   return { type: "disabled" };
 }
 
-/** The proposer has compared the password. */
+/** Logs a user in. The proposer has compared the password. */
 function authenticate(
   table: AuthTable,
   { name, simple_token }: InternalAuthenticateRequest,
@@ -268,7 +268,7 @@ function isTooLong(name: string): boolean {
   return Buffer.byteLength(name) > nameBytesMax;
 }
 
-/** Base64 with padding, strictly. Undefined: it is none. */
+/** Decodes base64 with padding, strictly. Undefined: the text is no base64. */
 function decodeHash(text: string): Uint8Array | undefined {
   const isBase64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text);
   return isBase64 ? Uint8Array.from(Buffer.from(text, "base64")) : undefined;

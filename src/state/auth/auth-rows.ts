@@ -1,7 +1,7 @@
 /**
  * The stored form of users and roles, as in etcd. Bucket.auth has "authEnabled" (one byte, 1 or 0)
- * and "authRevision" (8 bytes, big-endian); the rows of Bucket.authUsers and Bucket.authRoles are
- * keyed by the name, and hold an encoded authpb.User or authpb.Role. No row "authRevision": 1.
+ * and "authRevision" (8 bytes, big-endian; 1 if the row is absent). The rows of Bucket.authUsers
+ * and Bucket.authRoles are keyed by the name, and hold an encoded authpb.User or authpb.Role.
  */
 import { Role as RoleRow, User as UserRow } from "../../wire/gen/auth.js";
 import type { Permission, RoleRecord, UserRecord } from "./types.js";

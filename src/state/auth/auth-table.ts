@@ -1,8 +1,10 @@
 /**
- * Users and roles in memory and in their rows. The commands (auth-commands.ts) check, and then
- * change it with the entry's write handle. The merged rights of a user are computed when they are
- * first asked for, from the roles in this table, and forgotten with every change. So a table that
- * was made from a snapshot can never answer with rights of an earlier state (etcd's #14571).
+ * Users and roles in memory and in their rows. The commands (auth-commands.ts) check first, and
+ * then change this table with the entry's write handle.
+ *
+ * The table computes the merged rights of a user when they are first asked for, and forgets them
+ * with every change. So a table that was made from a snapshot can never answer with rights of an
+ * earlier state (etcd's #14571).
  */
 import type { BackendReader } from "../../platform/backend.js";
 import { Bucket } from "../../platform/rows.js";
@@ -59,7 +61,7 @@ export class AuthTable implements AuthReader {
     });
   }
 
-  /** Takes over what another table holds. Only for a state that has no users yet. */
+  /** Copies what another table holds. Only for a state that has no users yet. */
   copyFrom(other: AuthReader, w: WriteHandle): void {
     for (const user of other.users()) this.putUser(w, user);
     for (const role of other.roles()) this.putRole(w, role);
@@ -161,7 +163,7 @@ function rangesOf(
     .map(({ key, rangeEnd }) => grantedRange(key, rangeEnd));
 }
 
-/** By the bytes of the names, as etcd orders them. */
+/** Orders names by their bytes, as etcd does. */
 export function compareNames(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }

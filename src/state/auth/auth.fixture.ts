@@ -29,7 +29,7 @@ export const permissionTypes = {
   readwrite: Permission_Type.READWRITE,
 };
 
-/** Each method applies one entry and gives what it did. */
+/** Each method applies one entry and returns its outcome. */
 export class AuthScene {
   readonly rows = new Rows();
   readonly table = new AuthTable();

@@ -1,10 +1,11 @@
 /**
  * The keys that one user may read, or write: the ranges of all permissions of all roles, merged
- * into disjoint ranges in ascending order. So a range that several permissions cover together is
- * found in one, and a question costs one binary search.
+ * into disjoint ranges in ascending order. So a range that several permissions cover together lies
+ * in one of them, and a lookup costs one binary search.
  *
- * etcd asks an interval tree instead. The answers are equal, but for an empty range (end before
- * start), for which etcd's answer depends on the shape of its tree. Here it counts as its start.
+ * etcd asks an interval tree instead. The answers are equal, except for an empty range (end before
+ * start), for which etcd's answer depends on the shape of its tree. Here an empty range counts as
+ * its start.
  */
 import { compareBytes } from "../../base/bytes.js";
 
@@ -25,7 +26,7 @@ export function isUnbounded(rangeEnd: Uint8Array): boolean {
 }
 
 export class KeyRanges {
-  /** Disjoint, with a gap between neighbours, ascending. */
+  /** The ranges in ascending order: disjoint, with a gap between neighbours. */
   readonly #ranges: readonly GrantedRange[];
 
   constructor(ranges: readonly GrantedRange[]) {

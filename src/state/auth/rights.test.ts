@@ -148,7 +148,8 @@ function TxnRange(key: string) {
 test("merged ranges hold a range exactly if every key of it is in one of them", () => {
   const point = fc.integer({ min: 1, max: 7 });
   const interval = fc.record({ start: point, end: fc.option(fc.integer({ min: 0, max: 8 })) });
-  // Keys are single bytes, so a key alone is the range from it to it with a zero byte: units of two.
+  // Keys are single bytes. A key alone is the range from it to it with a zero byte, so one key is
+  // two units.
   const inUnits = ({ start, end }: { start: number; end: number | null }) =>
     end === null ? [start * 2, start * 2 + 1] : [start * 2, end === 0 ? 99 : end * 2];
   const toRange = ({ start, end }: { start: number; end: number | null }) =>

@@ -1,9 +1,10 @@
 /**
- * Whether a caller may do something, as etcd decides it. The same functions serve requests that are
- * answered from the state and entries that are being applied, so both agree. While auth is off,
- * everything is allowed.
+ * Decides whether a caller may do something, by etcd's rules. The same functions serve requests
+ * that are answered from the state and entries that are being applied, so both agree. While auth is
+ * off, everything is allowed.
  *
- * The order of the answers is etcd's: no user, an old auth revision, then the right itself.
+ * Each check that applies comes in etcd's order: no user, an old auth revision, then the right
+ * itself. The functions return the refusal; undefined: allowed.
  */
 import { KvError } from "../../base/errors.js";
 import type { RequestOp, TxnRequest } from "../../wire/gen/rpc.js";
@@ -19,7 +20,9 @@ export interface RightsTables {
 
 const justKey = new Uint8Array(0);
 
-/** For requests that only root may send. It does not look at the auth revision, as in etcd. */
+/**
+ * Checks a request that only root may send. As in etcd, this does not look at the auth revision.
+ */
 export function adminRefusal(auth: AuthReader, { username }: Caller): KvError | undefined {
   if (!auth.isEnabled) return undefined;
   if (username === "") return new KvError("userEmpty");
@@ -28,7 +31,7 @@ export function adminRefusal(auth: AuthReader, { username }: Caller): KvError | 
   return rights.isRoot ? undefined : new KvError("permissionDenied");
 }
 
-/** For requests that any user may send. */
+/** Checks a request that any user may send. */
 export function userRefusal(auth: AuthReader, { username }: Caller): KvError | undefined {
   return auth.isEnabled && username === "" ? new KvError("userEmpty") : undefined;
 }
@@ -74,7 +77,7 @@ export function putRefusal(
   return keysRefusal(auth, caller, target, "read");
 }
 
-/** For renewing and revoking a lease, and for attaching a key to it. */
+/** Checks whether the caller may renew or revoke a lease, or attach a key to it. */
 export function leaseWriteRefusal(
   tables: RightsTables,
   caller: Caller,
@@ -83,7 +86,7 @@ export function leaseWriteRefusal(
   return leaseRefusal(tables, caller, lease, "write");
 }
 
-/** For being told the keys of a lease. */
+/** Checks whether the caller may learn the keys of a lease. */
 export function leaseReadRefusal(
   tables: RightsTables,
   caller: Caller,
@@ -106,7 +109,7 @@ function leaseRefusal(
   return undefined;
 }
 
-/** Both branches count, and what is compared counts as read. */
+/** Checks a transaction. Both branches count, and each compare needs the right to read. */
 export function txnRefusal(
   tables: RightsTables,
   caller: Caller,
@@ -166,7 +169,7 @@ function keysRefusal(
   return new KvError("permissionDenied");
 }
 
-/** For the entries of the log that only root may cause, whatever they contain. */
+/** True for log entries that only root may cause, whatever they contain. */
 export function needsAdmin(field: number): boolean {
   const isAuth = field >= RequestField.authEnable && field <= RequestField.authRoleRevokePermission;
   return isAuth && field !== RequestField.authenticate;

@@ -223,7 +223,7 @@ describe("versions", () => {
     restored.restore(rows);
     expect(restored.members()).toEqual(cluster.members());
     expect(restored.dueVersion()).toBe("3.7.0");
-    // A data directory from before members named their version.
+    // The data directory is from before members named their version.
     rows.delete(Bucket.cluster, Buffer.from("version/1"));
     restored.restore(rows);
     expect(restored.member(1n)?.serverVersion).toBeUndefined();
@@ -290,7 +290,7 @@ describe("versions", () => {
 });
 
 describe("ids", () => {
-  // Observed on a real etcd started with these settings.
+  // The expected ids were observed on a real etcd with these settings.
   test("a single member with the default token", () => {
     const peerUrls = ["http://127.0.0.1:23800"];
     const id = memberId({ peerUrls, token: "etcd-cluster", unixSeconds: undefined }, sha1);

@@ -1,6 +1,6 @@
 /**
- * Who belongs to the cluster, as the log decided it: the members, the ids that were removed for
- * ever, the cluster's id and the cluster version.
+ * The members of the cluster as the log decided them: also the ids that were removed for ever, the
+ * cluster's id and the cluster version.
  *
  * Rows: Bucket.members and Bucket.membersRemoved are keyed by the id in hexadecimal (etcd's text
  * form); the values are an encoded etcdserverpb.Member and the word "removed". Bucket.cluster has
@@ -9,8 +9,8 @@
  * "incarnation/<id>" (8 bytes, big-endian: the member's log).
  *
  * Every command checks first, so after a KvError nothing has changed. The proposer checks limits
- * that come from configuration (learners, quorum health). They must not decide here, where all
- * members must agree.
+ * that come from configuration (learners, quorum health). They must not decide here, because all
+ * members must come to the same result.
  */
 import { KvError } from "../../base/errors.js";
 import { invariant } from "../../base/invariant.js";
@@ -29,7 +29,7 @@ import {
   versionText,
 } from "./version.js";
 
-/** `change` undefined: the entry is void, and raft must skip it. */
+/** The result of a change. `change` undefined: the entry is void, and raft must skip it. */
 export interface ConfChangeResult {
   readonly outcome: Outcome | KvError;
   readonly change: ConfChange | undefined;
@@ -49,7 +49,7 @@ export class ClusterState implements ClusterReader {
   #clusterVersion = "";
   #downgradeTarget: string | undefined;
   #dueVersion: string | undefined;
-  /** Ascending by id. Replaced whole, so that readers may keep it. */
+  /** The members, ascending by id. The list is replaced whole, so that readers may keep it. */
   #members: readonly MemberRecord[] = [];
   readonly #removed = new Set<bigint>();
 
@@ -98,7 +98,7 @@ export class ClusterState implements ClusterReader {
     if (state.clusterVersion !== "") this.#saveVersion(w, state.clusterVersion);
   }
 
-  /** etcd's rules for each kind of change. An error makes the entry void: see ConfChangeResult. */
+  /** Applies a change by etcd's rules for its kind. An error makes the entry void. */
   applyConfChange(w: WriteHandle, request: ConfChangeRequest): ConfChangeResult {
     const id = request.node_id;
     if (this.#removed.has(id)) return refused("memberNotFound");
@@ -154,7 +154,7 @@ export class ClusterState implements ClusterReader {
     return { kind: "none" };
   }
 
-  /** The first version may be any. After that, only the next one that all members allow is set. */
+  /** Sets the first version, whatever it is; later only the next one that all members allow. */
   setVersion(w: WriteHandle, version: string): Outcome {
     const parsed = parseVersion(version);
     const isFirst = this.#clusterVersion === "" && parsed !== undefined;
@@ -174,7 +174,7 @@ export class ClusterState implements ClusterReader {
     return this.#saveVersion(w, target);
   }
 
-  /** The cluster keeps the lower version until all members allow the higher one again. */
+  /** Ends a downgrade. The version stays until all members allow the higher one again. */
   endDowngrade(w: WriteHandle): Outcome | KvError {
     if (this.#downgradeTarget === undefined) return new KvError("noInflightDowngrade");
     w.delete(Bucket.cluster, downgradeKey);

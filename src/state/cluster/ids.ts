@@ -21,7 +21,7 @@ export function memberId(
   return firstEightBytes(sha1(new TextEncoder().encode(text)));
 }
 
-/** Computed from the ids of the founding members, in any order. */
+/** The id of a cluster, from the ids of the founding members in any order. */
 export function clusterId(memberIds: readonly bigint[], sha1: Sha1): bigint {
   const sorted = [...memberIds].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
   const view = new DataView(new ArrayBuffer(sorted.length * 8));

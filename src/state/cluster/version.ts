@@ -62,8 +62,9 @@ export function initialVersion(own: string, members: readonly MemberRecord[]): s
 }
 
 /**
- * The version one minor up, once every member has said that it runs at least that; else undefined.
- * Members that have not started, or are too old to name a version, count as the oldest.
+ * The version one minor up, if every member has said that it runs at least that. Undefined: some
+ * member has not. Members that have not started, or are too old to name a version, count as the
+ * oldest version.
  */
 export function nextVersion(cluster: string, members: readonly MemberRecord[]): string | undefined {
   const { major, minor } = knownVersion(cluster);

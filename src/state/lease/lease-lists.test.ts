@@ -1,4 +1,7 @@
-/** Lists of leases and keys: as etcd's messages, of one moment, in short slices. */
+/**
+ * Lists of leases and keys: they equal etcd's messages, show one moment, and are made in short
+ * slices.
+ */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { LeaseLeasesResponse, LeaseTimeToLiveResponse } from "../../wire/gen/rpc.js";
@@ -19,7 +22,7 @@ function lists(keys: Iterable<string>) {
   return { all, lease, state };
 }
 
-/** The result, and how many slices of 128 units it took. */
+/** Runs a job to its end. Returns the result, and how many slices of 128 units it took. */
 function runAll<T>(job: Job<T>, between: (slice: number) => void = () => {}): [T, number] {
   for (let slices = 1; ; slices++) {
     const result = job.step(128);

@@ -1,8 +1,10 @@
 /**
- * Long lists about leases, in slices: the keys of one lease, and all leases. Each list is of one
- * moment, so it waits while an entry changes attachments over several turns, and begins anew if the
- * lease changed while it was read. The results are fields of etcd's answers, already encoded, so that
- * a key or a lease costs no object.
+ * Makes long lists about leases, in slices: the keys of one lease, and all leases. A list of keys
+ * shows one moment. So it waits while an entry changes attachments over several turns, and begins
+ * anew if the lease changed while it was read.
+ *
+ * The results are fields of etcd's answers, already encoded, so that a key or a lease costs no
+ * object.
  */
 import { noBytes, writeBigVarint, writeDelimiter } from "../../wire/protobuf-writer.js";
 import { leaseKeysTag } from "../../wire/time-to-live.js";
@@ -15,9 +17,12 @@ const leasesTag = 0x12;
 const idTag = 0x08;
 const idBytesMax = 10;
 const lengthBytesMax = 5;
-/** A text or a number costs far less than a row. */
+/** The units of one text or number, which costs far less than a row. */
 const itemUnits = 1 / 8;
-/** After so many changes of the lease its keys are taken at once. */
+/**
+ * The reading of a lease that changes meanwhile begins anew. After this many beginnings it gathers
+ * the keys without a pause.
+ */
 const beginningsMax = 8;
 
 export interface ListedLease {
@@ -92,7 +97,7 @@ function* encodeKeys(
 
 function* listIds(lists: Pick<ListedLeases, "ids">, work: Work): Generator<undefined, Uint8Array> {
   const ids: bigint[] = [];
-  // A lease that ends or begins meanwhile is in the list or not, as if asked a moment later.
+  // A lease that begins or ends while the list is gathered may be in it or not.
   for (const id of lists.ids()) {
     ids.push(id);
     if (work.spend(itemUnits)) yield;
@@ -102,7 +107,7 @@ function* listIds(lists: Pick<ListedLeases, "ids">, work: Work): Generator<undef
   let at = 0;
   let last: bigint | undefined;
   for (const id of sorted) {
-    // A lease that was granted anew meanwhile came twice.
+    // The list may have a lease twice that ended and was granted anew while it was gathered.
     if (id !== last) at = writeId(out, at, id);
     last = id;
     if (work.spend(itemUnits)) yield;

@@ -13,7 +13,7 @@ const texts = (keys: readonly Uint8Array[] | KvError) =>
   keys instanceof KvError ? keys.reason : keys.map((bytes) => Buffer.from(bytes).toString());
 const reason = (outcome: unknown) => (outcome instanceof KvError ? outcome.reason : "accepted");
 
-/** Revokes as an entry does it. */
+/** Revokes a lease as an entry does. */
 function revoke(table: LeaseTable, rows: Rows, id: bigint): KvError | readonly string[] {
   const keys = runThrough(table.doomedKeys(id, new Work(1)));
   if (keys instanceof KvError) return keys;

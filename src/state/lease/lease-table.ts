@@ -64,7 +64,8 @@ export class LeaseTable implements LeaseReader {
   }
 
   /**
-   * `ttl` in seconds, stored as given. Errors: leaseNotFound (id 0), leaseTtlTooLarge, leaseExists.
+   * Stores a lease. `ttl` in seconds, stored as given. Errors: leaseNotFound (id 0),
+   * leaseTtlTooLarge, leaseExists.
    */
   grant(w: WriteHandle, id: bigint, ttl: number): Outcome | KvError {
     if (id === 0n) return new KvError("leaseNotFound");
@@ -77,8 +78,8 @@ export class LeaseTable implements LeaseReader {
   }
 
   /**
-   * The keys that a revocation must delete now, in this order (sorted bytewise) and in one
-   * revision, before it calls `revoke`. Or leaseNotFound. A key is Latin-1 text.
+   * The keys that a revocation must delete before it calls `revoke`: in this order (sorted
+   * bytewise) and in one revision. A key is Latin-1 text. Error leaseNotFound.
    */
   *doomedKeys(id: bigint, work: Work): Generator<undefined, readonly string[] | KvError> {
     const lease = this.#leases.get(id);

@@ -1,6 +1,6 @@
 /**
- * How much an answer may still hold. An answer is not state: only the member that must give it
- * gathers it, and drops it as soon as it is too large.
+ * Limits the bytes of one answer. An answer is not state: only the member that must give it gathers
+ * it, and drops it as soon as it is too large.
  */
 const readBytesMax = 512 * 1024 * 1024;
 /** For an entry's answer the limit is lower, because later entries wait while it is gathered. */
@@ -28,7 +28,10 @@ export class AnswerRoom {
     return this.#max - this.#left;
   }
 
-  /** False: there is no room for that many bytes. The caller then drops what it has gathered. */
+  /**
+   * Counts these bytes. Returns false if there is no room for them; the caller then drops what it
+   * has gathered.
+   */
   take(bytes: number): boolean {
     this.#left -= bytes;
     return this.#left >= 0;

@@ -9,7 +9,10 @@ export class BoundedHeap<T> {
     this.#compare = compare;
   }
 
-  /** Returns the item that is not among the first any more, if there is one: maybe `item`. */
+  /**
+   * Adds an item. Returns the item that is now beyond the first `max`, if there is one: maybe
+   * `item` itself.
+   */
   push(item: T): T | undefined {
     const heap = this.#heap;
     if (heap.length < this.#max) {
@@ -24,7 +27,7 @@ export class BoundedHeap<T> {
     return last;
   }
 
-  /** In no particular order. */
+  /** The items that are kept, in no particular order. */
   items(): T[] {
     return [...this.#heap];
   }

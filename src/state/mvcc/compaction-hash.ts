@@ -10,7 +10,7 @@ import { rowCrc, type SoundRow } from "../rows.js";
 import type { HashKv } from "../types.js";
 import type { RowRevision } from "./revision-key.js";
 
-/** As many as etcd keeps. */
+/** How many hashes are kept: as many as etcd keeps. */
 const hashesMax = 10;
 const bucketHash = crc32c(new TextEncoder().encode("key"));
 
@@ -54,7 +54,7 @@ export class CompactionHashes {
     this.#finished.length = Math.min(this.#finished.length, hashesMax);
   }
 
-  /** Newest first. */
+  /** The hashes that are kept, newest first. */
   all(): readonly HashKv[] {
     return this.#finished;
   }

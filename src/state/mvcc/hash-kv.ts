@@ -1,10 +1,13 @@
 /**
  * etcd's HashKV: CRC-32C over the bucket's name and every row up to a revision that still counts,
  * key then value. Rows at or below the compact revision count only if a reader at the hashed
- * revision would see them; a tombstone at exactly the compact revision never does. When no key is
- * alive at that revision, etcd's keep set is empty and etcd skips nothing. This code does the same.
+ * revision would see them; a tombstone at exactly the compact revision never does.
  *
- * Runs in pieces. A compaction in between changes which rows count, so the work begins again.
+ * If no key is alive at that revision, etcd skips no row, because it takes an empty set of kept
+ * rows for none at all. This code does the same.
+ *
+ * The hash is computed in pieces. A compaction in between changes which rows count, so the work
+ * then begins again.
  */
 import { crc32c } from "../../base/crc32c.js";
 import { KvError } from "../../base/errors.js";

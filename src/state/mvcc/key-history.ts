@@ -6,14 +6,17 @@
  * valid until the next change of the history.
  */
 export class KeyHistory {
-  /** Of the current life. Both are 0 while the key is deleted. */
+  /** The create revision of the current life. It and the version are 0 while the key is deleted. */
   createRevision = 0;
   version = 0;
   /** The newest revision; 0: none at all. */
   #main = 0;
-  /** Sub revision of the newest. A tombstone's is stored as its complement, thus negative. */
+  /**
+   * The sub revision of the newest revision. A tombstone's is stored as its complement, which is
+   * negative.
+   */
   #sub = 0;
-  /** The older ones: main, sub, main, sub, ... */
+  /** The older revisions: main, sub, main, sub, ... ascending. */
   #older: number[] | undefined;
 
   isAlive(): boolean {
@@ -49,7 +52,7 @@ export class KeyHistory {
       this.#older = undefined;
     } else if (count > 0) {
       const older = this.#older as number[];
-      // A fresh array: the old one would keep the memory of its longest time.
+      // A fresh array: the old one would keep as much memory as it had at its longest.
       this.#older = older.length === 2 * count ? undefined : older.slice(2 * count);
     }
   }
@@ -84,7 +87,7 @@ export class KeyHistory {
     return low - 1;
   }
 
-  /** Place of the version that readers at `main` see, or -1: none, or deleted. */
+  /** The place of the version that readers at `main` see. -1: there is none, or it is deleted. */
   liveAt(main: number): number {
     const place = this.placeAt(main);
     return place >= 0 && this.isTombstone(place) ? -1 : place;

@@ -24,7 +24,7 @@ export function keyBytes(text: KeyText): Uint8Array {
   return Buffer.from(text, "latin1");
 }
 
-/** From `from` (inclusive) to `to` (exclusive). `to` undefined: no end. */
+/** The keys from `from` (inclusive) to `to` (exclusive). `to` undefined: no end. */
 export interface KeyRange {
   readonly from: KeyText;
   readonly to: KeyText | undefined;
@@ -55,18 +55,18 @@ export class KeyIndex {
     this.#tree.endChange();
   }
 
-  /** Keys alive now. */
+  /** The number of keys alive now. */
   aliveCount(): number {
     return this.#tree.alive;
   }
 
-  /** Keys of a range alive now, counted without visiting them. */
+  /** The number of keys of a range that are alive now. Does not visit them. */
   aliveIn(range: KeyRange): number {
     const end = range.to === undefined ? this.#tree.alive : this.#tree.aliveBefore(range.to);
     return Math.max(0, end - this.#tree.aliveBefore(range.from));
   }
 
-  /** The same, from before the running change if there is one. */
+  /** As `aliveIn`, but from before the running change if there is one. */
   formerlyAliveIn(range: KeyRange): number {
     const tree = this.#tree;
     const end = range.to === undefined ? tree.formerlyAlive : tree.aliveBefore(range.to, true);

@@ -23,7 +23,7 @@ class Node {
   readonly histories: KeyHistory[] | undefined;
   readonly children: Node[] | undefined;
   alive = 0;
-  /** The change that stored `former`; 0: none did. */
+  /** The number of the change that stored `former`; 0: none did. */
   change = 0;
   /** The value of `alive` before that change. */
   former = 0;
@@ -45,7 +45,7 @@ export class KeyTree {
   /** The newest revision before it. */
   #revision = 0;
 
-  /** A tree of these entries, which must be sorted by key. */
+  /** Makes a tree of these entries, which must be sorted by key. */
   static of(entries: readonly (readonly [KeyText, KeyHistory])[]): KeyTree {
     const fill = nodeMax / 2;
     let level: Node[] = [];
@@ -77,12 +77,14 @@ export class KeyTree {
     return tree;
   }
 
-  /** Keys alive. */
+  /** The number of keys alive. */
   get alive(): number {
     return this.#root.alive;
   }
 
-  /** Keys alive before the running change, if there is one. */
+  /**
+   * The number of keys that were alive before the running change. Without a running change: now.
+   */
   get formerlyAlive(): number {
     return this.#formerOf(this.#root);
   }
@@ -106,7 +108,7 @@ export class KeyTree {
     return node.keys[at] === key ? node.histories?.[at] : undefined;
   }
 
-  /** `key` must be absent. `history` is counted as it is now. */
+  /** Adds a key, which must be absent. `history` is counted as it is now. */
   insert(key: KeyText, history: KeyHistory): void {
     const right = this.#insert(this.#root, key, history);
     if (right === undefined) return;
@@ -128,7 +130,7 @@ export class KeyTree {
     }
   }
 
-  /** `key` must be present and not alive. */
+  /** Removes a key, which must be present and not alive. */
   remove(key: KeyText): void {
     invariant(this.#change === 0, "a key is removed while former counts are kept");
     this.#remove(this.#root, key);
@@ -157,7 +159,10 @@ export class KeyTree {
     return before;
   }
 
-  /** In key order, from <= key < to (undefined: no end), until `visit` returns false. */
+  /**
+   * Visits the entries with from <= key < to (undefined: no end) in key order, until `visit`
+   * returns false.
+   */
   scan(
     range: { readonly from: KeyText; readonly to: KeyText | undefined },
     visit: (key: KeyText, history: KeyHistory) => boolean,
@@ -184,7 +189,8 @@ export class KeyTree {
 
   #split(node: Node, inserted: KeyText): Node {
     const right = split(node, inserted);
-    // `node` was touched on the way down. Part of its former count moves to the right half.
+    // The running change touched `node` on the way down, so part of its former count moves to the
+    // right half.
     if (this.#change === 0 || node.change !== this.#change) return right;
     const left = this.#formerCount(node);
     right.change = this.#change;
@@ -230,7 +236,10 @@ export class KeyTree {
   }
 }
 
-/** The right half becomes a new node. If keys arrive in order, only the last entry moves. */
+/**
+ * Moves the right half into a new node and returns that. If keys arrive in order, only the last
+ * entry moves.
+ */
 function split(node: Node, inserted: KeyText): Node {
   const { keys } = node;
   const at = keys[keys.length - 1] === inserted ? keys.length - 1 : keys.length >> 1;

@@ -95,7 +95,9 @@ export class KvStore implements KvReader {
     return Math.max(0, this.#meta.finishedCompactRevision);
   }
 
-  /** From here to `endChange` an entry changes index and rows. Readers see none of that. */
+  /**
+   * Call before an entry changes index and rows. Readers see none of its changes until `endChange`.
+   */
   beginChange(): void {
     this.#isChanging = true;
     this.index.beginChange(this.#meta.revision);
@@ -163,7 +165,7 @@ export class KvStore implements KvReader {
   }
 
   hashKv(revision: number): Job<HashKv> {
-    // As etcd: for a compaction's revision this gives the hash from before the compaction.
+    // As in etcd, the hash of a revision that was compacted is the one from before its compaction.
     const known = this.compactionHashes
       .all()
       .find(({ hashRevision }) => revision > 0 && hashRevision === revision);

@@ -25,7 +25,7 @@ import type { RangeRows } from "./range-rows.js";
 import { encodeRevision } from "./revision-key.js";
 
 const empty = new Uint8Array(0);
-/** Keys looked at in one walk of the index. */
+/** How many keys one walk of the index looks at. */
 const keysPerWalk = 256;
 
 /** Gathers the values from before a deletion, for an answer that shows them. */
@@ -115,7 +115,10 @@ export class KvWriter implements KvView {
     return this.index.aliveIn(range);
   }
 
-  /** Deletes the live keys of a range and returns their number. `prev` gets their former values. */
+  /**
+   * Deletes the live keys of a range and returns their number. `prev` gets their values from
+   * before.
+   */
   *deleteRange(
     target: { readonly key: Uint8Array; readonly rangeEnd: Uint8Array },
     work: Work,
@@ -137,7 +140,7 @@ export class KvWriter implements KvView {
     return deleted;
   }
 
-  /** Deletes the keys of an ending lease that are alive. They are Latin-1 texts. */
+  /** Deletes those of the keys that are alive, because their lease ends. They are Latin-1 texts. */
   *deleteOfLease(texts: readonly KeyText[], work: Work): Generator<undefined, void> {
     for (const text of texts) {
       this.#deleteLive(text, undefined, "whole lease ends");
@@ -145,7 +148,7 @@ export class KvWriter implements KvView {
     }
   }
 
-  /** Undefined when nothing changed. */
+  /** The events of this entry. Undefined: it has changed nothing. */
   events(): RevisionEvents | undefined {
     if (this.#changes === 0) return undefined;
     const revision = this.writeRevision;
@@ -194,7 +197,10 @@ export class KvWriter implements KvView {
     return true;
   }
 
-  /** Beyond `eventsMax` changes, only their number and the span of their keys are kept. */
+  /**
+   * Notes a change. Beyond `eventsMax` changes, only their number and the span of their keys are
+   * kept.
+   */
   #changed(event: KvEvent): void {
     this.#changes++;
     if (this.#changes <= this.#eventsMax) {
@@ -226,7 +232,7 @@ export function tombstone(key: Uint8Array, modRevision: number): KvBytes {
   });
 }
 
-/** The index and the rows disagree: the backend lost a row. */
+/** Throws, because the index and the rows disagree: the backend lost a row. @throws DamageError */
 export function missingRow(key: Uint8Array): never {
   const shown = Buffer.from(key).toString("hex");
   throw new DamageError({

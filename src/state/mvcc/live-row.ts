@@ -57,7 +57,7 @@ export class LiveRow {
     return this.#row;
   }
 
-  /** The row without its value. Only an old version has to be read for that. */
+  /** The row without its value. Only an old version has to be read from the backend for that. */
   get withoutValue(): KvBytes {
     if (!this.#isNewest || this.#row !== undefined) return withoutValue(this.bytes);
     const { createRevision, version } = this.#known;
@@ -71,7 +71,10 @@ export class LiveRow {
     });
   }
 
-  /** The index knows create revision and version of the newest place only. */
+  /**
+   * True for the key's newest place. The index knows create revision and version of that place
+   * only.
+   */
   get #isNewest(): boolean {
     return this.#place === this.#known.count - 1;
   }

@@ -1,5 +1,5 @@
 /**
- * Ranges in another order than that of the keys. With a limit only the first so many are kept, in a
+ * Ranges in another order than that of the keys. With a limit only the first rows are kept, in a
  * heap. Orders by revision or version keep numbers and read the rows at the end. Rows that compare
  * as equal stay in key order.
  */
@@ -17,7 +17,10 @@ import type { KvView } from "./kv-view.js";
 import type { LiveRow } from "./live-row.js";
 import { mergeSort } from "./sort-in-slices.js";
 
-/** Keys come in ascending order anyway. Another target, without an order, sorts ascending. */
+/**
+ * True if the rows must be sorted. Keys come in ascending order anyway. A request with another sort
+ * target but no sort order sorts ascending.
+ */
 export function needsSort(request: RangeRequest): boolean {
   if (request.sort_target === Target.KEY) return request.sort_order === Order.DESCEND;
   return request.sort_target in ranks;
@@ -29,7 +32,7 @@ interface Item {
   readonly at: number;
   readonly modRevision: number;
   readonly sub: number;
-  /** Kept if it had to be read for the rank, or cannot be found later. */
+  /** The row, if it had to be read for the rank, or if it cannot be found again later. */
   row: KvBytes | undefined;
 }
 type Ranker = (live: LiveRow, at: number) => Item["rank"];
@@ -50,7 +53,7 @@ export class OrderedRows {
   #all: Item[] = [];
   #seen = 0;
 
-  /** `limit` 0: none. */
+  /** `limit` 0: no limit. */
   constructor(request: RangeRequest, limit: number) {
     this.#isKeysOnly = request.keys_only;
     this.#rank = ranks[request.sort_target] as Ranker;
@@ -59,7 +62,7 @@ export class OrderedRows {
     this.#first = limit > 0 ? new BoundedHeap(limit, this.#compare) : undefined;
   }
 
-  /** Takes the row of the next key. Returns the bytes of rows that it keeps more than before. */
+  /** Takes the row of the next key. Returns by how many bytes the kept rows have grown. */
   take(live: LiveRow): number {
     const at = this.#seen++;
     const rank = this.#rank(live, at);
@@ -77,8 +80,8 @@ export class OrderedRows {
   }
 
   /**
-   * Visits the rows in order, each with its bytes that were kept, until `visit` returns false.
-   * Pauses in between.
+   * Visits the rows in order until `visit` returns false, and pauses in between. `visit` also gets
+   * the bytes that the row was counted with.
    */
   *visit(
     view: KvView,
@@ -90,7 +93,7 @@ export class OrderedRows {
     for (const item of items) {
       const held = item.row?.length ?? 0;
       const row = item.row ?? view.rowAt(item.modRevision, item.sub);
-      // The bytes are freed as soon as the answer has them.
+      // The answer has the row now, so its bytes are freed here.
       item.row = undefined;
       if (!visit(this.#isKeysOnly ? withoutValue(row) : row, held)) return undefined;
       if (work.spend(1)) yield;

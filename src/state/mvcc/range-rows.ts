@@ -1,6 +1,7 @@
 /**
- * The rows that a range has found, or that a deletion has deleted. A few are kept one by one; many are gathered as encoded pieces
- * (wire/encoded-rows.ts), so that a large answer takes little more memory than its bytes.
+ * Gathers the rows that a range has found, or that a deletion has deleted. A few are kept one by
+ * one; many are gathered as encoded pieces (wire/encoded-rows.ts), so that a large answer takes
+ * little more memory than its bytes.
  */
 import {
   type EncodedRows,
@@ -47,7 +48,7 @@ export class RangeRows {
     this.length = 0;
   }
 
-  /** Call once, when all rows are here. */
+  /** The gathered rows. Call once, when all rows are here. */
   result(): { readonly kvs: readonly KvBytes[]; readonly encoded?: EncodedRows } {
     return this.#many === undefined ? { kvs: this.#few } : { kvs: [], encoded: this.#many.end() };
   }

@@ -17,12 +17,15 @@ import { needsSort, OrderedRows } from "./range-order.js";
 import { RangeRows } from "./range-rows.js";
 
 const fromKey = 0;
-/** This many bytes of a large row count as much as one small row. */
+/** How many bytes of a large row count as much as one small row. */
 const bytesPerUnit = 1024;
-/** A key of which only the index is read costs far less than a row. */
+/** The units of a key of which only the index is read: it costs far less than a row. */
 const indexUnits = 1 / 8;
 
-/** Undefined: the single key. `rangeEnd` of a single 0 byte: everything from `key` on. */
+/**
+ * The range of a request. Undefined: the single key. A `rangeEnd` of one 0 byte means everything
+ * from `key` on.
+ */
 export function keyRange(key: Uint8Array, rangeEnd: Uint8Array): KeyRange | undefined {
   if (rangeEnd.length === 0) return undefined;
   const isOpen = rangeEnd.length === 1 && rangeEnd[0] === fromKey;
@@ -82,7 +85,7 @@ export function* scanLive(
   }
 }
 
-/** The first key behind this one. */
+/** The smallest key above this one. */
 export function nextKey(key: string): string {
   return `${key}\0`;
 }
@@ -114,7 +117,7 @@ export function* evaluateRange(
   return selection.outcome();
 }
 
-/** What a range takes of the live keys, in key order. */
+/** Selects, of the live keys in key order, those that the answer needs. */
 class Selection {
   readonly target: LiveTarget;
   /** The number of keys in the range, if the index tells it. */
@@ -151,7 +154,10 @@ class Selection {
     this.#endsAtLimit = this.#ordered === undefined || cutsBeforeSort(request, this.#filter);
   }
 
-  /** Returns the units of its work; less than 0: nothing more is needed. */
+  /**
+   * Takes the next live key. Returns the units of its work; less than 0: the answer needs no more
+   * keys.
+   */
   visit(live: LiveRow): number {
     this.#seen++;
     if (this.#request.count_only || this.#isFull) return this.#onlyCount();
@@ -180,14 +186,14 @@ class Selection {
     return { kind: "range", ...this.#rows.result(), more, count };
   }
 
-  /** `heldBytes`: what the row has taken of the room already. */
+  /** Adds a row to the answer. `heldBytes` of it are counted in the room already. */
   #push(row: KvBytes, heldBytes = 0): boolean {
     if (!this.#room.take(row.length - heldBytes)) return false;
     this.#rows.push(row);
     return true;
   }
 
-  /** All rows of the answer are here, and it is known that there are more. */
+  /** True if all rows of the answer are here, and there are more keys beyond the limit. */
   get #isFull(): boolean {
     return this.#endsAtLimit && this.#limit > 0 && this.#passed > this.#limit;
   }
@@ -207,7 +213,10 @@ function countNow(view: KvView, target: LiveTarget): number | undefined {
   return range === undefined ? undefined : view.countAlive(range);
 }
 
-/** With a sort target alone, etcd takes the first keys, one more than the limit, and sorts these. */
+/**
+ * True if etcd would cut before it sorts: with a sort target alone it takes the first keys, one
+ * more than the limit, and sorts these.
+ */
 function cutsBeforeSort({ sort_order }: RangeRequest, filter: unknown): boolean {
   return sort_order === RangeRequest_SortOrder.NONE && filter === undefined;
 }

@@ -13,7 +13,7 @@ import type { KvView } from "./kv-view.js";
 import { evaluateRange } from "./range.js";
 import { evaluateReadTxn } from "./txn.js";
 
-/** A read before it is known on which state it runs. */
+/** A read whose state is not chosen yet. */
 export interface ReadAtView<T> {
   /** The revisions that the request names; 0 or less: the current one. */
   readonly revisions: readonly number[];
@@ -42,7 +42,7 @@ function revisionsOf(request: TxnRequest): number[] {
 
 export class SlicedRead<T extends RangeOutcome | TxnOutcome> implements ReadJob<T> {
   readonly #revision: number;
-  /** Below this compact revision all rows of the read are there. */
+  /** All rows of the read are there as long as the compact revision is not above this one. */
   readonly #oldest: number;
   readonly #compactRevision: () => number;
   readonly #compactedAtFirst: number;

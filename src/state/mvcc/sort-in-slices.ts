@@ -2,17 +2,17 @@
 import type { Work } from "../work.js";
 
 const pieceLength = 512;
-/** A comparison costs far less than a row. */
+/** How many comparisons count as much as one row. */
 const comparisonsPerUnit = 16;
 
 type Compare<T> = (a: T, b: T) => number;
 
-/** Texts in ascending order; may sort `texts` in place. */
+/** Sorts texts in ascending order. May sort `texts` in place. */
 export function sortInSlices(texts: string[], work: Work): Generator<undefined, string[]> {
   return mergeSort(texts, byText, work);
 }
 
-/** By `compare`, equal ones in the order given; may sort `items` in place. */
+/** Sorts by `compare`; equal items keep their order. May sort `items` in place. */
 export function* mergeSort<T>(
   items: T[],
   compare: Compare<T>,

@@ -70,13 +70,13 @@ function checkLease(leases: LeaseTable, put: PutFields): void {
   if (put.lease !== 0n && !leases.has(put.lease)) throw new KvError("leaseNotFound");
 }
 
-/** A put that keeps the value or the lease needs the key. */
+/** Checks that the key exists, if the put keeps its value or its lease. */
 function checkKey(view: KvView, put: PutFields): void {
   if (!put.ignore_value && !put.ignore_lease) return;
   if (!view.index.get(keyText(put.key))?.isAlive()) throw new KvError("keyNotFound");
 }
 
-/** Call `checkPut` before. */
+/** Applies a put. Call `checkPut` before. */
 export function applyPut(writer: KvWriter, put: PutFields): PutOutcome {
   const needsOld = put.prev_kv || put.ignore_value || put.ignore_lease;
   const prevKv = needsOld ? writer.current(put.key) : undefined;
@@ -124,7 +124,7 @@ export function* applyTxn(
   return yield* execute(writer, decision, way);
 }
 
-/** A transaction of ranges only, on any view. @throws KvError */
+/** Evaluates a transaction of ranges only, on any view. @throws KvError */
 export function* evaluateReadTxn(
   view: KvView,
   request: TxnRequest,
@@ -158,7 +158,8 @@ function checkPuts(view: KvView, leases: LeaseTable, decision: Decision): void {
   let nested = 0;
   for (const { request } of decision.ops) {
     if (request?.$case === "request_put") {
-      // The order is the reverse of a single put, as in etcd: clients see the first error.
+      // Here the checks come in the reverse order of a single put, as in etcd: clients see the
+      // first error.
       checkKey(view, request.value);
       checkLease(leases, request.value);
     } else if (request?.$case === "request_txn") {
@@ -177,7 +178,10 @@ function checkRanges(view: KvView, decision: Decision): void {
   }
 }
 
-/** Stricter than a single range, as in etcd: a negative revision is "compacted" here. */
+/**
+ * Checks a revision as etcd does inside a transaction: stricter than for a single range, because a
+ * negative revision is "compacted" here.
+ */
 function checkRevision(view: KvView, revision: number): void {
   if (revision === 0) return;
   if (revision < view.compactRevision) throw new KvError("compacted");

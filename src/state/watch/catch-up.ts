@@ -1,15 +1,15 @@
 /**
  * Catch-up: one pass over a window of history serves all watchers that need it.
  *
- * Passes alternate. One kind starts at the watcher furthest behind and takes along everyone on its
- * way to the present. The other starts at the watcher nearest to the present, who should not wait
- * for the others' long way. So history is read at most twice per 512 watchers, wherever they stand.
+ * Two kinds of passes alternate. One starts at the watcher furthest behind and takes along every
+ * watcher on its way to the present. The other starts at the watcher nearest to the present, which
+ * should not wait until the others have come so far. So history is read at most twice per 512
+ * watchers, wherever they stand.
+ *
  * A pass reads at most `revisionsMax` revisions, fewer when they are big. It hands events over
  * whenever it has collected `bytesMax` bytes or `collectedMax` references; only a single revision
- * may exceed that.
- *
- * One run reads at most `eventsMax` changes. A pass with a larger revision takes several runs, and
- * the collected events stay with their watchers until that revision is whole.
+ * may exceed that. One run reads at most `eventsMax` changes. A pass with a larger revision takes
+ * several runs, and the collected events stay with their watchers until that revision is whole.
  */
 import type { HistoryPlace, KvReader, RevisionEvents } from "../types.js";
 import { EventView, isWanted } from "./event.js";
@@ -17,19 +17,22 @@ import { keyText, WatchIndex } from "./index.js";
 import type { Watcher } from "./stream.js";
 
 export interface CatchUpLimits {
-  /** Watchers in one pass. */
+  /** The most watchers in one pass. */
   readonly watchersMax: number;
-  /** Revisions in one pass. */
+  /** The most revisions in one pass. */
   readonly revisionsMax: number;
-  /** Bytes of events, wanted or not. Beyond: hands over, and the next pass is shorter. */
+  /**
+   * Bytes of events, wanted or not. With more, the pass hands over what it has, and the next pass
+   * is shorter.
+   */
   readonly bytesMax: number;
-  /** Collected events over all watchers of the pass. */
+  /** The most collected events over all watchers of the pass. */
   readonly collectedMax: number;
-  /** Changes read in one run. */
+  /** The most changes read in one run. */
   readonly eventsMax: number;
 }
 
-/** etcd's batch sizes; the last three are this project's. */
+/** Batch sizes. The first two are etcd's; the last three are this project's. */
 export const defaultCatchUpLimits: CatchUpLimits = {
   watchersMax: 512,
   revisionsMax: 1000,
@@ -56,7 +59,7 @@ interface Pass {
   revision: number;
   /** Bytes of all events seen in the pass. */
   bytes: number;
-  /** Since the last hand-over. */
+  /** Bytes collected since the last hand-over. */
   collectedBytes: number;
   collectedCount: number;
 }
@@ -147,7 +150,7 @@ export class CatchUp {
     return { from, watchers };
   }
 
-  /** Takes some or all events of one revision; earlier events of it came before. */
+  /** Takes some or all events of one revision. Earlier events of that revision have come before. */
   #visit(pass: Pass, { revision, events }: RevisionEvents): void {
     if (revision !== pass.revision) {
       const { bytesMax, collectedMax } = this.#limits;
@@ -179,7 +182,8 @@ export class CatchUp {
   #handOverAll(pass: Pass): void {
     for (const watcher of pass.touched) {
       if (this.#handOver(watcher)) continue;
-      // The stream may take events again before this pass ends. Going on would leave a gap.
+      // The stream may take events again before this pass ends. If the watcher stayed in the pass,
+      // it would miss events.
       leave(pass, watcher);
     }
     pass.touched = [];

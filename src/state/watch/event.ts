@@ -29,7 +29,9 @@ export class EventView {
     return this.#plain;
   }
 
-  /** The value at the revision before. None for a new key, or if that value is compacted away. */
+  /**
+   * Reads the value at the revision before. A new key has none, and compaction may have removed it.
+   */
   #readPrev(): readonly [WatchedEvent] {
     const before = this.#revision - 1;
     const hasPrev = !this.event.isCreate && before >= this.#kv.compactRevision();

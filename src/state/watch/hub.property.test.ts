@@ -1,6 +1,6 @@
 /**
- * Random histories, compared with the simplest model of what each watcher must be told: every
- * wanted event from its start on, once, in order, whole revisions per notice.
+ * Random histories, compared with a simple model of what each watcher must get: every wanted event
+ * from its start on, once, in order, whole revisions per notice.
  */
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -128,7 +128,7 @@ class World {
     this.watched.push({ client, id, key, spec, from, until: 0, isCanceled: false });
   }
 
-  /** All clients read until all watchers are in step or canceled. */
+  /** Lets all clients read until all watchers are in step or canceled. */
   settle(): void {
     do {
       for (const client of this.clients) client.read(Number.POSITIVE_INFINITY);

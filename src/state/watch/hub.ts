@@ -30,7 +30,7 @@ import type {
 export type * from "./types.js";
 
 export interface WatchHubOptions {
-  /** Called when `catchUp` has become worth calling; must not call back into the hub. */
+  /** Called when a call of `catchUp` has work to do. It must not call back into the hub. */
   readonly onBehind?: () => void;
   readonly limits?: Partial<CatchUpLimits>;
 }
@@ -91,7 +91,7 @@ class Hub implements WatchHub {
       for (const watcher of hits) {
         // The watcher starts in the future, or was created after this revision was applied.
         if (revision < watcher.next || !isWanted(watcher, event)) continue;
-        // For a full stream nothing is collected and no previous value is read.
+        // A full stream takes no event, so none is collected for it and no previous value is read.
         if (watcher.stream.isFull) {
           this.#fallBehind(watcher, revision);
         } else if (events.length === 1) {
@@ -238,7 +238,7 @@ class Hub implements WatchHub {
     if (!stream.answer(notice)) this.#end(stream, "overloaded");
   }
 
-  /** Cancels watchers whose history is gone, and tells them the oldest revision that is left. */
+  /** Cancels watchers whose history is gone. The notice names the oldest revision that is left. */
   #cancelCompacted(): void {
     const compactRevision = this.#kv.compactRevision();
     for (const watcher of this.#queue) {
@@ -249,7 +249,9 @@ class Hub implements WatchHub {
     }
   }
 
-  /** Sends `pending` and returns true. False: the watcher must read it again, or is gone. */
+  /**
+   * Sends `pending` and returns true. Returns false if the watcher must read it again, or is gone.
+   */
   #handOver(watcher: Watcher, revision: number): boolean {
     const events = watcher.pending;
     watcher.pending = [];
@@ -268,7 +270,9 @@ class Hub implements WatchHub {
     watcher.stream.send({ kind: "events", watchId: watcher.id, revision, events });
   }
 
-  /** The watcher has everything below `next` and will read the rest from the store. */
+  /**
+   * Lets a watcher catch up: it has everything below `next` and will read the rest from the store.
+   */
   #fallBehind(watcher: Watcher, next: number): void {
     if (watcher.state === "gone") return;
     if (watcher.state === "synced") this.#synced.remove(watcher);
@@ -333,7 +337,7 @@ function refusalOf(
   return undefined;
 }
 
-/** True if no event at or below `revision` can still come. A progress notice promises that. */
+/** True if no event at or below `revision` can come any more. A progress notice promises that. */
 function isCurrent(watcher: Watcher, revision: number): boolean {
   return watcher.state === "synced" && revision >= watcher.startRevision;
 }

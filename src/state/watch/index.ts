@@ -1,7 +1,7 @@
 /**
- * From a key to the watchers that want it: a map for single keys, an interval tree for ranges.
- * Watchers of the same key or range share one entry, so the cost of an event depends on the
- * watchers that it concerns, not on all watchers.
+ * Finds the watchers that want a key: a map for single keys, an interval tree for ranges. Watchers
+ * of the same key or range share one entry, so the cost of an event depends on the watchers that it
+ * concerns, not on all watchers.
  */
 import { IntervalTree, type KeyInterval } from "./interval-tree.js";
 
@@ -28,7 +28,7 @@ export class WatchIndex<W extends Watching> {
     return this.#size;
   }
 
-  /** The watcher must not be present. */
+  /** Adds a watcher, which must not be present. */
   add(watcher: W): void {
     this.#size += 1;
     const { start, end } = watcher;
@@ -47,7 +47,7 @@ export class WatchIndex<W extends Watching> {
     }
   }
 
-  /** The watcher must be present. */
+  /** Removes a watcher, which must be present. */
   remove(watcher: W): void {
     this.#size -= 1;
     if (watcher.isSingleKey) {

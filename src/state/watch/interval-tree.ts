@@ -3,6 +3,9 @@
  * O(log n + hits), because each node knows the greatest end below it. Keys are latin1 text, whose
  * order is the byte order. Equal intervals are one item; the caller groups watchers with the same
  * interval.
+ *
+ * Source: an AVL tree (Adelson-Velsky and Landis, 1962), augmented as an interval tree (Cormen et
+ * al., Introduction to Algorithms, "Interval trees").
  */
 import { invariant } from "../../base/invariant.js";
 
@@ -17,7 +20,7 @@ interface Node<T extends KeyInterval> {
   left: Node<T> | undefined;
   right: Node<T> | undefined;
   height: number;
-  /** Greatest end in this subtree; undefined: unbounded. */
+  /** The greatest end in this subtree. Undefined: unbounded. */
   maxEnd: string | undefined;
 }
 
@@ -34,12 +37,12 @@ export class IntervalTree<T extends KeyInterval> {
     return undefined;
   }
 
-  /** No item with an equal interval may be present. */
+  /** Adds an item. No item with an equal interval may be present. */
   insert(item: T): void {
     this.#root = inserted(this.#root, item);
   }
 
-  /** Does nothing if no item has an equal interval. */
+  /** Removes the item with this interval. Does nothing if there is none. */
   remove(interval: KeyInterval): void {
     this.#root = removed(this.#root, interval);
   }
@@ -50,7 +53,7 @@ export class IntervalTree<T extends KeyInterval> {
   }
 }
 
-/** By start, then by end. */
+/** Orders by start, then by end. */
 function compare(a: KeyInterval, b: KeyInterval): number {
   if (a.start !== b.start) return a.start < b.start ? -1 : 1;
   if (a.end === b.end) return 0;
@@ -62,7 +65,7 @@ function collect<T extends KeyInterval>(node: Node<T>, key: string, into: T[]): 
   if (node.maxEnd !== undefined && node.maxEnd <= key) return;
   if (node.left !== undefined) collect(node.left, key, into);
   const { item } = node;
-  // Everything to the right starts even later.
+  // All intervals to the right start even later.
   if (item.start > key) return;
   if (item.end === undefined || key < item.end) into.push(item);
   if (node.right !== undefined) collect(node.right, key, into);

@@ -9,7 +9,8 @@
 import type { EndCause, WatchedEvent, WatchNotice } from "./types.js";
 
 /**
- * With more than this the client sends requests without reading the answers, and its stream ends.
+ * The most answers that are held back. A client beyond that sends requests without reading the
+ * answers, so its stream ends.
  */
 export const heldNoticesMax = 65_536;
 
@@ -34,11 +35,11 @@ export interface Watcher {
   state: WatcherState;
   /** Every event below this revision was delivered or is not wanted. */
   next: number;
-  /** Since the last progress tick. */
+  /** True if the watcher got events since the last progress tick. */
   sawEvents: boolean;
-  /** Collected and not yet delivered. Empty between the hub's calls. */
+  /** Events collected and not yet delivered. Empty between the hub's calls. */
   pending: WatchedEvent[];
-  /** Revision of the first of `pending`. */
+  /** The revision of the first event of `pending`. */
   pendingFrom: number;
 }
 
@@ -46,7 +47,7 @@ export class StreamState {
   readonly watchers = new Map<bigint, Watcher>();
   /** Parked watchers in the order in which they fell behind. */
   readonly parked = new Set<Watcher>();
-  /** The client wants a progress answer as soon as the transport takes it. */
+  /** True if the client is to get a progress answer as soon as the transport takes it. */
   isProgressAsked = false;
   isClosed = false;
   isFull = false;
@@ -64,14 +65,14 @@ export class StreamState {
     return this.#held.length;
   }
 
-  /** No id is given twice, even after a cancel. */
+  /** Picks an id. No id is given twice, even after a cancel. */
   freeId(): bigint {
     while (this.watchers.has(this.#nextId)) this.#nextId += 1n;
     this.#nextId += 1n;
     return this.#nextId - 1n;
   }
 
-  /** Sends an answer without events, or holds it back. False: too many are held back. */
+  /** Sends an answer without events, or holds it back. Returns false if too many are held back. */
   answer(notice: WatchNotice): boolean {
     if (this.isFull || this.#held.length > 0) {
       this.#held.push(notice);
@@ -81,12 +82,12 @@ export class StreamState {
     return true;
   }
 
-  /** Call only while the transport is not full. */
+  /** Sends a notice. Call only while the transport is not full. */
   send(notice: WatchNotice): void {
     if (!this.#deliver(notice)) this.isFull = true;
   }
 
-  /** The transport can take more: delivers held answers until it is full again. */
+  /** Call when the transport can take more: delivers held answers until it is full again. */
   drain(): void {
     this.isFull = false;
     const held = this.#held;

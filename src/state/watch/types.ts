@@ -1,6 +1,6 @@
 /**
- * The watch hub's contract: what a service may ask of it, what it tells a stream, and what the
- * member must do. hub.ts says how the hub keeps it.
+ * The contract of the watch hub: what a service may ask of it, which notices it sends to a stream,
+ * and what the member must do. hub.ts says how the hub keeps it.
  */
 import type { KvBytes, KvEvent, RevisionEvents } from "../types.js";
 
@@ -25,7 +25,7 @@ export interface WatchedEvent {
   readonly prevKv: KvBytes | undefined;
 }
 
-/** What a stream is told, in wire order. */
+/** A notice to a stream, in wire order. */
 export type WatchNotice =
   | { readonly kind: "created"; readonly watchId: bigint; readonly revision: number }
   /** The answer to a creation that was refused. Answers come in the order of the creations. */
@@ -47,8 +47,8 @@ export type WatchNotice =
   /** watchId -1n: for the whole stream, as answer to a progress request. */
   | { readonly kind: "progress"; readonly watchId: bigint; readonly revision: number }
   /**
-   * The last notice: the hub closed the stream. It comes even while the transport is full.
-   * "overloaded": the client asks without reading the answers.
+   * The last notice: the hub has closed the stream. It comes even while the transport is full.
+   * "overloaded": the client sends requests without reading the answers.
    */
   | { readonly kind: "ended"; readonly cause: EndCause };
 
@@ -56,26 +56,32 @@ export type RefusalReason = "emptyRange" | "duplicateId" | "badRevision";
 export type EndCause = "stopped" | "overloaded" | "noLeader" | "failed";
 
 export interface WatchStream {
-  /** Undefined: accepted; otherwise the reason. A "created" or "refused" notice says it as well. */
+  /**
+   * Creates a watcher. Returns the reason if it is refused; undefined: it is created. A "created"
+   * or "refused" notice says so as well.
+   */
   create(spec: WatchSpec): RefusalReason | undefined;
-  /** False: there is no such watcher on this stream. After true a "canceled" notice follows. */
+  /**
+   * Cancels a watcher. Returns false if this stream has none of that id. After true a "canceled"
+   * notice follows.
+   */
   cancel(watchId: bigint): boolean;
   /**
-   * Answered only if every watcher of the stream has seen everything up to now; otherwise there is
-   * no answer, as in etcd.
+   * Asks for a progress notice. It comes only if every watcher of the stream has seen everything up
+   * to now; otherwise there is no answer, as in etcd.
    */
   requestProgress(): void;
   /** Call when the transport can take more again: see WatchHub.open. */
   resume(): void;
-  /** Sends no notice. A second call does nothing. */
+  /** Closes the stream without a notice. A second call does nothing. */
   close(): void;
 }
 
 export interface WatchHub {
   /**
-   * `deliver` takes one notice and returns false when the transport is full. Then nothing more is
-   * delivered to this stream until `resume`, and its watchers catch up from the store later. With
-   * `needsLeader` the stream ends when there is no leader for too long.
+   * Opens a stream. `deliver` takes one notice and returns false when the transport is full. Then
+   * nothing more is delivered to this stream until `resume`, and its watchers catch up from the
+   * store later. With `needsLeader` the stream ends when there is no leader for too long.
    */
   open(deliver: (notice: WatchNotice) => boolean, needsLeader?: boolean): WatchStream;
   /**
@@ -83,22 +89,27 @@ export interface WatchHub {
    * before the next entry is applied. Revisions are strictly ascending.
    */
   notify(events: RevisionEvents): void;
-  /** Does a bounded amount of catch-up. True while there is more. The member's timer calls it. */
+  /**
+   * Does a bounded amount of catch-up. Returns true while there is more. The member's timer calls
+   * it.
+   */
   catchUp(): boolean;
   /** Sends progress to watchers that asked for it and got nothing since the last call. */
   tickProgress(): void;
   stats(): {
     readonly streams: number;
     readonly watchers: number;
-    /** Watchers that must catch up from the store. */
+    /** How many watchers must catch up from the store. */
     readonly slow: number;
-    /** Notices held for full transports; none of them carries events. */
+    /** How many notices are held for full transports; none of them carries events. */
     readonly pendingEvents: number;
   };
-  /** There was no leader for three election timeouts: ends the streams that need one. */
+  /** Call when there was no leader for three election timeouts: ends the streams that need one. */
   leaderLost(): void;
-  /** History cannot be read: ends the streams of all watchers that are behind the state. */
+  /**
+   * Call when history cannot be read: ends the streams of all watchers that are behind the state.
+   */
   endBehind(): void;
-  /** Ends all streams, because the member stops or a snapshot replaced the store. */
+  /** Ends all streams. Call when the member stops or a snapshot has replaced the store. */
   closeAll(): void;
 }

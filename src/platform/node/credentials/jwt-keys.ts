@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { StartError } from "../../../base/errors.js";
 import type { JwtKeys } from "./jwt.js";
 
-/** File names; undefined: not given. @throws StartError */
+/** Reads the named files; an undefined name is not read. @throws StartError */
 export function readJwtKeys(of: {
   readonly method: string;
   readonly publicKeyFile: string | undefined;

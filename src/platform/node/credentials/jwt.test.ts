@@ -69,7 +69,8 @@ test("no token passes that is unsigned, signed by another key or by another meth
   const signer = createJwtSigner(rs256);
   const body = part({ username: "root", revision: 99, exp: 4_102_444_800 });
   const hmacHead = `${part({ alg: "HS256", typ: "JWT" })}.${body}`;
-  // The public key as the secret: what a verifier that asks the token for its method would take.
+  // The attacker signs with the public key as an HMAC secret. A verifier that takes the method from
+  // the token would accept this.
   const hmac = createHmac("sha256", rs256.publicKey).update(hmacHead).digest("base64url");
   const otherKey = { ...rs256, publicKey: undefined, privateKey: pem(other.privateKey) };
   const tokens = [

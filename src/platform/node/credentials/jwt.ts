@@ -57,7 +57,10 @@ export function createJwtSigner(keys: JwtKeys): TokenSigner {
   };
 }
 
-/** A throw of `told` has an owner: it comes out of a timer's callback, not of the promise. */
+/**
+ * Calls `told` from a timer's callback, so that the timer's owner gets what it throws, and not the
+ * promise.
+ */
 function settle<T>(promise: Promise<T | undefined>, told: (value: T | undefined) => void): void {
   promise.then(
     (value) => setImmediate(() => told(value)),

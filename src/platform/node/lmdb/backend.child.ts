@@ -1,7 +1,7 @@
 /**
  * Runs as a separate process in backend.crash.test.ts, which kills it. Writes numbered units
  * without end (unit n: row n, and `n` in the meta row) and commits after every few. Prints `ack
- * <n>` when unit n is durable, and what a failed commit does.
+ * <n>` when unit n is durable, and prints what a failed commit does.
  */
 import { writeSync } from "node:fs";
 import { Bucket } from "../../rows.js";

@@ -33,7 +33,7 @@ export function createLmdbBackendStore(root: string): BackendStore {
     if (name.includes(partialSuffix)) rmSync(join(root, name));
   }
   const openNames = new Set<string>();
-  /** Files of an earlier process that this one has not opened yet. */
+  /** Names of files that an earlier process wrote and this one has not opened yet. */
   const strange = new Set(readdirSync(root));
   const pathOf = (name: string) => join(root, name + suffix);
   return {

@@ -28,7 +28,9 @@ import { isMadeHere, markKey, markOf, rewriteRows } from "./made.js";
 import { OpeningMark, tryReading } from "./trial.js";
 import { ValueCopier } from "./values.js";
 
-/** Only address space: LMDB doubles it when the file outgrows it. */
+/**
+ * Size of the memory map. It costs only address space: LMDB doubles it when the file outgrows it.
+ */
 const mapBytes = 1024 ** 3;
 /** A file up to this size is read whole by another process before it is opened. */
 const triedBytesMax = 256 * 1024 * 1024;
@@ -182,8 +184,8 @@ export class LmdbEnv {
   }
 
   /**
-   * The same for many rows: one transaction that stays open over several turns. If a write in it
-   * failed, LMDB itself marks the transaction and refuses to commit it.
+   * Stores many rows: one transaction that stays open over several turns. If a write in it failed,
+   * LMDB itself marks the transaction and refuses to commit it.
    */
   #storeInSlices(batch: RowBatch): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -227,7 +229,7 @@ type Root = RootDatabase<Uint8Array, Uint8Array>;
 
 /**
  * Opens the file with its buckets and creates what is absent. With `isSynced` false, commits reach
- * the disk when the caller syncs the file. @throws DamageError
+ * the disk only when the caller syncs the file. @throws DamageError
  */
 export function openFile(
   path: string,
@@ -261,9 +263,9 @@ export function openFile(
 }
 
 /**
- * One transaction of all that `work` puts and removes. `work` passes each result to `written`. The
- * package gives a promise for each change, or one for many, and a promise that fails with the
- * transaction must have a handler.
+ * Runs one transaction with all that `work` puts and removes. `work` passes each result to
+ * `written`: the package gives a promise for each change, or one for many, and a promise that fails
+ * with the transaction must have a handler.
  */
 export async function writeAll(
   root: Root,
@@ -295,7 +297,10 @@ export function syncDirectory(path: string): void {
   }
 }
 
-/** The package rejects with a general error whose `commitError` is a promise of the real one. */
+/**
+ * The text of the real error. The package rejects with a general error whose `commitError` is a
+ * promise of the real one.
+ */
 export async function causeOf(error: unknown): Promise<string> {
   const { commitError } = error as { commitError?: Promise<never> };
   if (commitError === undefined) return messageOf(error);

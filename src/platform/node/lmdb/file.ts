@@ -26,10 +26,10 @@ const at = { flags: 18, magic: 24, version: 28, pageSize: 48, lastPage: 144, txn
 const dataVersion = 2;
 
 /**
- * "absent" also for an empty file: the process died while creating it. "short": the file ended
- * before its last page and is now extended with zeros. Either the missing pages are free ones,
- * which LMDB need not have written, or the file was cut. @throws DamageError if this is no LMDB
- * file of the known version
+ * Checks the file at `path`. "absent" also stands for an empty file: the process died while
+ * creating it. "short": the file ended before its last page and is now extended with zeros. Either
+ * the missing pages are free ones, which LMDB need not have written, or the file was cut. @throws
+ * DamageError if this is no LMDB file of the known version
  */
 export function checkDataFile(path: string): "absent" | "whole" | "short" {
   if (!existsSync(path)) return "absent";
@@ -76,7 +76,7 @@ export function readMainPage(path: string): Buffer | undefined {
   }
 }
 
-/** More free pages at the end than this and half of the file are not plausible. */
+/** How many free pages at the end are plausible: at most this many bytes and half of the file. */
 const slackBytes = 16 * 1024 * 1024;
 
 function readMeta(file: number, path: string, position: number): DataView {

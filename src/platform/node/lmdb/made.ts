@@ -1,9 +1,11 @@
 /**
- * How an LMDB file was made. The package's own compact copy (`backup(path, true)`, lmdb 3.2 to
- * 3.5.6 at least) makes files that end the process: the first transaction that frees some 500 pages
- * fails an assertion in the page allocator, or writes through a null pointer. Earlier builds
- * defragmented with it. So a file that is made row by row gets a mark, and a file without its mark
- * is written anew, row by row, before its first transaction.
+ * Marks how an LMDB file was made, and makes old files anew.
+ *
+ * The package's own compact copy (`backup(path, true)`, lmdb 3.2 to 3.5.6 at least) makes files
+ * that end the process: the first transaction that frees some 500 pages fails an assertion in the
+ * page allocator, or writes through a null pointer. Earlier builds defragmented with it. So a file
+ * that is made row by row gets a mark, and a file without its mark is written anew, row by row,
+ * before its first transaction.
  *
  * The mark is a row of the file's main database, beside the names of the buckets. Its value is the
  * backend's name. So a compact copy of a marked file, made by an earlier build in between, does not
@@ -23,13 +25,16 @@ export function markOf(name: string): Uint8Array {
   return Buffer.from(`${name}\0`);
 }
 
-/** A row's key and value lie one behind the other in the page. */
+/**
+ * True if the file has the mark of this name. In the page a row's value stands directly behind its
+ * key.
+ */
 export function isMadeHere(path: string, name: string): boolean {
   const page = readMainPage(path);
   return page?.includes(Buffer.concat([markKey, markOf(name)])) === true;
 }
 
-/** The rewriting process exits with this when a write failed: that is no damage. */
+/** The rewriting process exits with this code when a write failed: that is no damage. */
 const refusedCode = 3;
 
 /** Runs in a process of its own: reading a damaged file may end it. */
@@ -74,8 +79,8 @@ target.close().then(() => process.exit(0), () => process.exit(${refusedCode}));
 
 /**
  * Replaces this file by one with the same rows. A crash leaves the one or the other whole. Blocks
- * meanwhile, so use it at a start. @throws DamageError if it cannot be read; Error if it cannot be
- * written
+ * until it is done, so use it at a start. @throws DamageError if it cannot be read; Error if it
+ * cannot be written
  */
 export function rewriteRows(path: string, name: string): void {
   const draft = `${path}.partial`;

@@ -13,7 +13,7 @@ import { createLmdbBackendStore } from "./backend.js";
 type Model = Map<number, number>;
 
 const seedStep = 0x6d2b79f5;
-/** Mulberry32: 0 to 1. */
+/** Mulberry32: numbers from 0 to 1. */
 function createRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -30,7 +30,7 @@ function keyOf(at: number): Uint8Array {
   return key;
 }
 
-/** `size` bytes that depend on it. */
+/** A value of `size` bytes; the bytes depend on the size. */
 function filledValue(size: number): Uint8Array {
   return new Uint8Array(size).fill(size % 251);
 }
@@ -137,7 +137,10 @@ class Sequence {
   }
 }
 
-/** Put big, delete, defragment, delete many pages at once, restart; and again. */
+/**
+ * Puts many rows, deletes them, defragments, deletes many pages at once, restarts; and repeats all
+ * that.
+ */
 async function knownSequence(root: string): Promise<Sequence> {
   const sequence = new Sequence(root);
   for (let round = 0; round < 3; round++) {
@@ -175,10 +178,10 @@ async function randomSequence(root: string, seed: number): Promise<Sequence> {
   return sequence;
 }
 
-/** Before there were users. */
+/** The buckets of builds that knew no users. */
 const earlierBuckets = bucketNames.slice(0, 7);
 
-/** A file that an earlier build's defragmentation made: `backup(path, true)`, without a mark. */
+/** Makes a file as an earlier build's defragmentation did: `backup(path, true)`, without a mark. */
 async function earlierBuild(root: string): Promise<Sequence> {
   mkdirSync(root, { recursive: true });
   const binary = { encoding: "binary", keyEncoding: "binary" } as const;

@@ -111,7 +111,7 @@ test("a file is tried beside a running process, and by its name only while it is
     new Promise((resolve) => store.probe("db", resolve));
   expect(await probe()).toBeUndefined();
   const bytes = readFileSync(path);
-  // All but the two pages of LMDB's header.
+  // Overwrites all but the two pages of LMDB's header.
   bytes.fill(0xa5, 2 * pageBytes);
   writeFileSync(path, bytes);
   expect((await probe())?.message).toMatch(/^a process that read it ended by /);

@@ -25,19 +25,22 @@ for (const name of names) {
 `;
 
 interface End {
-  /** Exit code. */
+  /** The exit code of the reading process. */
   readonly status: number | string | null | undefined;
   readonly signal: string | null | undefined;
   readonly stderr: string;
 }
 
-/** Undefined: every row can be read. Blocks meanwhile. */
+/**
+ * Reads every row and returns what is wrong. Undefined: every row can be read. Blocks until it is
+ * done.
+ */
 export function tryReading(path: string, databases: readonly string[]): string | undefined {
   const words = wordsOf(path, databases, 0);
   return problemOf(spawnSync(process.execPath, words, { encoding: "utf8" }));
 }
 
-/** The same with low priority; calls `done` once, later. */
+/** As `tryReading`, with low priority. Calls `done` once, later. */
 export function tryReadingLater(
   path: string,
   databases: readonly string[],
@@ -68,7 +71,7 @@ function problemOf({ status, signal, stderr }: End): string | undefined {
  */
 export class OpeningMark {
   readonly #path: string;
-  /** True if an earlier process died while opening. */
+  /** True if an earlier process died while it opened the backend. */
   readonly wasThere: boolean;
 
   constructor(backendPath: string) {

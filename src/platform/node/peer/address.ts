@@ -1,4 +1,6 @@
-/** Where to dial for a peer URL, and whether with TLS. */
+/**
+ * Tells where to dial for a peer URL, and whether with TLS. @throws TypeError if the text is no URL
+ */
 export function addressOf(
   peerUrl: string,
 ): { readonly isTls: boolean } & (

@@ -1,7 +1,9 @@
 /**
- * Incoming connections that have not proven their sender: few, small and short-lived. A hello
- * claims to come from a member. It is answered only when a nonce, sent to that member's peer URL,
- * has come back on the connection. Nothing else that the sender says is kept.
+ * Handles incoming connections until they prove their sender. It keeps only few of them, with
+ * little memory, for a short time.
+ *
+ * A hello claims to come from a member. It is answered only when a nonce, sent to that member's
+ * peer URL, has come back on the connection. Nothing else that the sender says is kept.
  */
 import { randomBytes, timingSafeEqual } from "node:crypto";
 import type net from "node:net";
@@ -29,17 +31,17 @@ const deadlineMs = 5_000;
 /** With more connections the oldest is closed. A real member needs only some milliseconds. */
 const perAddressMax = 64;
 const totalMax = 256;
-/** Challenges to one id at a time. */
+/** The most challenges to one id at a time. */
 const challengesMax = 16;
 
 export interface AdmissionParts {
   readonly handler: NetworkHandler;
   readonly dialer: PeerDialer;
-  /** The connection belongs to this member. */
+  /** Called when a connection has proven that it belongs to this member. */
   proven(socket: net.Socket, id: bigint): void;
   /** Takes what the callback of a page throws. */
   readonly failed: CallbackFailed;
-  /** A peer asks whether this member has dialled it. */
+  /** Called when a peer asks whether this member has dialled it. */
   challenged(greeting: Greeting): boolean;
 }
 
@@ -52,7 +54,7 @@ interface Candidate {
 export class PeerAdmission {
   readonly #parts: AdmissionParts;
   readonly #http: PeerHttp;
-  /** Oldest first. */
+  /** Connections that have not proven their sender, oldest first. */
   readonly #candidates = new Map<net.Socket, Candidate>();
   readonly #challenges = new Map<bigint, number>();
 
@@ -198,14 +200,17 @@ export class PeerAdmission {
     );
   }
 
-  /** Sends the nonce to the known addresses. If that fails, to those that other members know. */
+  /**
+   * Sends the nonce to the known addresses of the member. If that fails, sends it to those that
+   * other members know.
+   */
   #ask(
     hello: Greeting,
     of: {
       isOpen(): boolean;
       locatedAt(urls: readonly string[]): void;
       failed(reason: RejectionReason): void;
-      /** Called once. */
+      /** Called once, when the challenge is over. */
       ended(): void;
     },
   ): void {

@@ -1,8 +1,10 @@
 /**
- * How a member finds out which member has dialled it. It dials the peer URLs of the claimed member
- * and leaves a nonce there. Only that member's process can send the nonce on the connection in
- * question. An attacker who can listen at such an address, or read and change traffic, can still
- * pretend to be that member; only TLS helps against that.
+ * Finds out which member has dialled this one. This member dials the peer URLs of the claimed
+ * member and leaves a nonce there. Only that member's process can send the nonce on the connection
+ * in question.
+ *
+ * An attacker who can listen at such an address, or read and change traffic, can still pretend to
+ * be that member; only TLS helps against that.
  */
 import type { PeerDialer } from "./dialer.js";
 import { ChallengeAnswer, challengeMagic, encodeGreeting, type Greeting } from "./framing.js";

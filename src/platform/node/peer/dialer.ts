@@ -62,7 +62,7 @@ export class PeerDialer {
     if (kept === undefined) return name;
     const { client, authorities } = kept.now().credentials;
     const context = kept.contextOf(client, authorities);
-    // Nobody has signed a certificate of --peer-auto-tls: it encrypts, and proves nothing.
+    // With --peer-auto-tls nobody has signed the certificate: it encrypts, but proves no identity.
     const isUnproven = kept.settings.selfSignedYears !== undefined;
     return { ...name, ...context, rejectUnauthorized: !isUnproven };
   }
@@ -75,7 +75,10 @@ export class PeerDialer {
     return refusalOf(certificate, kept.settings, kept.now().credentials.revoked)?.text;
   }
 
-  /** Refused TCP connections are everyday; what TLS says is a mistake that somebody must repair. */
+  /**
+   * A refused TCP connection is normal while a member is down. What TLS reports is a mistake that
+   * an operator must repair.
+   */
   #tell(url: string, error: Error): void {
     const { code = "" } = error as NodeJS.ErrnoException;
     if (/^(ECONN|EHOST|ENET|ETIMEDOUT|EPIPE|ENOTFOUND|EAI_AGAIN|ENOENT)/.test(code)) return;

@@ -97,7 +97,7 @@ export function decodeGreeting(
   if (clusterId === undefined || from === undefined || to === undefined) return undefined;
   if (token?.length !== nonceBytes) return undefined;
   const nonce = fields.get(Field.nonce) ?? nothing;
-  // Copies, so that the connection does not keep its first bytes in memory.
+  // Copies the fields, so that the connection does not keep its first bytes in memory.
   const incarnation = id(Field.incarnation) ?? 0n;
   const copies = { token: Buffer.from(token), nonce: Buffer.from(nonce) };
   const greeting = { clusterId, from, to, incarnation, ...copies };
@@ -137,7 +137,7 @@ export class PeerFrameReader {
     this.#bytesMax = bytesMax;
   }
 
-  /** Length of the frame of which only a part has come; 0: there is none. */
+  /** Length in bytes of the frame of which only a part has come; 0: there is none. */
   pending(): number {
     if (this.#bytes === 0) return 0;
     return this.#bytes < peerFrameHeaderBytes
@@ -146,7 +146,8 @@ export class PeerFrameReader {
   }
 
   /**
-   * Delivers each whole frame, also empty ones. Returns the flaw of the stream, if there is one.
+   * Delivers each whole frame, also empty ones. Returns the flaw of the stream, if there is one;
+   * the stream cannot be used after that.
    */
   push(chunk: Buffer, deliver: (message: Buffer) => void): FrameFlaw | undefined {
     this.#chunks.push(chunk);

@@ -32,7 +32,7 @@ const connectTimeoutMs = 1_000;
 const helloTimeoutMs = 4_000;
 /** At each tick the link asks once whether the peer is alive. */
 const tickMs = 500;
-/** Counted in ticks, because while this process stood still, the peer was not silent. */
+/** Silence is counted in ticks: while this process stood still, the peer was not silent. */
 const silentTicksMax = 6;
 
 export interface PeerTarget {
@@ -50,14 +50,14 @@ export class PeerLink {
   readonly #roundTrips: Histogram;
   readonly #ticker: NodeJS.Timeout;
   #socket: net.Socket | undefined;
-  /** Token of a connection that has said hello and not proven itself yet. */
+  /** The token of a connection that has said hello and has not proven itself yet. */
   #token: Buffer | undefined;
   #redial: NodeJS.Timeout | undefined;
   #dials = 0;
   #refusals = 0;
   #silentTicks = 0;
   #flushedBytes = 0;
-  /** When the peer was asked whether it is alive; undefined: it has answered. */
+  /** When this member asked whether the peer is alive. Undefined: the peer has answered. */
   #askedMs: number | undefined;
   #isClosed = false;
   #isCorked = false;
@@ -109,13 +109,13 @@ export class PeerLink {
   prove(challenge: Greeting): boolean {
     if (this.#token === undefined || !this.#token.equals(challenge.token)) return false;
     if (challenge.nonce.length !== nonceBytes) return false;
-    // Only once: a later use of a seen token must give nothing.
+    // The token is used only once, so that a peer that has seen it cannot use it later.
     this.#token = undefined;
     this.#socket?.write(challenge.nonce);
     return true;
   }
 
-  /** The peer has just proven itself to this member, so it is alive: dials at once. */
+  /** The peer has just proven itself to this member, so it is alive: the link dials at once. */
   hurry(): void {
     if (this.#redial === undefined) return;
     clearTimeout(this.#redial);
@@ -184,7 +184,8 @@ export class PeerLink {
   #tick(): void {
     const socket = this.#socket;
     if (socket === undefined || this.activeSince === undefined) return;
-    // A queue that gets shorter still moves; the answer waits behind it.
+    // While the queue gets shorter, the connection still works: the answer comes behind the queued
+    // bytes.
     const flushedBytes = socket.bytesWritten - socket.writableLength;
     const isMoving = socket.writableLength > 0 && flushedBytes > this.#flushedBytes;
     this.#flushedBytes = flushedBytes;

@@ -1,6 +1,6 @@
 /**
  * Two members with TLS between them: messages arrive only when both certificates pass, on the side
- * that is dialled and on the side that dials; of a stranger not one byte is read.
+ * that is dialled and on the side that dials. Neither side reads a byte of a stranger.
  */
 import { X509Certificate } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";

@@ -1,4 +1,7 @@
-/** Members that lose each other, and strangers: what each is told, and what continues to work. */
+/**
+ * Members that lose each other, and strangers: what the network tells each of them, and what
+ * continues to work.
+ */
 import net from "node:net";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Network, NetworkHandler, Rejection } from "../../network.js";
@@ -254,7 +257,7 @@ test("a black hole is noticed, and a way that works again is used at once", asyn
     { received: () => received++ },
     { linkChanged: (_id, isUp) => isUp || lost.resolve(performance.now()) },
   );
-  // A relay that passes everything on, or nothing without closing a connection.
+  // A relay that passes everything on, or that passes nothing without closing a connection.
   const pairs: net.Socket[] = [];
   let isHole = false;
   const proxy = net.createServer((incoming) => {

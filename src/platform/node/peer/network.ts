@@ -43,7 +43,7 @@ export async function listenForPeers(options: NodeNetworkOptions): Promise<PeerL
   return peers;
 }
 
-/** Bound sockets that wait for their member. Connections before `connect` are refused. */
+/** Bound sockets that wait for their member. They refuse connections before `connect`. */
 export class PeerListener {
   readonly #listener: Listener;
   readonly #options: NodeNetworkOptions;
@@ -144,7 +144,7 @@ class TcpNetwork implements Network {
   removePeer(id: bigint): void {
     this.#links.get(id)?.close();
     this.#links.delete(id);
-    // The peer may not have heard that it was removed. It is told when it dials again.
+    // The peer may not have heard that it was removed. When it dials again, this member tells it.
     this.#sources.get(id)?.close();
     this.#sources.delete(id);
   }
@@ -162,7 +162,7 @@ class TcpNetwork implements Network {
     others: readonly string[],
     done: (shares: boolean) => void,
   ): void {
-    // Without a look-up nobody waits, and most members are told by the same text.
+    // The comparison by text comes first: it needs no look-up, and it is enough for most members.
     if (some.some((url) => others.includes(url))) done(true);
     else share(some, others).then(done, () => done(false));
   }

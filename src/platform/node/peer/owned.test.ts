@@ -1,4 +1,4 @@
-/** A throw in a callback of a member's port: what it ends, and what goes on. */
+/** A throw in a callback of a member's port: which connection it ends, and what goes on. */
 import { once } from "node:events";
 import net from "node:net";
 import { expect, test } from "vitest";

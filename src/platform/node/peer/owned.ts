@@ -1,6 +1,7 @@
 /**
- * Gives the callbacks of the peer port an owner. What a callback of a connection throws ends that
- * connection, which is made anew; what a timer throws is told. The process goes on.
+ * Gives the callbacks of the peer port an owner. If a callback of a connection throws, that
+ * connection ends and is made anew. If a timer's callback throws, `failed` gets the error. The
+ * process goes on.
  */
 import type net from "node:net";
 
@@ -20,7 +21,9 @@ export function owned<Told extends unknown[]>(
   };
 }
 
-/** The same socket. All its listeners run inside `emit`, so that is the one place to catch. */
+/**
+ * Returns the same socket. All its listeners run inside `emit`, so that is the one place to catch.
+ */
 export function ownedSocket<Socket extends net.Socket>(
   socket: Socket,
   failed: CallbackFailed,

@@ -9,12 +9,15 @@ import { emptyFrame, PeerFrameReader } from "./framing.js";
 import { type CallbackFailed, owned } from "./owned.js";
 
 const tickMs = 500;
-/** The other side asks every half second, but its process may stand still for a while. */
+/**
+ * Silence after which the connection is closed. The other side asks every half second, but its
+ * process may stand still for a while.
+ */
 const silentTicksMax = 20;
 /** A frame of which a part has come must be whole after this, plus a second for each MiB. */
 const frameTicksMax = 20;
 const bytesPerTick = 512 * 1024;
-/** Answers that the peer does not read must not pile up. */
+/** The connection is closed when this many bytes of answers wait that the peer does not read. */
 const answerBytesMax = 16 * 1024;
 
 export type SourceHandler = Pick<NetworkHandler, "messageBytesMax" | "received" | "rejected">;

@@ -1,4 +1,7 @@
-/** Each mistake in the files of certificates has a text of its own; changes are taken over, bad ones not. */
+/**
+ * Each mistake in the files of certificates has a text of its own. Changed files are taken over,
+ * unless they have a mistake.
+ */
 import { createCipheriv, X509Certificate } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -13,7 +13,7 @@ export interface TlsCredentials {
   readonly own: Pair | undefined;
   /** The certificate that this process presents when it dials. */
   readonly client: Pair | undefined;
-  /** In PEM form; undefined: those that Node brings. */
+  /** The authorities in PEM form. Undefined: those that Node brings. */
   readonly authorities: string | undefined;
   readonly revoked: RevokedCertificates | undefined;
   /** Problems that do not stop the process, but keep others from talking to it. */
@@ -133,7 +133,7 @@ function named({ flag, file }: Source): string {
   return `${flag} "${file}"`;
 }
 
-/** Undefined: it is valid now. */
+/** Why the certificate is outside its time. Undefined: it is valid now. */
 function outsideOfValidity(certificate: X509Certificate, nowUnixMs: number): string | undefined {
   if (Date.parse(certificate.validTo) < nowUnixMs) return `expired on ${certificate.validTo}`;
   if (Date.parse(certificate.validFrom) > nowUnixMs) {

@@ -1,6 +1,7 @@
 /**
- * The part of DER (X.690) that certificates and revocation lists need: tag, length, content, with
- * one-byte tags. The writers give whole values; the reader gives the values inside one.
+ * Writes and reads the part of DER (X.690) that certificates and revocation lists need: tag,
+ * length, content, with one-byte tags. The writers give whole values; the reader gives the values
+ * inside one.
  */
 
 export const Tag = {
@@ -34,7 +35,7 @@ export function derInteger(bytes: Uint8Array): Buffer {
   return der(Tag.integer, isHigh ? Buffer.of(0) : Buffer.alloc(0), digits);
 }
 
-/** "2.5.29.15". */
+/** An object identifier, from its dotted form like "2.5.29.15". */
 export function derOid(dotted: string): Buffer {
   const [first = 0, second = 0, ...rest] = dotted.split(".").map(Number);
   const bytes = [first * 40 + second];
@@ -66,7 +67,7 @@ export interface DerValue {
   readonly whole: Buffer;
 }
 
-/** The values that stand in `bytes` one after the other. @throws Error if they are no DER */
+/** The values that stand in `bytes`, one after the other. @throws Error if the bytes are no DER */
 export function* readDer(bytes: Buffer): Generator<DerValue, void> {
   for (let at = 0; at < bytes.length; ) {
     const tag = bytes[at] as number;

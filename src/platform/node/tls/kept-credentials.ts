@@ -38,7 +38,7 @@ export class KeptCredentials {
     this.#warn();
   }
 
-  /** `generation` is another number when the credentials are other ones. */
+  /** The credentials to use now. `generation` changes whenever the credentials do. */
   now(): { readonly credentials: TlsCredentials; readonly generation: number } {
     const signature = this.#signatureNow();
     if (signature !== this.#signature) {

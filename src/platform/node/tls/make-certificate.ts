@@ -19,7 +19,7 @@ export interface Signer {
 
 export interface CertificateWish {
   readonly commonName: string;
-  /** Its public part goes into the certificate. */
+  /** The key whose public part goes into the certificate. */
   readonly key: KeyObject;
   /** The signing key; absent: the certificate's own key signs. */
   readonly issuer?: Signer;
@@ -30,7 +30,7 @@ export interface CertificateWish {
   /** Unix time in milliseconds. */
   readonly fromMs: number;
   readonly toMs: number;
-  /** Absent: 16 random bytes. */
+  /** The serial number. Absent: 16 random bytes. */
   readonly serial?: Uint8Array;
 }
 
@@ -59,7 +59,7 @@ export function keyPem(key: KeyObject): string {
   return key.export({ type: "pkcs8", format: "pem" }) as string;
 }
 
-/** In PEM form. */
+/** Makes a certificate in PEM form. */
 export function makeCertificate(wish: CertificateWish): string {
   const issuer = wish.issuer ?? wish;
   const serial = Buffer.from(wish.serial ?? randomBytes(16));
@@ -86,7 +86,7 @@ export function makeCertificate(wish: CertificateWish): string {
 
 const yes = der(Tag.boolean, Buffer.of(0xff));
 
-/** The signed form of certificates and revocation lists. */
+/** Signs: returns a certificate or revocation list from its part to be signed. */
 export function signed(toBeSigned: Buffer, key: KeyObject): Buffer {
   return derSequence(toBeSigned, signatureAlgorithm, derBits(sign("sha256", toBeSigned, key)));
 }
@@ -105,7 +105,7 @@ function extension(oid: string, value: Buffer): Buffer {
   return derSequence(derOid(oid), der(Tag.octetString, value));
 }
 
-/** RFC 5280, 4.2.1.6. */
+/** A name or an address as RFC 5280, 4.2.1.6, writes it. */
 function generalName(host: string): Buffer {
   if (isIP(host) === 0) return der(0x82, Buffer.from(host, "latin1"));
   return der(0x87, addressBytes(host));

@@ -1,7 +1,7 @@
 /**
- * The credentials that an operator asked for: from files, or, for --auto-tls, from a certificate that
- * this process makes and keeps below the data directory. Such a certificate encrypts; whom it
- * belongs to, nobody can tell.
+ * Opens the credentials that an operator asked for: from files, or, for --auto-tls, from a
+ * certificate that this process makes and keeps below the data directory. Such a certificate
+ * encrypts, but proves no identity.
  */
 import { X509Certificate } from "node:crypto";
 import fs from "node:fs";
@@ -19,7 +19,7 @@ export interface CredentialPlace {
 
 const yearMs = 365 * 24 * 3_600_000;
 
-/** Undefined: nobody asked for TLS. @throws StartError */
+/** Opens the credentials. Undefined: nobody asked for TLS. @throws StartError */
 export function openCredentials(
   options: KeptCredentialsOptions,
   place: CredentialPlace,

@@ -16,7 +16,7 @@ export interface Refusal {
   readonly text: string;
 }
 
-/** On the accepting side. Resolves to undefined when the client may go on. */
+/** Checks a client on the accepting side. Resolves to undefined when the client may go on. */
 export async function refusalOfClient(
   socket: TLSSocket,
   settings: TlsSettings,
@@ -33,7 +33,9 @@ export async function refusalOfClient(
   return refusalOfAddress(certificate, socket.remoteAddress);
 }
 
-/** What both sides look at in a certificate whose signature is right. */
+/**
+ * Checks what both sides look at in a certificate whose signature is right. Undefined: it passes.
+ */
 export function refusalOf(
   certificate: X509Certificate,
   settings: Pick<TlsSettings, "allowedCommonNames" | "allowedHostnames">,
@@ -85,8 +87,8 @@ function chainOf(leaf: X509Certificate): X509Certificate[] {
 }
 
 /**
- * A certificate with addresses or host names must name where the client comes from; one without
- * them may come from anywhere.
+ * Checks where a client comes from. A certificate with addresses or host names must name that
+ * address; a client with any other certificate may come from anywhere.
  */
 async function refusalOfAddress(
   certificate: X509Certificate,
@@ -109,7 +111,10 @@ function valuesOf(names: readonly string[], kind: string): string[] {
   return names.filter((name) => name.startsWith(kind)).map((name) => name.slice(kind.length));
 }
 
-/** Names are looked up; those with a star are compared with the names that the address has. */
+/**
+ * True if one of these names stands for the address. Names are looked up; a name with a star is
+ * compared with the names that DNS gives for the address.
+ */
 async function isOneOf(address: string, hosts: readonly string[]): Promise<boolean> {
   const exact = hosts.filter((host) => !host.startsWith("*."));
   for (const host of exact) {
@@ -132,7 +137,7 @@ function isSame(one: string, other: string): boolean {
   return list.check(other, family);
 }
 
-/** With several the last one counts, as in Go. */
+/** The common name of a certificate. Of several the last one counts, as in Go. */
 function commonNameOf(certificate: X509Certificate): string {
   const { CN } = certificate.toLegacyObject().subject as { readonly CN?: string | string[] };
   return (Array.isArray(CN) ? CN.at(-1) : CN) ?? "";

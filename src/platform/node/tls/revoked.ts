@@ -1,12 +1,12 @@
 /**
- * Certificate revocation lists (RFC 5280, section 5), as etcd reads them: what counts are the serial
- * numbers. Whoever can write the file is trusted, so its signature and its dates are not looked at.
+ * Reads certificate revocation lists (RFC 5280, section 5), as etcd does: only the serial numbers
+ * count. Whoever can write the file is trusted, so its signature and its dates are not checked.
  */
 import type { X509Certificate } from "node:crypto";
 import { type DerValue, readDer, Tag } from "./der.js";
 
 export class RevokedCertificates {
-  /** In hexadecimal, without leading zeros. */
+  /** Serial numbers in hexadecimal, without leading zeros. */
   readonly #serials = new Set<string>();
 
   /** A file with one list in DER or any number of them in PEM form. @throws Error if it is neither */
@@ -23,7 +23,10 @@ export class RevokedCertificates {
     return this.#serials.has(plain(certificate.serialNumber));
   }
 
-  /** CertificateList: the part to be signed has the revoked ones behind two names and two times. */
+  /**
+   * Reads a CertificateList: in its part to be signed the revoked certificates stand behind two
+   * names and two times.
+   */
   #add(list: Buffer): void {
     const [whole] = readDer(list);
     const [toBeSigned] = readDer(needed(whole, Tag.sequence));

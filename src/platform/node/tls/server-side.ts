@@ -1,6 +1,6 @@
 /**
- * TLS on accepted connections: a listener hands sockets in and gets those back whose client has
- * proven what was asked for. The others are closed, with a reason.
+ * TLS on accepted connections. A listener hands sockets in, and gets those back whose client has
+ * proven what the settings ask for. The others are closed, with a reason.
  */
 import { constants } from "node:crypto";
 import type { Socket } from "node:net";
@@ -15,7 +15,7 @@ export interface ServerSideOptions {
   readonly alpn: readonly string[];
   /** Milliseconds for the handshake and all checks of the client. */
   readonly handshakeMs: number;
-  /** With more in their handshake the oldest is closed. */
+  /** The most handshakes at a time. With one more, the oldest connection is closed. */
   readonly handshakesMax: number;
   readonly accepted: (socket: TLSSocket) => void;
   readonly refused: (refusal: Refusal, remoteAddress: string) => void;
@@ -41,7 +41,7 @@ export class TlsServerSide {
         ...this.#context(),
         ALPNProtocols: [...alpn],
         requestCert: isAsking,
-        // Node would close the connection without a word. `#check` refuses, and says why.
+        // Node would close the connection without a message. `#check` refuses it, and says why.
         rejectUnauthorized: false,
         handshakeTimeout: options.handshakeMs,
       });
@@ -90,7 +90,7 @@ export class TlsServerSide {
   async #check(socket: TLSSocket): Promise<void> {
     const { kept, accepted } = this.#options;
     const raw = this.#rawOf(socket);
-    // It may fail while names are looked up.
+    // The socket may fail while names are looked up.
     const onError = (): void => void socket.destroy();
     socket.on("error", onError);
     const { revoked } = kept.now().credentials;
@@ -112,7 +112,7 @@ export class TlsServerSide {
     this.#options.refused(refusal, remote);
   }
 
-  /** Undefined: it came over a Unix socket, or is gone. */
+  /** The TCP socket below. Undefined: the client came over a Unix socket, or is gone. */
   #rawOf(socket: TLSSocket): Socket | undefined {
     for (const raw of this.#pending.keys()) {
       if (raw.remotePort === undefined) continue;

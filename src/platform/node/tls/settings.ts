@@ -1,7 +1,7 @@
 /** What an operator configured about TLS for one kind of address: of clients or of peers. */
 import type { SecureVersion } from "node:tls";
 
-/** Names of files; "": not given. */
+/** What an operator set. File names are "" if they are not given. */
 export interface TlsSettings {
   /** "" or "peer-": what the names of its flags begin with. */
   readonly flagPrefix: string;
@@ -13,20 +13,25 @@ export interface TlsSettings {
   readonly trustedCaFile: string;
   readonly crlFile: string;
   readonly clientCertAuth: boolean;
-  /** If there are any, the other side's certificate must have one of them. */
+  /**
+   * If there are any, the certificate of the other side must have one of them as its common name.
+   */
   readonly allowedCommonNames: readonly string[];
   readonly allowedHostnames: readonly string[];
-  /** A client's certificate with host names need not name the address that it comes from. */
+  /**
+   * True: a client's certificate with host names need not name the address that the client comes
+   * from.
+   */
   readonly skipsClientHost: boolean;
-  /** OpenSSL's names with colons; undefined: Node's choice. */
+  /** OpenSSL's names, separated by colons. Undefined: Node's choice. */
   readonly ciphers: string | undefined;
   readonly minVersion: SecureVersion;
   readonly maxVersion: SecureVersion;
-  /** Makes its own certificate, for so many years; undefined: it does not. */
+  /** Years for which a certificate of its own making is valid. Undefined: it makes none. */
   readonly selfSignedYears: number | undefined;
 }
 
-/** A client must show a certificate, as etcd decides it. */
+/** True if a client must show a certificate, by etcd's rules. */
 export function asksForCertificates(settings: TlsSettings): boolean {
   return settings.clientCertAuth || settings.trustedCaFile !== "";
 }
