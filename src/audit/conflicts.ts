@@ -1,7 +1,7 @@
 /**
- * Which member contradicts which. A conflict is between two members. Which of them is wrong follows
- * only from more members: a member is wrong if a strict majority of the cluster, without conflicts
- * among themselves, contradicts it.
+ * Finds out which member is wrong. A conflict is between two members, and alone does not tell which
+ * of them is wrong. A member is wrong if a strict majority of the cluster, without conflicts among
+ * themselves, contradicts it.
  */
 
 /** Two endpoints that cannot both be right. */
@@ -29,13 +29,15 @@ export function involved(
 /** The members of one comparison. */
 interface ComparedMembers {
   readonly endpoints: readonly string[];
-  /** The endpoints that count for a majority. */
+  /** The endpoints of voters: they count for a majority. */
   readonly voters: readonly string[];
-  /** Number of voters of the cluster, with those that did not answer. */
+  /** How many voters the cluster has, those included that did not answer. */
   readonly clusterSize: number;
 }
 
-/** The minority that a majority of the cluster contradicts; empty if there is none. */
+/**
+ * The members of the minority that a majority of the cluster contradicts; empty if there is none.
+ */
 export function suspectsOf(
   conflicts: readonly Conflict[],
   compared: ComparedMembers,

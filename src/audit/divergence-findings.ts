@@ -22,7 +22,7 @@ export function clusterFindings({ heard, size }: RoundAnswers): readonly AuditFi
   ];
 }
 
-/** Only members of one cluster have one log. */
+/** Compares the revisions of members. Only members of one cluster have one log. */
 export function revisionFindings({ heard, size }: RoundAnswers): readonly AuditFinding[] {
   const passes = heard[0]?.passes.map(
     (_, at) => new Map(heard.map(({ endpoint, passes }) => [endpoint, passes[at] ?? []])),
@@ -87,7 +87,7 @@ export function alarmFindings(heard: readonly Heard[]): readonly AuditFinding[] 
   return [...alarms].map(([text, endpoints]) => {
     if (!/\balarm:CORRUPT\b/.test(text))
       return plain("alarm", `${endpoints.join(", ")}: ${text}`, endpoints);
-    // Left out when it is 0: then the alarm names no member.
+    // etcd leaves the member's id out of the text when it is 0: the alarm then names no member.
     const id = /\bmemberID:(\d+)/.exec(text)?.[1] ?? "0";
     const named = heard.filter(({ last }) => last.memberId === BigInt(id));
     const suspects = named.map(({ endpoint }) => endpoint);

@@ -1,7 +1,9 @@
 /**
  * What an auditor saw of a cluster in one round: the members' own answers, in the order in which
- * they came. Data only. The collector must not drop a sample. A pass holds the samples of one
- * member in sequence: the collector asked for each when the one before had come.
+ * they came. The types here are data only.
+ *
+ * The collector must not drop a sample. A pass holds the samples of one member in sequence: the
+ * collector asked for each when the one before had come.
  */
 
 /** One answer of Maintenance/Status. The server reads revision and index at two moments. */
@@ -13,7 +15,7 @@ export interface StatusSample {
   readonly appliedIndex: number;
   readonly isLeader: boolean;
   readonly isLearner: boolean;
-  /** "memberID:1 alarm:CORRUPT " and the like. */
+  /** The field errors of the answer, like "memberID:1 alarm:CORRUPT ". */
   readonly errors: readonly string[];
 }
 
@@ -29,7 +31,7 @@ export interface HashRefusal {
   readonly text: string;
 }
 
-/** HashKV of one revision, from every voting member that answered. By endpoint. */
+/** The answers to HashKV of one revision, by endpoint, from every voting member that answered. */
 export interface HashAsk {
   readonly revision: number;
   readonly outcomes: ReadonlyMap<string, HashAnswer | HashRefusal>;
@@ -37,17 +39,15 @@ export interface HashAsk {
 
 export interface MemberEvidence {
   readonly endpoint: string;
-  /** From the member list, if the auditor could get it. */
+  /** The member's name. Undefined: the auditor could not get the member list. */
   readonly name: string | undefined;
-  /**
-   * Number of the pass, the same for every member: pass N of all members was taken at the same
-   * time.
-   */
+  /** The samples, by pass. Pass N of all members was taken at the same time. */
   readonly passes: readonly (readonly StatusSample[])[];
   /** The reason why there is no sample, or why the samples ended. */
   readonly failure: string | undefined;
   /**
-   * The reason why it did not answer a linearizable read, which would have brought it up to date.
+   * The reason why the member did not answer a linearizable read, which would have brought it up to
+   * date.
    */
   readonly readFailure: string | undefined;
 }

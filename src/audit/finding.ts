@@ -27,7 +27,7 @@ export interface AuditFinding {
   readonly text: string;
   /** Endpoints that the finding is about. */
   readonly members: readonly string[];
-  /** Those of `endpoints` that a majority contradicts. */
+  /** Those of `members` that a majority contradicts. */
   readonly suspects: readonly string[];
 }
 

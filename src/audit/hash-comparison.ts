@@ -1,8 +1,8 @@
 /**
- * HashKV across members. Two hashes can be compared only if the hashed revision and the compact
- * revision are equal (a compaction between two answers, or an answer from a compaction's cache,
- * gives another compact revision) and both members hash by the same rule: etcd before 3.4.34 and
- * 3.5.16 counts a tombstone that newer versions leave out.
+ * Compares HashKV across members. Two hashes can be compared only if the hashed revision and the
+ * compact revision are equal (a compaction between two answers, or an answer from a compaction's
+ * cache, gives another compact revision) and both members hash by the same rule: etcd before 3.4.34
+ * and 3.5.16 counts a tombstone that newer versions leave out.
  */
 import { type Conflict, confirmed } from "./conflicts.js";
 import type { HashAnswer, HashAsk, HashRefusal } from "./evidence.js";
@@ -15,7 +15,10 @@ export interface HashConflict extends Conflict {
 }
 
 export interface HashComparison {
-  /** Seen in two rounds of questions, because one may have met work in progress at a member. */
+  /**
+   * Conflicts that occurred in two rounds of questions: in one round a member may have been in the
+   * middle of its work.
+   */
   readonly conflicts: readonly HashConflict[];
   /** The last round of questions in which all members answered with one hash. */
   readonly agreed: HashAnswer | undefined;
@@ -68,7 +71,10 @@ function conflictsOf(ask: HashAsk, versions: ReadonlyMap<string, string>): HashC
   );
 }
 
-/** Members of two rules agree as well if their hashes are equal. */
+/**
+ * The answer on which all members agree. Equal hashes agree even if two members hash by different
+ * rules.
+ */
 function agreementOf(ask: HashAsk, versions: ReadonlyMap<string, string>): HashAnswer | undefined {
   const answers = answersOf(ask);
   const first = answers[0]?.[1];

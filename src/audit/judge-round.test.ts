@@ -1,4 +1,7 @@
-/** Verdicts on rounds made by hand: what is divergence, what is lag, what cannot be told. */
+/**
+ * Verdicts on rounds made by hand: what counts as divergence, what as lag, and what nobody can
+ * tell.
+ */
 import { describe, expect, test } from "vitest";
 import type { HashAnswer, HashAsk, HashRefusal, MemberEvidence, StatusSample } from "./evidence.js";
 import { judgeRound, progressOf } from "./judge-round.js";
@@ -19,7 +22,7 @@ function samples(id: number, places: readonly Place[], more: Partial<StatusSampl
   }));
 }
 
-/** m<id>, in passes; a pass that is one place is a rest there. */
+/** Makes member m<id> with its passes. A pass that is one place is a rest there. */
 function member(
   id: number,
   passes: readonly (Place | readonly Place[])[],

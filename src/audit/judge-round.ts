@@ -29,7 +29,7 @@ import { compareHashes, type HashComparison } from "./hash-comparison.js";
 export interface RoundJudgement {
   readonly verdict: AuditVerdict;
   readonly findings: readonly AuditFinding[];
-  /** What all members agree on. */
+  /** The hash on which all members agree. */
   readonly agreed: HashAnswer | undefined;
 }
 
@@ -65,7 +65,7 @@ export function judgeRound(round: RoundEvidence, before?: AppliedBefore): RoundJ
   return { verdict, findings, agreed: hashes.agreed };
 }
 
-/** For the next round. */
+/** What the next round needs to know of this one. */
 export function progressOf({ members }: RoundEvidence): AppliedBefore {
   return new Map(
     members.flatMap((member) => {
@@ -130,8 +130,8 @@ function learnerFindings(heard: readonly Heard[]): readonly AuditFinding[] {
 }
 
 /**
- * Behind: at the end of a pass this member has not applied what another had applied at the
- * beginning.
+ * Members that lag: at the end of a pass they have not applied what another member had applied at
+ * its beginning.
  */
 function lagFindings(
   heard: readonly Heard[],

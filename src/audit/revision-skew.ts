@@ -28,7 +28,7 @@ export interface Skew extends Conflict {
   readonly index: number;
   readonly revision: number;
   readonly otherRevision: number;
-  /** Both members rested at `index`, so the revisions are exact. */
+  /** True if both members rested at `index`, so that the revisions are exact. */
   readonly isExact: boolean;
 }
 

@@ -1,6 +1,8 @@
-/** Byte strings: order, equality, text forms. The order is bytewise, as everywhere in etcd. */
+/**
+ * Byte strings: their order, equality and text forms. The order is bytewise, as everywhere in etcd.
+ */
 
-/** Negative, zero or positive, as `a` sorts before, with or after `b`. */
+/** Returns a negative number, zero or a positive number, as `a` sorts before, with or after `b`. */
 export function compareBytes(a: Uint8Array, b: Uint8Array): number {
   const shared = Math.min(a.length, b.length);
   for (let at = 0; at < shared; at++) {

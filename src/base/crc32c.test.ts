@@ -4,7 +4,7 @@ import { crc32c, crc32cCarry, crc32cWord } from "./crc32c.js";
 
 const ascii = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-/** Computed bit by bit, directly from the polynomial. */
+/** The checksum, computed bit by bit, directly from the polynomial. */
 function slowCrc(bytes: Uint8Array): number {
   let crc = 0xffff_ffff;
   for (const byte of bytes) {

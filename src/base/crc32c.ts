@@ -46,7 +46,7 @@ export function crc32c(bytes: Uint8Array, seed = 0): number {
   return ~crc >>> 0;
 }
 
-/** The same for the four bytes of `word`, the lowest first. */
+/** As `crc32c`, for the four bytes of `word`, the lowest first. */
 export function crc32cWord(word: number, seed: number): number {
   const t = tables;
   const mixed = ~seed ^ word;
@@ -61,9 +61,9 @@ export function crc32cWord(word: number, seed: number): number {
 }
 
 /**
- * What a difference between two checksums becomes when the same `length` bytes follow both: since a
- * checksum is linear, crc(A, M) ^ crc(B, M) = crc32cCarry(A ^ B, length of M), for any bytes M and
- * seeds A and B. So a checksum over M under another seed costs nothing for each byte.
+ * The difference between two checksums after the same `length` bytes follow both. A checksum is
+ * linear, so crc(A, M) ^ crc(B, M) = crc32cCarry(A ^ B, length of M), for any bytes M and seeds A
+ * and B. So a checksum over M under another seed needs no look at the bytes.
  */
 export function crc32cCarry(difference: number, length: number): number {
   let crc = difference;
@@ -80,7 +80,7 @@ export function crc32cCarry(difference: number, length: number): number {
   return crc >>> 0;
 }
 
-/** By the logarithm of a length: what that many bytes make of each byte of a difference. */
+/** Tables by the logarithm of a length: what that many bytes make of each byte of a difference. */
 const carries: Int32Array[] = [];
 
 function carryTable(bit: number): Int32Array {

@@ -4,7 +4,7 @@
  * etcd's clients match on the text. Programmer errors are not KvErrors: see invariant.ts.
  */
 
-/** gRPC status codes that this store answers with; the numbers are gRPC's. */
+/** The gRPC status codes that this store answers with; the numbers are gRPC's. */
 export const Code = {
   canceled: 1,
   unknown: 2,
@@ -23,7 +23,7 @@ export const Code = {
 } as const;
 export type Code = (typeof Code)[keyof typeof Code];
 
-/** Compare `reason`, never the message. */
+/** An expected failure. Compare `reason`, never the message. */
 export class KvError extends Error {
   override readonly name = "KvError";
   readonly reason: ErrorReason;
@@ -38,7 +38,7 @@ export class KvError extends Error {
 
   /**
    * True if the same request may succeed later, or at another member. After a timeout the request
-   * may have taken effect all the same: then repeat only what may happen twice.
+   * may have taken effect: then repeat it only if it may happen twice.
    */
   get retryable(): boolean {
     return this.code === Code.unavailable || laterReasons.has(this.reason);
@@ -208,16 +208,16 @@ const reasonsByText: ReadonlyMap<string, ErrorReason> = new Map(
 );
 
 /**
- * The reason behind the text of an answer. A status of gRPC carries a code and a text, so the text
- * is the only data by which a client tells errors of one code apart; etcd's clients do the same.
- * Only for clients: within a member, errors travel as KvError. Undefined: a text of no KvError.
- * The maintenance service of etcd 3.4 and 3.5 gives the texts of etcd's package auth as they are.
+ * The reason that belongs to the text of an answer. A status of gRPC carries a code and a text, so
+ * a client can tell errors of one code apart only by the text; etcd's clients do the same. Only for
+ * clients: within a member, errors travel as KvError. Undefined: the text is no KvError's. The
+ * maintenance service of etcd 3.4 and 3.5 gives the texts of etcd's package auth as they are.
  */
 export function reasonOfText(text: string): ErrorReason | undefined {
   return reasonsByText.get(text) ?? reasonsByText.get(text.replace(/^auth: /, "etcdserver: "));
 }
 
-/** What passes by itself although its code does not say so. */
+/** Reasons that pass with time although their code does not say so. */
 const laterReasons: ReadonlySet<ErrorReason> = new Set([
   "tooManyRequests",
   "tooManyViews",
@@ -234,8 +234,8 @@ export const rebuildAdvice =
   "Remove this member from the cluster and add it anew with an empty data directory";
 
 /**
- * Data on disk that this member cannot have written. A member that has peers heals by itself.
- * Otherwise the process entry point prints the error and exits 1.
+ * Data on disk that this member cannot have written. A member that has peers heals. Otherwise the
+ * entry point of the process prints the error and exits with 1.
  */
 export class DamageError extends Error {
   override readonly name = "DamageError";

@@ -3,7 +3,7 @@
 export class Histogram {
   /** Upper bounds, ascending. */
   readonly bounds: readonly number[];
-  /** For each bound: how many fit under it and under no smaller one. */
+  /** For each bound, how many observations lie at or below it and above the next smaller one. */
   readonly #counts: number[];
   #sum = 0;
   #count = 0;
@@ -24,7 +24,7 @@ export class Histogram {
     return this.#count;
   }
 
-  /** `counts[i]`: observations up to `bounds[i]`. */
+  /** The counts. `counts[i]`: observations up to `bounds[i]`. */
   values(): {
     readonly bounds: readonly number[];
     readonly counts: readonly number[];
@@ -40,7 +40,7 @@ export class Histogram {
   }
 }
 
-/** `first` doubled again and again. */
+/** `count` bounds: `first`, then each the double of the one before. */
 export function doublingBounds(first: number, count: number): readonly number[] {
   return Array.from({ length: count }, (_, step) => first * 2 ** step);
 }

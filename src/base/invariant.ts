@@ -1,11 +1,11 @@
 /**
- * Assertions that stay on in production. A violated invariant is a bug: the member stops rather
- * than continue with a state that nobody has reasoned about.
+ * Assertions that stay on in production. A violated invariant is a bug. The member then stops,
+ * because the code that follows was not written for such a state.
  */
 
 /**
- * A bug. The owner of the work (a request, a job, a callback of the platform) passes it to the
- * member, which stops with it. Nothing handles it as another error.
+ * The error of a violated invariant. The owner of the work (a request, a job, a callback of the
+ * platform) passes it to the member, which stops. No code handles it like another error.
  */
 export class InvariantViolation extends Error {
   override readonly name = "InvariantViolation";
@@ -18,7 +18,10 @@ export class InvariantViolation extends Error {
   }
 }
 
-/** Costs one comparison if it holds. `details` runs only if it does not. */
+/**
+ * Throws an InvariantViolation unless `holds`. Costs one comparison if it holds; `details` runs
+ * only if it does not.
+ */
 export function invariant(
   holds: boolean,
   message: string,
@@ -27,7 +30,10 @@ export function invariant(
   if (!holds) throw new InvariantViolation(message, details());
 }
 
-/** A branch that the type checker proves dead. A new member of the union breaks the build here. */
+/**
+ * Marks a branch that the type checker proves dead. A new member of the union breaks the build
+ * here.
+ */
 export function unreachable(value: never): never {
   throw new InvariantViolation("unreachable value", { value });
 }

@@ -1,4 +1,4 @@
-/** Facts that may repeat at any rate, told at a bounded one. The caller bounds the number of keys. */
+/** Bounds the rate at which repeated facts are told. The caller bounds the number of keys. */
 export class Repeats {
   readonly #everyMs: number;
   readonly #told = new Map<string, { readonly atMs: number; held: number }>();
@@ -8,7 +8,10 @@ export class Repeats {
     this.#everyMs = everyMs;
   }
 
-  /** Undefined: keep quiet. Otherwise how many were kept quiet since the last telling. */
+  /**
+   * Call when the fact has occurred. Undefined: do not tell it now. Otherwise tell it; the number
+   * says how many were kept back since it was told last.
+   */
   tell(key: string, nowMs: number): number | undefined {
     const told = this.#told.get(key);
     if (told !== undefined && nowMs - told.atMs < this.#everyMs) {

@@ -5,7 +5,7 @@ import { FileWriter } from "./writer.js";
 
 export type Buckets = readonly { readonly name: string; readonly rows: readonly Row[] }[];
 
-/** Buckets and rows must ascend. */
+/** Makes a file of these buckets. Buckets and rows must ascend. */
 export function fileOf(buckets: Buckets): Uint8Array {
   const plan = new FilePlan();
   for (const { name, rows } of buckets) {
@@ -28,7 +28,9 @@ export function fileOf(buckets: Buckets): Uint8Array {
   return new Uint8Array(Buffer.concat(parts));
 }
 
-/** `largest` tells the most bytes that were asked for at once. */
+/**
+ * Makes a source of these bytes. `largest` tells the most bytes that a reader asked for at once.
+ */
 export function sourceOf(bytes: Uint8Array): ByteSource & { largest: number } {
   return {
     size: bytes.length,

@@ -25,9 +25,9 @@ export const metaBytes = 64;
 const summedBytes = 56;
 export const PageKind = { branch: 1, leaf: 2, meta: 4, freelist: 16 } as const;
 export const bucketFlag = 1;
-/** A count that stands for more, in a freelist. */
+/** A count of this value in a freelist says that the real count follows. */
 export const countOverflow = 0xffff;
-/** Pages have a power of two of bytes between these. */
+/** The size of a page is a power of two between these two. */
 export const pageBytesMin = 512;
 export const pageBytesMax = 65_536;
 
@@ -40,9 +40,9 @@ export interface MetaPage {
   readonly pageBytes: number;
   readonly root: number;
   readonly rootSequence: bigint;
-  /** Undefined: the free pages are not listed. */
+  /** The page of the freelist. Undefined: the file does not list its free pages. */
   readonly freelist: number | undefined;
-  /** Number of pages that the transaction knows; later ones do not count. */
+  /** The number of pages that the transaction knows. Later pages do not count. */
   readonly highWater: number;
   readonly transaction: bigint;
 }
@@ -64,9 +64,7 @@ export function writeMetaPage(bytes: Uint8Array, page: number, meta: MetaPage): 
   view.setBigUint64(72, fnv64a(bytes.subarray(16, 16 + summedBytes)), true);
 }
 
-/**
- * The meta record that begins at the start of `bytes`. A text: why it is none.
- */
+/** Reads the meta record that begins at the start of `bytes`. A text: why it is none. */
 export function readMetaPage(bytes: Uint8Array): MetaPage | string {
   if (bytes.length < metaBytes) return "it is too short";
   const view = viewOf(bytes);

@@ -1,9 +1,9 @@
 /**
- * The first pass of writing a bbolt file: decides which rows share a page, from the sizes of the rows
- * alone. The second pass is writer.ts. Both get the same rows in the same order.
+ * Decides which rows share a page of a bbolt file, from the sizes of the rows alone. This is the
+ * first pass of writing; writer.ts makes the second one. Both get the same rows in the same order.
  *
- * Pages are filled to the brim. A row that needs more than a page gets pages of its own. Every branch
- * has at least two children, because bbolt relies on that when it deletes.
+ * Pages are filled as far as rows fit. A row that needs more than a page gets pages of its own.
+ * Every branch has at least two children, because bbolt relies on that when it deletes.
  */
 import { invariant } from "../base/invariant.js";
 import { bucketBytes, elementBytes, pageHeadBytes } from "./format.js";
@@ -16,18 +16,18 @@ export const firstRowPage = 3;
 interface Group {
   count: number;
   bytes: number;
-  /** Sizes of the first and the last key. */
+  /** Bytes of the first and the last key. */
   firstKey: number;
   lastKey: number;
 }
 
 /** The nodes of one level of a bucket's tree, from left to right. */
 export class Level {
-  /** Rows or children of each node. */
+  /** How many rows or children each node has. */
   readonly counts: U32List = new U32List();
-  /** Pages of each node. */
+  /** How many pages each node has. */
   readonly pages: U32List = new U32List();
-  /** All pages of this level. */
+  /** How many pages this level has. */
   pageCount = 0;
   /** The level above; undefined if this one has a single node. */
   parent: Level | undefined;
@@ -35,12 +35,12 @@ export class Level {
   #pending: Group[] = [];
   readonly #countMin: number;
 
-  /** `countMin` is 1 for leaves, 2 for branches. */
+  /** The least number of rows or children of a node: 1 for leaves, 2 for branches. */
   constructor(countMin: number) {
     this.#countMin = countMin;
   }
 
-  /** The next row or child. `valueBytes` is 0 in a branch. */
+  /** Adds the next row or child. `valueBytes` is 0 in a branch. */
   add(keyBytes: number, valueBytes: number): void {
     const bytes = elementBytes + keyBytes + valueBytes;
     const last = this.#pending.at(-1);
@@ -55,7 +55,7 @@ export class Level {
     this.#pending.push(group);
   }
 
-  /** After the last row or child. */
+  /** Call after the last row or child. */
   finish(): void {
     const [before, last] = this.#pending;
     if (last !== undefined && before !== undefined && last.count < this.#countMin) {
@@ -89,7 +89,10 @@ export class Level {
 
 export interface BucketLayout {
   readonly name: Uint8Array;
-  /** Leaves first; the last level has one node. Empty if the bucket has no rows. */
+  /**
+   * The levels of the tree, leaves first; the last level has one node. Empty if the bucket has no
+   * rows.
+   */
   readonly levels: readonly Level[];
   readonly firstPage: number;
   /** 0: the bucket is empty, and stands inside the page that names it. */
@@ -99,12 +102,15 @@ export interface BucketLayout {
 export interface FileLayout {
   readonly buckets: readonly BucketLayout[];
   readonly rootPage: number;
-  /** All pages of the file. */
+  /** How many pages the file has. */
   readonly pages: number;
   readonly totalBytes: number;
 }
 
-/** Call `begin`, `add` for each row, `end` for each bucket in order of the names; then `finish`. */
+/**
+ * Plans a file. Call `begin`, `add` for each row, `end` for each bucket in order of the names; then
+ * `finish`.
+ */
 export class FilePlan {
   readonly #buckets: BucketLayout[] = [];
   #nextPage = firstRowPage;

@@ -1,8 +1,8 @@
 /**
- * Reads a bbolt file: bytes in, rows out. Trusts nothing in the file: every page is read once at
- * most, every place and size is checked before it is used, and keys must ascend. So a damaged file
- * ends with a BboltError that names the page, and never with an endless walk or with more memory
- * than its largest row needs.
+ * Reads a bbolt file: bytes in, rows out. Trusts nothing in the file. It reads every page at most
+ * once, checks every place and size before it uses it, and demands ascending keys. So a damaged
+ * file ends with a BboltError that names the page, and never with an endless walk or with more
+ * memory than its largest row needs.
  */
 import { compareBytes, printable } from "../base/bytes.js";
 import {
@@ -26,7 +26,9 @@ import {
 /** The bytes of a file. */
 export interface ByteSource {
   readonly size: number;
-  /** Fewer than `length` bytes only at the end of the file. The reader keeps the array. */
+  /**
+   * Reads `length` bytes at `at`; fewer only at the end of the file. The reader keeps the array.
+   */
   read(at: number, length: number): Uint8Array;
 }
 
@@ -39,13 +41,13 @@ export interface Row {
 export interface BucketPlace {
   readonly name: Uint8Array;
   readonly root: number;
-  /** The page inside the value; empty if `root` is not 0. */
+  /** The bytes of the page inside the value; empty if `root` is not 0. */
   readonly inline: Uint8Array;
 }
 
 /** A page with what it holds beyond its own bytes. */
 interface Node {
-  /** For texts: the page and whose it is. */
+  /** The page and its owner, for the texts of errors. */
   readonly name: string;
   readonly owner: string;
   readonly bytes: Uint8Array;
@@ -53,7 +55,7 @@ interface Node {
   readonly count: number;
 }
 
-/** Buckets in buckets; etcd has none. */
+/** The most levels of buckets in buckets; etcd has none. */
 const depthMax = 32;
 
 /** @throws BboltError if no sound meta record is found, or if it contradicts the file's size */
@@ -80,7 +82,10 @@ export class BboltFile {
     return this.meta.highWater * this.meta.pageBytes;
   }
 
-  /** One walk over the file, or over parts of it. A page that comes a second time is an error. */
+  /**
+   * Begins one walk over the file, or over parts of it. A page that comes a second time is an
+   * error.
+   */
   walk(): Walk {
     return new Walk(this.#source, this.meta);
   }
@@ -116,7 +121,7 @@ export class Walk {
     }
   }
 
-  /** The same, where a value may be a bucket. */
+  /** The rows of a bucket, where a value may be a bucket. */
   *entries(bucket: BucketPlace): Generator<Row | BucketPlace> {
     for (const { row, isBucket } of this.#leaves(this.#rootOf(bucket))) {
       yield isBucket ? this.#place(row) : row;
@@ -197,11 +202,13 @@ export class Walk {
     return { name, owner, bytes: inline, kind, count };
   }
 
-  /** All elements of the leaves below `root`, with ascending keys. Depth first, by a stack. */
+  /**
+   * All elements of the leaves below `root`, with ascending keys. Walks depth first, by a stack.
+   */
   *#leaves(root: Node): Generator<{ readonly row: Row; readonly isBucket: boolean }> {
     const path: { readonly node: Node; next: number }[] = [{ node: root, next: 0 }];
     let before: Uint8Array | undefined;
-    /** What the branch above says of the keys that follow: none is below it. */
+    /** A lower bound of the keys that follow, from the branch above. */
     let floor: Uint8Array | undefined;
     for (let top = path.at(-1); top !== undefined; top = path.at(-1)) {
       const { node } = top;
@@ -224,7 +231,7 @@ export class Walk {
     }
   }
 
-  /** A page of a tree, or the freelist, with exactly the bytes that its elements need. */
+  /** Reads a page of a tree, or the freelist, with exactly the bytes that its elements need. */
   #page(page: number, owner: string): Node {
     const { pageBytes, highWater } = this.#meta;
     if (!(page >= 2 && page < highWater)) {
@@ -247,7 +254,7 @@ export class Walk {
     return { ...node, bytes: this.#whole(node, { at, spanBytes: span * pageBytes }) };
   }
 
-  /** The bytes of a page that goes on over others. */
+  /** Reads all bytes of a page that goes on over further pages. */
   #whole(node: Node, { at, spanBytes }: { readonly at: number; readonly spanBytes: number }) {
     let end = pageHeadBytes + elementBytes * node.count;
     if (node.kind === PageKind.freelist) {

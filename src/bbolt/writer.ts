@@ -1,9 +1,10 @@
 /**
- * The second pass of writing a bbolt file: takes the rows that layout.ts counted and gives out the
- * pages in the order of the file. Memory: the rows of one page, and the first key of each page.
+ * Writes a bbolt file; the second pass after layout.ts. Takes the rows that layout.ts counted and
+ * gives out the pages in the order of the file. It holds the rows of one page, and the first key of
+ * each page.
  *
- * The file: two meta pages, an empty freelist, then each bucket (its leaves, then its branches, level
- * by level), and last the page that names the buckets.
+ * The file: two meta pages, an empty freelist, then each bucket (its leaves, then its branches,
+ * level by level), and last the page that names the buckets.
  */
 import { invariant } from "../base/invariant.js";
 import {
@@ -31,7 +32,10 @@ interface Element {
   readonly value: Uint8Array;
 }
 
-/** Call `head`, then `bucket` for each bucket in the order of the layout, then `tail`. */
+/**
+ * Makes the pages. Call `head`, then `bucket` for each bucket in the order of the layout, then
+ * `tail`.
+ */
 export class FileWriter {
   readonly #layout: FileLayout;
 
@@ -74,7 +78,10 @@ export class FileWriter {
   }
 }
 
-/** Call `add` for each row of the bucket, ascending by key, then read `branches` to its end. */
+/**
+ * Makes the pages of one bucket. Call `add` for each of its rows, ascending by key, then read
+ * `branches` to its end.
+ */
 export class BucketWriter {
   readonly #layout: BucketLayout;
   readonly #firstKeys = new KeyList();
@@ -87,7 +94,7 @@ export class BucketWriter {
     this.#page = layout.firstPage;
   }
 
-  /** Gives the leaf that is complete with this row; undefined: none is. Keeps the arrays. */
+  /** Adds a row. Returns the leaf that is now complete; undefined: none is. Keeps the arrays. */
   add(key: Uint8Array, value: Uint8Array): Uint8Array | undefined {
     const leaves = this.#layout.levels[0];
     invariant(
@@ -112,7 +119,7 @@ export class BucketWriter {
       "there are fewer rows than were counted",
     );
     let childPage = firstPage;
-    /** The leaf with which each child begins; undefined: each child is a leaf. */
+    /** The leaf with which each child begins. Undefined: each child is a leaf. */
     let leafOf: U32List | undefined;
     for (let place = 1; place < levels.length; place++) {
       const level = levels[place] as Level;
@@ -184,7 +191,7 @@ function branchPage(
   return bytes;
 }
 
-/** A number below 2^53 as u64. */
+/** Writes a number below 2^53 as u64. */
 function writeNumber(view: DataView, at: number, value: number): void {
   view.setUint32(at, value, true);
   view.setUint32(at + 4, Math.floor(value / 0x1_0000_0000), true);

@@ -20,15 +20,15 @@ const hashBytes = 32;
 const sectorBytes = 512;
 const pieceBytes = 1024 * 1024;
 
-/** What bucket meta says. */
+/** What the file's bucket meta says. */
 export interface BackendFacts {
-  /** The last log entry that the rows include. 0: none is named. */
+  /** The index of the last log entry that the rows include. 0: none is named. */
   readonly consistentIndex: number;
   readonly term: number;
   /** -1: no compaction. */
   readonly scheduledCompact: number;
   readonly finishedCompact: number;
-  /** "3.6.0"; empty before etcd 3.6. */
+  /** The storage version, like "3.6.0"; empty before etcd 3.6. */
   readonly storageVersion: string;
 }
 
@@ -42,7 +42,7 @@ export class EtcdBackendFile {
     this.file = openBbolt(source);
   }
 
-  /** Compares the hash at the end of a saved snapshot. @throws EtcdFileError */
+  /** Checks the hash at the end of a saved snapshot. @throws EtcdFileError */
   checkHash(hash: Hash): void {
     const { size } = this.#source;
     if (size % sectorBytes !== hashBytes) {
@@ -63,7 +63,7 @@ export class EtcdBackendFile {
     }
   }
 
-  /** Rows by key. None if the file lacks the bucket. @throws BboltError */
+  /** The rows of a bucket, by key. None if the file lacks the bucket. @throws BboltError */
   *rows(name: EtcdBucket): Generator<Row> {
     const walk = this.file.walk();
     let place: BucketPlace | undefined;

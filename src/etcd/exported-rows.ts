@@ -1,8 +1,7 @@
 /**
- * A state as rows of etcd's backend. The rows of keys, leases and users are the same in both; the
- * small buckets, which say who the members are and what is applied, are written anew here.
- *
- * Members, configuration and downgrade are JSON texts in etcd, with ids as plain numbers.
+ * Turns a state into rows of etcd's backend. The rows of keys, leases and users are the same in
+ * both. The small buckets, which say who the members are and what is applied, are written anew
+ * here. Members, configuration and downgrade are JSON texts in etcd, with ids as plain numbers.
  */
 import { compareBytes } from "../base/bytes.js";
 import type { BackendReader } from "../platform/backend.js";

@@ -1,4 +1,6 @@
-/** HashKV of the keys in a backup: the hash that a member of etcd, or of this store, tells for them. */
+/**
+ * HashKV of the keys in a backup: the hash that a member of etcd, or of this store, gives for them.
+ */
 import { compareBytes } from "../base/bytes.js";
 import { KvError } from "../base/errors.js";
 import type { BackendReader } from "../platform/backend.js";
@@ -11,7 +13,7 @@ import type { EtcdBackendFile } from "./backend-file.js";
 import { EtcdFileError } from "./file-error.js";
 import { importedRows } from "./imported-rows.js";
 
-/** `revision` 0: the last one. @throws EtcdFileError, BboltError */
+/** Computes the hash at `revision`; 0: the last one. @throws EtcdFileError, BboltError */
 export function hashOfFile(file: EtcdBackendFile, revision: number): HashKv {
   const checked = importedRows(file);
   let step = checked.next();

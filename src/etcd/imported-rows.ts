@@ -1,7 +1,7 @@
 /**
- * The rows of etcd's backend as rows of a first state here. Every row is checked for its form, because
- * a state is made of it that no longer comes from a log. Members and their configuration are left
- * out: a restored member begins a new cluster.
+ * Turns the rows of etcd's backend into rows of a first state here. Every row is checked for its
+ * form, because no log will make this state again. Members and their configuration are left out: a
+ * restored member begins a new cluster.
  */
 
 import { equalBytes } from "../base/bytes.js";
@@ -32,7 +32,10 @@ export interface ImportedRevisions {
   readonly finishedCompactRevision: number;
 }
 
-/** Rows to take over. Returns the revisions that go with them. @throws EtcdFileError, BboltError */
+/**
+ * Gives the rows to take over. Returns the revisions that go with them. @throws EtcdFileError,
+ * BboltError
+ */
 export function* importedRows(file: EtcdBackendFile): Generator<ImportedRow, ImportedRevisions> {
   const { scheduledCompact, finishedCompact } = file.facts();
   let last = 1;
@@ -58,7 +61,7 @@ export function* importedRows(file: EtcdBackendFile): Generator<ImportedRow, Imp
   };
 }
 
-/** Users, roles, whether they count, and their revision: etcd's rows as they are. */
+/** Users, roles, whether auth is on, and its revision: etcd's rows as they are. */
 function* authRows(file: EtcdBackendFile): Generator<ImportedRow> {
   for (const { key, value } of file.rows("auth")) {
     // etcd has no other rows here.
@@ -91,7 +94,7 @@ function checkName(what: string, key: Uint8Array, name: string): void {
   }
 }
 
-/** The main revision. */
+/** Checks a row of the key space. Returns its main revision. */
 function checkKeyRow(key: Uint8Array, value: Uint8Array): number {
   const { main, sub, isTombstone } = decodeRevision(key);
   const isSafe = Number.isSafeInteger(main) && Number.isSafeInteger(sub) && main > 0;

@@ -1,7 +1,8 @@
 /**
- * Entries of etcd's log, applied to a state here. Requests have the same form in both, and the same
- * effect. Changes of the members and of the cluster's version, reads, and what etcd keeps for its v2
- * API are passed over: the restored member begins a cluster of its own. They still take their index.
+ * Applies entries of etcd's log to a state here. Requests have the same form in both, and the same
+ * effect. Changes of the members and of the cluster's version, reads, and what etcd keeps for its
+ * v2 API are skipped: the restored member begins a cluster of its own. Skipped entries still take
+ * their index.
  */
 import { BinaryReader } from "@bufbuild/protobuf/wire";
 import { InvariantViolation } from "../base/invariant.js";
@@ -33,7 +34,9 @@ const contentFields: ReadonlySet<number> = new Set(
 const oldIdField = 1;
 const v2Field = 2;
 const headerField = 100;
-/** Also a read, and questions about auth, which change nothing. */
+/**
+ * Fields of requests that are skipped: also a read, and questions about auth, which change nothing.
+ */
 const passedOverFields: ReadonlySet<number> = new Set([3, 1012, 1013, ...clusterFields]);
 
 /** @throws EtcdFileError for a request that this build does not know, or cannot read */
@@ -58,7 +61,7 @@ export function applyLogEntries(
   return { applied, passedOver: entries.length - applied };
 }
 
-/** The bytes to apply; none if there is nothing to do. */
+/** The bytes to apply. Empty: the entry has nothing to apply. */
 function contentOf(entry: EtcdLogEntry): Uint8Array {
   if (entry.type !== 0) return nothing;
   const request = requestOf(entry.data);
@@ -70,8 +73,8 @@ function contentOf(entry: EtcdLogEntry): Uint8Array {
 }
 
 /**
- * Field number of the request in an InternalRaftRequest {header=100, ID=1, v2=2, ...}, and that message
- * without its old ID. Undefined: there is none, or it is a request of the v2 API.
+ * The field number of the request in an InternalRaftRequest {header=100, ID=1, v2=2, ...}, and that
+ * message without its old ID. Undefined: there is none, or it is a request of the v2 API.
  */
 function requestOf(
   data: Uint8Array,
@@ -85,7 +88,8 @@ function requestOf(
       const tag = reader.uint32();
       reader.skip(tag & 7);
       if (tag >>> 3 === oldIdField) continue;
-      // A bare request of the v2 API has its method in this field, and others have their v2 request.
+      // A bare request of the v2 API has its method in this field. Other messages have their v2
+      // request there.
       if (tag >>> 3 === v2Field) return undefined;
       if (tag >>> 3 !== headerField) field = tag >>> 3;
       parts.push(data.subarray(from, reader.pos));

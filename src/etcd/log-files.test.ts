@@ -30,7 +30,7 @@ class LogWriter {
     this.#record(3, new BinaryWriter().uint32(8).uint64(1).uint32(24).uint64(commit).finish());
   }
 
-  /** With space behind the last record, as etcd allocates it. */
+  /** The segments, with space behind the last record, as etcd allocates it. */
   segments(): LogSegment[] {
     return this.#segments.map(({ name, parts }) => ({
       name,
@@ -84,7 +84,7 @@ function expectSoundOrRefused(segments: readonly LogSegment[], sound: readonly s
   for (const text of texts) expect(sound).toContain(text);
 }
 
-/** Where its frames begin. */
+/** Where the frames of a segment begin. */
 function recordsIn({ bytes }: LogSegment): number[] {
   const offsets: number[] = [];
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -119,7 +119,7 @@ describe("a sound log", () => {
     const end = last.bytes.findLastIndex((byte) => byte !== 0);
     const cut = last.bytes.slice(0, end - 60);
     expect(textsOf([first, { ...last, bytes: cut }]).at(-1)).toBe("7/2 xxxxxxx7");
-    // A sector that never reached the disk, in the last entry.
+    // One sector of the last entry never reached the disk.
     const torn = last.bytes.slice();
     const from = torn.lastIndexOf("x".charCodeAt(0));
     torn.fill(0, Math.floor(from / 512) * 512, torn.length);
@@ -151,7 +151,7 @@ describe("a damaged log", () => {
     expect(read()).toThrow(/has no \.wal file/);
   });
 
-  // Its checksum covers a record's data alone: a record of another type may still fit it.
+  // The checksum of a record covers its data alone: a record of another type may still fit it.
   test("a record of any other type ends with an error or with entries that were written", () => {
     const sound = textsOf(twoSegments());
     for (const part of [0, 1]) {

@@ -11,7 +11,7 @@ import { crc32c } from "../base/crc32c.js";
 import { EtcdFileError } from "./file-error.js";
 
 export interface LogSegment {
-  /** "<sequence>-<first index>.wal", both as 16 hexadecimal digits. */
+  /** The name of the file: "<sequence>-<first index>.wal", both as 16 hexadecimal digits. */
   readonly name: string;
   readonly bytes: Uint8Array;
 }
@@ -25,7 +25,7 @@ export interface EtcdLogEntry {
 }
 
 export interface EtcdLog {
-  /** Without gaps, ascending. */
+  /** The entries, ascending without gaps. */
   readonly entries: readonly EtcdLogEntry[];
   /** The last index that this member knew to be committed. */
   readonly committed: number;
@@ -116,7 +116,7 @@ class LogReading {
     return { entries: this.#entries, committed: this.#committed };
   }
 
-  /** A text: what is wrong with the record. */
+  /** Takes a record. A text says what is wrong with it. */
   #take(record: Uint8Array): string | undefined {
     let fields: ReturnType<typeof readRecord>;
     try {
@@ -157,7 +157,10 @@ class LogReading {
   }
 }
 
-/** As etcd judges it: a sector of zeros inside the record was never written. */
+/**
+ * True if a crash may have torn the frame. As in etcd, a sector of zeros inside the record was
+ * never written.
+ */
 function isTorn(frame: Uint8Array, from: number): boolean {
   for (let at = 0; at < frame.length; ) {
     const next = Math.min(frame.length, at + sectorBytes - ((from + at) % sectorBytes));
@@ -180,7 +183,7 @@ function readRecord(bytes: Uint8Array): { type: number; crc: number; data: Uint8
   return record;
 }
 
-/** raftpb.Entry {Type=1, Term=2, Index=3, Data=4}. */
+/** Decodes raftpb.Entry {Type=1, Term=2, Index=3, Data=4}. */
 function readEntry(bytes: Uint8Array): EtcdLogEntry {
   const reader = new BinaryReader(bytes);
   const entry = { type: 0, term: 0, index: 0, data: nothing };
@@ -195,7 +198,7 @@ function readEntry(bytes: Uint8Array): EtcdLogEntry {
   return entry;
 }
 
-/** raftpb.HardState {term=1, vote=2, commit=3}. */
+/** Reads the commit index of raftpb.HardState {term=1, vote=2, commit=3}. */
 function readCommit(bytes: Uint8Array): number {
   const reader = new BinaryReader(bytes);
   let commit = 0;

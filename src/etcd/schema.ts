@@ -3,7 +3,7 @@
  * bucket meta.
  */
 
-/** Sorted, as they stand in the file. */
+/** The names of all buckets, sorted, as they stand in the file. */
 export const bucketOrder = [
   "alarm",
   "auth",

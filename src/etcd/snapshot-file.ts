@@ -1,8 +1,10 @@
 /**
- * A frozen state as the bytes of etcd's backend file, for backups that etcd's own tools read. Two
- * passes over the same view: `count` finds the size, which the first bytes of the file and the first
- * answer of the stream must name; then `next` gives the bytes. Both work in short slices. Memory: one
- * slice, and some 30 bytes for each 4 KiB of the file.
+ * Turns a frozen state into the bytes of etcd's backend file, for backups that etcd's own tools
+ * read.
+ *
+ * Two passes go over the same view. `count` finds the size, which the first bytes of the file and
+ * the first answer of the stream must name; then `next` gives the bytes. Both work in short slices.
+ * They hold one slice, and some 30 bytes for each 4 KiB of the file.
  */
 import { equalBytes } from "../base/bytes.js";
 import { type FileLayout, FilePlan } from "../bbolt/layout.js";
@@ -16,9 +18,9 @@ import { bucketOrder, type EtcdBucket, utf8 } from "./schema.js";
 /** A slice ends after this many rows, or this many bytes of them. */
 const sliceRows = 500;
 const sliceBytes = 128 * 1024;
-/** Pages of branches in a slice: each has some 120 children. */
+/** How many pages of branches a slice makes: each has some 120 children. */
 const slicePages = 8;
-/** `next` gives at least this much, until the end. */
+/** `next` gives at least this many bytes, until the end. */
 const pieceBytes = 64 * 1024;
 const nothing = new Uint8Array(0);
 
@@ -37,7 +39,7 @@ export class SnapshotFile {
     this.#counting = this.#countRows();
   }
 
-  /** Counts on. The size of the file in bytes; undefined: call it again. */
+  /** Counts one slice. Returns the size of the file in bytes. Undefined: call it again. */
   count(): number | undefined {
     const step = this.#counting.next();
     if (step.done !== true) return undefined;
@@ -45,7 +47,10 @@ export class SnapshotFile {
     return step.value.totalBytes;
   }
 
-  /** The next bytes, after `count` has told the size. Undefined: that was all. @throws DamageError */
+  /**
+   * The next bytes. Call after `count` has given the size. Undefined: that was all. @throws
+   * DamageError
+   */
   next(): Uint8Array | undefined {
     const parts: Uint8Array[] = [];
     let bytes = 0;
@@ -132,7 +137,7 @@ export class SnapshotFile {
   }
 }
 
-/** The rows after the key `last`. Empty: there are none. */
+/** Reads the rows after the key `last`. Empty: there are none. */
 function readSlice(
   reader: BackendReader,
   bucket: Bucket,

@@ -1,18 +1,18 @@
 /**
- * Hands answers to a client as text, a bounded piece at a time: a large answer neither fills the
- * buffers of a slow client nor holds up others.
+ * Hands answers to a client as text, a bounded piece at a time. So a large answer neither fills the
+ * buffers of a slow client nor delays others.
  */
 import type { Clock } from "../platform/clock.js";
 import type { JsonWriter } from "./json-writer.js";
 
-/** Where the text goes. No function here may throw. */
+/** The client's side of the output. No function here may throw. */
 export interface TextOutput {
   /**
-   * A piece of a message; `isLast`: the message ends with it. False: wait for `drained` before the
-   * next piece.
+   * Writes a piece of a message. `isLast`: the message ends with it. Returns false if the pump must
+   * wait for `drained` before the next piece.
    */
   write(text: string, isLast: boolean): boolean;
-  /** After the last piece. */
+  /** Called after the last piece. */
   end(): void;
 }
 
@@ -43,7 +43,9 @@ export class AnswerPump {
     this.#onIdle = onIdle;
   }
 
-  /** False: it does not go out at once; `onIdle` will tell. */
+  /**
+   * Adds an answer. Returns false if it does not go out at once; `onIdle` is called when it has.
+   */
   add(answer: PumpedAnswer): boolean {
     this.#queue.push(answer);
     this.#run();
@@ -56,7 +58,7 @@ export class AnswerPump {
     this.#run();
   }
 
-  /** The client has gone: writes nothing more. */
+  /** Call when the client has gone: writes nothing more. */
   stop(): void {
     this.#isOver = true;
     this.#queue.length = 0;

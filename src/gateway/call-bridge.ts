@@ -1,4 +1,7 @@
-/** One call of the gateway: JSON objects in, an RPC in between, JSON text out. */
+/**
+ * Makes one RPC of a request of the gateway: JSON objects come in, and the answers go out as JSON
+ * text.
+ */
 import { fromJson, type JsonValue, toBinary } from "@bufbuild/protobuf";
 import { Code } from "../base/errors.js";
 import type { Status } from "../grpc/call.js";
@@ -14,13 +17,13 @@ import { JsonWriter } from "./json-writer.js";
 export interface BridgeParts {
   readonly server: LocalServer;
   readonly clock: Clock;
-  /** Of an encoded request message. */
+  /** The most bytes of an encoded request message. */
   readonly requestBytesMax: number;
 }
 
 /** The client's side. No function here may throw. */
 export interface BridgeOutput extends TextOutput {
-  /** Nothing was written yet: the whole answer is this error, with this body. */
+  /** Called before anything was written: the whole answer is this error, with this body. */
   refuse(status: Status, body: string): void;
 }
 
@@ -56,12 +59,12 @@ export class CallBridge {
     });
   }
 
-  /** Bytes that this call holds and nobody has taken yet. */
+  /** Bytes that this call holds and that no other part has taken yet. */
   get heldBytes(): number {
     return this.#objects.length;
   }
 
-  /** A part of the client's text. */
+  /** Takes a part of the client's text. */
   receive(part: Buffer): void {
     if (this.#isOver || (this.#isUnary && this.#call !== undefined)) return;
     try {
@@ -74,7 +77,7 @@ export class CallBridge {
     }
   }
 
-  /** The client will send no more. */
+  /** Call when the client will send no more. */
   inputEnded(): void {
     if (this.#isOver) return;
     if (this.#objects.isAmid) {
@@ -86,7 +89,7 @@ export class CallBridge {
     }
   }
 
-  /** The client has gone. */
+  /** Call when the client has gone. */
   cancel(): void {
     this.#isOver = true;
     this.#pump.stop();
@@ -107,7 +110,7 @@ export class CallBridge {
     } else if (!this.#isUnary) {
       this.#stream().write(message);
     } else {
-      // It may answer before it returns.
+      // The server may answer before it returns.
       const call = server.unary(this.#path, message, this.#request, this.#sink());
       this.#call = call;
     }
@@ -154,14 +157,17 @@ export class CallBridge {
       this.#pump.stop();
       this.#output.refuse(status, this.#isUnary ? errorBody(status) : errorLine(status));
     } else {
-      // The line stands behind what waits.
+      // The error's line comes behind the answers that wait.
       this.#pump.add({ before: errorLine(status), json: undefined, after: "" });
       this.#pump.end();
     }
   }
 }
 
-/** Base64 takes four characters for three bytes; names and numbers take some more. */
+/**
+ * How long the JSON of a request may be. Base64 takes four characters for three bytes; names and
+ * numbers take some more.
+ */
 export function jsonBytesMax(requestBytesMax: number): number {
   return Math.ceil(requestBytesMax * 1.5) + 64 * 1024;
 }

@@ -8,7 +8,7 @@ export interface RpcMessages {
   readonly output: DescMessage;
 }
 
-/** By gRPC path, for example "/etcdserverpb.KV/Range". */
+/** The messages of each RPC, by gRPC path, for example "/etcdserverpb.KV/Range". */
 export function rpcMessages(): ReadonlyMap<string, RpcMessages> {
   const files = fromBinary(FileDescriptorSetSchema, Buffer.from(descriptorSet, "base64"));
   const byPath = new Map<string, RpcMessages>();

@@ -1,6 +1,6 @@
 /**
- * etcd's JSON gateway: every RPC as a POST with a JSON body, streams as lines of JSON. What it gets is
- * made a call of the same services that gRPC's clients use, so that it has the same rules.
+ * etcd's JSON gateway: every RPC as a POST with a JSON body, streams as lines of JSON. It turns
+ * requests into calls of the services that gRPC's clients use, too, so the same rules hold.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Code } from "../base/errors.js";
@@ -12,7 +12,7 @@ import { errorBody, httpStatusOf } from "./http-status.js";
 import { requestOf } from "./request-metadata.js";
 import { isGatewayPath, rpcOf } from "./routes.js";
 
-/** How many of the largest requests may be half sent at a time, of all clients together. */
+/** How many of the largest requests may be half received at a time, summed over all clients. */
 const halfSentMax = 32;
 
 export interface GatewayRpc {
@@ -109,7 +109,7 @@ export class Gateway {
 
 const tooBusy: Status = { code: Code.unavailable, message: "etcdserver: too many requests" };
 
-/** Writes to a response of Node's. An answer in one piece gets a Content-Length. */
+/** Writes to a response of Node. An answer in one piece gets a Content-Length. */
 class HttpOutput implements BridgeOutput {
   readonly #response: ServerResponse;
   readonly #headers: Readonly<Record<string, string>>;

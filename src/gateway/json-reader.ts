@@ -1,11 +1,11 @@
 /**
- * Takes a body apart into its JSON objects, which may follow each other with or without space: the
- * requests of a stream. Knows brackets and strings only; JSON.parse judges the rest.
+ * Splits a body into its JSON objects, which may follow each other with or without space: the
+ * requests of a stream. Looks at brackets and strings only; JSON.parse checks the rest.
  */
 export class JsonObjects {
   readonly #bytesMax: number;
   #parts: Buffer[] = [];
-  /** Of the object that has begun. */
+  /** The length of the object that has begun. */
   #length = 0;
   #depth = 0;
   #isInString = false;
@@ -16,20 +16,19 @@ export class JsonObjects {
     this.#bytesMax = bytesMax;
   }
 
-  /** An object has begun and has not ended. */
+  /** True if an object has begun and has not ended. */
   get isAmid(): boolean {
     return this.#depth > 0;
   }
 
-  /** Of the object that has begun, as far as it came. */
+  /** The length of the object that has begun, as far as it has come. */
   get length(): number {
     return this.#length;
   }
 
   /**
-   * The objects that end in this part.
-   *
-   * @throws SyntaxError if something else than an object begins, RangeError if one is too long
+   * The objects that end in this part. @throws SyntaxError if anything but an object begins,
+   * RangeError if an object is too long
    */
   *read(part: Buffer): Generator<string> {
     let start = 0;
@@ -53,7 +52,7 @@ export class JsonObjects {
     this.#check(this.#length);
   }
 
-  /** True: this byte ends the object. */
+  /** Returns true if this byte ends the object. */
   #ends(byte: number): boolean {
     if (this.#isInString) {
       if (this.#isEscaped) this.#isEscaped = false;

@@ -9,7 +9,7 @@ import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 
 interface Frame {
   readonly message: DescMessage;
-  /** Where its bytes end. */
+  /** The offset where the field's bytes end. */
   readonly end: number;
   isEmpty: boolean;
   /** The repeated field whose list is open. */
@@ -75,7 +75,7 @@ export class JsonWriter {
     }
   }
 
-  /** What stands between the value before and this one. */
+  /** Writes what stands between the value before and this one. */
   #separate(frame: Frame, field: DescField): void {
     if (frame.list === field) {
       this.#text += ",";

@@ -26,7 +26,7 @@ const keyValue = fc.record({
 });
 const range = fc.record({ header, kvs: fc.array(keyValue), more: fc.boolean(), count: int64 });
 
-/** Messages with every kind of field that answers have, by RPC. */
+/** Messages by RPC, with every kind of field that answers have. */
 const answers: Readonly<Record<string, fc.Arbitrary<object>>> = {
   "/etcdserverpb.KV/Range": range,
   "/etcdserverpb.KV/Txn": fc.record({
@@ -69,7 +69,7 @@ describe("answers as JSON", () => {
         (made, min) => {
           const encoded = toBinary(output, create(output, made as Record<string, unknown>));
           const text = written(new JsonWriter(output, encoded), min);
-          // What is on the wire decides, a default that is there aside.
+          // Fields on the wire are written, except a default that stands there.
           const wanted = toJson(output, fromBinary(output, encoded), { useProtoFieldName: true });
           expect(JSON.parse(text)).toEqual(wanted);
         },

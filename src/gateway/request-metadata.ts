@@ -4,10 +4,9 @@ import { parseTimeout } from "../grpc/calls/deadlines.js";
 import type { LocalRequest } from "../grpc/local/local-call.js";
 
 /**
- * `Authorization: TOKEN` or `Bearer TOKEN` is the metadata `token`; `Grpc-Metadata-NAME` is NAME;
- * `Grpc-Timeout` bounds the call. `grpcgateway-accept` says that the call came this way.
- *
- * @throws Error if the timeout is none
+ * Reads the headers. `Authorization: TOKEN` or `Bearer TOKEN` is the metadata `token`;
+ * `Grpc-Metadata-NAME` is NAME; `Grpc-Timeout` bounds the call. `grpcgateway-accept` says that the
+ * call came through the gateway. @throws Error if the timeout cannot be read
  */
 export function requestOf(headers: IncomingHttpHeaders): LocalRequest {
   const timeout = headerOf(headers, "grpc-timeout");

@@ -60,7 +60,7 @@ const rpcOfPath: ReadonlyMap<string, string> = new Map([
   ["/v3/election/resign", `${election}Resign`],
 ]);
 
-/** Whether the gateway answers for this path (without a query), be it only with Not Found. */
+/** True if the gateway answers for this path (without a query), even if only with Not Found. */
 export function isGatewayPath(path: string): boolean {
   return path.startsWith("/v3/") || path.startsWith("/v3beta/");
 }

@@ -1,7 +1,8 @@
 /**
- * Calls of the gateway over WebSocket, as etcd has them: a GET on a path of the gateway that asks for the
- * upgrade. Each text message of the client is one JSON object, each of the server's one answer. A token
- * comes as the subprotocols "Bearer, TOKEN", since a browser cannot set headers.
+ * Calls of the gateway over WebSocket, as etcd offers them: a GET on a path of the gateway that
+ * asks for the upgrade. Each text message of the client is one JSON object; each message of the
+ * server is one answer. A token comes as the subprotocols "Bearer, TOKEN", because a browser cannot
+ * set headers.
  */
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";

@@ -1,6 +1,7 @@
 /**
- * How long a kind of work takes: a histogram, a count of what took too long, and a log line for it.
- * Slowness comes in crowds, so the log has at most one line of a kind in ten seconds.
+ * Measures how long a kind of work takes: a histogram, a count of what took too long, and a log
+ * line for it. Slow operations often come many at a time, so the log has at most one line of a kind
+ * in ten seconds.
  */
 import { doublingBounds, Histogram } from "../base/histogram.js";
 import type { HistogramSample, MetricSample } from "./sample.js";
@@ -10,10 +11,10 @@ const tellEveryMs = 10_000;
 const bounds = doublingBounds(0.001, 14);
 
 export interface DurationsParts {
-  /** Of the histogram, in seconds. */
+  /** The name of the histogram, which is in seconds. */
   readonly name: string;
   readonly help: string;
-  /** Of the counter of slow ones. */
+  /** The name of the counter of slow operations. */
   readonly slowName: string;
   readonly slowHelp: string;
   readonly slowMs: number;
@@ -33,7 +34,7 @@ export class Durations {
     this.#parts = parts;
   }
 
-  /** `fields` are for the log line. */
+  /** Call when the work has ended. `fields` are for the log line. */
   took(ms: number, fields: Readonly<Record<string, unknown>> = {}): void {
     this.#histogram.observe(ms / 1_000);
     if (ms > this.#parts.slowMs) this.#tellSlow(ms, fields);

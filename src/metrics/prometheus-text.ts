@@ -1,7 +1,7 @@
 /**
- * Samples in Prometheus' text format 0.0.4: one HELP and TYPE for each family. The samples of a
- * family are written together, in whatever order they come in. Names must be valid already; labels
- * and help are escaped.
+ * Writes samples in Prometheus' text format 0.0.4: one HELP and TYPE for each family. The samples
+ * of a family are written together, in whatever order they come in. Names must be valid already;
+ * labels and help are escaped.
  */
 import type { HistogramSample, MetricSample } from "./sample.js";
 

@@ -11,9 +11,9 @@ export interface RpcCounts {
   readonly sent: number;
   readonly receivedBytes: number;
   readonly sentBytes: number;
-  /** Ended calls by status code. */
+  /** How many calls have ended, by status code. */
   readonly handled: readonly number[];
-  /** Seconds of each ended call. */
+  /** How many seconds each ended call took. */
   readonly handling: Pick<Histogram, "count" | "values">;
 }
 
@@ -39,7 +39,10 @@ const codeNames = [
   "Unauthenticated",
 ];
 
-/** The times of methods that nobody has called are left out: they would be most of the page. */
+/**
+ * The metrics of all methods. Times of methods that nobody has called are left out, because they
+ * would be most of the page.
+ */
 export function rpcMetrics(counts: Iterable<RpcCounts>): (MetricSample | HistogramSample)[] {
   const samples: (MetricSample | HistogramSample)[] = [];
   let receivedBytes = 0;

@@ -1,4 +1,4 @@
-/** What a part of the member reports to the metrics page. */
+/** Samples that a part of the member reports to the metrics page. */
 
 /** Plain counters and gauges by Prometheus name, read at scrape time. */
 export interface MetricSample {

@@ -1,7 +1,7 @@
 /**
- * What a leader learns from the answers of its followers, and from its own disk, which answers like
- * a follower (Raft paper, section 5.3). The search for the point where two logs agree follows
- * etcd-io/raft: at most one probe per term.
+ * Handles what a leader learns from the answers of its followers, and from its own disk, which
+ * answers like a follower (Raft paper, section 5.3). The search for the point where two logs agree
+ * follows etcd-io/raft: at most one probe per term.
  */
 import { weighCommitted } from "./contradiction.js";
 import { releaseReadsBeforeCommit, stepReadAcknowledged } from "./read-index.js";
@@ -30,7 +30,8 @@ export function stepHeartbeatResponse(
   peer.flowPaused = false;
   weighCommitted(state, peer, { index: message.index, term: message.logTerm });
   if (message.reject) peer.lostEntries(message.rejectHint);
-  // Also to a follower that has everything but is being probed: its answer ends the probing.
+  // The leader also sends to a follower that has everything but is being probed: its answer ends
+  // the probing.
   if (peer.match < state.log.lastIndex() || peer.state === "probe") sendAppend(state, peer, true);
   if (message.context !== 0) stepReadAcknowledged(state, peer.id, message.context);
 }
@@ -40,11 +41,12 @@ export function stepSnapshotReported(peer: PeerProgress, ok: boolean): void {
   if (peer.state !== "snapshot") return;
   if (!ok) peer.pendingSnapshot = 0;
   peer.becomeProbe();
-  // After success: wait for the acknowledgement. After failure: wait for the next heartbeat.
+  // After a success the leader waits for the acknowledgement; after a failure, for the next
+  // heartbeat.
   peer.flowPaused = true;
 }
 
-/** A message to the follower was probably lost: stop sending ahead. */
+/** A message to the follower was probably lost, so the leader stops sending ahead. */
 export function stepUnreachable(peer: PeerProgress): void {
   if (peer.state === "replicate") peer.becomeProbe();
 }
@@ -58,7 +60,7 @@ function weighAccepted(state: RaftState, peer: PeerProgress, message: Message): 
 
 function stepRejection(state: RaftState, peer: PeerProgress, message: Message): void {
   // The follower has an entry of term `logTerm` at the hint. Terms only rise along a log, so none
-  // of the leader's indexes with a higher term can agree with it: skip them.
+  // of the leader's indexes with a higher term can agree with it. The leader skips them.
   const { rejectHint, logTerm } = message;
   const hint = logTerm > 0 ? state.log.findConflictByTerm(rejectHint, logTerm).index : rejectHint;
   if (!peer.decrease(message.index, hint)) return;

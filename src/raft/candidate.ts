@@ -1,6 +1,6 @@
 /**
- * A candidate, or a preCandidate, which only asks whether it could win. It ends as leader, or as
- * follower of the leader of this term (Raft paper, section 5.2).
+ * The part of a candidate, or of a preCandidate, which only asks whether it could win. It ends as
+ * leader, or as follower of the leader of this term (Raft paper, section 5.2).
  */
 import { campaign } from "./election.js";
 import { stepFromLeader } from "./follower.js";

@@ -1,6 +1,6 @@
 /**
  * Whole clusters under random faults, many seeds. The checks run inside the cluster after every
- * event. Here are the schedules, and the check that a healed cluster makes progress again.
+ * event. This file has the schedules, and the check that a healed cluster makes progress again.
  */
 import { describe, expect, test } from "vitest";
 import { Cluster, noLimit, seededRng } from "./fixtures/cluster.fixture.js";
@@ -23,7 +23,7 @@ function chaos(cluster: Cluster, { steps, changesMembers }: Schedule): void {
   for (let step = 0; step < steps; step++) chaosStep(cluster, changesMembers);
 }
 
-/** One random event. Faults are frequent, so that rare windows occur often enough. */
+/** Makes one random event. Faults are frequent, so that rare windows occur often enough. */
 function chaosStep(cluster: Cluster, changesMembers: boolean): void {
   const { rng, network } = cluster;
   const member = cluster.members[rng.int(cluster.members.length)] as Member;
@@ -84,7 +84,7 @@ function randomChange({ rng }: Cluster): ConfChange {
   return { transition, changes, context: new Uint8Array(0) };
 }
 
-/** No more faults: every message arrives, every write ends, time passes. */
+/** Ends all faults: every message arrives, every write ends, time passes. */
 function heal(cluster: Cluster, isDone: () => boolean): void {
   cluster.cutOff = new Set();
   for (let round = 0; round < 400 && !isDone(); round++) {
@@ -143,7 +143,7 @@ describe("a cluster under faults", () => {
       applied += cluster.checker.maxApplied;
       reads += cluster.checker.answeredReads;
     }
-    // The schedules must not be so hostile that nothing happens.
+    // With schedules that are too hostile nothing would happen.
     expect(applied).toBeGreaterThan(seedCount * 20);
     expect(reads).toBeGreaterThan(seedCount * 5);
   });

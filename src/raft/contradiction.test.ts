@@ -1,4 +1,7 @@
-/** A leader's log lacks entries committed at a follower: which one finds it, and what both do. */
+/**
+ * A leader's log lacks entries committed at a follower: which of the two finds it, and what each
+ * does.
+ */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { isDoubtful, lacks } from "./contradiction.js";
@@ -60,7 +63,7 @@ describe("the leader", () => {
     expect(lone.contradictions).toEqual([
       { member: 2n, committed: point(9, 1), leaderEnd: point(4, 2) },
     ]);
-    // The follower is told at once, and gets nothing else.
+    // The leader tells the follower at once, and sends it nothing else.
     expect(lone.takeSent()).toMatchObject([
       { type: "MsgHeartbeat", to: 2n, reject: true, index: 4, commit: 0 },
     ]);
@@ -71,7 +74,7 @@ describe("the leader", () => {
       [2n, true],
       [3n, false],
     ]);
-    // It is told once; otherwise the answers would never end.
+    // The leader tells it once; otherwise the answers would never end.
     lone.receive({ ...answer, index: 9, logTerm: 1 });
     expect(lone.contradictions).toHaveLength(1);
     expect(lone.takeSent()).toEqual([]);

@@ -1,13 +1,15 @@
 /**
+ * Finds out that a majority has lost data.
+ *
  * Raft promises that a committed entry stands in the log of every later leader (Raft paper, 5.4.3).
- * If a member's committed entries are not in its leader's log, somebody lost data: the disks of a
- * majority were wiped, or replaced by older copies. Then the member must not answer, acknowledge or
- * vote, because its log belongs to another history.
+ * If a member's committed entries are not in its leader's log, the disks of a majority were wiped,
+ * or replaced by older copies. Then the member must not answer, acknowledge or vote, because its
+ * log belongs to another history.
  *
  * The leader decides. Its log only grows within its term, and a member reports its commit index
- * only after leaders of this or earlier terms told it. So late, repeated or reordered messages
- * prove nothing wrong. The member itself only has doubts: a heartbeat may be older than its latest
- * commit.
+ * only after leaders of this or earlier terms sent it. So late, repeated or reordered messages
+ * prove nothing wrong. The member itself can only suspect it: a heartbeat may be older than the
+ * member's latest commit.
  */
 import type { RaftState } from "./state.js";
 import type { PeerProgress } from "./tracker/peer-progress.js";
@@ -15,7 +17,7 @@ import type { LogPoint, Message } from "./types.js";
 
 interface KnownLog {
   lastIndex(): number;
-  /** Undefined: compacted away, or not there. */
+  /** The term of the entry at `index`. Undefined: it is compacted away, or not there. */
   term(index: number): number | undefined;
 }
 
@@ -63,10 +65,14 @@ export function contradict(state: RaftState, peer: PeerProgress, committed: LogP
   sendHeartbeat(state, peer, 0);
 }
 
-/** Sends a heartbeat. A contradicting follower is told so, and hears of no commit. */
+/**
+ * Sends a heartbeat. It tells a contradicting follower that it contradicts, and gives it no commit
+ * index.
+ */
 export function sendHeartbeat(state: RaftState, peer: PeerProgress, context: number): void {
   const { index, term: logTerm } = lastPoint(state);
-  // Not beyond what the follower is known to share: its further entries may differ.
+  // The commit index must not be beyond what the follower is known to share: its further entries
+  // may differ.
   const commit = Math.min(peer.match, state.log.committed);
   const reject = peer.isContradicting;
   state.send({ type: "MsgHeartbeat", to: peer.id, commit, context, index, logTerm, reject });

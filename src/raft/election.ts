@@ -9,7 +9,8 @@ import type { Message } from "./types.js";
 export type CampaignKind = "preVote" | "vote" | "transfer";
 
 /**
- * Message.context of a vote request that ignores leases: the leader told its sender to take over.
+ * Message.context of a vote request that ignores leases, because the leader told its sender to take
+ * over.
  */
 const forcedByTransfer = 1;
 
@@ -29,7 +30,7 @@ export function tickElection(state: RaftState): void {
  */
 export function standForElection(state: RaftState, kind: CampaignKind): void {
   if (state.role === "leader" || !isPromotable(state)) return;
-  // A committed change that is not applied here may have changed the quorum to be counted.
+  // A committed change that is not applied here may have changed which votes are needed.
   if (state.log.hasUnappliedConfChange()) return;
   campaign(state, kind);
 }
@@ -77,14 +78,15 @@ export function answerVote(state: RaftState, request: Message): void {
     state.send({ type, to: request.from, term: state.term, reject: true });
     return;
   }
-  // The request's term, not this member's: a pre-vote is for a term that nobody has entered yet.
+  // The answer has the request's term, not this member's: a pre-vote is for a term that no member
+  // has entered yet.
   state.send({ type, to: request.from, term: request.term });
   if (isPreVote) return;
   state.electionElapsed = 0;
   state.vote = request.from;
 }
 
-/** True for a voter of the configuration whose state no snapshot is about to replace. */
+/** True if this member is a voter, and no snapshot is about to replace its configuration. */
 function isPromotable(state: RaftState): boolean {
   const own = state.tracker.peer(state.id);
   if (!state.mayLead || state.isContradicted) return false;

@@ -63,7 +63,7 @@ export function stepFromLeader(state: RaftState, message: Message): void {
     answerHeartbeat(state, message);
     return;
   }
-  // This log belongs to another history. It is kept, but nothing may be added to it.
+  // This log belongs to another history. The member keeps it, but must not add to it.
   if (state.isContradicted) return;
   if (message.type === "MsgApp") answerAppend(state, message);
   else if (message.snapshot !== undefined) {
@@ -76,7 +76,8 @@ function answerHeartbeat(state: RaftState, message: Message): void {
   const { from: to, context } = message;
   if (message.reject) hearContradiction(state, message);
   const lastIndex = state.log.lastIndex();
-  // The leader tells what this member once acknowledged. Its disk has lost that since.
+  // The leader sends only what this member once acknowledged. So this member's disk has lost
+  // entries since.
   const reject = message.commit > lastIndex;
   if (!state.isContradicted && !reject) state.log.commitTo(message.commit);
   hearLeaderEnd(state, { index: message.index, term: message.logTerm });
@@ -114,7 +115,10 @@ function answerAppend(state: RaftState, message: Message): void {
   state.send({ type: "MsgAppResp", to, index: message.index, reject: true, rejectHint, logTerm });
 }
 
-/** Replaces the log by the snapshot. False: not needed, or this member is not in it. */
+/**
+ * Replaces the log by the snapshot. Returns false if the log needs no snapshot, or this member is
+ * not in its configuration.
+ */
 function restore(state: RaftState, snapshot: SnapshotMeta): boolean {
   const { log, tracker } = state;
   const { index, term, confState } = snapshot;

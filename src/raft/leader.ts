@@ -1,6 +1,6 @@
 /**
- * A leader: heartbeats, the check that a quorum still answers, leadership transfer (Raft thesis,
- * section 3.10), and the dispatch of messages from followers and clients.
+ * The part of a leader: heartbeats, the check that a quorum still answers, leadership transfer
+ * (Raft thesis, section 3.10), and the dispatch of messages from followers and clients.
  */
 import { invariant } from "../base/invariant.js";
 import { stepAppendResponse, stepHeartbeatResponse } from "./acknowledgement.js";
@@ -12,7 +12,10 @@ import type { PeerProgress } from "./tracker/peer-progress.js";
 import { becomeFollower, resetForTerm } from "./transitions.js";
 import { EntryType, leaveJoint, type Message } from "./types.js";
 
-/** Begins the term with an empty entry: only its commit shows which older entries are committed. */
+/**
+ * Begins the term with an empty entry. Only when that is committed, the leader knows which older
+ * entries are committed.
+ */
 export function becomeLeader(state: RaftState): void {
   invariant(state.role === "candidate", "only a candidate becomes leader");
   resetForTerm(state, state.term);
@@ -79,7 +82,8 @@ function checkQuorum(state: RaftState): void {
 }
 
 /**
- * Takes no proposals from now on, and tells the member to stand as soon as it has the whole log.
+ * Starts a transfer: takes no proposals from now on, and tells the member to stand for election as
+ * soon as it has the whole log.
  */
 function transferTo(state: RaftState, peer: PeerProgress): void {
   if (peer.isLearner || state.leadTransferee === peer.id) return;

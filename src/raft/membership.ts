@@ -35,11 +35,11 @@ export function initConfig(state: RaftState, confState: ConfState): void {
   tracker.switchTo(config, peers);
 }
 
-/** Entries up to `index` are applied. */
+/** Call when the entries up to `index` are applied. */
 export function stepApplied(state: RaftState, index: number): void {
   const released = state.log.appliedTo(index);
   state.uncommittedBytes = Math.max(0, state.uncommittedBytes - released);
-  // No later change can be pending in the log, so leave the joint configuration.
+  // No later change can be pending in the log, so the node leaves the joint configuration.
   const isSettled = state.log.applied >= state.pendingConfIndex;
   if (state.tracker.config.autoLeave && isSettled && state.role === "leader") {
     proposeLeaveJoint(state);
@@ -63,7 +63,8 @@ function switchTo(state: RaftState, next: Tracked): void {
     if (state.config.stepDownOnRemoval === true) becomeFollower(state, state.term, 0n);
     return;
   }
-  // Perhaps fewer voters must agree now. New members should not wait for the next heartbeat.
+  // Perhaps fewer voters must agree now, so more entries are committed. New members should not wait
+  // for the next heartbeat.
   if (advanceCommit(state)) {
     broadcastAppend(state);
   } else {

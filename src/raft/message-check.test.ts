@@ -1,4 +1,4 @@
-/** Any node may step a message that passes: nothing throws, and no number gets out of range. */
+/** Any node may step a message that passes: no code throws, and no number gets out of range. */
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { decodeMessage, encodeMessage } from "./codec/message-codec.js";
@@ -30,7 +30,7 @@ const types: readonly MessageType[] = [
   "MsgForgetLeader",
 ];
 
-/** Mostly near the node's own numbers, where a check may be off by one. */
+/** Numbers mostly near the node's own, where a check may be off by one. */
 const near = fc.nat(9);
 const number = fc.oneof(
   { weight: 8, arbitrary: near },
@@ -80,7 +80,10 @@ const anyMessage: fc.Arbitrary<Message> = fc.record({
   context: number,
 });
 
-/** As a member would send it: entries follow each other, those of a proposal have no index. */
+/**
+ * A message as a member would send it: entries follow each other, and those of a proposal have no
+ * index.
+ */
 const likely: fc.Arbitrary<Message> = fc
   .tuple(anyMessage, fc.array(near, { maxLength: 3 }))
   .map(([message, terms]) => {
@@ -149,7 +152,7 @@ function run(node: LoneNode, steps: readonly Step[]): void {
   }
 }
 
-/** Forged acknowledgements are not looked for: what a real member could send passes. */
+/** The checks do not look for forged acknowledgements: what a real member could send passes. */
 describe("messages that nobody vouches for", () => {
   test.each([
     ["a voter", { terms: [1, 2, 3] }],

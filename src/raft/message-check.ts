@@ -1,12 +1,14 @@
 /**
  * Checks a message from another member before it is stepped. Raft trusts its members. So this finds
  * only messages that no member sends in any state: they come from a foreign process or a broken
- * build. A term once accepted is on disk for good, and one near the largest number would be the
- * last, so a jump of the term is bounded.
+ * build.
+ *
+ * An accepted term is on disk for good, and a term near the largest number would leave none above
+ * it. So a jump of the term is bounded.
  */
 import type { ConfState, Message, RaftNode } from "./types.js";
 
-/** One election in each second for 136 years. */
+/** The largest accepted jump of the term: one election in each second for 136 years. */
 export const termJumpMax = 2 ** 32;
 /** Terms above this are refused whatever the jump: candidates must be able to count further. */
 export const termMax = 2 ** 52;
@@ -16,15 +18,16 @@ export const indexMax = 2 ** 52;
 export type MessageFlaw = "malformed" | "term_out_of_range" | "index_beyond_log";
 
 /**
- * True for a heartbeat whose commit index lies beyond this member's log. A leader tells only what the
- * member once acknowledged: older files took the place of the member's own, or it is no leader.
- * Raft does not take that commit index, and tells the leader where the log ends.
+ * True for a heartbeat whose commit index lies beyond this member's log. A leader sends only what
+ * the member once acknowledged. So older files have taken the place of the member's own, or the
+ * sender is no leader. Raft does not take that commit index, and tells the leader where the log
+ * ends.
  */
 export function commitsBeyondLog(message: Message, node: Pick<RaftNode, "lastIndex">): boolean {
   return message.type === "MsgHeartbeat" && message.commit > node.lastIndex();
 }
 
-/** Undefined: the message may be stepped. */
+/** What is wrong with the message. Undefined: it may be stepped. */
 export function flawOf(
   message: Message,
   node: Pick<RaftNode, "id" | "term" | "leader" | "isLeader" | "lastIndex">,
@@ -68,7 +71,7 @@ function flawOfType(
     case "MsgPreVoteResp":
       return withTerm(message);
     default:
-      // Events inside a node, and requests that members only make to themselves.
+      // These are events inside a node, and requests that members only make to themselves.
       return "malformed";
   }
 }

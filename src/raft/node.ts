@@ -201,7 +201,7 @@ function stepReceived(state: RaftState, message: Message): void {
   try {
     stepMessage(state, message);
   } catch (error) {
-    // The proposer at another member cannot be told. It will time out.
+    // The proposer at another member gets no answer, and will time out.
     if (!(error instanceof ProposalDropped)) throw error;
   }
 }

@@ -1,4 +1,4 @@
-/** Takes proposals into a leader's log. All entries of one proposal are taken, or none. */
+/** Takes proposals into a leader's log. It takes all entries of one proposal, or none. */
 import { invariant } from "../base/invariant.js";
 import { payloadBytes } from "./log/entry-bytes.js";
 import { broadcastAppend } from "./replication.js";
@@ -26,12 +26,14 @@ export function propose(state: RaftState, proposed: readonly ProposedEntry[]): v
 
 /**
  * Appends entries of this term, and a message in which this member acknowledges them to itself once
- * they are durable. False: too much is uncommitted. Entries without data are always taken.
+ * they are durable. Returns false if too much is uncommitted. Entries without data are always
+ * taken.
  */
 export function appendOwn(state: RaftState, proposed: readonly ProposedEntry[]): boolean {
   const bytes = payloadBytes(proposed);
   const { uncommittedBytes } = state;
-  // When nothing is under way, any size is taken: the limit must not refuse an entry for ever.
+  // If nothing is under way, any size is taken: otherwise the limit would refuse a large entry for
+  // ever.
   const isTooMuch = uncommittedBytes + bytes > state.config.uncommittedBytesMax;
   if (uncommittedBytes > 0 && bytes > 0 && isTooMuch) return false;
   state.uncommittedBytes += bytes;
@@ -54,9 +56,9 @@ export function proposeLeaveJoint(state: RaftState): void {
 }
 
 /**
- * Only one configuration change may be pending. A change that may not be appended now becomes an
- * empty entry, and its proposer waits in vain. Changes take effect when applied, so this check can
- * be wrong both ways; the state machine decides.
+ * Enforces that only one configuration change is pending. A change that may not be appended now
+ * becomes an empty entry, and its proposer gets no answer. Changes take effect when applied, so
+ * this check can be wrong both ways; the state machine decides.
  */
 function withoutRefusedChanges(
   state: RaftState,

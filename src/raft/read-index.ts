@@ -1,7 +1,7 @@
 /**
- * ReadIndex at the leader (Raft thesis, section 6.4): it notes the commit index, makes sure that it
- * still leads, and answers. A new leader waits for the first commit of its term. Before that it
- * does not know what its predecessors committed.
+ * ReadIndex at the leader (Raft thesis, section 6.4): the leader notes the commit index, makes sure
+ * that it still leads, and answers. A new leader waits for the first commit of its term, because
+ * before that it does not know what its predecessors committed.
  */
 import { lastPoint } from "./contradiction.js";
 import { broadcastHeartbeat } from "./replication.js";
@@ -9,7 +9,7 @@ import type { RaftState } from "./state.js";
 import type { Message } from "./types.js";
 
 export function stepReadIndex(state: RaftState, request: Message): void {
-  // Even for a lone voter: after a restart the commit index may lag behind entries that were
+  // A lone voter waits, too: after a restart the commit index may lag behind entries that were
   // acknowledged before the crash.
   if (!hasCommittedInTerm(state)) state.readsBeforeCommit.push(request);
   else startRead(state, request);
@@ -23,7 +23,7 @@ export function releaseReadsBeforeCommit(state: RaftState): void {
   for (const request of requests) startRead(state, request);
 }
 
-/** A member answered the heartbeat of this round. */
+/** Call when a member has answered the heartbeat of this round. */
 export function stepReadAcknowledged(state: RaftState, from: bigint, round: number): void {
   if (state.variants.leaseReads === true) return;
   state.reads.acknowledge(from, round);

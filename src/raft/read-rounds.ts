@@ -1,9 +1,9 @@
 /**
- * Linearizable reads that wait for proof that this leader still leads (Raft thesis, section 6.4).
+ * Holds linearizable reads until a proof that this leader still leads (Raft thesis, section 6.4).
  * Reads are numbered in order of arrival within the term. A heartbeat carries the number of the
  * newest waiting read, and its answer confirms every read up to that number. So one round of
- * heartbeats confirms all reads that waited when it was sent, and the next round makes up for a
- * lost one.
+ * heartbeats confirms all reads that waited when it was sent. If a round is lost, the next one
+ * confirms its reads.
  */
 import type { Message } from "./types.js";
 

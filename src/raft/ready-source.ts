@@ -1,6 +1,6 @@
 /**
- * Gathers all changes since the last call into one Ready. It remembers what it handed out, so
- * nothing is handed out twice and nothing unchanged is announced.
+ * Gathers all changes since the last call into one Ready. It remembers what it handed out, so it
+ * hands nothing out twice and announces nothing that is unchanged.
  */
 import type { RaftState } from "./state.js";
 import type {

@@ -162,7 +162,8 @@ describe("flow control", () => {
     expect(lone.status().progress.get(2n)).toMatchObject({ state: "replicate", paused: true });
     lone.propose("g");
     expect(lone.takeSent("MsgApp")).toEqual([]);
-    // An answer of the follower lets one empty message through; its answer shows the loss.
+    // The follower's answer lets one empty message through. The answer to that message shows the
+    // loss.
     lone.receive({ type: "MsgHeartbeatResp", from: 2n });
     expect(indexes(lone.takeSent("MsgApp"))).toEqual([[]]);
   });

@@ -1,7 +1,7 @@
 /**
- * What a leader sends to its followers: entries, snapshots when the entries are gone, heartbeats;
- * and when an entry counts as committed (Raft paper, sections 5.3 and 5.4.2). Followers are served
- * ascending by id.
+ * Sends entries, snapshots and heartbeats from a leader to its followers, and decides when an entry
+ * counts as committed (Raft paper, sections 5.3 and 5.4.2). A follower gets a snapshot when the
+ * leader no longer has the entries. Followers are served ascending by id.
  */
 import { invariant } from "../base/invariant.js";
 import { isMember } from "./confchange/consistency.js";
@@ -57,7 +57,7 @@ export function broadcastHeartbeat(state: RaftState): void {
 
 /**
  * Commits what a quorum has on disk, but only up to an entry of this term: an older one could still
- * be replaced (Raft paper, figure 8). True: the commit index moved.
+ * be replaced (Raft paper, figure 8). Returns true if the commit index has moved.
  */
 export function advanceCommit(state: RaftState): boolean {
   const index = state.tracker.committed();

@@ -31,7 +31,7 @@ export class RaftState {
   term: number;
   vote: bigint;
   role: Role = "follower";
-  /** 0n: none known. */
+  /** The leader of this term; 0n: none is known. */
   leader = 0n;
 
   /** Ticks since the last message of a leader; at a leader, since its last quorum check. */
@@ -51,7 +51,7 @@ export class RaftState {
   isContradicted = false;
   contradictions: Contradiction[] = [];
 
-  /** False: this member never stands for election. */
+  /** False while another part forbids this member to stand for election. */
   mayLead = true;
 
   /** Leader only: the member that leadership is handed to; 0n: none. */
@@ -65,9 +65,9 @@ export class RaftState {
   readonly reads = new ReadRounds();
 
   readStates: ReadState[] = [];
-  /** These may leave at once. */
+  /** Messages that may leave at once. */
   messages: Message[] = [];
-  /** These promise durability: they leave after everything appended so far is durable. */
+  /** Messages that promise durability: they leave after everything appended so far is durable. */
   messagesAfterAppend: Message[] = [];
 
   constructor(config: RaftConfig, storage: LogStorage, rng: Rng) {
@@ -126,8 +126,9 @@ function isVoteType(type: MessageType): boolean {
 }
 
 /**
- * Raft thesis, section 3.8: nobody may hear of a vote or an acknowledgement before it survives a
- * restart. Rejections are held back, too: they may depend on state that is not durable yet.
+ * True for messages that may leave only when the state behind them is durable. Raft thesis, section
+ * 3.8: no member may hear of a vote or an acknowledgement before it survives a restart. Rejections
+ * wait, too: they may depend on state that is not durable yet.
  */
 function promisesDurability(type: MessageType): boolean {
   return type === "MsgAppResp" || type === "MsgVoteResp" || type === "MsgPreVoteResp";

@@ -41,11 +41,12 @@ export function stepByRole(state: RaftState, message: Message): void {
   }
 }
 
-/** Follows a higher term. False: the message must be ignored. */
+/** Follows a higher term. Returns false if the message must be ignored. */
 function enterTerm(state: RaftState, message: Message): boolean {
   const { type } = message;
   if ((type === "MsgVote" || type === "MsgPreVote") && isHeldByLease(state, message)) return false;
-  // A pre-vote names a term that nobody has entered. A granted one is for this member's next term.
+  // A pre-vote names a term that no member has entered. A granted one is for this member's next
+  // term.
   if (type === "MsgPreVote" || (type === "MsgPreVoteResp" && !message.reject)) return true;
   const isFromLeader = type === "MsgApp" || type === "MsgHeartbeat" || type === "MsgSnap";
   becomeFollower(state, message.term, isFromLeader ? message.from : 0n);
@@ -56,8 +57,8 @@ function answerOldTerm(state: RaftState, message: Message): void {
   const { type, from: to } = message;
   const { checkQuorum, preVote } = state.config;
   if ((type === "MsgHeartbeat" || type === "MsgApp") && (checkQuorum || preVote)) {
-    // With leases or pre-votes this member's higher term reaches that leader in no other way.
-    // Without this answer both would ignore each other for ever.
+    // This answer is needed: with leases or pre-votes this member's higher term reaches that leader
+    // in no other way, and both would ignore each other for ever.
     state.send({ type: "MsgAppResp", to });
   } else if (type === "MsgPreVote") {
     // Without this answer a candidate with a lower term and a longer log would ask in vain.

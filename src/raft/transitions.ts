@@ -22,7 +22,10 @@ export function becomeCandidate(state: RaftState): void {
   state.role = "candidate";
 }
 
-/** Asks without raising the term: a member that was cut off must not disturb the others. */
+/**
+ * Begins a pre-vote: asks without raising the term, because a member that was cut off must not
+ * disturb the others.
+ */
 export function becomePreCandidate(state: RaftState): void {
   invariant(state.role !== "leader", "a leader cannot become preCandidate");
   state.tracker.resetVotes();
@@ -30,7 +33,7 @@ export function becomePreCandidate(state: RaftState): void {
   state.role = "preCandidate";
 }
 
-/** Forgets what every change of role forgets. */
+/** Resets what every change of role resets. */
 export function resetForTerm(state: RaftState, term: number): void {
   invariant(term >= state.term, "the term never falls", () => ({ term, was: state.term }));
   if (term !== state.term) {

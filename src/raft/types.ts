@@ -14,7 +14,7 @@ export interface Entry {
   readonly term: number;
   readonly index: number;
   readonly type: EntryType;
-  /** Empty for the no-op of a new leader. */
+  /** The content. It is empty for the first entry of a new leader. */
   readonly data: Uint8Array;
 }
 
@@ -35,7 +35,10 @@ export interface ConfState {
   readonly autoLeave: boolean;
 }
 
-/** Identifies a state of the replicated machine. Its content travels separately (src/snapshot). */
+/**
+ * Identifies a state of the replicated machine. The content of that state travels separately
+ * (src/snapshot).
+ */
 export interface SnapshotMeta {
   readonly index: number;
   readonly term: number;
@@ -45,9 +48,9 @@ export interface SnapshotMeta {
 export type ConfChangeType = "addVoter" | "addLearner" | "remove" | "update";
 export interface ConfChange {
   readonly transition: "auto" | "jointImplicit" | "jointExplicit";
-  /** Empty: leave the joint configuration. */
+  /** The changes to make. Empty: leave the joint configuration. */
   readonly changes: readonly { readonly type: ConfChangeType; readonly id: bigint }[];
-  /** Opaque to raft: what the state machine needs to apply the change. */
+  /** Data that raft does not read: what the state machine needs to apply the change. */
   readonly context: Uint8Array;
 }
 
@@ -105,7 +108,10 @@ export interface Message {
   readonly rejectHint: number;
   readonly entries: readonly Entry[];
   readonly snapshot: SnapshotMeta | undefined;
-  /** In ReadIndex and heartbeats the id of the read round. In MsgVote 1 forces it (transfer). */
+  /**
+   * In ReadIndex messages and heartbeats: the id of the read round. In MsgVote: 1 if a transfer
+   * forces the election.
+   */
   readonly context: number;
 }
 
@@ -120,7 +126,7 @@ export interface LogStorage {
   /** The oldest entry still held; one past the last snapshot or compaction. */
   firstIndex(): number;
   lastIndex(): number;
-  /** Term of an entry in [firstIndex - 1, lastIndex]; undefined outside. */
+  /** The term of an entry in [firstIndex - 1, lastIndex]; undefined outside of that. */
   term(index: number): number | undefined;
   /**
    * Entries in [low, high), at least one, stopping before `bytesMax` of encoded size is exceeded;
@@ -134,7 +140,9 @@ export interface LogStorage {
 export type RaftEvent =
   | { readonly kind: "tick" }
   | { readonly kind: "received"; readonly message: Message }
-  /** Proposals of one turn, in order. @throws ProposalDropped if there is no leader to take them. */
+  /**
+   * The proposals of one turn, in order. @throws ProposalDropped if there is no leader to take them
+   */
   | {
       readonly kind: "proposed";
       readonly entries: readonly { readonly type: EntryType; readonly data: Uint8Array }[];
@@ -165,12 +173,12 @@ export type RaftEvent =
   /** A leader becomes a follower without a leader, in the same term. No effect elsewhere. */
   | { readonly kind: "stepDown" }
   /**
-   * This member's log holds other committed entries than the leader's, with the same indexes and
-   * terms (`id`: this member itself), or that of a follower does, at the leader.
+   * Says that this member's log holds other committed entries than the leader's, with the same
+   * indexes and terms (`id`: this member itself), or, at the leader, that a follower's log does.
    */
   | { readonly kind: "contradicted"; readonly id: bigint; readonly committed: LogPoint }
   | { readonly kind: "unreachable"; readonly id: bigint }
-  /** The snapshot stream to a follower ended. */
+  /** Says that the snapshot stream to a follower has ended. */
   | { readonly kind: "snapshotReported"; readonly id: bigint; readonly ok: boolean };
 
 /**
@@ -183,7 +191,8 @@ export interface AppendWork {
   /** Continues the log (or the snapshot), or replaces its tail from the first entry's index. */
   readonly entries: readonly Entry[];
   /**
-   * To be fetched, verified and installed in place of log and state; then step `snapshotInstalled`.
+   * A snapshot to fetch, verify and install in the place of log and state. Then step
+   * `snapshotInstalled`.
    */
   readonly snapshot: SnapshotMeta | undefined;
   /**
@@ -192,9 +201,9 @@ export interface AppendWork {
    */
   readonly mustSync: boolean;
   /**
-   * These promise durability: they leave, in order, only when this work and all before it are
-   * durable. Some may be addressed to this member itself: so a leader counts its own vote and its
-   * own disk.
+   * Messages that promise durability: they leave, in order, only when this work and all before it
+   * are durable. Some may be addressed to this member itself: so a leader counts its own vote and
+   * its own disk.
    */
   readonly sendAfter: readonly Message[];
 }
@@ -209,7 +218,10 @@ export interface LogPoint {
 
 /** A leader's log lacks an entry that is committed at a member: data on disk was lost. */
 export interface Contradiction {
-  /** At a follower this member itself; at the leader the follower. */
+  /**
+   * The member whose entries the leader lacks: at a follower this member itself, at the leader the
+   * follower.
+   */
   readonly member: bigint;
   /** The last committed entry of that member. */
   readonly committed: LogPoint;
@@ -229,9 +241,12 @@ export interface Ready {
     | { readonly leader: bigint; readonly role: Role; readonly term: number }
     | undefined;
   readonly readStates: readonly ReadState[];
-  /** Found since then. A leader reports each once a term, a follower once in its life. */
+  /**
+   * Contradictions found since then. A leader reports each once a term, a follower once in its
+   * life.
+   */
   readonly contradictions: readonly Contradiction[];
-  /** These may leave at once, even before `append` is durable. */
+  /** Messages that may leave at once, even before `append` is durable. */
   readonly send: readonly Message[];
   readonly append: AppendWork | undefined;
   /**
@@ -267,7 +282,7 @@ export interface RaftStatus {
   readonly lastIndex: number;
   readonly leadTransferee: bigint;
   readonly confState: ConfState;
-  /** Per member, at the leader only; ids ascending. */
+  /** What the leader knows of each member, ids ascending. Empty at other members. */
   readonly progress: ReadonlyMap<bigint, Progress>;
 }
 
@@ -284,7 +299,7 @@ export interface RaftVariants {
   readonly applyBeforeDurable?: boolean;
 }
 
-/** Number.MAX_SAFE_INTEGER lifts any limit. */
+/** The settings of a node. Number.MAX_SAFE_INTEGER lifts any limit. */
 export interface RaftConfig {
   readonly id: bigint;
   readonly electionTicks: number;
@@ -314,7 +329,7 @@ export interface RaftConfig {
 export interface RaftNode {
   /** @throws ProposalDropped on `proposed`; InvariantViolation on an impossible input. */
   step(event: RaftEvent): void;
-  /** Undefined when there is nothing to do. */
+  /** The work since the last call. Undefined: there is nothing to do. */
   takeReady(): Ready | undefined;
   /**
    * Tells the node that a committed configuration change was applied (or, with undefined, was
@@ -322,14 +337,18 @@ export interface RaftNode {
    */
   applyConfChange(change: ConfChange | undefined): ConfState;
   status(): RaftStatus;
-  /** Cheap parts of status, for the hot path. */
+  /**
+   * This member's id. This getter and the next ones are cheap parts of status, for the hot path.
+   */
   id(): bigint;
   lastIndex(): number;
   leader(): bigint;
   term(): number;
   isLeader(): boolean;
   committedIndex(): number;
-  /** The leader's log may lack entries committed here, or no leader was heard in this life. */
+  /**
+   * True if the leader's log may lack entries committed here, or no leader was heard in this life.
+   */
   isDoubtful(): boolean;
 }
 

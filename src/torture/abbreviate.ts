@@ -1,11 +1,11 @@
 /**
- * Long values in a history as their beginning, length and a hash (FNV-1a), so that megabytes of them
- * need not be kept. Values of torture clients begin with what makes them unique.
+ * Shortens long values of a history to their beginning, length and a hash (FNV-1a), so that
+ * megabytes of them need not be kept. Values of torture clients begin with what makes them unique.
  */
 const longerThan = 200;
 const kept = 60;
 
-/** The same, with every long text under a `value` in it shortened. */
+/** Shortens every long text that stands under a `value` in the content. */
 export function abbreviated<T>(content: T): T {
   if (Array.isArray(content)) return content.map((one) => abbreviated(one)) as T;
   if (typeof content !== "object" || content === null) return content;

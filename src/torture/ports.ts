@@ -1,4 +1,7 @@
-/** What a torture run needs of the outside world: processes that can be harmed, and calls to them. */
+/**
+ * What a torture run needs of the outside world: processes that it can harm, and connections to
+ * them.
+ */
 
 /** The processes of one cluster. Names are those of its members. */
 export interface Stage {
@@ -9,72 +12,77 @@ export interface Stage {
   readonly disks: Disks | undefined;
   /** Undefined: the members' clocks cannot be moved. */
   readonly clocks: Clocks | undefined;
-  /** Resolves when it serves. @throws if it does not */
+  /** Starts the process of a member. Resolves when it serves. @throws if it does not */
   start(member: string): Promise<void>;
-  /** SIGKILL; resolves when the process is gone. */
+  /** Sends SIGKILL. Resolves when the process is gone. */
   kill(member: string): Promise<void>;
-  /** SIGTERM; resolves when the process is gone. After 10 s it is killed. */
+  /** Sends SIGTERM. Resolves when the process is gone. After 10 s it is killed. */
   stop(member: string): Promise<void>;
-  /** SIGSTOP and SIGCONT. */
+  /** Sends SIGSTOP; `resume` sends SIGCONT. */
   pause(member: string): void;
   resume(member: string): void;
-  /** Calls back when a process ended that nobody had asked to end; `how`: signal or exit code. */
+  /** Calls `told` when a process ends that the run did not end. `how`: its signal or exit code. */
   onUnexpectedEnd(told: (member: string, how: string) => void): void;
-  /** One client's connection to one member. */
+  /** Connects one client to one member. */
   connect(member: string): Connection;
-  /** What another member has to be told to add this one. */
+  /** The peer URL that another member needs to add this one. */
   peerUrl(member: string): string;
-  /** The next start joins a cluster that exists. */
+  /** Tells the stage that the member's next start joins a cluster that exists. */
   willJoin(member: string): void;
 }
 
-/** How bytes flow from one place to another. Absent: as they come. */
+/** How bytes flow from one place to another. An absent field changes nothing. */
 export interface FlowShape {
-  /** Nothing passes until that changes, as when every packet is lost; then it does. */
+  /** True: nothing passes while this holds, as when every packet is lost. Afterwards it passes. */
   readonly isHeld?: boolean;
   readonly delayMs?: number;
-  /** So many of 1000 pieces wait `stallMs` longer, as a lost packet does that is sent again. */
+  /** Of 1000 pieces this many wait `stallMs` longer, as a lost packet does that is sent again. */
   readonly stallPerMille?: number;
   readonly stallMs?: number;
   readonly bytesPerSecond?: number;
 }
 
-/** Stands in the place of a member's name: all clients. */
+/** Stands for all clients in the place of a member's name. */
 export const clientsPlace = "clients";
 
 /** The connections between members, and between clients and members. */
 export interface LinkFaults {
-  /** Bytes that `from` sends to `to`. Undefined: as they come. */
+  /** Shapes the bytes that `from` sends to `to`. Undefined: they pass unchanged. */
   shape(from: string, to: string, shape: FlowShape | undefined): void;
-  /** True: ends the connections between the two, and further ones as soon as they are made. */
+  /**
+   * With `isCut` ends the connections between the two, and further ones as soon as they are made.
+   */
   cut(one: string, other: string, isCut: boolean): void;
 }
 
 /** The files of members that do not run. */
 export interface Disks {
-  /** The target promises to survive damage to the files of one member. */
+  /** True if the target promises to survive damage to the files of one member. */
   readonly isHealing: boolean;
-  /** Part of a record behind the last one of the log, as a power cut leaves it. What was done. */
+  /**
+   * Appends a part of a record to the end of the log, as a power cut leaves it. Returns what it
+   * did.
+   */
   tearTail(member: string): string;
-  /** Flips a bit in the middle of what the backend holds. */
+  /** Flips a bit in the middle of the rows that the backend holds. Returns what it did. */
   flipBit(member: string): string;
-  /** Cuts the backend's file to half its length. */
+  /** Cuts the backend's file to half its length. Returns what it did. */
   truncate(member: string): string;
-  /** Keeps a copy of all files; `rollBack` puts it in their place. */
+  /** Keeps a copy of all files of a member; `rollBack` puts it in their place. */
   keep(member: string): void;
   rollBack(member: string): void;
-  /** Removes all files. */
+  /** Removes all files of a member. */
   wipe(member: string): void;
 }
 
 export interface Clocks {
-  /** From now on the member's wall clock is so much ahead (or, negative, behind). */
+  /** Sets the member's wall clock this many milliseconds ahead, or behind if negative. */
   step(member: string, offsetMs: number): void;
 }
 
 export type CallResult =
   | { readonly kind: "ok"; readonly bytes: Uint8Array }
-  /** `isUnsent`: the request never left, so it has no effect. */
+  /** An error. `isUnsent`: the request never left, so it has no effect. */
   | {
       readonly kind: "failed";
       readonly code: number;
@@ -83,17 +91,17 @@ export type CallResult =
     };
 
 export interface Connection {
-  /** One unary call; never rejects. Path as in gRPC: "/etcdserverpb.KV/Range". */
+  /** Makes one unary call; never rejects. The path is that of gRPC: "/etcdserverpb.KV/Range". */
   call(path: string, request: Uint8Array, timeoutMs: number): Promise<CallResult>;
-  /** A stream in both directions. `ended` is called once, when no message follows. */
+  /** Opens a stream in both directions. `ended` is called once, when no message follows. */
   stream(
     path: string,
     events: { message(bytes: Uint8Array): void; ended(): void },
   ): {
     write(message: Uint8Array): void;
-    /** Says that no further message comes. */
+    /** Tells the member that no further message comes. */
     finish(): void;
-    /** False: takes no more messages, so that the member cannot send on. */
+    /** With false the client takes no more messages, so that the member cannot send on. */
     setReading(isReading: boolean): void;
     cancel(): void;
   };

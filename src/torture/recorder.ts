@@ -22,7 +22,9 @@ export class Recorder {
     this.#startMs = clock.now();
   }
 
-  /** Microseconds since the beginning. Each call gives a later time than the one before. */
+  /**
+   * Microseconds since the beginning of the run. Each call gives a later time than the one before.
+   */
   nowUs(): number {
     const us = Math.floor((this.#clock.now() - this.#startMs) * 1_000);
     this.#lastUs = Math.max(this.#lastUs + 1, us);
@@ -39,7 +41,7 @@ export class Recorder {
     if (operation.outcome.kind === "ok") this.#acknowledged++;
   }
 
-  /** `acknowledged`: with an answer that is no error. */
+  /** How many operations there were, and how many of them got an answer that is no error. */
   counts(): { readonly operations: number; readonly acknowledged: number } {
     return { operations: this.#operations.length, acknowledged: this.#acknowledged };
   }
@@ -55,7 +57,7 @@ export class Recorder {
     this.#marks.push(member === undefined ? mark : { ...mark, member });
   }
 
-  /** Operations by call. */
+  /** The history so far, operations in the order of their calls. */
   history(): History {
     const operations = this.#operations.toSorted((a, b) => a.callUs - b.callUs);
     return { operations, watches: this.#watches, marks: this.#marks };

@@ -1,6 +1,7 @@
 /**
- * One torture run: clients and watches against a cluster, faults by a plan, and the judgement of what
- * the clients saw. Everything is drawn from the seed; only the answers' times are the machine's.
+ * One torture run: clients and watches against a cluster, faults by a plan, and the judgement of
+ * what the clients saw. The run draws everything from the seed; only the times of the answers
+ * depend on the machine.
  */
 import type { Clock } from "../platform/clock.js";
 import type { History } from "../verify/history/types.js";
@@ -34,13 +35,16 @@ export interface TortureOptions {
   readonly keys: number;
   /** Milliseconds between an answer and a client's next request. */
   readonly paceMs: number;
-  /** Undefined: nobody else writes, and the store is empty at the beginning. */
+  /**
+   * Set on a cluster that others use, too. Undefined: nobody else writes, and the store is empty at
+   * the beginning.
+   */
   readonly shared?: SharedCluster;
 }
 
-/** On a cluster that others use, too. */
+/** What a run needs to know of a cluster that others use, too. */
 export interface SharedCluster {
-  /** Of the store before the run. */
+  /** The revision of the store before the run. */
   readonly revision: number;
 }
 
@@ -49,7 +53,7 @@ export interface RunParts {
   readonly stage: Stage;
   /** Called about once a second. */
   progress(line: TortureProgress): void;
-  /** True: end the run early, and judge nothing. */
+  /** True: the run ends early, and judges nothing. */
   isAborted(): boolean;
 }
 
@@ -65,11 +69,11 @@ export interface TortureProgress {
 export interface TortureResult {
   readonly history: History;
   readonly plan: FaultPlan;
-  /** By kind: how many members were harmed. */
+  /** How many members were harmed, by kind of fault. */
   readonly hits: ReadonlyMap<string, number>;
   /** How often all members were compared after a fault. */
   readonly comparisons: number;
-  /** What was seen beside the history: ends of processes, members that do not recover or differ. */
+  /** Findings beside the history: ends of processes, members that do not recover or that differ. */
   readonly findings: readonly string[];
 }
 
@@ -190,7 +194,10 @@ class Run {
     });
   }
 
-  /** One for each member. They have no writes that could keep them waiting while it is cut off. */
+  /**
+   * Makes one reader for each member. Readers write nothing, so a member that is cut off keeps none
+   * of them waiting for a write.
+   */
   #readers(): readonly KvClient[] {
     const { keys } = this.#options;
     return this.#parts.stage.members.map((at, number) => {
@@ -206,7 +213,7 @@ class Run {
   }
 
   #upkeepClients(): readonly UpkeepClient[] {
-    // Compaction and defragmentation would touch others.
+    // On a shared cluster there is no upkeep: compaction and defragmentation would disturb others.
     const length = this.#options.shared === undefined ? this.#options.profile.upkeepClients : 0;
     return Array.from({ length }, (_, number) => {
       return new UpkeepClient(this.#actorParts("upkeep", number, upkeepNumbers));
@@ -223,7 +230,7 @@ class Run {
     });
   }
 
-  /** Whether all members hold the same, unless the next fault comes first. */
+  /** Compares the members. Gives up if the next fault comes first. */
   #compare(): void {
     if (this.#isComparing || this.#connections.length < 2) return;
     this.#isComparing = true;
@@ -241,7 +248,7 @@ class Run {
     );
   }
 
-  /** Resolves at the end of the run's time, or when it is over before. */
+  /** Reports progress. Resolves at the end of the run's time, or earlier if the run is over. */
   async #tellProgress(plan: FaultPlan, endMs: number): Promise<void> {
     const { clock, progress } = this.#parts;
     while (clock.now() < endMs && !this.#isOver()) {

@@ -72,6 +72,6 @@ test("a request has no effect only if it was refused or never sent", () => {
   expect(failed(14, true)).toBe("refused");
   expect(failed(14, false)).toBe("unknown");
   expect(failed(4, false)).toBe("unknown");
-  // OutOfRange: a revision that is compacted or in the future.
+  // Code 11 is OutOfRange: a revision that is compacted or in the future.
   expect(failed(11, false)).toBe("refused");
 });

@@ -1,6 +1,6 @@
 /**
- * The records of the coming flush, encoded as they arrive into one growing buffer. The flush writes
- * this buffer as it is.
+ * Gathers the records of the coming flush, encoded as they arrive into one growing buffer. The
+ * flush writes this buffer as it is.
  */
 import { crc32c, crc32cWord } from "../base/crc32c.js";
 import type { Entry, HardState } from "../raft/types.js";
@@ -26,7 +26,7 @@ export class FrameBuffer {
   #bytes = new Uint8Array(firstBytes);
   #view = new DataView(this.#bytes.buffer);
   #length = 0;
-  /** Where the bytes begin that were not taken. */
+  /** Where the bytes begin that were not taken yet. */
   #from = 0;
   /** Bytes of the same flush that are not in the buffer any more (see `taken`). */
   #before = 0;
@@ -47,7 +47,10 @@ export class FrameBuffer {
     if (this.#bytes.length > keepBytesMax) this.#replace(new Uint8Array(firstBytes));
   }
 
-  /** For each `add`: with `continues`, the next record belongs to the same batch. */
+  /**
+   * Encodes an entry. With `continues`, the next record belongs to the same batch; so in all `add`
+   * calls.
+   */
   addEntry(entry: Entry, continues: boolean): void {
     if (this.#firstIndex === undefined || entry.index < this.#firstIndex) {
       this.#firstIndex = entry.index;
@@ -72,7 +75,9 @@ export class FrameBuffer {
     this.#seal(type, payload.length, continues);
   }
 
-  /** Valid until the next `add`, `taken` or `begin`. */
+  /**
+   * The bytes of this flush that were not taken. Valid until the next `add`, `taken` or `begin`.
+   */
   bytes(): Uint8Array {
     return this.#bytes.subarray(this.#from, this.#length);
   }

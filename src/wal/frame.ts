@@ -1,11 +1,13 @@
 /**
- * The frame of a WAL record (docs/formats.md, "Write-ahead log"): how a reader recognises a whole
- * record. A frame has a check of its own, so that a reader can recognise whole records behind a
- * damaged one. It is also chained to all frames before it, so that none can be left out. A frame
- * states its distance from the start of its flush. With it a reader can tell bytes that one
- * unfinished write may have torn from bytes that an earlier, finished write had made durable.
+ * The frame of a WAL record (docs/formats.md, "Write-ahead log"). By its frame a reader recognises
+ * a whole record.
  *
- * The checks are seeded with the log's salt, so no value that a client stores looks like a frame.
+ * A frame has a check of its own, so that a reader can recognise whole records behind a damaged
+ * one. It is also chained to all frames before it, so that none can be left out.
+ *
+ * A frame states its distance from the start of its flush. With it a reader can tell bytes that one
+ * unfinished write may have torn from bytes that an earlier, finished write had made durable. The
+ * checks are seeded with the log's salt, so no value that a client stores looks like a frame.
  */
 import { crc32c, crc32cWord } from "../base/crc32c.js";
 
@@ -31,7 +33,7 @@ export const lengthAt = 8;
 export const distanceAt = 12;
 export const typeAt = 16;
 export const alignment = 8;
-/** In the type byte: the next record belongs to the same batch. */
+/** Set in the type byte if the next record belongs to the same batch. */
 export const continuesBit = 0x80;
 
 export interface Frame {
@@ -93,7 +95,10 @@ export class RecordFrameReader {
     };
   }
 
-  /** Bytes of the frame whose head stands at `at`. Undefined: no head, or it does not fit. */
+  /**
+   * The number of bytes of the frame whose head stands at `at`. Undefined: there is no head, or the
+   * frame does not fit.
+   */
   extent(at: number): number | undefined {
     const length = this.payloadBytes(at);
     const isWhole = length !== undefined && at + headerBytes + length <= this.#bytes.length;

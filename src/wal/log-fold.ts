@@ -8,7 +8,7 @@ export interface LogContent {
   readonly hardState: HardState;
   /** The log continues this state. Undefined: the log goes back to the founding. */
   readonly snapshot: SnapshotMeta | undefined;
-  /** Without a gap, beginning after the snapshot. */
+  /** The entries after the snapshot, without a gap. */
   readonly entries: readonly Entry[];
   /** The notes given to `Wal.note`, oldest first, as far back as segments are kept. */
   readonly notes: readonly Uint8Array[];

@@ -1,4 +1,4 @@
-/** The log in memory against a plain array. */
+/** Compares the log in memory with a plain array. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Entry, SnapshotMeta } from "../raft/types.js";

@@ -6,7 +6,7 @@
 import { invariant } from "../base/invariant.js";
 import type { ConfState, Entry, HardState, LogStorage, SnapshotMeta } from "../raft/types.js";
 
-/** Memory of an entry beside its data, for sums of sizes. */
+/** Bytes of memory that an entry takes beside its data, for sums of sizes. */
 const entryOverheadBytes = 24;
 const noConf: ConfState = {
   voters: [],
@@ -71,7 +71,7 @@ export class MemoryLogStorage implements LogStorage {
     return this.#snapshot();
   }
 
-  /** Bytes of all entries held, roughly. */
+  /** The bytes of all entries held, roughly. */
   bytes(): number {
     return this.#bytes;
   }

@@ -3,7 +3,7 @@
  */
 import type { ConfState, Entry, EntryType, HardState, SnapshotMeta } from "../raft/types.js";
 
-/** term u64, index u64, entry type u8, then the data. */
+/** Bytes of an entry's head: term u64, index u64, entry type u8. The data follows. */
 export const entryHeadBytes = 17;
 
 /** Writes only the head. The caller writes the data at `at + entryHeadBytes`. */
@@ -24,7 +24,7 @@ export function readEntry(payload: Uint8Array): Entry {
   };
 }
 
-/** term u64, vote u64, commit u64. */
+/** Bytes of a hard state: term u64, vote u64, commit u64. */
 export const hardStateBytes = 24;
 
 export function writeHardState(view: DataView, at: number, state: HardState): void {
@@ -42,7 +42,7 @@ export function readHardState(payload: Uint8Array, at = 0): HardState {
   };
 }
 
-/** index u64, term u64, autoLeave u8, then four lists: count u32 and ids u64. */
+/** Encodes a marker: index u64, term u64, autoLeave u8, then four lists: count u32 and ids u64. */
 export function encodeWalMeta(meta: SnapshotMeta): Uint8Array {
   const conf = meta.confState;
   const lists = [conf.voters, conf.learners, conf.votersOutgoing, conf.learnersNext];
@@ -95,9 +95,9 @@ export interface LogIdentity {
 
 /** The start of each segment. It says enough to continue without all earlier segments. */
 export interface SegmentStart extends LogIdentity {
-  /** Seeds the checks of all other records. Random, the same in all segments of a log. */
+  /** Seeds the checks of all other records. It is random, and the same in all segments of a log. */
   readonly salt: number;
-  /** Chain value that the first record after this one continues. */
+  /** The chain value that the first record after this one continues. */
   readonly chain: number;
   readonly hardState: HardState;
   readonly marker: SnapshotMeta | undefined;
@@ -105,15 +105,15 @@ export interface SegmentStart extends LogIdentity {
 
 const magic = Uint8Array.from("LSTPWAL", (char) => char.charCodeAt(0));
 const version = 2;
-/** The version without incarnation and joiner. */
+/** The format version without incarnation and joiner. */
 const firstVersion = 1;
 const incarnationAt = 32 + hardStateBytes;
 const joinerAt = incarnationAt + 8;
 const startHeadBytes = joinerAt + 1;
 
 /**
- * magic 7 bytes, version u8, cluster u64, member u64, salt u32, chain u32, hard state, incarnation u64,
- * joiner u8, marker.
+ * Encodes a start: magic 7 bytes, version u8, cluster u64, member u64, salt u32, chain u32, hard
+ * state, incarnation u64, joiner u8, marker.
  */
 export function encodeStart(start: SegmentStart): Uint8Array {
   const meta = start.marker === undefined ? new Uint8Array(0) : encodeWalMeta(start.marker);
@@ -132,7 +132,7 @@ export function encodeStart(start: SegmentStart): Uint8Array {
   return bytes;
 }
 
-/** Undefined: this program cannot read it as a start. */
+/** Decodes a start. Undefined: this program cannot read the payload as one. */
 export function decodeStart(payload: Uint8Array): SegmentStart | undefined {
   if (magic.some((byte, at) => payload[at] !== byte)) return undefined;
   const isFirst = payload[7] === firstVersion;

@@ -44,7 +44,7 @@ let lives = 0;
 /** Writes random batches, and knows which states of the log a crash may leave. */
 class Writer {
   wal: Wal;
-  /** The state after each batch. Nothing before `#acknowledged` may come back. */
+  /** The state after each batch. A recovery gives none from before `#acknowledged`. */
   #states: State[];
   #acknowledged = 0;
   readonly #life = ++lives;
@@ -234,7 +234,7 @@ function busyLife(disk: Disk, queue: Queue): Writer | undefined {
   return writer;
 }
 
-/** Only the process died. The next process continues to write, and then the power fails. */
+/** Only the process dies. The next process continues to write, and then the power fails. */
 function diesAgain(left: MemoryDisk, seed: number): void {
   const queue = new Queue();
   const disk = left.orphaned(queue.push);
@@ -265,7 +265,7 @@ test("power fails at every single call to the disk", () => {
     for (let seed = 0; seed < 4; seed++) {
       const disk = memory.crashed(new Dice(seed).sequence(), () => {});
       if (segmentsOf(disk).length === 0) {
-        // Nothing was founded. Founding can be repeated over what is there.
+        // The log was not founded, and founding can be repeated over what is there.
         expect(writer).toBeUndefined();
         createWal(disk, founding, options);
         continue;
@@ -296,7 +296,7 @@ describe("damage", () => {
         refused++;
         continue;
       }
-      // In the padding of a frame, in the seal at the end, or behind it.
+      // The changed bytes lie in the padding of a frame, in the seal at the end, or behind it.
       expect(list).toEqual(entries(1, count));
     }
     expect(refused).toBeGreaterThan(end - 8 * (count + 2) - 24);
@@ -309,7 +309,7 @@ describe("damage", () => {
     disk.flipBit(first, end - 30, 3);
     expect(() => openWal(disk, options)).toThrow(/a damaged record in a finished segment/);
     disk.flipBit(first, end - 30, 3);
-    // The last entry, and the seal behind it.
+    // Overwrites the last entry, and the seal behind it.
     overwrite(disk, first, end - 80, new Uint8Array(80));
     expect(() => openWal(disk, options)).toThrow(
       `${second}: offset 0: it does not continue the segment before it`,
@@ -351,7 +351,7 @@ describe("damage", () => {
   });
 
   test("frames inside of a value are no records", () => {
-    // Of a log with the same salt, behind a good head; and of another log, behind no head at all.
+    // The first frames have this log's salt and a good head; the others have neither.
     const cases = [
       { salt: founding.salt, tear: (at: number) => [at + 1_000, 100] as const },
       { salt: 99, tear: (at: number) => [at, 200] as const },

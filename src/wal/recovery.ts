@@ -1,12 +1,12 @@
 /**
- * Reads a log back. The remains of one unfinished flush are cut from the last segment. Any other
- * bytes that fail their check are damage, and the member refuses to start: a log that forgot an
- * acknowledged entry or a vote is worse than a member that is down.
+ * Reads a log back. It cuts the remains of one unfinished flush from the last segment. Any other
+ * bytes that fail their check are damage, and the member refuses to start: if its log forgot an
+ * acknowledged entry or a vote, the member could harm the cluster, and a stopped member cannot.
  *
  * The rule: a flush is written only after the one before it is durable. So bytes that fail their
  * check are a torn tail if they are in the last segment and every whole record behind them belongs
  * to the flush that begins at or before them. A whole record of a later flush behind them proves
- * that they were durable once: damage.
+ * that they were durable once: then they are damage.
  */
 
 import { crc32cWord } from "../base/crc32c.js";
@@ -30,7 +30,7 @@ export interface RecoveredTail {
   readonly flushOffset: number;
   /** The content of the last segment from there on: whole batches. */
   readonly flushBytes: Uint8Array;
-  /** How many bytes behind those must be zeroed first; 0: none. */
+  /** How many bytes behind `flushBytes` must be zeroed first; 0: none. */
   readonly tornBytes: number;
 }
 
@@ -160,7 +160,7 @@ function refuseDurable(source: SegmentSource, frames: RecordFrameReader, at: num
   }
 }
 
-/** Bytes behind `at` up to the last one that is not zero. */
+/** The number of bytes behind `at`, up to the last one that is not zero. */
 function usedBytes(bytes: Uint8Array, at: number): number {
   let end = bytes.length;
   while (end > at && bytes[end - 1] === 0) end--;

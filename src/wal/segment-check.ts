@@ -26,7 +26,7 @@ export interface SegmentDamage {
 }
 
 export interface CheckedSegment {
-  /** For messages. */
+  /** The segment's path, for messages. */
   readonly path: string;
   readonly file: DiskFile;
   readonly before: SegmentLink | undefined;
@@ -78,7 +78,7 @@ export class SegmentCheck {
     return this.#damage;
   }
 
-  /** Undefined: damaged, or not read to the end. */
+  /** The segment's end. Undefined: the segment is damaged, or not read to its end. */
   end(): SegmentLink | undefined {
     const isWhole = this.#isDone && this.#damage === undefined;
     return isWhole && this.#start !== undefined

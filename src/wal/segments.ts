@@ -16,7 +16,7 @@ const pattern = /^([0-9a-f]{16})-([0-9a-f]{16})\.wal$/;
 const draftName = "next.tmp";
 const pieceBytes = 1024 * 1024;
 
-/** By sequence number, oldest first. */
+/** The names of all segments, by sequence number, oldest first. */
 export function listSegments(disk: Disk, dir: string): SegmentName[] {
   const segments: SegmentName[] = [];
   for (const name of disk.list(dir)) {
@@ -40,7 +40,10 @@ export class SegmentFactory {
   #draft: DiskFile | undefined;
   #draftBytes = 0;
   #isDraftSyncing = false;
-  /** True after the disk refused: nothing is prepared until the next segment is created. */
+  /**
+   * True after the disk has refused a preparation: nothing is prepared until the next segment is
+   * created.
+   */
   #isRefused = false;
 
   constructor(disk: Disk, options: { readonly dir: string; readonly segmentBytes: number }) {
@@ -110,7 +113,7 @@ export class SegmentFactory {
     });
   }
 
-  /** Gives the space back, if the disk still allows it. */
+  /** Removes the draft and so gives its space back, if the disk still allows that. */
   #discard(): void {
     this.#draft?.close();
     this.#draft = undefined;

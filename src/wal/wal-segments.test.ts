@@ -111,7 +111,7 @@ describe("a failing disk", () => {
       for (let seed = 0; seed < 20; seed++) {
         const { disk, queue, wal } = foundLog();
         append(wal, entries(1, 5));
-        // The sync failed, or never ran. Then the process dies, not the machine.
+        // The sync fails, or never runs. Then the process dies, not the machine.
         disk.faults.failNextSync = failNextSync;
         if (failNextSync) queue.settle();
         const next = disk.orphaned(() => {});

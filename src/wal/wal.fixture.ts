@@ -50,7 +50,7 @@ export class Queue {
     return this.#waiting.length;
   }
 
-  /** Runs the oldest one. */
+  /** Runs the oldest completion. */
   step(): void {
     this.#waiting.shift()?.();
   }
@@ -76,12 +76,12 @@ export function append(wal: Wal, list: readonly Entry[], done: () => void = () =
   wal.append({ hardState: undefined, entries: list, snapshot: undefined, mustSync: true }, done);
 }
 
-/** Needs no sync. */
+/** Appends a batch that needs no sync. */
 export function appendCommit(wal: Wal, hardState: HardState, done: () => void = () => {}): void {
   wal.append({ hardState, entries: [], snapshot: undefined, mustSync: false }, done);
 }
 
-/** A closed log with these entries, a flush each. */
+/** Makes a closed log with these entries, one flush for each. */
 export function writtenLog(count: number): MemoryDisk {
   const { disk, queue, wal } = foundLog();
   for (let index = 1; index <= count; index++) {
@@ -108,7 +108,7 @@ export function contentOf(disk: MemoryDisk, path: string): Uint8Array {
   return file.read(0, file.size());
 }
 
-/** Where frames end: behind the last byte that is not zero, at the alignment of frames. */
+/** Where the frames end: behind the last byte that is not zero, at the alignment of frames. */
 export function endOfFrames(content: Uint8Array): number {
   return Math.ceil((content.findLastIndex((byte) => byte !== 0) + 1) / 8) * 8;
 }
@@ -119,7 +119,10 @@ export function overwrite(disk: MemoryDisk, path: string, at: number, bytes: Uin
   file.syncNow();
 }
 
-/** The log as builds wrote it before logs had incarnations: the start of each segment is shorter. */
+/**
+ * Rewrites the log as builds wrote it before logs had incarnations: the start of each segment is
+ * shorter.
+ */
 export function asFirstVersion(disk: MemoryDisk): void {
   const hardStateEnd = 56;
   for (const path of segmentsOf(disk)) {

@@ -48,7 +48,7 @@ describe("what was written is read back", () => {
     expect(recovered.metadata).toEqual(without);
     expect(recovered.entries).toEqual(entries(1, 5));
     const segments = segmentsOf(disk).length;
-    // In segments of this build behind those of the older one, too.
+    // Appends so much that segments of this build follow those of the older one.
     for (let index = 6; index <= 200; index++) {
       append(wal, [entry(index, 1)]);
       queue.settle();

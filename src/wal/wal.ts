@@ -78,7 +78,7 @@ class SegmentedWal implements Wal {
   readonly #dir: string;
   readonly #factory: SegmentFactory;
   #segments: SegmentName[] = [];
-  /** The start of a new segment: after everything handed over, and after everything written. */
+  /** The start of a segment that would follow everything handed over, and everything written. */
   #start: SegmentStart;
   #writtenStart: SegmentStart;
   #lastIndex: number;
@@ -94,7 +94,7 @@ class SegmentedWal implements Wal {
   #isSyncing = false;
   /** True while bytes stand in the file before `#offset` that the next flush must make durable. */
   #hasUnsynced = false;
-  /** What of `#pending` was written ahead at `#offset`; `start` continues after it. */
+  /** The part of `#pending` that was written ahead at `#offset`. `start` continues after it. */
   #ahead: { readonly bytes: number; readonly start: SegmentStart } | undefined;
   #isClosed = false;
   #onFailure: (error: Error) => void = () => {};
@@ -192,7 +192,7 @@ class SegmentedWal implements Wal {
       if (next.firstIndex - 1 > index) break;
       const [gone] = this.#segments.splice(0, 1) as [SegmentName];
       this.#disk.remove(`${this.#dir}/${gone.name}`);
-      // One by one: a crash must not leave an older segment without the next one.
+      // Segments are removed one by one: a crash must not leave an older one without the next one.
       this.#disk.syncDir(this.#dir);
     }
   }
@@ -274,7 +274,7 @@ class SegmentedWal implements Wal {
     if (!this.#isSyncing) this.#writeAhead();
   }
 
-  /** What is pending, for the caller to write at `at`: after everything written. */
+  /** Takes the pending bytes, for the caller to write at `at`: after everything written. */
   #take(): { readonly at: number; readonly bytes: Uint8Array } {
     const at = this.#offset;
     const bytes = this.#pending.bytes();
@@ -331,7 +331,10 @@ class SegmentedWal implements Wal {
     this.#hasUnsynced = true;
   }
 
-  /** What was written ahead stays in this file: the rest of its flush goes into the next one. */
+  /**
+   * The bytes that were written ahead stay in this file. The rest of their flush goes into the next
+   * one.
+   */
   #settleAhead(): void {
     if (this.#ahead === undefined) return;
     const { bytes, start } = this.#ahead;

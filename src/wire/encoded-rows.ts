@@ -1,14 +1,15 @@
 /**
- * Many rows of an answer, as bytes: each KeyValue as a field of its message, one behind the other in
- * large pieces: field 2 (`kvs`) of RangeResponse, or field 3 (`prev_kvs`) of DeleteRangeResponse. A row that is gathered here costs no object of its own. Large rows are
- * kept as they are, without a copy.
+ * Gathers many rows of an answer as bytes, in large pieces: one KeyValue behind the other, each as
+ * a field of its message. The field is 2 (`kvs`) of RangeResponse, or 3 (`prev_kvs`) of
+ * DeleteRangeResponse. A row that is gathered here costs no object of its own. Large rows are kept
+ * as they are, without a copy.
  */
 import { keyOf } from "./key-value.js";
 import { delimitedLength, noBytes, writeDelimited, writeDelimiter } from "./protobuf-writer.js";
 
-/** What an answer holds of a large range. */
+/** The rows of a large range in an answer. */
 export interface EncodedRows {
-  /** Give the repeated field when they are joined. */
+  /** The pieces. Joined, they are the repeated field. */
   readonly pieces: readonly Uint8Array[];
   /** The bytes of all pieces. */
   readonly bytes: number;
@@ -39,7 +40,7 @@ export class RowPieces implements EncodedRows {
     this.#tag = tag;
   }
 
-  /** `row`: an encoded mvccpb.KeyValue that does not change any more. */
+  /** Adds a row, an encoded mvccpb.KeyValue. Its bytes must not change any more. */
   add(row: Uint8Array): void {
     const bytes = delimitedLength(row.length);
     this.bytes += bytes;
@@ -60,7 +61,7 @@ export class RowPieces implements EncodedRows {
     return keyOf(this.#last);
   }
 
-  /** Call once when all rows are here. */
+  /** Returns the rows. Call once, when all rows are here. */
   end(): EncodedRows {
     this.#seal();
     return this;

@@ -69,7 +69,7 @@ test("a damaged entry is never skipped or half read", () => {
     } catch (error) {
       expect((error as Error).name).toBe("InvariantViolation");
     }
-    // Cut after the header there is no request at all, which no machine can apply.
+    // A message that is cut behind the header has no request at all, which no machine can apply.
     if (part !== undefined) expect([part.field, part.body.length]).toEqual([0, 0]);
   }
   expect(() => openRequest(Uint8Array.of(0x20, 0x01))).toThrow("an unknown entry");

@@ -8,13 +8,13 @@ import { PutRequest } from "./gen/rpc.js";
 import { noBytes } from "./protobuf-writer.js";
 
 export interface OpenedRequest {
-  /** 0 and 0n when nobody waits. */
+  /** The id under which the proposer waits; 0 and 0n when nobody waits. */
   requestId: number;
   proposer: bigint;
-  /** On whose behalf (state/auth/types.ts); empty and 0: nobody. */
+  /** On whose behalf the request comes (state/auth/types.ts); empty and 0: nobody. */
   username: string;
   authRevision: number;
-  /** Field number of the request in it; 0: none. */
+  /** The field number of the request in the entry; 0: none. */
   field: number;
   body: Uint8Array;
 }
@@ -30,9 +30,12 @@ export type PutRequestFields = Pick<
 const headerField = 100;
 const lengthDelimited = 2;
 
-/** Where the decoder stands. Decoding never calls out, so one for all saves an object per number. */
+/**
+ * Where the decoder stands. Decoding calls no other code, so one decoder state for all saves an
+ * object per number.
+ */
 let cursor = 0;
-/** The last proposer seen: few members propose, and making a bigint costs more than comparing. */
+/** The last proposer seen. Few members propose, and making a bigint costs more than comparing. */
 let knownProposer = { low: 0, high: 0, id: 0n };
 
 /** @throws InvariantViolation: an entry that this version cannot read must not be skipped. */
@@ -66,8 +69,8 @@ export function openRequest(data: Uint8Array): OpenedRequest {
 }
 
 /**
- * The form that this program's proposers write: the id as varint, then the proposer as fixed64. Any
- * other form takes the general way.
+ * Reads the form that this program's proposers write: the id as varint, then the proposer as
+ * fixed64. The general decoder reads any other form.
  */
 function openHeader(bytes: Uint8Array, into: OpenedRequest): void {
   cursor = 1;
@@ -93,8 +96,8 @@ function proposerOf(low: number, high: number): bigint {
 }
 
 /**
- * `key` and `value` are views of `body`. The common put, key and value alone, is read by hand.
- * @throws InvariantViolation
+ * Decodes a put. `key` and `value` are views of `body`. The common put, with key and value alone,
+ * is read by hand. @throws InvariantViolation
  */
 export function openPut(body: Uint8Array): PutRequestFields {
   const plain = openPlainPut(body);

@@ -16,7 +16,7 @@ const fields = fc.record({
   lease: fc.oneof(fc.constant(0n), fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })),
 });
 
-/** What the generated codec makes of the same fields. */
+/** The bytes that the generated codec makes of the same fields. */
 function generated(kv: Parameters<typeof encodeKeyValue>[0]): Uint8Array {
   return KeyValue.encode({
     key: Buffer.from(kv.key),

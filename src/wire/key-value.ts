@@ -1,7 +1,7 @@
 /**
- * mvccpb.KeyValue by hand: what every put writes and every read returns. The bytes are exactly
- * those of etcd (fields ascending, zero values omitted), because HashKV covers them. Numbers are
- * safe integers, the lease a signed 64-bit bigint.
+ * Encodes and decodes mvccpb.KeyValue by hand: every put writes one and every read returns some.
+ * The bytes are exactly those of etcd (fields ascending, zero values omitted), because HashKV
+ * covers them. Numbers are safe integers, the lease a signed 64-bit bigint.
  */
 import { InvariantViolation } from "../base/invariant.js";
 import { cutBytes } from "../base/slab.js";
@@ -32,7 +32,10 @@ const valueTag = 0x2a;
 const leaseTag = 0x30;
 const varintBytesMax = 10;
 
-/** Where the decoder stands. Decoding never calls out, so one for all saves an object per number. */
+/**
+ * Where the decoder stands. Decoding calls no other code, so one decoder state for all saves an
+ * object per number.
+ */
 let cursor = 0;
 
 export function encodeKeyValue(kv: KeyValueFields): Uint8Array {
@@ -56,7 +59,7 @@ export function encodeKeyValue(kv: KeyValueFields): Uint8Array {
   return bytes;
 }
 
-/** `key` and `value` are views of `bytes`. @throws InvariantViolation */
+/** Decodes a KeyValue. `key` and `value` are views of `bytes`. @throws InvariantViolation */
 export function decodeKeyValue(bytes: Uint8Array): KeyValueFields {
   let key: Uint8Array = noBytes;
   let createRevision = 0;
@@ -78,19 +81,19 @@ export function decodeKeyValue(bytes: Uint8Array): KeyValueFields {
   return { key, createRevision, modRevision, version, value, lease };
 }
 
-/** The key alone, a view of `bytes`: it comes first. */
+/** Reads the key alone, as a view of `bytes`: it comes first. */
 export function keyOf(bytes: Uint8Array): Uint8Array {
   if (bytes[0] !== keyTag) throw new InvariantViolation("a stored row has no key");
   cursor = 1;
   return readBytes(bytes);
 }
 
-/** The value alone, a view of `bytes`. */
+/** Reads the value alone, as a view of `bytes`. */
 export function valueBytesOf(bytes: Uint8Array): Uint8Array {
   return decodeKeyValue(bytes).value;
 }
 
-/** The same KeyValue without its value, for keys_only. */
+/** Returns the same KeyValue without its value, for keys_only. */
 export function withoutValue(bytes: Uint8Array): Uint8Array {
   const kv = decodeKeyValue(bytes);
   return kv.value.length === 0 ? bytes : encodeKeyValue({ ...kv, value: noBytes });

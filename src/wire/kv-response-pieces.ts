@@ -21,14 +21,14 @@ export function isInPieces(outcome: SplicedOutcome): boolean {
   return outcome.responses.some((response) => isInPieces(response.outcome));
 }
 
-/** The whole message: `header` as KvResponseEncoder gives it, then the rest. */
+/** The whole message in pieces: `header` as KvResponseEncoder gives it, then the rest. */
 export function piecesOf(header: Uint8Array, outcome: SplicedOutcome): Uint8Array[] {
   const pieces = [header];
   addBody(pieces, outcome);
   return pieces;
 }
 
-/** The same without the header. */
+/** The message in pieces, without its header. */
 export function bodyPiecesOf(outcome: SplicedOutcome): Uint8Array[] {
   const pieces: Uint8Array[] = [];
   addBody(pieces, outcome);

@@ -125,7 +125,7 @@ test("rows that were gathered as bytes are the same message", () => {
     const encoder = new KvResponseEncoder({ clusterId: 1n, memberId: 2n });
     const whole = encoder.encode({ ...range, kvs: rows }, 5, 6);
     const spliced = encoder.encode({ ...range, kvs: [], encoded }, 5, 6);
-    // A comparison of a million elements by `toEqual` takes seconds.
+    // `toEqual` would take seconds to compare a million elements.
     expect(Buffer.compare(spliced, whole)).toBe(0);
     const inTxn = (outcome: SplicedOutcome): SplicedOutcome => ({
       kind: "txn",

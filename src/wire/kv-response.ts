@@ -1,9 +1,9 @@
 /**
- * The answers of the KV service, encoded by hand: stored KeyValue bytes are spliced in as they are.
- * The result equals the generated codec's, byte for byte. Nothing is checked here: revisions, terms
- * and counts are safe non-negative integers.
+ * Encodes the answers of the KV service by hand: stored KeyValue bytes are spliced in as they are.
+ * The result equals the generated codec's, byte for byte.
  *
- * Inside a transaction's answer each header has only a revision; without one it is empty, but there.
+ * Nothing is checked here: revisions, terms and counts are safe non-negative integers. Inside a
+ * transaction's answer each header has only a revision; a header without one is empty, but present.
  */
 import type { EncodedRows } from "./encoded-rows.js";
 import {
@@ -19,7 +19,7 @@ import {
 export interface SplicedRange {
   readonly kind: "range";
   readonly kvs: readonly Uint8Array[];
-  /** Many rows, instead of `kvs`. */
+  /** Set instead of `kvs` if the rows are many. */
   readonly encoded?: EncodedRows;
   readonly more: boolean;
   readonly count: number;
@@ -32,7 +32,7 @@ export interface SplicedDeleteRange {
   readonly kind: "deleteRange";
   readonly deleted: number;
   readonly prevKvs: readonly Uint8Array[];
-  /** Many rows, instead of `prevKvs`. */
+  /** Set instead of `prevKvs` if the rows are many. */
   readonly encoded?: EncodedRows;
 }
 export interface SplicedTxn {
@@ -44,19 +44,22 @@ export interface SplicedTxn {
 export type SplicedOutcome = SplicedRange | SplicedPut | SplicedDeleteRange | SplicedTxn;
 
 const headerTag = 0x0a;
-/** ResponseOp: the field of each kind. */
+/** Tags of ResponseOp: one field for each kind. */
 export const opTags = { range: 0x0a, put: 0x12, deleteRange: 0x1a, txn: 0x22 } as const;
 
 /** Encodes the answers of one member. */
 export class KvResponseEncoder {
-  /** The header's first two fields. */
+  /** The encoded first two fields of the header. */
   readonly #ids: Uint8Array;
 
   constructor(of: { readonly clusterId: bigint; readonly memberId: bigint }) {
     this.#ids = new Uint8Array([...bigField(0x08, of.clusterId), ...bigField(0x10, of.memberId)]);
   }
 
-  /** RangeResponse, PutResponse, DeleteRangeResponse or TxnResponse, after the outcome's kind. */
+  /**
+   * Encodes the response that fits the outcome's kind: RangeResponse, PutResponse,
+   * DeleteRangeResponse or TxnResponse.
+   */
   encode(outcome: SplicedOutcome, revision: number, raftTerm: number): Uint8Array {
     const headerLength = this.#headerLength(revision, raftTerm);
     const out = Buffer.allocUnsafe(delimitedLength(headerLength) + bodyLength(outcome));
@@ -64,7 +67,7 @@ export class KvResponseEncoder {
     return out;
   }
 
-  /** The header alone, as field 1. */
+  /** Encodes the header alone, as field 1. */
   encodeHeader(revision: number, raftTerm: number): Uint8Array {
     const head = new Uint8Array(delimitedLength(this.#headerLength(revision, raftTerm)));
     this.#writeHeader(head, revision, raftTerm);
@@ -83,7 +86,7 @@ export class KvResponseEncoder {
   }
 }
 
-/** Bytes of everything after the header. */
+/** The number of bytes behind the header. */
 export function bodyLength(outcome: SplicedOutcome): number {
   switch (outcome.kind) {
     case "range": {
@@ -126,7 +129,7 @@ export function writeBody(out: Uint8Array, from: number, outcome: SplicedOutcome
   }
 }
 
-/** One of a transaction's responses, header included. */
+/** The number of bytes of one of a transaction's responses, header included. */
 export function nestedLength(response: SplicedTxn["responses"][number]): number {
   return delimitedLength(fieldLength(response.revision)) + bodyLength(response.outcome);
 }

@@ -30,9 +30,9 @@ export const RequestField = {
 } as const;
 export type RequestField = (typeof RequestField)[keyof typeof RequestField];
 
-/** On whose behalf a request comes. */
+/** On whose behalf a request comes: a user and an auth revision. */
 export interface Caller {
-  /** Empty: nobody. */
+  /** The user's name. Empty: nobody. */
   readonly username: string;
   /** The auth revision for which the caller's token or certificate was accepted. 0: nobody. */
   readonly authRevision: number;
@@ -44,8 +44,8 @@ export interface Proposal {
   readonly field: RequestField;
   /** The encoded message of that field. */
   readonly body: Uint8Array;
-  /** Its cost by etcd's rule against the space quota; 0: none. */
+  /** Bytes that the request counts against the space quota, by etcd's rule; 0: none. */
   readonly growthBytes: number;
-  /** Absent: nobody, or auth is off. */
+  /** Absent: the request comes from nobody, or auth is off. */
   readonly caller?: Caller | undefined;
 }

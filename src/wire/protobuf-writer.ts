@@ -1,7 +1,8 @@
 /**
- * The pieces of protobuf that hand-written messages are made of: sizes first, then one buffer filled
- * from front to back. Numbers are safe non-negative integers; every writer returns the next place.
- * A field writer leaves zero out, as proto3 does; tags are of one byte (field numbers below 16).
+ * The pieces of protobuf of which hand-written messages are made. The caller computes sizes first,
+ * then fills one buffer from front to back. Numbers are safe non-negative integers; every writer
+ * returns the next place. A field writer leaves zero out, as proto3 does; tags are of one byte
+ * (field numbers below 16). Wire format: https://protobuf.dev/programming-guides/encoding/.
  */
 
 export const noBytes = new Uint8Array(0);
@@ -21,7 +22,7 @@ export function fieldLength(value: number): number {
   return value === 0 ? 0 : 1 + varintLength(value);
 }
 
-/** Tag, length and body: also for an empty body. */
+/** The length of a field: tag, length and body. An empty body counts, too. */
 export function delimitedLength(bodyLength: number): number {
   return 1 + varintLength(bodyLength) + bodyLength;
 }
@@ -29,7 +30,7 @@ export function delimitedLength(bodyLength: number): number {
 export function writeVarint(out: Uint8Array, at: number, value: number): number {
   let rest = value;
   let to = at;
-  // Beyond 31 bits the bit operators do not reach.
+  // Bit operators work on 32 bits only, so numbers beyond 31 bits are divided.
   for (; rest >= 0x8000_0000; to += 1) {
     out[to] = (rest % 0x80) | 0x80;
     rest = Math.floor(rest / 0x80);
@@ -55,7 +56,7 @@ export function writeBytes(out: Uint8Array, at: number, bytes: Uint8Array): numb
   return at + bytes.length;
 }
 
-/** Tag and length of a body that follows. */
+/** Writes tag and length of a body that follows. */
 export function writeDelimiter(
   out: Uint8Array,
   at: number,
@@ -66,19 +67,22 @@ export function writeDelimiter(
   return writeVarint(out, at + 1, bodyLength);
 }
 
-/** Also an empty body is written. */
+/** Writes a whole field, also if its body is empty. */
 export function writeDelimited(out: Uint8Array, at: number, tag: number, body: Uint8Array): number {
   return writeBytes(out, writeDelimiter(out, at, tag, body.length), body);
 }
 
-/** Of a 64-bit number, signed or not. */
+/** The length of a 64-bit number as varint, signed or not. */
 export function bigVarintLength(value: bigint): number {
   let length = 1;
   for (let rest = BigInt.asUintN(64, value); rest >= 0x80n; rest >>= 7n) length += 1;
   return length;
 }
 
-/** Ids and leases use all 64 bits; a negative number takes ten bytes. */
+/**
+ * Writes a 64-bit number as varint. Ids and leases use all 64 bits; a negative number takes ten
+ * bytes.
+ */
 export function writeBigVarint(out: Uint8Array, at: number, value: bigint): number {
   let to = at;
   let rest = BigInt.asUintN(64, value);
@@ -90,7 +94,7 @@ export function writeBigVarint(out: Uint8Array, at: number, value: bigint): numb
   return to + 1;
 }
 
-/** A whole field with a 64-bit number. */
+/** Encodes a whole field with a 64-bit number. */
 export function bigField(tag: number, value: bigint): Uint8Array {
   if (value === 0n) return noBytes;
   const bytes = new Uint8Array(1 + bigVarintLength(value));
@@ -99,7 +103,7 @@ export function bigField(tag: number, value: bigint): Uint8Array {
   return bytes;
 }
 
-/** A whole field whose body is these parts, one behind the other. */
+/** Encodes a whole field whose body is these parts, one behind the other. */
 export function delimited(tag: number, parts: readonly Uint8Array[]): Uint8Array {
   const bodyLength = parts.reduce((sum, part) => sum + part.length, 0);
   const out = Buffer.allocUnsafe(delimitedLength(bodyLength));

@@ -1,5 +1,5 @@
 /**
- * LeaseTimeToLiveResponse with its keys as they are: very many of them are passed on without an object
+ * LeaseTimeToLiveResponse with its keys as they are: very many keys are passed on without an object
  * for each. `keys` is the last field, so its bytes come last.
  */
 import { LeaseTimeToLiveResponse } from "./gen/rpc.js";
@@ -11,7 +11,7 @@ const numbersMax = 3;
 export interface LeaseTimes {
   readonly ttl: number;
   readonly grantedTtl: number;
-  /** Field `keys`, encoded. */
+  /** The field `keys`, encoded. */
   readonly keys: Uint8Array;
 }
 
@@ -23,7 +23,7 @@ export function encodeTimeToLive(
   return Buffer.concat([LeaseTimeToLiveResponse.encode(times).finish(), keys]);
 }
 
-/** Of an answer without a header. @throws if it is none */
+/** Decodes an answer without a header. @throws if the bytes are none */
 export function decodeTimeToLive(bytes: Uint8Array): LeaseTimes {
   let keysAt = 0;
   // Id and times are single numbers: a tag, then a varint whose last byte is below 128.

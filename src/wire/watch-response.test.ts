@@ -92,7 +92,7 @@ describe("watch response", () => {
           if (part.length > 1) expect(length).toBeLessThan(bytesMax);
           const next = parts[place + 1]?.[0];
           if (next === undefined) continue;
-          // No part is cut before it must be.
+          // No part ends earlier than it must.
           expect(encoder.encode(fields, [...part, next]).length).toBeGreaterThanOrEqual(bytesMax);
         }
       }),

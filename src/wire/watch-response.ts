@@ -1,7 +1,7 @@
 /**
- * etcdserverpb.WatchResponse, encoded by hand: stored KeyValue bytes are spliced in as they are,
- * and an event that many watchers get is encoded once. The result equals the generated codec's,
- * byte for byte. Nothing is checked here: revisions and terms are safe non-negative integers.
+ * Encodes etcdserverpb.WatchResponse by hand: stored KeyValue bytes are spliced in as they are, and
+ * an event that many watchers get is encoded once. The result equals the generated codec's, byte
+ * for byte. Nothing is checked here: revisions and terms are safe non-negative integers.
  */
 import {
   bigField,
@@ -34,7 +34,7 @@ export interface SplicedEvent {
 
 /** Encodes the answers of one member. */
 export class WatchResponseEncoder {
-  /** The header's first two fields. */
+  /** The encoded first two fields of the header. */
   readonly #ids: Uint8Array;
   #lastList: readonly SplicedEvent[] | undefined;
   #lastEvents: Uint8Array = noBytes;
@@ -43,12 +43,15 @@ export class WatchResponseEncoder {
     this.#ids = new Uint8Array([...bigField(0x08, of.clusterId), ...bigField(0x10, of.memberId)]);
   }
 
-  /** `events` in order; a list with one event may be passed again and again at little cost. */
+  /**
+   * Encodes a response. `events` come in order. A list with one event may be passed again and again
+   * at little cost.
+   */
   encode(head: WatchResponseHead, events: readonly SplicedEvent[]): Uint8Array {
     const ids = this.#ids;
     const { revision, raftTerm, watchId, compactRevision = 0, cancelReason = "" } = head;
     const reason = cancelReason === "" ? noBytes : Buffer.from(cancelReason);
-    // Ids are small but for clients that choose odd ones.
+    // Ids are small unless a client chooses others.
     const smallId = watchId >= 0n && watchId < 0x8000_0000n ? Number(watchId) : -1;
     const bigId = smallId < 0 ? bigField(0x10, watchId) : noBytes;
     const body = this.#encodedEvents(events);
@@ -89,8 +92,8 @@ export class WatchResponseEncoder {
 }
 
 /**
- * Cuts `events` so that no part's whole message reaches `bytesMax`, except for a part of a single
- * event: etcd's rule for fragments. `head` is that of every part, with `fragment` set.
+ * Cuts `events` so that the whole message of each part stays below `bytesMax`, except for a part of
+ * a single event: etcd's rule for fragments. `head` is that of every part, with `fragment` set.
  */
 export function splitEvents(
   events: readonly SplicedEvent[],
@@ -114,7 +117,7 @@ export function splitEvents(
   return parts;
 }
 
-/** Field 11, repeated. */
+/** Encodes the events as field 11, repeated. */
 function encodeEvents(events: readonly SplicedEvent[]): Uint8Array {
   let length = 0;
   for (const spliced of events) length += eventFieldLength(spliced);

@@ -5,7 +5,7 @@
  */
 import { invariant } from "../../base/invariant.js";
 
-/** Longest varint of a safe integer. */
+/** The most bytes of the varint of a safe integer. */
 export const varintBytesMax = 8;
 
 export class ByteWriter {
@@ -27,7 +27,7 @@ export class ByteWriter {
       value,
     }));
     let rest = value;
-    // Bit operations are 32 bits wide.
+    // Bit operations are 32 bits wide, so larger numbers are divided.
     while (rest > 0x7fff_ffff) {
       this.byte((rest % 128) | 0x80);
       rest = Math.floor(rest / 128);

@@ -8,7 +8,7 @@ import { type Entry, EntryType } from "../types.js";
 import { type ByteReader, MessageFormatError } from "./byte-reader.js";
 import { type ByteWriter, varintBytesMax } from "./byte-writer.js";
 
-/** Term, index and length of one byte each, and the type. */
+/** The fewest bytes of an entry: term, index and length of one byte each, and the type. */
 export const entryBytesMin = 4;
 
 export function entryBytesBound(entry: Entry): number {
@@ -23,7 +23,7 @@ export function writeEntry(writer: ByteWriter, entry: Entry): void {
   writer.bytes(entry.data);
 }
 
-/** The data is a view of the reader's bytes. @throws MessageFormatError */
+/** Reads an entry. Its data is a view of the reader's bytes. @throws MessageFormatError */
 export function readEntry(reader: ByteReader): Entry {
   const term = reader.varint();
   const index = reader.varint();

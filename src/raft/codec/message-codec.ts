@@ -14,7 +14,7 @@ import { ByteReader, MessageFormatError } from "./byte-reader.js";
 import { ByteWriter, varintBytesMax } from "./byte-writer.js";
 import { entryBytesBound, entryBytesMin, readEntry, writeEntry } from "./entry-codec.js";
 
-/** The numbers of raftpb. */
+/** The numbers of the types, as in raftpb. */
 const typeNumbers: Readonly<Record<MessageType, number>> = {
   MsgHup: 0,
   MsgBeat: 1,
@@ -69,9 +69,8 @@ export function encodeMessage(message: Message): Uint8Array {
 }
 
 /**
- * Entry data are views of `bytes`, which must not change afterwards.
- *
- * @throws MessageFormatError
+ * Decodes a message. The data of its entries are views of `bytes`, which must not change
+ * afterwards. @throws MessageFormatError
  */
 export function decodeMessage(bytes: Uint8Array): Message {
   const reader = new ByteReader(bytes);
@@ -107,7 +106,10 @@ function readEntries(reader: ByteReader): readonly Entry[] {
   return entries;
 }
 
-/** Raft relies on consecutive entries, and a gap would only show much later. */
+/**
+ * Refuses entries with a gap. Raft relies on consecutive entries, and a gap would only show much
+ * later.
+ */
 function assertContinuous({ term, logTerm, index, entries }: Message): void {
   let lastIndex = index;
   let lastTerm = logTerm;

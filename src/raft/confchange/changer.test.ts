@@ -24,7 +24,7 @@ const keep: SingleChange = { type: "addVoter", id: 1n };
 const setup = fc.array(singleChange, { maxLength: 8 }).map((changes) => [keep, ...changes]);
 const changes = fc.array(singleChange, { minLength: 1, maxLength: 8 });
 
-/** One change after the other, each a configuration of its own. */
+/** Makes one change after the other, each a configuration of its own. */
 function bySteps(from: Tracked, list: readonly SingleChange[]): Tracked {
   let tracked = from;
   for (const change of list) tracked = changeSimple(tracked, [change], context);

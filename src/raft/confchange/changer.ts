@@ -120,7 +120,8 @@ class Draft {
     const next = Math.max(this.#context.lastIndex, 1);
     const inflights = new Inflights(this.#context.limits);
     const peer = new PeerProgress(id, { isLearner, next, inflights });
-    // Otherwise the quorum check could depose the leader before the new member can answer.
+    // The new member counts as heard. Otherwise the quorum check could depose the leader before
+    // that member can answer.
     peer.recentActive = true;
     this.#peers.set(id, peer);
   }

@@ -1,6 +1,6 @@
 /**
- * The scenario files of etcd-io/raft (Apache-2.0). They are kept beside the project and not in it.
- * The suites that read them say so, and skip when the files are absent.
+ * The scenario files of etcd-io/raft (Apache-2.0). They lie beside the project and not in it. The
+ * suites that read them say so, and skip when the files are absent.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";

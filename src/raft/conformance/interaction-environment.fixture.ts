@@ -86,7 +86,7 @@ export class InteractionEnvironment {
     }
   }
 
-  /** Commands to one member, which is the first argument. */
+  /** Runs a command to one member, which is the first argument. */
   #handleOne(command: Case): string | undefined {
     if (command.command === "raft-state") return this.#printStates();
     if (command.command === "transfer-leadership") {
@@ -214,7 +214,7 @@ export class InteractionEnvironment {
     return undefined;
   }
 
-  /** One round of everything. False when there was nothing left to do. */
+  /** Runs one round of everything. Returns false when nothing was left to do. */
   #stabilizeOnce(nodes: readonly InteractionNode[]): boolean {
     let isBusy = false;
     const section = (node: InteractionNode, title: string, run: () => void): void => {
@@ -262,7 +262,7 @@ export class InteractionEnvironment {
     this.#underWay.push(...work.responses);
   }
 
-  /** Several members get a headline each. */
+  /** Runs the command at each member. Several members get a headline each. */
   #each(command: Case, title: string, run: (node: InteractionNode) => void): undefined {
     const nodes = command.args.map((arg) => this.#node(arg.key));
     for (const node of nodes) {

@@ -37,7 +37,7 @@ import {
 export interface Delivery {
   readonly to: bigint;
   readonly type: string;
-  /** Local ones are never dropped. */
+  /** True: the delivery stays within the member, and is never dropped. */
   readonly isLocal: boolean;
   readonly text: string;
   readonly events: readonly RaftEvent[];

@@ -8,7 +8,7 @@ import { absentTitle, isCorpusPresent, readProjectFile, readSuite } from "./corp
 import type { Case } from "./datadriven.fixture.js";
 import { InteractionEnvironment } from "./interaction-environment.fixture.js";
 
-/** File -> why it differs. */
+/** By file: why it differs. */
 const expectedDifferences: Readonly<Record<string, string>> = {};
 
 const fileCount = 28;

@@ -13,7 +13,7 @@ const resultNames = { won: "VoteWon", pending: "VotePending", lost: "VoteLost" }
 
 interface Parsed {
   readonly incoming: readonly bigint[];
-  /** Undefined: a case about one majority. */
+  /** The outgoing voters. Undefined: the case is about one majority. */
   readonly outgoing: readonly bigint[] | undefined;
   readonly reports: ReadonlyMap<bigint, string>;
 }
@@ -35,7 +35,10 @@ function parse({ command, args }: Case): Parsed {
   };
 }
 
-/** One line per voter; the bar is its rank by index, `?` a voter that did not report. */
+/**
+ * Draws one line per voter. The bar is the voter's rank by index; `?` stands for a voter that did
+ * not report.
+ */
 function picture(voters: readonly bigint[], acked: ReadonlyMap<bigint, number>): string {
   if (voters.length === 0) return "<empty majority quorum>";
   const width = voters.length;

@@ -1,6 +1,6 @@
 /**
- * The pages of entries handed out to be applied and not yet answered. Bounds their bytes, so that a
- * slow state machine gets pages instead of everything that is committed.
+ * Keeps the pages of entries that were handed out to be applied and not yet answered. Bounds their
+ * bytes, so that a slow state machine gets pages instead of everything that is committed.
  */
 import type { Entry } from "../types.js";
 import { entryBytes, payloadBytes } from "./entry-bytes.js";
@@ -25,7 +25,7 @@ export class ApplyWindow {
     return this.#isPaused;
   }
 
-  /** Bytes left for the next page; at least 1, because a page holds at least one entry. */
+  /** How many bytes the next page may have; at least 1, because a page holds at least one entry. */
   roomBytes(): number {
     return Math.max(1, this.#bytesMax - this.#bytes);
   }

@@ -32,7 +32,8 @@ export class RaftLog {
     this.unstable = new Unstable(storage.lastIndex() + 1);
     const compacted = storage.firstIndex() - 1;
     const applied = Math.max(compacted, options.appliedIndex);
-    // The stored commit index is written without an fsync and may lag. Applied means committed.
+    // The stored commit index is written without an fsync and may lag. Applied entries are
+    // committed.
     this.#committed = Math.max(commit, applied);
     this.#applying = applied;
     this.#applied = applied;
@@ -66,7 +67,7 @@ export class RaftLog {
     return term;
   }
 
-  /** Undefined: compacted away, or not there yet. */
+  /** The term of the entry at `index`. Undefined: it is compacted away, or not there yet. */
   term(index: number): number | undefined {
     const term = this.unstable.term(index);
     if (term !== undefined) return term;
@@ -78,7 +79,10 @@ export class RaftLog {
     return this.term(index) === term;
   }
 
-  /** Raft paper, section 5.4.1: later last term, or same term and not shorter. */
+  /**
+   * True if a log that ends there is at least as complete as this one: a later last term, or the
+   * same term and not shorter (Raft paper, section 5.4.1).
+   */
   isUpToDate(lastTerm: number, lastIndex: number): boolean {
     const ours = this.lastTerm();
     return lastTerm > ours || (lastTerm === ours && lastIndex >= this.lastIndex());
@@ -152,7 +156,7 @@ export class RaftLog {
     return { index: 0, term: 0 };
   }
 
-  /** Never moves back. */
+  /** Moves the commit index, and never back. */
   commitTo(index: number): void {
     if (index <= this.#committed) return;
     invariant(index <= this.lastIndex(), "a commit index beyond the log: was the log cut?", () => ({

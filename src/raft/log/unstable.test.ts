@@ -28,7 +28,7 @@ describe("what a durable write vouches for", () => {
     expect(unstable.isEmpty).toBe(true);
   });
 
-  // Terms 1, then 2, then 1 again at one index: the first write must not confirm the third.
+  // At one index the terms are 1, then 2, then 1 again: the first write must not confirm the third.
   test("not for an equal entry that a later write still has to restore", () => {
     const unstable = new Unstable(5);
     for (const term of [1, 2, 1]) {

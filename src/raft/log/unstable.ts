@@ -14,7 +14,7 @@ import type { Entry, SnapshotMeta } from "../types.js";
 interface Write {
   readonly index: number;
   readonly term: number;
-  /** The last index of this write that no later write replaced. */
+  /** The last index of this write that no later write has replaced. */
   stands: number;
 }
 
@@ -22,7 +22,7 @@ export class Unstable {
   /** entries[i] has index offset + i. */
   #entries: Entry[] = [];
   #offset: number;
-  /** One past the last entry handed out to be written. */
+  /** One past the last entry that was handed out to be written. */
   #handedOut: number;
   #writes: Write[] = [];
   #snapshot: SnapshotMeta | undefined;
@@ -33,7 +33,7 @@ export class Unstable {
     this.#handedOut = firstIndex;
   }
 
-  /** Everything below is durable in the storage. */
+  /** The first index of this tail. Everything below is durable in the storage. */
   get offset(): number {
     return this.#offset;
   }
@@ -57,7 +57,7 @@ export class Unstable {
     return this.#snapshot?.index === index ? this.#snapshot.term : undefined;
   }
 
-  /** Entries in [low, high); both within the tail. */
+  /** The entries in [low, high); both within the tail. */
   slice(low: number, high: number): readonly Entry[] {
     return this.#entries.slice(low - this.#offset, high - this.#offset);
   }
@@ -100,7 +100,7 @@ export class Unstable {
     for (const entry of entries) this.#entries.push(entry);
   }
 
-  /** The oldest write under way is durable. */
+  /** Call when the oldest write under way is durable. */
   persisted(index: number, term: number): void {
     const write = this.#writes.shift();
     invariant(

@@ -17,7 +17,10 @@ export function jointCommitted(
   return Math.min(majorityCommitted(incoming, acked), majorityCommitted(outgoing, acked));
 }
 
-/** Lost as soon as one group has lost; won only when both have won. */
+/**
+ * The result of a vote in both groups: lost as soon as one group has lost, won only when both have
+ * won.
+ */
 export function jointVote(
   { incoming, outgoing }: JointVoters,
   votes: ReadonlyMap<bigint, boolean>,

@@ -17,7 +17,7 @@ export type VoteResult = "won" | "pending" | "lost";
 export function quorumIndex(acked: number[]): number {
   const count = acked.length;
   if (count === 0) return Number.POSITIVE_INFINITY;
-  // Insertion sort: configurations are tiny, and this runs for every acknowledgement.
+  // An insertion sort: configurations are tiny, and this runs for every acknowledgement.
   for (let i = 1; i < count; i++) {
     const value = acked[i] as number;
     let at = i;
@@ -38,7 +38,9 @@ export function majorityCommitted(
   return quorumIndex(voters.map((id) => acked(id) ?? 0));
 }
 
-/** Won or lost as soon as the missing votes cannot change it; else pending. */
+/**
+ * The result of a vote: won or lost as soon as the missing votes cannot change it; else pending.
+ */
 export function majorityVote(voters: Majority, votes: ReadonlyMap<bigint, boolean>): VoteResult {
   if (voters.length === 0) return "won";
   let granted = 0;

@@ -16,7 +16,7 @@ const votes = fc
     return new Map(pairs.filter((pair): pair is [bigint, boolean] => pair[1] !== undefined));
   });
 
-/** Tries every index: this is the definition, not the algorithm. */
+/** Tries every index. This is the definition, not the algorithm. */
 function naiveCommitted(
   groups: readonly (readonly bigint[])[],
   acked: (id: bigint) => number | undefined,

@@ -13,7 +13,8 @@ export interface InflightLimits {
 export class Inflights {
   readonly #limits: InflightLimits;
   /**
-   * Parallel queues: last entry index, and bytes, of each message. The valid part begins at #head.
+   * Two parallel queues: the last entry index, and the bytes, of each message. The valid part
+   * begins at #head.
    */
   #indexes: number[] = [];
   #sizes: number[] = [];

@@ -16,14 +16,17 @@ export class PeerProgress implements Progress {
   readonly isLearner: boolean;
   /** The highest index at which the member's log is known to equal the leader's. */
   match = 0;
-  /** The next entry to send. Those between match and next are under way. */
+  /** The next entry to send. The entries between match and next are under way. */
   next: number;
   state: "probe" | "replicate" | "snapshot" = "probe";
-  /** The member was heard from since the last quorum check; always true for the leader itself. */
+  /**
+   * True if the member was heard from since the last quorum check; always true for the leader
+   * itself.
+   */
   recentActive = false;
-  /** The single message that a probe (or a full window) allows is under way. */
+  /** True while the single message that a probe (or a full window) allows is under way. */
   flowPaused = false;
-  /** Index of the snapshot under way; 0 outside of state snapshot. */
+  /** The index of the snapshot under way; 0 outside of state snapshot. */
   pendingSnapshot = 0;
   /** See Progress. */
   isContradicting = false;
@@ -71,7 +74,10 @@ export class PeerProgress implements Progress {
     this.isContradicting = false;
   }
 
-  /** Lasts until the end of the term: the member acknowledged entries of another history. */
+  /**
+   * Marks that the member acknowledged entries of another history. The mark lasts until the end of
+   * the term.
+   */
   contradicts(): void {
     this.#enter("probe");
     this.isContradicting = true;
@@ -80,8 +86,9 @@ export class PeerProgress implements Progress {
   }
 
   /**
-   * The member's log ends at `lastIndex`, before what it acknowledged: older files took the place of
-   * its own. The leader looks again for the point where the logs agree. To know less is always safe.
+   * Call when the member's log ends at `lastIndex`, before what it acknowledged: older files took
+   * the place of its own. The leader looks again for the point where the logs agree. It is safe to
+   * assume that the member has less than it has.
    */
   lostEntries(lastIndex: number): void {
     if (lastIndex >= this.match) return;
@@ -111,7 +118,7 @@ export class PeerProgress implements Progress {
     this.sentCommit = index;
   }
 
-  /** An append message with `count` entries after next - 1 was sent. */
+  /** Call when an append message with `count` entries after next - 1 was sent. */
   sentEntries(count: number, bytes: number): void {
     if (this.state === "replicate") {
       if (count > 0) {
@@ -131,7 +138,7 @@ export class PeerProgress implements Progress {
     return commit > this.sentCommit && this.sentCommit < this.next - 1;
   }
 
-  /** The member has everything up to `index`. False: the leader knew that. */
+  /** Call when the member has everything up to `index`. Returns false if the leader knew that. */
   acknowledge(index: number): boolean {
     if (index <= this.match) return false;
     this.match = index;
@@ -141,8 +148,8 @@ export class PeerProgress implements Progress {
   }
 
   /**
-   * The member refused an append after `rejected`. `hint` is where its log may agree with the
-   * leader's. False: later answers made this one meaningless.
+   * Call when the member refused an append after `rejected`. `hint` is where its log may agree with
+   * the leader's. Returns false if later answers made this one meaningless.
    */
   decrease(rejected: number, hint: number): boolean {
     if (this.state === "replicate") {

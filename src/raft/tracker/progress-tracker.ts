@@ -44,7 +44,7 @@ export class ProgressTracker {
     return this.#config;
   }
 
-  /** Ascending by id. */
+  /** The progress of all members, ascending by id. */
   get peers(): readonly PeerProgress[] {
     return this.#peers;
   }
@@ -66,7 +66,7 @@ export class ProgressTracker {
     return this.#voters.outgoing.length > 0;
   }
 
-  /** One voter alone: its own disk is the quorum. */
+  /** True if there is one voter alone: its own disk is then the quorum. */
   isSingleVoter(): boolean {
     return this.#voters.incoming.length === 1 && this.#voters.outgoing.length === 0;
   }

@@ -12,7 +12,7 @@ export interface FaultDriverParts {
   readonly stage: Stage;
   readonly recorder: Recorder;
   isOver(): boolean;
-  /** A member did not come back. */
+  /** Called when a member did not come back. */
   found(text: string): void;
   /** Called when a fault has ended and none is on. */
   calm(): void;
@@ -21,7 +21,7 @@ export interface FaultDriverParts {
 export class FaultDriver {
   readonly #parts: FaultDriverParts;
   #under = 0;
-  /** By kind: how many members were really harmed so. */
+  /** How many members were really harmed, by kind of fault. */
   readonly hits = new Map<string, number>();
   done = 0;
 
@@ -45,7 +45,7 @@ export class FaultDriver {
   async #lane(plan: FaultPlan, faults: readonly PlannedFault[], startMs: number): Promise<void> {
     const { clock, isOver } = this.#parts;
     for (const fault of faults) {
-      // The faults before took longer than planned, because a member started slowly.
+      // Earlier faults took longer than planned, because a member started slowly.
       if (clock.now() - startMs > plan.durationMs) return;
       while (clock.now() - startMs < fault.atMs) {
         if (isOver()) return;

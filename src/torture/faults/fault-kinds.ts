@@ -1,6 +1,6 @@
 /**
- * The kinds of faults: what each does to its victims, and what ends it. Faults of one lane follow
- * each other; those of different lanes overlap.
+ * The kinds of faults: what each kind does to its victims, and how it ends. Faults of one lane
+ * follow each other; those of different lanes overlap.
  */
 import type { Clock } from "../../platform/clock.js";
 import { clientsPlace, type FlowShape, type LinkFaults, type Stage } from "../ports.js";
@@ -11,9 +11,9 @@ export interface FaultScene {
   readonly clock: Clock;
   readonly stage: Stage;
   readonly victims: readonly string[];
-  /** Drawn with the plan; decides what the kind leaves open. */
+  /** A number drawn with the plan. It decides what the kind of fault leaves open. */
   readonly variant: number;
-  /** A remark for the time line. */
+  /** Adds a remark to the time line. */
   note(text: string): void;
 }
 
@@ -27,9 +27,9 @@ export interface FaultKindRules {
   readonly lane: (typeof faultLanes)[number];
   readonly group: (typeof faultGroups)[number];
   readonly about: string;
-  /** Milliseconds that it lasts, from and to. */
+  /** For how many milliseconds the fault lasts: from and to. */
   readonly lastsMs: readonly [number, number];
-  /** "few": a minority, or sometimes all. "one": one member. "all". */
+  /** Whom the fault harms. "few": a minority, or sometimes all members. */
   readonly victims: "few" | "one" | "two" | "all";
   strike(scene: FaultScene): Promise<Heal> | Heal;
 }
@@ -182,7 +182,7 @@ export type FaultKind = keyof typeof rules;
 export const kindRules: Readonly<Record<FaultKind, FaultKindRules>> = rules;
 export const faultKinds = Object.keys(rules) as readonly FaultKind[];
 
-/** Why this stage cannot do it; undefined: it can. */
+/** Why this stage cannot do this kind of fault. Undefined: it can. */
 export function whyNot(kind: FaultKind, stage: Stage): string | undefined {
   const { group, victims } = kindRules[kind];
   const alone = stage.members.length === 1;
@@ -222,7 +222,7 @@ function network(
   };
 }
 
-/** Stops one member, does it, and starts it again. */
+/** Stops one member, harms it, and starts it again. */
 function stopped(about: string, harm: (scene: FaultScene, member: string) => void): FaultKindRules {
   return {
     ...{ lane: "process", group: "disk", about, lastsMs: [0, 1_000], victims: "one" },
@@ -238,7 +238,7 @@ function stopped(about: string, harm: (scene: FaultScene, member: string) => voi
 type Way = readonly [string, string];
 const turned = ([from, to]: Way): Way => [to, from];
 
-/** From each victim to each other member; two victims count as others of each other. */
+/** The ways from each victim to each other member, other victims included. */
 function toOthers({ stage, victims }: FaultScene): readonly Way[] {
   return victims.flatMap((victim) =>
     stage.members.filter((member) => member !== victim).map((other) => [victim, other] as const),

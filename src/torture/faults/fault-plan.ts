@@ -1,5 +1,5 @@
 /**
- * The faults of a run, drawn from its seed before it begins, so that they can be saved and run
+ * Draws the faults of a run from its seed before it begins, so that they can be saved and run
  * again. Faults of one lane follow each other with a calm time between them.
  */
 import type { Rng } from "../../platform/rng.js";
@@ -7,30 +7,32 @@ import { type FaultKind, faultKinds, faultLanes, kindRules } from "./fault-kinds
 import { leaderPlace } from "./leader.js";
 
 export interface PlannedFault {
-  /** Milliseconds after the traffic began. */
+  /** When the fault begins, in milliseconds after the begin of the traffic. */
   readonly atMs: number;
   readonly kind: FaultKind;
-  /** Names, or "leader" alone: the member that leads when the fault begins. */
+  /** Names of members, or "leader" alone: the member that leads when the fault begins. */
   readonly members: readonly string[];
   /** Milliseconds that the fault lasts. */
   readonly forMs: number;
-  /** Decides what the kind leaves open. */
+  /** A number that decides what the kind of fault leaves open. */
   readonly variant: number;
 }
 
-/** plan.json. */
+/** The content of plan.json. */
 export interface FaultPlan {
   readonly seed: number;
   readonly durationMs: number;
-  /** In the order of their beginnings. */
+  /** The faults in the order in which they begin. */
   readonly faults: readonly PlannedFault[];
 }
 
 const calmMs = 1_000;
 const betweenMs = [500, 2_500] as const;
-/** So many of 1000 faults harm all members, and so many a minority. */
+/** Of 1000 faults that harm "few", this many harm all members. */
 const allPerMille = 150;
-/** So many harm the member that leads at that moment. */
+/**
+ * Of 1000 of the rest, this many harm the member that leads at that moment; the others a minority.
+ */
 const leaderPerMille = 350;
 
 export function drawFaultPlan(
@@ -90,11 +92,7 @@ function victims(rng: Rng, kind: FaultKind, members: readonly string[]): readonl
   });
 }
 
-/**
- * Reads plan.json.
- *
- * @throws Error that says what is wrong
- */
+/** Reads plan.json. @throws Error that says what is wrong */
 export function parseFaultPlan(text: string, members: readonly string[]): FaultPlan {
   const plan = JSON.parse(text) as FaultPlan;
   const isWhole = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) >= 0;

@@ -1,20 +1,20 @@
-/** Who leads, as the members say it. */
+/** Finds out who leads, as the members say it, and hands leadership over. */
 import { MoveLeaderRequest, StatusResponse } from "../../wire/gen/rpc.js";
 import type { Stage } from "../ports.js";
 
 const callMs = 500;
 const moveMs = 5_000;
 
-/** In a plan: the member that leads when the fault begins. */
+/** The name in a plan that stands for the member that leads when the fault begins. */
 export const leaderPlace = "leader";
 
-/** The first member if nobody says who leads. */
+/** The member that leads; the first member if none says who leads. */
 export async function currentLeader(stage: Stage): Promise<string> {
   const { names, leader } = await seenMembers(stage);
   return names.get(leader) ?? (stage.members[0] as string);
 }
 
-/** Asks the leader to hand over to that member. What was answered: "done", or an error's text. */
+/** Asks the leader to hand over to that member. Returns "done", or an error's text. */
 export async function moveLeader(stage: Stage, member: string): Promise<string> {
   const { names, leader } = await seenMembers(stage);
   const target = [...names].find(([, name]) => name === member)?.[0];
@@ -29,7 +29,7 @@ export async function moveLeader(stage: Stage, member: string): Promise<string> 
   return result.kind === "ok" ? "done" : result.text;
 }
 
-/** Names by id of those that answer, and whom they call leader; 0n: nobody. */
+/** The names, by id, of the members that answer, and which member each calls leader; 0n: none. */
 async function seenMembers(stage: Stage): Promise<{
   readonly names: ReadonlyMap<bigint, string>;
   readonly leader: bigint;

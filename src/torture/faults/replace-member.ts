@@ -1,4 +1,4 @@
-/** What an operator does with a member that lost its disk: removes it, and adds it anew. */
+/** Does what an operator does with a member that lost its disk: removes it, and adds it anew. */
 import type { Clock } from "../../platform/clock.js";
 import { MemberAddRequest, MemberListResponse, MemberRemoveRequest } from "../../wire/gen/rpc.js";
 import { pauseFor } from "../pause.js";
@@ -10,9 +10,8 @@ const withinMs = 60_000;
 const pollMs = 200;
 
 /**
- * The member's files are gone. Resolves when it serves again.
- *
- * @throws if no other member takes the change for a minute, or it does not start
+ * Replaces a member whose files are gone. Resolves when it serves again. @throws if no other member
+ * takes the change for a minute, or the member does not start
  */
 export async function replaceMember(options: {
   readonly clock: Clock;
@@ -33,7 +32,10 @@ export async function replaceMember(options: {
   await stage.start(member);
 }
 
-/** A change whose answer was lost is seen in the next list. The error, or undefined. */
+/**
+ * Removes the member and adds it. If the answer to a change was lost, the next member list shows
+ * whether it happened. Returns the error, or undefined.
+ */
 async function removedAndAdded(
   connection: Connection,
   stage: Stage,

@@ -1,13 +1,13 @@
 /**
- * How long each member gave no answer to a write or a read, and whether that was while something
- * harmed the cluster. A gap that goes on long after the last fault has ended is a finding.
+ * Measures for how long each member gave no answer to a write or a read, and whether a fault was on
+ * at that time. A gap that goes on long after the last fault has ended is a finding.
  */
 import type { History, Mark, Operation } from "../../verify/history/types.js";
 
 export interface Gap {
   readonly member: string;
   readonly kind: "write" | "read";
-  /** The longest time without an answer, in milliseconds, while somebody asked. */
+  /** The longest time without an answer while a client asked, in milliseconds. */
   readonly longestMs: number;
   /** The part of that gap with no fault on, in milliseconds. */
   readonly calmMs: number;
@@ -59,7 +59,7 @@ function kindOf({ request }: Operation): "write" | "read" | undefined {
   }
 }
 
-/** Between answers, as long as something was asked and not answered in between. */
+/** The times between answers, as long as a client had asked and got no answer. */
 function gapsOf(operations: readonly Operation[]): readonly Span[] {
   const gaps: Span[] = [];
   let sinceUs: number | undefined;
@@ -77,7 +77,7 @@ function gapsOf(operations: readonly Operation[]): readonly Span[] {
   return gaps;
 }
 
-/** When at least one fault was on. */
+/** The times when at least one fault was on. */
 function faultSpans(marks: readonly Mark[]): readonly Span[] {
   const spans: Span[] = [];
   const open = new Map<string, number>();

@@ -1,6 +1,7 @@
 /**
- * Whether all members hold the same data: HashKV at one revision. After a fault it is tried while
- * nothing else harms the cluster, and given up as soon as something does; at the end it must come.
+ * Compares the data of all members: HashKV at one revision. After a fault the comparison is tried
+ * while nothing else harms the cluster, and given up as soon as something does. At the end of a run
+ * it must succeed.
  */
 import type { Clock } from "../../platform/clock.js";
 import { HashKVRequest, HashKVResponse, RangeRequest, RangeResponse } from "../../wire/gen/rpc.js";
@@ -14,7 +15,7 @@ const hashPath = "/etcdserverpb.Maintenance/HashKV";
 
 export type NamedConnection = readonly [member: string, connection: Connection];
 
-/** Undefined: it did not come to a comparison. Empty: equal. */
+/** Compares all members. Undefined: no comparison was possible. Empty: they are equal. */
 export async function compareMembers(
   connections: readonly NamedConnection[],
   options: { readonly clock: Clock; readonly withinMs: number; isGivenUp(): boolean },
@@ -33,8 +34,8 @@ export async function compareMembers(
 }
 
 /**
- * `isTold`: all members gave a hash, with the same compacted revision. One that is behind, or was
- * compacted beyond that revision, gives none.
+ * Compares the hashes that the members gave. `isTold`: all members gave one, with the same
+ * compacted revision. A member that is behind, or was compacted beyond that revision, gives none.
  */
 export async function compareHashes(
   connections: readonly NamedConnection[],
@@ -61,7 +62,7 @@ function isHash(answer: { readonly hash?: number } | undefined): boolean {
   return answer?.hash !== undefined;
 }
 
-/** By a linearizable read at whoever answers. */
+/** The current revision, by a linearizable read at any member that answers. */
 async function currentRevision(
   connections: readonly NamedConnection[],
 ): Promise<number | undefined> {

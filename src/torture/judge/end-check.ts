@@ -1,6 +1,6 @@
 /**
- * After the last fault: every member serves again within a bound, all hold the same data at the same
- * revision, and every watch comes to that revision.
+ * The check after the last fault: every member serves again within a bound, all hold the same data
+ * at the same revision, and every watch comes to that revision.
  */
 import type { Clock } from "../../platform/clock.js";
 import type { Request } from "../../verify/history/types.js";
@@ -23,11 +23,11 @@ export interface EndCheckParts {
   readonly stage: Stage;
   readonly recorder: Recorder;
   readonly watchers: readonly TortureWatcher[];
-  /** Others write, too, so members are not compared. */
+  /** True if other clients write, too: then members are not compared. */
   readonly isShared: boolean;
 }
 
-/** What is wrong; empty: nothing. */
+/** Checks the cluster. Returns what is wrong; empty: nothing. */
 export async function checkEnd(parts: EndCheckParts): Promise<readonly string[]> {
   const { stage, clock, watchers } = parts;
   const connections = stage.members.map(
@@ -57,7 +57,10 @@ export async function checkEnd(parts: EndCheckParts): Promise<readonly string[]>
   }
 }
 
-/** A linearizable read of everything at each member, as one more client. The revision, or a finding. */
+/**
+ * A linearizable read of everything at each member, by one more client. Returns the revision, or a
+ * finding.
+ */
 async function lastRead(
   { clock, recorder }: EndCheckParts,
   at: { readonly member: string; readonly connection: Connection; readonly client: number },
@@ -82,7 +85,10 @@ async function lastRead(
   return `${member} served no read ${recoveryMs / 1_000} s after the last fault: ${said}`;
 }
 
-/** Nobody writes any more, so all members come to one revision, and hold the same there. */
+/**
+ * Compares the members when nobody writes any more: all must come to one revision, and hold the
+ * same there.
+ */
 async function compareAtRest(
   clock: Clock,
   connections: readonly NamedConnection[],
@@ -101,7 +107,7 @@ async function compareAtRest(
   return (await compareHashes(connections, at)).findings;
 }
 
-/** Of a member's own state. 0: no answer. */
+/** The revision of a member's own state. 0: it did not answer. */
 async function ownRevision([member, connection]: NamedConnection): Promise<
   readonly [string, number]
 > {

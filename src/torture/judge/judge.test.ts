@@ -112,7 +112,7 @@ describe("a history of a cluster that others use", () => {
   test("is judged as if nobody else wrote", () => {
     const writes = [put(1, "a", 41), put(3, "b", 60)];
     expect(verdict([...writes, read(4, "b", 60, 77)])).toBe("linearizable");
-    // What the second put replaced, after it was acknowledged.
+    // The read shows what the second put replaced, after that put was acknowledged.
     expect(verdict([...writes, read(4, "a", 41, 77)])).toBe("not");
   });
 

@@ -1,9 +1,9 @@
 /**
- * What clients rely on with leases: an acknowledged grant or renewal keeps the lease, and the keys
- * attached to it, for its time to live, counted from the moment at which the client asked. Judged by
- * what clients saw: a watch that tells of the deletion of an attached key, or a renewal that is
- * answered with "there is no such lease", before that time is over.
+ * Checks what clients rely on with leases: an acknowledged grant or renewal keeps the lease, and
+ * the keys attached to it, for its time to live, counted from the moment at which the client asked.
  *
+ * The judge has only what clients saw. A promise is broken if a watch shows the deletion of an
+ * attached key before that time is over, or if a renewal is answered with "there is no such lease".
  * Keys with leases belong to one client each, and nobody else deletes them.
  */
 
@@ -12,14 +12,17 @@ import { first } from "../traffic/draw-request.js";
 
 interface Lease {
   readonly id: string;
-  /** Microseconds: until then it must live. By call of the request that promised it. */
+  /**
+   * What each request promised: when it was called, and until when the lease must live, both in
+   * microseconds.
+   */
   readonly promises: { readonly callUs: number; readonly untilUs: number }[];
-  /** A client may have ended it from then on. */
+  /** When the client first asked to end it, in microseconds: from then on it may end. */
   revokedUs: number;
   readonly keys: Map<string, number>;
 }
 
-/** Allowed difference in speed of two clocks, per mille. */
+/** By how many per mille two clocks may differ in speed. */
 const driftPerMille = 25;
 export const leasePrefix = `${first}lease/`;
 
@@ -56,14 +59,20 @@ function readLeases(operations: readonly Operation[]): ReadonlyMap<string, Lease
   return leases;
 }
 
-/** Milliseconds that a lease should have lived on at a time, as far as was promised before. */
+/**
+ * For how many more milliseconds the lease should have lived at `atUs`, by the promises made
+ * before.
+ */
 function leftMs({ promises, revokedUs }: Lease, atUs: number): number {
   if (revokedUs < atUs) return 0;
   const known = promises.filter(({ callUs }) => callUs < atUs).map(({ untilUs }) => untilUs);
   return Math.round((Math.max(0, ...known) - atUs) / 1_000);
 }
 
-/** A renewal is told that there is no such lease; it was decided before the answer came. */
+/**
+ * A finding if a renewal was told too early that there is no such lease. The member decided that
+ * before the answer came.
+ */
 function deniedTooEarly(
   operations: readonly Operation[],
   leases: ReadonlyMap<string, Lease>,

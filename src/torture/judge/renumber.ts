@@ -1,8 +1,10 @@
 /**
- * The history of a run on a cluster that others use, too, as if nobody else wrote. The check needs
- * every change of the store; here it has only those under the run's own prefix. So own revisions are
- * numbered anew, 2, 3, 4, ..., and any other revision becomes that of the last own change before it.
- * Own are those of acknowledged changes, of keys that were read, and of events that a watch showed.
+ * Renumbers the history of a run on a cluster that others use, too, as if nobody else wrote.
+ *
+ * The check needs every change of the store; here it has only those under the run's own prefix. So
+ * own revisions are numbered anew, 2, 3, 4, ..., and any other revision becomes that of the last
+ * own change before it. Own are the revisions of acknowledged changes, of keys that were read, and
+ * of events that a watch showed.
  */
 import type {
   Compare,
@@ -34,7 +36,9 @@ class Ranks {
     this.#sorted = sorted;
   }
 
-  /** 1 and one more for each own revision up to `revision`; 0 stays 0: it means now, or never. */
+  /**
+   * Returns 1, plus one for each own revision up to `revision`. 0 stays 0: it means now, or never.
+   */
   of(revision: number): number {
     if (revision === 0) return 0;
     let [low, high] = [0, this.#sorted.length];
@@ -112,12 +116,12 @@ function keyOf<T extends KeyValue | WatchEvent>(kv: T, rank: Ranks): T {
   return { ...kv, mod: rank.of(kv.mod), create: rank.of(kv.create) };
 }
 
-/** Somebody else's compaction ended it: what came before that holds. */
+/** If a compaction of others ended the watch, what it saw before still holds. */
 function watchOf(watch: Watch, rank: Ranks): Watch {
   const responses = watch.responses.filter(({ compactRevision }) => compactRevision === undefined);
   return {
     ...watch,
-    // From there on: the first own revision that is not below.
+    // The first own revision that is not below the watch's start.
     revision: watch.revision === 0 ? 0 : rank.of(watch.revision - 1) + 1,
     responses: responses.map((response) => ({
       ...response,

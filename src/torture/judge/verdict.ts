@@ -1,4 +1,6 @@
-/** Judges a run, and counts what was tried, so that a clean verdict says what it is worth. */
+/**
+ * Judges a run, and counts what was tried, so that a reader can tell what a clean verdict is worth.
+ */
 import type { History } from "../../verify/history/types.js";
 import { type JudgeLimits, judgeHistory } from "../../verify/linearizability/judge-history.js";
 import type { TortureResult } from "../run.js";
@@ -9,20 +11,20 @@ export type VerdictKind = "clean" | "violation" | "unknown";
 
 export interface TortureVerdict {
   readonly kind: VerdictKind;
-  /** One sentence. */
+  /** What was found, in one sentence. */
   readonly text: string;
   readonly findings: readonly string[];
-  /** Operations that contradict each other; first the one that cannot be placed. */
+  /** Ids of operations that contradict each other. The first is the one that fits nowhere. */
   readonly operationIds: readonly number[];
 }
 
-/** report.json: counts by name; `schema` changes when a field changes its meaning. */
+/** The counts in report.json, by name. `schema` changes when a field changes its meaning. */
 export interface TriedCounts {
   readonly operations: Readonly<Record<string, number>>;
   readonly outcomes: Readonly<Record<string, number>>;
   readonly watches: number;
   readonly events: number;
-  /** Members harmed, by kind of fault. */
+  /** How many members were harmed, by kind of fault. */
   readonly faults: Readonly<Record<string, number>>;
   /** How often the members were compared after a fault. */
   readonly comparisons: number;

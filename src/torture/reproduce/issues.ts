@@ -1,12 +1,12 @@
 /**
- * Historical issues of etcd that a stock binary shows, each as a short story: what is done, what was
- * promised, and how it is seen that the promise is broken. Issue numbers are etcd's.
+ * Historical issues of etcd that a stock binary shows, each as a short story: what the scene does,
+ * what etcd promises, and what shows that the promise is broken. Issue numbers are etcd's.
  */
 import { eventsOf, Refused, type Scene } from "./scene.js";
 
 export interface Shown {
   readonly isShown: boolean;
-  /** What was seen. */
+  /** What the scene saw, as text. */
   readonly text: string;
 }
 
@@ -14,9 +14,9 @@ export interface Issue {
   readonly number: number;
   readonly title: string;
   readonly promise: string;
-  /** Members that are needed. */
+  /** How many members the scene needs. */
   readonly members: 1 | 3;
-  /** Flags for the members; those that the program does not know may not be given. */
+  /** Flags for the members. Every program on which the scene runs must know them. */
   readonly flags: readonly string[];
   run(scene: Scene): Promise<Shown>;
 }
@@ -101,7 +101,7 @@ async function refusedByOne(scene: Scene): Promise<Shown> {
         const { answer } = await scene.ask(read, member);
         return answer.kind === "range" && answer.kvs.length === 1;
       };
-      // Others may apply it a moment later.
+      // The other members may apply the entry a moment later.
       return `${member} ${(await scene.until(isThere, 2_000)) ? "has" : "lacks"} the key`;
     }),
   );
@@ -129,12 +129,12 @@ async function deletionAtCompaction(scene: Scene): Promise<Shown> {
   await scene.put("a");
   const { revision } = await scene.ask({ kind: "delete", key: "a" });
   await scene.ask({ kind: "compact", revision });
-  // Compaction works on after its answer.
+  // A compaction works on after its answer.
   await scene.pause(500);
   return watchDeletion(scene, revision);
 }
 
-/** Whether a watch from the compacted revision gets the deletion that made that revision. */
+/** Tells whether a watch from the compacted revision gets the deletion that made that revision. */
 async function watchDeletion(scene: Scene, revision: number): Promise<Shown> {
   const { seen } = scene.watch(revision);
   const next = await scene.put("b");
@@ -156,11 +156,11 @@ async function deletionAfterKill(scene: Scene): Promise<Shown> {
   await scene.putMany(6_000, { key: "b", value: "v" });
   const { revision } = await scene.ask({ kind: "delete", key: "a" });
   await scene.ask({ kind: "compact", revision });
-  // The first batches are through, the last ones not.
+  // By now the first batches have passed and the last ones have not.
   await scene.pause(150);
   await scene.stage.kill(scene.first);
   await scene.stage.start(scene.first);
-  // The compaction goes on where it was.
+  // The compaction continues where it was.
   await scene.pause(3_000);
   return watchDeletion(scene, revision);
 }
@@ -174,7 +174,8 @@ async function slowWatchSkips(scene: Scene): Promise<Shown> {
   for (let at = 0; at < 40; at++) revision = await scene.put("a", "v".repeat(20_000));
   await scene.ask({ kind: "compact", revision });
   let messages = -1;
-  // Slowly: while much waits to be sent, those that wait longest are looked at again and again.
+  // The client reads slowly: while much waits to be sent, etcd looks again and again at the watches
+  // that wait longest.
   while (messages !== watches.messages) {
     messages = watches.messages;
     for (let at = 0; at < 50; at++) {
@@ -244,7 +245,8 @@ async function repeatedAfterSnapshot(scene: Scene): Promise<Shown> {
   const before = await scene.putMany(200, { key: "a", value: "v" });
   await scene.until(() => (eventsOf(seen).at(-1)?.mod ?? 0) >= before);
   stage.pause(behind);
-  // More than a leader keeps in its log for those behind, and more than fits into socket buffers.
+  // More entries than a leader keeps for lagging members, and more bytes than fit into socket
+  // buffers.
   const after = await scene.putMany(16_000, { key: "a", value: "v".repeat(1_024) });
   stage.resume(behind);
   const isThere = (): boolean => isEnded() || eventsOf(seen).some(({ mod }) => mod >= after);

@@ -1,4 +1,4 @@
-/** What the reproductions of historical issues do with a cluster, in a few words. */
+/** Short calls for what the reproductions of historical issues do with a cluster. */
 import type { Clock } from "../../platform/clock.js";
 import type { OperationAnswer, Request, WatchEvent } from "../../verify/history/types.js";
 import { decodeAnswer, encodeRequest } from "../../verify/sim/clients/client-calls.js";
@@ -30,17 +30,17 @@ export interface SeenResponse {
 }
 
 export interface WatchTranscript {
-  /** The answers so far, as they came. */
+  /** The answers so far, in the order of arrival. */
   readonly seen: SeenResponse[];
   askProgress(): void;
-  /** The member ended the stream: a client goes on elsewhere. */
+  /** True if the member has ended the stream: a client then goes on at another member. */
   isEnded(): boolean;
 }
 
 export interface ManyWatches {
   created: number;
   messages: number;
-  /** By watch: the revisions of its events, as they came. */
+  /** The revisions of each watch's events, in the order of arrival. */
   readonly revisions: Map<number, number[]>;
   readonly canceled: Set<number>;
   setReading(isReading: boolean): void;
@@ -79,12 +79,12 @@ export class Scene {
     return decodeAnswer(request, result.bytes);
   }
 
-  /** The revision. */
+  /** Puts a key. Returns the revision. */
   async put(key: string, value = "v", member = this.first): Promise<number> {
     return (await this.ask({ kind: "put", key, value } satisfies Request, member)).revision;
   }
 
-  /** So many puts, some at a time. The revision after the last. */
+  /** Makes so many puts, some at a time. Returns the revision after the last. */
   async putMany(count: number, at: { readonly key: string; readonly value: string }) {
     let left = count;
     let revision = 0;
@@ -95,7 +95,7 @@ export class Scene {
     return revision;
   }
 
-  /** Hash and compact revision at that revision, in one text. @throws Refused */
+  /** Hash and compact revision at `revision`, in one text. @throws Refused */
   async hash(member: string, revision: number): Promise<string> {
     const request = HashKVRequest.encode({ revision: BigInt(revision) }).finish();
     const path = "/etcdserverpb.Maintenance/HashKV";
@@ -117,7 +117,7 @@ export class Scene {
     throw new Refused("no follower was found");
   }
 
-  /** All keys from a revision on; the answers so far are in the list, as they come. */
+  /** Watches all keys from a revision on. The list in the result grows as answers come. */
   watch(revision: number, member = this.first): WatchTranscript {
     const seen: SeenResponse[] = [];
     let isEnded = false;
@@ -144,7 +144,7 @@ export class Scene {
     };
   }
 
-  /** So many watches of all keys on one stream, from a revision on. */
+  /** Opens so many watches of all keys on one stream, from a revision on. */
   manyWatches(count: number, revision: number): ManyWatches {
     const watches: ManyWatches = {
       created: 0,
@@ -170,7 +170,7 @@ export class Scene {
     return watches;
   }
 
-  /** False: not within this time. */
+  /** Waits until `isSo`. Returns false if that does not happen within the time. */
   async until(isSo: () => boolean | Promise<boolean>, withinMs = 10_000): Promise<boolean> {
     const endMs = this.clock.now() + withinMs;
     while (!(await isSo())) {
@@ -198,7 +198,7 @@ export class Scene {
   }
 }
 
-/** Events of all answers, in the order of arrival. */
+/** The events of all answers, in the order of arrival. */
 export function eventsOf(seen: readonly SeenResponse[]): readonly WatchEvent[] {
   return seen.flatMap(({ events }) => events);
 }

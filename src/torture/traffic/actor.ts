@@ -1,11 +1,11 @@
-/** Somebody who asks things of the cluster until the run ends. */
+/** A client of a run: sends requests to the cluster until the run ends. */
 import type { Clock } from "../../platform/clock.js";
 import type { Rng } from "../../platform/rng.js";
 import type { Stage } from "../ports.js";
 import type { Recorder } from "../recorder.js";
 
 export interface TrafficActor {
-  /** Resolves after `end`, when the last answer is there. */
+  /** Resolves after the run's end, when the client has its last answer. */
   run(): Promise<void>;
   end(): void;
 }
@@ -15,6 +15,6 @@ export interface ActorParts {
   readonly rng: Rng;
   readonly stage: Stage;
   readonly recorder: Recorder;
-  /** Of this client, in the history. */
+  /** The number of this client in the history. */
   readonly number: number;
 }

@@ -1,15 +1,15 @@
 /**
- * What clients ask, drawn from the seed and from what they have seen. Values are unique: two puts of
- * one run never write the same value, so that each answer names the put that it shows.
+ * Draws the requests of clients from the seed and from what they have seen. Values are unique: two
+ * puts of one run never write the same value, so that each answer names the put that it shows.
  */
 import type { Rng } from "../../platform/rng.js";
 import type { KeyValue, Op, OperationAnswer, Request } from "../../verify/history/types.js";
 
 /** What one client remembers of the answers. */
 export class Memory {
-  /** Of the newest answer. */
+  /** The revision of the newest answer. */
   revision = 0;
-  /** Mod revision by key; 0: the key did not exist. */
+  /** The last known mod revision of each key; 0: the key did not exist. */
   readonly #mods = new Map<string, number>();
 
   mod(key: string): number {
@@ -40,11 +40,11 @@ export interface DrawContext {
   readonly memory: Memory;
   /** Number of different keys. */
   readonly keys: number;
-  /** A value that no other request of the run has. */
+  /** Returns a value that no other request of the run has. */
   readonly value: string;
 }
 
-/** All keys of a run. */
+/** The range of all keys of a run. */
 export const first = "lockstep-torture/";
 export const end = "lockstep-torture0";
 
@@ -53,7 +53,7 @@ export function keyName(place: number): string {
 }
 
 export type Draw = (context: DrawContext) => Request;
-/** Draws with their weights. */
+/** Kinds of requests with their weights. */
 export type RequestMix = readonly (readonly [weight: number, draw: Draw])[];
 
 const readsOfAll: RequestMix = [
@@ -62,7 +62,7 @@ const readsOfAll: RequestMix = [
   [4, pastRange],
 ];
 
-/** A little of everything. */
+/** A mix of all kinds of requests. */
 export const mixed: RequestMix = [
   [36, ({ value, ...at }) => ({ kind: "put", key: anyKey(at), value })],
   [16, (at) => ({ kind: "range", key: anyKey(at) })],
@@ -75,7 +75,7 @@ export const mixed: RequestMix = [
   [3, writeAndPastRead],
 ];
 
-/** Linearizable reads: what a member that wrongly believes to lead would answer. */
+/** Linearizable reads: a member that wrongly believes to lead would answer them. */
 export const freshReads: RequestMix = [
   [3, (at) => ({ kind: "range", key: anyKey(at) })],
   [1, () => ({ kind: "range", key: first, end })],
@@ -90,14 +90,14 @@ export const writes: RequestMix = [
   [6, (at) => ({ kind: "delete", key: anyKey(at) })],
 ];
 
-/** Values of up to 200 kB beside small ones, and reads of everything. */
+/** Values of up to 200 kB beside small ones, and reads of all keys. */
 export const large: RequestMix = [
   [6, ({ rng, value, ...at }) => largePut({ rng, ...at }, `${value}.${rng.int(1_000)}`)],
   ...mixed,
   ...readsOfAll,
 ];
 
-/** Lists in pages, and objects that are created, updated and deleted if they are as they were. */
+/** Lists in pages, and objects that are created, updated and deleted only if they are unchanged. */
 export const kubernetes: RequestMix = [
   [20, firstPage],
   [12, nextPage],
@@ -141,7 +141,7 @@ function compareAndSwap(context: DrawContext): Request {
   };
 }
 
-/** Two keys in one transaction, in a branch that depends on a third one. */
+/** A transaction with two keys in a branch that depends on a third key. */
 function severalOps(context: DrawContext): Request {
   const { rng, keys, value } = context;
   const from = rng.int(keys);
@@ -159,7 +159,7 @@ function severalOps(context: DrawContext): Request {
   };
 }
 
-/** Refused as a whole, by all members, if that revision is compacted. */
+/** All members refuse this transaction as a whole if that revision is compacted. */
 function writeAndPastRead(context: DrawContext): Request {
   const { rng, memory, value } = context;
   const revision = Math.max(0, memory.revision - rng.int(60));
@@ -185,7 +185,10 @@ function firstPage(): Request {
   return { kind: "range", key: first, end, limit: pageSize };
 }
 
-/** From any key on, at the revision of the newest answer, as a paged list goes on. */
+/**
+ * Reads from any key on, at the revision of the newest answer, as a client does that goes on with a
+ * paged list.
+ */
 function nextPage(context: DrawContext): Request {
   const { revision } = context.memory;
   return { kind: "range", key: `${anyKey(context)}\0`, end, limit: pageSize, revision };

@@ -1,4 +1,4 @@
-/** One client: asks one thing after the other, and records what it asked and what it was told. */
+/** One client: sends one request after the other, and records each request with its answer. */
 import type { Clock } from "../../platform/clock.js";
 import type { Rng } from "../../platform/rng.js";
 import type { OperationOutcome, Request } from "../../verify/history/types.js";
@@ -9,7 +9,10 @@ import type { Recorder } from "../recorder.js";
 import { drawRequest, Memory, type RequestMix } from "./draw-request.js";
 
 const timeoutMs = 3_000;
-/** A client that got no answer waits so long, so that a dead member is not asked all the time. */
+/**
+ * Milliseconds that a client waits after it got no answer, so that it does not ask a dead member
+ * all the time.
+ */
 const afterFailureMs = 100;
 
 /**
@@ -24,7 +27,10 @@ export interface KvClientParts {
   readonly stage: Stage;
   readonly recorder: Recorder;
   readonly number: number;
-  /** The only member that is asked. Undefined: even numbers stay with one member, odd ones ask any. */
+  /**
+   * The only member that this client asks. Undefined: clients with even numbers stay with one
+   * member, the others ask any.
+   */
   readonly at?: string;
   readonly mix: RequestMix;
   readonly keys: number;
@@ -48,7 +54,7 @@ export class KvClient {
     this.#connections = asked.map((member) => [member, stage.connect(member)] as const);
   }
 
-  /** Resolves after `end`, when the last answer is there. */
+  /** Resolves after `end`, when the client has its last answer. */
   async run(): Promise<void> {
     const { clock, paceMs } = this.#parts;
     while (!this.#isOver) {
@@ -63,7 +69,7 @@ export class KvClient {
     this.#isOver = true;
   }
 
-  /** False: no answer. */
+  /** Sends one request. Returns false if there was no answer. */
   async #ask(): Promise<boolean> {
     const { rng, recorder, number, keys, mix } = this.#parts;
     const value = `v${number}-${++this.#asked}`;

@@ -1,7 +1,7 @@
 /**
- * A client that lives by leases: it grants one, attaches keys of its own, renews it for a while, and
- * then revokes it or lets it end. Whether it lived long enough is judged from the history
- * (judge/lease-promises.ts); whether it ended at all is asked at the end of the run.
+ * A client that uses leases: it grants one, attaches keys of its own, renews it for a while, and
+ * then revokes it or lets it end. The history tells whether the lease lived long enough
+ * (judge/lease-promises.ts). At the end of the run the client asks whether it has ended at all.
  */
 import type { OperationOutcome, Request } from "../../verify/history/types.js";
 import { decodeAnswer, encodeRequest } from "../../verify/sim/clients/client-calls.js";
@@ -21,14 +21,20 @@ const timeoutMs = 3_000;
 const ttlSeconds = [2, 4] as const;
 const renewalsMax = 6;
 const pauseMs = 100;
-/** How long after its time a lease of a calm cluster may be there: a new leader begins it anew. */
+/**
+ * Milliseconds after its time for which a lease of a calm cluster may still be there: a new leader
+ * begins its time anew.
+ */
 const lateMs = 15_000;
 const lease = "/etcdserverpb.Lease/";
 
 export class LeaseClient implements TrafficActor {
   readonly #parts: ActorParts;
   readonly #connections: readonly (readonly [string, Connection])[];
-  /** Granted, or perhaps granted, and nobody asked to revoke it. */
+  /**
+   * Ids of leases that were granted, or perhaps granted, and that the client has not asked to
+   * revoke.
+   */
   readonly #left = new Set<string>();
   #granted = 0;
   #isOver = false;
@@ -50,7 +56,9 @@ export class LeaseClient implements TrafficActor {
     this.#isOver = true;
   }
 
-  /** After `run`: waits until all leases are gone. What is still there too late. */
+  /**
+   * Call after `run`: waits until all leases are gone. Returns those that are still there too late.
+   */
   async leftovers(): Promise<readonly string[]> {
     const { clock, rng } = this.#parts;
     const endMs = clock.now() + ttlSeconds[1] * 1_000 + lateMs;
@@ -89,7 +97,7 @@ export class LeaseClient implements TrafficActor {
     }
     if (rng.int(3) === 0) return;
     if (rng.int(2) === 0) {
-      // Until its end, and a look at what is told then.
+      // The client waits for the lease's end, and records what a renewal is told then.
       await pauseFor(clock, ttl * 1_000 + rng.int(1_500));
       await this.#renew(id);
       return;
@@ -139,7 +147,7 @@ export class LeaseClient implements TrafficActor {
   }
 }
 
-/** One renewal on a stream of its own. */
+/** Renews once, on a stream of its own. */
 function keepAlive(
   connection: Connection,
   id: string,

@@ -1,15 +1,15 @@
-/** Kinds of traffic by name: who asks, and what. */
+/** Kinds of traffic by name: which clients there are, and what they ask. */
 import { kubernetes, large, mixed, type RequestMix, writes } from "./draw-request.js";
 
 export interface Profile {
   readonly name: string;
   readonly about: string;
   readonly mix: RequestMix;
-  /** Clients that live by leases. */
+  /** How many clients use leases. */
   readonly leaseClients: number;
-  /** Clients that compact, defragment, hash and take snapshots. */
+  /** How many clients compact, defragment, hash and take snapshots. */
   readonly upkeepClients: number;
-  /** Instead of the usual ones, unless flags say otherwise. */
+  /** How many clients read and write, instead of the usual number. Flags come first. */
   readonly clients?: number;
   readonly keys?: number;
   readonly paceMs?: number;

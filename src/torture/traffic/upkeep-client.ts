@@ -1,7 +1,7 @@
 /**
- * What operators and their scripts ask for beside the traffic: compaction, defragmentation, snapshots
- * and hashes, at any member. Only a compaction is part of what is judged; of the others it matters
- * that they harm nothing.
+ * Sends what operators and their scripts ask for beside the traffic: compaction, defragmentation,
+ * snapshots and hashes, at any member. The judge looks only at compactions; the other requests must
+ * harm nothing.
  */
 
 import type { OperationOutcome, Request } from "../../verify/history/types.js";
@@ -21,7 +21,10 @@ import { outcomeOf } from "./kv-client.js";
 
 const timeoutMs = 10_000;
 const betweenMs = [200, 1_200] as const;
-/** A compaction is so many revisions behind the newest one; one to come is refused. */
+/**
+ * How many revisions behind the newest one a compaction is. A negative number lies in the future,
+ * and is refused.
+ */
 const behind = [0, 0, 5, 50, -3] as const;
 const maintenance = "/etcdserverpb.Maintenance/";
 
@@ -59,7 +62,7 @@ export class UpkeepClient implements TrafficActor {
     else await this.#snapshot(member, connection);
   }
 
-  /** Sometimes at the newest revision, sometimes at one that is gone or to come. */
+  /** Compacts, sometimes at the newest revision, sometimes at one that is gone or in the future. */
   async #compact(member: string, connection: Connection): Promise<void> {
     const { rng } = this.#parts;
     const newest = await newestRevision(connection);
@@ -85,7 +88,7 @@ export class UpkeepClient implements TrafficActor {
     });
   }
 
-  /** To its end; what it holds is thrown away. */
+  /** Reads a snapshot to its end and drops its content. */
   #snapshot(member: string, connection: Connection): Promise<void> {
     return this.#recorded({ kind: "other", name: "Snapshot" }, member, () => {
       return new Promise((resolve) => {

@@ -1,6 +1,6 @@
 /**
  * A client that watches all keys, and records every answer. When its stream breaks, it goes on at
- * another member from the last revision that it has seen, as etcd's clients do.
+ * another member behind the last revision that it has seen, as etcd's clients do.
  */
 import type { Clock } from "../../platform/clock.js";
 import {
@@ -24,14 +24,14 @@ export interface WatcherParts {
   readonly recorder: Recorder;
   readonly number: number;
   readonly prevKv: boolean;
-  /** Where the first stream begins. */
+  /** The revision where the first stream begins. */
   readonly revision: number;
 }
 
 export class TortureWatcher {
   readonly #parts: WatcherParts;
   #place: number;
-  /** Where the next stream begins. */
+  /** The revision where the next stream begins. */
   #nextRevision: number;
   #stream: ReturnType<Connection["stream"]> | undefined;
   #connection: Connection | undefined;
@@ -89,7 +89,7 @@ export class TortureWatcher {
     this.#stream.write(watchCreateRequest(watch));
   }
 
-  /** True: this watch is over. */
+  /** Takes an answer. Returns true if this watch is over. */
   #received(watch: OpenWatch, response: WatchResponse): boolean {
     const revision = Number(response.header?.revision ?? 0n);
     const events = response.events.map((event) => abbreviated(eventOf(event)));
@@ -104,7 +104,7 @@ export class TortureWatcher {
     const last = events.at(-1);
     if (last !== undefined) this.#nextRevision = Math.max(this.#nextRevision, last.mod + 1);
     else if (!response.created && !response.canceled) {
-      // Progress: everything up to here was seen.
+      // A progress answer: this client has seen everything up to its revision.
       this.#nextRevision = Math.max(this.#nextRevision, revision + 1);
     }
     if (response.canceled && compactRevision > 0) this.#nextRevision = compactRevision;
