@@ -1,4 +1,6 @@
-/** A large answer on its way to the transport: its memory is free as soon as the client has read it. */
+/**
+ * Hands a large answer to the transport, and frees its memory as soon as the client has read it.
+ */
 import type { MessagePieces } from "../grpc/call.js";
 import type { ReadAnswer } from "../member/types.js";
 

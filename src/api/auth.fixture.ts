@@ -32,7 +32,7 @@ export const instantPasswords: Passwords = {
   close: () => {},
 };
 
-/** `asked` names what reached the member beyond the guards. */
+/** `asked` names the requests that passed the guards and reached the member. */
 export function authScene() {
   const machine = foundMachine(new JournalBackend());
   const encoder = new EntryEncoder(firstMember);
@@ -91,7 +91,7 @@ export function authScene() {
   };
   return {
     ...{ machine, member, methods, call, login, asked },
-    /** Runs what the member put off to the end of its turn. */
+    /** Runs the work that the member has put off to the end of its turn. */
     endTurn: () => {
       for (const fn of deferred.splice(0)) fn();
     },
@@ -101,7 +101,7 @@ export function authScene() {
   };
 }
 
-/** Users root and u, u with the role r that may read a to c and write b; auth is on. */
+/** Makes the users root and u, and a role r of u that may read a to c and write b; auth is on. */
 export function withUsers() {
   const scene = authScene();
   const { call, login } = scene;

@@ -1,4 +1,4 @@
-/** The services behind their guards: who gets what while auth is on. */
+/** The services behind their guards: what each user may do while auth is on. */
 import { describe, expect, test } from "vitest";
 import { rpcTable } from "../member/gate/table.js";
 import {
@@ -243,7 +243,7 @@ describe("watches", () => {
     const scene = withUsers();
     expect(watchOf(scene, "a", "c")()).toEqual(["created"]);
     expect(watchOf(scene, "a", "d")()).toEqual([`created canceled ${denied}`]);
-    // GHSA-xg4h-6gfc-h4m8: from a key on, with the right to that key alone.
+    // GHSA-xg4h-6gfc-h4m8: a watch of all keys from b on, by a user with the right to b alone.
     expect(watchOf(scene, "b", "\0")()).toEqual([`created canceled ${denied}`]);
     expect(watchOf({ ...scene, tokens: { ...scene.tokens, u: {} } }, "a", "")()).toEqual([
       "created canceled rpc error: code = InvalidArgument desc = etcdserver: user name is empty",

@@ -1,6 +1,6 @@
 /**
- * The Auth service. What changes users, roles and rights goes through the log, which checks the
- * caller again. What only reads waits for a read barrier. A password leaves this file as a bcrypt
+ * The Auth service. Changes of users, roles and rights go through the log, and the log's entry
+ * checks the caller again. Reads wait for a read barrier. A password leaves this file as a bcrypt
  * hash, made on a thread of its own.
  */
 import type { Done } from "../base/done.js";
@@ -56,7 +56,7 @@ import { decodeFor, headerOf, refuse } from "./status.js";
 
 const service = "etcdserverpb.Auth";
 
-/** Most answers are a header. */
+/** The answer of most RPCs: a header only. */
 interface HeaderAnswer {
   encode(message: { header: ResponseHeader | undefined }): { finish(): Uint8Array };
 }
@@ -69,7 +69,7 @@ interface Change {
   readonly caller: Caller;
 }
 
-/** The RPCs whose entry is their message. */
+/** The RPCs whose message is the entry of the log. */
 const changes = {
   AuthEnable: [AuthEnableRequest, AuthEnableResponse, RequestField.authEnable],
   AuthDisable: [AuthDisableRequest, AuthDisableResponse, RequestField.authDisable],
@@ -171,7 +171,7 @@ function addUser(member: Member, message: Uint8Array, call: UnaryCall): void {
   });
 }
 
-/** Without a password, a hash that the client made itself is taken, as in etcd. */
+/** As in etcd, a request without a password brings a hash that the client made itself. */
 function changePassword(member: Member, message: Uint8Array, call: UnaryCall): void {
   const request = decodeFor(call, AuthUserChangePasswordRequest, message);
   if (request === undefined) return;
@@ -236,7 +236,7 @@ function isMixed(member: Member): boolean {
     .some(({ id }) => id !== member.id && view.peer(id).state === "not comparable");
 }
 
-/** Root, or a user about itself. */
+/** Answers root, or a user about itself. */
 function getUser(member: Member, message: Uint8Array, call: UnaryCall): void {
   const request = decodeFor(call, AuthUserGetRequest, message);
   if (request === undefined) return;
@@ -251,7 +251,7 @@ function getUser(member: Member, message: Uint8Array, call: UnaryCall): void {
   });
 }
 
-/** Root, or a user about a role of its own. */
+/** Answers root, or a user about a role of its own. */
 function getRole(member: Member, message: Uint8Array, call: UnaryCall): void {
   const request = decodeFor(call, AuthRoleGetRequest, message);
   if (request === undefined) return;

@@ -36,7 +36,7 @@ export function callUnary(
   return ended;
 }
 
-/** Takes all parts of a message. */
+/** Takes all parts of a message, and joins them. */
 export function joined(message: MessagePieces): Uint8Array {
   const parts: Uint8Array[] = [];
   for (let part = message.next(); part !== undefined; part = message.next()) parts.push(part);
@@ -104,7 +104,7 @@ export class FakeStream implements StreamCall {
   }
 }
 
-/** A message with proto3's zero values for all fields that are not given. */
+/** Completes a message: fields that are not given get proto3's zero values. */
 export function filled<T extends object>(
   type: { decode(message: Uint8Array): T },
   of: Partial<T>,

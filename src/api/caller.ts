@@ -1,6 +1,6 @@
 /**
- * The one place where a call learns on whose behalf it comes, and where an RPC's own rule is
- * applied. What depends on keys is asked of state/auth/rights.ts by the service that knows them.
+ * The only place where a call learns on whose behalf it comes, and where the rule of its RPC is
+ * applied. If a right depends on keys, the service that knows them asks state/auth/rights.ts.
  */
 import { KvError } from "../base/errors.js";
 import type { Call } from "../grpc/call.js";
@@ -11,7 +11,10 @@ import { type Caller, nobody } from "../wire/proposal.js";
 import { owned } from "./owned.js";
 import { refuse } from "./status.js";
 
-/** Tells who calls, or an error: invalidAuthToken. Inside the call while auth is off. */
+/**
+ * Calls `then` with the caller, or with the error invalidAuthToken. Does so inside the call while
+ * auth is off.
+ */
 export function identify(
   member: Member,
   call: Call,
@@ -25,7 +28,7 @@ export function identify(
   member.authenticator.callerOf({ token, commonName: call.commonName }, owned(member, call, then));
 }
 
-/** The same for a call that ends with the error. */
+/** As `identify`, for a call that ends with the error. */
 export function withCaller(member: Member, call: Call, then: (caller: Caller) => void): void {
   identify(member, call, (caller) => {
     if (caller instanceof KvError) refuse(call, caller);
@@ -33,7 +36,10 @@ export function withCaller(member: Member, call: Call, then: (caller: Caller) =>
   });
 }
 
-/** For reads. A token of another auth revision is refused, also of a later one: this member lags. */
+/**
+ * Refuses a read whose token belongs to another auth revision, also to a later one: this member
+ * lags then.
+ */
 export function tokenRefusal(member: Member, { authRevision }: Caller): KvError | undefined {
   const { isEnabled, revision } = member.machine.auth;
   const isOther = isEnabled && authRevision !== 0 && authRevision !== revision;
@@ -41,9 +47,9 @@ export function tokenRefusal(member: Member, { authRevision }: Caller): KvError 
 }
 
 /**
- * For requests that go into the log. Nobody is refused here, before the request costs anything, but
- * only on a state that is known to be current: auth may have been switched off meanwhile. What a
- * user may do is decided when the entry is applied.
+ * For requests that go into the log. A caller without a user is refused here, before the request
+ * costs anything, but only on a state that is known to be current: auth may have been switched off
+ * meanwhile. The entry decides what a user may do when it is applied.
  */
 export function withWriter(member: Member, call: Call, then: (caller: Caller) => void): void {
   withCaller(member, call, (caller) => {
@@ -52,7 +58,7 @@ export function withWriter(member: Member, call: Call, then: (caller: Caller) =>
   });
 }
 
-/** For requests of root alone that are answered, or begun, outside of the log. */
+/** Runs `then` for root alone: for requests that are answered, or begun, outside of the log. */
 function withRoot(member: Member, call: Call, then: (caller: Caller) => void): void {
   withCaller(member, call, (caller) => {
     const refusal = adminRefusal(member.machine.auth, caller);
@@ -61,7 +67,7 @@ function withRoot(member: Member, call: Call, then: (caller: Caller) => void): v
   });
 }
 
-/** The same, on a state that is known to be current. */
+/** As `withRoot`, on a state that is known to be current. */
 export function withCurrentRoot(member: Member, call: Call, then: (caller: Caller) => void): void {
   withCaller(member, call, (caller) => current(member, call, caller, adminRefusal, then));
 }

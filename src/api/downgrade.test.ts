@@ -16,7 +16,7 @@ import { maintenanceMethods } from "./maintenance.js";
 
 const action = { validate: 0, enable: 1, cancel: 2 } as const;
 
-/** A cluster of one member of this version; the cluster's version is the same. */
+/** Makes a cluster of one member of this version; the cluster's version is the same. */
 function setUp(version: string) {
   const machine = foundMachine(new JournalBackend());
   if (version !== "") {

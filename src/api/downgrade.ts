@@ -1,7 +1,7 @@
 /**
- * Maintenance/Downgrade as etcd 3.6: VALIDATE asks whether the cluster may go one minor down,
- * ENABLE does it, CANCEL ends it. The state machine decides when it applies the entry. The checks
- * before the proposal only keep requests out of the log that the machine would refuse.
+ * RPC Maintenance/Downgrade as in etcd 3.6: VALIDATE asks whether the cluster may go one minor
+ * down, ENABLE does it, CANCEL ends it. The state machine decides when it applies the entry. The
+ * checks before the proposal only keep requests out of the log that the machine would refuse.
  */
 
 import type { Done } from "../base/done.js";

@@ -1,7 +1,7 @@
 /**
  * The Integrity service: what a member knows of its own state and of the others', now and in the
- * past. Learners and members in quarantine answer it too, because people ask most in these cases.
- * Of clients' keys it shows only those of rows that were found wrong.
+ * past. Learners and members in quarantine answer it too, because operators need it most in these
+ * cases. Of clients' keys it shows only those of rows that were found wrong.
  */
 import type { Method, UnaryCall } from "../grpc/call.js";
 import type { Incident, IncidentStep, RowFindings } from "../integrity/incidents/incident.js";
@@ -41,7 +41,7 @@ function report(member: Member, message: Uint8Array, call: UnaryCall): void {
   const { quarantine, divergence } = view;
   const isRefusing = quarantine !== undefined || divergence !== undefined;
   const answer: ReportResponse = {
-    // The revision of a stand-in, or of another history, means nothing.
+    // The revision of a stand-in, or of another history, must not reach the client.
     header: isRefusing ? clusterHeaderOf(member) : headerOf(member),
     digest_version: view.digestVersion,
     applied_index: BigInt(machine.appliedIndex),
@@ -137,7 +137,7 @@ function wireRows(found: RowFindings): WireRows {
   };
 }
 
-/** Times have fractions, and a file may hold any number. */
+/** A whole number of milliseconds. Times have fractions, and a file may hold any number. */
 function whole(value: number): bigint {
   return Number.isFinite(value) ? BigInt(Math.round(value)) : 0n;
 }

@@ -45,7 +45,7 @@ import { streamRange } from "./range-stream.js";
 import { serve } from "./serve.js";
 import { decodeFor, headerOf, notAMessage, refuse, valueFor } from "./status.js";
 
-/** Ranges of at most so many keys are answered in one go. */
+/** Ranges of at most this many keys are answered at once. */
 const quickKeysMax = 32;
 const rangeRpc = "/etcdserverpb.KV/Range";
 const putDecoder = { decode: openPut };
@@ -66,7 +66,7 @@ interface ReadCall {
   readonly call: UnaryCall;
   /** True: applied state is enough. */
   readonly isLocal: boolean;
-  /** Why this caller may not read what is asked. */
+  /** Why this caller may not read what is asked. Undefined: it may. */
   refusal(caller: Caller): KvError | undefined;
 }
 
@@ -153,7 +153,7 @@ class KvService {
     member.compact(call, of, owned(member, call, answer));
   }
 
-  /** A read that takes no time. */
+  /** Reads at once, without a job. */
   #readNow(request: RangeRequest, call: UnaryCall): void {
     // Another state may have taken this one's place by the time of the read.
     const read = (): OpOutcome => this.#member.machine.kv.range(request);
@@ -190,7 +190,7 @@ class KvService {
     });
   }
 
-  /** Calls `read` when the state may be read, by this caller, at once within that call. */
+  /** Calls `read` when this caller may read the state, at once within that call. */
   #whenReadable(rpc: ReadingRpc, of: ReadCall, read: (caller: Caller) => void): void {
     const { call, isLocal } = of;
     const ready: Done<void> = owned(this.#member, call, (refusal) => {
@@ -249,7 +249,7 @@ class KvService {
     });
   }
 
-  /** Many former values go to the transport in pieces, as fast as the client reads them. */
+  /** Sends many former values to the transport in pieces, as fast as the client reads them. */
   #answerWrite(call: UnaryCall, outcome: OpOutcome, revision: number): void {
     if (!isInPieces(outcome)) {
       call.respond(this.#encode(outcome, revision));
@@ -277,7 +277,7 @@ function rangesOf(outcome: OpOutcome): number {
   return outcome.kind === "txn" ? outcome.responses.length : 1;
 }
 
-/** A read of a few keys, which the index finds at once. */
+/** True for a read of a few keys, which the index finds at once. */
 function isQuick(request: RangeRequest): boolean {
   if (request.range_end.length === 0) return true;
   if (request.count_only || request.limit <= 0n || request.limit > quickKeysMax) return false;

@@ -38,7 +38,7 @@ export function leaseMethods(member: Member): Method[] {
 function grant(member: Member, message: Uint8Array, call: UnaryCall): void {
   const request = decodeFor(call, LeaseGrantRequest, message);
   if (request === undefined) return;
-  // A value beyond a safe integer is too large anyway; a negative one is too small.
+  // A value beyond a safe integer is too large in any case; a negative one is too small.
   const ttl = Math.min(Math.max(Number(request.TTL), 0), Number.MAX_SAFE_INTEGER);
   const granted: Parameters<Member["leaseGrant"]>[2] = (result) => {
     if (result instanceof KvError) {
@@ -87,7 +87,10 @@ function timeToLive(member: Member, message: Uint8Array, call: UnaryCall): void 
   });
 }
 
-/** Any user may ask for the time; the keys are for those who may read all of them. */
+/**
+ * Refuses the keys of a lease to a caller who may not read all of them. Any user may ask for the
+ * time alone.
+ */
 function timeToLiveRefusal(
   member: Member,
   caller: Caller,
@@ -125,8 +128,8 @@ function askTimeToLive(
 }
 
 /**
- * The leases that this member has applied, without a read barrier, as in etcd. Ascending by id,
- * because only the leader knows when leases expire and members should not differ.
+ * Lists the leases that this member has applied, without a read barrier, as in etcd. Ascending by
+ * id: only the leader knows when leases expire, and all members should give the same order.
  */
 function listLeases(member: Member, message: Uint8Array, call: UnaryCall): void {
   if (decodeFor(call, LeaseLeasesRequest, message) === undefined) return;
@@ -152,7 +155,7 @@ function listLeases(member: Member, message: Uint8Array, call: UnaryCall): void 
   });
 }
 
-/** Why one of the leases may not be shown: a key of it may not be read. */
+/** Why one of the leases may not be shown: the caller may not read one of its keys. */
 function foreignLease({ machine }: Member, caller: Caller): KvError | undefined {
   if (!machine.auth.isEnabled || adminRefusal(machine.auth, caller) === undefined) return undefined;
   for (const { id } of machine.leases.all()) {

@@ -288,7 +288,7 @@ describe("snapshot", () => {
     expect(call.sent).toHaveLength(2);
     call.drain();
     expect(call.sent).toHaveLength(4);
-    // A client that takes something is not late.
+    // A client that takes some of the stream is not late.
     expect(state.touched).toBe(2);
     call.cancel();
     expect(state.closed).toBe(1);

@@ -1,4 +1,4 @@
-/** The Maintenance service: what an operator asks of one member, and alarms of the cluster. */
+/** The Maintenance service: what an operator asks of one member, and the alarms of the cluster. */
 
 import type { Done } from "../base/done.js";
 import { KvError } from "../base/errors.js";
@@ -96,7 +96,7 @@ function alarm(member: Member, message: Uint8Array, call: UnaryCall): void {
   });
 }
 
-/** Any member answers, learners too, from its own knowledge. */
+/** Any member answers from its own knowledge, also a learner. */
 function status(member: Member, message: Uint8Array, call: UnaryCall): void {
   if (decodeFor(call, StatusRequest, message) === undefined) return;
   const now = member.status();

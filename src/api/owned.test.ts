@@ -29,7 +29,10 @@ import { allMethods } from "./services.js";
 
 type Done = (result: unknown) => void;
 
-/** Answers nothing by itself; keeps what each call waits with. Reading its term throws. */
+/**
+ * A member that answers nothing by itself, and keeps what each call waits with. Reading its term
+ * throws.
+ */
 function brokenMember(
   error: Error,
   isStopping = false,

@@ -72,7 +72,7 @@ function responses(call: FakeStream): RangeResponse[] {
   });
 }
 
-/** What a client has that merges the messages. */
+/** The answer that a client gets by merging the messages. */
 function merged(parts: readonly RangeResponse[]): RangeResponse {
   const last = parts.at(-1) ?? expect.fail("no message");
   return { ...last, kvs: parts.flatMap(({ kvs }) => kvs) };
@@ -115,7 +115,7 @@ test("pages grow towards the size of a request, follow the client, and show one 
   const revision = scene.machine.kv.revision();
   for (let taken = 1; !call.isEnded; taken++) {
     scene.clock.runTo(scene.clock.now());
-    // Nothing is read ahead of the client.
+    // No page is read before the client has taken the last one.
     expect(call.sent).toHaveLength(taken);
     expect(scene.jobs.open).toBe(0);
     scene.put(499 - taken, "later");

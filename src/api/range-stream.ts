@@ -1,10 +1,12 @@
 /**
- * KV/RangeStream (etcd 3.7): the result of a Range in messages that give it when they are merged. All
- * but the last have rows only; the last has the header, `more` and `count`, too. All rows are of the
- * revision at which the first page was read; if it is compacted meanwhile, the stream ends with that
- * error. A page is read when the client has taken the one before, so little memory is held. A stream
- * whose client takes nothing for as long as an unread answer may wait ends with that error. The first
- * page has 10 rows; later ones grow and shrink towards the size of the largest request.
+ * RPC KV/RangeStream (etcd 3.7): gives the result of a Range in several messages, which a client
+ * merges. All but the last have rows only; the last has the header, `more` and `count`, too.
+ *
+ * All rows are of the revision at which the first page was read; if it is compacted meanwhile, the
+ * stream ends with that error. A page is read when the client has taken the one before, so little
+ * memory is held. If a client takes nothing for as long as an unread answer may wait, the stream
+ * ends with that error. The first page has 10 rows; later ones grow and shrink towards the size of
+ * the largest request.
  */
 import type { Done } from "../base/done.js";
 import { KvError } from "../base/errors.js";
@@ -50,7 +52,7 @@ function streamFault(request: RangeRequest): KvError | undefined {
   if (fault !== undefined) return fault;
   const { sort_order, sort_target, min_mod_revision, max_mod_revision } = request;
   const { min_create_revision, max_create_revision } = request;
-  // Ascending keys are the order of every range.
+  // Every range is in the order of ascending keys anyway.
   if (sort_order === SortOrder.DESCEND || sort_target !== SortTarget.KEY) {
     return new KvError("streamOrder");
   }
@@ -63,11 +65,11 @@ class RangeStream {
   readonly #call: StreamCall;
   readonly #request: RangeRequest;
   readonly #limit: number;
-  /** Where the next page begins. */
+  /** The key where the next page begins. */
   #from: Uint8Array;
   #pageKeys = firstPageKeys;
   #sentKeys = 0;
-  /** The revision of the rows, and the one that the header shows. 0: not read yet. */
+  /** The revision of the rows, which the header shows, too. 0: nothing is read yet. */
   #revision = 0;
   #headerRevision = 0;
   #isReading = false;
@@ -109,7 +111,10 @@ class RangeStream {
     this.#member.read(rpc, { client: this.#call, isLocal }, ready);
   }
 
-  /** Users may change while the stream is open, so each page asks. */
+  /**
+   * Checks the rights of the caller. Users may change while the stream is open, so this runs for
+   * each page.
+   */
   #denial(): KvError | undefined {
     const caller = this.#caller as Caller;
     const { auth } = this.#member.machine;
@@ -161,7 +166,7 @@ class RangeStream {
     else this.#sendPage(rows, keys.last);
   }
 
-  /** There are more keys than the client wants. They are only counted. */
+  /** Ends the stream when the client's limit is reached. The further keys are only counted. */
   #endAtLimit(rows: readonly Uint8Array[]): void {
     this.#from = this.#request.key;
     this.#ask({ limit: 0n, count_only: true }, false, (counted) =>

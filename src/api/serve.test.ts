@@ -1,4 +1,4 @@
-/** Nothing is served without an entry in the table of admission, and nothing stands there in vain. */
+/** Every served method has an entry in the table of admission, and every entry has a method. */
 import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { gateMethods } from "../member/gate/gate.fixture.js";

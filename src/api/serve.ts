@@ -24,7 +24,7 @@ export type Handlers<S extends string> = {
     : StreamHandler;
 };
 
-/** `service` with its package, as on the wire: "etcdserverpb.KV". */
+/** Makes the methods of `service`, named with its package as on the wire: "etcdserverpb.KV". */
 export function serve<S extends Services>(
   member: Member,
   service: S,

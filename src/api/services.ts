@@ -31,11 +31,12 @@ export function allMethods(member: Member, hash: Hash): Method[] {
   ];
 }
 
-/** The services that are clients of those. */
+/** The services that call the others as clients do: lock and election. */
 export function builtMethods(member: Member, methods: readonly Method[], clock: Clock): Method[] {
   const server = new LocalServer({
     methods,
-    // What they do for a caller counts as their own call alone, as in etcd.
+    // The calls that they make for a caller are not counted: only the caller's own call is, as in
+    // etcd.
     counters: new CallCounters(),
     clock,
     onError: (error) => statusOf(member.requestFailed(error)),

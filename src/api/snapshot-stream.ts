@@ -45,7 +45,7 @@ class SnapshotSender {
   /** Bytes that the source gave and that are not sent yet. */
   #chunk: Uint8Array = new Uint8Array(0);
   #isOver = false;
-  /** A turn was asked for. */
+  /** True if this stream has asked for a turn. */
   #isAsked = false;
   readonly #turn: () => void;
 
@@ -65,7 +65,7 @@ class SnapshotSender {
     this.#source.takeTurn(this.#turn);
   }
 
-  /** Sends until the transport is full, or what one chunk of the source gives. */
+  /** Sends until the transport is full, or until one chunk of the source is sent. */
   #send(): void {
     this.#isAsked = false;
     let hasRoom = true;
@@ -89,7 +89,7 @@ class SnapshotSender {
     }
   }
 
-  /** The state can no longer be read. */
+  /** Ends the stream, because the state can no longer be read. */
   fail(error: KvError): void {
     if (this.#isOver) return;
     this.close();

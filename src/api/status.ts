@@ -27,17 +27,20 @@ export const unknownAction: Status = {
 
 export const unknownService: Status = { code: Code.notFound, message: "unknown service" };
 
-/** What a client's library tells when its call was cancelled. */
+/** The status that a client's library gives when its call was cancelled. */
 export const callCanceled: Status = { code: Code.canceled, message: "context canceled" };
 
-/** With etcd's text, as errors of lock and election have it that are no errors of the store. */
+/**
+ * A status with etcd's text and the code Unknown, for errors of lock and election that are not the
+ * store's.
+ */
 export function unknownStatus(message: string): Status {
   return { code: Code.unknown, message };
 }
 
 /**
- * The error of a service that is a client of others. In etcd the others' error has lost its code by
- * then: the text stays, the code is Unknown unless the caller has gone or its time is up.
+ * The error of a service that calls others. In etcd the inner error has lost its code by then: the
+ * text stays, and the code is Unknown unless the caller has gone or its time is up.
  */
 export function innerStatus({ code, message }: Status): Status {
   const isOver = code === Code.canceled || code === Code.deadlineExceeded;
@@ -70,7 +73,10 @@ export function refuse(call: Call, error: KvError | Status): void {
   call.fail(error instanceof KvError ? statusOf(error) : error);
 }
 
-/** Undefined: the bytes are no such message, and the call has got that error. */
+/**
+ * Decodes a message of a unary call. Undefined: the bytes are no such message, and the call has
+ * ended with that error.
+ */
 export function decodeFor<T>(
   call: UnaryCall,
   type: { decode(message: Uint8Array): T },
@@ -79,7 +85,7 @@ export function decodeFor<T>(
   return decoded(type, message) ?? refused(call, notAMessage);
 }
 
-/** As decodeFor, for a message on a stream. */
+/** As `decodeFor`, for a message on a stream. */
 export function decodeOnStream<T>(
   call: StreamCall,
   type: { decode(message: Uint8Array): T },
@@ -101,12 +107,14 @@ function refused(call: Call, status: Status): undefined {
   return undefined;
 }
 
-/** The value, or undefined after the call got the KvError. Passes other errors on. */
+/**
+ * Returns the value. Undefined: the call has ended with the KvError. Other errors are thrown again.
+ */
 export function valueFor<T>(call: Call, read: () => T): T | undefined {
   try {
     return read();
   } catch (error) {
-    // Tells the client that this data is lost here; the member goes into quarantine.
+    // The client is told that this member has lost the data. The member goes into quarantine.
     if (error instanceof DamageError) refuse(call, new KvError("corrupt"));
     if (!(error instanceof KvError)) throw error;
     refuse(call, error);

@@ -1,8 +1,8 @@
 /**
- * The rights of one stream's watchers. A watcher is asked for when it is created, and again after
- * each change of users, roles or rights: before it gets an event of a later state, and soon after
- * the change even if there is none. etcd asks at the creation only, so there a watcher outlives its
- * right.
+ * Checks the rights of one stream's watchers. Each watcher is checked when it is created, and again
+ * after each change of users, roles or rights: before it gets an event of a later state, and soon
+ * after the change even if there is none. etcd checks at the creation only, so there a watcher may
+ * outlive its right.
  */
 import type { KvError } from "../base/errors.js";
 import type { Member } from "../member/types.js";
@@ -18,7 +18,7 @@ export interface WatcherClaim {
 
 interface Watcher {
   readonly claim: WatcherClaim;
-  /** The state of users for which it was last found right. */
+  /** Identifies the state of users at which the right was last found to hold. */
   stamp: number;
   refusal: KvError | undefined;
 }

@@ -76,7 +76,7 @@ class WatchSession {
   readonly #call: StreamCall;
   /** Creations that have no answer yet, oldest first. */
   readonly #creating: Creation[] = [];
-  /** Watchers that want big messages in parts. */
+  /** Ids of watchers that want big messages in parts. */
   readonly #fragmented = new Set<bigint>();
   /** Requests behind a creation whose caller is not known yet. */
   readonly #behind: Uint8Array[] = [];
@@ -149,7 +149,7 @@ class WatchSession {
     const key = request.key.length === 0 ? Buffer.alloc(1) : request.key;
     const claim = { username: caller.username, key, range_end: request.range_end };
     const refusal = rangeRefusal(this.#member.machine.auth, caller, claim);
-    // A revision that cannot be is refused first, as in etcd.
+    // As in etcd, an impossible revision is refused first.
     if (refusal === undefined || request.start_revision < 0n) this.#create(request, claim);
     else this.#refuse(refusal);
   }

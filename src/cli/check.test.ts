@@ -1,4 +1,4 @@
-/** `lockstep check`: what it says of each verdict, and of files that cannot be read. */
+/** `lockstep check`: what it prints for each verdict, and for files that it cannot read. */
 import { describe, expect, test } from "vitest";
 import { runCheck } from "./check.js";
 

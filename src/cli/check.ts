@@ -1,7 +1,7 @@
 /**
- * `lockstep check FILE`: is this history of clients linearizable? Exit 0: yes. 1: no; shows the
- * first operation that cannot be placed. 2: the command could not decide or read it, or the command
- * line is wrong.
+ * `lockstep check FILE`: tells whether a history of clients is linearizable. Exit 0: it is. 1: it
+ * is not; the command shows the first operation that fits nowhere. 2: the command could not read
+ * the file or decide, or the command line is wrong.
  */
 import fs from "node:fs";
 import { parseArgs } from "node:util";
@@ -77,7 +77,10 @@ export function runCheck(words: readonly string[], io: CheckIo): number {
   }
 }
 
-/** An error of the file system or of a reader about the file; anything else is our own bug. */
+/**
+ * True for an error of the file system, or of a reader about the file. Anything else is a bug of
+ * this program.
+ */
 function isUnreadable(error: unknown): error is Error {
   return error instanceof HistoryFormatError || (error instanceof Error && "code" in error);
 }
@@ -119,7 +122,7 @@ function etcdText(verdict: "not" | "unknown", { texts, around }: EtcdView): stri
   if (verdict === "unknown") return `unknown: ${texts.join("\n  ")}`;
   const found = texts.map((text) => `  ${text}\n`).join("");
   if (around.length === 0) return `not linearizable\n\n${found}`;
-  // This caller does not know the first column, the place in an order.
+  // The first column, the place in an order, does not exist here.
   const table = renderCalls(around, ["", "id", "client", "operation"]);
   return `not linearizable\n\n${found}\nAround it (?: no answer came):\n\n${table}`;
 }

@@ -1,8 +1,8 @@
 /**
- * Where the members of `lockstep dev` listen. The first start chooses the ports and keeps them in
- * `.lockstep/dev.json`, because the members' peer addresses are part of their data: with other
- * ports the data would be useless. Never chooses other ports while there is data, never deletes
- * data.
+ * Chooses where the members of `lockstep dev` listen. The first start chooses the ports and keeps
+ * them in `.lockstep/dev.json`, because the members' peer addresses are part of their data: with
+ * other ports the data would be useless. While there is data, it never chooses other ports and
+ * never deletes data.
  */
 import fs from "node:fs";
 import path from "node:path";
@@ -25,10 +25,10 @@ const usualPlaces: readonly Place[] = [
   { name: "m3", client: 32379, peer: 32380 },
 ];
 const portMax = 65_535;
-/** Three members take six ports from this one on. */
+/** The highest base port: three members take six ports from it on. */
 export const basePortMax = portMax - 5;
 
-/** Six ports in a row: client and peer of m1, of m2, of m3. */
+/** Takes six ports in a row: client and peer of m1, of m2, of m3. */
 export function placesFrom(basePort: number): readonly Place[] {
   return usualPlaces.map(({ name }, at) => ({
     name,
@@ -37,7 +37,7 @@ export function placesFrom(basePort: number): readonly Place[] {
   }));
 }
 
-/** The kept ports, else the wanted ones, else free ones. Text: why there are none. */
+/** The kept ports, else the wanted ones, else free ones. A text: why there are none. */
 export async function choosePlaces(wanted = usualPlaces): Promise<readonly Place[] | string> {
   const kept = readPlaces();
   if (kept === undefined) return takePlaces(wanted);
@@ -55,8 +55,8 @@ export async function choosePlaces(wanted = usualPlaces): Promise<readonly Place
 }
 
 /**
- * Undefined: this is the first start. Text: there is data, but the file does not say where its
- * members listen.
+ * The kept ports. Undefined: this is the first start. A text: there is data, but the file does not
+ * say where its members listen.
  */
 function readPlaces(): readonly Place[] | string | undefined {
   let text: string;
@@ -119,7 +119,7 @@ async function takePlaces(wanted: readonly Place[]): Promise<readonly Place[]> {
     }
     places.push({ name, client, peer });
   }
-  // Writes all of the file or nothing, even if the launcher is killed.
+  // The write replaces the whole file or nothing, even if the launcher is killed.
   fs.writeFileSync(`${portsFile}.new`, `${JSON.stringify(places, null, 2)}\n`);
   fs.renameSync(`${portsFile}.new`, portsFile);
   return places;

@@ -96,8 +96,8 @@ class DevCluster {
         `--initial-cluster=${initialCluster}`,
         "--initial-cluster-token=lockstep-dev",
       ],
-      // In another process group than the terminal's, so that ctrl-C reaches the launcher alone.
-      // When the channel closes, a member knows that its launcher is gone.
+      // The member is in another process group than the terminal's, so that ctrl-C reaches the
+      // launcher alone. When the channel closes, a member knows that its launcher is gone.
       { stdio: ["ignore", log, log, "ipc"], detached: true },
     );
     fs.closeSync(log);
@@ -111,7 +111,7 @@ class DevCluster {
     this.#tellWhenReady();
   }
 
-  /** Prints once, when every running member serves. */
+  /** Prints the addresses once, when every running member serves. */
   #tellWhenReady(): void {
     if (this.#isTold || this.#ready.size === 0 || this.#ready.size < this.#children.size) return;
     this.#isTold = true;

@@ -1,6 +1,7 @@
 /**
- * Endpoints as etcd's clients write them, and TLS to them: https:// and unixs:// always, http:// and
- * unix:// never, an endpoint without a scheme when one of the TLS flags is given.
+ * Reads endpoints as etcd's clients write them, and the TLS flags for them. https:// and unixs://
+ * always use TLS, http:// and unix:// never, an endpoint without a scheme if one of the TLS flags
+ * is given.
  */
 import { X509Certificate } from "node:crypto";
 import fs from "node:fs";
@@ -18,11 +19,14 @@ export interface TlsFiles {
   readonly ca: Buffer | null;
   readonly key: Buffer | null;
   readonly cert: Buffer | null;
-  /** The client accepts any certificate of the server. */
+  /** True: the client accepts any certificate of the server. */
   readonly isUnverified: boolean;
 }
 
-/** Undefined: no flag asks for TLS. @throws CtlError that names the file and the flag */
+/**
+ * Reads the files that the flags name. Undefined: no flag asks for TLS. @throws CtlError that names
+ * the file and the flag
+ */
 export function tlsOf(flags: Flags): TlsFiles | undefined {
   const file = (name: string): Buffer | null => {
     const path = flags.text(name);
@@ -106,7 +110,7 @@ const hints: readonly (readonly [pattern: RegExp, hint: string])[] = [
   ],
 ];
 
-/** What gRPC says about a connection that did not come about, with advice where there is some. */
+/** The text for a connection that gRPC could not make, with advice where there is some. */
 export function connectionText(endpoint: string, details: string): string {
   const hint = hints.find(([pattern]) => pattern.test(details))?.[1];
   return `${endpoint}: ${details}${hint === undefined ? "" : ` (${hint})`}`;

@@ -1,6 +1,6 @@
 /**
- * The `lockstep` command: its first word names the subcommand, each of which has its own file.
- * Only that file is loaded, so that a short call of `ctl` starts fast.
+ * The `lockstep` command. Its first word names the subcommand, each of which has its own file. Only
+ * that file is loaded, so that a short call of `ctl` starts fast.
  */
 
 const usage = `Usage: lockstep <command> [flags]

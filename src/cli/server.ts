@@ -53,11 +53,7 @@ export async function runServer(words: readonly string[]): Promise<number> {
   return run(config, log);
 }
 
-/**
- * With the members that DNS names, when it is to be asked.
- *
- * @throws UsageError
- */
+/** The settings, with the members that DNS names if a flag asks for that. @throws UsageError */
 async function discovered(
   config: ServerConfig,
   resolve: (initialCluster: string) => ServerConfig,
@@ -78,7 +74,10 @@ interface Gathered {
   sourceOf(name: string): string;
 }
 
-/** A configuration file stands alone; else flags beat variables. */
+/**
+ * Gathers the settings. With a configuration file only that counts; without one, flags come before
+ * variables.
+ */
 function gather(
   given: ReadonlyMap<string, string>,
   warnings: [string, Record<string, unknown>][],
@@ -121,7 +120,7 @@ function readFile(file: string): Map<string, string> {
 const lastWordsMs = 2_000;
 
 /**
- * The last resort: an error that no request, job or callback of the member has handled. It writes
+ * The last resort for an error that no request, job or callback of the member has handled. Writes
  * one line to the log and ends the process with code 1. It stops the member first if that is still
  * possible.
  */
@@ -142,7 +141,7 @@ function ownTheRest(log: Log, member: () => RunningServer["member"] | undefined)
 }
 
 async function run(config: ServerConfig, log: Log): Promise<number> {
-  // A launcher that dies suddenly must not leave its members behind.
+  // If a launcher dies suddenly, its members must end, too.
   let launcherGone = (): void => process.exit(exitFailed);
   if (process.send !== undefined) {
     process.on("disconnect", () => launcherGone());

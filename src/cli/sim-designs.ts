@@ -78,7 +78,7 @@ export function runSimDesigns(words: readonly string[], io: SimIo): number {
   }
 }
 
-/** Text: the error in the flags. */
+/** Reads the flags. A text: the error in them. */
 function parseFlags(words: readonly string[]): Flags | string {
   let values: ReturnType<typeof parseWords>;
   try {
@@ -123,7 +123,10 @@ function runCases(flags: Flags, io: SimIo): number {
   return results.every(isAsExpected) ? 0 : 1;
 }
 
-/** Finds and shrinks the lost entry again; says how long that took and whether the plan is the same. */
+/**
+ * Finds and shrinks the lost entry again. Prints how long that took and whether the plan is the
+ * same.
+ */
 function catchAgain(lost: CaseResult, io: SimIo): string {
   if (lost.firstHarmSeed === undefined) return "The lost entry was not found.\n";
   const startMs = io.nowMs();
@@ -137,7 +140,7 @@ function catchAgain(lost: CaseResult, io: SimIo): string {
   );
 }
 
-/** The lost entry if the stories contain it, else the first failure. */
+/** Draws the lost entry if the stories contain it, else the first failure. */
 function writeSvg(path: string, results: readonly CaseResult[], io: SimIo): boolean {
   const lost = results.find((result) => result.case.name === "enhanced");
   const story = lost?.story ?? results.find((result) => result.story !== undefined)?.story;

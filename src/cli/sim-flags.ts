@@ -15,16 +15,16 @@ export interface SimFlags extends SeedRange {
   readonly isBeyondAtlas: boolean;
   readonly stopAtFirst: boolean;
   readonly isJson: boolean;
-  /** Run each seed twice; both runs must give the same trace. */
+  /** True: run each seed twice; both runs must give the same trace. */
   readonly isTwice: boolean;
   readonly jobs: number;
   readonly without: ReadonlySet<Invariant>;
   readonly plan: string | undefined;
   readonly out: string | undefined;
   readonly shrink: boolean;
-  /** Shrink failing plans and report their size, in `--json` too. */
+  /** True: shrink failing plans and report their size, in `--json` too. */
   readonly isSized: boolean;
-  /** The command line again, for child processes. */
+  /** The words of the command line, for child processes. */
   readonly words: readonly string[];
 }
 

@@ -1,6 +1,6 @@
 /**
- * The files for a failing seed: a folder with the shrunk plan, a report, pictures, the client
- * history and the full trace.
+ * Writes the files for a failing seed: a folder with the shrunk plan, a report, pictures, the
+ * client history and the full trace.
  */
 import fs from "node:fs";
 import path from "node:path";
@@ -52,7 +52,7 @@ export function reportFailure(plan: Plan, invariant: string, options: ReportOpti
   return { folder, sizeBefore: sizeOf(plan), sizeAfter: sizeOf(small), text };
 }
 
-/** The causal past as diagrams, and what clients saw on one page. */
+/** Draws the causal past as diagrams, and what clients saw on one page. */
 function pictures(plan: Plan, result: RunResult): readonly (readonly [string, string])[] {
   const { violation, trace, history } = result;
   const title = `seed ${plan.seed}: ${violation?.invariant ?? "no failure"}`;
@@ -72,8 +72,8 @@ function pictures(plan: Plan, result: RunResult): readonly (readonly [string, st
 }
 
 /**
- * The event of the violation. If clients saw the violation, the last event at their member before
- * it.
+ * The events that lead to the violation. If clients saw it, these end with the last event at their
+ * member before it.
  */
 function pastOf({ trace, violation }: RunResult): readonly TraceEvent[] {
   const end = trace.findLast(({ kind }) => kind === "violation");

@@ -59,7 +59,7 @@ export class SimTally {
     for (const kind of line.faults) this.#faults.set(kind, (this.#faults.get(kind) ?? 0) + 1);
   }
 
-  /** For people: in how many seeds each fault occurred, the most frequent first. */
+  /** Says for people in how many seeds each fault occurred, the most frequent first. */
   faultsText(): string {
     const counts = [...this.#faults].sort(([, a], [, b]) => b - a);
     const told = counts.map(([kind, seeds]) => `${kind} ${seeds}`);
@@ -70,7 +70,7 @@ export class SimTally {
     return performance.now() - this.#startedMs;
   }
 
-  /** Prints at most every ten seconds. */
+  /** A line of progress, at most every ten seconds; otherwise undefined. */
   progress(): string | undefined {
     if (performance.now() - this.#printedMs < 10_000) return undefined;
     this.#printedMs = performance.now();
@@ -136,7 +136,7 @@ export function runSeeds(flags: SimFlags, told: (line: SeedLine) => boolean): vo
   }
 }
 
-/** The same in child processes, one for each job; their lines arrive in any order. */
+/** Runs the seeds in child processes, one for each job. Their lines arrive in any order. */
 export async function runJobs(
   flags: SimFlags,
   told: (line: SeedLine) => boolean,
@@ -160,7 +160,7 @@ export async function runJobs(
     if (child.exitCode === null && child.signalCode === null) {
       await new Promise((resolve) => child.once("close", resolve));
     }
-    // The failed seed has been printed already; any other end is the child's own failure.
+    // A failed seed has been printed already. Any other end is the child's own failure.
     const isKnown = child.signalCode !== null || [0, 1, 3, 4].includes(child.exitCode ?? -1);
     return isKnown ? undefined : `a job ended with code ${child.exitCode}`;
   });

@@ -59,7 +59,7 @@ async function runCampaign(flags: SimFlags): Promise<number> {
   return tally.exitCode();
 }
 
-/** Runs one plan from a file: whether it still fails, and how. */
+/** Runs one plan from a file, and prints whether it still fails, and how. */
 function runPlanFile(flags: SimFlags, file: string): number {
   let plan: Plan;
   try {
@@ -81,7 +81,7 @@ function runPlanFile(flags: SimFlags, file: string): number {
   return tally.exitCode();
 }
 
-/** The first failure in detail: the others are often the same. */
+/** Reports the first failure in detail; further ones often have the same cause. */
 function report(plan: Plan, invariant: string, flags: SimFlags): void {
   const { folder, text } = reportFailure(plan, invariant, {
     out: flags.out ?? "lockstep-sim",

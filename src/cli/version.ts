@@ -1,5 +1,6 @@
 /**
- * `lockstep version`: first etcd's form, whose first line tools parse, then Lockstep's own version.
+ * `lockstep version`: prints etcd's form first, because tools parse its first line, then Lockstep's
+ * own version.
  */
 import { readFileSync } from "node:fs";
 import { serverVersion } from "../member/config.js";

@@ -1,6 +1,6 @@
 /**
- * etcd's election service. A candidate is a key under the election's name, tied to a lease, with the
- * candidate's value; the leader is the oldest of them.
+ * etcd's election service. A candidate is a key under the election's name, tied to a lease; its
+ * value is the candidate's. The oldest of these keys names the leader.
  */
 import type { Method } from "../../grpc/call.js";
 import type { LocalServer } from "../../grpc/local/local-server.js";
@@ -76,7 +76,7 @@ async function campaign(client: InnerClient, request: CampaignRequest): Promise<
   const rev = known?.create_revision ?? header?.revision ?? 0n;
   const leader = { name: request.name, key, rev, lease };
   try {
-    // The same candidate with another value: it goes on with that one.
+    // The same candidate comes again with another value: its key gets that value.
     if (known !== undefined && !known.value.equals(request.value)) {
       await proclaim(client, leader, request.value);
     }

@@ -1,6 +1,6 @@
 /**
- * A client of this server's own services, in the name of the caller of another one: the same token,
- * the same deadline. Lock and election are written with it, as clients write them.
+ * Calls this server's own services in the name of the caller of another one: with the same token
+ * and the same deadline. The lock and election services use it, as a client would use gRPC.
  */
 import type { Call, Status } from "../../grpc/call.js";
 import type { LocalRequest } from "../../grpc/local/local-call.js";
@@ -10,7 +10,7 @@ import type { Event } from "../../wire/gen/kv.js";
 import { WatchRequest, WatchResponse } from "../../wire/gen/rpc.js";
 import { callCanceled, innerStatus, refuse, statusOf } from "../status.js";
 
-/** An inner call ended so; the outer call ends alike. */
+/** An inner call has ended with this status; the outer call ends with the same. */
 export class CallError extends Error {
   readonly status: Status;
 
@@ -20,7 +20,7 @@ export class CallError extends Error {
   }
 }
 
-/** Ends the outer call with what ended its work. */
+/** Ends the outer call with the error that ended its work. */
 export function endWith(member: Member, call: Call, error: unknown): void {
   refuse(call, error instanceof CallError ? error.status : statusOf(member.requestFailed(error)));
 }
@@ -46,27 +46,30 @@ export class InnerClient {
     });
   }
 
-  /** The outer call's client has gone, or its deadline has passed. */
+  /** True if the outer call's client has gone, or its deadline has passed. */
   get isCanceled(): boolean {
     return this.#isCanceled;
   }
 
-  /** For what must still be done after the caller has gone: within 5 s, with the caller's token. */
+  /**
+   * A client for work that must be done even after the caller has gone. It has 5 s, and the
+   * caller's token.
+   */
   afterwards(): Pick<InnerClient, "unary"> {
     const request = { ...this.#request(), timeoutMs: 5_000 };
     return { unary: (rpc, message) => this.#unary(rpc, message, request, new Set()) };
   }
 
-  /** Rejects with CallError. */
+  /** Makes a unary call. Rejects with CallError. */
   unary<Request, Response>(rpc: Rpc<Request, Response>, message: Request): Promise<Response> {
     if (this.#isCanceled) return Promise.reject(new CallError(callCanceled));
     return this.#unary(rpc, message, this.#request(), this.#onCancel);
   }
 
   /**
-   * Shows the events of a range from this revision on until `isEnough` says so.
-   * Resolves then, and when the store cannot show this history any more: the caller reads again.
-   * Rejects with CallError.
+   * Passes the events of a range from this revision on to `isEnough` until that returns true. Then
+   * resolves. Also resolves when the store cannot show this history any more: the caller reads
+   * again. Rejects with CallError.
    */
   watch(
     range: { readonly key: Uint8Array; readonly rangeEnd: Uint8Array },

@@ -1,6 +1,6 @@
 /**
- * etcd's lock service. A lock is a key that its holder creates under the lock's name, tied to a lease;
- * it is held by the oldest of them, until the key is deleted.
+ * etcd's lock service. A lock is a key that its holder creates under the lock's name, tied to a
+ * lease. The oldest key holds the lock until it is deleted.
  */
 import type { Method } from "../../grpc/call.js";
 import type { LocalServer } from "../../grpc/local/local-server.js";

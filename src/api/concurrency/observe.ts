@@ -1,4 +1,7 @@
-/** The stream that tells who leads an election: the leader now, then each proclamation and each next leader. */
+/**
+ * The stream that tells who leads an election: first the present leader, then each proclamation and
+ * each next leader.
+ */
 import type { StreamCall } from "../../grpc/call.js";
 import type { LocalServer } from "../../grpc/local/local-server.js";
 import type { Member } from "../../member/types.js";
@@ -10,7 +13,7 @@ import { CallError, endWith, InnerClient } from "./inner-client.js";
 import { endOfFolder, firstCreated, rangeRpc } from "./requests.js";
 
 const nothing = Buffer.alloc(0);
-/** What a client that does not read its answers may leave waiting. */
+/** How many answers a client may leave unread. */
 const waitingMax = 1_000;
 
 /** @param folderOf where the candidates of an election of this name have their keys */
@@ -44,7 +47,7 @@ class Observer {
     });
   }
 
-  /** Ends only by an error: that of the caller who has gone, for example. */
+  /** Runs until an error ends it, for example when the caller has gone. */
   async run(folder: Buffer): Promise<never> {
     for (;;) {
       const { header, kvs } = await this.#client.unary(rangeRpc, firstCreated(folder));
@@ -60,7 +63,7 @@ class Observer {
     }
   }
 
-  /** Tells each proclamation of this leader until its key is gone. */
+  /** Sends each proclamation of this leader until its key is gone. */
   #follow(key: Buffer, from: bigint): Promise<void> {
     return this.#client.watch({ key, rangeEnd: nothing }, from, ({ type, kv }) => {
       if (type === Event_EventType.DELETE) return true;

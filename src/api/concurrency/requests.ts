@@ -1,4 +1,4 @@
-/** The requests that lock and election are made of. */
+/** Makes the requests that lock and election send. */
 import type { KeyValue } from "../../wire/gen/kv.js";
 import {
   type Compare,
@@ -89,7 +89,9 @@ export function deleteOf(key: Buffer): DeleteRangeRequest {
   return { key, range_end: nothing, prev_kv: false };
 }
 
-/** Holds while the key is as it was created at this revision; 0: while there is none. */
+/**
+ * A compare that holds while the key is as it was created at this revision; 0: while there is none.
+ */
 export function isCreatedAt(key: Buffer, revision: bigint): Compare {
   return {
     result: Compare_CompareResult.EQUAL,

@@ -1,6 +1,7 @@
 /**
- * Clients that want the same thing stand in line by the keys that they create in one folder: the key
- * with the lowest create revision has its turn, and each waits for the one before it to be deleted.
+ * The waiting line of lock and election. Each client creates a key in one folder. The client whose
+ * key has the lowest create revision has its turn, and every other one waits for the key before its
+ * own to be deleted.
  */
 import type { UnaryCall } from "../../grpc/call.js";
 import type { LocalServer } from "../../grpc/local/local-server.js";
@@ -10,7 +11,7 @@ import { decodeFor, unknownStatus } from "../status.js";
 import { CallError, endWith, InnerClient } from "./inner-client.js";
 import { grantRpc, lastCreatedUntil, rangeRpc } from "./requests.js";
 
-/** Of a lease that the server makes for a caller who brings none. */
+/** Time to live of a lease that the server makes for a caller who brings none. */
 const leaseSeconds = 60n;
 const nothing = Buffer.alloc(0);
 
@@ -41,7 +42,7 @@ export function placeOf(folder: Buffer, lease: bigint): Buffer {
   return Buffer.concat([folder, Buffer.from(BigInt.asUintN(64, lease).toString(16))]);
 }
 
-/** The caller's lease, or a new one. */
+/** Returns the caller's lease, or a new one. */
 export async function leaseFor(client: InnerClient, given: bigint): Promise<bigint> {
   if (given !== 0n) return given;
   return (await client.unary(grantRpc, { ID: 0n, TTL: leaseSeconds })).ID;

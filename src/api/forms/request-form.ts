@@ -35,7 +35,10 @@ export function deleteFault(request: { readonly key: Uint8Array }): KvError | un
   return request.key.length === 0 ? new KvError("emptyKey") : undefined;
 }
 
-/** `opsMax` is shared with the nested transactions: each level subtracts its longest list. */
+/**
+ * Checks a transaction. The nested transactions share `opsMax`: each level subtracts its longest
+ * list.
+ */
 export function txnFault(request: TxnRequest, opsMax: number): KvError | undefined {
   const { compare, success, failure } = request;
   const ops = Math.max(compare.length, success.length, failure.length);
@@ -65,12 +68,12 @@ function opFault({ request }: RequestOp, opsMax: number): KvError | undefined {
   }
 }
 
-/** Quota cost of a put in bytes. */
+/** The bytes that a put counts against the quota. */
 export function putGrowth(put: { readonly key: Uint8Array; readonly value: Uint8Array }): number {
   return putOverheadBytes + put.key.length + put.value.length;
 }
 
-/** Quota cost in bytes: that of the more expensive branch. */
+/** The bytes that a transaction counts against the quota: those of the more expensive branch. */
 export function txnGrowth({ success, failure }: TxnRequest): number {
   return Math.max(branchGrowth(success), branchGrowth(failure));
 }
@@ -85,8 +88,8 @@ function branchGrowth(ops: readonly RequestOp[]): number {
 }
 
 /**
- * Whether the transaction has only ranges, at the top level: such a transaction needs no log. An
- * empty one counts too.
+ * True if the transaction has only ranges, at the top level: such a transaction needs no log. An
+ * empty one counts, too.
  */
 export function isReadOnly({ success, failure }: TxnRequest): boolean {
   return success.every(isRange) && failure.every(isRange);
@@ -96,7 +99,7 @@ function isRange(op: RequestOp): boolean {
   return op.request?.$case === "request_range";
 }
 
-/** Of a read-only transaction: whether every range allows a serializable read. */
+/** For a read-only transaction: true if every range allows a serializable read. */
 export function isSerializable({ success, failure }: TxnRequest): boolean {
   const isLocal = ({ request }: RequestOp): boolean =>
     request?.$case === "request_range" && request.value.serializable;

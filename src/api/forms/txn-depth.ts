@@ -15,7 +15,10 @@ interface Cursor {
   at: number;
 }
 
-/** True also for groups: no client writes them, and they cannot be skipped in one step. */
+/**
+ * True if transactions nest deeper than `depthMax`. Also true for groups: no client writes them,
+ * and they cannot be skipped in one step.
+ */
 export function nestsDeeperThan(txn: Uint8Array, depthMax: number): boolean {
   return visitTxn(txn, { at: 0 }, { end: txn.length, depthMax });
 }
@@ -61,7 +64,7 @@ function visitOp(
   return false;
 }
 
-/** False: not a scalar. */
+/** Skips a scalar. Returns false if the field is none. */
 function skipScalar(bytes: Uint8Array, cursor: Cursor, wireType: number): boolean {
   if (wireType === 0) readVarint(bytes, cursor);
   else if (wireType === 1) cursor.at += 8;
@@ -70,7 +73,7 @@ function skipScalar(bytes: Uint8Array, cursor: Cursor, wireType: number): boolea
   return true;
 }
 
-/** The low 32 bits, as the generated decoder reads tags and lengths. */
+/** Reads the low 32 bits of a varint, as the generated decoder reads tags and lengths. */
 function readVarint(bytes: Uint8Array, cursor: Cursor): number {
   let value = 0;
   for (let shift = 0; cursor.at < bytes.length; shift += 7) {

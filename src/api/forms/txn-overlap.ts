@@ -1,15 +1,20 @@
 /**
  * etcd's rule against two writes of one key in a transaction: two puts of it, or a put inside a
  * deleted range. Deletes may overlap each other, and so may the two branches of one nested
- * transaction. This code keeps the order of etcd's walk, because the order decides which
- * transactions pass: deletes of this level, then nested transactions one after the other, then puts
- * of this level. As in etcd, it does not see a delete of everything from a key on: the end of that
- * range, a zero byte, sorts before the key.
+ * transaction.
+ *
+ * The check walks in etcd's order, because the order decides which transactions pass: deletes of
+ * this level, then nested transactions one after the other, then puts of this level. As in etcd, it
+ * does not see a delete of everything from a key on: the end of that range, a zero byte, sorts
+ * before the key.
  */
 import { KvError } from "../../base/errors.js";
 import type { RequestOp, TxnRequest } from "../../wire/gen/rpc.js";
 
-/** Disjoint, ascending, [from, to). Keys are text of one char a byte: it sorts as the bytes do. */
+/**
+ * Disjoint ranges [from, to), ascending. Keys are text of one char a byte, which sorts as the bytes
+ * do.
+ */
 interface Span {
   readonly from: string;
   readonly to: string;
@@ -27,7 +32,7 @@ export function overlapFault(request: TxnRequest): KvError | undefined {
   return isClean ? undefined : new KvError("duplicateKey");
 }
 
-/** Undefined: two of the spans overlap. */
+/** The writes of one level. Undefined: two of them overlap. */
 function writesOf(ops: readonly RequestOp[]): Writes | undefined {
   if (ops.length === 0) return nothing;
   const puts = new Set<string>();

@@ -1,4 +1,4 @@
-/** Which pages may read answers, and under which host names plain HTTP is answered. */
+/** Which pages in browsers may read answers, and under which host names plain HTTP is answered. */
 import { expect, test } from "vitest";
 import { admit, type BrowserAccess, type BrowserRequest } from "./browser-access.js";
 

@@ -1,13 +1,14 @@
 /**
- * What pages in browsers may do here: --cors names the origins that may read answers, --host-whitelist
- * the host names under which plain HTTP is answered. A page of a foreign site can make its own host
- * name point to this address (DNS rebinding, CVE-2018-5702); its requests then carry that name. Over
- * TLS the certificate settles that.
+ * Decides what pages in browsers may do here. --cors names the origins that may read answers,
+ * --host-whitelist the host names under which plain HTTP is answered.
+ *
+ * A page of a foreign site can make its own host name point to this address (DNS rebinding,
+ * CVE-2018-5702); its requests then carry that name. Over TLS the certificate prevents that.
  */
 import type { HttpAnswer } from "./http.js";
 
 export interface BrowserAccess {
-  /** "*", or none: any. */
+  /** The origins. With "*", or without any, all are allowed. */
   readonly allowedOrigins: readonly string[];
   readonly allowedHosts: readonly string[];
 }
@@ -23,9 +24,9 @@ export interface BrowserRequest {
 }
 
 export interface Admission {
-  /** For every answer. */
+  /** Headers to add to every answer. */
   readonly headers: Readonly<Record<string, string>>;
-  /** The whole answer, when nobody else is to answer. */
+  /** The whole answer. Undefined: the handler of the path answers. */
   readonly answer: HttpAnswer | undefined;
 }
 
@@ -46,7 +47,7 @@ export function admit(request: BrowserRequest, access: BrowserAccess): Admission
   const isAllowed = isAny(allowedOrigins) || allowedOrigins.includes(origin);
   const allowed = isAny(allowedOrigins) ? "*" : origin;
   const headers = isAllowed ? { ...corsHeaders, "Access-Control-Allow-Origin": allowed } : {};
-  // Browsers ask so before they send.
+  // A browser asks in this way before it sends the request itself.
   const answer = method === "OPTIONS" ? { status: 200, headers: text, body: "" } : undefined;
   return { headers, answer };
 }
@@ -55,7 +56,7 @@ function isAny(allowed: readonly string[]): boolean {
   return allowed.length === 0 || allowed.includes("*");
 }
 
-/** Without the brackets of IPv6, too. */
+/** The host without its port, and without the brackets of IPv6. */
 function withoutPort(host: string): string {
   return host.replace(/:\d+$/, "").replace(/^\[|\]$/g, "");
 }

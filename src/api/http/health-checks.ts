@@ -1,6 +1,7 @@
 /**
  * The checks of /health, /livez and /readyz. Every check ends with undefined or the reason why it
- * failed, in etcd's words. A linearizable read that stalls ends by the member's own time limit.
+ * failed, in etcd's words. The member's own time limit ends a linearizable read that takes too
+ * long.
  */
 import { KvError } from "../../base/errors.js";
 import type { Member } from "../../member/types.js";
@@ -15,7 +16,7 @@ export interface HealthCheck {
   run(member: Member, done: CheckDone): void;
 }
 
-/** Needs no quorum, and no readiness: a member that waits for the others lives. */
+/** Needs neither a quorum nor readiness: a member that waits for the others counts as live. */
 const serializableRead: HealthCheck = {
   name: "serializable_read",
   run: (member, done) => {
@@ -73,13 +74,13 @@ export function runChecks(
   }
 }
 
-/** /health: an alarm, no leader, or a read that fails, whichever comes first. */
+/** The check of /health: an alarm, no leader, or a read that fails, whichever comes first. */
 export function serverHealth(
   member: Member,
   options: { readonly excluded: readonly string[]; readonly isSerializable: boolean },
   done: CheckDone,
 ): void {
-  // Ignores the alarm of another, contained member: it is no reason to restart this one.
+  // False for a verdict's alarm of another member: it is no reason to restart this one.
   const isOurs = ({ isContained, memberId }: AlarmRecord): boolean =>
     isContained !== true || memberId === member.id;
   const alarm = member.machine

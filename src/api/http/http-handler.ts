@@ -3,7 +3,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from "node:http
 import { type Admission, admit, type BrowserAccess } from "./browser-access.js";
 import { answerHttp, type HttpAnswer, type HttpSubject } from "./http.js";
 
-/** Answers the requests of some paths in place of the pages. */
+/** Answers the requests of some paths, which then have no page. */
 export interface OtherPaths {
   isFor(url: string): boolean;
   /** `headers` belong into every answer. */

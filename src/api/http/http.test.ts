@@ -121,7 +121,7 @@ test("livez and readyz: checks, by name and together", () => {
   expect(ask("/readyz/serializable_read")).toMatchObject({ status: 200, body: "ok\n" });
   expect(ask("/livez").status).toBe(200);
   expect(ask("/livez/linearizable_read").status).toBe(404);
-  // A member that waits for a quorum lives.
+  // A member that waits for a quorum counts as live.
   state.isReady = false;
   expect(ask("/livez/serializable_read").status).toBe(200);
   state.barrier = undefined;

@@ -1,6 +1,6 @@
 /**
- * The plain HTTP side: version, health and metrics. Pure: a request's method and URL go in, the
- * answer comes by callback, once, possibly inside the call.
+ * The plain HTTP pages: version, health and metrics. Pure: a request's method and URL go in, and
+ * the answer comes by callback, once, possibly inside the call.
  */
 import type { KvError } from "../../base/errors.js";
 import type { Page } from "../../member/gate/table.js";
@@ -32,9 +32,9 @@ export interface HttpSubject {
   readonly member: Member;
   /** Metrics besides the member's own: of calls and of the process. */
   readonly moreMetrics: () => readonly (MetricSample | HistogramSample)[];
-  /** Of the process, for /debug/vars: "cmdline" and "memstats". */
+  /** Values of the process for /debug/vars: "cmdline" and "memstats". */
   readonly vars?: () => Readonly<Record<string, unknown>>;
-  /** Serves /debug/pprof with it; absent: there are no such pages. */
+  /** Takes the profiles of /debug/pprof. Absent: there are no such pages. */
   readonly takeProfile?: TakeProfile;
 }
 
@@ -113,7 +113,7 @@ const metrics: Endpoint = ({ member, moreMetrics }, _query, done) => {
   done(answerOf(200, prometheusContentType, prometheusText(samples)));
 };
 
-/** Go's expvar page, as far as it means something here. */
+/** Go's expvar page, with the values that exist here. */
 const debugVars: Endpoint = ({ member, vars }, _query, done) => {
   const { raftTerm, raftIndex, appliedIndex, leader } = member.status();
   const raft = {
@@ -128,7 +128,10 @@ const debugVars: Endpoint = ({ member, vars }, _query, done) => {
   );
 };
 
-/** Undefined: the path belongs to another group, or names no check of this group. */
+/**
+ * The check behind a path. Undefined: the path belongs to another group, or names no check of this
+ * group.
+ */
 function checkEndpoint(
   path: string,
   prefix: string,

@@ -1,6 +1,6 @@
 /**
- * /debug/pprof for --enable-pprof. etcd's are Go's formats; here it is V8's CPU profile, a file named
- * .cpuprofile.
+ * The pages /debug/pprof of --enable-pprof. etcd gives Go's formats; this server gives V8's CPU
+ * profile, a file named .cpuprofile.
  */
 
 type Answer = (answer: {
@@ -17,7 +17,10 @@ const secondsMax = 300;
 const secondsInitial = 30;
 const index = `/debug/pprof/profile?seconds=${secondsInitial}: a CPU profile of V8 (.cpuprofile), for Chrome's developer tools or speedscope\n`;
 
-/** False: the path is another one, and nobody was answered. */
+/**
+ * Answers if the path is one of these pages. Returns false if it is another path, and gives no
+ * answer then.
+ */
 export function answerPprof(
   { url }: { readonly url: string },
   take: TakeProfile,

@@ -1,9 +1,9 @@
 /**
- * A keep-alive stream: renewals in, answers out in the order of the renewals. Many are with the
- * leader at the same time, so that one read barrier serves them together.
+ * A keep-alive stream: renewals come in, and answers go out in the order of the renewals. The
+ * leader is asked for many at the same time, so that one read barrier serves them together.
  *
  * An answer promises the lease's time from the moment when the client reads it. So an answer that
- * has come before the one in front of it is thrown away: the lease is renewed once more when its
+ * arrives before the one in front of it is dropped, and the lease is renewed once more when its
  * turn has come.
  */
 import { KvError } from "../../base/errors.js";
@@ -21,11 +21,14 @@ const askedMax = 256;
 
 interface Renewal {
   readonly id: bigint;
-  /** An answer has come before its turn. */
+  /** True if the answer has come before its turn. */
   isEarly: boolean;
 }
 
-/** The client sent bytes that are no message; told once everything before them is answered. */
+/**
+ * Stands for bytes that are no message. The client gets that error once everything before them is
+ * answered.
+ */
 const noRenewal: Renewal = { id: 0n, isEarly: false };
 
 export function keepAlive(member: Member, call: StreamCall): void {
@@ -41,10 +44,10 @@ class KeepAliveSession {
   readonly #member: Member;
   readonly #call: StreamCall;
   #waiting: Uint8Array[] = [];
-  /** Those of `#waiting` before this one were taken. */
+  /** How many of `#waiting` were taken. */
   #taken = 0;
   readonly #asked: Renewal[] = [];
-  /** The client does not read its answers, so make no more. */
+  /** True while the client does not read its answers: no further ones are made. */
   #isFull = false;
   #isRunning = false;
   #isHalfClosed = false;

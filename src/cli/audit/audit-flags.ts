@@ -1,4 +1,7 @@
-/** The flags of `lockstep audit`: etcdctl's names where etcdctl has them, ETCDCTL_* in the environment. */
+/**
+ * The flags of `lockstep audit`: they have etcdctl's names where etcdctl has them, and ETCDCTL_* in
+ * the environment.
+ */
 import { CtlError, type Flags, type FlagTable, parseDuration, parseFlags } from "../ctl/flags.js";
 import { type TlsFiles, tlsFlags, tlsOf } from "../endpoint-tls.js";
 import { type EndpointUser, userFlags, userOf } from "../endpoint-user.js";
@@ -60,7 +63,8 @@ export interface AuditFlags {
 }
 
 /**
- * "help" if the flags ask for it. @throws CtlError on wrong usage, or an error of the file system
+ * Reads the flags. Returns "help" if they ask for it. @throws CtlError on wrong usage, or an error
+ * of the file system
  */
 export function readAuditFlags(
   words: readonly string[],

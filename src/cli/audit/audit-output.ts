@@ -1,4 +1,7 @@
-/** A round of `lockstep audit` for people, as a line of JSON, and as Prometheus' metrics. Pure. */
+/**
+ * Writes a round of `lockstep audit` for people, as a line of JSON, and as Prometheus' metrics.
+ * Pure.
+ */
 
 import { lastSample, type MemberEvidence, type RoundEvidence } from "../../audit/evidence.js";
 import { findingWeights } from "../../audit/finding.js";

@@ -24,16 +24,18 @@ import { CallFailure, MemberConnection } from "./member-connection.js";
 import { clientUrls, leadsTo, nameOf, unaskedOf, unstartedOf } from "./member-list.js";
 
 /**
- * One more than rest needs, so that a pass that meets the application of an entry can still end at
- * rest.
+ * Samples in a pass. One more than rest needs, so that a pass that meets the application of an
+ * entry can still end at rest.
  */
 const samplesPerPass = restSamples + 1;
 const sampleGapMs = 60;
-/** Number of passes while the members are busy: without a contradiction, and with one. */
+/** How many passes there are while the members are busy: without a contradiction, and with one. */
 const busyPasses = 3;
 const passesMax = 6;
 const asksMax = 5;
-/** Each pause is longer: a compaction may be in progress. */
+/**
+ * The first pause between questions. Each pause is longer, because a compaction may be in progress.
+ */
 const askGapMs = 250;
 const unknownFailure = { code: grpc.status.UNKNOWN, reason: undefined };
 
@@ -89,8 +91,8 @@ export class ClusterAuditor {
   }
 
   /**
-   * From the first endpoint that answers. @throws Error only if the member list is the only source
-   * of members
+   * The member list of the first endpoint that answers. @throws Error only if the member list is
+   * the only source of members
    */
   async #memberList(): Promise<readonly Member[]> {
     const asked = this.#flags.endpoints.map(async (endpoint) => {
@@ -174,7 +176,7 @@ async function takePasses(watched: readonly Watched[]): Promise<void> {
   }
 }
 
-/** All members rest at one index. */
+/** True if all members rest at one index. */
 function isTogether(heard: readonly Watched[]): boolean {
   const rests = heard.map(({ passes }) => restOf(passes.at(-1) ?? [])?.index);
   return rests[0] !== undefined && rests.every((index) => index === rests[0]);
@@ -188,8 +190,8 @@ async function takeHashes(watched: readonly Watched[]): Promise<readonly HashAsk
     if (asks.length > 0) await sleep(askGapMs * asks.length);
     const now = await Promise.all(heard.map((each) => sample(each).catch(() => lastOf(each))));
     const revision = Math.min(...now.map((each) => each.revision));
-    // Before 3.4.27 and 3.5.10 etcd cannot be asked for the newest revision by its number when
-    // everything up to it is compacted. Without a number it can.
+    // If everything up to the newest revision is compacted, etcd before 3.4.27 and 3.5.10 refuses a
+    // request that names that revision. A request without a revision is answered.
     const isNamed = !isCompacted(asks.at(-1));
     asks.push({ revision, outcomes: await askAll(heard, isNamed ? revision : 0) });
     const versions = new Map(
@@ -226,7 +228,7 @@ async function askAll(
   const outcomes = heard.map(async ({ connection }) => {
     try {
       const answer = await connection.call("hashKv", { revision: BigInt(revision) });
-      // etcd before 3.6 does not say which revision it hashed: the requested one, or else the
+      // etcd before 3.6 does not say which revision it hashed. It is the requested one, or else the
       // header's.
       const told = [answer.hash_revision, BigInt(revision), answer.header?.revision ?? 0n];
       const hashed = Number(told.find((each) => each !== 0n) ?? 0n);
@@ -251,7 +253,9 @@ function refusalOf(error: Error): HashRefusal {
   return { refused: isDenied(error) ? "denied" : "failed", text };
 }
 
-/** The member knows the call, but this user, or a caller without a user, may not make it. */
+/**
+ * True if the member knows the call, but this user, or a caller without a user, may not make it.
+ */
 function isDenied(error: Error): boolean {
   if (!(error instanceof CallFailure)) return false;
   const { code, reason } = error;

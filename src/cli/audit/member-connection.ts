@@ -41,7 +41,7 @@ const lastTryMs = 200;
 /** A call that failed: the member's text, and its gRPC code. */
 export class CallFailure extends Error {
   override readonly name = "CallFailure";
-  /** Undefined: the text is none of etcd's known ones. */
+  /** The reason that belongs to the text. Undefined: the text is none of etcd's known ones. */
   readonly reason: ErrorReason | undefined;
   constructor(
     message: string,
@@ -78,7 +78,7 @@ export class MemberConnection {
         resolve(error === undefined);
       });
     });
-    // A call fails at once and, unlike the wait, says why.
+    // This call fails at once and says why; the wait for the connection does not.
     if (!isReady) await this.#send(methods.status, {}, lastTryMs);
   }
 

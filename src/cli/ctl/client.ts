@@ -48,7 +48,7 @@ export const methods = {
   hashKv: method("Maintenance/HashKV", rpc.HashKVRequest, rpc.HashKVResponse),
   moveLeader: method("Maintenance/MoveLeader", rpc.MoveLeaderRequest, rpc.MoveLeaderResponse),
   snapshot: method("Maintenance/Snapshot", rpc.SnapshotRequest, rpc.SnapshotResponse),
-  /** Not etcd's. */
+  /** Lockstep's own RPC; etcd has none like it. */
   report: {
     path: "/lockstep.Integrity/Report",
     request: ReportRequest,
@@ -56,14 +56,14 @@ export const methods = {
   } as ClientMethod<ReportRequest, ReportResponse>,
 } as const;
 
-/** A whole message from some of its fields. */
+/** Completes a message of which only some fields are given. */
 export function complete<T>(codec: Codec<T>, fields: Partial<T>): T {
   return Object.assign(codec.decode(new Uint8Array(0)) as object, fields) as T;
 }
 
 const authNotEnabled: string = errorTable.authNotEnabled[1];
 
-/** No answer came, and another endpoint may have one. */
+/** No answer came. Another endpoint may give one. */
 export class ConnectionLost extends CtlError {}
 
 function failure(error: grpc.ServiceError): CtlError {
@@ -75,13 +75,13 @@ function failure(error: grpc.ServiceError): CtlError {
 }
 
 export interface CtlTimeouts {
-  /** Milliseconds to connect. */
+  /** Milliseconds that a connection may take. */
   readonly dialMs: number;
-  /** Milliseconds of one call, once connected. */
+  /** Milliseconds that one call may take, once connected. */
   readonly commandMs: number;
 }
 
-/** After the wait for a connection has failed: a call fails at once, and says why. */
+/** Milliseconds of a last call when no connection came about: it fails at once, and says why. */
 const reasonMs = 200;
 
 export interface CtlUser {
@@ -151,7 +151,7 @@ export class CtlClient {
     return `context deadline exceeded: ${connectionText(endpoint, reason)}`;
   }
 
-  /** The named endpoint's channel, or that of the first endpoint to connect. */
+  /** The channel of the named endpoint, or of the first endpoint that connects. */
   async #pick(endpoint: string | undefined): Promise<grpc.Client> {
     if (endpoint !== undefined) return this.#ready(endpoint);
     this.#connected ??= Promise.any(this.endpoints.map((each) => this.#ready(each)));
@@ -170,13 +170,13 @@ export class CtlClient {
     return this.#ask(channel, method, fields, await this.#metadata());
   }
 
-  /** The same without a limit of time, for calls that wait for others. */
+  /** Makes a call without a limit of time, for calls that wait for other clients. */
   async wait<Q, R>(method: ClientMethod<Q, R>, fields: Partial<Q>): Promise<R> {
     const channel = await this.#pick(undefined);
     return this.#ask(channel, method, fields, await this.#metadata(), Number.POSITIVE_INFINITY);
   }
 
-  /** With the token of the user, which each member knows. */
+  /** Metadata with the token of the user. A token is valid at each member. */
   #metadata(): Promise<grpc.Metadata> {
     this.#loggedIn ??= this.#login();
     return this.#loggedIn;
@@ -224,7 +224,7 @@ export class CtlClient {
     });
   }
 
-  /** Sends one message on a stream, and gives every answer until the server ends it. */
+  /** Sends one message on a stream. Yields every answer until the server ends it. */
   async *stream<Q, R>(
     { path, request, response }: ClientMethod<Q, R>,
     fields: Partial<Q>,
@@ -248,7 +248,7 @@ export class CtlClient {
     }
   }
 
-  /** A stream of answers to one request. */
+  /** Sends one request. Yields the answers of its stream. */
   async *download<Q, R>(
     { path, request, response }: ClientMethod<Q, R>,
     fields: Partial<Q>,

@@ -19,10 +19,10 @@ export interface Context {
   readonly hex: boolean;
 }
 export interface Command {
-  /** Its arguments and what it does, in one line, for its help. */
+  /** The command's arguments and what it does, in one line, for its help. */
   readonly about?: string;
   readonly flags?: FlagTable;
-  /** The exit code; 0 when nothing is given. */
+  /** Runs the command. Returns the exit code; undefined: 0. */
   run(context: Context): Promise<number | undefined>;
 }
 
@@ -30,7 +30,7 @@ export function print(text: string | Uint8Array): void {
   process.stdout.write(text);
 }
 
-/** Prints the view of the requested format. @throws CtlError when there is none. */
+/** Prints the view of the requested format. @throws CtlError if the command has none */
 export function show(
   context: Context,
   views: Readonly<
@@ -61,7 +61,7 @@ export function keyValueFields(kv: KeyValue, prefix = ""): string {
 }
 
 const NEWLINE = Buffer.from("\n");
-/** Key and value on a line each. */
+/** Key and value, each on its own line. */
 export function keyValueLines(kv: KeyValue, hex: boolean): Uint8Array {
   return Buffer.concat([shownBytes(kv.key, hex), NEWLINE, shownBytes(kv.value, hex), NEWLINE]);
 }

@@ -53,7 +53,7 @@ const globalFlags: FlagTable = {
   user: "",
   password: "",
   help: false,
-  // Known, and without effect here: connections are kept alive by the transport.
+  // These flags are known and have no effect here: the transport keeps connections alive.
   "keepalive-time": "2s",
   "keepalive-timeout": "6s",
   debug: false,
@@ -80,7 +80,9 @@ Flags: --endpoints, --user name[:password], --password, -w simple|json|fields|ta
 (or ETCDCTL_ENDPOINTS and so on in the environment)\n`;
 }
 
-/** Of one command: its arguments, its flags with their defaults, and those of all commands. */
+/**
+ * The help of one command: its arguments, its flags with their defaults, and those of all commands.
+ */
 function helpOf(name: string, { about = "", flags = {} }: Command): string {
   const table = (of: FlagTable): string =>
     Object.entries(of)
@@ -97,7 +99,7 @@ function helpOf(name: string, { about = "", flags = {} }: Command): string {
   ].join("");
 }
 
-/** The command's words come first among the words that are no flags of the whole. */
+/** Finds the command. Its words come first among the words that are no global flags. */
 function findCommand(words: readonly string[]): { name: string; rest: string[] } {
   const rest = [...words];
   const table = globals();
@@ -126,7 +128,7 @@ function findCommand(words: readonly string[]): { name: string; rest: string[] }
   return { name: "", rest };
 }
 
-/** The user who logs in; undefined: nobody does. Asks for a password if none was given. */
+/** The user who logs in. Undefined: none does. Asks for a password if the flags give none. */
 async function userOf(flags: Flags): Promise<CtlUser | undefined> {
   const text = flags.text("user");
   if (text === "") return undefined;
@@ -147,7 +149,7 @@ function timeoutsOf(flags: Flags): CtlTimeouts {
   return { commandMs, dialMs: dialMs === 0 ? commandMs : dialMs };
 }
 
-/** --insecure-transport=false: an endpoint without a scheme is one with TLS. */
+/** The endpoints. With --insecure-transport=false an endpoint without a scheme uses TLS. */
 function endpointsOf(flags: Flags): string[] {
   const isSecure = !flags.isOn("insecure-transport");
   return flags

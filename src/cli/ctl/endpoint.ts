@@ -1,4 +1,4 @@
-/** endpoint status, health, hashkv; with --cluster at every member's client URLs. */
+/** The commands endpoint status, health, hashkv; with --cluster at every member's client URLs. */
 import type { HashKVResponse, StatusResponse } from "../../wire/gen/rpc.js";
 import { methods } from "./client.js";
 import { type Command, type Context, headerFields, show } from "./context.js";
@@ -16,7 +16,7 @@ export async function endpointsOf({ client, flags }: Context): Promise<readonly 
   return members.flatMap((member) => member.clientURLs).sort();
 }
 
-/** The answer of every endpoint; reports those that fail at the end. */
+/** Asks every endpoint, and gives the answers. Reports those that fail at the end. */
 async function askAll<T>(
   context: Context,
   what: "status" | "hash",
@@ -116,7 +116,9 @@ interface Health {
   readonly error?: string;
 }
 
-/** Healthy: a linearizable read is answered, and no alarm is active. */
+/**
+ * Checks each endpoint. It is healthy if it answers a linearizable read, and no alarm is active.
+ */
 async function endpointHealth(context: Context): Promise<number> {
   const list: Health[] = [];
   for (const endpoint of await endpointsOf(context)) list.push(await healthOf(context, endpoint));

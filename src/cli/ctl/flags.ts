@@ -1,7 +1,7 @@
 /**
- * Command lines in the manner of etcdctl: flags anywhere between the words, `--name=value` or
- * `--name value`, switches bare or `--name=false`, `--` ends the flags. Knows no command, and never
- * reads a flag that the command did not declare. Environment: ETCDCTL_NAME for the global ones.
+ * Reads command lines as etcdctl does: flags anywhere between the words, `--name=value` or `--name
+ * value`, switches bare or `--name=false`, `--` ends the flags. Knows no command, and never reads a
+ * flag that the command did not declare. Environment: ETCDCTL_NAME for the global ones.
  */
 
 /** Exit codes of etcdctl: the error's text goes to standard error behind "Error: ". */
@@ -25,7 +25,9 @@ export class CtlError extends Error {
   }
 }
 
-/** Flag name -> default value; a boolean makes it a switch, an array repeatable. */
+/**
+ * Flags with their default values. A boolean makes a flag a switch, an array makes it repeatable.
+ */
 export type FlagTable = Readonly<Record<string, string | boolean>>;
 
 export class Flags {
@@ -54,7 +56,7 @@ export class Flags {
 
 const MAX_INT64 = 2n ** 63n - 1n;
 
-/** A signed 64-bit number as Go's strconv reads it; `fail` turns Go's reason into the error. */
+/** Reads a signed 64-bit number as Go's strconv does. `fail` turns Go's reason into the error. */
 export function parseInteger(
   text: string,
   base: 10 | 16,
@@ -136,12 +138,15 @@ export function parseFlags(
   return { flags: new Flags(values, given), args, after };
 }
 
-/** -wjson and -w json are the same. */
+/** Spells out a short flag: -wjson and -w json are the same. */
 function spelledOut(word: string): string {
   return word.replace(/^(-w)([^=-][\s\S]*)$/, "$1=$2");
 }
 
-/** "1.5s", "2m", "300ms" in milliseconds, of the named flag. @throws CtlError */
+/**
+ * Reads the duration of the named flag, such as "1.5s", "2m" or "300ms". Returns milliseconds.
+ * @throws CtlError
+ */
 export function parseDuration(name: string, text: string): number {
   const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
   if (!/^(\d+(\.\d+)?(ms|s|m|h))+$/.test(text)) {

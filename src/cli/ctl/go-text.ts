@@ -1,6 +1,6 @@
 /**
- * How Go writes a duration: the largest unit that keeps it at or above one, no trailing zeros.
- * Nanoseconds in; minutes and hours do not occur here.
+ * Writes a duration as Go does: in the largest unit that keeps it at or above one, without trailing
+ * zeros. Takes nanoseconds; minutes and hours do not occur here.
  */
 export function goDuration(nanoseconds: bigint): string {
   const value = Number(nanoseconds);

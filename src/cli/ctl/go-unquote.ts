@@ -1,4 +1,7 @@
-/** Bytes of a string in Go's double quotes, escapes included; undefined when it is none. Pure. */
+/**
+ * The bytes of a string in Go's double quotes, escapes included. Undefined: the text is no such
+ * string. Pure.
+ */
 export function unquoted(text: string): Buffer | undefined {
   const inner = text.slice(1, -1);
   const parts: Buffer[] = [];

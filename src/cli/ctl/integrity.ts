@@ -34,7 +34,10 @@ const stateNames: Readonly<Record<number, string>> = {
 };
 const stateName = (state: State): string => stateNames[state] ?? `state ${state}`;
 
-/** All members' client URLs as any endpoint knows them; a member in quarantine knows them, too. */
+/**
+ * The client URLs of all members, as any endpoint knows them. A member in quarantine knows them,
+ * too.
+ */
 async function endpointsOf({ client, flags }: Context): Promise<readonly string[]> {
   if (!flags.isOn("cluster")) return client.endpoints;
   let failure: unknown;
@@ -81,8 +84,8 @@ function selfOf({ header, members }: ReportResponse): {
 }
 
 /**
- * Followers exchange fingerprints with their leader only: a missing comparison between followers
- * says nothing.
+ * The members that this one compares itself with. Followers exchange fingerprints with their leader
+ * only, so a missing comparison between followers means nothing.
  */
 function comparedPeers(report: ReportResponse): readonly MemberIntegrity[] {
   const self = selfOf(report).id;
@@ -149,7 +152,7 @@ async function integrity(context: Context): Promise<number> {
   return isWhole ? 0 : Exit.failed;
 }
 
-/** Ids as hex, numbers as numbers, states and alarms by name. */
+/** A report for JSON: ids as hex, numbers as numbers, states and alarms by name. */
 function plain({ endpoint, report }: Answer): unknown {
   const { id, name } = selfOf(report);
   return {
@@ -277,7 +280,7 @@ function seconds(ms: bigint): string {
   return `${(Number(ms) / 1000).toFixed(3)}s`;
 }
 
-/** The last and the next compaction by the cluster itself; only the leader has a next one. */
+/** Prints the last and the next automatic compaction. Only the leader has a next one. */
 async function endpointCompaction(context: Context): Promise<number> {
   const { answers, isWhole } = await ask(context, true);
   const rows = answers.map(({ endpoint, report }) => {

@@ -1,4 +1,4 @@
-/** get, put, del: one request each, answers in etcdctl's formats. */
+/** The commands get, put, del: one request each, answers in etcdctl's formats. */
 import {
   type DeleteRangeResponse,
   RangeRequest_SortOrder as Order,
@@ -57,7 +57,7 @@ export function prefixEnd(key: Buffer): Buffer {
   return ZERO;
 }
 
-/** Key and end of words and --prefix, --from-key. */
+/** Key and end of the range that words, --prefix and --from-key name. */
 export function keyRangeOf(
   args: readonly Word[],
   flags: Flags,

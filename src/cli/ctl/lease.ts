@@ -1,4 +1,4 @@
-/** lease grant, revoke, timetolive, list, keep-alive. */
+/** The commands lease grant, revoke, timetolive, list, keep-alive. */
 import { ConnectionLost, methods } from "./client.js";
 import { type Command, type Context, headerFields, print, show } from "./context.js";
 import { CtlError, Exit, parseInteger } from "./flags.js";

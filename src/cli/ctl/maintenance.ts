@@ -1,4 +1,4 @@
-/** alarm list and disarm, compaction, defrag, move-leader, snapshot save. */
+/** The commands alarm list and disarm, compaction, defrag, move-leader, snapshot save. */
 import fs from "node:fs";
 import { AlarmRequest_AlarmAction as Action, type AlarmResponse } from "../../wire/gen/rpc.js";
 import { methods } from "./client.js";
@@ -84,7 +84,7 @@ async function moveLeader(context: Context): Promise<undefined> {
   );
 }
 
-/** The file has another name until it is complete. */
+/** Saves a snapshot. The file has another name until it is complete. */
 async function snapshotSave(context: Context): Promise<undefined> {
   const [file, ...more] = context.args;
   if (file === undefined || more.length > 0) {

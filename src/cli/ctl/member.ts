@@ -1,4 +1,4 @@
-/** member list, add, remove, update, promote. */
+/** The commands member list, add, remove, update, promote. */
 import type { MemberAddResponse, MemberListResponse } from "../../wire/gen/rpc.js";
 import { methods } from "./client.js";
 import { type Command, type Context, headerFields, print, show } from "./context.js";

@@ -1,4 +1,4 @@
-/** Tables as etcdctl draws them: headings centred, cells right-aligned, one space around. Pure. */
+/** Draws a table as etcdctl does: headings centred, cells right-aligned, one space around. Pure. */
 export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = headings.map((heading, at) =>
     Math.max(heading.length, ...rows.map((row) => (row[at] ?? "").length)),

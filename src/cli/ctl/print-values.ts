@@ -1,6 +1,6 @@
 /**
- * How etcdctl writes single values: ids, bytes, quoted strings, sizes, and messages as JSON with
- * the names and numbers of Go's encoder. Pure.
+ * Writes single values as etcdctl does: ids, bytes, quoted strings, sizes, and messages as JSON
+ * with the names and numbers of Go's encoder. Pure.
  */
 export function hexId(id: bigint): string {
   return BigInt.asUintN(64, id).toString(16).padStart(16, "0");
@@ -26,7 +26,7 @@ const NAMED: Readonly<Record<string, string>> = {
   "\\": "\\\\",
 };
 
-/** Go's %q of a byte string. */
+/** A byte string as Go's %q writes it. */
 export function quoted(bytes: Uint8Array): string {
   let out = "";
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -116,7 +116,7 @@ export function message(value: unknown): string {
   return jsonOf(value, false);
 }
 
-/** A struct of the client library: all of its own fields, those of messages inside without zeros. */
+/** A struct of the client library: all of its own fields. Messages inside it are without zeros. */
 export function struct(value: object): string {
   return jsonOf(value, true);
 }

@@ -1,4 +1,7 @@
-/** txn: compares, then requests for success and for failure, each part ended by an empty line. */
+/**
+ * The command txn: reads compares, then requests for success and for failure, each part ended by an
+ * empty line.
+ */
 import readline from "node:readline";
 import {
   Compare,

@@ -1,7 +1,7 @@
 /**
- * watch: prints the events of a key or range until the call is interrupted; a command after "--"
- * runs for each event. When the endpoint is lost, the watch continues at another one, after the
- * last event that it printed.
+ * The command watch: prints the events of a key or range until the call is interrupted; a command
+ * after "--" runs for each event. When the endpoint is lost, the watch continues at another one,
+ * after the last event that it printed.
  */
 import { spawnSync } from "node:child_process";
 import { type Event, Event_EventType as EventType } from "../../wire/gen/kv.js";
@@ -40,7 +40,8 @@ async function watch(context: Context): Promise<never> {
         const isBegin = answer.created && !answer.canceled;
         if (!isBegin) end = heard(context, answer);
         if (end !== undefined) break;
-        // The first answer says where "from now on" is; for a watch of the past it does not.
+        // The first answer gives the revision where a watch "from now on" begins. A watch of the
+        // past names its own.
         if ((!isBegin || next === 0n) && behind > next) next = behind;
       }
     } catch (error) {

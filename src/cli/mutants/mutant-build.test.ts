@@ -25,7 +25,7 @@ beforeAll(async () => {
   expect(status).toBe(0);
   code = await productionCode(dist);
 });
-/** A program of one file, for what does not depend on which program it is. */
+/** A program of one file, for tests that can use any program. */
 const small = path.join(folder, "small", "dist");
 const smallMutant: Mutant = {
   ...{ id: "T0", title: "", origin: "", conditions: "", caughtBy: [] },
@@ -49,7 +49,7 @@ test.each(mutants.map((mutant) => [mutant.id, mutant] as const))("%s applies", (
   expect(applyMutant(mutant, code).size).toBeGreaterThan(0);
 });
 
-/** One process for all, which is what `node --check` does for one file. */
+/** Checks all files in one process, as `node --check` checks one file. */
 const checkSyntax = `
   const vm = require("node:vm");
   for (const [name, text] of JSON.parse(require("node:fs").readFileSync(0, "utf8"))) {
@@ -99,7 +99,7 @@ test("a patch that does not apply is told, and leaves no folder", async () => {
 });
 
 test("an installation without the parser says what to do", () => {
-  // Apart: what is below `folder` finds its node_modules.
+  // This folder lies outside of `folder`, below which node_modules would be found.
   const bare = fs.mkdtempSync(path.join(os.tmpdir(), "lockstep-bare-test-"));
   const modules = path.join(bare, "node_modules");
   fs.mkdirSync(modules, { recursive: true });

@@ -1,7 +1,7 @@
 /**
- * A copy of the compiled code with the bug of one mutant in it, in a temporary folder. The folder
- * goes when the caller removes it, and at the latest when this process ends, also by a signal.
- * Production code is never touched: only the copy is written to.
+ * Makes a copy of the compiled code with the bug of one mutant in it, in a temporary folder. The
+ * folder is removed when the caller asks for it, and at the latest when this process ends, also by
+ * a signal. Only the copy is written to, never the production code.
  */
 import fs from "node:fs";
 import os from "node:os";
@@ -13,7 +13,7 @@ import type { Mutant } from "../../verify/mutation/types.js";
 import { loadParser } from "./mutant-parser.js";
 
 export interface MutantBuild {
-  /** What to run: the copy's `lockstep`. */
+  /** The program to run: the copy's `lockstep`. */
   readonly main: string;
   remove(): void;
 }
@@ -24,7 +24,7 @@ export const ownDist = fileURLToPath(new URL("../..", import.meta.url));
 const folders = new Set<string>();
 let isWatchingEnd = false;
 
-/** What is known of each folder of compiled code, so that the parser reads each file once. */
+/** What is known of each folder of compiled code. With it the parser reads each file once. */
 const known = new Map<string, Promise<ProductionCode>>();
 
 /** The compiled code of a folder as it was when it was first asked for. */
@@ -87,7 +87,7 @@ function makeFolder(): string {
     process.on("exit", () => {
       for (const folder of folders) removeFolder(folder);
     });
-    // By default a signal ends the process without "exit".
+    // Without a handler a signal ends the process, and "exit" is not emitted.
     process.once("SIGINT", () => process.exit(130));
     process.once("SIGTERM", () => process.exit(143));
   }
@@ -101,7 +101,7 @@ function removeFolder(folder: string): void {
   folders.delete(folder);
 }
 
-/** The nearest node_modules above, as Node itself would find it. */
+/** The nearest node_modules in a folder above, where Node itself would find it. */
 function findModules(dist: string): string {
   for (let folder = path.resolve(dist); ; folder = path.dirname(folder)) {
     const modules = path.join(folder, "node_modules");

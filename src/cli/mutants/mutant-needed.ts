@@ -14,8 +14,8 @@ export interface NeededSearch {
 }
 
 /**
- * Seeds per process: with fewer, starts cost too much; with more, seeds after the wanted one are
- * wasted.
+ * Seeds per process. With fewer, starting processes costs too much; with more, a process runs many
+ * seeds after the wanted one.
  */
 const seedsAtATime = 30;
 

@@ -1,6 +1,6 @@
 /**
- * The parser of mutants. Only development needs this package, so it is loaded when a mutant is to
- * be applied. A store never loads it.
+ * Loads the parser of mutants when a mutant is to be applied. Only development needs this package;
+ * a store never loads it.
  */
 import type { Parse, SyntaxNode } from "../../verify/mutation/syntax.js";
 

@@ -1,6 +1,6 @@
 /**
- * `lockstep sim --json` as a child process, read line by line. A child that prints nothing for
- * minutes is ended and reported as a hang: the unchanged code needs about a second for a seed.
+ * Runs `lockstep sim --json` as a child process, and reads its lines. A child that prints nothing
+ * for minutes is ended and reported as a hang: the unchanged code needs about a second for a seed.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
@@ -8,7 +8,7 @@ import type { SeedLine } from "../sim-run.js";
 import type { SimOutput } from "./mutant-run.js";
 
 const silenceMsMax = 120_000;
-/** The exit codes of a campaign that finished: clean, violation, liveness, crash. */
+/** Exit codes of a campaign that finished: clean, violation, liveness, crash. */
 const ordinaryCodes: readonly (number | null)[] = [0, 1, 3, 4];
 
 const running = new Set<ChildProcess>();

@@ -39,7 +39,7 @@ export class Reseeding {
     this.#tell = tell;
   }
 
-  /** Both kinds of seeds of one mutant, in one build. */
+  /** Finds both kinds of seeds of one mutant, in one build. */
   async find(mutant: Mutant): Promise<void> {
     const pairs = neededPairs.filter((pair) => pair.mutant === mutant.id);
     if (mutant.isControl === true && pairs.length === 0) return;
@@ -119,7 +119,10 @@ export class Reseeding {
   }
 }
 
-/** A process that copies the folder meanwhile gets the old file or the new one. */
+/**
+ * Replaces the file as a whole: a process that copies the folder meanwhile gets the old file or the
+ * new one.
+ */
 function replaceFile(file: string, text: string): void {
   fs.writeFileSync(`${file}.new`, text);
   fs.renameSync(`${file}.new`, file);

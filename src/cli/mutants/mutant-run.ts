@@ -14,9 +14,9 @@ export type MutantVerdict =
   | "missed"
   /** No seed ran the changed code. */
   | "not covered"
-  /** A control that no check flagged, as expected. */
+  /** No check flagged this control, as expected. */
   | "clean"
-  /** A control that a check flagged: the check is wrong. */
+  /** A check flagged this control, so the check is wrong. */
   | "flagged"
   | "does not apply"
   /** The build does not finish; the text says why. */
@@ -27,10 +27,10 @@ export interface MutantResult {
   readonly title: string;
   readonly isControl: boolean;
   readonly verdict: MutantVerdict;
-  /** The invariant that caught it. */
+  /** The invariant that caught the mutant. */
   readonly invariant: string;
   readonly seed: number | undefined;
-  /** Seeds and milliseconds of simulation until caught, or in total. */
+  /** Seeds and milliseconds of simulation until the mutant was caught, or in total. */
   readonly seeds: number;
   readonly ms: number;
   /** How often the changed code ran. */
@@ -43,8 +43,8 @@ export interface MutantResult {
 }
 
 /**
- * What `lockstep sim --json` printed; `error` if it ended with another exit code than the known
- * ones.
+ * What `lockstep sim --json` printed. `error` is set if it ended with another exit code than the
+ * known ones.
  */
 export interface SimOutput {
   readonly lines: readonly SeedLine[];
@@ -58,14 +58,14 @@ export interface MutantRunParts {
   readonly ownMain: string;
   /** Seeds to try one after the other, until one catches. */
   readonly ranges: readonly SeedRange[];
-  /** Whether to leave out the seeds that are known to catch. */
+  /** True: leave out the seeds that are known to catch the mutant. */
   readonly isFresh: boolean;
-  /** Whether to shrink failing plans, to report their size. */
+  /** True: shrink failing plans, to report their size. */
   readonly shrink: boolean;
 }
 
 /**
- * Whether the result is the expected one: caught by an invariant that the catalogue names, or for a
+ * True if the result is the expected one: caught by an invariant that the catalogue names, or for a
  * control not flagged. A mutant that only another invariant catches does not show what it was made
  * to show.
  */
@@ -73,7 +73,7 @@ export function isGood({ verdict }: MutantResult): boolean {
   return verdict === "caught" || verdict === "clean";
 }
 
-/** What to try next, in words; empty: nothing to do. */
+/** Says in words what to try next; empty: nothing. */
 export function adviceOn({ id, verdict }: MutantResult, ranges: readonly SeedRange[]): string {
   if (!["missed", "not covered", "caught by another"].includes(verdict)) return "";
   const to = ranges.at(-1)?.to ?? 0;
@@ -90,12 +90,12 @@ export function notApplied(mutant: Mutant, text: string): MutantResult {
   };
 }
 
-/** Whether the catalogue names this invariant: "C5" also means its rules, such as "C5-ordered". */
+/** True if the catalogue names this invariant: "C5" also means its rules, such as "C5-ordered". */
 export function isExpected({ caughtBy }: Mutant, invariant: string): boolean {
   return caughtBy.some((name) => invariant === name || invariant.startsWith(`${name}-`));
 }
 
-/** After this many seeds that another invariant caught, the cause is not chance. */
+/** After this many seeds that another invariant caught, chance cannot be the cause. */
 const othersMax = 20;
 
 export class MutantRun {
@@ -107,7 +107,7 @@ export class MutantRun {
   #ms = 0;
   #ran = 0;
   #skipped = 0;
-  /** Caught, but not by an invariant that the catalogue names. */
+  /** The first seed that failed by an invariant that the catalogue does not name. */
   #another: SeedLine | undefined;
   #others = 0;
 
@@ -164,7 +164,7 @@ export class MutantRun {
   #count(lines: readonly SeedLine[]): void {
     this.#seeds += lines.length;
     for (const { ms } of lines) this.#ms += ms;
-    // The count continues within a process.
+    // Within a process the count goes on from seed to seed.
     this.#ran += lines.at(-1)?.mutantRan ?? 0;
   }
 

@@ -1,17 +1,17 @@
-/** The results of mutants for people: a row each, and how many were caught. */
+/** Writes the results of mutants for people: a row each, and how many were caught. */
 
 import type { SeedRange } from "../sim-flags.js";
 import { adviceOn, isGood, type MutantResult, type MutantVerdict } from "./mutant-run.js";
 
 export interface MutantScore {
-  /** Number of mutants without the controls. */
+  /** The number of mutants, controls left out. */
   readonly mutants: number;
   readonly caught: number;
-  /** Not counted among the caught ones. */
+  /** Mutants that only another invariant caught. They do not count as caught. */
   readonly byAnother: number;
   readonly controls: number;
   readonly clean: number;
-  /** Percentage of caught mutants, rounded down: 100 means all. */
+  /** The percentage of caught mutants, rounded down: 100 means all. */
   readonly percent: number;
 }
 

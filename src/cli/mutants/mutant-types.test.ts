@@ -1,4 +1,4 @@
-/** `--check` finds patches that apply, and use something that the code no longer has. */
+/** `--check` finds patches that apply, but use something that the code no longer has. */
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import type { Mutant, Patch } from "../../verify/mutation/types.js";

@@ -21,7 +21,10 @@ const missing =
   /^(.*\.(\w+)\.ts)\(\d+,\d+\): error TS(?:2304|2305|2307|2339|2551|2552|2554|2724): (.*)$/;
 const missingProperty = /^Property '(\w+)' does not exist on type '(.*)'/;
 
-/** Undefined: this is an installation without sources or compiler, so types cannot be checked. */
+/**
+ * The folder of the sources. Undefined: this installation has no sources or no compiler, so types
+ * cannot be checked.
+ */
 export function sourceFolder(dist: string): string | undefined {
   const root = path.dirname(path.resolve(dist));
   const needed = ["src/index.ts", "tsconfig.json", "node_modules/.bin/tsc"];
@@ -68,7 +71,7 @@ async function sourceCode(src: string): Promise<ProductionCode> {
   return new ProductionCode({ names, read }, await loadParser());
 }
 
-/** A mutant's files with their text; imports between them lead to the changed ones. */
+/** A mutant's files with their text. Imports between them lead to the changed files. */
 function overlaid(mutant: Mutant, code: ProductionCode): readonly (readonly [string, string])[] {
   const { id } = mutant;
   let texts: ReadonlyMap<string, string>;
@@ -88,7 +91,7 @@ function overlaid(mutant: Mutant, code: ProductionCode): readonly (readonly [str
   ]);
 }
 
-/** What the compiler says about the files in `folder`, laid over the sources. */
+/** Compiles the files in `folder`, laid over the sources. Returns what the compiler says. */
 function compile(folder: string, root: string): string {
   fs.symlinkSync(path.join(root, "node_modules"), path.join(folder, "node_modules"));
   fs.writeFileSync(path.join(folder, "package.json"), '{"type":"module"}\n');
@@ -122,7 +125,10 @@ function reasonsIn(output: string, mutants: readonly Mutant[]): ReadonlyMap<stri
   return reasons;
 }
 
-/** Right at run time: a property that the mutant itself adds, or that only a readonly type hides. */
+/**
+ * True for a reported name that exists at run time: a property that the mutant itself adds, or that
+ * only a readonly type hides.
+ */
 function isThere(text: string, { patches }: Mutant): boolean {
   // JavaScript ignores arguments that are too many.
   const [, expected, got] = /^Expected (\d+) arguments, but got (\d+)/.exec(text) ?? [];

@@ -15,7 +15,7 @@ const control: Mutant = { ...bug, isControl: true, caughtBy: [] };
 
 type Answer = Partial<SeedLine> | "broken";
 
-/** Runs with a fake simulator that returns for each seed what `mutated` and `unchanged` say. */
+/** Runs with a fake simulator. It returns for each seed what `mutated` and `unchanged` say. */
 async function find(
   mutant: Mutant,
   mutated: Readonly<Record<number, Answer>>,
@@ -109,7 +109,10 @@ describe("the seed that shows that a check is needed", () => {
     { from: 5, to: 70 },
   ];
 
-  /** `failing`: the invariant that fails each seed; without it, the one that fails otherwise. */
+  /**
+   * `failing` names, for each seed, the invariants that can fail it: the first one that is not left
+   * out does.
+   */
   async function findNeeded(failing: Readonly<Record<number, readonly string[]>>) {
     const calls: string[] = [];
     const run = async (_main: string, words: readonly string[]): Promise<SimOutput> => {

@@ -147,7 +147,7 @@ async function runCatalogue(flags: Flags): Promise<number> {
   return results.every(isGood) ? 0 : 1;
 }
 
-/** Whether all patches still apply, and use only names that exist. */
+/** Checks that all patches still apply, and use only names that exist. */
 async function runCheck(flags: Flags): Promise<number> {
   const chosen = [...flags.chosen, ...processMutants];
   const root = sourceFolder(ownDist);
@@ -161,7 +161,7 @@ async function runCheck(flags: Flags): Promise<number> {
   return reasons.size === 0 ? 0 : 1;
 }
 
-/** For needed.ts: finds a seed where only one check catches a mutant. */
+/** Finds a seed for needed.ts: one where only one check catches a mutant. */
 async function runWithout(flags: Flags): Promise<number> {
   let isFound = false;
   for (const invariant of flags.without) {
@@ -202,7 +202,7 @@ async function runReseed(flags: Flags): Promise<number> {
   return 1;
 }
 
-/** Several at a time. */
+/** Runs `work` for each item, several at a time. */
 async function forEach(
   { jobs, parts }: Flags,
   list: readonly Mutant[],

@@ -1,6 +1,7 @@
 /**
- * What crashes, disks and operators do to a stopped member's files, done on purpose. Works on the
- * files of lockstep and of etcd: both keep a log in `*.wal` segments that are filled with zeros ahead.
+ * Damages a stopped member's files on purpose, as crashes, disks and operators do. Works on the
+ * files of lockstep and of etcd: both keep a log in `*.wal` segments that are filled with zeros
+ * ahead.
  */
 import {
   closeSync,
@@ -43,11 +44,9 @@ export function endOfData(file: number): number {
 }
 
 /**
- * What a power cut leaves at the end of a log: part of a record that was being written when the member
- * died. Written after the last byte of the valid records, at the alignment of frames, so it can never
- * touch what was acknowledged.
- *
- * @returns what was done, for people
+ * Leaves at the end of a log what a power cut leaves: part of a record that was being written when
+ * the member died. It stands after the last byte of the valid records, at the alignment of frames,
+ * so it can never touch what was acknowledged. @returns what was done, for people
  */
 export function tearTail(dataDir: string, rng: Pick<Rng, "int">): string {
   const path = newestSegment(dataDir);
@@ -84,7 +83,7 @@ export function truncateToShare(path: string, share: number): void {
   truncateSync(path, Math.floor((size * share) / 4096) * 4096);
 }
 
-/** Flips a byte of the write-ahead log at a share of what is written in its newest segment. */
+/** Flips a byte of the newest segment of the log, at this share of what is written there. */
 export function flipLog(dataDir: string, share: number): void {
   const path = newestSegment(dataDir);
   const file = openSync(path, "r");

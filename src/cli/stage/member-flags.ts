@@ -1,11 +1,11 @@
-/** The flags of one member on this machine, as etcd and lockstep take them. */
+/** Makes the flags of one member on this machine, as etcd and lockstep take them. */
 export interface MemberPlace {
   readonly name: string;
   readonly dataDir: string;
-  /** Where it listens. */
+  /** The URL where the member listens for clients. */
   readonly clientUrl: string;
   readonly peerUrl: string;
-  /** What it tells others, if something stands in between. */
+  /** The URL that it advertises, if a relay stands in between. */
   readonly advertisedClientUrl?: string;
   readonly advertisedPeerUrl?: string;
   /** "name=peerURL,..." */
@@ -29,5 +29,5 @@ export function memberFlags(place: MemberPlace): readonly string[] {
   ];
 }
 
-/** What etcd 3.4 needs beyond those to log and behave as later versions do. */
+/** Further flags with which etcd 3.4 logs and behaves as later versions do. */
 export const etcd34Flags: readonly string[] = ["--logger=zap", "--enable-v2=false"];

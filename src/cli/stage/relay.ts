@@ -1,17 +1,17 @@
 /**
- * A TCP port of this machine that passes connections on to another one, so that somebody sees,
- * changes, delays or cuts what flows.
+ * A TCP port of this machine that passes connections on to another one. The wire can see, change,
+ * delay or cut what flows.
  */
 import net from "node:net";
 
 const host = "127.0.0.1";
 
-/** Connects the two sides of one connection: what each sends has to reach the other. */
+/** Connects the two sides of one connection: it must pass on what each side sends. */
 export type Wire = (incoming: net.Socket, onward: net.Socket) => void;
 
 /**
- * A wire that hands what the dialling side sends to `tap`, which passes it on; answers flow back by
- * themselves.
+ * A wire that hands what the dialling side sends to `tap`, which passes it on. Answers flow back
+ * unchanged.
  */
 export function tapped(tap: (onward: net.Socket) => (chunk: Buffer) => void): Wire {
   return (incoming, onward) => {

@@ -1,7 +1,7 @@
 /**
- * A server process under test or torture: spawned, watched for the log line that says it serves, and ended by
- * its own handle, never by name. What it prints goes to a log file and the last of it into error
- * messages. Every process still alive when the test process exits is killed.
+ * A server process under test or torture. It is spawned, watched for the log line that says it
+ * serves, and ended by its own handle, never by name. Its output goes to a log file, and the end of
+ * it into error messages. Every process still alive when the test process exits is killed.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
@@ -10,7 +10,9 @@ export interface ProcessOptions {
   readonly command: string;
   readonly args: readonly string[];
   readonly logFile: string;
-  /** Added to the environment, which is passed on without ETCD_* and ETCDCTL_* variables. */
+  /**
+   * Variables to add to the environment, which is passed on without ETCD_* and ETCDCTL_* variables.
+   */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
 }
@@ -77,7 +79,7 @@ export class ServerProcess {
   }
 
   #take(chunk: Buffer): void {
-    // A test's folder may be gone while its killed server's last words still arrive.
+    // A test may have removed its folder before the last output of its killed server arrives.
     if (existsSync(this.#logFile)) appendFileSync(this.#logFile, chunk);
     if (this.#lineWaiters.length === 0) return;
     const lines = (this.#unreadText + chunk.toString("utf8")).split("\n");
@@ -87,7 +89,7 @@ export class ServerProcess {
     }
   }
 
-  /** Everything it (and earlier processes with this log file) printed. */
+  /** Everything that this process, and earlier ones with this log file, printed. */
   log(): string {
     return existsSync(this.#logFile) ? readFileSync(this.#logFile, "utf8") : "";
   }
@@ -122,7 +124,7 @@ export class ServerProcess {
     return this.exited;
   }
 
-  /** SIGTERM, and SIGKILL when it is still there after `graceMs`. */
+  /** Sends SIGTERM, and SIGKILL if the process is still there after `graceMs`. */
   async stop(graceMs = 10_000): Promise<Exit> {
     if (this.isRunning) this.child.kill("SIGTERM");
     const timer = setTimeout(() => this.child.kill("SIGKILL"), graceMs);
@@ -138,7 +140,7 @@ export class ServerProcess {
     this.child.kill("SIGCONT");
   }
 
-  /** Resident bytes now, of them those that map no file, and the most so far (Linux). */
+  /** Resident bytes now, those of them that map no file, and the most so far (Linux). */
   memory(): { readonly rssBytes: number; readonly anonBytes: number; readonly peakBytes: number } {
     const text = readFileSync(`/proc/${this.pid}/status`, "utf8");
     const field = (name: string): number =>
@@ -148,7 +150,8 @@ export class ServerProcess {
   /** User and system CPU seconds used so far (Linux). */
   cpuSeconds(): number {
     const text = readFileSync(`/proc/${this.pid}/stat`, "utf8");
-    // The command name may hold spaces: count from its closing parenthesis; utime is field 14.
+    // The command name may hold spaces, so fields count from its closing parenthesis. utime is
+    // field 14.
     const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
     return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
   }

@@ -1,11 +1,11 @@
 /**
- * Bytes from one socket to another, late, slowly or not at all, always in order. Looks at the shape
- * when bytes come, and when it is told that the shape has changed.
+ * Passes bytes from one socket to another, late, slowly or not at all, always in order. It reads
+ * the shape when bytes come, and when `changed` is called.
  */
 import type net from "node:net";
 import type { FlowShape } from "../../torture/ports.js";
 
-/** So much waits at most; then the source is not read, and its sender has to wait. */
+/** The most bytes that wait here. With more the source is not read, so its sender has to wait. */
 const waitingBytesMax = 256 * 1024;
 
 interface Waiting {
@@ -21,9 +21,9 @@ export class ShapedFlow {
   readonly #draw: (below: number) => number;
   readonly #waiting: Waiting[] = [];
   #waitingBytes = 0;
-  /** No piece may pass one that came before it. */
+  /** When the last piece leaves. No later piece may leave before it. */
   #lastMs = 0;
-  /** When a link of that speed has sent everything so far. */
+  /** When a link of that speed will have sent everything so far. */
   #sentMs = 0;
   #timer: NodeJS.Timeout | undefined;
 
@@ -49,7 +49,10 @@ export class ShapedFlow {
     if (this.#waitingBytes > waitingBytesMax) this.#source.pause();
   }
 
-  /** The shape is another one. What waits for its time goes on waiting, what is held does not. */
+  /**
+   * Call when the shape has changed. Delayed bytes still wait for their time; held bytes go out if
+   * the new shape lets them.
+   */
   changed(): void {
     this.#pass();
   }

@@ -1,7 +1,7 @@
 /**
- * Loaded into a member before its own code: its wall clock is ahead of the machine's by so many
- * milliseconds as the file LOCKSTEP_TORTURE_CLOCK says. Monotonic clocks go on as they are, as they
- * do when an operator or NTP steps the clock of a machine.
+ * Loaded into a member before its own code. It sets the member's wall clock ahead of the machine's
+ * by as many milliseconds as the file LOCKSTEP_TORTURE_CLOCK says. Monotonic clocks do not change,
+ * as when an operator or NTP steps the clock of a machine.
  */
 import { readFileSync } from "node:fs";
 

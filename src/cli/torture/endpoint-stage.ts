@@ -1,6 +1,6 @@
 /**
- * Members of a cluster that runs elsewhere, by their client addresses. Nothing here harms them. The
- * run has its own prefix, which must be empty at the beginning and is empty again at the end.
+ * The members of a cluster that runs elsewhere, by their client addresses. Nothing here harms them.
+ * The run has its own prefix, which must be empty at the beginning and is empty again at the end.
  */
 
 import type { Connection, Stage } from "../../torture/ports.js";

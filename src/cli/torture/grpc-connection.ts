@@ -10,10 +10,7 @@ const same = (bytes: Buffer): Buffer => bytes;
 
 const unauthenticated = 16;
 
-/**
- * @param endpoint host:port, or a URL
- * @param login whose token each call brings; a stream brings that of the last login
- */
+/** A retry would be a request that the history lacks. */
 export function connectTo(
   endpoint: string,
   { tls }: ClusterAccess = plainAccess,

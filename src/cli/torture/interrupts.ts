@@ -1,7 +1,7 @@
 /**
- * Ctrl-C and SIGTERM. While members run, a signal ends the run in order, so that none is left behind.
- * While a history is judged there is nothing to clean up, and the work does not yield: then a signal
- * ends this process at once.
+ * Handles Ctrl-C and SIGTERM. While members run, a signal ends the run in order, so that no member
+ * is left behind. While a history is judged there is nothing to clean up, and the work does not
+ * yield: then a signal ends this process at once.
  */
 const signals = ["SIGINT", "SIGTERM"] as const;
 

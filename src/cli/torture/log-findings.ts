@@ -1,7 +1,7 @@
 /**
- * What a member's log says of its own end: a panic of Go, a fatal error, a broken invariant. And that
- * a state was found to be wrong, which a member of lockstep heals from the others before any client
- * sees it: without a fault of a disk that is a bug all the same.
+ * Reads in a member's log why it ended: a panic of Go, a fatal error, a broken invariant. Also
+ * finds that a state was wrong. A member of lockstep heals from the others before any client sees
+ * it; but if no fault harmed a disk, that is a bug, too.
  */
 import { existsSync, readFileSync } from "node:fs";
 
@@ -18,7 +18,7 @@ const wrongState = [
 const wrongWithoutFault = "came to a wrong state although nothing harmed its disk";
 const charactersMax = 400;
 
-/** `isDiskHarmed`: a wrong state was made on purpose. */
+/** `isDiskHarmed`: the run made a state wrong on purpose. */
 export function logFindings(
   member: string,
   options: { readonly file: string; readonly isDiskHarmed: boolean },

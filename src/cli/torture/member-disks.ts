@@ -1,11 +1,11 @@
-/** The files of members that do not run, and what is done to them. */
+/** Damages the files of members that do not run. */
 import { cpSync, readFileSync, rmSync } from "node:fs";
 import path from "node:path";
 import type { Rng } from "../../platform/rng.js";
 import type { Disks } from "../../torture/ports.js";
 import { flipByteAt, tearTail, truncateToShare } from "../stage/file-damage.js";
 
-/** What a value of a torture client begins with (traffic/kv-client.ts). */
+/** The beginning of a value of a torture client (traffic/kv-client.ts). */
 const value = /v\d+-\d+/g;
 
 export class MemberDisks implements Disks {
@@ -54,7 +54,9 @@ export class MemberDisks implements Disks {
     rmSync(this.#folderOf(member), { recursive: true, force: true });
   }
 
-  /** Of lockstep: the file in use is named by backend.current (docs/formats.md). */
+  /**
+   * The path of the backend. In lockstep backend.current names the file in use (docs/formats.md).
+   */
   #backend(member: string): string {
     const folder = this.#folderOf(member);
     const slot = readFileSync(path.join(folder, "backend.current"), "utf8").trim();

@@ -1,4 +1,7 @@
-/** `lockstep torture merge DIR...`: the reports of many runs, also of several machines, as one. */
+/**
+ * `lockstep torture merge DIR...`: makes one report of the reports of many runs, also of several
+ * machines.
+ */
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
 
@@ -15,7 +18,10 @@ interface Report {
   };
 }
 
-/** Exit 1: a run found a violation. 2: one could not tell, there is none, or one cannot be read. */
+/**
+ * Merges. Exit 1: a run found a violation. 2: a run could not tell, there is no report, or one
+ * cannot be read.
+ */
 export function mergeReports(folders: readonly string[]): number {
   let reports: readonly Report[];
   try {

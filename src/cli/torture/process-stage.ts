@@ -1,6 +1,6 @@
 /**
- * Members as processes of this machine, each with a folder and a log file, and with relays in front
- * of its ports if the network is to be harmed. When this process ends, for whatever reason but
+ * The members as processes of this machine, each with a folder and a log file, and with relays in
+ * front of its ports if the network is to be harmed. When this process ends, for any reason but
  * SIGKILL, its members are killed, paused ones too.
  */
 import { writeFileSync } from "node:fs";
@@ -25,17 +25,17 @@ const portsOfMember = 4;
 interface Place {
   readonly client: number;
   readonly peer: number;
-  /** Where clients and members reach it: relays' ports, or its own. */
+  /** The port where clients reach the member: a relay's, or its own. */
   readonly shownClient: number;
   readonly shownPeer: number;
 }
 
 export interface StageOptions {
   readonly program: Program;
-  /** Exists; the members' data and logs go there. */
+  /** The folder for the members' data and logs. It exists. */
   readonly folder: string;
   readonly count: number;
-  /** Relays stand in front of all ports. */
+  /** True if relays stand in front of all ports. */
   readonly hasProxies: boolean;
   readonly rng: Rng;
 }
@@ -48,7 +48,7 @@ export class ProcessStage implements Stage {
   readonly #places: ReadonlyMap<string, Place>;
   readonly #network: ProxyNetwork | undefined;
   readonly #running = new Map<string, ServerProcess>();
-  /** Processes whose end was asked for. */
+  /** Processes that the run has ended. */
   readonly #ending = new Set<ServerProcess>();
   readonly #joining = new Set<string>();
   #told: (member: string, how: string) => void = () => {};
@@ -63,7 +63,7 @@ export class ProcessStage implements Stage {
     this.#network = options.hasProxies ? new ProxyNetwork(options.rng) : undefined;
   }
 
-  /** Nothing is started yet but the relays. @throws if a port is taken */
+  /** Creates the stage and starts the relays, but no member. @throws if a port is taken */
   static async create(options: StageOptions): Promise<ProcessStage> {
     const { count, hasProxies } = options;
     const ports = await freePorts(host, portsOfMember * count);
@@ -115,7 +115,7 @@ export class ProcessStage implements Stage {
           new Uint8Array(0),
           1_000,
         );
-        // Another program may have taken the port: then our own ended.
+        // Another program may have taken the port: then this process has ended.
         if (status.kind === "ok" && failure === undefined) {
           const { header } = StatusResponse.decode(status.bytes);
           this.#network?.know(header?.member_id ?? 0n, member);

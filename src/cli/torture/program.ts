@@ -1,13 +1,13 @@
-/** The program that the members of a torture run are. */
+/** The program that the members of a torture run execute. */
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { etcd34Flags } from "../stage/member-flags.js";
 
 export interface Program {
   readonly command: string;
-  /** Without the flags that differ from member to member. */
+  /** Its arguments, without the flags that differ from member to member. */
   readonly args: readonly string[];
-  /** As the program says it. */
+  /** The version that the program prints. */
   readonly version: string;
   readonly kind: "lockstep" | "etcd";
 }
@@ -23,7 +23,7 @@ export function lockstepProgram(launcher: string, version: string): Program {
   };
 }
 
-/** This build's launcher. */
+/** The launcher of this build. */
 export function ownLauncher(): string {
   return fileURLToPath(new URL("../../../bin/lockstep", import.meta.url));
 }

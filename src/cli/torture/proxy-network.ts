@@ -1,8 +1,8 @@
 /**
- * Relays in front of each member's peer port and client port. Each knows who dialled: a member says
- * its id in the first bytes of a connection, in etcd in the header X-Server-From of its requests
- * (rafthttp), in lockstep in its greeting (docs/formats.md). A peer connection of somebody who does
- * not say it, such as etcd's probes, is left alone.
+ * Relays in front of each member's peer port and client port. A relay must know who dialled. A
+ * member gives its id in the first bytes of a connection, in etcd in the header X-Server-From of
+ * its requests (rafthttp), in lockstep in its greeting (docs/formats.md). A peer connection without
+ * an id, such as etcd's probes, is never harmed.
  */
 import type net from "node:net";
 import { decodeGreeting, helloMagic, magicBytes } from "../../platform/node/peer/framing.js";
@@ -12,7 +12,7 @@ import { TcpRelay } from "../stage/relay.js";
 import { ShapedFlow } from "../stage/shaped-flow.js";
 
 interface Link {
-  /** The id that it says, or `clientsPlace`. Undefined: it has not said who it is. */
+  /** The id that the dialling side gave, or `clientsPlace`. Undefined: it has not given one. */
   dialler: string | undefined;
   readonly member: string;
   readonly incoming: net.Socket;
@@ -33,7 +33,7 @@ export class ProxyNetwork implements LinkFaults {
     this.#rng = rng;
   }
 
-  /** Passes on to a member's client port. @throws if the port is taken */
+  /** Relays connections to a member's client port. @throws if the port is taken */
   async addClients(member: string, port: number, targetPort: number): Promise<void> {
     const wire = (incoming: net.Socket, onward: net.Socket): void => {
       const link = this.#link(member, incoming, onward);
@@ -44,7 +44,7 @@ export class ProxyNetwork implements LinkFaults {
     this.#relays.push(await TcpRelay.start(targetPort, wire, port));
   }
 
-  /** Passes on to a member's peer port. @throws if the port is taken */
+  /** Relays connections to a member's peer port. @throws if the port is taken */
   async addPeers(member: string, port: number, targetPort: number): Promise<void> {
     const wire = (incoming: net.Socket, onward: net.Socket): void => {
       const link = this.#link(member, incoming, onward);
@@ -65,7 +65,7 @@ export class ProxyNetwork implements LinkFaults {
     this.#relays.push(await TcpRelay.start(targetPort, wire, port));
   }
 
-  /** A member says its name with this id. */
+  /** Call when a member has given its name and this id. */
   know(id: bigint, member: string): void {
     this.#names.set(id.toString(16), member);
   }
@@ -105,7 +105,10 @@ export class ProxyNetwork implements LinkFaults {
     return link;
   }
 
-  /** Members dial before anybody knows their ids. */
+  /**
+   * The name of the member that dials. Undefined: members also dial before their ids are known
+   * here.
+   */
   #nameOf({ dialler }: Link): string | undefined {
     return dialler === undefined || dialler === clientsPlace ? dialler : this.#names.get(dialler);
   }
@@ -120,7 +123,10 @@ export class ProxyNetwork implements LinkFaults {
 const serverFrom = /^x-server-from: *([0-9a-f]+)/im;
 const headBytesMax = 8_192;
 
-/** Who dials, in hexadecimal digits. "cut": more bytes are needed. Undefined: it does not say. */
+/**
+ * The id of the dialling member, in hexadecimal digits. "cut": more bytes are needed. Undefined:
+ * the bytes have none.
+ */
 export function diallingId(bytes: Buffer): string | "cut" | undefined {
   if (bytes.length < magicBytes) return "cut";
   if (bytes.toString("latin1", 0, magicBytes) === helloMagic) {

@@ -1,4 +1,4 @@
-/** `lockstep torture --reproduce`: a historical issue of etcd, step by step. */
+/** `lockstep torture --reproduce`: shows a historical issue of etcd, step by step. */
 import { rmSync } from "node:fs";
 import { nodeClock } from "../../platform/node/clock.js";
 import type { Issue } from "../../torture/reproduce/issues.js";

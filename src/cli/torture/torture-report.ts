@@ -1,4 +1,4 @@
-/** The files of a run: report.json, plan.json, history.jsonl, report.html. */
+/** Writes the files of a run: report.json, plan.json, history.jsonl, report.html. */
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { availabilityGaps } from "../../torture/judge/availability.js";
@@ -8,7 +8,7 @@ import { formatHistory } from "../../verify/history/history-file.js";
 import { renderHistoryHtml } from "../../verify/report/history-html.js";
 import type { TortureFlags } from "./torture-flags.js";
 
-/** What the machine or the target does not permit: the reason, by kind of fault. */
+/** Faults that the machine or the target does not permit: the reason, by kind of fault. */
 export type NotPermitted = Readonly<Record<string, string>>;
 
 export interface ReportedRun {

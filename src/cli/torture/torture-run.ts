@@ -25,7 +25,7 @@ export const exitCodes = { clean: 0, violation: 1, unknown: 2 } as const;
 export const couldNotRun = 2;
 const judgeMs = 300_000;
 
-/** The exit code. */
+/** Makes one run. Resolves to the exit code. */
 export function tortureOnce(
   flags: TortureFlags,
   program: Program | undefined,
@@ -78,7 +78,7 @@ function groupOf(kind: string): string {
   return kindRules[kind as FaultKind].group;
 }
 
-/** Traffic and checks only. */
+/** A run on a cluster that runs elsewhere: traffic and checks only. */
 async function onCluster(flags: TortureFlags, interrupts: Interrupts): Promise<number> {
   const stage = new EndpointStage(flags.endpoints, flags.access);
   announce(flags, `${stage.members.join(", ")}, keys under ${first}`, []);

@@ -1,7 +1,7 @@
 /**
- * `lockstep torture`: qualifies a real cluster, of this build, of an etcd binary, or one that runs
- * elsewhere. Exit 0: clean. 1: a promise was broken. 2: it could not run, or the verdict cannot be
- * told; the reason is on standard error.
+ * `lockstep torture`: qualifies a real cluster: of this build, of an etcd binary, or one that runs
+ * elsewhere. Exit 0: clean. 1: a promise was broken. 2: the command could not run, or cannot tell;
+ * the reason is on standard error.
  */
 import { randomInt } from "node:crypto";
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
@@ -19,7 +19,7 @@ import { reproduceIssue } from "./reproduce-issue.js";
 import { readTortureFlags, type TortureFlags, tortureUsage } from "./torture-flags.js";
 import { couldNotRun, exitCodes, tortureOnce } from "./torture-run.js";
 
-/** What a run writes; an older run's files of these names are replaced. */
+/** The files that a run writes. It replaces an older run's files of these names. */
 const outputs =
   /^(report\.(json|html)|history\.jsonl|plan\.json|m\d\.(log|data|data\.kept|clock)|seed-\d+)$/;
 
@@ -51,7 +51,10 @@ export async function runTortureCommand(words: readonly string[]): Promise<numbe
   }
 }
 
-/** All runs of this shard, one after the other. The worst exit code; the first violation ends it. */
+/**
+ * Makes all runs of this shard, one after the other. Returns the worst exit code; the first
+ * violation ends it.
+ */
 async function campaign(
   flags: TortureFlags,
   program: Program | undefined,

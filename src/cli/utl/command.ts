@@ -1,4 +1,4 @@
-/** What a command of `lockstep utl` is, and what it gets. */
+/** A command of `lockstep utl`, and what it gets. */
 import type { Flags, FlagTable } from "../ctl/flags.js";
 
 export interface UtlContext {
@@ -11,6 +11,9 @@ export interface UtlContext {
 export interface UtlCommand {
   readonly usage: string;
   readonly flags: FlagTable;
-  /** The exit code. @throws CtlError, or the errors of the files' readers */
+  /**
+   * Runs the command. Resolves to the exit code. @throws CtlError, or the errors of the files'
+   * readers
+   */
   run(context: UtlContext): Promise<number>;
 }

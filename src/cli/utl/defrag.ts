@@ -1,4 +1,7 @@
-/** defrag: rewrites the backend of a stopped member densely, in a new file that takes the old one's place. */
+/**
+ * The command defrag: rewrites the backend of a stopped member densely, in a new file that takes
+ * the place of the old one.
+ */
 import fs from "node:fs";
 import path from "node:path";
 import { holdsMember } from "../../platform/node/data-dir.js";
@@ -58,7 +61,7 @@ export const defrag: UtlCommand = {
   },
 };
 
-/** "state-<n>", as a running member names its next one. */
+/** The next name "state-<n>", as a running member would choose it. */
 function nextName(names: readonly string[]): string {
   const numbers = names.map((name) => Number(/^state-(\d+)$/.exec(name)?.[1] ?? -1));
   return `state-${Math.max(-1, ...numbers) + 1}`;

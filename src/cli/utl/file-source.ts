@@ -1,4 +1,4 @@
-/** Files on this machine as the readers of src/bbolt and src/etcd want them. */
+/** Reads files on this machine for the readers of src/bbolt and src/etcd. */
 import fs from "node:fs";
 import type { ByteSource } from "../../bbolt/reader.js";
 import { EtcdFileError } from "../../etcd/file-error.js";

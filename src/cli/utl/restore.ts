@@ -1,7 +1,7 @@
 /**
- * snapshot restore and migrate: make the data directory of a member from a backup, or from the data
- * directory of a stopped etcd. The folder gets its name when it is complete; until then it has another
- * one beside it.
+ * The commands snapshot restore and migrate: make the data directory of a member from a backup, or
+ * from the data directory of a stopped etcd. The folder gets its name when it is complete; until
+ * then it has another name beside it.
  */
 import fs from "node:fs";
 import path from "node:path";
@@ -116,7 +116,7 @@ function dataDirOf(flags: Flags): string {
   return flags.text("data-dir") || `${flags.text("name")}.etcd`;
 }
 
-/** Builds the member in a folder beside --data-dir, which gets that name at the end. */
+/** Builds the member in a folder beside --data-dir, which is renamed at the end. */
 async function makeMember(
   flags: Flags,
   backup: Parameters<typeof restoreMember>[2],

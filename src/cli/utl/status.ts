@@ -1,4 +1,4 @@
-/** snapshot status and hashkv: what is in a backup, and a hash to compare it by. */
+/** The commands snapshot status and hashkv: what a backup contains, and a hash to compare it by. */
 import { crc32c } from "../../base/crc32c.js";
 import { EtcdBackendFile } from "../../etcd/backend-file.js";
 import { hashOfFile } from "../../etcd/file-hash.js";
@@ -112,7 +112,7 @@ function show(format: string, fields: readonly Field[]): void {
   } else print(`${values.join(", ")}\n`);
 }
 
-/** Two digits below 10, as "5.4 MB". Powers of 1,000. */
+/** A size with two digits below 10, as "5.4 MB". Units are powers of 1,000. */
 function humanSize(bytes: number): string {
   const units = ["B", "kB", "MB", "GB", "TB"];
   let size = bytes;

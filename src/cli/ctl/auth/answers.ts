@@ -4,7 +4,7 @@ import { type Context, headerFields, show } from "../context.js";
 import { CtlError, Exit } from "../flags.js";
 import { message } from "../print-values.js";
 
-/** The words of a command. @throws CtlError */
+/** The words of a command, which must be `count`. @throws CtlError */
 export function argsOf({ args }: Context, count: number, why: string): readonly string[] {
   if (args.length !== count) throw new CtlError(why, Exit.badArgs);
   return args;

@@ -1,4 +1,4 @@
-/** auth enable, disable, status. */
+/** The commands auth enable, disable, status. */
 import { type Command, type Context, headerFields, print, show } from "../context.js";
 import { CtlError, Exit } from "../flags.js";
 import { message } from "../print-values.js";
@@ -11,7 +11,7 @@ function refuseArgs({ args }: Context, name: string): void {
   throw new CtlError(`auth ${name} command does not accept any arguments`, Exit.badArgs);
 }
 
-/** As etcdctl: gives root the role root if that is all that is missing. */
+/** Enables auth. As etcdctl does, it first gives root the role root if only that is missing. */
 async function enable(context: Context): Promise<undefined> {
   refuseArgs(context, "enable");
   const { client } = context;

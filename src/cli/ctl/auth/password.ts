@@ -1,23 +1,23 @@
-/** Where a password comes from: a word, standard input, or the terminal without echo. */
+/** Reads a password: from a word, from standard input, or from the terminal without echo. */
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
 import { CtlError, Exit } from "../flags.js";
 
-/** "name:password", or the name alone. */
+/** Splits "name:password". The password is undefined if the text is the name alone. */
 export function splitUser(text: string): { name: string; password: string | undefined } {
   const at = text.indexOf(":");
   if (at < 0) return { name: text, password: undefined };
   return { name: text.slice(0, at), password: text.slice(at + 1) };
 }
 
-/** The first word of standard input. */
+/** Reads the first word of standard input. */
 export async function passwordFromInput(): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks).toString().trim().split(/\s/)[0] ?? "";
 }
 
-/** Asks twice. @throws CtlError */
+/** Asks for a new password twice. @throws CtlError */
 export async function newPassword(name: string): Promise<string> {
   const first = await askPassword(`Password of ${name}: `);
   if (first === "") throw new CtlError("empty password", Exit.badArgs);
@@ -26,7 +26,7 @@ export async function newPassword(name: string): Promise<string> {
   return first;
 }
 
-/** What is typed is not shown. */
+/** Asks for a password, and does not show what is typed. */
 export async function askPassword(prompt: string): Promise<string> {
   process.stderr.write(prompt);
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });

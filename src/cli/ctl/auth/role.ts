@@ -1,4 +1,4 @@
-/** role add, delete, get, list, grant-permission, revoke-permission. */
+/** The commands role add, delete, get, list, grant-permission, revoke-permission. */
 import { type Permission, Permission_Type } from "../../../wire/gen/auth.js";
 import type { AuthRoleGetResponse } from "../../../wire/gen/rpc.js";
 import { type Command, type Context, show } from "../context.js";
@@ -11,7 +11,7 @@ const { READ, WRITE, READWRITE } = Permission_Type;
 const rangeFlags: FlagTable = { prefix: false, "from-key": false };
 const openEnd = "\0";
 
-/** As etcdctl prints a role. */
+/** A role as etcdctl prints it. */
 export function roleText(role: string, { perm }: AuthRoleGetResponse): string {
   const lines = (type: Permission_Type): string =>
     perm
@@ -37,7 +37,7 @@ function prefixEnd(key: Buffer): Buffer {
   return Buffer.from(openEnd);
 }
 
-/** The range of the words and of --prefix and --from-key. @throws CtlError */
+/** The range that the words, --prefix and --from-key name. @throws CtlError */
 function rangeOf({ flags }: Context, words: readonly string[]): { key: string; end: string } {
   const [key = "", ...more] = words;
   const isPrefix = flags.isOn("prefix");

@@ -1,4 +1,4 @@
-/** user add, delete, get, list, passwd, grant-role, revoke-role. */
+/** The commands user add, delete, get, list, passwd, grant-role, revoke-role. */
 import { type Command, type Context, print, show } from "../context.js";
 import { CtlError, Exit, type FlagTable } from "../flags.js";
 import { message } from "../print-values.js";

@@ -1,6 +1,7 @@
 /**
- * check perf: puts at a fixed rate from many clients for a minute, and judges as etcdctl does: the
- * rate that was reached, the slowest put, and how much they differ. It deletes its keys at the end.
+ * The command check perf: puts at a fixed rate from many clients for a minute, and judges as
+ * etcdctl does: the rate that was reached, the slowest put, and how much the puts differ. It
+ * deletes its keys at the end.
  */
 import { methods } from "../client.js";
 import { type Command, type Context, print } from "../context.js";
@@ -9,7 +10,7 @@ import { prefixEnd } from "../kv.js";
 
 interface Load {
   readonly clients: number;
-  /** Puts a second. */
+  /** How many puts to send in a second. */
   readonly rate: number;
 }
 
@@ -43,7 +44,7 @@ async function putAll(context: Context, load: Load, durationMs: number): Promise
   const errors = new Map<string, number>();
   const startMs = performance.now();
   let sent = 0;
-  /** Puts leave at their place in the rate; a client that is late catches up. */
+  /** Sends each put at its time by the rate. A client that is late catches up. */
   const work = async (): Promise<void> => {
     for (;;) {
       const number = sent++;
@@ -66,7 +67,7 @@ async function putAll(context: Context, load: Load, durationMs: number): Promise
   return { tookMs, errors };
 }
 
-/** Prints the verdicts; true: all passed. */
+/** Prints the verdicts. Returns true if all passed. */
 function judge({ tookMs, errors }: Result, load: Load, durationMs: number): boolean {
   let isGood = true;
   const tell = (isPass: boolean, text: string): void => {

@@ -1,11 +1,14 @@
-/** Scripts with which shells complete the commands and global flags of `lockstep ctl`; version. */
+/**
+ * Prints scripts with which shells complete the commands and global flags of `lockstep ctl`, and
+ * the version.
+ */
 import { serverVersion } from "../../../member/config.js";
 import { type Command, print } from "../context.js";
 import { CtlError, Exit } from "../flags.js";
 
 const shells = ["bash", "zsh", "fish"] as const;
 
-/** `names`: all commands, read when a script is asked for. */
+/** `names` gives all commands. It is called when a script is asked for. */
 export function completionCommands(names: () => readonly string[]): Record<string, Command> {
   return {
     completion: {

@@ -1,7 +1,7 @@
 /**
- * lock and elect: a lease of this process, renewed as long as it lives, and the server's lock and
- * election services. With a command, lock runs it while it holds the lock. Otherwise it prints the
- * key and holds the lock until it is interrupted.
+ * The commands lock and elect. They use a lease of this process, renewed as long as it lives, and
+ * the server's lock and election services. With a command, lock runs it while it holds the lock.
+ * Otherwise it prints the key and holds the lock until it is interrupted.
  */
 import { spawn } from "node:child_process";
 import {
@@ -63,7 +63,7 @@ async function openSession(client: CtlClient, ttl: bigint): Promise<Session> {
     };
     timer = setInterval(beat, (Number(TTL) * 1_000) / 3);
   });
-  // Whoever waits for the session takes the error; nobody may wait yet.
+  // A caller that waits for the session gets the error. There may be no such caller yet.
   lost.catch(() => {});
   return {
     lease,

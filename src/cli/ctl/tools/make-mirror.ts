@@ -1,8 +1,11 @@
 /**
- * make-mirror: copies keys to another cluster, and then every change, until it is interrupted. First
- * the keys as of one revision, in pages; then a watch from the next revision on. The changes of one
- * revision stay together in one transaction, up to --max-txn-ops of them. Keys that are only at the
- * destination stay. Leases are not copied. As in etcdctl, --rev starts with the changes from there.
+ * The command make-mirror: copies keys to another cluster, and then every change, until it is
+ * interrupted. First it copies the keys as of one revision, in pages; then it watches from the next
+ * revision on. The changes of one revision stay together in one transaction, up to --max-txn-ops of
+ * them.
+ *
+ * Keys that exist only at the destination stay. Leases are not copied. As in etcdctl, with --rev it
+ * starts with the changes from there.
  */
 import type { Event } from "../../../wire/gen/kv.js";
 import { type RequestOp, WatchCreateRequest } from "../../../wire/gen/rpc.js";
@@ -40,7 +43,7 @@ class Mirror {
     this.#target = targetOf(flags, prefix);
   }
 
-  /** All keys as of one revision, which it returns. */
+  /** Copies all keys as of one revision, which it returns. */
   async copyAll(): Promise<bigint> {
     let revision = 0n;
     let { key } = this.#range;
@@ -58,7 +61,7 @@ class Mirror {
     }
   }
 
-  /** Every change from this revision on. Ends only with an error. */
+  /** Copies every change from this revision on. Ends only with an error. */
   async follow(start: bigint): Promise<never> {
     let next = start;
     for (;;) {
@@ -118,7 +121,7 @@ function opOf({ type, kv }: Event, key: Buffer): RequestOp {
   return { request: { $case: "request_put", value } };
 }
 
-/** Where a key goes: under another prefix, under none, or to the same name. */
+/** The key at the destination: under another prefix, under none, or the same. */
 function targetOf(flags: Flags, prefix: Buffer): (key: Uint8Array) => Buffer {
   const isBare = flags.isOn("no-dest-prefix");
   const wanted = Buffer.from(flags.text("dest-prefix"));
