@@ -18,6 +18,7 @@ import type { Method, Server, Status } from "./grpc/call.js";
 import { CallCounters } from "./grpc/call-counters.js";
 import { LocalServer } from "./grpc/local/local-server.js";
 import { type ServerOptions, startServer } from "./grpc/server.js";
+import { tracedMethods } from "./grpc/traced-methods.js";
 import type { RunningMember } from "./member/member.js";
 import { startMember } from "./member/start.js";
 import { rpcMetrics } from "./metrics/rpc-metrics.js";
@@ -31,11 +32,15 @@ import { cpuProfile } from "./platform/node/profiler.js";
 import { leadToSame } from "./platform/node/same-addresses.js";
 import type { KeptCredentials } from "./platform/node/tls/kept-credentials.js";
 import { openCredentials } from "./platform/node/tls/open-credentials.js";
+import { openOtlp } from "./platform/node/tracing/otlp.js";
 import type { Platform } from "./platform/platform.js";
+import type { Tracing } from "./platform/tracing.js";
 
 /** gRPC's own overhead above the largest request, as etcd allows it. */
 const receiveOverheadBytes = 512 * 1024;
 const graceMs = 500;
+/** A stop waits so long for a collector of traces. */
+const tracesGraceMs = 1_000;
 
 export interface RunningServer {
   readonly member: RunningMember;
@@ -58,6 +63,8 @@ export interface RunningServer {
 export async function serve(config: ServerConfig, log: Platform["log"]): Promise<RunningServer> {
   const opened: { close(): void }[] = [];
   await refuseOtherUrls(config);
+  const tracing = config.tracing && (await openOtlp(config.tracing, log));
+  if (tracing !== undefined) opened.push({ close: () => void tracing.close(0) });
   try {
     const listeners = await bindForClients(config, log, opened);
     const { platform, listener } = await createNodePlatform({
@@ -75,7 +82,7 @@ export async function serve(config: ServerConfig, log: Platform["log"]): Promise
         else resolve(result);
       });
     });
-    return serveMember(config, member, listeners, log);
+    return serveMember(config, member, listeners, log, tracing);
   } catch (error) {
     for (const each of opened) each.close();
     throw error;
@@ -139,8 +146,9 @@ function serveMember(
   member: RunningMember,
   listeners: ClientListeners,
   log: Platform["log"],
+  tracing: Tracing | undefined,
 ): RunningServer {
-  const servers = new MemberServers(config, member, listeners, log);
+  const servers = new MemberServers(config, member, listeners, log, tracing);
   const stopped = new Promise<{ removed: boolean; error: Error | undefined }>((resolve) => {
     member.onStopped((cause) => {
       // The member answers no new requests; earlier answers may still be on their way.
@@ -174,6 +182,7 @@ class MemberServers {
   readonly #config: ServerConfig;
   readonly #member: RunningMember;
   readonly #listeners: ClientListeners;
+  readonly #tracing: Tracing | undefined;
   readonly #counters = new CallCounters();
   readonly #common: Omit<ServerOptions, "listener" | "methods" | "onError"> & {
     readonly onError: (error: unknown) => Status;
@@ -187,10 +196,12 @@ class MemberServers {
     member: RunningMember,
     listeners: ClientListeners,
     log: Platform["log"],
+    tracing: Tracing | undefined,
   ) {
     this.#config = config;
     this.#member = member;
     this.#listeners = listeners;
+    this.#tracing = tracing;
     const moreMetrics = () => [...rpcMetrics(this.#counters.all()), ...processMetrics()];
     const profiles = config.hasProfiles ? { takeProfile: cpuProfile } : {};
     const vars = () => ({ cmdline: process.argv, memstats: process.memoryUsage() });
@@ -212,8 +223,9 @@ class MemberServers {
     const { concurrentStreamsMax, keepalive } = this.#config.clientConnections;
     const common = { ...this.#common, limits: { concurrentStreamsMax }, keepalive };
     const own = allMethods(this.#member, nodeHash);
-    const methods = [...own, ...builtMethods(this.#member, own, nodeClock)];
-    if (this.#config.hasReflection) methods.push(...reflectionMethods(this.#member, methods));
+    const all = [...own, ...builtMethods(this.#member, own, nodeClock)];
+    if (this.#config.hasReflection) all.push(...reflectionMethods(this.#member, all));
+    const methods = this.#tracing === undefined ? all : tracedMethods(all, this.#tracing);
     const pages = this.#config.hasJsonGateway ? this.#pagesWithJson(methods) : common;
     const isApart = this.#config.listenClientHttp.length > 0;
     const forClients = isApart ? { http: notFound } : pages;
@@ -251,6 +263,7 @@ class MemberServers {
     this.#isClosed = true;
     for (const listener of Object.values(this.#listeners) as Listener[]) listener.close();
     await Promise.all(this.#servers.map((server) => server.close(graceMs)));
+    await this.#tracing?.close(tracesGraceMs);
   }
 }
 

@@ -6,7 +6,6 @@ import { accepted, type Flag, flag, refused } from "./flag.js";
 
 const noDiscovery =
   "there is no discovery service: name the members in --initial-cluster, or in DNS (--discovery-srv)";
-const noTracing = "this build sends no traces: leave it off, and read /metrics instead";
 const noV2 = "the API of version 2 does not exist, as in etcd 3.6 and later";
 const noProxy = "there is no proxy of version 2, as in etcd 3.6 and later";
 const noRotation =
@@ -187,11 +186,16 @@ const watching: readonly Flag[] = [
   flag("enable-log-rotation", ...refused("boolean", "false", noRotation)),
   flag("log-rotation-config-json", ...accepted("text", "", noRotation)),
   flag("warning-unary-request-duration", ...accepted("duration", "300ms", nothingSlow)),
-  flag("enable-distributed-tracing", ...refused("boolean", "false", noTracing)),
-  flag("distributed-tracing-address", ...accepted("text", "localhost:4317", noTracing)),
-  flag("distributed-tracing-service-name", ...accepted("text", "etcd", noTracing)),
-  flag("distributed-tracing-instance-id", ...accepted("text", "", noTracing)),
-  flag("distributed-tracing-sampling-rate", ...accepted("integer", "0", noTracing)),
+  flag("enable-distributed-tracing", "boolean", "false", "Sends spans of calls by OTLP over gRPC."),
+  flag("distributed-tracing-address", "text", "localhost:4317", "host:port of the collector."),
+  flag("distributed-tracing-service-name", "text", "etcd", "The spans' service.name."),
+  flag("distributed-tracing-instance-id", "text", "", "Their service.instance.id; empty: none."),
+  flag(
+    "distributed-tracing-sampling-rate",
+    "integer",
+    "0",
+    "Calls in a million that are traced. One whose caller is traced always is.",
+  ),
 ];
 
 const features: readonly Flag[] = [

@@ -262,3 +262,32 @@ describe("the configuration", () => {
     expect(() => resolve(...words)).toThrow(UsageError);
   });
 });
+
+describe("distributed tracing", () => {
+  const tracing = (more: Record<string, string>) =>
+    resolveConfig(new Map(Object.entries({ "enable-distributed-tracing": "true", ...more })))
+      .tracing;
+
+  test("off by default; on, it has etcd's defaults", () => {
+    expect(resolveConfig(new Map()).tracing).toBeUndefined();
+    const defaults = { serviceName: "etcd", instanceId: "", samplingPerMillion: 0 };
+    expect(tracing({})).toEqual({ address: "localhost:4317", ...defaults });
+    expect(valuesOf("--experimental-enable-distributed-tracing")).toEqual({
+      "enable-distributed-tracing": "true",
+    });
+  });
+
+  test.each([
+    ["distributed-tracing-address", "http://h:4317", /host:port, without a scheme/],
+    ["distributed-tracing-address", "h", /host:port/],
+    ["distributed-tracing-address", "h:0", /host:port/],
+    ["distributed-tracing-sampling-rate", "-1", /0 to 1000000/],
+    ["distributed-tracing-sampling-rate", "1000001", /0 to 1000000/],
+  ])("--%s=%s is refused", (name, value, message) => {
+    expect(() => tracing({ [name]: value })).toThrow(message);
+  });
+
+  test.each(["h:1", "10.0.0.1:4317", "[::1]:65535"])("a collector at %s", (address) => {
+    expect(tracing({ "distributed-tracing-address": address })?.address).toBe(address);
+  });
+});

@@ -10,6 +10,7 @@ import { type ClusterConfig, clusterOf, clusterOfRestart } from "./cluster-confi
 import { etcdChecksOf } from "./feature-gates.js";
 import { flags, UsageError } from "./flags.js";
 import { clientTlsOf, peerTlsOf, type TlsConfig } from "./tls-config.js";
+import { type TracingConfig, tracingOf } from "./tracing-config.js";
 import { Values } from "./values.js";
 
 export interface ServerConfig {
@@ -54,6 +55,8 @@ export interface ServerConfig {
   readonly logFormat: "json" | "console";
   /** stderr, stdout or file paths; at least one. */
   readonly logOutputs: readonly string[];
+  /** Undefined: no traces are sent. */
+  readonly tracing: TracingConfig | undefined;
   /** Undefined: simple tokens. */
   readonly jwt: JwtOptions | undefined;
   readonly member: MemberConfig;
@@ -129,6 +132,7 @@ export function resolveConfig(
   return {
     ...{ dataDir, walDir, jwt },
     ...listenersOf(values),
+    tracing: tracingOf(values),
     hasProfiles: values.boolean("enable-pprof"),
     discovery,
     allowedOrigins: values.list("cors"),
