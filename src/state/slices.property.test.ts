@@ -60,7 +60,7 @@ test("an entry in slices ends as at once, is not seen before, and leaves nothing
     fc.property(
       fc.array(command({ compaction: 1 }), { minLength: 1, maxLength: 40, size: "max" }),
       fc.integer({ min: 1, max: 6 }),
-      fc.array(fc.integer({ min: 0, max: 9 }), { minLength: 60, maxLength: 60 }),
+      fc.array(fc.integer({ min: 0, max: 2 }), { minLength: 60, maxLength: 60 }),
       (drawn, units, dice) => {
         const whole = foundMachine(new JournalBackend());
         const backend = new JournalBackend();
@@ -92,8 +92,8 @@ test("an entry in slices ends as at once, is not seen before, and leaves nothing
     ),
     { numRuns: runs(40, 100) },
   );
-  expect(pauses).toBeGreaterThan(30);
-  expect(givenUp).toBeGreaterThan(1);
+  expect(pauses).toBeGreaterThan(5);
+  expect(givenUp).toBeGreaterThan(0);
 });
 
 test("an entry of many rows: packed, counted as before it, its events only by their span", () => {
