@@ -28,6 +28,9 @@ key-value histories, and Jepsen's of a register (log lines, EDN, JSON); see docs
   --memory MIB   memory of the search; when it is used up the verdict is unknown (${memoryMibDefault})
   --timeout S    seconds until the verdict is unknown (${timeoutSecondsDefault})
   --json         print the result as JSON
+  --all-compactions-known
+                 nobody but the clients of a Lockstep history compacts: then a refusal for a
+                 compaction that none of them asked for is wrong, too
 
 Exit: 0 linearizable, 1 not linearizable, 2 unknown, unreadable or wrong usage.
 `;
@@ -54,6 +57,7 @@ interface Flags {
   readonly bytesMax: number;
   readonly timeoutMs: number;
   readonly isJson: boolean;
+  readonly areAllCompactionsKnown: boolean;
 }
 
 export function runCheck(words: readonly string[], io: CheckIo): number {
@@ -85,11 +89,12 @@ function isUnreadable(error: unknown): error is Error {
   return error instanceof HistoryFormatError || (error instanceof Error && "code" in error);
 }
 
-function checkFile({ file, model, bytesMax, timeoutMs, isJson }: Flags, io: CheckIo): number {
+function checkFile(flags: Flags, io: CheckIo): number {
+  const { file, model, bytesMax, timeoutMs, isJson, areAllCompactionsKnown } = flags;
   const startMs = io.nowMs();
   const result = checkHistory(io.readFile(file), {
     ...(model === undefined ? {} : { model }),
-    bytesMax,
+    ...{ bytesMax, areAllCompactionsKnown },
     isTimeUp: () => io.nowMs() - startMs > timeoutMs,
   });
   const elapsedMs = Math.round(io.nowMs() - startMs);
@@ -130,7 +135,10 @@ function etcdText(verdict: "not" | "unknown", { texts, around }: EtcdView): stri
 /** @throws Error with a text for people */
 function parseFlags(words: readonly string[]): Flags {
   const text = { type: "string" } as const;
-  const options = { model: text, memory: text, timeout: text, json: { type: "boolean" } } as const;
+  const options = {
+    ...({ model: text, memory: text, timeout: text } as const),
+    ...({ json: { type: "boolean" }, "all-compactions-known": { type: "boolean" } } as const),
+  } as const;
   const { values, positionals } = parseArgs({ args: [...words], options, allowPositionals: true });
   const [file, ...more] = positionals;
   if (file === undefined) throw new Error("name a file");
@@ -145,6 +153,7 @@ function parseFlags(words: readonly string[]): Flags {
     bytesMax: positive("--memory", values.memory, memoryMibDefault) * 1_024 * 1_024,
     timeoutMs: positive("--timeout", values.timeout, timeoutSecondsDefault) * 1_000,
     isJson: values.json ?? false,
+    areAllCompactionsKnown: values["all-compactions-known"] ?? false,
   };
 }
 

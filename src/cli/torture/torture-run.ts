@@ -114,10 +114,17 @@ function judgeAndReport(
   const endMs = nodeClock.now() + judgeMs;
   const stepsMax = Number.MAX_SAFE_INTEGER;
   interrupts.release();
-  const verdict = judgeRun(result, { stepsMax, isTimeUp: () => nodeClock.now() > endMs });
+  const verdict = judgeRun(result, {
+    ...{ stepsMax, isTimeUp: () => nodeClock.now() > endMs },
+    othersCompact: flags.endpoints.length > 0 || flags.memberFlags.some(isCompacting),
+  });
   writeReport(flags, { ...run, verdict });
   printVerdict(verdict, flags);
   return exitCodes[verdict.kind];
+}
+
+function isCompacting(flag: string): boolean {
+  return /^--auto-compaction/.test(flag);
 }
 
 function announce(flags: TortureFlags, target: string, kinds: readonly FaultKind[]): void {

@@ -18,15 +18,22 @@ import type {
   Watch,
   WatchEvent,
 } from "../../verify/history/types.js";
+import { refusal } from "../../verify/linearizability/etcd/effect.js";
 
 export function renumbered(history: History): History {
   const own = ownRevisions(history);
   const rank = new Ranks([...own].toSorted((a, b) => a - b));
+  const operations = history.operations.filter((operation) => !isRefusedForCompaction(operation));
   return {
-    operations: history.operations.map((operation) => operationOf(operation, rank)),
+    operations: operations.map((operation) => operationOf(operation, rank)),
     watches: history.watches.map((watch) => watchOf(watch, rank)),
     marks: history.marks,
   };
+}
+
+/** Somebody else's compaction: it is at a revision that has no number here. */
+function isRefusedForCompaction({ outcome }: Operation): boolean {
+  return outcome.kind === "refused" && outcome.error === refusal.compacted;
 }
 
 class Ranks {

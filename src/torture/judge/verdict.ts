@@ -2,7 +2,7 @@
  * Judges a run, and counts what was tried, so that a reader can tell what a clean verdict is worth.
  */
 import type { History } from "../../verify/history/types.js";
-import { type JudgeLimits, judgeHistory } from "../../verify/linearizability/judge-history.js";
+import { type JudgeOptions, judgeHistory } from "../../verify/linearizability/judge-history.js";
 import type { TortureResult } from "../run.js";
 import { availabilityGaps, gapFindings } from "./availability.js";
 import { leaseFindings } from "./lease-promises.js";
@@ -32,9 +32,9 @@ export interface TriedCounts {
 
 export function judgeRun(
   { history, findings }: TortureResult,
-  limits: JudgeLimits,
+  options: JudgeOptions,
 ): TortureVerdict {
-  const judged = judgeHistory(history, limits);
+  const judged = judgeHistory(history, options);
   const wrong = judged.verdict === "not" ? judged.texts : [];
   const all = [
     ...findings,

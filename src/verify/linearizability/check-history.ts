@@ -27,6 +27,8 @@ export type ModelName = (typeof modelNames)[number];
 export interface CheckOptions extends SearchLimits {
   /** The model to use; absent: the model for the format. */
   readonly model?: ModelName;
+  /** Of a store's history: nobody but its clients compacts (JudgeOptions.othersCompact). */
+  readonly areAllCompactionsKnown?: boolean;
 }
 
 export interface HistoryCheck {
@@ -79,12 +81,14 @@ export function checkHistory(text: string, options: CheckOptions): HistoryCheck 
 }
 
 /** `bytesMax` does not matter here: the memory of this check grows with the history alone. */
-function checkOwn(history: History, limits: SearchLimits): HistoryCheck {
+function checkOwn(history: History, options: CheckOptions): HistoryCheck {
   const { operations, watches } = history;
   // Time is the only limit, unless the caller gives another.
-  const { stepsMax = Number.MAX_SAFE_INTEGER, isTimeUp } = limits;
-  const judgeLimits = isTimeUp === undefined ? { stepsMax } : { stepsMax, isTimeUp };
-  const { verdict, texts, operationIds } = judgeHistory(history, judgeLimits);
+  const { stepsMax = Number.MAX_SAFE_INTEGER, isTimeUp, areAllCompactionsKnown } = options;
+  const { verdict, texts, operationIds } = judgeHistory(history, {
+    ...(isTimeUp === undefined ? { stepsMax } : { stepsMax, isTimeUp }),
+    othersCompact: areAllCompactionsKnown !== true,
+  });
   const around = operationsAround(history, operationIds);
   const [reason = ""] = texts;
   return {

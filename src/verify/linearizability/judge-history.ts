@@ -9,16 +9,22 @@
  */
 import type { History, Operation } from "../history/types.js";
 import type { WatchTruth } from "../watch-rules/seen-watch.js";
-import { validateSerializable } from "../watch-rules/serializable.js";
+import { type StateTruth, validateSerializable } from "../watch-rules/serializable.js";
 import { validateWatches, validateWatchesAlone } from "../watch-rules/validate-watches.js";
 import { checkEtcdHistory } from "./etcd/check.js";
 import { findOrder } from "./etcd/order-search.js";
 import type { Replay } from "./etcd/replay.js";
+import { SeenCompactions } from "./etcd/seen-compactions.js";
 import { hasSightings, withSightings } from "./seen-by-others.js";
 
-export interface JudgeLimits {
+export interface JudgeOptions {
   readonly stepsMax?: number;
   readonly isTimeUp?: () => boolean;
+  /**
+   * The cluster compacts by itself, or clients do that the history does not know. By default an answer
+   * that a revision was compacted is wrong if no compaction of the history explains it.
+   */
+  readonly othersCompact?: boolean;
 }
 
 export interface Judgement {
@@ -29,13 +35,13 @@ export interface Judgement {
   readonly operationIds: readonly number[];
 }
 
-type JudgeOptions = JudgeLimits & { readonly expiry: typeof expiry };
+type CheckOptions = JudgeOptions & { readonly expiry: typeof expiry };
 
 const expiry = "any";
 const textsMax = 8;
 
-export function judgeHistory(history: History, limits: JudgeLimits): Judgement {
-  const options = { ...limits, expiry } as const;
+export function judgeHistory(history: History, judgeOptions: JudgeOptions): Judgement {
+  const options = { ...judgeOptions, expiry } as const;
   if (!hasSightings(history)) return judgeOperations(history, options);
   const alone = validateWatchesAlone(history.watches);
   if (alone.length > 0) {
@@ -50,7 +56,7 @@ export function judgeHistory(history: History, limits: JudgeLimits): Judgement {
   const seen = checkEtcdHistory(explained, believing);
   if (seen.verdict === "linearizable") {
     const { order } = findOrder(explained, believing);
-    return judgeSightings(history, order);
+    return judgeSightings(history, order, options);
   }
   // Either the operations have no order at all, or the witnesses do not fit to any.
   const judged = judgeOperations(history, options);
@@ -62,11 +68,13 @@ export function judgeHistory(history: History, limits: JudgeLimits): Judgement {
   }
   const text = "No order of the operations explains what watches and serializable reads showed.";
   const isKnown = judged.verdict === "linearizable";
-  const broken = isKnown ? brokenRules(history, findOrder(history, options).order) : [seen.text];
+  const broken = isKnown
+    ? brokenRules(history, findOrder(history, options).order, options)
+    : [seen.text];
   return { verdict: "not", texts: [text, ...limited(broken)], operationIds: [] };
 }
 
-function judgeOperations(history: History, options: JudgeOptions): Judgement {
+function judgeOperations(history: History, options: CheckOptions): Judgement {
   const { verdict, text, operationIds } = checkEtcdHistory(history, options);
   return verdict === "linearizable"
     ? { verdict, texts: [], operationIds: [] }
@@ -74,8 +82,8 @@ function judgeOperations(history: History, options: JudgeOptions): Judgement {
 }
 
 /** @param order explains all operations, and what witnesses saw as far as reads can express it */
-function judgeSightings(history: History, order: Replay): Judgement {
-  const texts = brokenRules(history, order);
+function judgeSightings(history: History, order: Replay, options: JudgeOptions): Judgement {
+  const texts = brokenRules(history, order, options);
   if (texts.length === 0) return { verdict: "linearizable", texts, operationIds: [] };
   if (isOnlyOrder(history.operations, order)) {
     return { verdict: "not", texts: limited(texts), operationIds: [] };
@@ -86,13 +94,25 @@ function judgeSightings(history: History, order: Replay): Judgement {
   return { verdict: "unknown", texts: [why, ...limited(texts)], operationIds: [] };
 }
 
-function brokenRules({ watches, operations }: History, order: Replay): readonly string[] {
-  const truth: WatchTruth = {
-    revision: order.revision,
-    compactRevision: Math.max(order.compactRevision, ...unansweredCompactions(operations, order)),
+function brokenRules(
+  { watches, operations }: History,
+  order: Replay,
+  { othersCompact = false }: JudgeOptions,
+): readonly string[] {
+  const ofOthers = othersCompact ? new SeenCompactions({ operations, watches }).revision : 0;
+  const own = unansweredCompactions(operations, order);
+  const compactRevision = Math.max(order.compactRevision, ofOthers, ...own);
+  const watched: WatchTruth = {
+    ...{ revision: order.revision, compactRevision, othersCompact },
     eventsAt: (revision) => order.eventsAt(revision),
   };
-  return [...validateWatches(watches, truth), ...validateSerializable(operations, order)].map(
+  const local: StateTruth = {
+    ...{ revision: order.revision, compactRevision },
+    at: (revision) => order.at(revision),
+    firstPosition: (revision) => order.firstPosition(revision),
+    compactRevisionAt: (position) => order.compactRevisionAt(position),
+  };
+  return [...validateWatches(watches, watched), ...validateSerializable(operations, local)].map(
     textOf,
   );
 }

@@ -29,7 +29,8 @@ function mistake(
   truth: WatchTruth,
 ): string | undefined {
   if (prev === undefined) {
-    if (known === undefined || mod - 1 < truth.compactRevision) return undefined;
+    if (known === undefined || truth.othersCompact === true) return undefined;
+    if (mod - 1 < truth.compactRevision) return undefined;
     return `without the previous value ${textOf(known)}`;
   }
   if (known === undefined) return `with the previous value ${textOf(prev)}, but there was none`;

@@ -12,6 +12,8 @@ export interface WatchTruth {
   readonly revision: number;
   /** The revision of the last compaction; 0: none. */
   readonly compactRevision: number;
+  /** True: there may be further compactions, which nobody was told of. */
+  readonly othersCompact?: boolean;
   /** The changes of that revision with the values before it; empty for revisions without. */
   eventsAt(revision: number): readonly WatchEvent[];
 }

@@ -15,6 +15,7 @@ import type { History } from "../../history/types.js";
 import { judgeByGround } from "./ground-check.js";
 import { findOrder, type OrderLimits } from "./order-search.js";
 import type { Replay } from "./replay.js";
+import { SeenCompactions } from "./seen-compactions.js";
 import { type EtcdVerdict, failed } from "./verdict.js";
 
 export interface EtcdCheckOptions extends OrderLimits {
@@ -27,6 +28,12 @@ export interface EtcdCheckOptions extends OrderLimits {
   readonly expiry?: "timed" | "any";
   /** Allow changes in the ground truth that no operation asked for (there were other clients). */
   readonly isShared?: boolean;
+  /**
+   * The cluster compacts by itself, or clients do that the history does not know. Then an answer that
+   * a revision was compacted is believed, and binds the answers after it. By default it must be
+   * explained by a compaction of the history.
+   */
+  readonly othersCompact?: boolean;
 }
 
 export function checkEtcdHistory(history: History, options: EtcdCheckOptions = {}): EtcdVerdict {
@@ -36,12 +43,13 @@ export function checkEtcdHistory(history: History, options: EtcdCheckOptions = {
   if (options.ground !== undefined) {
     return judgeByGround(operations, { ground: options.ground, expiry, isShared, isExact: true });
   }
+  const compactions = options.othersCompact === true ? new SeenCompactions(history) : undefined;
+  const gone = compactions?.contradiction();
+  if (gone !== undefined) return failed(gone, 0);
   const found = findOrder(history, { ...options, expiry });
   if (found.failure !== undefined) return failed(found.failure, found.placed);
   return judgeByGround(operations, {
-    ground: found.order,
-    expiry,
-    isShared: false,
-    isExact: false,
+    ...{ ground: found.order, expiry, isShared: false, isExact: false },
+    compactions,
   });
 }

@@ -16,6 +16,7 @@ import { Excuses } from "./excuses.js";
 import { PastLeaseTimes, PastView } from "./past-view.js";
 import type { Replay } from "./replay.js";
 import { isSameAnswer } from "./same-answer.js";
+import type { SeenCompactions } from "./seen-compactions.js";
 import { explainUnclaimed } from "./unclaimed-entries.js";
 import { type CheckFailure, describeOperation, type EtcdVerdict, failed } from "./verdict.js";
 
@@ -29,6 +30,8 @@ export interface GroundOptions {
    * False: a search found the ground truth, and it lacks effects that leave no trace in revisions.
    */
   readonly isExact: boolean;
+  /** Of others, too, so that the ground truth lacks some. Undefined: only operations compact. */
+  readonly compactions?: SeenCompactions | undefined;
 }
 
 /** Refusals that depend on the state; any other refusal may happen at any time. */
@@ -70,6 +73,7 @@ class Sweep {
   readonly #ground: Replay;
   readonly #leases: PastLeaseTimes;
   readonly #excuses: Excuses | undefined;
+  readonly #compactions: SeenCompactions | undefined;
   /** For the i-th call and all after it: the last position before any of them changes something. */
   readonly #ceilings: Float64Array;
   /** No operation that is called now can be before this position... */
@@ -83,6 +87,7 @@ class Sweep {
     this.#ground = options.ground;
     this.#leases = new PastLeaseTimes(options.ground);
     this.#excuses = options.isExact ? undefined : new Excuses(order.calls, options);
+    this.#compactions = options.compactions;
     const { calls } = order;
     this.#ceilings = new Float64Array(calls.length + 1).fill(options.ground.entries.length);
     for (let at = calls.length - 1; at >= 0; at--) {
@@ -184,6 +189,7 @@ class Sweep {
     };
     if (this.#placeWhere(operation, isRight)) return undefined;
     if (this.#excuses?.ofRefusal(operation, outcome.error) === true) return undefined;
+    if (this.#compactions?.explains(operation) === true) return undefined;
     const text = `${describeOperation(operation)} with "${outcome.error}", which was not so at any moment of it`;
     return { reason: "wrong-refusal", text, operations: [operation] };
   }
