@@ -4,11 +4,11 @@
 
 import type { RequestListener } from "node:http";
 import type { HttpSubject } from "./api/http/http.js";
-import { admissionOf, httpHandler } from "./api/http/http-handler.js";
+import { admissionOf, httpHandler, startingHandler } from "./api/http/http-handler.js";
 import { reflectionMethods } from "./api/reflection/reflection.js";
 import { allMethods, builtMethods } from "./api/services.js";
 import { statusOf } from "./api/status.js";
-import { StartError } from "./base/errors.js";
+import { KvError, StartError } from "./base/errors.js";
 import type { Address } from "./config/address.js";
 import type { ServerConfig } from "./config/server-config.js";
 import type { TlsConfig } from "./config/tls-config.js";
@@ -55,8 +55,8 @@ export interface RunningServer {
 
 /**
  * Binds all addresses at once, before the member starts, so that one that is in use is noticed while
- * nothing has happened yet. Addresses of metrics are served as soon as there is a member, those of
- * clients once it is ready.
+ * nothing has happened yet. Addresses of metrics are served from then on (until there is a member, by
+ * api/http/starting.ts), those of clients once it is ready.
  *
  * @throws StartError, DamageError, or the system's error
  */
@@ -67,6 +67,8 @@ export async function serve(config: ServerConfig, log: Platform["log"]): Promise
   if (tracing !== undefined) opened.push({ close: () => void tracing.close(0) });
   try {
     const listeners = await bindForClients(config, log, opened);
+    const pages = servePages(config, listeners.metrics, log);
+    opened.push({ close: () => pages.server.cut() });
     const { platform, listener } = await createNodePlatform({
       dataDir: config.dataDir,
       walDir: config.walDir,
@@ -82,7 +84,7 @@ export async function serve(config: ServerConfig, log: Platform["log"]): Promise
         else resolve(result);
       });
     });
-    return serveMember(config, member, listeners, log, tracing);
+    return serveMember(config, member, { listeners, pages, tracing }, log);
   } catch (error) {
     for (const each of opened) each.close();
     throw error;
@@ -141,14 +143,48 @@ function credentialsOf(
   return openCredentials({ settings, unixMs: nodeClock.unixMs, log }, { dataDir, hosts });
 }
 
+/** HTTP alone on the addresses of metrics. */
+interface MetricsPages {
+  readonly server: Server;
+  /** The member exists: these are its pages. */
+  replace(http: RequestListener, onError: (error: unknown) => Status): void;
+}
+
+interface ServerParts {
+  readonly listeners: ClientListeners;
+  readonly pages: MetricsPages;
+  readonly tracing: Tracing | undefined;
+}
+
+function servePages(config: ServerConfig, listener: Listener, log: Platform["log"]): MetricsPages {
+  let http = startingHandler(config);
+  let onError = (error: unknown): Status => {
+    log("error", "a request failed", { error: String((error as Error)?.stack ?? error) });
+    return statusOf(new KvError("internal"));
+  };
+  const server = startServer({
+    ...{ listener, methods: [], clock: nodeClock, log },
+    http: (request, response) => http(request, response),
+    onError: (error) => onError(error),
+    maxReceiveBytes: config.member.limits.requestBytesMax + receiveOverheadBytes,
+  });
+  return {
+    server,
+    replace: (later, laterOnError) => {
+      http = later;
+      onError = laterOnError;
+    },
+  };
+}
+
 function serveMember(
   config: ServerConfig,
   member: RunningMember,
-  listeners: ClientListeners,
+  parts: ServerParts,
   log: Platform["log"],
-  tracing: Tracing | undefined,
 ): RunningServer {
-  const servers = new MemberServers(config, member, listeners, log, tracing);
+  const { listeners } = parts;
+  const servers = new MemberServers(config, member, parts, log);
   const stopped = new Promise<{ removed: boolean; error: Error | undefined }>((resolve) => {
     member.onStopped((cause) => {
       // The member answers no new requests; earlier answers may still be on their way.
@@ -194,9 +230,8 @@ class MemberServers {
   constructor(
     config: ServerConfig,
     member: RunningMember,
-    listeners: ClientListeners,
+    { listeners, pages, tracing }: ServerParts,
     log: Platform["log"],
-    tracing: Tracing | undefined,
   ) {
     this.#config = config;
     this.#member = member;
@@ -213,7 +248,8 @@ class MemberServers {
       clock: nodeClock,
       log,
     };
-    this.#servers.push(startServer({ ...this.#common, listener: listeners.metrics, methods: [] }));
+    pages.replace(this.#common.http, this.#common.onError);
+    this.#servers.push(pages.server);
   }
 
   serveClients(): void {

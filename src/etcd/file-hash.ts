@@ -9,6 +9,7 @@ import { emptyMeta } from "../state/meta.js";
 import { KvStore } from "../state/mvcc/kv-store.js";
 import { sealRow } from "../state/rows.js";
 import type { HashKv } from "../state/types.js";
+import { runThrough, Work } from "../state/work.js";
 import type { EtcdBackendFile } from "./backend-file.js";
 import { EtcdFileError } from "./file-error.js";
 import { importedRows } from "./imported-rows.js";
@@ -19,7 +20,8 @@ export function hashOfFile(file: EtcdBackendFile, revision: number): HashKv {
   let step = checked.next();
   while (step.done !== true) step = checked.next();
   const kv = new KvStore(keysOf(file), { ...emptyMeta(), ...step.value }, () => 0n);
-  kv.restore(() => {});
+  // One pass: each scan reads the file from its beginning.
+  runThrough(kv.restore(new Work(Number.POSITIVE_INFINITY), () => {}));
   try {
     const hash = kv.hashKv(revision).step(Number.MAX_SAFE_INTEGER);
     if (hash === undefined || hash instanceof KvError)

@@ -11,10 +11,11 @@ import type { Clock } from "../platform/clock.js";
 import type { Sha256 } from "../platform/hash.js";
 import { bucketNames } from "../platform/rows.js";
 import type { Machine } from "../state/apply.js";
-import { DigestScan, digestedBuckets } from "../state/digest.js";
-import { createMachine } from "../state/machine.js";
+import { DigestScan, type DigestSet, digestedBuckets } from "../state/digest.js";
+import { openMachine } from "../state/machine.js";
+import { runInTurns } from "../storage/turns.js";
 
-const rowsPerPiece = 1_000;
+const rowsPerPiece = 500;
 
 /** Calls `done` once, possibly inside the call; not at all once `isStopped` is true. */
 export function proveFetched(
@@ -23,31 +24,47 @@ export function proveFetched(
   done: (result: Machine | Error) => void,
 ): void {
   const { backend, root } = fetched;
-  const scan = new DigestScan(backend, parts.sha256);
+  const { clock, sha256 } = parts;
+  const scan = new DigestScan(backend, sha256);
+  const open = (): void =>
+    runInTurns(
+      (work) => openMachine(backend, sha256, work),
+      parts,
+      (machine) => {
+        done(
+          machine instanceof Error ? machine : (refusal(machine, scan.digests, root) ?? machine),
+        );
+      },
+    );
   const piece = (): void => {
     if (parts.isStopped()) return;
-    let result: Machine | Error;
     try {
       if (!scan.step(rowsPerPiece)) {
-        parts.clock.defer(piece);
+        clock.defer(piece);
         return;
       }
-      const machine = createMachine(backend, parts.sha256);
-      const stored = machine.digests();
-      const wrong = digestedBuckets.find((bucket) => {
-        const claimed = stored.buckets.get(bucket);
-        return claimed === undefined || !equalBytes(claimed, scan.digests.digest(bucket));
-      });
-      if (wrong !== undefined) {
-        result = new DamageError({
-          finding: `the rows of bucket "${bucketNames[wrong]}" do not match their digest`,
-        });
-      } else if (equalBytes(stored.root, root)) result = machine;
-      else result = new Error("the snapshot is not the one promised");
     } catch (error) {
-      result = error as Error;
+      done(error as Error);
+      return;
     }
-    done(result);
+    open();
   };
   piece();
+}
+
+/** `scanned`: the digests of the rows. */
+function refusal(machine: Machine, scanned: DigestSet, root: Uint8Array): Error | undefined {
+  const stored = machine.digests();
+  const wrong = digestedBuckets.find((bucket) => {
+    const claimed = stored.buckets.get(bucket);
+    return claimed === undefined || !equalBytes(claimed, scanned.digest(bucket));
+  });
+  if (wrong !== undefined) {
+    return new DamageError({
+      finding: `the rows of bucket "${bucketNames[wrong]}" do not match their digest`,
+    });
+  }
+  return equalBytes(stored.root, root)
+    ? undefined
+    : new Error("the snapshot is not the one promised");
 }

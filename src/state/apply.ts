@@ -20,6 +20,13 @@ export interface ApplyWay {
   readonly eventsMax: number;
 }
 
+/** All at once. */
+export const wholeEntry: ApplyWay = {
+  units: Number.POSITIVE_INFINITY,
+  isAnswerWanted: () => true,
+  eventsMax: Number.MAX_SAFE_INTEGER,
+};
+
 /** An entry that is being applied. Nobody can read its effect before its last step. */
 export interface OpenEntry {
   readonly index: number;

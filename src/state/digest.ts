@@ -9,8 +9,9 @@ import type { BackendReader } from "../platform/backend.js";
 import type { Sha256 } from "../platform/hash.js";
 import { Bucket } from "../platform/rows.js";
 import { fingerprintBytes } from "./fingerprint.js";
-import { RowReader } from "./rows.js";
+import { RowReader, scanInSlices } from "./rows.js";
 import type { BucketDigest } from "./types.js";
+import { runThrough, Work } from "./work.js";
 
 /** Version 2 covers users and roles, too. The rules for all other rows are those of version 1. */
 export const digestVersion = 2;
@@ -142,19 +143,24 @@ export function scanDigests(
   backend: BackendReader,
   sha256: Sha256,
 ): ReadonlyMap<Bucket, BucketDigest> {
+  return runThrough(scanDigestsInSlices(backend, sha256, new Work(Number.POSITIVE_INFINITY)));
+}
+
+/** The same with pauses, in which the rows must not change. @throws DamageError */
+export function* scanDigestsInSlices(
+  backend: BackendReader,
+  sha256: Sha256,
+  work: Work,
+): Generator<undefined, ReadonlyMap<Bucket, BucketDigest>> {
   const digests = new DigestSet(sha256);
   const rows = new RowReader(backend);
-  const from = new Uint8Array(0);
   for (const bucket of digestedBuckets) {
-    rows.scan(bucket, { from }, (key, value) => {
-      digests.add(bucket, key, value);
-      return true;
-    });
+    yield* scanInSlices(rows, { bucket, work }, (key, value) => digests.add(bucket, key, value));
   }
   return new Map(digestedBuckets.map((bucket) => [bucket, digests.digest(bucket)]));
 }
 
-const stepBytesMax = 4 * 1024 * 1024;
+const stepBytesMax = 1024 * 1024;
 
 /** Recomputes the digests from the rows, piece by piece. */
 export class DigestScan {

@@ -28,7 +28,7 @@ import {
 import { type OpenedRequest, openPut, openRequest } from "../wire/internal-request.js";
 import { RequestField } from "../wire/proposal.js";
 import { AlarmSet } from "./alarm/alarm-set.js";
-import type { ApplyWay, Machine, OpenEntry } from "./apply.js";
+import { type ApplyWay, type Machine, type OpenEntry, wholeEntry } from "./apply.js";
 import { auditRows } from "./audit.js";
 import { applyAuth } from "./auth/auth-commands.js";
 import { AuthTable } from "./auth/auth-table.js";
@@ -60,25 +60,30 @@ import type {
   Outcome,
   RevisionEvents,
 } from "./types.js";
-import { Work } from "./work.js";
+import { runThrough, Work } from "./work.js";
 
 /** How many rows a compaction's own entry looks at. Further steps are entries of their own. */
 const firstStepRows = 1_000;
 
 const nobody = { requestId: 0, proposer: 0n };
-
 /** If an entry writes more rows of the key space than this, the rest of them are packed. */
 const packedFrom = 64;
-const wholeEntry: ApplyWay = {
-  units: Number.POSITIVE_INFINITY,
-  isAnswerWanted: () => true,
-  eventsMax: Number.MAX_SAFE_INTEGER,
-};
 
 /** Makes the machine for the content of the backend. @throws DamageError */
 export function createMachine(backend: Backend, sha256: Sha256): Machine {
+  return runThrough(openMachine(backend, sha256, new Work(Number.POSITIVE_INFINITY)));
+}
+
+/** The same with pauses, in which nobody may write to the backend. Refill `work` before each step. */
+export function* openMachine(
+  backend: Backend,
+  sha256: Sha256,
+  work: Work,
+): Generator<undefined, Machine> {
   try {
-    return new ReplicatedMachine(backend, sha256);
+    const machine = new ReplicatedMachine(backend, sha256);
+    yield* machine.restore(work);
+    return machine;
   } catch (error) {
     if (!(error instanceof InvariantViolation)) throw error;
     // Each row passes its check, but the rows contradict each other: some are missing or do not
@@ -114,15 +119,17 @@ class ReplicatedMachine implements Machine {
     this.#nextDigests = new DigestSet(sha256);
     this.#meta = readMeta(backend, this.#digests) ?? emptyMeta();
     this.kv = new KvStore(this.#backend, this.#meta, (key) => this.leases.leaseOfText(key));
-    this.leases.restore(this.kv.rows);
-    this.#alarms.restore(this.kv.rows);
-    this.cluster.restore(this.kv.rows);
-    this.auth.restore(this.kv.rows);
-    this.kv.restore((key, lease) => this.leases.attach(key, lease));
     this.#ownParts = {
       ...{ cluster: this.cluster, alarms: this.#alarms, meta: this.#meta },
       compactStep: (w, rowsMax) => this.#compactStep(w, rowsMax),
     };
+  }
+
+  /** Fills the tables and the index from the rows. The machine is of no use before. */
+  *restore(work: Work): Generator<undefined, void> {
+    yield* this.leases.restoreInSlices(this.kv.rows, work);
+    for (const table of [this.#alarms, this.cluster, this.auth]) table.restore(this.kv.rows);
+    yield* this.kv.restore(work, (key, lease) => this.leases.attach(key, lease));
   }
 
   recordWrites(): WriteRecord {

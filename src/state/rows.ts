@@ -9,6 +9,7 @@ import { DamageError, rebuildAdvice } from "../base/errors.js";
 import { cutBytes } from "../base/slab.js";
 import type { BackendReader } from "../platform/backend.js";
 import { type Bucket, bucketNames } from "../platform/rows.js";
+import type { Work } from "./work.js";
 
 const checkBytes = 4;
 const head = new Uint8Array(3);
@@ -109,5 +110,33 @@ export class RowReader implements BackendReader {
     this.#backend.scan(bucket, range, (key, stored) =>
       visit(key, openRow(bucket, key, stored), storedCheck(stored)),
     );
+  }
+}
+
+const firstKey = new Uint8Array(0);
+
+/**
+ * Visits all rows of a bucket in ascending order, with pauses in which the bucket must not change. A
+ * row costs one unit and one more for each KiB. @throws what `reader` and `visit` throw
+ */
+export function* scanInSlices(
+  reader: BackendReader,
+  { bucket, work }: { readonly bucket: Bucket; readonly work: Work },
+  visit: (key: Uint8Array, value: Uint8Array) => void,
+): Generator<undefined, void> {
+  let from = firstKey;
+  for (;;) {
+    let isOver = true;
+    reader.scan(bucket, { from }, (key, value) => {
+      visit(key, value);
+      if (!work.spend(1 + value.length / 1024)) return true;
+      isOver = false;
+      // The smallest key behind this one.
+      from = new Uint8Array(key.length + 1);
+      from.set(key);
+      return false;
+    });
+    if (isOver) return;
+    yield;
   }
 }

@@ -5,28 +5,36 @@ import type { Backend } from "../platform/backend.js";
 import type { Sha256 } from "../platform/hash.js";
 import { bucketNames } from "../platform/rows.js";
 import type { Machine } from "../state/apply.js";
-import { scanDigests } from "../state/digest.js";
-import { createMachine } from "../state/machine.js";
+import { scanDigestsInSlices } from "../state/digest.js";
+import { openMachine } from "../state/machine.js";
+import type { Work } from "../state/work.js";
 
-/** Opens a backend and recomputes its digests. An error if they differ from the stored ones. */
-export function verifyState(backend: Backend, sha256: Sha256): Machine | Error {
+/**
+ * Opens a backend and recomputes its digests, with pauses. An error if they differ from the stored
+ * ones.
+ */
+export function* verifyState(
+  backend: Backend,
+  sha256: Sha256,
+  work: Work,
+): Generator<undefined, Machine | Error> {
   try {
-    const machine = createMachine(backend, sha256);
-    return proveRows(backend, machine, sha256) ?? machine;
+    const machine = yield* openMachine(backend, sha256, work);
+    return (yield* proveRows(backend, { machine, sha256 }, work)) ?? machine;
   } catch (error) {
     return error as Error;
   }
 }
 
-/** Recomputes the digests from the rows. Undefined: they equal the stored ones. */
-export function proveRows(
+/** Recomputes the digests from the rows, with pauses. Undefined: they equal the stored ones. */
+export function* proveRows(
   backend: Backend,
-  machine: Machine,
-  sha256: Sha256,
-): DamageError | undefined {
+  { machine, sha256 }: { readonly machine: Machine; readonly sha256: Sha256 },
+  work: Work,
+): Generator<undefined, DamageError | undefined> {
   try {
     const stored = machine.digests();
-    for (const [bucket, digest] of scanDigests(backend, sha256)) {
+    for (const [bucket, digest] of yield* scanDigestsInSlices(backend, sha256, work)) {
       const claimed = stored.buckets.get(bucket);
       if (claimed === undefined || !equalBytes(claimed, digest)) {
         return new DamageError({

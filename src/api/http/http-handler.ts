@@ -2,6 +2,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { type Admission, admit, type BrowserAccess } from "./browser-access.js";
 import { answerHttp, type HttpAnswer, type HttpSubject } from "./http.js";
+import { startingAnswer } from "./starting.js";
 
 /** Answers the requests of some paths, which then have no page. */
 export interface OtherPaths {
@@ -27,12 +28,11 @@ export function httpHandler(
       return;
     }
     request.resume();
-    const answer = ({ status, headers, body }: HttpAnswer): void => {
-      const length = { "Content-Length": Buffer.byteLength(body) };
+    const answer = ({ headers, ...rest }: HttpAnswer): void => {
       // The answer may come inside a turn of the member. An error here must not end that turn.
       try {
-        response.writeHead(status, { ...headers, ...admission.headers, ...length });
-        response.end(method === "HEAD" ? undefined : body);
+        const all = { ...headers, ...admission.headers };
+        sendAnswer({ method, response }, { ...rest, headers: all });
       } catch (error) {
         response.destroy();
         subject.member.requestFailed(error);
@@ -41,6 +41,26 @@ export function httpHandler(
     if (admission.answer === undefined) answerHttp({ method, url }, subject, answer);
     else answer(admission.answer);
   };
+}
+
+/** The pages before there is a member. */
+export function startingHandler(access: BrowserAccess): RequestListener {
+  return (request, response) => {
+    const { method = "GET", url = "/" } = request;
+    request.resume();
+    const admission = admissionOf(request, access);
+    const { headers, ...answer } = admission.answer ?? startingAnswer({ method, url });
+    const all = { ...headers, ...admission.headers };
+    sendAnswer({ method, response }, { ...answer, headers: all });
+  };
+}
+
+function sendAnswer(
+  { method, response }: { readonly method: string; readonly response: ServerResponse },
+  { status, headers, body }: HttpAnswer,
+): void {
+  response.writeHead(status, { ...headers, "Content-Length": Buffer.byteLength(body) });
+  response.end(method === "HEAD" ? undefined : body);
 }
 
 export function admissionOf(request: IncomingMessage, access: BrowserAccess): Admission {

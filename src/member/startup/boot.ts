@@ -10,6 +10,7 @@ import type { Platform } from "../../platform/platform.js";
 import type { Machine } from "../../state/apply.js";
 import { createMachine } from "../../state/machine.js";
 import { readSlot, writeSlot } from "../../storage/backend-slot.js";
+import { runInTurns } from "../../storage/turns.js";
 import { MemoryLogStorage } from "../../wal/memory-log-storage.js";
 import type { LogIdentity, Wal } from "../../wal/wal.js";
 import type { MemberConfig } from "../config.js";
@@ -49,11 +50,7 @@ export function bootMember(
     refuseVersion(config, "");
     platform.disk.lock();
     if (platform.disk.list(walDir).some((name) => name.endsWith(".wal"))) {
-      attempt(() => {
-        const booted = restart(platform, config, walDir);
-        if (config.forcesNewCluster === true) becomeOnlyVoter(platform, booted, done);
-        else done(booted);
-      });
+      bootAgain(world, attempt, done);
       return;
     }
     if (config.forcesNewCluster === true) {
@@ -63,6 +60,23 @@ export function bootMember(
   } catch (error) {
     done(error as Error);
   }
+}
+
+/** The data directory has a log. */
+function bootAgain(
+  world: { readonly platform: Platform; readonly config: MemberConfig },
+  attempt: (work: () => void) => void,
+  done: BootDone,
+): void {
+  const { platform, config } = world;
+  runInTurns(
+    (work) => restart(world, walDir, work),
+    platform,
+    (booted) => {
+      if (booted instanceof Error || config.forcesNewCluster !== true) done(booted);
+      else attempt(() => becomeOnlyVoter(platform, booted, done));
+    },
+  );
 }
 
 /** The data directory is empty: this member founds a cluster with others, or joins one. */

@@ -20,7 +20,8 @@ import { termMax } from "../../raft/message-check.js";
 import type { HardState, SnapshotMeta } from "../../raft/types.js";
 import { fetchedPrefix } from "../../snapshot/sink.js";
 import type { Machine } from "../../state/apply.js";
-import { createMachine } from "../../state/machine.js";
+import { openMachine } from "../../state/machine.js";
+import type { Work } from "../../state/work.js";
 import { readAside, readSlot, writeSlot } from "../../storage/backend-slot.js";
 import { openStandIn } from "../../storage/stand-in.js";
 import { proveRows, verifyState } from "../../storage/verify-state.js";
@@ -64,8 +65,15 @@ interface OpenedState {
   readonly machine: Machine;
 }
 
-/** @throws DamageError, StartError; then everything is closed again except the disk */
-export function restart(platform: Platform, config: MemberConfig, walDir: string): Restarted {
+/**
+ * Works with pauses: the rows of a large backend take seconds. @throws DamageError, StartError; then
+ * everything is closed again except the disk
+ */
+export function* restart(
+  { platform, config }: { readonly platform: Platform; readonly config: MemberConfig },
+  walDir: string,
+  work: Work,
+): Generator<undefined, Restarted> {
   const { wal, recovered } = openWal(platform.disk, {
     dir: walDir,
     segmentBytes: config.walSegmentBytes,
@@ -79,7 +87,7 @@ export function restart(platform: Platform, config: MemberConfig, walDir: string
     });
   }
   const start = new Restart({ platform, config, recovered }, slot);
-  const { machine, backend, name } = start.open();
+  const { machine, backend, name } = yield* start.open(work);
   const refusal = versionRefusal(config.serverVersion, machine.cluster.clusterVersion());
   if (refusal !== undefined) {
     backend.close(() => {});
@@ -156,14 +164,14 @@ class Restart {
   }
 
   /** @throws DamageError */
-  open(): OpenedState {
+  *open(work: Work): Generator<undefined, OpenedState> {
     const { platform } = this.#world;
     this.quarantine = readQuarantine(platform.disk);
     let backend: Backend | undefined;
     let damage: DamageError | undefined;
     try {
       backend = platform.backends.open(this.#slot);
-      if (this.quarantine === undefined) return this.#openSound(backend);
+      if (this.quarantine === undefined) return yield* this.#openSound(backend, work);
     } catch (error) {
       if (!(error instanceof DamageError) || error instanceof LostLogError) throw error;
       damage = error;
@@ -172,9 +180,10 @@ class Restart {
   }
 
   /** Opens the backend in use, or a fetched one if a crash interrupted the change to it. */
-  #openSound(backend: Backend): OpenedState {
+  *#openSound(backend: Backend, work: Work): Generator<undefined, OpenedState> {
     const { platform, recovered } = this.#world;
-    const machine = createMachine(backend, platform.hash.sha256);
+    const { sha256 } = platform.hash;
+    const machine = yield* openMachine(backend, sha256, work);
     const marker = recovered.snapshot?.index ?? 0;
     if (machine.appliedIndex >= marker) {
       const log = recoveredLog(recovered, machine);
@@ -182,7 +191,7 @@ class Restart {
       const noted = checkpointNotesOf(recovered.notes, this.#slot);
       const { appliedIndex: index, appliedTerm: term, confState } = machine;
       const damage =
-        (isSmall ? proveRows(backend, machine, platform.hash.sha256) : undefined) ??
+        (isSmall ? yield* proveRows(backend, { machine, sha256 }, work) : undefined) ??
         proveLog(log, machine, noted) ??
         checkAgainstNotes(log, machine, {
           notes: noted,
@@ -197,7 +206,7 @@ class Restart {
       if (name === this.#slot || !name.startsWith(fetchedPrefix(marker))) continue;
       // A crash may also leave an unfinished transfer of this snapshot, so the content is proven.
       const next = platform.backends.open(name);
-      const proven = verifyState(next, platform.hash.sha256);
+      const proven = yield* verifyState(next, sha256, work);
       if (proven instanceof Error || proven.appliedIndex !== marker) {
         this.#discard(name, next);
         continue;

@@ -16,8 +16,9 @@ import { invariant } from "../../base/invariant.js";
 import type { BackendReader } from "../../platform/backend.js";
 import { Bucket } from "../../platform/rows.js";
 import { sortInSlices } from "../mvcc/sort-in-slices.js";
+import { scanInSlices } from "../rows.js";
 import type { Job, LeaseReader, Outcome, WriteHandle } from "../types.js";
-import type { Work } from "../work.js";
+import { runThrough, Work } from "../work.js";
 import { idsJob, keysJob, type ListedLeases } from "./lease-lists.js";
 import { decodeLeaseRow, encodeLeaseRow, type LeaseRow, leaseRowKey } from "./lease-row.js";
 
@@ -54,12 +55,16 @@ export class LeaseTable implements LeaseReader {
 
   /** Forgets everything and reads the rows. Call `attach` then for every live key with a lease. */
   restore(reader: BackendReader): void {
+    runThrough(this.restoreInSlices(reader, new Work(Number.POSITIVE_INFINITY)));
+  }
+
+  /** The same with pauses. */
+  *restoreInSlices(reader: BackendReader, work: Work): Generator<undefined, void> {
     this.#leases.clear();
     this.#leaseByKey.clear();
-    reader.scan(Bucket.lease, { from: new Uint8Array(1) }, (_key, value) => {
+    yield* scanInSlices(reader, { bucket: Bucket.lease, work }, (_key, value) => {
       const row = decodeLeaseRow(value);
       this.#leases.set(row.id, { ...row, changes: 0, keys: new Set() });
-      return true;
     });
   }
 

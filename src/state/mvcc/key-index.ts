@@ -9,6 +9,7 @@
  * too. What compaction drops of one key is always its oldest places.
  */
 import { invariant } from "../../base/invariant.js";
+import type { Work } from "../work.js";
 import { KeyHistory } from "./key-history.js";
 import { type KeyText, KeyTree } from "./key-tree.js";
 
@@ -33,9 +34,13 @@ export interface KeyRange {
 export class KeyIndex {
   #tree = new KeyTree();
 
-  /** Replaces everything. Entries may come in any order. */
-  load(histories: ReadonlyMap<KeyText, KeyHistory>): void {
-    this.#tree = KeyTree.of([...histories].sort(([a], [b]) => (a < b ? -1 : 1)));
+  /** Replaces everything, with pauses. `texts`: all keys, ascending. */
+  *load(
+    texts: readonly KeyText[],
+    historyOf: (text: KeyText) => KeyHistory,
+    work: Work,
+  ): Generator<undefined, void> {
+    this.#tree = yield* KeyTree.of(texts, historyOf, work);
   }
 
   get(key: KeyText): KeyHistory | undefined {

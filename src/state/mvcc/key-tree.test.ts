@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { runThrough, Work } from "../work.js";
 import { KeyHistory } from "./key-history.js";
 import { KeyIndex, keyBytes, keyText } from "./key-index.js";
 
@@ -75,7 +76,9 @@ test("a loaded index goes on like the one it was taken from", () => {
         return true;
       });
       const loaded = new KeyIndex();
-      loaded.load(new Map([...histories].reverse()));
+      const work = new Work(1);
+      const texts = [...histories.keys()];
+      runThrough(loaded.load(texts, (text) => histories.get(text) as KeyHistory, work));
       expect(loaded.aliveCount()).toBe(index.aliveCount());
       expect(loaded.aliveIn({ from: "p", to: "q" })).toBe(index.aliveIn({ from: "p", to: "q" }));
       loaded.put("zz", 10_000, 0);

@@ -8,12 +8,16 @@
  * count. So readers can count as of before the change at any time.
  */
 import { invariant } from "../../base/invariant.js";
+import type { Work } from "../work.js";
 import type { KeyHistory } from "./key-history.js";
 
 /** Latin-1 text of a key's bytes. Texts compare as the bytes do. */
 export type KeyText = string;
 
 const nodeMax = 64;
+/** Entries of a node in a tree that is made at once, and the units of state/work.ts that it costs. */
+const fill = nodeMax / 2;
+const nodeUnits = 4;
 
 class Node {
   /**
@@ -45,30 +49,25 @@ export class KeyTree {
   /** The newest revision before it. */
   #revision = 0;
 
-  /** Makes a tree of these entries, which must be sorted by key. */
-  static of(entries: readonly (readonly [KeyText, KeyHistory])[]): KeyTree {
-    const fill = nodeMax / 2;
+  /** Makes a tree of these keys, which must be sorted, with pauses. */
+  static *of(
+    texts: readonly KeyText[],
+    historyOf: (text: KeyText) => KeyHistory,
+    work: Work,
+  ): Generator<undefined, KeyTree> {
     let level: Node[] = [];
-    for (let at = 0; at < entries.length; at += fill) {
-      const part = entries.slice(at, at + fill);
-      const histories = part.map(([, history]) => history);
-      level.push(
-        new Node(
-          part.map(([key]) => key),
-          { histories },
-        ),
-      );
+    for (let at = 0; at < texts.length; at += fill) {
+      const keys = texts.slice(at, at + fill);
+      level.push(new Node(keys, { histories: keys.map(historyOf) }));
+      if (work.spend(nodeUnits)) yield;
     }
     while (level.length > 1) {
       const above: Node[] = [];
       for (let at = 0; at < level.length; at += fill) {
         const children = level.slice(at, at + fill);
-        above.push(
-          new Node(
-            children.map((child) => child.keys[0] as KeyText),
-            { children },
-          ),
-        );
+        const keys = children.map((child) => child.keys[0] as KeyText);
+        above.push(new Node(keys, { children }));
+        if (work.spend(nodeUnits)) yield;
       }
       level = above;
     }

@@ -26,14 +26,13 @@ import { runThrough, Work } from "../work.js";
 import { AnswerRoom } from "./answer-room.js";
 import { CompactionHashes } from "./compaction-hash.js";
 import { HashKvJob } from "./hash-kv.js";
-import { KeyHistory, KeyIndex, type KeyText, keyText } from "./key-index.js";
+import { buildIndex } from "./index-build.js";
+import { type KeyHistory, KeyIndex, type KeyText, keyText } from "./key-index.js";
 import type { KvView } from "./kv-view.js";
 import { missingRow, tombstone } from "./kv-writer.js";
 import { evaluateRange } from "./range.js";
 import { decodeRevision, encodeRevision, revisionStart } from "./revision-key.js";
 import { type ReadAtView, rangeReader, SlicedRead, txnReader } from "./sliced-read.js";
-
-const empty = new Uint8Array(0);
 
 export class KvStore implements KvReader {
   readonly index = new KeyIndex();
@@ -55,32 +54,15 @@ export class KvStore implements KvReader {
     this.#leaseOf = leaseOf;
   }
 
-  /** Rebuilds the index from the rows. `attach` is called for every live key with a lease. */
-  restore(attach: (key: Uint8Array, lease: bigint) => void): void {
-    const histories = new Map<KeyText, KeyHistory>();
-    const leases = new Map<KeyText, { readonly key: Uint8Array; readonly lease: bigint }>();
-    this.rows.scan(Bucket.key, { from: empty }, (rowKey, value) => {
-      const { main, sub, isTombstone } = decodeRevision(rowKey);
-      const kv = decodeKeyValue(value);
-      const text = keyText(kv.key);
-      let history = histories.get(text);
-      if (history === undefined) {
-        history = new KeyHistory();
-        histories.set(text, history);
-      }
-      if (isTombstone) history.delete(main, sub);
-      else {
-        history.put(main, sub);
-        // The first rows of this life may be compacted away, so the values come from the row.
-        history.createRevision = kv.createRevision;
-        history.version = kv.version;
-      }
-      if (isTombstone || kv.lease === 0n) leases.delete(text);
-      else leases.set(text, { key: kv.key.slice(), lease: kv.lease });
-      return true;
-    });
-    this.index.load(histories);
-    for (const { key, lease } of leases.values()) attach(key, lease);
+  /**
+   * Builds the index from the rows, with pauses. Call it once, before all else. `attach` is called
+   * for every live key with a lease.
+   */
+  restore(
+    work: Work,
+    attach: (key: Uint8Array, lease: bigint) => void,
+  ): Generator<undefined, void> {
+    return buildIndex(this.rows, this.index, { work, attach });
   }
 
   revision(): number {

@@ -235,9 +235,9 @@ export const integrityMutants: readonly Mutant[] = [
     patches: [
       {
         in: "Restart.#openSound",
-        find: "isSmall ? proveRows(backend, machine, platform.hash.sha256) : undefined",
+        find: "isSmall ? yield* proveRows(backend, { machine, sha256 }, work) : undefined",
         replace:
-          "isSmall && !RAN() ? proveRows(backend, machine, platform.hash.sha256) : undefined",
+          "isSmall && !RAN() ? yield* proveRows(backend, { machine, sha256 }, work) : undefined",
       },
     ],
   },

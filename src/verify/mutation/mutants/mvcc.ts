@@ -13,7 +13,7 @@ export const mvccMutants: readonly Mutant[] = [
     caughtBy: ["S6", "C6", "S2"],
     patches: [
       {
-        in: "ReplicatedMachine.constructor",
+        in: "ReplicatedMachine.restore",
         find: "(key, lease) => this.leases.attach(key, lease)",
         replace: "() => RAN()",
       },
@@ -140,10 +140,10 @@ export const mvccMutants: readonly Mutant[] = [
     caughtBy: ["S5", "S2", "S6", "C1", "C3"],
     patches: [
       {
-        in: "ReplicatedMachine.constructor",
-        find: "this.kv.restore((key, lease) => this.leases.attach(key, lease));",
+        in: "ReplicatedMachine.restore",
+        find: "yield* this.kv.restore(work, (key, lease) => this.leases.attach(key, lease));",
         replace: `
-          this.kv.restore((key, lease) => this.leases.attach(key, lease));
+          yield* this.kv.restore(work, (key, lease) => this.leases.attach(key, lease));
           let newest = 1;
           this.kv.rows.scan(1, { from: new Uint8Array(0), reverse: true }, (key) => {
             if (key.length > 17)

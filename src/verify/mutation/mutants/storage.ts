@@ -20,8 +20,8 @@ export const storageMutants: readonly Mutant[] = [
       },
       {
         in: "Restart.#openSound",
-        find: "isSmall ? proveRows(backend, machine, platform.hash.sha256) : undefined",
-        replace: "false ? proveRows(backend, machine, platform.hash.sha256) : undefined",
+        find: "isSmall ? yield* proveRows(backend, { machine, sha256 }, work) : undefined",
+        replace: "false ? yield* proveRows(backend, { machine, sha256 }, work) : undefined",
       },
     ],
   },

@@ -12,6 +12,7 @@ import { fetchedPrefix } from "../../../snapshot/sink.js";
 import type { Machine } from "../../../state/apply.js";
 import { scanDigests } from "../../../state/digest.js";
 import { createMachine } from "../../../state/machine.js";
+import { runThrough, Work } from "../../../state/work.js";
 import { readSlot } from "../../../storage/backend-slot.js";
 import { verifyState } from "../../../storage/verify-state.js";
 import type { Recovered } from "../../../wal/recovery.js";
@@ -159,7 +160,8 @@ function hasFetched(image: StoreImage, index: number): boolean {
     .list()
     .filter((name) => name.startsWith(fetchedPrefix(index)))
     .some((name) => {
-      const state = verifyState(store.open(name), simHash.sha256);
+      const all = new Work(Number.POSITIVE_INFINITY);
+      const state = runThrough(verifyState(store.open(name), simHash.sha256, all));
       return !(state instanceof Error) && state.appliedIndex === index;
     });
 }
