@@ -13,3 +13,11 @@ export function isUnsentText(details: string): boolean {
 export function isBareText(details: string): boolean {
   return details === "" || /^Deadline exceeded|^No connection established$/.test(details);
 }
+
+/** For a message that grpc-js refuses because of its size: which flag of `ctl` allows more. */
+export function sizeHintOf(details: string): string {
+  if (/^Attempted to send message with a size larger/.test(details)) {
+    return " (--max-request-bytes allows more)";
+  }
+  return /^Received message larger than max/.test(details) ? " (--max-recv-bytes allows more)" : "";
+}

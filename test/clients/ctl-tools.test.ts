@@ -97,6 +97,23 @@ describe.skipIf(isMissing("lockstep"))("lockstep ctl", () => {
     expect((await ctl("check", "perf", "--load=no").exited).code).toBe(4);
   });
 
+  test("check datascale tells the memory, and leaves no key", async () => {
+    const check = ctl("check", "datascale", "--keys=300", "--auto-compact", "--auto-defrag");
+    expect((await check.exited).code).toBe(0);
+    expect(check.log()).toMatch(
+      /^Start data scale check for work load \[300 key-value pairs, 1024 bytes per key-value, 50 concurrent clients\]\.\nPASS: Approximate system memory used : -?\d+\.\d\d MB\.$/m,
+    );
+    const range = { key: bytes("/etcdctl-check-datascale/"), range_end: bytes("/f") };
+    expect((await source.client.range(range)).count).toBe(0n);
+    expect((await source.client.status({})).header?.revision).toBeGreaterThan(300n);
+    const put = { key: bytes("/etcdctl-check-datascale/mine"), value: bytes("") };
+    await source.client.put(put);
+    const refused = ctl("check", "datascale", "--keys=300");
+    expect((await refused.exited).code).toBe(1);
+    expect(refused.log()).toMatch(/has keys\. Delete with/);
+    expect((await source.client.range({ key: put.key })).count).toBe(1n);
+  });
+
   test("each command has a help with its flags, and shells get completions", async () => {
     const help = ctl("make-mirror", "--help");
     expect((await help.exited).code).toBe(0);

@@ -8,7 +8,7 @@ import { errorTable } from "../../base/errors.js";
 import { ReportRequest, ReportResponse } from "../../wire/gen/integrity.js";
 import * as rpc from "../../wire/gen/rpc.js";
 import { connectionText, credentialsOf, type TlsFiles, targetOf } from "../endpoint-tls.js";
-import { isBareText } from "../grpc-js-texts.js";
+import { isBareText, sizeHintOf } from "../grpc-js-texts.js";
 import { authClientMethods } from "./auth/methods.js";
 import { CtlError } from "./flags.js";
 import type { ClientMethod, Codec } from "./method.js";
@@ -71,7 +71,7 @@ function failure(error: grpc.ServiceError): CtlError {
   if (error.code === grpc.status.DEADLINE_EXCEEDED) {
     return new CtlError("context deadline exceeded");
   }
-  return new CtlError(error.details);
+  return new CtlError(`${error.details}${sizeHintOf(error.details)}`);
 }
 
 export interface CtlTimeouts {
@@ -89,8 +89,27 @@ export interface CtlUser {
   readonly password: string;
 }
 
+/** What a client brings besides where it connects. */
+export interface CtlIdentity {
+  /** For endpoints with https:// or without a scheme; undefined: no flag asks for it. */
+  readonly tls?: TlsFiles | undefined;
+  /** Logs in before the first call; undefined: calls bring no token. */
+  readonly user?: CtlUser | undefined;
+  /** Goes with each call; then nobody logs in. */
+  readonly token?: string | undefined;
+  /** Of each connection: sizes of messages, keepalive, the server's name. */
+  readonly channel?: grpc.ChannelOptions;
+}
+
+const unlimited: grpc.ChannelOptions = {
+  "grpc.max_receive_message_length": -1,
+  "grpc.max_send_message_length": -1,
+};
+
 export class CtlClient {
   readonly #user: CtlUser | undefined;
+  readonly #token: string | undefined;
+  readonly #options: grpc.ChannelOptions;
   #loggedIn: Promise<grpc.Metadata> | undefined;
   readonly endpoints: readonly string[];
   readonly #timeouts: CtlTimeouts;
@@ -98,16 +117,10 @@ export class CtlClient {
   readonly #channels = new Map<string, grpc.Client>();
   #connected: Promise<grpc.Client> | undefined;
 
-  /**
-   * @param as.tls for endpoints with https:// or without a scheme; undefined: no flag asks for it
-   * @param as.user logs in before the first call; undefined: calls bring no token
-   */
-  constructor(
-    endpoints: readonly string[],
-    timeouts: CtlTimeouts,
-    as: { readonly tls?: TlsFiles | undefined; readonly user?: CtlUser | undefined } = {},
-  ) {
+  constructor(endpoints: readonly string[], timeouts: CtlTimeouts, as: CtlIdentity = {}) {
     this.#user = as.user;
+    this.#token = as.token;
+    this.#options = { ...unlimited, ...as.channel };
     this.endpoints = endpoints;
     this.#timeouts = timeouts;
     this.#tls = as.tls;
@@ -117,10 +130,7 @@ export class CtlClient {
     let channel = this.#channels.get(endpoint);
     if (channel === undefined) {
       const credentials = credentialsOf(endpoint, this.#tls);
-      channel = new grpc.Client(targetOf(endpoint), credentials, {
-        "grpc.max_receive_message_length": -1,
-        "grpc.max_send_message_length": -1,
-      });
+      channel = new grpc.Client(targetOf(endpoint), credentials, this.#options);
       this.#channels.set(endpoint, channel);
     }
     return channel;
@@ -185,6 +195,7 @@ export class CtlClient {
   /** A cluster without auth needs no token. */
   async #login(): Promise<grpc.Metadata> {
     const metadata = new grpc.Metadata();
+    if (this.#token !== undefined) metadata.set("token", this.#token);
     if (this.#user === undefined) return metadata;
     const channel = await this.#pick(undefined);
     try {

@@ -3,21 +3,20 @@
  * by its first one or two words; errors go to standard error as "Error: <text>".
  */
 
-import { tlsFlags, tlsOf } from "../endpoint-tls.js";
 import { authCommands } from "./auth/auth.js";
-import { askPassword, splitUser } from "./auth/password.js";
 import { roleCommands } from "./auth/role.js";
 import { userCommands } from "./auth/user.js";
-import { CtlClient, type CtlTimeouts, type CtlUser } from "./client.js";
+import { clientFlags, clientOf } from "./client-settings.js";
 import type { Command } from "./context.js";
 import { endpointCommands } from "./endpoint.js";
-import { CtlError, Exit, type Flags, type FlagTable, parseDuration, parseFlags } from "./flags.js";
+import { CtlError, Exit, type FlagTable, parseFlags, shortNames } from "./flags.js";
 import { integrityCommands } from "./integrity.js";
 import { kvCommands } from "./kv.js";
 import { leaseCommands } from "./lease.js";
 import { maintenanceCommands } from "./maintenance.js";
 import { memberCommands } from "./member.js";
-import { checkCommands } from "./tools/check-perf.js";
+import { checkDatascaleCommands } from "./tools/check-datascale.js";
+import { checkPerfCommands } from "./tools/check-perf.js";
 import { completionCommands } from "./tools/completion.js";
 import { lockCommands } from "./tools/lock.js";
 import { mirrorCommands } from "./tools/make-mirror.js";
@@ -27,7 +26,8 @@ import { watchCommands } from "./watch.js";
 const commands: Readonly<Record<string, Command>> = {
   ...mirrorCommands,
   ...lockCommands,
-  ...checkCommands,
+  ...checkPerfCommands,
+  ...checkDatascaleCommands,
   ...completionCommands(() => Object.keys(commands)),
   ...kvCommands,
   ...leaseCommands,
@@ -43,21 +43,12 @@ const commands: Readonly<Record<string, Command>> = {
 };
 
 const globalFlags: FlagTable = {
-  endpoints: "127.0.0.1:2379",
+  ...clientFlags,
   "write-out": "simple",
   hex: false,
-  "command-timeout": "5s",
-  "dial-timeout": "",
-  ...tlsFlags,
-  "insecure-transport": true,
-  user: "",
-  password: "",
   help: false,
-  // These flags are known and have no effect here: the transport keeps connections alive.
-  "keepalive-time": "2s",
-  "keepalive-timeout": "6s",
+  // This flag is known and has no effect here.
   debug: false,
-  "insecure-discovery": true,
 };
 
 function globals(): FlagTable {
@@ -73,8 +64,9 @@ function globals(): FlagTable {
 function usage(): string {
   const names = Object.keys(commands).map((name) => `  ${name}\n`);
   return `Usage: lockstep ctl [flags] <command> [flags] [arguments]\n\nCommands:\n${names.join("")}
-Flags: --endpoints, --user name[:password], --password, -w simple|json|fields|table, --hex,
---command-timeout,
+Flags: --endpoints, -d/--discovery-srv DOMAIN, --discovery-srv-name, --insecure-discovery=false,
+--user name[:password], --password, --auth-jwt-token, -w simple|json|fields|table, --hex,
+--max-request-bytes, --max-recv-bytes, --keepalive-time, --keepalive-timeout, --command-timeout,
 --dial-timeout (to connect; without it as long as the command may take),
 --cacert, --cert, --key, --insecure-skip-tls-verify, --insecure-transport=false (TLS)
 (or ETCDCTL_ENDPOINTS and so on in the environment)\n`;
@@ -108,7 +100,7 @@ function findCommand(words: readonly string[]): { name: string; rest: string[] }
   while (at < rest.length && taken.length < 2) {
     const word = rest[at] as string;
     if (word.startsWith("-")) {
-      const name = word === "-w" ? "write-out" : word.replace(/^--/, "");
+      const name = word.startsWith("--") ? word.slice(2) : (shortNames[word.slice(1)] ?? "");
       at += typeof table[name] === "string" ? 2 : 1;
       continue;
     }
@@ -128,36 +120,6 @@ function findCommand(words: readonly string[]): { name: string; rest: string[] }
   return { name: "", rest };
 }
 
-/** The user who logs in. Undefined: none does. Asks for a password if the flags give none. */
-async function userOf(flags: Flags): Promise<CtlUser | undefined> {
-  const text = flags.text("user");
-  if (text === "") return undefined;
-  const given = flags.text("password");
-  if (given !== "") return { name: text, password: given };
-  const { name, password } = splitUser(text);
-  return { name, password: password ?? (await askPassword("Password: ")) };
-}
-
-/**
- * Like etcdctl, it tries to connect for as long as the command may take, unless a flag says
- * otherwise.
- */
-function timeoutsOf(flags: Flags): CtlTimeouts {
-  const commandMs = parseDuration("command-timeout", flags.text("command-timeout"));
-  const dial = flags.text("dial-timeout");
-  const dialMs = dial === "" ? 0 : parseDuration("dial-timeout", dial);
-  return { commandMs, dialMs: dialMs === 0 ? commandMs : dialMs };
-}
-
-/** The endpoints. With --insecure-transport=false an endpoint without a scheme uses TLS. */
-function endpointsOf(flags: Flags): string[] {
-  const isSecure = !flags.isOn("insecure-transport");
-  return flags
-    .text("endpoints")
-    .split(",")
-    .map((endpoint) => (isSecure && !endpoint.includes(":/") ? `https://${endpoint}` : endpoint));
-}
-
 async function run(words: readonly string[]): Promise<number> {
   const { name, rest } = findCommand(words);
   const command = commands[name];
@@ -173,10 +135,7 @@ async function run(words: readonly string[]): Promise<number> {
   if (!["simple", "json", "fields", "table"].includes(format)) {
     throw new CtlError("unsupported output format", Exit.badFeature);
   }
-  const client = new CtlClient(endpointsOf(flags), timeoutsOf(flags), {
-    tls: tlsOf(flags),
-    user: await userOf(flags),
-  });
+  const client = await clientOf(flags);
   try {
     return (await command.run({ args, after, flags, client, format, hex: flags.isOn("hex") })) ?? 0;
   } finally {

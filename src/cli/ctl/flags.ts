@@ -77,7 +77,9 @@ export function parseInteger(
   return number;
 }
 
-const SHORT: Readonly<Record<string, string>> = {
+/** The flags that have one letter. */
+export const shortNames: Readonly<Record<string, string>> = {
+  d: "discovery-srv",
   w: "write-out",
   i: "interactive",
   h: "help",
@@ -117,7 +119,7 @@ export function parseFlags(
       continue;
     }
     const [, dashes, spelled = "", value] = match;
-    const name = dashes === "-" ? (SHORT[spelled] ?? "") : spelled;
+    const name = dashes === "-" ? (shortNames[spelled] ?? "") : spelled;
     const start = table[name];
     if (start === undefined) {
       throw new CtlError(

@@ -5,8 +5,8 @@
  */
 import { methods } from "../client.js";
 import { type Command, type Context, print } from "../context.js";
-import { CtlError, Exit, parseDuration } from "../flags.js";
-import { prefixEnd } from "../kv.js";
+import { Exit, parseDuration } from "../flags.js";
+import { cleanUp, cleanUpFlags, loadOf, prefixMustBeFree } from "./check-common.js";
 
 interface Load {
   readonly clients: number;
@@ -19,12 +19,6 @@ const loads: Readonly<Record<string, Load>> = {
   m: { clients: 200, rate: 1_000 },
   l: { clients: 500, rate: 8_000 },
   xl: { clients: 1_000, rate: 15_000 },
-};
-const words: Readonly<Record<string, string>> = {
-  small: "s",
-  medium: "m",
-  large: "l",
-  xlarge: "xl",
 };
 const valueBytes = 1_024;
 const slowestMs = 500;
@@ -95,39 +89,21 @@ function seconds(ms: number): string {
 }
 
 async function checkPerf(context: Context): Promise<number> {
-  const { client, flags } = context;
-  const name = flags.text("load").toLowerCase();
-  const load = loads[words[name] ?? name];
-  if (load === undefined) {
-    throw new CtlError(`unknown load option ${flags.text("load")}`, Exit.badFeature);
-  }
+  const { flags } = context;
+  const load = loadOf(loads, flags);
   const durationMs = parseDuration("duration", flags.text("duration"));
-  const key = Buffer.from(flags.text("prefix"));
-  if (key.length === 0) throw new CtlError("--prefix must not be empty", Exit.badArgs);
-  const range = { key, range_end: prefixEnd(key) };
-  const { count } = await client.call(methods.range, { ...range, count_only: true });
-  if (count > 0n) {
-    throw new CtlError(
-      `prefix "${flags.text("prefix")}" has keys. Delete with \`lockstep ctl del --prefix ${flags.text("prefix")}\` first`,
-    );
-  }
+  await prefixMustBeFree(context);
   const isGood = judge(await putAll(context, load, durationMs), load, durationMs);
-  const { header } = await client.call(methods.deleteRange, range);
-  if (flags.isOn("auto-compact")) {
-    await client.call(methods.compact, { revision: header?.revision ?? 0n, physical: true });
-  }
-  if (flags.isOn("auto-defrag")) {
-    for (const endpoint of client.endpoints) await client.call(methods.defragment, {}, endpoint);
-  }
+  await cleanUp(context);
   return isGood ? 0 : Exit.failed;
 }
 
-export const checkCommands: Readonly<Record<string, Command>> = {
+export const checkPerfCommands: Readonly<Record<string, Command>> = {
   "check perf": {
     about: "writes at a fixed rate and says whether the cluster keeps up",
     flags: {
       ...{ load: "s", prefix: "/etcdctl-check-perf/", duration: "60s" },
-      ...{ "auto-compact": false, "auto-defrag": false },
+      ...cleanUpFlags,
     },
     run: checkPerf,
   },
