@@ -14,6 +14,11 @@ export interface Stage {
   readonly clocks: Clocks | undefined;
   /** Starts the process of a member. Resolves when it serves. @throws if it does not */
   start(member: string): Promise<void>;
+  /**
+   * Starts a member as if nothing had happened to its files, which are gone. Resolves when that
+   * process is gone. True: it ended by itself. False: it had not within 20 s.
+   */
+  endsWithoutFiles(member: string): Promise<boolean>;
   /** Sends SIGKILL. Resolves when the process is gone. */
   kill(member: string): Promise<void>;
   /** Sends SIGTERM. Resolves when the process is gone. After 10 s it is killed. */

@@ -71,6 +71,10 @@ test("a request has no effect only if it was refused or never sent", () => {
     outcomeOf(put, { kind: "failed", code, text: "why", isUnsent }).kind;
   expect(failed(14, true)).toBe("refused");
   expect(failed(14, false)).toBe("unknown");
+  const full = "etcdserver: mvcc: database space exceeded";
+  const exhausted = { kind: "failed", code: 8, isUnsent: false } as const;
+  expect(outcomeOf(put, { ...exhausted, text: full }).kind).toBe("refused");
+  expect(outcomeOf(put, { ...exhausted, text: "stream was reset" }).kind).toBe("unknown");
   expect(failed(4, false)).toBe("unknown");
   // Code 11 is OutOfRange: a revision that is compacted or in the future.
   expect(failed(11, false)).toBe("refused");

@@ -73,6 +73,9 @@ export class EndpointStage implements Stage {
   start(): Promise<void> {
     return Promise.reject(new Error(notOurs));
   }
+  endsWithoutFiles(): Promise<boolean> {
+    return Promise.reject(new Error(notOurs));
+  }
   kill(): Promise<void> {
     return Promise.reject(new Error(notOurs));
   }

@@ -20,6 +20,9 @@ import { ProxyNetwork } from "./proxy-network.js";
 const host = "127.0.0.1";
 const startMs = 90_000;
 const pollMs = 50;
+/** A member that lost its files has this long to notice it. */
+const withoutFilesMs = 20_000;
+const statusPath = "/etcdserverpb.Maintenance/Status";
 const portsOfMember = 4;
 
 interface Place {
@@ -90,15 +93,7 @@ export class ProcessStage implements Stage {
   }
 
   async start(member: string): Promise<void> {
-    const { command, args } = this.#options.program;
-    const started = new ServerProcess({
-      command,
-      args: [...args, ...this.#flagsOf(member)],
-      logFile: this.logFile(member),
-      cwd: this.#options.folder,
-      env: { LOCKSTEP_TORTURE_CLOCK: path.resolve(this.#clockFile(member)) },
-    });
-    this.#running.set(member, started);
+    const started = this.#spawn(member);
     let failure: string | undefined;
     void started.exited.then(({ code, signal }) => {
       failure = signal ?? `exit code ${code}`;
@@ -110,11 +105,7 @@ export class ProcessStage implements Stage {
     try {
       const endMs = Date.now() + startMs;
       while (failure === undefined && Date.now() < endMs) {
-        const status = await connection.call(
-          "/etcdserverpb.Maintenance/Status",
-          new Uint8Array(0),
-          1_000,
-        );
+        const status = await connection.call(statusPath, new Uint8Array(0), 1_000);
         // Another program may have taken the port: then this process has ended.
         if (status.kind === "ok" && failure === undefined) {
           const { header } = StatusResponse.decode(status.bytes);
@@ -130,6 +121,33 @@ export class ProcessStage implements Stage {
     }
     const why = failure ?? `not within ${startMs / 1_000} s`;
     throw new Error(`${member} did not start: ${why}; its log ends:\n${started.lastWords()}`);
+  }
+
+  async endsWithoutFiles(member: string): Promise<boolean> {
+    const started = this.#spawn(member);
+    const timer = new AbortController();
+    const late = sleep(withoutFilesMs, undefined, { signal: timer.signal }).catch(() => undefined);
+    try {
+      await Promise.race([started.exited, late]);
+      return !started.isRunning;
+    } finally {
+      timer.abort();
+      await started.kill();
+      this.#running.delete(member);
+    }
+  }
+
+  #spawn(member: string): ServerProcess {
+    const { command, args } = this.#options.program;
+    const started = new ServerProcess({
+      command,
+      args: [...args, ...this.#flagsOf(member)],
+      logFile: this.logFile(member),
+      cwd: this.#options.folder,
+      env: { LOCKSTEP_TORTURE_CLOCK: path.resolve(this.#clockFile(member)) },
+    });
+    this.#running.set(member, started);
+    return started;
   }
 
   async kill(member: string): Promise<void> {

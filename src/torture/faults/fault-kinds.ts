@@ -165,6 +165,21 @@ const rules = {
       return () => replaceMember({ clock, stage, member });
     },
   },
+  wipe: {
+    ...{ lane: "process", group: "disk", about: "its files lost, started anew, then replaced" },
+    ...{ lastsMs: [0, 0], victims: "one" },
+    strike: async ({ clock, stage, victims, note }) => {
+      const [member] = victims as readonly [string];
+      await stage.kill(member);
+      stage.disks?.wipe(member);
+      const isOut = await stage.endsWithoutFiles(member);
+      // A member that reaches nobody cannot know that it has been one before.
+      if (!isOut && stage.network !== undefined) note(`${member} runs on without its files`);
+      else if (!isOut) throw new Error(`${member} lost its files and takes part under its old id`);
+      stage.disks?.wipe(member);
+      return () => replaceMember({ clock, stage, member });
+    },
+  },
   clock: {
     ...{ lane: "process", group: "clock", about: "wall clock moved", lastsMs: [500, 3_000] },
     victims: "few",
@@ -194,7 +209,8 @@ export function whyNot(kind: FaultKind, stage: Stage): string | undefined {
   }
   if (group === "member") return alone ? "a single member always leads" : undefined;
   if (group === "disk" && stage.disks === undefined) return "its files cannot be reached";
-  if (group === "disk" && kind !== "replace" && stage.disks?.isHealing !== true) {
+  const isOfAnyTarget = kind === "replace" || kind === "wipe";
+  if (group === "disk" && !isOfAnyTarget && stage.disks?.isHealing !== true) {
     return "this target does not promise to survive it";
   }
   if (group === "disk" && victims === "one" && stage.members.length < 3) {

@@ -19,7 +19,10 @@ const afterFailureMs = 100;
  * gRPC codes by which a member says that it did not do what it was asked: InvalidArgument, NotFound,
  * AlreadyExists, PermissionDenied, FailedPrecondition, OutOfRange, Unimplemented, Unauthenticated.
  */
-const refusals = new Set([3, 5, 6, 7, 9, 11, 12, 16]);
+const refusalCodes = new Set([3, 5, 6, 7, 9, 11, 12, 16]);
+
+/** Its code, ResourceExhausted, is also that of a stream that was reset after the request was sent. */
+const noSpace = /database space exceeded/;
 
 export interface KvClientParts {
   readonly clock: Clock;
@@ -96,5 +99,6 @@ export function outcomeOf(request: Request, result: CallResult): OperationOutcom
     return { kind: "ok", ...answered };
   }
   const { text, code, isUnsent } = result;
-  return { kind: isUnsent || refusals.has(code) ? "refused" : "unknown", error: text };
+  const isRefused = isUnsent || refusalCodes.has(code) || noSpace.test(text);
+  return { kind: isRefused ? "refused" : "unknown", error: text };
 }

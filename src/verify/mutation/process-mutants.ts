@@ -52,4 +52,32 @@ export const processMutants: readonly Mutant[] = [
       },
     ],
   },
+  {
+    id: "X3",
+    title: "the alarm NOSPACE stops only the member m1, when it proposes and when it applies",
+    origin: "class: what one member alone checks decides what all apply",
+    conditions: "the quota is used up while others write",
+    caughtBy: ["S6", "N"],
+    patches: [
+      {
+        in: "ReplicatedMachine.#isOutOfSpace",
+        find: 'this.#alarms.has("NOSPACE")',
+        replace: `
+          (this.#alarms.has("NOSPACE") && RAN() && globalThis.process.argv.includes("--name=m1"))`,
+      },
+      {
+        in: "Quota.check",
+        find: "growthBytes === 0 || !this.#isOver(growthBytes)",
+        replace: `
+          growthBytes === 0 ||
+          !this.#isOver(growthBytes) ||
+          !globalThis.process.argv.includes("--name=m1")`,
+      },
+      {
+        in: "Quota.isAlarmed",
+        find: 'alarms.length > 0 && alarms.some((record) => record.alarm === "NOSPACE")',
+        replace: "false",
+      },
+    ],
+  },
 ];
