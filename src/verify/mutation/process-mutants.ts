@@ -62,8 +62,9 @@ export const processMutants: readonly Mutant[] = [
       {
         in: "ReplicatedMachine.#isOutOfSpace",
         find: 'this.#alarms.has("NOSPACE")',
-        replace: `
-          (this.#alarms.has("NOSPACE") && RAN() && globalThis.process.argv.includes("--name=m1"))`,
+        replace: `this.#alarms.has("NOSPACE") &&
+          RAN() &&
+          globalThis.process.argv.includes("--name=m1")`,
       },
       {
         in: "Quota.check",
