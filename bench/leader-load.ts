@@ -74,10 +74,9 @@ const loops: readonly Loop[] = [
 /** Calls over and over until `isOver`. Returns how many ended well, and what the others were told. */
 async function runLoop(
   { calls }: Loop,
-  endpoint: string,
+  { caller, endpoint }: { readonly caller: Caller; readonly endpoint: string },
   isOver: () => boolean,
 ): Promise<{ readonly done: number; readonly failed: ReadonlyMap<string, number> }> {
-  const caller = new Caller();
   const failed = new Map<string, number>();
   let done = 0;
   try {
@@ -102,6 +101,8 @@ async function runLoop(
 
 class Puts {
   failed = 0;
+  /** What the failed ones were told, and how often. */
+  readonly reasons = new Map<string, number>();
   readonly waits: number[] = [];
   #sent = 0;
   readonly #connections: readonly GrpcConnection[];
@@ -112,6 +113,11 @@ class Puts {
 
   constructor(connections: readonly GrpcConnection[]) {
     this.#connections = connections;
+    for (const connection of connections) {
+      connection.onRefused((reason) =>
+        this.reasons.set(reason, (this.reasons.get(reason) ?? 0) + 1),
+      );
+    }
     this.#timer = setInterval(() => this.#send(), 1);
   }
 
@@ -171,8 +177,14 @@ try {
   const connections = await Promise.all(
     Array.from({ length: connectionCount }, () => GrpcConnection.open(leader.endpoint)),
   );
+  // Three processes that start would take the processors from the members while puts run already.
+  const callers = loops.map(() => new Caller());
+  await Promise.all(callers.map(({ ready }) => ready));
   let isOver = false;
-  const running = loops.map((loop) => runLoop(loop, leader.endpoint, () => isOver));
+  const running = loops.map((loop, at) => {
+    const by = { caller: callers[at] as Caller, endpoint: leader.endpoint };
+    return runLoop(loop, by, () => isOver);
+  });
   const puts = new Puts(connections);
   const endMs = untilMs(performance.now());
   while (performance.now() < endMs) await new Promise((resolve) => setTimeout(resolve, 200));
@@ -190,6 +202,8 @@ try {
     `${puts.waits.length} puts, ${puts.failed} failed; p50 ${p50} p99 ${p99} longest ${longest} ms; ` +
       `term ${term} to ${after}; peak memory ${peak.join(", ")} MiB`,
   );
+  const told = [...puts.reasons].map(([reason, count]) => `${count} x ${reason}`);
+  if (puts.failed > 0) console.log(`failed puts: ${told.join("; ") || "no answer"}`);
   for (const connection of connections) connection.close();
   const isGood = puts.failed === 0 && after === term && Number(p99) <= p99GoalMs;
   console.log(isGood ? "all goals are met" : "a goal is missed");

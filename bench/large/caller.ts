@@ -17,14 +17,18 @@ export interface CallerJob {
 
 export class Caller {
   readonly #child: ChildProcess;
+  /** Resolves when the process can take calls. Starting it takes a second of a processor. */
+  readonly ready: Promise<void>;
 
   constructor() {
     const file = fileURLToPath(import.meta.url);
     this.#child = fork(file, ["child"], { execArgv: ["--import", "tsx"] });
+    this.ready = new Promise((resolve) => this.#child.once("message", () => resolve()));
   }
 
   /** @throws if a call did not end with status OK */
   async call(job: CallerJob): Promise<readonly BareAnswer[]> {
+    await this.ready;
     const told = new Promise<readonly BareAnswer[] | { readonly error: string }>((resolve) => {
       this.#child.once("message", resolve as (message: unknown) => void);
     });
@@ -55,6 +59,7 @@ async function run(job: CallerJob): Promise<readonly BareAnswer[]> {
 }
 
 if (process.argv[2] === "child") {
+  process.send?.("ready");
   process.on("message", (job: CallerJob) => {
     run(job).then(
       (answers) => process.send?.(answers),

@@ -3,7 +3,8 @@
  * boundaries, and writes once a turn, so that it costs less than the server under test. Unary calls
  * and bidirectional streams share one HTTP/2 connection (RFC 9113, without priorities and push).
  *
- * It trusts the server: an answer without a message counts as failed, whatever its trailers say.
+ * It trusts the server: an answer without a message counts as failed. What the trailers say is read
+ * only if the caller asks for it (`onRefused`), because that costs as much as all the rest.
  */
 import { connect, type Socket } from "node:net";
 import {
@@ -16,6 +17,7 @@ import {
   windowMax,
 } from "../../src/grpc/http2/constants.js";
 import { FrameReader } from "../../src/grpc/http2/frame-reader.js";
+import { FieldList, HpackDecoder } from "../../src/grpc/http2/hpack/decoder.js";
 import { MessageCutter } from "./message-cutter.js";
 import { RequestHeads } from "./request-heads.js";
 
@@ -58,6 +60,8 @@ export class GrpcConnection {
   /** DATA that the server's windows do not allow yet, in order. */
   #held: QueuedFrame[] = [];
   #isClosed = false;
+  #fields: HpackDecoder | undefined;
+  #onRefused: ((reason: string) => void) | undefined;
 
   private constructor(socket: Socket, endpoint: string) {
     this.#socket = socket;
@@ -81,6 +85,14 @@ export class GrpcConnection {
         resolve(new GrpcConnection(socket, endpoint));
       });
     });
+  }
+
+  /**
+   * Calls `fn` with the status of each call that fails from now on. Ask for it before the first call.
+   */
+  onRefused(fn: (reason: string) => void): void {
+    this.#fields = new HpackDecoder(4_096);
+    this.#onRefused = fn;
   }
 
   /** `answered` is called once, also when the connection breaks. */
@@ -112,6 +124,11 @@ export class GrpcConnection {
 
   /** Called by the frame reader. */
   onFrame(type: number, flags: number, id: number, bytes: Buffer, start: number, end: number) {
+    if (type === FrameType.headers && this.#fields !== undefined) {
+      const fields = new FieldList(1 << 16);
+      this.#fields.decode(bytes, start, end, fields);
+      this.#tellStatus(fields);
+    }
     if (type === FrameType.data) this.#onData(id, bytes, start, end);
     else if (type === FrameType.settings && (flags & Flag.ack) === 0) {
       this.#onSettings(bytes.subarray(start, end));
@@ -123,6 +140,13 @@ export class GrpcConnection {
       (flags & Flag.endStream) !== 0 && (type === FrameType.data || type === FrameType.headers);
     if (isEnd || type === FrameType.rstStream) this.#end(id);
     return true;
+  }
+
+  #tellStatus(fields: FieldList): void {
+    const fieldOf = (name: string): string => fields.values[fields.names.indexOf(name)] ?? "";
+    const code = fieldOf("grpc-status");
+    if (code === "" || code === "0") return;
+    this.#onRefused?.(`status ${code}: ${decodeURIComponent(fieldOf("grpc-message"))}`);
   }
 
   #open(path: string, onMessage: (message: Buffer) => void, onEnd: () => void): number {

@@ -237,6 +237,8 @@ export interface LeaseReader {
     | undefined;
   /** The keys attached to a lease, sorted bytewise. */
   keys(id: bigint): readonly Uint8Array[];
+  /** The same as Latin-1 texts, in any order: nothing is copied or sorted. */
+  keyTexts(id: bigint): Iterable<string>;
   /**
    * The keys attached to a lease, in slices, encoded as field `keys` of LeaseTimeToLiveResponse.
    */

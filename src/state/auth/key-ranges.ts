@@ -28,9 +28,28 @@ export function isUnbounded(rangeEnd: Uint8Array): boolean {
 export class KeyRanges {
   /** The ranges in ascending order: disjoint, with a gap between neighbours. */
   readonly #ranges: readonly GrantedRange[];
+  /** The same as Latin-1 texts, which compare as the bytes do. */
+  readonly #texts: readonly { readonly start: string; readonly end: string | undefined }[];
 
   constructor(ranges: readonly GrantedRange[]) {
     this.#ranges = merged(ranges);
+    this.#texts = this.#ranges.map(({ start, end }) => {
+      return { start: latin1(start), end: end && latin1(end) };
+    });
+  }
+
+  /** True if this key, a Latin-1 text, is in this set. For very many keys: it makes no object. */
+  holdsText(key: string): boolean {
+    const texts = this.#texts;
+    let low = 0;
+    let high = texts.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((texts[middle] as { start: string }).start <= key) low = middle + 1;
+      else high = middle;
+    }
+    const range = texts[low - 1];
+    return range !== undefined && (range.end === undefined || key < range.end);
   }
 
   /** True if every key of the request's range is in this set. */
@@ -52,6 +71,10 @@ export class KeyRanges {
     }
     return this.#ranges[low - 1];
   }
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
 }
 
 function merged(ranges: readonly GrantedRange[]): readonly GrantedRange[] {

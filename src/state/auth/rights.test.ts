@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { KvError } from "../../base/errors.js";
 import { TxnRequest } from "../../wire/gen/rpc.js";
 import { type Caller, nobody } from "../../wire/proposal.js";
+import { Work } from "../work.js";
 import { AuthScene } from "./auth.fixture.js";
 import { grantedRange, KeyRanges } from "./key-ranges.js";
 import {
@@ -10,6 +11,7 @@ import {
   deleteRefusal,
   leaseReadRefusal,
   leaseWriteRefusal,
+  leaseWriteRefusalInSlices,
   putRefusal,
   rangeRefusal,
   txnRefusal,
@@ -34,7 +36,9 @@ function scene() {
   auth.grantRole("u", "w");
   auth.enable();
   const keys = new Map([[1n, [bytes("c"), bytes("x")]]]);
-  const leases = { keys: (id: bigint) => keys.get(id) ?? [] };
+  const leases = {
+    keyTexts: (id: bigint) => (keys.get(id) ?? []).map((key) => key.toString("latin1")),
+  };
   const { table } = auth;
   const caller = (username: string): Caller => ({ username, authRevision: table.revision });
   return { auth, table, tables: { auth: table, leases }, caller };
@@ -107,6 +111,27 @@ describe("rights", () => {
     expect(reason(leaseReadRefusal(tables, caller("u"), 1n))).toBe("allowed");
   });
 
+  test("the keys of a lease are looked at in slices, with the answer of one look", () => {
+    const { tables, table, caller } = scene();
+    const texts = Array.from({ length: 10_000 }, (_, at) => `c${at}`);
+    const many = { auth: table, leases: { keyTexts: (_id: bigint) => texts } };
+    const work = new Work(0);
+    const asked = { lease: 1n, work };
+    const pausesOf = (of: typeof many): [number, string] => {
+      const steps = leaseWriteRefusalInSlices(of, caller("u"), asked);
+      for (let pauses = 0; ; pauses++) {
+        work.refill(10);
+        const step = steps.next();
+        if (step.done === true) return [pauses, reason(step.value)];
+      }
+    };
+    expect(pausesOf(many)).toEqual([expect.any(Number), "allowed"]);
+    expect(pausesOf(many)[0]).toBeGreaterThan(20);
+    texts.push("x");
+    expect(pausesOf(many)[1]).toBe("permissionDenied");
+    expect(pausesOf({ ...many, leases: tables.leases })[1]).toBe("permissionDenied");
+  });
+
   test("a transaction needs the rights of both branches, nested ones and compares", () => {
     const { tables, caller } = scene();
     const empty = TxnRequest.decode(new Uint8Array(0));
@@ -167,6 +192,9 @@ test("merged ranges hold a range exactly if every key of it is in one of them", 
       let expected = true;
       for (let unit = from; unit < to; unit++) expected &&= covered(unit);
       expect(ranges.holds(...toRange(asked))).toBe(expected);
+      const alone = Buffer.of(asked.start);
+      const isHeld = ranges.holds(alone, new Uint8Array(0));
+      expect(ranges.holdsText(alone.toString("latin1"))).toBe(isHeld);
     }),
   );
 });

@@ -10,15 +10,19 @@ import { KvError } from "../../base/errors.js";
 import type { RequestOp, TxnRequest } from "../../wire/gen/rpc.js";
 import { type Caller, RequestField } from "../../wire/proposal.js";
 import type { LeaseReader } from "../types.js";
+import { runThrough, Work } from "../work.js";
+import type { KeyRanges } from "./key-ranges.js";
 import type { AuthReader, Rights } from "./types.js";
 
 /** The tables that a decision reads. */
 export interface RightsTables {
   readonly auth: AuthReader;
-  readonly leases: Pick<LeaseReader, "keys">;
+  readonly leases: Pick<LeaseReader, "keyTexts">;
 }
 
 const justKey = new Uint8Array(0);
+/** Comparing a key costs far less than reading a row. */
+const textUnits = 1 / 32;
 
 /**
  * Checks a request that only root may send. As in etcd, this does not look at the auth revision.
@@ -96,15 +100,40 @@ export function leaseReadRefusal(
 }
 
 function leaseRefusal(
-  { auth, leases }: RightsTables,
+  tables: RightsTables,
   caller: Caller,
   lease: bigint,
   right: "read" | "write",
 ): KvError | undefined {
+  return runThrough(
+    leaseSteps(tables, caller, { lease, right, work: new Work(Number.POSITIVE_INFINITY) }),
+  );
+}
+
+/** As `leaseWriteRefusal`, with pauses, in which neither the lease nor a right may change. */
+export function leaseWriteRefusalInSlices(
+  tables: RightsTables,
+  caller: Caller,
+  { lease, work }: { readonly lease: bigint; readonly work: Work },
+): Generator<undefined, KvError | undefined> {
+  return leaseSteps(tables, caller, { lease, right: "write", work });
+}
+
+function* leaseSteps(
+  { auth, leases }: RightsTables,
+  caller: Caller,
+  asked: { readonly lease: bigint; readonly right: "read" | "write"; readonly work: Work },
+): Generator<undefined, KvError | undefined> {
   if (adminRefusal(auth, caller) === undefined) return undefined;
-  for (const key of leases.keys(lease)) {
-    const refusal = keysRefusal(auth, caller, { key, range_end: justKey }, right);
-    if (refusal !== undefined) return refusal;
+  let held: KeyRanges | undefined;
+  for (const text of leases.keyTexts(asked.lease)) {
+    if (held === undefined) {
+      const rights = rightsOf(auth, caller);
+      if (rights instanceof KvError) return rights;
+      held = rights[asked.right];
+    }
+    if (!held.holdsText(text)) return new KvError("permissionDenied");
+    if (asked.work.spend(textUnits)) yield;
   }
   return undefined;
 }
@@ -156,17 +185,22 @@ function opRefusal(
 
 function keysRefusal(
   auth: AuthReader,
-  { username, authRevision }: Caller,
+  caller: Caller,
   { key, range_end: rangeEnd }: { readonly key: Uint8Array; readonly range_end: Uint8Array },
   right: "read" | "write",
 ): KvError | undefined {
   if (!auth.isEnabled) return undefined;
-  if (authRevision === 0) return new KvError("userEmpty");
-  if (authRevision < auth.revision) return new KvError("authOldRevision");
-  const rights: Rights | undefined = auth.rights(username);
-  if (rights === undefined) return new KvError("permissionDenied");
+  const rights = rightsOf(auth, caller);
+  if (rights instanceof KvError) return rights;
   if (rights.isRoot || rights[right].holds(key, rangeEnd)) return undefined;
   return new KvError("permissionDenied");
+}
+
+/** The rights to keys, while auth is on. */
+function rightsOf(auth: AuthReader, { username, authRevision }: Caller): Rights | KvError {
+  if (authRevision === 0) return new KvError("userEmpty");
+  if (authRevision < auth.revision) return new KvError("authOldRevision");
+  return auth.rights(username) ?? new KvError("permissionDenied");
 }
 
 /** True for log entries that only root may cause, whatever they contain. */

@@ -204,6 +204,14 @@ export class LeaseTable implements LeaseReader {
     return sortedKeys(new Set([...kept, ...changed.detached]));
   }
 
+  *keyTexts(id: bigint): Generator<string, void> {
+    const lease = this.#leases.get(id);
+    if (lease === undefined) return;
+    const changed = this.#changed?.get(lease);
+    for (const text of lease.keys) if (changed?.attached.has(text) !== true) yield text;
+    if (changed !== undefined) yield* changed.detached;
+  }
+
   keysJob(id: bigint): Job<Uint8Array> {
     return keysJob(this.#lists, id);
   }

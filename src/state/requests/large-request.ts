@@ -7,7 +7,7 @@ import { DeleteRangeRequest, LeaseRevokeRequest, TxnRequest } from "../../wire/g
 import type { OpenedRequest } from "../../wire/internal-request.js";
 import { RequestField } from "../../wire/proposal.js";
 import type { AlarmSet } from "../alarm/alarm-set.js";
-import { deleteRefusal, leaseWriteRefusal, txnRefusal } from "../auth/rights.js";
+import { deleteRefusal, leaseWriteRefusalInSlices, txnRefusal } from "../auth/rights.js";
 import type { AuthReader } from "../auth/types.js";
 import type { EntryWrite } from "../entry-write.js";
 import type { LeaseTable } from "../lease/lease-table.js";
@@ -54,9 +54,11 @@ export function largeRequest(
     case RequestField.leaseRevoke: {
       const id = decode(LeaseRevokeRequest, body).ID;
       if (alarms.isClusterCorrupt()) return refused("corrupt");
-      const refusal = leaseWriteRefusal(tables, request, id);
-      if (refusal !== undefined) return refused(refusal.reason);
-      return (parts) => revoke(leases, id, parts);
+      return function* (parts) {
+        const { work } = parts.way;
+        const refusal = yield* leaseWriteRefusalInSlices(tables, request, { lease: id, work });
+        return refusal ?? (yield* revoke(leases, id, parts));
+      };
     }
     default:
       return undefined;
