@@ -4,8 +4,9 @@
  */
 import { connect, type Socket } from "node:net";
 import { parseArgs } from "node:util";
+import { complete } from "../src/cli/ctl/method.js";
 import { WatchCreateRequest } from "../src/wire/gen/rpc.js";
-import { bytes, complete, type EtcdClient } from "../test/support/client.js";
+import { bytes, type EtcdClient } from "../test/support/client.js";
 import { Cluster } from "../test/support/cluster.js";
 import type { ServerKind } from "../test/support/server-kind.js";
 import { describeMachine } from "./record/machine.js";

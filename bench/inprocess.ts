@@ -8,6 +8,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { complete } from "../src/cli/ctl/method.js";
 import { defaultMemberConfig, type MemberConfig } from "../src/member/config.js";
 import { noClient } from "../src/member/gate/requests.js";
 import type { RunningMember } from "../src/member/member.js";
@@ -21,7 +22,6 @@ import { createLmdbBackendStore } from "../src/platform/node/lmdb/backend.js";
 import { nodeRng } from "../src/platform/node/rng.js";
 import { PutRequest } from "../src/wire/gen/rpc.js";
 import { RequestField } from "../src/wire/proposal.js";
-import { complete } from "../test/support/client.js";
 import { percentile } from "./load/latencies.js";
 import { describeMachine } from "./record/machine.js";
 

@@ -6,6 +6,7 @@
  * which a put was due.
  */
 import { parseArgs } from "node:util";
+import { complete } from "../src/cli/ctl/method.js";
 import {
   DefragmentRequest,
   HashKVRequest,
@@ -13,7 +14,6 @@ import {
   RangeRequest,
   SnapshotRequest,
 } from "../src/wire/gen/rpc.js";
-import { complete } from "../test/support/client.js";
 import { Cluster, type ClusterMember } from "../test/support/cluster.js";
 import type { ServerKind } from "../test/support/server-kind.js";
 import { Caller } from "./large/caller.js";

@@ -5,8 +5,9 @@
  * --idle (no puts beside it).
  */
 import { parseArgs } from "node:util";
+import { complete } from "../src/cli/ctl/method.js";
 import { PutRequest, RequestOp } from "../src/wire/gen/rpc.js";
-import { bytes, complete, type EtcdClient } from "../test/support/client.js";
+import { bytes, type EtcdClient } from "../test/support/client.js";
 import { Cluster, type ClusterMember } from "../test/support/cluster.js";
 import type { ServerKind } from "../test/support/server-kind.js";
 import { runLoad } from "./load/h2load.js";

@@ -2,8 +2,9 @@
  * Small linearizable reads at a fixed pace, whether or not the earlier ones are answered: what other
  * clients see while a large request runs.
  */
+
+import { complete } from "../../src/cli/ctl/method.js";
 import { RangeRequest } from "../../src/wire/gen/rpc.js";
-import { complete } from "../../test/support/client.js";
 import { percentile } from "../load/latencies.js";
 import { BareClient } from "./http2-client.js";
 

@@ -1,4 +1,6 @@
 /** The large requests, in the order in which they are made, and the store that they meet. */
+
+import { complete } from "../../src/cli/ctl/method.js";
 import {
   CompactionRequest,
   DefragmentRequest,
@@ -10,7 +12,6 @@ import {
   RangeRequest_SortTarget as SortTarget,
   TxnRequest,
 } from "../../src/wire/gen/rpc.js";
-import { complete } from "../../test/support/client.js";
 import type { ClusterMember } from "../../test/support/cluster.js";
 import { runLoad } from "../load/h2load.js";
 

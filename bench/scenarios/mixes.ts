@@ -1,4 +1,6 @@
 /** Loads of calls that differ: reads beside writes, a load as Kubernetes makes it, writes at a fixed rate. */
+
+import { complete } from "../../src/cli/ctl/method.js";
 import {
   CompactionRequest,
   Compare,
@@ -10,8 +12,6 @@ import {
   TxnRequest,
   TxnResponse,
 } from "../../src/wire/gen/rpc.js";
-
-import { complete } from "../../test/support/client.js";
 import type { ClusterMember } from "../../test/support/cluster.js";
 import { manyKey, manyKeysFlags, putMany } from "../../test/support/many-keys.js";
 import { GrpcConnection } from "../load/grpc-connection.js";

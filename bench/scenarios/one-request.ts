@@ -2,6 +2,8 @@
  * Loads of one request over and over, with h2load as the neutral client: puts, ranges and
  * compare-and-swap of one key, and ranges of a prefix.
  */
+
+import { complete } from "../../src/cli/ctl/method.js";
 import {
   Compare,
   Compare_CompareResult,
@@ -11,7 +13,6 @@ import {
   RequestOp,
   TxnRequest,
 } from "../../src/wire/gen/rpc.js";
-import { complete } from "../../test/support/client.js";
 import type { ClusterMember } from "../../test/support/cluster.js";
 import { manyKey, putMany } from "../../test/support/many-keys.js";
 import { runLoad } from "../load/h2load.js";

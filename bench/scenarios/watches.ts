@@ -1,11 +1,12 @@
 /** Events to many watchers, and many leases kept alive: loads of streams. */
+
+import { complete } from "../../src/cli/ctl/method.js";
 import {
   LeaseKeepAliveRequest,
   PutRequest,
   WatchCreateRequest,
   WatchRequest,
 } from "../../src/wire/gen/rpc.js";
-import { complete } from "../../test/support/client.js";
 import { manyKey } from "../../test/support/many-keys.js";
 import { countEvents } from "../load/event-count.js";
 import { GrpcConnection, type LoadStream } from "../load/grpc-connection.js";

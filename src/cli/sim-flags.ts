@@ -111,7 +111,7 @@ export function seedsOf(text: string): SeedRange {
   return { from, to };
 }
 
-/** Names with commas between them. @throws Error with a text for people */
+/** Reads names with commas between them. @throws Error with a text for people */
 export function invariantsOf(flag: string, text: string): ReadonlySet<Invariant> {
   const found = new Set<Invariant>();
   for (const name of text.split(",").filter((part) => part !== "")) {

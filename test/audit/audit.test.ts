@@ -5,8 +5,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
+import { complete } from "../../src/cli/ctl/method.js";
 import { PutRequest, RangeRequest, type RequestOp } from "../../src/wire/gen/rpc.js";
-import { bytes, complete, isServiceError } from "../support/client.js";
+import { bytes, isServiceError } from "../support/client.js";
 import { Cluster, type ClusterMember } from "../support/cluster.js";
 import { etcdctlPath, isMissing, type ServerKind } from "../support/server-kind.js";
 import { AuditRun, auditJson, auditOnce, run } from "./audit-run.js";

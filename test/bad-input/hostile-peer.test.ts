@@ -3,6 +3,7 @@
  * on in their term, with flat memory, and come back from a restart.
  */
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { complete } from "../../src/cli/ctl/method.js";
 import { EntryEncoder } from "../../src/member/turns/request-codec.js";
 import { createNodeDisk } from "../../src/platform/node/disk.js";
 import type { MessageFields } from "../../src/raft/message.js";
@@ -11,7 +12,7 @@ import { openWal } from "../../src/wal/wal.js";
 import { PutRequest } from "../../src/wire/gen/rpc.js";
 import { RequestField } from "../../src/wire/proposal.js";
 import { serves } from "../crash/rounds.js";
-import { bytes, complete } from "../support/client.js";
+import { bytes } from "../support/client.js";
 import { Cluster, type ClusterMember } from "../support/cluster.js";
 import { runSeed, SeededRng } from "../support/seeded-rng.js";
 import { refusedStart } from "./refusal.js";

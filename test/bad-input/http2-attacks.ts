@@ -4,8 +4,8 @@
  */
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
+import { complete } from "../../src/cli/ctl/method.js";
 import { RangeRequest } from "../../src/wire/gen/rpc.js";
-import { complete } from "../support/client.js";
 
 const preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 const attackMs = 1_500;

@@ -12,12 +12,13 @@ import { create, createFileRegistry, fromBinary, toBinary } from "@bufbuild/prot
 import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import * as grpc from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { complete } from "../../src/cli/ctl/method.js";
 import {
   ServerReflectionRequest,
   ServerReflectionResponse,
 } from "../../src/wire/gen/grpc/reflection/v1/reflection.js";
 import * as rpc from "../../src/wire/gen/rpc.js";
-import { bytes, complete, EtcdClient } from "../support/client.js";
+import { bytes, EtcdClient } from "../support/client.js";
 import { Cluster } from "../support/cluster.js";
 import { Watcher } from "../support/watcher.js";
 

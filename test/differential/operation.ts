@@ -3,8 +3,10 @@
  * strings, integers are numbers, and a revision may be relative to the store's current one, so that
  * a sequence keeps its sense when the shrinker takes operations out of it.
  */
+
+import { complete } from "../../src/cli/ctl/method.js";
 import * as rpc from "../../src/wire/gen/rpc.js";
-import { complete, type UnaryName, unaryMethods } from "../support/client.js";
+import { type UnaryName, unaryMethods } from "../support/client.js";
 
 export type Plain =
   | string

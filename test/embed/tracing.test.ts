@@ -5,11 +5,12 @@ import { join } from "node:path";
 import { BinaryReader } from "@bufbuild/protobuf/wire";
 import * as grpc from "@grpc/grpc-js";
 import { afterAll, expect, test } from "vitest";
+import { complete } from "../../src/cli/ctl/method.js";
 import { resolveConfig } from "../../src/config/server-config.js";
 import { type RunningServer, serve } from "../../src/embed.js";
 import { freePorts } from "../../src/platform/node/free-ports.js";
 import { PutRequest } from "../../src/wire/gen/rpc.js";
-import { bytes, complete } from "../support/client.js";
+import { bytes } from "../support/client.js";
 
 const folder = mkdtempSync(join(tmpdir(), "lockstep-tracing-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -4,9 +4,10 @@
  * compaction has run and not at others.
  */
 import { afterEach, describe, expect, test } from "vitest";
+import { complete } from "../../src/cli/ctl/method.js";
 import * as rpc from "../../src/wire/gen/rpc.js";
 import { corruptAlarms } from "../robustness/incident.js";
-import { bytes, complete, EtcdClient } from "../support/client.js";
+import { bytes, EtcdClient } from "../support/client.js";
 import { Cluster } from "../support/cluster.js";
 import { isMissing } from "../support/server-kind.js";
 

@@ -4,8 +4,9 @@
  * all of it or nothing when it comes back.
  */
 import { afterEach, expect, test } from "vitest";
+import { complete } from "../../src/cli/ctl/method.js";
 import * as rpc from "../../src/wire/gen/rpc.js";
-import { bytes, complete, type EtcdClient } from "../support/client.js";
+import { bytes, type EtcdClient } from "../support/client.js";
 import { Cluster, type ClusterMember } from "../support/cluster.js";
 import { manyKey, manyKeysFlags, peakMiB, putMany } from "../support/many-keys.js";
 import { runSeed, SeededRng } from "../support/seeded-rng.js";

@@ -4,64 +4,41 @@
  * as a typed message or as a `ServiceError` with code and text. Requests may leave out fields.
  */
 import * as grpc from "@grpc/grpc-js";
+import { type ClientMethod, type Codec, complete, methods } from "../../src/cli/ctl/method.js";
 import * as rpc from "../../src/wire/gen/rpc.js";
-
-interface Codec<T> {
-  encode(message: T): { finish(): Uint8Array };
-  decode(bytes: Uint8Array): T;
-}
-const NO_BYTES = new Uint8Array(0);
-
-/** A whole message from some of its fields; the others have proto3's default values. */
-export function complete<T>(codec: Codec<T>, fields: Partial<T>): T {
-  return Object.assign(codec.decode(NO_BYTES) as object, fields) as T;
-}
-
-interface Method<Request, Response> {
-  readonly path: string;
-  readonly request: Codec<Request>;
-  readonly response: Codec<Response>;
-}
-function method<Q, R>(path: string, request: Codec<Q>, response: Codec<R>): Method<Q, R> {
-  return { path: `/etcdserverpb.${path}`, request, response };
-}
 
 /** Every unary RPC by the name under which the client offers it. */
 export const unaryMethods = {
-  range: method("KV/Range", rpc.RangeRequest, rpc.RangeResponse),
-  put: method("KV/Put", rpc.PutRequest, rpc.PutResponse),
-  deleteRange: method("KV/DeleteRange", rpc.DeleteRangeRequest, rpc.DeleteRangeResponse),
-  txn: method("KV/Txn", rpc.TxnRequest, rpc.TxnResponse),
-  compact: method("KV/Compact", rpc.CompactionRequest, rpc.CompactionResponse),
-  leaseGrant: method("Lease/LeaseGrant", rpc.LeaseGrantRequest, rpc.LeaseGrantResponse),
-  leaseRevoke: method("Lease/LeaseRevoke", rpc.LeaseRevokeRequest, rpc.LeaseRevokeResponse),
-  leaseTimeToLive: method(
-    "Lease/LeaseTimeToLive",
-    rpc.LeaseTimeToLiveRequest,
-    rpc.LeaseTimeToLiveResponse,
-  ),
-  leases: method("Lease/LeaseLeases", rpc.LeaseLeasesRequest, rpc.LeaseLeasesResponse),
-  memberAdd: method("Cluster/MemberAdd", rpc.MemberAddRequest, rpc.MemberAddResponse),
-  memberRemove: method("Cluster/MemberRemove", rpc.MemberRemoveRequest, rpc.MemberRemoveResponse),
-  memberUpdate: method("Cluster/MemberUpdate", rpc.MemberUpdateRequest, rpc.MemberUpdateResponse),
-  memberList: method("Cluster/MemberList", rpc.MemberListRequest, rpc.MemberListResponse),
-  memberPromote: method(
-    "Cluster/MemberPromote",
-    rpc.MemberPromoteRequest,
-    rpc.MemberPromoteResponse,
-  ),
-  alarm: method("Maintenance/Alarm", rpc.AlarmRequest, rpc.AlarmResponse),
-  status: method("Maintenance/Status", rpc.StatusRequest, rpc.StatusResponse),
-  defragment: method("Maintenance/Defragment", rpc.DefragmentRequest, rpc.DefragmentResponse),
-  hash: method("Maintenance/Hash", rpc.HashRequest, rpc.HashResponse),
-  hashKv: method("Maintenance/HashKV", rpc.HashKVRequest, rpc.HashKVResponse),
-  moveLeader: method("Maintenance/MoveLeader", rpc.MoveLeaderRequest, rpc.MoveLeaderResponse),
+  range: methods.range,
+  put: methods.put,
+  deleteRange: methods.deleteRange,
+  txn: methods.txn,
+  compact: methods.compact,
+  leaseGrant: methods.grant,
+  leaseRevoke: methods.revoke,
+  leaseTimeToLive: methods.timeToLive,
+  leases: methods.leases,
+  memberAdd: methods.memberAdd,
+  memberRemove: methods.memberRemove,
+  memberUpdate: methods.memberUpdate,
+  memberList: methods.memberList,
+  memberPromote: methods.memberPromote,
+  alarm: methods.alarm,
+  status: methods.status,
+  defragment: methods.defragment,
+  hash: {
+    path: "/etcdserverpb.Maintenance/Hash",
+    request: rpc.HashRequest as Codec<rpc.HashRequest>,
+    response: rpc.HashResponse as Codec<rpc.HashResponse>,
+  },
+  hashKv: methods.hashKv,
+  moveLeader: methods.moveLeader,
 } as const;
 export type UnaryName = keyof typeof unaryMethods;
 type RequestOf<N extends UnaryName> =
-  (typeof unaryMethods)[N] extends Method<infer Q, infer _R> ? Q : never;
+  (typeof unaryMethods)[N] extends ClientMethod<infer Q, infer _R> ? Q : never;
 export type ResponseOf<N extends UnaryName> =
-  (typeof unaryMethods)[N] extends Method<infer _Q, infer R> ? R : never;
+  (typeof unaryMethods)[N] extends ClientMethod<infer _Q, infer R> ? R : never;
 
 export interface CallOptions {
   /** Default 15 s. */
@@ -105,7 +82,7 @@ class ClientBase {
       path,
       request: codec,
       response,
-    } = unaryMethods[name] as unknown as Method<RequestOf<N>, ResponseOf<N>>;
+    } = unaryMethods[name] as unknown as ClientMethod<RequestOf<N>, ResponseOf<N>>;
     this.channel.makeUnaryRequest(
       path,
       (message: RequestOf<N>) => Buffer.from(codec.encode(message).finish()),

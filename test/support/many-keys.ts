@@ -1,8 +1,9 @@
 /** A store of many small keys, written by large transactions: start the members with `manyKeysFlags`. */
 import { readFileSync } from "node:fs";
+import { complete } from "../../src/cli/ctl/method.js";
 import type { RequestOp } from "../../src/wire/gen/rpc.js";
 import { PutRequest, RequestOp as RequestOpCodec } from "../../src/wire/gen/rpc.js";
-import { bytes, complete, type EtcdClient } from "./client.js";
+import { bytes, type EtcdClient } from "./client.js";
 
 const keysPerTxn = 5_000;
 export const manyKeysFlags: readonly string[] = [`--max-txn-ops=${keysPerTxn}`];

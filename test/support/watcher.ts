@@ -3,8 +3,9 @@
  * watch stream as a queue of responses to take from.
  */
 import type * as grpc from "@grpc/grpc-js";
+import { complete } from "../../src/cli/ctl/method.js";
 import * as rpc from "../../src/wire/gen/rpc.js";
-import { complete, type EtcdClient } from "./client.js";
+import type { EtcdClient } from "./client.js";
 
 export type CreateFields = Partial<rpc.WatchCreateRequest>;
 

@@ -1,8 +1,9 @@
 /** Watching at scale: nothing lost or doubled under resumption, and a stalled reader harms nobody. */
 import { afterEach, describe, expect, test } from "vitest";
+import { complete } from "../../src/cli/ctl/method.js";
 import type { RequestOp } from "../../src/wire/gen/rpc.js";
 import { PutRequest } from "../../src/wire/gen/rpc.js";
-import { bytes, complete, EtcdClient } from "../support/client.js";
+import { bytes, EtcdClient } from "../support/client.js";
 import { Cluster } from "../support/cluster.js";
 import { isMissing, subject } from "../support/server-kind.js";
 import { Watcher } from "../support/watcher.js";

@@ -19,7 +19,7 @@ export interface BrowserRequest {
   readonly origin: string;
   /** The header Host. */
   readonly host: string;
-  /** It came over TLS. */
+  /** True if the request came over TLS. */
   readonly isSecure: boolean;
 }
 

@@ -35,11 +35,14 @@ export function healthMethods(member: Member): Method[] {
 const services: ReadonlySet<string> = new Set(
   Object.keys(rpcTable)
     .map((path) => path.split("/")[1] ?? "")
-    // A flag turns it on, and it tells nothing about the store.
+    // Whether reflection is served depends on a flag, and says nothing about the store.
     .filter((name) => !name.startsWith("grpc.reflection.")),
 );
 
-/** Whether HealthCheckRequest names no single service, or one of ours. Undefined: the bytes are no such message. */
+/**
+ * True if HealthCheckRequest names the server as a whole, or a service that it has. Undefined: the
+ * bytes are no such message.
+ */
 function asksForServer(request: Uint8Array): boolean | undefined {
   if (request.length === 0) return true;
   const length = request[1];

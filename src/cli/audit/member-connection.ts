@@ -3,38 +3,11 @@
  * member's. It repeats a call only to get a new token, and never asks for anything that changes
  * data. With a user, fetching the token writes one entry to the log; nothing else writes.
  */
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import * as grpc from "@grpc/grpc-js";
 import { type ErrorReason, reasonOfText } from "../../base/errors.js";
-import { complete, methods } from "../ctl/client.js";
-import type { ClientMethod } from "../ctl/method.js";
+import { authClientMethods } from "../ctl/auth/methods.js";
+import { type ClientMethod, complete, methods } from "../ctl/method.js";
 import type { Access } from "./audit-flags.js";
-
-/**
- * etcd's Auth/Authenticate, with the only fields that the auditor needs: name 1, password 2; token
- * 2.
- */
-const authenticate: ClientMethod<{ name: string; password: string }, string> = {
-  path: "/etcdserverpb.Auth/Authenticate",
-  request: {
-    encode: ({ name, password }) =>
-      new BinaryWriter().uint32(10).string(name).uint32(18).string(password),
-    decode: () => ({ name: "", password: "" }),
-  },
-  response: {
-    encode: () => new BinaryWriter(),
-    decode: (bytes) => {
-      const reader = new BinaryReader(bytes);
-      let token = "";
-      while (reader.pos < reader.len) {
-        const [field, type] = reader.tag();
-        if (field === 2) token = reader.string();
-        else reader.skip(type);
-      }
-      return token;
-    },
-  },
-};
 
 const lastTryMs = 200;
 
@@ -93,14 +66,18 @@ export class MemberConnection {
     const method = methods[name] as unknown as ClientMethod<object, Answer>;
     if (this.#access.user === undefined) return this.#send(method, fields);
     const isFresh = this.#token === undefined;
-    this.#token ??= await this.#send(authenticate, this.#access.user);
+    this.#token ??= await this.#login(this.#access.user);
     try {
       return await this.#send(method, fields);
     } catch (error) {
       if (isFresh || !isTokenOld(error)) throw error;
     }
-    this.#token = await this.#send(authenticate, this.#access.user);
+    this.#token = await this.#login(this.#access.user);
     return this.#send(method, fields);
+  }
+
+  async #login(user: NonNullable<Access["user"]>): Promise<string> {
+    return (await this.#send(authClientMethods.authenticate, user)).token;
   }
 
   #send<Q, R>(

@@ -2,9 +2,9 @@
 import type { SrvRecord } from "node:dns";
 import * as grpc from "@grpc/grpc-js";
 import { describe, expect, test } from "vitest";
-import { methods } from "./client.js";
 import { channelOptionsOf, clientFlags, clientOf, endpointsOf } from "./client-settings.js";
 import { type Flags, parseFlags } from "./flags.js";
+import { methods } from "./method.js";
 
 const flagsOf = (...words: string[]): Flags => parseFlags(words, clientFlags).flags;
 

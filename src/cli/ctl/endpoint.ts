@@ -1,9 +1,9 @@
 /** The commands endpoint status, health, hashkv; with --cluster at every member's client URLs. */
 import type { HashKVResponse, StatusResponse } from "../../wire/gen/rpc.js";
-import { methods } from "./client.js";
 import { type Command, type Context, headerFields, show } from "./context.js";
 import { CtlError, Exit } from "./flags.js";
 import { goDuration } from "./go-text.js";
+import { methods } from "./method.js";
 import { table } from "./print-table.js";
 import { message, shownSize } from "./print-values.js";
 

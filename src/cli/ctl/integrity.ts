@@ -12,10 +12,10 @@ import {
   MemberIntegrity_State as State,
 } from "../../wire/gen/integrity.js";
 import { AlarmType } from "../../wire/gen/rpc.js";
-import { methods } from "./client.js";
 import { type Command, type Context, show } from "./context.js";
 import { alarmName } from "./endpoint.js";
 import { CtlError, Exit } from "./flags.js";
+import { methods } from "./method.js";
 import { table } from "./print-table.js";
 
 interface Answer {

@@ -7,7 +7,6 @@ import {
   type RangeResponse,
   RangeRequest_SortTarget as Target,
 } from "../../wire/gen/rpc.js";
-import { methods } from "./client.js";
 import {
   type Command,
   type Context,
@@ -17,6 +16,7 @@ import {
   show,
 } from "./context.js";
 import { CtlError, Exit, type Flags, type FlagTable, parseInteger } from "./flags.js";
+import { methods } from "./method.js";
 import { message, shownBytes } from "./print-values.js";
 
 export const getFlags: FlagTable = {

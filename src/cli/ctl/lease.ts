@@ -1,7 +1,8 @@
 /** The commands lease grant, revoke, timetolive, list, keep-alive. */
-import { ConnectionLost, methods } from "./client.js";
+import { ConnectionLost } from "./client.js";
 import { type Command, type Context, headerFields, print, show } from "./context.js";
 import { CtlError, Exit, parseInteger } from "./flags.js";
+import { methods } from "./method.js";
 import { hexId, message, quoted, struct } from "./print-values.js";
 
 function leaseArg({ args }: Context, name: string, what = "lease ID as argument"): bigint {

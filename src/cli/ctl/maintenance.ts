@@ -1,10 +1,10 @@
 /** The commands alarm list and disarm, compaction, defrag, move-leader, snapshot save. */
 import fs from "node:fs";
 import { AlarmRequest_AlarmAction as Action, type AlarmResponse } from "../../wire/gen/rpc.js";
-import { methods } from "./client.js";
 import { type Command, type Context, headerFields, print, show } from "./context.js";
 import { alarmName, endpointsOf } from "./endpoint.js";
 import { CtlError, Exit, parseInteger } from "./flags.js";
+import { methods } from "./method.js";
 import { message } from "./print-values.js";
 
 async function compaction(context: Context): Promise<undefined> {

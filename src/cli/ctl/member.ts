@@ -1,8 +1,8 @@
 /** The commands member list, add, remove, update, promote. */
 import type { MemberAddResponse, MemberListResponse } from "../../wire/gen/rpc.js";
-import { methods } from "./client.js";
 import { type Command, type Context, headerFields, print, show } from "./context.js";
 import { CtlError, Exit, parseInteger } from "./flags.js";
+import { methods } from "./method.js";
 import { table } from "./print-table.js";
 import { message } from "./print-values.js";
 

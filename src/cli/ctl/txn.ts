@@ -10,11 +10,11 @@ import {
   Compare_CompareTarget as Target,
   type TxnResponse,
 } from "../../wire/gen/rpc.js";
-import { methods } from "./client.js";
 import { type Command, type Context, headerFields, print, show } from "./context.js";
 import { CtlError, Exit, type FlagTable, parseFlags, parseInteger } from "./flags.js";
 import { unquoted } from "./go-unquote.js";
 import * as kv from "./kv.js";
+import { methods } from "./method.js";
 import { message } from "./print-values.js";
 
 const bad = (text: string): CtlError => new CtlError(text, Exit.badInput);

@@ -10,7 +10,7 @@ import {
   type WatchCreateRequest,
   type WatchResponse,
 } from "../../wire/gen/rpc.js";
-import { ConnectionLost, methods } from "./client.js";
+import { ConnectionLost } from "./client.js";
 import {
   type Command,
   type Context,
@@ -21,6 +21,7 @@ import {
 } from "./context.js";
 import { CtlError, Exit } from "./flags.js";
 import { keyRangeOf } from "./kv.js";
+import { methods } from "./method.js";
 import { quoted, struct } from "./print-values.js";
 
 const reopenMs = 100;

@@ -2,8 +2,8 @@
 
 import type { CallResult, Connection } from "../../torture/ports.js";
 import { authClientMethods } from "../ctl/auth/methods.js";
-import { complete } from "../ctl/client.js";
 import { Flags } from "../ctl/flags.js";
+import { complete } from "../ctl/method.js";
 import { credentialsOf, type TlsFiles, tlsFlags, tlsOf } from "../endpoint-tls.js";
 import { type EndpointUser, userFlags, userOf } from "../endpoint-user.js";
 

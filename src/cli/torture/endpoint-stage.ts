@@ -30,9 +30,8 @@ export class EndpointStage implements Stage {
   }
 
   /**
-   * The store's revision before the run.
-   *
-   * @throws if a member does not answer, the user may not write there, or the prefix is in use
+   * Returns the store's revision before the run. @throws if a member does not answer, the user may
+   * not write there, or the prefix is in use
    */
   async prepare(): Promise<number> {
     let revision = 0;
@@ -46,7 +45,7 @@ export class EndpointStage implements Stage {
       }
       revision = Math.max(revision, read.revision);
     }
-    // There is nothing to remove. This asks whether the user may write.
+    // Nothing is there to be removed; this only finds out whether the user may write.
     await this.clean();
     return revision;
   }
@@ -94,7 +93,7 @@ export class EndpointStage implements Stage {
   willJoin(): never {
     throw new Error(notOurs);
   }
-  /** They are not watched. */
+  /** This stage does not watch the processes. */
   onUnexpectedEnd(): void {}
 
   async #call(

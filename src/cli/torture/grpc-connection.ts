@@ -10,7 +10,12 @@ const same = (bytes: Buffer): Buffer => bytes;
 
 const unauthenticated = 16;
 
-/** A retry would be a request that the history lacks. */
+/**
+ * Connects a client to one member.
+ *
+ * @param endpoint host:port, or a URL
+ * @param login whose token each call brings; a stream brings that of the last login
+ */
 export function connectTo(
   endpoint: string,
   { tls }: ClusterAccess = plainAccess,
@@ -19,7 +24,7 @@ export function connectTo(
   const client = new grpc.Client(targetOf(endpoint), credentialsOf(endpoint, tls), {
     "grpc.max_receive_message_length": -1,
     "grpc.max_send_message_length": -1,
-    // A repeated request would be one that nobody recorded.
+    // A retry would be a request that the history lacks.
     "grpc.enable_retries": 0,
     "grpc.use_local_subchannel_pool": 1,
     "grpc.initial_reconnect_backoff_ms": 100,

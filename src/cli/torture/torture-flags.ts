@@ -48,13 +48,15 @@ Exit: 0 clean, 1 a promise was broken, 2 it could not run or cannot be told, or 
 `;
 
 export interface TortureFlags {
-  /** Undefined: this build. */
+  /** The etcd binary to run. Undefined: this build. */
   readonly etcd: string | undefined;
-  /** Members of a cluster that runs, as host:port or a URL; empty: own processes. */
+  /**
+   * Members of a running cluster, as host:port or a URL. Empty: the run starts its own processes.
+   */
   readonly endpoints: readonly string[];
-  /** How clients reach them, and as whom. */
+  /** How clients reach those members, and as which user. */
   readonly access: ClusterAccess;
-  /** Undefined: a run with drawn traffic. */
+  /** The issue to reproduce. Undefined: a run with drawn traffic. */
   readonly reproduce: Issue | undefined;
   /** The id of a mutant of this build. */
   readonly mutant: string | undefined;
@@ -63,13 +65,13 @@ export interface TortureFlags {
   readonly memberFlags: readonly string[];
   readonly profile: Profile;
   readonly faults: readonly FaultKind[];
-  /** True: the faults were asked for, so one that is not possible is an error. */
+  /** True if the command line names the faults: one that is not possible is then an error. */
   readonly areFaultsAsked: boolean;
-  /** A file; undefined: faults are drawn. */
+  /** The file of the plan. Undefined: faults are drawn. */
   readonly plan: string | undefined;
   readonly durationMs: number;
   readonly seed: number;
-  /** Infinity: until one is not clean. */
+  /** How many runs. Infinity: until one is not clean. */
   readonly runs: number;
   readonly shard: { readonly index: number; readonly of: number };
   readonly clients: number;

@@ -5,6 +5,7 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { complete } from "../../../src/cli/ctl/method.js";
 import { cleanEnv } from "../../../src/cli/stage/server-process.js";
 import {
   AuthenticateRequest,
@@ -14,7 +15,7 @@ import {
   PutRequest,
   PutResponse,
 } from "../../../src/wire/gen/rpc.js";
-import { bytes, complete } from "../../support/client.js";
+import { bytes } from "../../support/client.js";
 import { Cluster } from "../../support/cluster.js";
 import { etcdctlPath, isMissing, projectRoot, subject } from "../../support/server-kind.js";
 import { runScript, type Step } from "../etcdctl.js";

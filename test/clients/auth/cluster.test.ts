@@ -3,9 +3,10 @@
  * decides by the users and rights in it (etcd #14571).
  */
 import { afterAll, expect, test } from "vitest";
+import { complete } from "../../../src/cli/ctl/method.js";
 import { Permission_Type } from "../../../src/wire/gen/auth.js";
 import * as rpc from "../../../src/wire/gen/rpc.js";
-import { bytes, complete } from "../../support/client.js";
+import { bytes } from "../../support/client.js";
 import { Cluster, type ClusterMember } from "../../support/cluster.js";
 import { subject } from "../../support/server-kind.js";
 import { ask } from "./ask.js";

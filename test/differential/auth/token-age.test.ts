@@ -3,9 +3,10 @@
  * that rests for longer is refused. Time has to pass for it, so both servers are asked side by side.
  */
 import { afterAll, describe, expect, test } from "vitest";
+import { complete } from "../../../src/cli/ctl/method.js";
 import * as rpc from "../../../src/wire/gen/rpc.js";
 import { ask } from "../../clients/auth/ask.js";
-import { bytes, complete } from "../../support/client.js";
+import { bytes } from "../../support/client.js";
 import { Cluster, type ClusterMember } from "../../support/cluster.js";
 import { isMissing, type ServerKind } from "../../support/server-kind.js";
 

@@ -1,8 +1,9 @@
 /** What the checks share: sizes of load, and a prefix whose keys they write and delete. */
-import { methods } from "../client.js";
+
 import type { Context } from "../context.js";
 import { CtlError, Exit, type Flags } from "../flags.js";
 import { prefixEnd } from "../kv.js";
+import { methods } from "../method.js";
 
 export const cleanUpFlags = { "auto-compact": false, "auto-defrag": false };
 

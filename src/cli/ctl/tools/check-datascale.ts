@@ -3,9 +3,9 @@
  * metric process_resident_memory_bytes tells. It deletes its keys at the end.
  */
 import { tlsOf } from "../../endpoint-tls.js";
-import { methods } from "../client.js";
 import { type Command, type Context, print } from "../context.js";
 import { CtlError, Exit } from "../flags.js";
+import { methods } from "../method.js";
 import { cleanUp, cleanUpFlags, loadOf, prefixMustBeFree } from "./check-common.js";
 import { metricsOf } from "./metrics-page.js";
 

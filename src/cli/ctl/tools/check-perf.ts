@@ -3,9 +3,10 @@
  * etcdctl does: the rate that was reached, the slowest put, and how much the puts differ. It
  * deletes its keys at the end.
  */
-import { methods } from "../client.js";
+
 import { type Command, type Context, print } from "../context.js";
 import { Exit, parseDuration } from "../flags.js";
+import { methods } from "../method.js";
 import { cleanUp, cleanUpFlags, loadOf, prefixMustBeFree } from "./check-common.js";
 
 interface Load {

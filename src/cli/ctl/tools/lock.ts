@@ -13,7 +13,7 @@ import {
   ResignResponse,
 } from "../../../wire/gen/election.js";
 import { LockRequest, LockResponse } from "../../../wire/gen/lock.js";
-import { type CtlClient, methods } from "../client.js";
+import type { CtlClient } from "../client.js";
 import {
   type Command,
   type Context,
@@ -24,6 +24,7 @@ import {
 } from "../context.js";
 import { CtlError, Exit, parseInteger } from "../flags.js";
 import type { ClientMethod } from "../method.js";
+import { methods } from "../method.js";
 import { message, quoted, shownBytes } from "../print-values.js";
 
 const lockMethod: ClientMethod<LockRequest, LockResponse> = {

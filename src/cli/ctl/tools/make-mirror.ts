@@ -11,10 +11,11 @@ import type { Event } from "../../../wire/gen/kv.js";
 import { type RequestOp, WatchCreateRequest } from "../../../wire/gen/rpc.js";
 import { tlsFlags, tlsOf } from "../../endpoint-tls.js";
 import { askPassword, splitUser } from "../auth/password.js";
-import { ConnectionLost, CtlClient, complete, methods } from "../client.js";
+import { ConnectionLost, CtlClient } from "../client.js";
 import { type Command, type Context, print } from "../context.js";
 import { CtlError, Exit, Flags, parseDuration } from "../flags.js";
 import { prefixEnd } from "../kv.js";
+import { complete, methods } from "../method.js";
 
 const pageKeys = 1_000n;
 const tellEveryMs = 30_000;
