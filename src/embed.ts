@@ -11,7 +11,6 @@ import { statusOf } from "./api/status.js";
 import { KvError, StartError } from "./base/errors.js";
 import type { Address } from "./config/address.js";
 import type { ServerConfig } from "./config/server-config.js";
-import type { TlsConfig } from "./config/tls-config.js";
 import { Gateway } from "./gateway/gateway.js";
 import { webSockets } from "./gateway/web-socket.js";
 import type { Method, Server, Status } from "./grpc/call.js";
@@ -34,6 +33,7 @@ import type { KeptCredentials } from "./platform/node/tls/kept-credentials.js";
 import { openCredentials } from "./platform/node/tls/open-credentials.js";
 import { openOtlp } from "./platform/node/tracing/otlp.js";
 import type { Platform } from "./platform/platform.js";
+import type { TlsSettings } from "./platform/tls-settings.js";
 import type { Tracing } from "./platform/tracing.js";
 
 /** gRPC's own overhead above the largest request, as etcd allows it. */
@@ -134,7 +134,7 @@ async function bindForClients(
 }
 
 function credentialsOf(
-  settings: TlsConfig,
+  settings: TlsSettings,
   addresses: readonly Address[],
   { dataDir }: ServerConfig,
   log: Platform["log"],

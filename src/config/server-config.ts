@@ -2,14 +2,16 @@
  * Makes a checked configuration from the given texts. Every mistake is an error that says what to
  * change. Nothing is guessed.
  */
+
 import { defaultMemberConfig, type MemberConfig } from "../member/config.js";
+import type { TlsSettings } from "../platform/tls-settings.js";
 import type { Address } from "./address.js";
 import { authOf, type JwtOptions } from "./auth-token.js";
 import { autoCompactionOf } from "./auto-compaction.js";
 import { type ClusterConfig, clusterOf, clusterOfRestart } from "./cluster-config.js";
 import { etcdChecksOf } from "./feature-gates.js";
 import { flags, UsageError } from "./flags.js";
-import { clientTlsOf, peerTlsOf, type TlsConfig } from "./tls-config.js";
+import { clientTlsOf, peerTlsOf } from "./tls-config.js";
 import { type TracingConfig, tracingOf } from "./tracing-config.js";
 import { Values } from "./values.js";
 
@@ -24,8 +26,8 @@ export interface ServerConfig {
   /** Addresses that serve health and metrics only; often empty. */
   readonly listenMetrics: readonly Address[];
   /** TLS for the addresses of clients and of metrics. */
-  readonly clientTls: TlsConfig;
-  readonly peerTls: TlsConfig;
+  readonly clientTls: TlsSettings;
+  readonly peerTls: TlsSettings;
   readonly reusesPort: boolean;
   /** Serves CPU profiles to clients. */
   readonly hasProfiles: boolean;

@@ -3,37 +3,19 @@
  * it would not get is an error, for example a certificate without an https:// address, or a rule
  * about client certificates that no client must show.
  */
+import type { TlsSettings } from "../platform/tls-settings.js";
 import type { Address } from "./address.js";
 import { cipherSuiteNames, isOfTls13, openSslName } from "./cipher-suites.js";
 import { UsageError } from "./flags.js";
 import type { Values } from "./values.js";
-
-/** As platform/node/tls/settings.ts takes it. Names of files; "": not given. */
-export interface TlsConfig {
-  readonly flagPrefix: string;
-  readonly certFile: string;
-  readonly keyFile: string;
-  readonly clientCertFile: string;
-  readonly clientKeyFile: string;
-  readonly trustedCaFile: string;
-  readonly crlFile: string;
-  readonly clientCertAuth: boolean;
-  readonly allowedCommonNames: readonly string[];
-  readonly allowedHostnames: readonly string[];
-  readonly skipsClientHost: boolean;
-  readonly ciphers: string | undefined;
-  readonly minVersion: "TLSv1.2" | "TLSv1.3";
-  readonly maxVersion: "TLSv1.2" | "TLSv1.3";
-  readonly selfSignedYears: number | undefined;
-}
 
 /** @param metrics the addresses for metrics use the same certificate */
 export function clientTlsOf(
   values: Values,
   addresses: readonly Address[],
   metrics: readonly Address[],
-): TlsConfig {
-  const config: TlsConfig = {
+): TlsSettings {
+  const config: TlsSettings = {
     ...commonOf(values, ""),
     crlFile: values.text("client-crl-file"),
     // Only the configuration file has this key.
@@ -46,8 +28,8 @@ export function clientTlsOf(
   return config;
 }
 
-export function peerTlsOf(values: Values, addresses: readonly Address[]): TlsConfig {
-  const config: TlsConfig = {
+export function peerTlsOf(values: Values, addresses: readonly Address[]): TlsSettings {
+  const config: TlsSettings = {
     ...commonOf(values, "peer-"),
     crlFile: values.text("peer-crl-file"),
     allowedCommonNames: values.list("peer-cert-allowed-cn"),
@@ -59,7 +41,7 @@ export function peerTlsOf(values: Values, addresses: readonly Address[]): TlsCon
 }
 
 type Common = Omit<
-  TlsConfig,
+  TlsSettings,
   "crlFile" | "allowedCommonNames" | "allowedHostnames" | "skipsClientHost"
 >;
 
@@ -82,8 +64,8 @@ function commonOf(values: Values, flagPrefix: "" | "peer-"): Common {
   };
 }
 
-function versionsOf(values: Values): Pick<TlsConfig, "minVersion" | "maxVersion"> {
-  const read = (name: string, whenEmpty: TlsConfig["minVersion"]): TlsConfig["minVersion"] => {
+function versionsOf(values: Values): Pick<TlsSettings, "minVersion" | "maxVersion"> {
+  const read = (name: string, whenEmpty: TlsSettings["minVersion"]): TlsSettings["minVersion"] => {
     const text = values.text(name);
     if (text === "") return whenEmpty;
     if (text === "TLS1.2") return "TLSv1.2";
@@ -122,7 +104,7 @@ function ciphersOf(values: Values, minVersion: string): string | undefined {
 }
 
 function check(
-  config: TlsConfig,
+  config: TlsSettings,
   listenFlag: string,
   addresses: readonly Address[],
   others: readonly Address[],

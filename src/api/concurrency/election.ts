@@ -20,18 +20,8 @@ import type { ResponseHeader } from "../../wire/gen/rpc.js";
 import { serve } from "../serve.js";
 import type { InnerClient } from "./inner-client.js";
 import { observing } from "./observe.js";
-import {
-  deleteOp,
-  firstCreated,
-  firstKeyOf,
-  isCreatedAt,
-  putOp,
-  rangeOfKey,
-  rangeOp,
-  rangeRpc,
-  txnRpc,
-} from "./requests.js";
-import { leaseFor, placeOf, promised, refuseWaiter, waitForTurn } from "./waiting-line.js";
+import { deleteOp, firstCreated, isCreatedAt, putOp, rangeRpc, txnRpc } from "./requests.js";
+import { enterLine, folderOf, promised, refuseWaiter, waitForTurn } from "./waiting-line.js";
 
 export function electionMethods(member: Member, server: LocalServer): Method[] {
   return serve(member, "v3electionpb.Election", {
@@ -55,25 +45,13 @@ export function electionMethods(member: Member, server: LocalServer): Method[] {
   });
 }
 
-function folderOf(name: Buffer): Buffer {
-  return Buffer.concat([name, Buffer.from("/")]);
-}
-
 function required(leader: LeaderKey | undefined): LeaderKey {
   return leader ?? refuseWaiter('"leader" field must be provided');
 }
 
 async function campaign(client: InnerClient, request: CampaignRequest): Promise<CampaignResponse> {
-  const lease = await leaseFor(client, request.lease);
   const folder = folderOf(request.name);
-  const key = placeOf(folder, lease);
-  const { header, succeeded, responses } = await client.unary(txnRpc, {
-    compare: [isCreatedAt(key, 0n)],
-    success: [putOp(key, request.value, lease)],
-    failure: [rangeOp(rangeOfKey(key))],
-  });
-  const known = succeeded ? undefined : firstKeyOf(responses[0]);
-  const rev = known?.create_revision ?? header?.revision ?? 0n;
+  const { header, key, lease, known, revision: rev } = await enterLine(client, folder, request);
   const leader = { name: request.name, key, rev, lease };
   try {
     // The same candidate comes again with another value: its key gets that value.

@@ -14,14 +14,11 @@ import {
   deleteRpc,
   firstCreated,
   firstKeyOf,
-  isCreatedAt,
-  putOp,
   rangeOfKey,
   rangeOp,
   rangeRpc,
-  txnRpc,
 } from "./requests.js";
-import { leaseFor, placeOf, promised, refuseWaiter, waitForTurn } from "./waiting-line.js";
+import { enterLine, folderOf, promised, refuseWaiter, waitForTurn } from "./waiting-line.js";
 
 export function lockMethods(member: Member, server: LocalServer): Method[] {
   return serve(member, "v3lockpb.Lock", {
@@ -41,19 +38,13 @@ interface Held {
 }
 
 async function lock(client: InnerClient, request: LockRequest): Promise<Held> {
-  const lease = await leaseFor(client, request.lease);
-  const folder = Buffer.concat([request.name, Buffer.from("/")]);
-  const key = placeOf(folder, lease);
-  const oldest = rangeOp(firstCreated(folder));
-  const { header, succeeded, responses } = await client.unary(txnRpc, {
-    compare: [isCreatedAt(key, 0n)],
-    success: [putOp(key, Buffer.alloc(0), lease), oldest],
-    failure: [rangeOp(rangeOfKey(key)), oldest],
-  });
+  const folder = folderOf(request.name);
   // A second lock with the same lease is the same lock.
-  const known = succeeded ? undefined : firstKeyOf(responses[0]);
-  const revision = known?.create_revision ?? header?.revision ?? 0n;
-  const holder = firstKeyOf(responses[1]);
+  const { header, key, revision, beside } = await enterLine(client, folder, {
+    ...{ lease: request.lease, value: Buffer.alloc(0) },
+    besides: rangeOp(firstCreated(folder)),
+  });
+  const holder = firstKeyOf(beside);
   if (holder === undefined || holder.create_revision === revision) return { header, key };
   try {
     await waitForTurn(client, folder, revision);

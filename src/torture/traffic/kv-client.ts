@@ -1,12 +1,11 @@
 /** One client: sends one request after the other, and records each request with its answer. */
-import type { Clock } from "../../platform/clock.js";
-import type { Rng } from "../../platform/rng.js";
 import type { OperationOutcome, Request } from "../../verify/history/types.js";
 import { decodeAnswer, encodeRequest } from "../../verify/sim/clients/client-calls.js";
 import { pauseFor } from "../pause.js";
-import type { CallResult, Connection, Stage } from "../ports.js";
-import type { Recorder } from "../recorder.js";
+import type { CallResult } from "../ports.js";
+import type { ActorParts, TrafficActor } from "./actor.js";
 import { drawRequest, Memory, type RequestMix } from "./draw-request.js";
+import { RecordedCalls } from "./recorded-calls.js";
 
 const timeoutMs = 3_000;
 /**
@@ -24,12 +23,7 @@ const refusalCodes = new Set([3, 5, 6, 7, 9, 11, 12, 16]);
 /** Its code, ResourceExhausted, is also that of a stream that was reset after the request was sent. */
 const noSpace = /database space exceeded/;
 
-export interface KvClientParts {
-  readonly clock: Clock;
-  readonly rng: Rng;
-  readonly stage: Stage;
-  readonly recorder: Recorder;
-  readonly number: number;
+export interface KvClientParts extends ActorParts {
   /**
    * The only member that this client asks. Undefined: clients with even numbers stay with one
    * member, the others ask any.
@@ -41,9 +35,9 @@ export interface KvClientParts {
   readonly paceMs: number;
 }
 
-export class KvClient {
+export class KvClient implements TrafficActor {
   readonly #parts: KvClientParts;
-  readonly #connections: readonly (readonly [string, Connection])[];
+  readonly #calls: RecordedCalls;
   readonly #memory = new Memory();
   #asked = 0;
   #isOver = false;
@@ -54,7 +48,7 @@ export class KvClient {
     const { members } = stage;
     const own = at ?? (members[(number >> 1) % members.length] as string);
     const asked = at !== undefined || number % 2 === 0 ? [own] : members;
-    this.#connections = asked.map((member) => [member, stage.connect(member)] as const);
+    this.#calls = new RecordedCalls(parts, asked);
   }
 
   /** Resolves after `end`, when the client has its last answer. */
@@ -65,7 +59,7 @@ export class KvClient {
       const ms = isAnswered ? paceMs : afterFailureMs;
       if (ms > 0) await pauseFor(clock, ms);
     }
-    for (const [, connection] of this.#connections) connection.close();
+    this.#calls.close();
   }
 
   end(): void {
@@ -74,20 +68,15 @@ export class KvClient {
 
   /** Sends one request. Returns false if there was no answer. */
   async #ask(): Promise<boolean> {
-    const { rng, recorder, number, keys, mix } = this.#parts;
+    const { rng, number, keys, mix } = this.#parts;
     const value = `v${number}-${++this.#asked}`;
     const request = drawRequest({ rng, keys, value, memory: this.#memory }, mix);
-    const [member, connection] = this.#connections[rng.int(this.#connections.length)] as readonly [
-      string,
-      Connection,
-    ];
+    const [member, connection] = this.#calls.any();
     const { path, bytes } = encodeRequest(request as Parameters<typeof encodeRequest>[0]);
-    const id = recorder.nextId();
-    const callUs = recorder.nowUs();
-    const result = await connection.call(path, bytes, timeoutMs);
-    const returnUs = recorder.nowUs();
-    const outcome = outcomeOf(request, result);
-    recorder.operation({ id, client: number, member, callUs, returnUs, request, outcome });
+    const call = () => connection.call(path, bytes, timeoutMs);
+    const outcome = await this.#calls.record(request, member, call, (result) =>
+      outcomeOf(request, result),
+    );
     if (outcome.kind === "ok") this.#memory.learn(request, outcome.revision, outcome.answer);
     return outcome.kind === "ok";
   }

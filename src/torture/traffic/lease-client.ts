@@ -3,8 +3,8 @@
  * then revokes it or lets it end. The history tells whether the lease lived long enough
  * (judge/lease-promises.ts). At the end of the run the client asks whether it has ended at all.
  */
-import type { OperationOutcome, Request } from "../../verify/history/types.js";
-import { decodeAnswer, encodeRequest } from "../../verify/sim/clients/client-calls.js";
+import type { OperationOutcome } from "../../verify/history/types.js";
+import { encodeRequest } from "../../verify/sim/clients/client-calls.js";
 import {
   LeaseKeepAliveRequest,
   LeaseKeepAliveResponse,
@@ -16,6 +16,7 @@ import { pauseFor } from "../pause.js";
 import type { CallResult, Connection } from "../ports.js";
 import type { ActorParts, TrafficActor } from "./actor.js";
 import { outcomeOf } from "./kv-client.js";
+import { RecordedCalls } from "./recorded-calls.js";
 
 const timeoutMs = 3_000;
 const ttlSeconds = [2, 4] as const;
@@ -30,7 +31,7 @@ const lease = "/etcdserverpb.Lease/";
 
 export class LeaseClient implements TrafficActor {
   readonly #parts: ActorParts;
-  readonly #connections: readonly (readonly [string, Connection])[];
+  readonly #calls: RecordedCalls;
   /**
    * Ids of leases that were granted, or perhaps granted, and that the client has not asked to
    * revoke.
@@ -41,8 +42,7 @@ export class LeaseClient implements TrafficActor {
 
   constructor(parts: ActorParts) {
     this.#parts = parts;
-    const { stage } = parts;
-    this.#connections = stage.members.map((member) => [member, stage.connect(member)] as const);
+    this.#calls = new RecordedCalls(parts);
   }
 
   async run(): Promise<void> {
@@ -64,7 +64,7 @@ export class LeaseClient implements TrafficActor {
     const endMs = clock.now() + ttlSeconds[1] * 1_000 + lateMs;
     const left = new Set(this.#left);
     while (left.size > 0 && clock.now() < endMs) {
-      const [, connection] = this.#any();
+      const [, connection] = this.#calls.any();
       for (const id of left) {
         const request = LeaseTimeToLiveRequest.encode({ ID: BigInt(id), keys: false }).finish();
         const result = await connection.call(`${lease}LeaseTimeToLive`, request, timeoutMs);
@@ -74,7 +74,7 @@ export class LeaseClient implements TrafficActor {
       }
       if (left.size > 0) await pauseFor(clock, 200 + rng.int(100));
     }
-    for (const [, connection] of this.#connections) connection.close();
+    this.#calls.close();
     return [...left].map(
       (id) => `lease ${id} is there ${lateMs / 1_000} s after its time, and nobody renewed it`,
     );
@@ -106,44 +106,22 @@ export class LeaseClient implements TrafficActor {
     if (revoked.kind === "ok") this.#left.delete(id);
   }
 
-  #any(): readonly [string, Connection] {
-    const place = this.#parts.rng.int(this.#connections.length);
-    return this.#connections[place] as readonly [string, Connection];
-  }
-
-  async #ask(request: Parameters<typeof encodeRequest>[0]): Promise<OperationOutcome> {
-    const [member, connection] = this.#any();
+  #ask(request: Parameters<typeof encodeRequest>[0]): Promise<OperationOutcome> {
+    const [member, connection] = this.#calls.any();
     const { path, bytes } = encodeRequest(request);
-    return this.#recorded(request, member, async () => {
-      const result = await connection.call(path, bytes, timeoutMs);
-      if (result.kind === "failed") return outcomeOf(request, result);
-      return { kind: "ok", ...decodeAnswer(request, result.bytes) };
-    });
+    const call = () => connection.call(path, bytes, timeoutMs);
+    return this.#calls.record(request, member, call, (result) => outcomeOf(request, result));
   }
 
   #renew(id: string): Promise<OperationOutcome> {
-    const [member, connection] = this.#any();
-    return this.#recorded({ kind: "leaseKeepAlive", id }, member, async () => {
-      const result = await keepAlive(connection, id, this.#parts.clock);
+    const [member, connection] = this.#calls.any();
+    const call = () => keepAlive(connection, id, this.#parts.clock);
+    return this.#calls.record({ kind: "leaseKeepAlive", id }, member, call, (result) => {
       if (result.kind === "failed") return { kind: "unknown", error: result.text };
       const { header, TTL } = LeaseKeepAliveResponse.decode(result.bytes);
       const answer = { kind: "lease", id, ttl: Number(TTL) } as const;
       return { kind: "ok", revision: Number(header?.revision ?? 0n), answer };
     });
-  }
-
-  async #recorded(
-    request: Request,
-    member: string,
-    call: () => Promise<OperationOutcome>,
-  ): Promise<OperationOutcome> {
-    const { recorder, number } = this.#parts;
-    const id = recorder.nextId();
-    const callUs = recorder.nowUs();
-    const outcome = await call();
-    const returnUs = recorder.nowUs();
-    recorder.operation({ id, client: number, member, callUs, returnUs, request, outcome });
-    return outcome;
   }
 }
 

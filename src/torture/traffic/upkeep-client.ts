@@ -4,7 +4,6 @@
  * harm nothing.
  */
 
-import type { OperationOutcome, Request } from "../../verify/history/types.js";
 import { encodeRequest } from "../../verify/sim/clients/client-calls.js";
 import {
   DefragmentRequest,
@@ -18,6 +17,7 @@ import type { Connection } from "../ports.js";
 import type { ActorParts, TrafficActor } from "./actor.js";
 import { first } from "./draw-request.js";
 import { outcomeOf } from "./kv-client.js";
+import { type ConnectedMember, RecordedCalls } from "./recorded-calls.js";
 
 const timeoutMs = 10_000;
 const betweenMs = [200, 1_200] as const;
@@ -30,13 +30,12 @@ const maintenance = "/etcdserverpb.Maintenance/";
 
 export class UpkeepClient implements TrafficActor {
   readonly #parts: ActorParts;
-  readonly #connections: readonly (readonly [string, Connection])[];
+  readonly #calls: RecordedCalls;
   #isOver = false;
 
   constructor(parts: ActorParts) {
     this.#parts = parts;
-    const { stage } = parts;
-    this.#connections = stage.members.map((member) => [member, stage.connect(member)] as const);
+    this.#calls = new RecordedCalls(parts);
   }
 
   async run(): Promise<void> {
@@ -44,17 +43,16 @@ export class UpkeepClient implements TrafficActor {
     const [least, most] = betweenMs;
     while (!this.#isOver) {
       await pauseFor(clock, least + rng.int(most - least));
-      const place = rng.int(this.#connections.length);
-      await this.#act(this.#connections[place] as readonly [string, Connection]);
+      await this.#act(this.#calls.any());
     }
-    for (const [, connection] of this.#connections) connection.close();
+    this.#calls.close();
   }
 
   end(): void {
     this.#isOver = true;
   }
 
-  async #act([member, connection]: readonly [string, Connection]): Promise<void> {
+  async #act([member, connection]: ConnectedMember): Promise<void> {
     const drawn = this.#parts.rng.int(10);
     if (drawn < 5) await this.#compact(member, connection);
     else if (drawn < 7) await this.#plain(member, connection, "Defragment");
@@ -70,10 +68,8 @@ export class UpkeepClient implements TrafficActor {
     const revision = Math.max(1, newest - (behind[rng.int(behind.length)] as number));
     const request = { kind: "compact", revision } as const;
     const { path, bytes } = encodeRequest(request);
-    await this.#recorded(request, member, async () => {
-      const result = await connection.call(path, bytes, timeoutMs);
-      return outcomeOf(request, result);
-    });
+    const call = () => connection.call(path, bytes, timeoutMs);
+    await this.#calls.record(request, member, call, (result) => outcomeOf(request, result));
   }
 
   async #plain(member: string, connection: Connection, name: "Defragment" | "HashKV") {
@@ -81,48 +77,36 @@ export class UpkeepClient implements TrafficActor {
       name === "Defragment"
         ? DefragmentRequest.encode({}).finish()
         : HashKVRequest.encode({ revision: 0n }).finish();
-    await this.#recorded({ kind: "other", name }, member, async () => {
-      const result = await connection.call(`${maintenance}${name}`, bytes, timeoutMs);
+    const call = () => connection.call(`${maintenance}${name}`, bytes, timeoutMs);
+    await this.#calls.record({ kind: "other", name }, member, call, (result) => {
       if (result.kind === "failed") return { kind: "unknown", error: result.text };
       return { kind: "ok", revision: 0, answer: { kind: "none" } };
     });
   }
 
-  /** Reads a snapshot to its end and drops its content. */
-  #snapshot(member: string, connection: Connection): Promise<void> {
-    return this.#recorded({ kind: "other", name: "Snapshot" }, member, () => {
-      return new Promise((resolve) => {
-        let bytes = 0;
-        const ended = (): void =>
-          resolve(
-            bytes === 0
-              ? { kind: "unknown", error: "no snapshot came" }
-              : { kind: "ok", revision: 0, answer: { kind: "none" } },
-          );
-        const stream = connection.stream(`${maintenance}Snapshot`, {
-          message: (message) => {
-            bytes += message.length;
-          },
-          ended,
-        });
-        stream.write(SnapshotRequest.encode({}).finish());
-        stream.finish();
-        this.#parts.clock.after(timeoutMs, () => stream.cancel());
-      });
-    });
+  async #snapshot(member: string, connection: Connection): Promise<void> {
+    const call = () => this.#readSnapshot(connection);
+    await this.#calls.record({ kind: "other", name: "Snapshot" }, member, call, (bytes) =>
+      bytes === 0
+        ? { kind: "unknown", error: "no snapshot came" }
+        : { kind: "ok", revision: 0, answer: { kind: "none" } },
+    );
   }
 
-  async #recorded(
-    request: Request,
-    member: string,
-    call: () => Promise<OperationOutcome>,
-  ): Promise<void> {
-    const { recorder, number } = this.#parts;
-    const id = recorder.nextId();
-    const callUs = recorder.nowUs();
-    const outcome = await call();
-    const returnUs = recorder.nowUs();
-    recorder.operation({ id, client: number, member, callUs, returnUs, request, outcome });
+  /** Reads a snapshot to its end, and drops its content. Resolves to the number of bytes read. */
+  #readSnapshot(connection: Connection): Promise<number> {
+    return new Promise((resolve) => {
+      let bytes = 0;
+      const stream = connection.stream(`${maintenance}Snapshot`, {
+        message: (message) => {
+          bytes += message.length;
+        },
+        ended: () => resolve(bytes),
+      });
+      stream.write(SnapshotRequest.encode({}).finish());
+      stream.finish();
+      this.#parts.clock.after(timeoutMs, () => stream.cancel());
+    });
   }
 }
 

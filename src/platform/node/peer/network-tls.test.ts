@@ -11,9 +11,9 @@ import { connect as connectTls } from "node:tls";
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
 import { Authority, type CertificateFiles } from "../../../../test/support/certificates.js";
 import type { NetworkHandler, Rejection } from "../../network.js";
+import type { TlsSettings } from "../../tls-settings.js";
 import { KeptCredentials } from "../tls/kept-credentials.js";
 import { openCredentials } from "../tls/open-credentials.js";
-import type { TlsSettings } from "../tls/settings.js";
 import { listenForPeers, type PeerListener } from "./network.js";
 
 const folder = mkdtempSync(join(tmpdir(), "lockstep-peer-tls-"));

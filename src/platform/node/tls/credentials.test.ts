@@ -8,10 +8,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { Authority } from "../../../../test/support/certificates.js";
+import type { TlsSettings } from "../../tls-settings.js";
 import { loadCredentials } from "./credentials.js";
 import { KeptCredentials } from "./kept-credentials.js";
 import { openCredentials } from "./open-credentials.js";
-import type { TlsSettings } from "./settings.js";
 
 const folder = mkdtempSync(join(tmpdir(), "lockstep-credentials-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -5,8 +5,8 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import fs from "node:fs";
 import { StartError } from "../../../base/errors.js";
+import type { TlsSettings } from "../../tls-settings.js";
 import { RevokedCertificates } from "./revoked.js";
-import type { TlsSettings } from "./settings.js";
 
 export interface TlsCredentials {
   /** The certificate that the listener presents. Undefined: there is none. */

@@ -4,8 +4,8 @@
  */
 import fs from "node:fs";
 import type { SecureContextOptions } from "node:tls";
+import type { TlsSettings } from "../../tls-settings.js";
 import { loadCredentials, type TlsCredentials } from "./credentials.js";
-import type { TlsSettings } from "./settings.js";
 
 export interface KeptCredentialsOptions {
   readonly settings: TlsSettings;

@@ -7,9 +7,9 @@ import { X509Certificate } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
 import { StartError } from "../../../base/errors.js";
+import type { TlsSettings } from "../../tls-settings.js";
 import { KeptCredentials, type KeptCredentialsOptions } from "./kept-credentials.js";
 import { keyPem, makeCertificate, newKey } from "./make-certificate.js";
-import type { TlsSettings } from "./settings.js";
 
 export interface CredentialPlace {
   readonly dataDir: string;

@@ -7,8 +7,8 @@ import type { X509Certificate } from "node:crypto";
 import { lookup, reverse } from "node:dns/promises";
 import { BlockList, isIP } from "node:net";
 import type { TLSSocket } from "node:tls";
+import { asksForCertificates, type TlsSettings } from "../../tls-settings.js";
 import type { RevokedCertificates } from "./revoked.js";
-import { asksForCertificates, type TlsSettings } from "./settings.js";
 
 /** `cause` is one of a few words; `text` says what is wrong with which certificate. */
 export interface Refusal {

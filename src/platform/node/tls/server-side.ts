@@ -6,9 +6,9 @@ import { constants } from "node:crypto";
 import type { Socket } from "node:net";
 import { createServer, type Server, type TLSSocket } from "node:tls";
 import { StartError } from "../../../base/errors.js";
+import { asksForCertificates } from "../../tls-settings.js";
 import type { KeptCredentials } from "./kept-credentials.js";
 import { type Refusal, refusalOfClient } from "./other-side.js";
-import { asksForCertificates } from "./settings.js";
 
 export interface ServerSideOptions {
   readonly kept: KeptCredentials;

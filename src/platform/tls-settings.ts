@@ -1,7 +1,9 @@
-/** What an operator configured about TLS for one kind of address: of clients or of peers. */
-import type { SecureVersion } from "node:tls";
+/**
+ * What an operator configured about TLS for one kind of address: of clients or of peers. src/config
+ * makes it from flags, platform/node/tls uses it.
+ */
 
-/** What an operator set. File names are "" if they are not given. */
+/** File names are "" if they are not given. */
 export interface TlsSettings {
   /** "" or "peer-": what the names of its flags begin with. */
   readonly flagPrefix: string;
@@ -25,8 +27,8 @@ export interface TlsSettings {
   readonly skipsClientHost: boolean;
   /** OpenSSL's names, separated by colons. Undefined: Node's choice. */
   readonly ciphers: string | undefined;
-  readonly minVersion: SecureVersion;
-  readonly maxVersion: SecureVersion;
+  readonly minVersion: "TLSv1.2" | "TLSv1.3";
+  readonly maxVersion: "TLSv1.2" | "TLSv1.3";
   /** Years for which a certificate of its own making is valid. Undefined: it makes none. */
   readonly selfSignedYears: number | undefined;
 }
