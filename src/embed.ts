@@ -4,7 +4,7 @@
 
 import type { RequestListener } from "node:http";
 import type { HttpSubject } from "./api/http/http.js";
-import { admissionOf, httpHandler, startingHandler } from "./api/http/http-handler.js";
+import { httpHandler, startingHandler, webSocketRefusalOf } from "./api/http/http-handler.js";
 import { reflectionMethods } from "./api/reflection/reflection.js";
 import { allMethods, builtMethods } from "./api/services.js";
 import { statusOf } from "./api/status.js";
@@ -284,10 +284,7 @@ class MemberServers {
     });
     return {
       http: httpHandler(this.#subject, this.#config, gateway),
-      upgrade: webSockets(
-        gateway,
-        (request) => admissionOf(request, this.#config).answer === undefined,
-      ),
+      upgrade: webSockets(gateway, (request) => webSocketRefusalOf(request, this.#config)),
     };
   }
 

@@ -4,7 +4,7 @@
  * server is one answer. A token comes as the subprotocols "Bearer, TOKEN", because a browser cannot
  * set headers.
  */
-import type { IncomingMessage } from "node:http";
+import { type IncomingMessage, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import { Code } from "../base/errors.js";
@@ -17,10 +17,16 @@ import { requestOf } from "./request-metadata.js";
 const waitingBytesHigh = 1024 * 1024;
 const normalClosure = 1000;
 
-/** @param isAdmitted whether the host and the origin of a request may be served */
+export interface UpgradeRefusal {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** @param refusalOf why a request's host or origin may not be served; undefined: it may */
 export function webSockets(
   gateway: Gateway,
-  isAdmitted: (request: IncomingMessage) => boolean,
+  refusalOf: (request: IncomingMessage) => UpgradeRefusal | undefined,
 ): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
   const server = new WebSocketServer({
     noServer: true,
@@ -32,8 +38,9 @@ export function webSockets(
     socket.on("error", () => socket.destroy());
     const path = (request.url ?? "").replace(/\?.*$/, "");
     const rpc = gateway.isFor(path) ? gateway.rpcFor(path) : notFound;
-    if (!isAdmitted(request)) {
-      socket.end("HTTP/1.1 421 Misdirected Request\r\nConnection: close\r\n\r\n");
+    const refusal = refusalOf(request);
+    if (refusal !== undefined) {
+      socket.end(answerText(refusal));
       return;
     }
     if ("code" in rpc) {
@@ -44,6 +51,14 @@ export function webSockets(
       serve(gateway, rpc, request, webSocket),
     );
   };
+}
+
+/** As HTTP/1.1 has it on the wire. */
+function answerText({ status, headers, body }: UpgradeRefusal): string {
+  const length = Buffer.byteLength(body);
+  const all = { ...headers, "Content-Length": length, Connection: "close" };
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n${lines.join("")}\r\n${body}`;
 }
 
 const notFound = { code: Code.notFound, message: "Not Found" };

@@ -1,6 +1,11 @@
 /** Which pages in browsers may read answers, and under which host names plain HTTP is answered. */
 import { expect, test } from "vitest";
-import { admit, type BrowserAccess, type BrowserRequest } from "./browser-access.js";
+import {
+  admit,
+  type BrowserAccess,
+  type BrowserRequest,
+  refuseWebSocket,
+} from "./browser-access.js";
 
 const any = { allowedOrigins: ["*"], allowedHosts: ["*"] };
 const some = { allowedOrigins: ["https://a"], allowedHosts: ["db.example", "::1"] };
@@ -34,4 +39,20 @@ test("with --host-whitelist plain HTTP under another name is misdirected; TLS is
 
 test("a browser that asks first is answered at once", () => {
   expect(ask(any, { method: "OPTIONS" }).answer).toMatchObject({ status: 200, body: "" });
+});
+
+test("WebSockets: pages of origins that --cors does not name get none, programs and own pages do", () => {
+  const request = { method: "GET", host: "db.example:2379", isSecure: false };
+  const statusFor = (origin: string, more: Partial<BrowserRequest> = {}, access = some) =>
+    refuseWebSocket({ ...request, origin, ...more }, access)?.status;
+  expect(["", "https://a", "http://db.example:2379"].map((origin) => statusFor(origin))).toEqual([
+    undefined,
+    undefined,
+    undefined,
+  ]);
+  const foreign = ["https://b", "null", "https://a.evil", "http://db.example", "nonsense"];
+  expect(foreign.map((origin) => statusFor(origin))).toEqual(foreign.map(() => 403));
+  expect(statusFor("https://b", {}, any)).toBeUndefined();
+  expect(statusFor("https://a", { host: "evil.example" })).toBe(421);
+  expect(statusFor("https://b", { host: "evil.example", isSecure: true })).toBe(403);
 });

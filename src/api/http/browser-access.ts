@@ -37,12 +37,9 @@ const corsHeaders: Readonly<Record<string, string>> = {
 const text = { "Content-Type": "text/plain; charset=utf-8" };
 
 export function admit(request: BrowserRequest, access: BrowserAccess): Admission {
-  const { allowedOrigins, allowedHosts } = access;
-  const host = withoutPort(request.host);
-  if (!isAny(allowedHosts) && !request.isSecure && !allowedHosts.includes(host)) {
-    const answer = { status: 421, headers: text, body: refusalOf(host) };
-    return { headers: {}, answer };
-  }
+  const { allowedOrigins } = access;
+  const misdirected = misdirectedAnswer(request, access);
+  if (misdirected !== undefined) return { headers: {}, answer: misdirected };
   const { origin, method } = request;
   const isAllowed = isAny(allowedOrigins) || allowedOrigins.includes(origin);
   const allowed = isAny(allowedOrigins) ? "*" : origin;
@@ -50,6 +47,36 @@ export function admit(request: BrowserRequest, access: BrowserAccess): Admission
   // A browser asks in this way before it sends the request itself.
   const answer = method === "OPTIONS" ? { status: 200, headers: text, body: "" } : undefined;
   return { headers, answer };
+}
+
+/**
+ * The refusal of a WebSocket, if it is refused. Browsers open one to any site without asking first,
+ * and let the page read all that comes. So a page of an origin that --cors does not name gets none.
+ * A client that is no browser sends no Origin.
+ */
+export function refuseWebSocket(
+  request: BrowserRequest,
+  access: BrowserAccess,
+): HttpAnswer | undefined {
+  const misdirected = misdirectedAnswer(request, access);
+  if (misdirected !== undefined) return misdirected;
+  const { origin, host } = request;
+  const { allowedOrigins } = access;
+  const isOwn = URL.canParse(origin) && new URL(origin).host === host.toLowerCase();
+  if (origin === "" || isOwn || isAny(allowedOrigins) || allowedOrigins.includes(origin)) {
+    return undefined;
+  }
+  const body = `Pages of the origin "${origin}" may not open a WebSocket here. Name it in --cors to allow that.\n`;
+  return { status: 403, headers: text, body };
+}
+
+function misdirectedAnswer(
+  request: BrowserRequest,
+  { allowedHosts }: BrowserAccess,
+): HttpAnswer | undefined {
+  const host = withoutPort(request.host);
+  if (isAny(allowedHosts) || request.isSecure || allowedHosts.includes(host)) return undefined;
+  return { status: 421, headers: text, body: refusalOf(host) };
 }
 
 function isAny(allowed: readonly string[]): boolean {

@@ -1,6 +1,12 @@
 /** Connects the pure HTTP side to Node's requests and responses. Does not read request bodies. */
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
-import { type Admission, admit, type BrowserAccess } from "./browser-access.js";
+import {
+  type Admission,
+  admit,
+  type BrowserAccess,
+  type BrowserRequest,
+  refuseWebSocket,
+} from "./browser-access.js";
 import { answerHttp, type HttpAnswer, type HttpSubject } from "./http.js";
 import { startingAnswer } from "./starting.js";
 
@@ -63,9 +69,21 @@ function sendAnswer(
   response.end(method === "HEAD" ? undefined : body);
 }
 
-export function admissionOf(request: IncomingMessage, access: BrowserAccess): Admission {
+function admissionOf(request: IncomingMessage, access: BrowserAccess): Admission {
+  return admit(browserRequestOf(request), access);
+}
+
+/** The refusal of a request for a WebSocket, if it is refused. */
+export function webSocketRefusalOf(
+  request: IncomingMessage,
+  access: BrowserAccess,
+): HttpAnswer | undefined {
+  return refuseWebSocket(browserRequestOf(request), access);
+}
+
+function browserRequestOf(request: IncomingMessage): BrowserRequest {
   const { method = "GET" } = request;
   const { origin = "", host = "" } = request.headers;
   const isSecure = "encrypted" in request.socket && request.socket.encrypted === true;
-  return admit({ method, origin, host, isSecure }, access);
+  return { method, origin, host, isSecure };
 }
