@@ -19,7 +19,7 @@ const stories = [
   "test/audit/audit.test.ts",
   "test/large/large-entries.test.ts",
   "test/migrate/*.test.ts",
-  "test/torture/torture.test.ts",
+  "test/torture/*.test.ts",
 ];
 const areWanted = process.env.LOCKSTEP_STORIES === "1";
 

@@ -12,6 +12,8 @@ export interface Stage {
   readonly disks: Disks | undefined;
   /** Undefined: the members' clocks cannot be moved. */
   readonly clocks: Clocks | undefined;
+  /** Undefined: what running members write cannot be made slow or fail. */
+  readonly diskTroubles: DiskTroubles | undefined;
   /** Starts the process of a member. Resolves when it serves. @throws if it does not */
   start(member: string): Promise<void>;
   /**
@@ -78,6 +80,18 @@ export interface Disks {
   rollBack(member: string): void;
   /** Removes all files of a member. */
   wipe(member: string): void;
+}
+
+/** "full": writes fail with ENOSPC. "failing": writes and syncs fail with EIO. */
+export type DiskTrouble = "slow" | "full" | "failing";
+
+/** What happens to a running member that writes to its log. */
+export interface DiskTroubles {
+  /**
+   * From now on until the next call; undefined: all is as ever. A member whose writes fail may end
+   * by itself: the stage does not report that end.
+   */
+  set(member: string, trouble: DiskTrouble | undefined): void;
 }
 
 export interface Clocks {

@@ -63,18 +63,27 @@ function left(report: string): readonly string[] {
 describe.skipIf(isMissing("lockstep"))("lockstep torture", () => {
   test("a short run is clean, and leaves a history that can be checked, and no process", async () => {
     const report = join(folder, "clean");
-    const words = ["--profile", "mixed", "--duration", "4s", "--faults", "kill,pause"];
+    const faults = [
+      { atMs: 1_200, kind: "kill", members: ["leader"], forMs: 200, variant: 0 },
+      { atMs: 2_200, kind: "full-disk", members: ["m2"], forMs: 700, variant: 0 },
+    ];
+    const planned = join(folder, "plan.json");
+    writeFileSync(planned, JSON.stringify({ seed: 5, durationMs: 4_000, faults }));
+    const words = ["--profile", "mixed", "--duration", "4s", "--plan", planned];
     const ran = await lockstep("torture", ...words, "--seed", "5", "--report", report);
     expect(ran).toMatchObject({ code: 0, error: "" });
     expect(ran.out).toMatch(/\d+ operations, \d+ acknowledged; \d of \d faults; 0 violations/);
     expect(ran.out).toMatch(/^CLEAN: every promise held in \d+ operations and \d+ watches$/m);
     const json = JSON.parse(readFileSync(join(report, "report.json"), "utf8"));
     expect(json).toMatchObject({ schema: 2, verdict: "clean", findings: [] });
+    expect(json.tried.faults).toEqual({ kill: 1, "full-disk": 1 });
+    // The member stopped for it, and that is no end by itself.
+    expect(readFileSync(join(report, "m2.log"), "utf8")).toMatch(/"fatal".*ENOSPC/);
     expect(Object.keys(json.tried.operations).sort()).toEqual(
       ["delete", "put", "range", "serializable range", "txn"].sort(),
     );
     const plan = JSON.parse(readFileSync(join(report, "plan.json"), "utf8"));
-    expect(plan).toMatchObject({ seed: 5, durationMs: 4_000 });
+    expect(plan).toMatchObject({ seed: 5, durationMs: 4_000, faults });
     expect((await lockstep("check", join(report, "history.jsonl"))).code).toBe(0);
     expect(readFileSync(join(report, "report.html"), "utf8")).toContain("seed 5: clean");
     expect(existsSync(join(report, "m1.data"))).toBe(false);

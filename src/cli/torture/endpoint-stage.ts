@@ -18,6 +18,7 @@ export class EndpointStage implements Stage {
   readonly network = undefined;
   readonly disks = undefined;
   readonly clocks = undefined;
+  readonly diskTroubles = undefined;
   readonly #access: ClusterAccess;
   readonly #login: SharedLogin | undefined;
 

@@ -8,7 +8,15 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { freePorts } from "../../platform/node/free-ports.js";
 import type { Rng } from "../../platform/rng.js";
-import type { Clocks, Connection, Disks, LinkFaults, Stage } from "../../torture/ports.js";
+import type {
+  Clocks,
+  Connection,
+  Disks,
+  DiskTrouble,
+  DiskTroubles,
+  LinkFaults,
+  Stage,
+} from "../../torture/ports.js";
 import { StatusResponse } from "../../wire/gen/rpc.js";
 import { memberFlags } from "../stage/member-flags.js";
 import { ServerProcess } from "../stage/server-process.js";
@@ -47,6 +55,7 @@ export class ProcessStage implements Stage {
   readonly members: readonly string[];
   readonly disks: Disks;
   readonly clocks: Clocks | undefined;
+  readonly diskTroubles: DiskTroubles | undefined;
   readonly #options: StageOptions;
   readonly #places: ReadonlyMap<string, Place>;
   readonly #network: ProxyNetwork | undefined;
@@ -63,6 +72,9 @@ export class ProcessStage implements Stage {
     const isOurs = options.program.kind === "lockstep";
     this.disks = new MemberDisks((member) => this.dataFolder(member), isOurs, options.rng);
     this.clocks = isOurs ? { step: (member, ms) => this.#setClock(member, ms) } : undefined;
+    const set = (member: string, trouble: DiskTrouble | undefined): void =>
+      this.#setTrouble(member, trouble);
+    this.diskTroubles = isOurs ? { set } : undefined;
     this.#network = options.hasProxies ? new ProxyNetwork(options.rng) : undefined;
   }
 
@@ -144,7 +156,10 @@ export class ProcessStage implements Stage {
       args: [...args, ...this.#flagsOf(member)],
       logFile: this.logFile(member),
       cwd: this.#options.folder,
-      env: { LOCKSTEP_TORTURE_CLOCK: path.resolve(this.#clockFile(member)) },
+      env: {
+        LOCKSTEP_TORTURE_CLOCK: path.resolve(this.#clockFile(member)),
+        LOCKSTEP_TORTURE_DISK: path.resolve(this.#diskFile(member)),
+      },
     });
     this.#running.set(member, started);
     return started;
@@ -205,6 +220,17 @@ export class ProcessStage implements Stage {
 
   #clockFile(member: string): string {
     return path.join(this.#options.folder, `${member}.clock`);
+  }
+
+  #diskFile(member: string): string {
+    return path.join(this.#options.folder, `${member}.disk`);
+  }
+
+  #setTrouble(member: string, trouble: DiskTrouble | undefined): void {
+    const running = this.#running.get(member);
+    const mayEnd = trouble === "full" || trouble === "failing";
+    if (running !== undefined && mayEnd) this.#ending.add(running);
+    writeFileSync(this.#diskFile(member), trouble ?? "");
   }
 
   #setClock(member: string, offsetMs: number): void {

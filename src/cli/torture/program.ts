@@ -12,13 +12,16 @@ export interface Program {
   readonly kind: "lockstep" | "etcd";
 }
 
-const clockPreload = new URL("clock-preload.js", import.meta.url).href;
+/** Modules that Node loads before a member's own code. */
+const preloads = ["clock-preload.js", "disk-preload.js"].map(
+  (name) => `--import=${new URL(name, import.meta.url).href}`,
+);
 
 /** @param launcher the file that Node runs: bin/lockstep, or the one of a build with a mutant */
 export function lockstepProgram(launcher: string, version: string): Program {
   return {
     command: process.execPath,
-    args: [`--import=${clockPreload}`, launcher, "server"],
+    args: [...preloads, launcher, "server"],
     ...{ version: `lockstep ${version}`, kind: "lockstep" },
   };
 }

@@ -3,7 +3,13 @@
  * follow each other; those of different lanes overlap.
  */
 import type { Clock } from "../../platform/clock.js";
-import { clientsPlace, type FlowShape, type LinkFaults, type Stage } from "../ports.js";
+import {
+  clientsPlace,
+  type DiskTrouble,
+  type FlowShape,
+  type LinkFaults,
+  type Stage,
+} from "../ports.js";
 import { moveLeader } from "./leader.js";
 import { replaceMember } from "./replace-member.js";
 
@@ -165,6 +171,18 @@ const rules = {
       return () => replaceMember({ clock, stage, member });
     },
   },
+  "slow-disk": {
+    ...{ lane: "process", group: "disk", about: "each write to its log takes 150 ms longer" },
+    ...{ lastsMs: [500, 4_000], victims: "few" },
+    strike: ({ stage, victims }) => {
+      for (const member of victims) stage.diskTroubles?.set(member, "slow");
+      return async () => {
+        for (const member of victims) stage.diskTroubles?.set(member, undefined);
+      };
+    },
+  },
+  "full-disk": troubled("writes to its log fail with ENOSPC, then it starts again", "full"),
+  "failing-disk": troubled("writes and syncs fail with EIO, then it starts again", "failing"),
   wipe: {
     ...{ lane: "process", group: "disk", about: "its files lost, started anew, then replaced" },
     ...{ lastsMs: [0, 0], victims: "one" },
@@ -209,6 +227,10 @@ export function whyNot(kind: FaultKind, stage: Stage): string | undefined {
   }
   if (group === "member") return alone ? "a single member always leads" : undefined;
   if (group === "disk" && stage.disks === undefined) return "its files cannot be reached";
+  const isTrouble = kind === "slow-disk" || kind === "full-disk" || kind === "failing-disk";
+  if (isTrouble && stage.diskTroubles === undefined) {
+    return "only a process of Node takes another disk (by a preloaded module)";
+  }
   const isOfAnyTarget = kind === "replace" || kind === "wipe";
   if (group === "disk" && !isOfAnyTarget && stage.disks?.isHealing !== true) {
     return "this target does not promise to survive it";
@@ -247,6 +269,22 @@ function stopped(about: string, harm: (scene: FaultScene, member: string) => voi
       await scene.stage.stop(member);
       harm(scene, member);
       return () => scene.stage.start(member);
+    },
+  };
+}
+
+/** A member that cannot write stops, and its operator starts it again when it can. */
+function troubled(about: string, trouble: DiskTrouble): FaultKindRules {
+  return {
+    ...{ lane: "process", group: "disk", about, lastsMs: [500, 3_000], victims: "one" },
+    strike: ({ stage, victims }: FaultScene): Heal => {
+      const [member] = victims as readonly [string];
+      stage.diskTroubles?.set(member, trouble);
+      return async () => {
+        stage.diskTroubles?.set(member, undefined);
+        await stage.kill(member);
+        await stage.start(member);
+      };
     },
   };
 }
