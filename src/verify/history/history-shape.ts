@@ -105,7 +105,7 @@ export const markShape = record(
   { member: anyText },
 );
 
-/** Contradictions inside an operation of the right shape. */
+/** What contradicts itself inside an operation of the right shape. Undefined: nothing does. */
 export function contradictionOf(operation: Operation): string | undefined {
   const { callUs, returnUs, request: asked, outcome: end } = operation;
   if (returnUs === undefined && end.kind !== "unknown") {

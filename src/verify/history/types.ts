@@ -54,7 +54,7 @@ export type Request =
   | { readonly kind: "leaseKeepAlive"; readonly id: string }
   | { readonly kind: "compact"; readonly revision: number }
   /**
-   * A request without effect on the key space: membership, defragmentation, leader transfer, ...
+   * A request that does not change the key space: membership, defragmentation, leader transfer, ...
    */
   | { readonly kind: "other"; readonly name: string };
 
@@ -80,7 +80,7 @@ export type OperationAnswer =
   | { readonly kind: "none" };
 
 export type OperationOutcome =
-  /** `revision`: from the answer's header. */
+  /** `revision` is that of the answer's header. */
   | { readonly kind: "ok"; readonly revision: number; readonly answer: OperationAnswer }
   /** The server refused the request: it has no effect, now or later. */
   | { readonly kind: "refused"; readonly error: string }
@@ -116,12 +116,12 @@ export interface WatchResponse {
   readonly atUs: number;
   readonly revision: number;
   readonly events: readonly WatchEvent[];
-  /** First answer of a watch. */
+  /** True in the first answer of a watch. */
   readonly created?: boolean;
   /** The end of this watch; `compactRevision` says that the history below it is gone. */
   readonly canceled?: boolean;
   readonly compactRevision?: number;
-  /** More events of the same revisions follow. */
+  /** True if more events of the same revisions follow. */
   readonly fragment?: boolean;
 }
 
@@ -132,7 +132,7 @@ export interface Watch {
   readonly member: string;
   readonly callUs: number;
   readonly range: HistoryRange;
-  /** 0: from the current revision on. */
+  /** The revision where the watch begins. 0: after the current one. */
   readonly revision: number;
   readonly prevKv: boolean;
   readonly progressNotify: boolean;
@@ -144,7 +144,7 @@ export interface Watch {
   readonly responses: readonly WatchResponse[];
 }
 
-/** An event of the system, for people: a crash, a cut, an election. */
+/** An event of the system that people should see: a crash, a cut, an election. */
 export interface Mark {
   readonly atUs: number;
   readonly kind: "fault" | "heal" | "leader" | "violation" | "note";

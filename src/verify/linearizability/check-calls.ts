@@ -21,7 +21,7 @@ export interface PartitionResult<State> extends SearchResult<State> {
 
 export interface CallsVerdict<State> {
   readonly verdict: "linearizable" | "not" | "unknown";
-  /** The reason for "unknown". */
+  /** Why the result is "unknown". */
   readonly reason?: string;
   /**
    * In the order in which the searches ended. If one ended with "not", partitions without a result

@@ -27,7 +27,7 @@ export type ModelName = (typeof modelNames)[number];
 export interface CheckOptions extends SearchLimits {
   /** The model to use; absent: the model for the format. */
   readonly model?: ModelName;
-  /** Of a store's history: nobody but its clients compacts (JudgeOptions.othersCompact). */
+  /** For a store's history: true if only its clients compact (JudgeOptions.othersCompact). */
   readonly areAllCompactionsKnown?: boolean;
 }
 
@@ -38,7 +38,7 @@ export interface HistoryCheck {
   /** Number of operations with an unknown outcome. */
   readonly unknowns: number;
   readonly verdict: "linearizable" | "not" | "unknown";
-  /** The reason for "unknown". */
+  /** Why the result is "unknown". */
   readonly reason?: string;
   /** Number of registers or keys that were checked separately. */
   readonly parts: number;
@@ -46,13 +46,13 @@ export interface HistoryCheck {
   readonly steps?: number;
   readonly configurations?: number;
   readonly failure?: FailureView;
-  /** Of a Lockstep history. */
+  /** What the check of a Lockstep history saw. */
   readonly etcd?: EtcdView;
 }
 
 export interface EtcdView {
   readonly watches: number;
-  /** The error, or the reason for "unknown". */
+  /** The error in words, or why the result is "unknown". */
   readonly texts: readonly string[];
   /** The operations that contradict each other and those around them, by time of call. */
   readonly around: readonly CallView[];

@@ -8,14 +8,14 @@ import type { PartitionResult } from "./check-calls.js";
 import { statesShownMax } from "./furthest.js";
 
 export interface CallView {
-  /** Its line in the file, or its id. */
+  /** The operation's line in the file, or its id. */
   readonly number: number;
   readonly process: number;
   readonly words: string;
   readonly callAt: number;
   /** Undefined: no answer came. */
   readonly returnAt: number | undefined;
-  /** Its place in the longest order found, from 1. */
+  /** The operation's place in the longest order found, from 1. */
   readonly place: number | undefined;
   readonly isBlocked: boolean;
 }

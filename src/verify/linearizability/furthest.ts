@@ -1,6 +1,6 @@
 /**
  * The configuration of a search that came furthest in time: its order, and the states at that
- * point. A person sees it for a history that is not linearizable.
+ * point. The report shows it for a history that is not linearizable.
  */
 import { headNode } from "./timeline.js";
 import type { Trail } from "./trail.js";

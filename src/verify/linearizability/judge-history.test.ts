@@ -1,5 +1,5 @@
 /**
- * Whole histories of an etcd store. The check calls no true history wrong, whatever is unknown in
+ * Whole histories of an etcd store. The check accepts every true history, whatever is unknown in
  * it, and finds lies of operations, watches and serializable reads.
  */
 import { describe, expect, test } from "vitest";

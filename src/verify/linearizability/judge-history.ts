@@ -29,7 +29,7 @@ export interface JudgeOptions {
 
 export interface Judgement {
   readonly verdict: "linearizable" | "not" | "unknown";
-  /** The error, or the reason for "unknown"; empty: linearizable. */
+  /** The error in words, or why the result is "unknown"; empty: linearizable. */
   readonly texts: readonly string[];
   /** Operations that contradict each other; first the one that cannot be placed. */
   readonly operationIds: readonly number[];

@@ -34,7 +34,7 @@ export const bytesMaxDefault = 1 << 30;
 
 export interface SearchResult<State> {
   readonly verdict: "linearizable" | "not" | "unknown";
-  /** Of "unknown": the limit that ended the search. */
+  /** For "unknown": the limit that ended the search. */
   readonly reason?: string;
   /**
    * The longest order found, as indexes of the calls: a whole one if linearizable, else one of
@@ -70,19 +70,19 @@ export type SearchOptions<State, Input, Output> = SearchLimits & {
 
 /** The steps before the next pause, and the memory that other searches hold meanwhile. */
 export interface Stretch {
-  /** Counted from the beginning of this search. */
+  /** Steps since the beginning of this search. */
   readonly steps: number;
   readonly otherBytes: number;
 }
 
 export interface PausedSearch<State> {
-  /** The present size of its tables. */
+  /** The present size of the search's tables. */
   readonly bytes: number;
   /** Undefined: a pause; call it again with more steps. */
   run(stretch: Stretch): SearchResult<State> | undefined;
 }
 
-/** A search in stretches, for several partitions in turn. */
+/** Starts a search that runs in stretches, so that several partitions can take turns. */
 export function startSearch<State, Input, Output>(
   calls: readonly ModelCall<Input, Output>[],
   indexes: readonly number[],
@@ -134,7 +134,7 @@ class Search<State, Input, Output> implements PausedSearch<State> {
   /** Moves of all frames: a completed call and the state after it. */
   readonly #choiceCall: number[] = [];
   readonly #choiceState: State[] = [];
-  /** Likeness -> the place of its newest choice. */
+  /** By likeness: the place of its newest choice. */
   readonly #choiceOfAlike: Int32Array;
   #steps = 0;
   #nextPoll = pollEvery;

@@ -12,7 +12,7 @@ import type { History, Operation, OperationAnswer, Request, WatchEvent } from ".
 import { covers } from "./etcd/effect.js";
 
 const nobodysMember = "";
-/** A name that is no key of etcd, because keys are not empty. Used for an answer without events. */
+/** Stands for an answer without events. No key of etcd is empty, so this name is free. */
 const nothing: Seen = {
   request: { kind: "range", key: "" },
   answer: { kind: "range", kvs: [], count: 0 },

@@ -5,7 +5,7 @@
 import type { Model } from "./model.js";
 
 const stateBytesDefault = 32;
-/** A slot, a hash and a reference of each state. */
+/** Bytes of a state in the table: a slot, a hash and a reference. */
 const rowBytes = 24;
 
 export class StateTable<State> {
@@ -13,7 +13,7 @@ export class StateTable<State> {
   bytes = 0;
   readonly #model: Model<State, never, never>;
   #hashes = new Int32Array(16);
-  /** State number + 1, or 0: empty. A power of two long, at most half full. */
+  /** State number + 1, or 0: empty. The length is a power of two, and at most half is used. */
   #slots = new Int32Array(32);
 
   constructor(model: Model<State, never, never>) {

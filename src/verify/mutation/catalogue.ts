@@ -1,4 +1,4 @@
-/** All mutants, in the order of their ids: M01-M62, and those of our own beyond them. */
+/** All mutants, in the order of their ids: M01-M62, and the further ones of this project. */
 
 import { foundMutants } from "./found.js";
 import { authMutants } from "./mutants/auth.js";

@@ -1,6 +1,6 @@
 /**
- * Bugs that the simulator found in Lockstep before anybody else. Each mutant puts one back, so that
- * the check that found it stays needed and the repair cannot be lost.
+ * Bugs that the simulator found in Lockstep first. Each mutant puts one back, so that the check
+ * that found it stays needed and the repair cannot be lost.
  */
 import type { Mutant } from "./types.js";
 

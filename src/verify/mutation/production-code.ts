@@ -7,15 +7,15 @@ import { isNode, type Parse, type SyntaxNode } from "./syntax.js";
 export interface Declared {
   /** "Committer.#commitNow" */
   readonly name: string;
-  /** Below the folder of the compiled code: "storage/committer.js". */
+  /** The file's path below the folder of the compiled code: "storage/committer.js". */
   readonly file: string;
-  /** The declaration with everything in it. */
+  /** The syntax of the whole declaration. */
   readonly node: SyntaxNode;
   readonly isExported: boolean;
 }
 
 export interface CodeFiles {
-  /** The whole program without verify/ and cli/. */
+  /** The names of all files of the program, without verify/ and cli/. */
   readonly names: readonly string[];
   read(name: string): string;
 }

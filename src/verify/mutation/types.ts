@@ -15,7 +15,9 @@ interface Place {
    * part of it. Never of verify or cli.
    */
   readonly in: string;
-  /** Only if several files declare that name and contain that place: the file's name, "wal.ts". */
+  /**
+   * The file's name, "wal.ts". Set only if several files declare that name and contain that place.
+   */
   readonly file?: string;
   /** Names that other files export and the patch imports: ["isAtLeast"]. */
   readonly uses?: readonly string[];
@@ -24,22 +26,28 @@ interface Place {
 export interface ReplacePatch extends Place {
   /**
    * An expression, or one or more statements in a row, as they stand in the source; types may stay
-   * or go. Layout, comments and the kind of quotes do not matter. Occurs exactly once in there.
+   * or go. Layout, comments and the kind of quotes do not matter. The declaration contains it
+   * exactly once.
    */
   readonly find: string;
-  /** JavaScript, put in its place. Calls `RAN()`, in one of a mutant's patches at least. */
+  /**
+   * JavaScript that takes the place of `find`. At least one patch of a mutant calls `RAN()` here.
+   */
   readonly replace: string;
 }
 
 export interface BeginPatch extends Place {
-  /** JavaScript: statements before all others of a function, or further members of a class. */
+  /**
+   * JavaScript to insert: statements before all others of a function, or further members of a
+   * class.
+   */
   readonly begin: string;
 }
 
 export type Patch = ReplacePatch | BeginPatch;
 
 export interface Mutant {
-  /** "M07": the catalogue of docs/mutants.md. */
+  /** The id, like "M07", as in the catalogue of docs/mutants.md. */
   readonly id: string;
   readonly title: string;
   /** Where the bug was seen: "etcd #13766", "Raft 5.4.2", "class". */
@@ -49,7 +57,7 @@ export interface Mutant {
   /** The invariants that must catch it: any of these. "C5" stands for all rules of watches. */
   readonly caughtBy: readonly (Invariant | "C5")[];
   readonly patches: readonly Patch[];
-  /** A control: changed but correct. No check may flag it. */
+  /** True for a control: the code is changed but correct. No check may flag it. */
   readonly isControl?: boolean;
   /** Flags of `lockstep sim`, for a bug that needs special settings: ["--members", "1"]. */
   readonly flags?: readonly string[];

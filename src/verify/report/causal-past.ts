@@ -36,7 +36,7 @@ export function causalPast(
   return past.reverse();
 }
 
-/** The event before each on the same node, -1 for the first. */
+/** By event: the event before it on the same node; -1 for the first. */
 function previousOnNode(events: readonly TraceEvent[]): Int32Array {
   const before = new Int32Array(events.length).fill(-1);
   const last = new Map<string, number>();

@@ -9,7 +9,7 @@ export interface FailedRun {
   readonly text: string;
   readonly atMs: number;
   readonly seed: number;
-  /** Shell commands that reproduce it. */
+  /** Shell commands that reproduce the failure. */
   readonly again: readonly string[];
   /** The shrunk plan in words: its world, faults and requests, one line each. */
   readonly plan: readonly string[];

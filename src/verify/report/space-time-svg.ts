@@ -226,9 +226,9 @@ ${this.#parts.join("\n")}
 
 interface Appearance {
   readonly mark: (x: number, y: number) => string;
-  /** Class of the label. */
+  /** The class of the label. */
   readonly words: string;
-  /** Class of a line across all lanes. */
+  /** The class of a line across all lanes. */
   readonly across?: string;
   readonly label?: (text: string) => string;
 }

@@ -10,7 +10,7 @@ export type TraceKind =
   | "send"
   | "receive"
   | "drop"
-  /** The write-ahead log's or the backend's bytes became durable. */
+  /** Bytes of the write-ahead log or of the backend became durable. */
   | "fsync"
   | "commit"
   | "apply"
@@ -22,7 +22,7 @@ export type TraceKind =
   | "log";
 
 export interface TraceEvent {
-  /** Its place in the list, from 0. */
+  /** The event's place in the list, from 0. */
   readonly id: number;
   /** The id of the event that led to it; undefined: no recorded event did. */
   readonly cause: number | undefined;
@@ -31,11 +31,11 @@ export interface TraceEvent {
   readonly node: string | undefined;
   readonly kind: TraceKind;
   readonly text: string;
-  /** For a message: the other end. */
+  /** The other end of a message. */
   readonly peer?: string;
   readonly term?: number;
   readonly index?: number;
-  /** Pairs a send with its arrivals or its loss. */
+  /** The number that pairs a send with its arrivals or its loss. */
   readonly message?: number;
 }
 

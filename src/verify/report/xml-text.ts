@@ -3,7 +3,10 @@
  * Characters that XML cannot hold, or that are invisible, become escapes of their code.
  */
 
-/** Control characters, halves of a surrogate pair, directional overrides and non-characters. */
+/**
+ * Characters that a reader would not see: control characters, halves of a surrogate pair,
+ * directional overrides and non-characters.
+ */
 const unseen =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get through
   /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]|\p{Surrogate}/gu;

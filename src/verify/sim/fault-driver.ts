@@ -181,7 +181,7 @@ export class SimFaultDriver {
     }
   }
 
-  /** Faults that change the members or their states. */
+  /** Injects faults that change the members or their states. */
   #injectState(
     node: SimNode,
     fault: Extract<
@@ -289,7 +289,7 @@ export class SimFaultDriver {
     node.member?.network.received(forged.from, forged.bytes);
   }
 
-  /** A running member without an earlier fault, among enough others. */
+  /** True for a running member without an earlier fault, if enough other members are well. */
   #mayGoWrong(node: SimNode): boolean {
     return node.isServing() && !node.isDamaged && this.#mayDamage(node);
   }
@@ -300,7 +300,7 @@ export class SimFaultDriver {
     node.excuses.add("damage");
   }
 
-  /** Power off, a fault of the disk, power on. */
+  /** Turns the power off, harms the disk, and turns the power on. */
   #damage(node: SimNode, fault: Extract<Fault, { readonly kind: DamageKind }>): void {
     if (node.memberId === undefined) return;
     const isBeyond = this.#plan.swarm.isBeyondAtlas && fault.kind !== "staleBackend";

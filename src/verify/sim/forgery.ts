@@ -60,7 +60,7 @@ function encoded(fields: MessageFields): Uint8Array {
   return raftEnvelope(encodeMessage(makeMessage(fields)), undefined);
 }
 
-/** A write that no client asked for. */
+/** A put that no client asked for. */
 function forgedPut(proposer: bigint) {
   const put = {
     ...PutRequest.decode(new Uint8Array(0)),

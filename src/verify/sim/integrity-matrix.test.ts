@@ -116,7 +116,7 @@ describe("an entry is applied wrongly:", () => {
       batches.push(count);
       story.onStep = () => {};
       story.pass(300);
-      // Both sides find it, each with the next message of the other.
+      // Both sides find the difference, each with the next message of the other.
       expect(story.wrongSince(doubtMs + 2)).toEqual([]);
       story.healed();
       for (const other of story.others(node)) expect(story.answers.get(other)).toBeGreaterThan(20);

@@ -136,7 +136,7 @@ export class Story {
     return { atMs: () => atMs, index: () => index };
   }
 
-  /** Power off, a fault of the disk, power on. */
+  /** Turns the power off, harms the disk, and turns the power on. */
   whileOff(node: SimNode, happens: (backend: string) => void): void {
     const backend = node.member?.probe.stateName() as string;
     this.cluster.crash(node);

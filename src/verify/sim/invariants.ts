@@ -5,7 +5,7 @@
 import { watchRules } from "../watch-rules/validate-watches.js";
 import type { WatchRuleId } from "../watch-rules/watch-rule.js";
 
-/** The meaning of each. Rules of watches are separate: ../watch-rules defines them. */
+/** What each invariant means. ../watch-rules defines the rules of watches. */
 export const invariantTexts = {
   I1: "one leader per term",
   I2: "a member votes for one candidate per term, over all its lives",

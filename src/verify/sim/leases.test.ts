@@ -35,7 +35,7 @@ test("leases that end together are gone within two seconds, and no write waits f
     });
   }
   until(() => granted === leases, 4_000);
-  // A write after the other, while the leases end.
+  // Sends one write after the other while the leases end.
   let writes = 0;
   let longestMs = 0;
   const write = (): void => {

@@ -22,7 +22,7 @@ export interface LivenessParts {
 
 /** Virtual time in which the cluster must recover: several elections, restarts and replacements. */
 const healMs = 60_000;
-/** For a fresh write and a fresh read: a stop, a restart and an election fit in. */
+/** Milliseconds for a fresh write and a fresh read: a stop, a restart and an election fit in. */
 const answerMs = 30_000;
 /** Leases of a plan live at most 10 s; a new leader adds a little. */
 const leaseMs = 30_000;
@@ -30,7 +30,7 @@ const leaseMs = 30_000;
 const watchMs = 15_000;
 /** One at each look at the clock would take longer than `leaseMs`. */
 const leasesAtOnce = 80;
-/** Plans use lower ids. */
+/** A lease id that no plan uses: plans use lower ids. */
 const unknownLease = 999_999n;
 
 /** Undefined if the cluster works, else the reason. */
@@ -75,7 +75,7 @@ export function heal(parts: LivenessParts): string | undefined {
   return undefined;
 }
 
-/** Leases that end in the same second. */
+/** Grants leases that end in the same second. */
 function grantMany({ cluster, clients }: LivenessParts): void {
   const leader = cluster.leaderNode();
   if (leader === undefined) return;
@@ -166,8 +166,8 @@ function why(node: SimNode): string {
 }
 
 /**
- * A write and then a linearizable read, through any member. Repeats them for a while if needed: a
- * member that is just ending, by a running fault, refuses at once.
+ * Tries a write and then a linearizable read, through any member. Repeats them for a while if
+ * needed: a member that is just ending, by a running fault, refuses at once.
  */
 function answers({ cluster, clients }: LivenessParts): boolean {
   let isWritten = false;

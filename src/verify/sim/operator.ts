@@ -1,5 +1,5 @@
 /**
- * The people of a simulated cluster. They start nodes that have stopped, add, promote and remove
+ * The operators of a simulated cluster. They start nodes that have stopped, add, promote and remove
  * members through any member that answers, and replace a node whose disk is gone. They know only
  * what an operator could know: answers, error messages, and which machines are up.
  */

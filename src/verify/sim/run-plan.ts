@@ -1,6 +1,6 @@
 /**
  * Runs a plan: builds the cluster, clients, operator and checks, runs all events, heals, and judges
- * the history. A pure function of the plan: no clock, no chance, no I/O.
+ * the history. It is a pure function of the plan: it uses no clock, no other randomness, no I/O.
  */
 
 import { DamageError, StartError } from "../../base/errors.js";
@@ -45,7 +45,7 @@ export interface RunResult {
   /** The kinds of faults that took effect. */
   readonly faults: readonly SimFaultKind[];
   readonly committed: number;
-  /** The time of the violation, or of the end. */
+  /** The time of the violation, or of the end of the run. */
   readonly atMs: number;
   /** Empty unless requested. */
   readonly trace: readonly TraceEvent[];

@@ -50,7 +50,7 @@ export interface SimOptions {
   readonly members: number;
   readonly config?: Partial<MemberConfig>;
   readonly weather?: NetworkWeather;
-  /** Latency of a sync, in microseconds. */
+  /** How long a sync takes, in microseconds: from and to. */
   readonly syncUs?: readonly [number, number];
   readonly driftPerMille?: number;
   readonly observer?: Partial<ClusterObserver>;
@@ -316,7 +316,7 @@ export class SimCluster {
         : node.disk.orphaned(io("wal"));
   }
 
-  /** How completions reach a node: each after its own latency, none after the end of the life. */
+  /** Delivers completions to a node: each after its own latency, none after the end of the life. */
   #io(node: SimNode): (what: "wal" | "backend") => (fn: () => void) => void {
     const plug = ++node.plugs;
     return (what) => (fn) => {

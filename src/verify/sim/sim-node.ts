@@ -26,14 +26,14 @@ export class SimNode {
   disk: MemoryDisk = new MemoryDisk(() => {});
   backends: MemoryBackendStore = createMemoryBackendStore({ defer: () => {} });
   member: RunningMember | undefined;
-  /** Known since the member's first start. */
+  /** Undefined until the member's first start. */
   memberId: bigint | undefined;
   /** The version of the program at the next start. */
   wantedVersion: string | undefined;
   methods: ReadonlyMap<string, Method> = new Map();
   state: NodeState = "down";
   life = 0;
-  /** Number of completions of the disk so far: the addresses of their latencies. */
+  /** How many completions the disk has had: the addresses of their latencies. */
   ioCount = 0;
   /** How often disk and backends were opened again. */
   plugs = 0;

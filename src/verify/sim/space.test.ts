@@ -1,4 +1,7 @@
-/** The alarm NOSPACE at a member that missed its begin or its end: one answer of the whole cluster. */
+/**
+ * A member that missed the begin or the end of the alarm NOSPACE: the whole cluster gives one
+ * answer.
+ */
 import { expect, test } from "vitest";
 import { KvError } from "../../base/errors.js";
 import { noClient } from "../../member/gate/requests.js";
@@ -31,7 +34,7 @@ class Story {
     expect(this.cluster.clock.runUntil(holds, longMs)).toBe(true);
   }
 
-  /** An acknowledged change of the alarm, at the leader. */
+  /** Changes the alarm at the leader, which acknowledges it. */
   alarm(action: AlarmRequest_AlarmAction): void {
     const body = AlarmRequest.encode({ action, memberID: 1n, alarm: AlarmType.NOSPACE }).finish();
     const request = { field: RequestField.alarm, body, growthBytes: 0, client: noClient };
@@ -42,7 +45,9 @@ class Story {
     this.until(() => isDone);
   }
 
-  /** A put at the other member. Returns what it has answered so far. */
+  /**
+   * Puts at the other member. Returns a function that gives what that member has answered so far.
+   */
   put(): () => string | undefined {
     const put = { ...PutRequest.decode(new Uint8Array(0)), key: Buffer.from("a") };
     const body = PutRequest.encode(put).finish();

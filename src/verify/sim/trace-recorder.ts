@@ -92,7 +92,7 @@ function raftText(message: Message): string {
   return `${type.slice(3)} t${term} i${index}${last} c${commit}${refusal}`;
 }
 
-/** The members as they stand. */
+/** The members as they are at the end. */
 export function memberRows(cluster: SimCluster): MemberRow[] {
   return cluster.nodes.map((node) => {
     const { member, name, state } = node;

@@ -38,7 +38,7 @@ export interface UpkeepParts {
 export class Upkeep {
   readonly #cluster: SimCluster;
   readonly #report: UpkeepParts["report"];
-  /** By revision and compact revision. */
+  /** Hashes of compactions, by revision and compact revision. */
   readonly #hashes = new Map<string, { readonly hash: number; readonly node: SimNode }>();
 
   constructor(parts: UpkeepParts) {

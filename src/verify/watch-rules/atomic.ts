@@ -7,7 +7,7 @@ export const atomic: WatchRule = {
   check({ watch, events }) {
     const known = new Set<string>();
     const wrong: string[] = [];
-    /** By revision, the answer that began to tell of it. */
+    /** By revision: the answer that began to show it. */
     const answers = new Map<number, number>();
     for (const { event, response } of events) {
       if (known.has(eventName(event))) continue;

@@ -6,7 +6,7 @@
 import type { Watch, WatchEvent } from "../history/types.js";
 import { covers } from "../linearizability/etcd/effect.js";
 
-/** What really happened: the log, replayed. */
+/** What really happened, by a replay of the log. */
 export interface WatchTruth {
   /** The last one. */
   readonly revision: number;
@@ -28,9 +28,9 @@ export interface SeenWatch {
   readonly watch: Watch;
   /** The first revision whose events the member must send; undefined: the member has not said. */
   readonly start: number | undefined;
-  /** In the order of arrival. */
+  /** The events in the order of arrival. */
   readonly events: readonly SeenEvent[];
-  /** Of the events: `eventName`. */
+  /** The names of the events: `eventName`. */
   readonly names: ReadonlySet<string>;
   /** The lowest revision of an event that the watch asked for; undefined: there was none. */
   readonly lowest: number | undefined;

@@ -7,7 +7,7 @@ import { type KeyView, refusal, shownRange } from "../linearizability/etcd/effec
 import { isSameAnswer } from "../linearizability/etcd/same-answer.js";
 import { describeOperation } from "../linearizability/etcd/verdict.js";
 
-/** What really happened: the log, replayed (linearizability/etcd/replay.ts). */
+/** What really happened, by a replay of the log (linearizability/etcd/replay.ts). */
 export interface StateTruth {
   readonly revision: number;
   readonly compactRevision: number;

@@ -15,9 +15,9 @@ export type WatchRuleId =
   | "unique";
 
 export interface WatchRule {
-  /** The name in findings. */
+  /** The rule's name in findings. */
   readonly id: WatchRuleId;
-  /** The errors of this watch, each as a sentence without its subject; empty: none. */
+  /** The errors of this watch, each as a sentence without its subject. Empty: there is none. */
   check(seen: SeenWatch, truth: WatchTruth): readonly string[];
 }
 

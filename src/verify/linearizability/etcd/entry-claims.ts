@@ -12,7 +12,7 @@ import { floorsByTime, matchSilent } from "./silent-claims.js";
 import { type CheckFailure, describeOperation } from "./verdict.js";
 
 export interface Claims {
-  /** Operation id -> position after its entry. */
+  /** By operation id: the position after its entry. */
   readonly positions: ReadonlyMap<number, number>;
   /** Entries that changed something and that no operation claimed, by their positions. */
   readonly unclaimed: readonly number[];
@@ -131,8 +131,8 @@ class Claiming {
   }
 
   /**
-   * Whether the store took the entry before this position while the operation waited, as far as
-   * known.
+   * True if the store may have taken the entry before this position while the operation waited, as
+   * far as known.
    */
   #isDuring({ callUs, returnUs }: Operation, position: number): boolean {
     const committedUs = this.#ground.entries[position - 1]?.committedUs;

@@ -11,7 +11,7 @@ import { isSameKeyValue } from "./same-answer.js";
 
 export interface Seen {
   readonly kv: KeyValue;
-  /** No answer showed the value. */
+  /** True if no answer showed the value. */
   isBare: boolean;
   /** The last revision at which this version of the key was seen. */
   last: number;
@@ -23,9 +23,9 @@ export interface Seen {
 export class HistoryEvidence {
   /** By mod revision. */
   readonly #hard = new Map<number, Map<string, Seen>>();
-  /** By mod revision: keys that changed. */
+  /** By mod revision: the keys that changed. */
   readonly #soft = new Map<number, Set<string>>();
-  /** By key, mod revisions ascending. */
+  /** By key: what answers showed, mod revisions ascending. */
   readonly #byKey = new Map<string, Seen[]>();
   /** By key: revisions of acknowledged puts, ascending. */
   readonly #puts = new Map<string, number[]>();

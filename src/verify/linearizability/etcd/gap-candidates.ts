@@ -14,7 +14,7 @@ import type { WatchWitness } from "./watch-witness.js";
 
 export interface Candidate {
   readonly request: Request;
-  /** Absent: the server made the revision by itself. */
+  /** The operation that may have made the revision. Absent: the server made it by itself. */
   readonly operation?: Operation;
 }
 
@@ -167,7 +167,7 @@ export class GapCandidates {
     return [...seen.values()].some((one) => !ops.some((op) => isPutOf(op, one)));
   }
 
-  /** An answer showed an older version of the key at this revision. */
+  /** True if an answer showed an older version of the key at this revision. */
   #contradicts(key: string, revision: number): boolean {
     const { before } = this.#evidence.around(key, revision);
     return before !== undefined && before.last >= revision;
@@ -210,7 +210,7 @@ export class GapCandidates {
 
 /** When leases may end by themselves. */
 class LeaseLives {
-  /** Lease -> the earliest time of its end, by the renewals that surely happened. */
+  /** By lease: the earliest time of its end, by the renewals that surely happened. */
   readonly #earliestUs = new Map<string, number>();
 
   constructor(operations: readonly Operation[], expiry: "timed" | "any") {

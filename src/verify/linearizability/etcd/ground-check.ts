@@ -24,13 +24,16 @@ export interface GroundOptions {
   readonly ground: Replay;
   readonly expiry: "timed" | "any";
   readonly isShared: boolean;
-  /** The store also compacts by itself. */
+  /** True if the store also compacts by itself. */
   readonly compacts?: boolean;
   /**
    * False: a search found the ground truth, and it lacks effects that leave no trace in revisions.
    */
   readonly isExact: boolean;
-  /** Of others, too, so that the ground truth lacks some. Undefined: only operations compact. */
+  /**
+   * Compactions that clients noticed, also those of others, which the ground truth lacks.
+   * Undefined: only operations compact.
+   */
   readonly compactions?: SeenCompactions | undefined;
 }
 

@@ -109,7 +109,7 @@ export class EtcdState implements StoreView {
     });
   }
 
-  /** Keys and leases, for comparing states: everything except the past. */
+  /** Keys and leases as text, for comparing states: everything except the past. */
   content(): string {
     return JSON.stringify([
       this.revision,

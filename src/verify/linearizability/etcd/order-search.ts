@@ -22,7 +22,7 @@ import { type CheckFailure, describeOperation } from "./verdict.js";
 import { WatchWitness } from "./watch-witness.js";
 
 export interface OrderLimits {
-  /** Limit of requests examined; 10 million by default. */
+  /** The most requests to examine; 10 million by default. */
   readonly stepsMax?: number;
   /** Asked every few thousand steps; true ends the search as unknown. */
   readonly isTimeUp?: () => boolean;
@@ -34,7 +34,7 @@ export interface FoundOrder {
   readonly order: Replay;
   /** The reason why there is no order. */
   readonly failure?: CheckFailure;
-  /** Operations placed before the contradiction. */
+  /** How many operations were placed before the contradiction. */
   readonly placed: number;
 }
 
@@ -79,7 +79,7 @@ class OrderSearch {
   readonly #options: OrderLimits & CandidateOptions;
   readonly #candidates: GapCandidates;
   readonly #replay = new Replay();
-  /** By the revision of the answer: operations that made no revision of their own. */
+  /** Operations that made no revision of their own, by the revision of their answer. */
   readonly #loose = new Map<number, AnsweredOperation[]>();
   readonly #reads = new Map<number, AnsweredOperation[]>();
   readonly #choices: Choice[] = [];

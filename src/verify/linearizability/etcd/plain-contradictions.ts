@@ -126,7 +126,7 @@ function mayPut({ request, outcome }: Operation, seen: Seen): boolean {
   return (answer.succeeded ? request.success : request.failure).some((op) => isPutOf(op, seen));
 }
 
-/** Whether this operation wrote the version that an answer showed. */
+/** True if this operation wrote the version that an answer showed. */
 export function isPutOf(
   op: Op,
   { kv, isBare }: { readonly kv: KeyValue; readonly isBare: boolean },

@@ -47,7 +47,7 @@ export class Replay implements StoreView {
   /** Every key that ever existed, sorted. */
   readonly #names: string[] = [];
   readonly #leases = new Map<string, LeaseState>();
-  /** What revocations took away, for `undo`. */
+  /** What each revocation removed, for `undo`. */
   readonly #revoked: LeaseState[] = [];
 
   static of(requests: Iterable<Request>): Replay {

@@ -1,6 +1,7 @@
 /**
- * A request as text. Two requests ask the same exactly if their texts are equal: an absent field
- * and its default give the same text. The way of sending (serializable or not) is not part of it.
+ * Writes a request as text. Two requests ask the same exactly if their texts are equal: an absent
+ * field and its default give the same text. The way of sending (serializable or not) is not part of
+ * it.
  */
 import { unreachable } from "../../../base/invariant.js";
 import type { Op, Request } from "../../history/types.js";

@@ -14,7 +14,7 @@ import { type CheckFailure, describeOperation } from "./verdict.js";
 interface Seen {
   /** The compaction is at this revision or a later one. */
   readonly revision: number;
-  /** When a client knew of it. */
+  /** The time at which a client knew of the compaction. */
   readonly atUs: number;
   /** The refused operation; undefined: a watch was told. */
   readonly by: Operation | undefined;

@@ -12,7 +12,7 @@ export interface UnclaimedOptions {
   readonly ground: Replay;
   readonly expiry: "timed" | "any";
   readonly isShared: boolean;
-  /** The store also compacts by itself. */
+  /** True if the store also compacts by itself. */
   readonly compacts?: boolean;
   readonly claims: Claims;
   /** Operation id -> position; receives the unknown operations that had an effect. */

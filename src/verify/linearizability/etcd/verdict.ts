@@ -34,7 +34,7 @@ export interface EtcdVerdict {
   readonly operationIds: readonly number[];
   /** One or two sentences for people; empty: linearizable. */
   readonly text: string;
-  /** Operations placed before the contradiction; all of them if linearizable. */
+  /** How many operations were placed before the contradiction; all of them if linearizable. */
   readonly placed: number;
   /** The time of the contradiction on the history's clock; absent: linearizable. */
   readonly atUs?: number;

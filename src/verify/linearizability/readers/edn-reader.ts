@@ -111,7 +111,7 @@ export class EdnReader {
     return true;
   }
 
-  /** `#{...}` a set, `#_x` nothing, `#tag x` x. */
+  /** Reads what follows a "#": `#{...}` is a set, `#_x` nothing, and `#tag x` the value x. */
   #tagged(): EdnValue {
     this.#at++;
     const char = this.#text[this.#at];

@@ -1,4 +1,4 @@
-/** Recognises the format of a history by its beginning. The readers then find errors in it. */
+/** Recognises the format of a history by its beginning. The readers then find its errors. */
 import { HistoryFormatError } from "../../history/history-format-error.js";
 
 export type HistoryFormat = "lockstep" | "porcupine" | "jepsen-log" | "jepsen";

@@ -1,9 +1,8 @@
 /**
  * Mutants of the law that content and applied index are in one write (M01-M06): etcd's three
- * designs of keeping the consistent index, carried over to this store, and the paths around them.
- *
- * This store opens one write for each entry, so the bugs need a second write, or a commit between
- * two writes. The patches add that and nothing else.
+ * designs of keeping the consistent index, carried over to this store, and the code paths around
+ * them. This store opens one write for each entry, so the bugs need a second write, or a commit
+ * between two writes. The patches add that and nothing else.
  */
 import type { Mutant } from "../types.js";
 

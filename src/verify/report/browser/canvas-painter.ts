@@ -23,7 +23,7 @@ export class CanvasPainter {
   readonly #colours = new Map<string, string>();
   #width = 0;
   #height = 0;
-  /** Intervals and moments drawn last, for tests and the status line. */
+  /** How many intervals and moments were drawn last, for tests and the status line. */
   inView = 0;
 
   constructor(
@@ -194,7 +194,7 @@ export class CanvasPainter {
     this.#fill("wrong", [this.#x(time, violation.atUs) - 1, 0, 2, this.#height]);
   }
 
-  /** Axis and flags; drawn last, so that lanes pass below. */
+  /** Draws axis and flags. This comes last, so that lanes pass below. */
   #head({ time }: CanvasView): void {
     const { gutterPx, headPx, marks, violation } = this.#data;
     const context = this.#context;

@@ -124,7 +124,7 @@ export class HistoryApp {
 
   #wheel(event: PageEvent): void {
     event.preventDefault();
-    // Lines and pages, in pixels.
+    // A wheel may count in lines or pages; this makes them pixels.
     const unit = event.deltaMode === 0 ? 1 : event.deltaMode === 1 ? 16 : 400;
     if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) {
       this.#pan(((event.deltaX || event.deltaY) * unit) / this.#painter.width);
@@ -252,7 +252,7 @@ export class HistoryApp {
     this.#redraw();
   }
 
-  /** The item under the pointer, else the selected one. */
+  /** Shows the item under the pointer, else the selected one. */
   #tell(what: number | string | undefined): void {
     const place = what ?? this.#selected;
     const text = typeof place === "number" ? this.#data.items[place]?.details : place;

@@ -6,7 +6,7 @@
 
 export interface PageLane {
   readonly name: string;
-  /** Of the lane's first row, from the top of all lanes. */
+  /** The top of the lane's first row, from the top of all lanes. */
   readonly topPx: number;
   readonly heightPx: number;
 }
@@ -31,7 +31,7 @@ export interface PageItem {
    * end.
    */
   readonly isOpen: boolean;
-  /** A moment on top of an interval. */
+  /** True for a moment on top of an interval. */
   readonly isMoment: boolean;
   /** A short text that fits into an interval. */
   readonly label: string;
@@ -49,7 +49,7 @@ export interface PageMark {
 export interface PageViolation {
   readonly text: string;
   readonly atUs: number;
-  /** Its place in `items`. */
+  /** The item's place in `items`. */
   readonly item: number | undefined;
 }
 
@@ -62,7 +62,7 @@ export interface PageData {
   readonly rows: readonly PageRow[];
   /** Items of one row that are not moments do not overlap; in the order of `fromUs`. */
   readonly items: readonly PageItem[];
-  /** In the order of `atUs`. */
+  /** The marks in the order of `atUs`. */
   readonly marks: readonly PageMark[];
   readonly violation: PageViolation | undefined;
   readonly rowPx: number;

@@ -52,7 +52,7 @@ export class TimeWindow {
     return this.fromUs + (x / width) * this.spanUs;
   }
 
-  /** At most `most` visible round times, and how to write them. */
+  /** At most `most` round times in the window, and how to write them. */
   ticks(most: number): { readonly atUs: number; readonly text: string }[] {
     const rough = this.spanUs / Math.max(1, most);
     const power = 10 ** Math.floor(Math.log10(rough));

@@ -156,7 +156,7 @@ export class AllChecks {
     for (const check of this.#active()) check.finished?.();
   }
 
-  /** A new machine: after a start, a snapshot or a defragmentation. */
+  /** Called for a new machine: after a start, a snapshot or a defragmentation. */
   #newState(node: SimNode, machine: MachineReader): void {
     this.#machines.add(machine);
     for (const check of this.#active()) check.started?.(node);

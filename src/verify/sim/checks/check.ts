@@ -44,7 +44,7 @@ export interface Check {
   shown?(node: SimNode, shown: ShownToUser): void;
   /** A client sends a request. */
   asked?(request: Request): void;
-  /** A client got its answer. */
+  /** Called when a client got its answer. */
   answered?(operation: Operation): void;
   /** The run is over and healed. */
   finished?(): void;

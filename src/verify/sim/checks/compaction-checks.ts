@@ -18,7 +18,7 @@ const driftPerMille = 15;
 export class CompactionChecks implements Check {
   readonly #world: CheckWorld;
   readonly #wanted: Swarm["autoCompaction"];
-  /** Revisions that clients asked to compact. */
+  /** The revisions that clients asked to compact. */
   readonly #asked = new Set<number>();
   /** When each revision was first applied, ascending. */
   readonly #revisions: { readonly atUs: number; readonly revision: number }[] = [];

@@ -32,16 +32,16 @@ export interface LifeGhost {
 export class Ghost {
   /** Disks of a majority were replaced by older copies: earlier promises are void. */
   isRolledBack = false;
-  /** Member id by term. */
+  /** The leader's member id, by term. */
   readonly leaders = new Map<number, bigint>();
   /** By index; the founding entry has none. */
   readonly committed = new Map<number, CommittedEntry>();
   committedMax = 0;
   /** The latest configuration that any member has applied. */
   configuration: { readonly index: number; readonly conf: ConfState } | undefined;
-  /** Root digest by index, of the first member that applied it. */
+  /** The root digest of the first member that applied an index, by index. */
   readonly roots = new Map<number, string>();
-  /** Current revision by index, of the first member that applied it. */
+  /** The current revision of the first member that applied an index, by index. */
   readonly revisions = new Map<number, number>();
   /** Entries that changed nothing because of an alarm, or because their user had no right. */
   readonly stopped = new Set<number>();

@@ -30,7 +30,8 @@ const invariants: Partial<Record<EtcdReason, Invariant>> = {
 };
 
 /**
- * The most basic invariants first. `compacts`: the cluster also compacts by itself, which K judges.
+ * Judges the history of a run, the most basic invariants first. `compacts`: the cluster also
+ * compacts by itself, which K judges.
  */
 export function judgeSimHistory(
   history: History,

@@ -1,9 +1,9 @@
 /**
- * The law in crash images (S2, S3). At each crash, and at sampled moments in between, the check
- * opens every state of the backend that a power failure can leave, as a restart would open it. The
- * content must be that of its index, and the stored digests must be those of the rows. The
- * surviving log must continue the state up to what the cluster has committed, and give the same
- * states again.
+ * Checks that in each crash image content and index agree (S2, S3). At each crash, and at sampled
+ * moments in between, the check opens every state of the backend that a power failure can leave, as
+ * a restart would open it. The content must be that of its index, and the stored digests must be
+ * those of the rows. The surviving log must continue the state up to what the cluster has
+ * committed, and give the same states again.
  */
 
 import { readQuarantine } from "../../../integrity/quarantine-file.js";

@@ -1,8 +1,8 @@
 /**
- * Members that find out that a state is wrong (G1 to G7). Only a harmed member enters quarantine. A
- * member in quarantine answers no client, and still knows of the quarantine after a crash. A
- * cleared member has the right state. No member stays wrong unnoticed. One heals at a time. The
- * others go on.
+ * Checks how members find and repair wrong states (G1 to G7). Only a harmed member enters
+ * quarantine. A member in quarantine answers no client, and still knows of the quarantine after a
+ * crash. A cleared member has the right state. A wrong state is noticed in time. One member heals
+ * at a time. The others go on.
  */
 import { KvError } from "../../../base/errors.js";
 import { readQuarantine } from "../../../integrity/quarantine-file.js";
@@ -17,7 +17,7 @@ const unnoticedMax = 25;
 
 export class IntegrityChecks implements Check {
   readonly #world: CheckWorld;
-  /** Members in quarantine after their last event. */
+  /** Members that were in quarantine after their last event. */
   readonly #quarantined = new Set<SimNode>();
   /**
    * Members that are down and whose disk has the quarantine file: they start in quarantine,
@@ -30,7 +30,7 @@ export class IntegrityChecks implements Check {
    * more.
    */
   readonly #unnoticed = new Map<SimNode, { index: number; turns: number }>();
-  /** The member that fetches a right state, and the term in which it began. */
+  /** The members that fetch a right state, and the term in which each began. */
   readonly #fetching = new Map<SimNode, number>();
 
   constructor(world: CheckWorld) {

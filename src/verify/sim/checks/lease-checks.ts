@@ -19,7 +19,7 @@ export class LeaseChecks implements Check {
   readonly #aliveUntilUs = new Map<string, number>();
   /** Revocations that clients asked for and that may still take effect. */
   readonly #revoking = new Map<string, number>();
-  /** When the lease last ended: acknowledgements of earlier requests no longer matter. */
+  /** When each lease last ended: acknowledgements of earlier requests no longer matter. */
   readonly #endedUs = new Map<string, number>();
   #checked = 0;
 

@@ -10,7 +10,7 @@ import { type Check, type CheckWorld, statePaths } from "./check.js";
 export class LossChecks implements Check {
   readonly #world: CheckWorld;
   /**
-   * The time since which members follow a leader that lacks their committed entries: virtual
+   * Since when members have followed a leader that lacks their committed entries: virtual
    * microseconds.
    */
   readonly #sinceUs = new Map<SimNode, number>();

@@ -11,7 +11,7 @@ import type { Check, CheckWorld } from "./check.js";
 
 export class MembershipChecks implements Check {
   readonly #world: CheckWorld;
-  /** By the index of the entry that made the configuration. */
+  /** Each configuration, by the index of the entry that made it. */
   readonly #configurations = new Map<number, { readonly text: string; readonly conf: ConfState }>();
   readonly #removed = new Set<bigint>();
   /** The index up to which the check has looked for changes in the log of a life. */
@@ -101,7 +101,7 @@ export class MembershipChecks implements Check {
   }
 }
 
-/** To the end of the log. */
+/** The entries from `from` to the end of the log. */
 function entriesOf(log: MemoryLogStorage, from: number): readonly Entry[] {
   const first = Math.max(from, log.firstIndex());
   return log.entries(first, log.lastIndex() + 1, Number.MAX_SAFE_INTEGER) ?? [];

@@ -76,7 +76,10 @@ export class PromiseChecks implements Check {
     }
   }
 
-  /** Acknowledged entries of the current term, and all entries committed since. */
+  /**
+   * Checks that the log has the acknowledged entries of the current term, and all entries committed
+   * since.
+   */
   #holds(node: SimNode, when: string): void {
     const { ghost } = this.#world;
     const terms = node.memberId === undefined ? undefined : ghost.acknowledged.get(node.memberId);

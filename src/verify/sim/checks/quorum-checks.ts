@@ -1,6 +1,6 @@
 /**
- * The quorums behind each decision (I1, I2, I8, M6). A leader has the votes of a quorum of its
- * term. A quorum acknowledged in its term what it commits. No member forgets its vote. Only a
+ * Checks the quorum behind each decision (I1, I2, I8, M6). A leader has the votes of a quorum of
+ * its term. A quorum acknowledged in its term what it commits. No member forgets its vote. Only a
  * member with the pre-votes of a quorum asks for votes. The check judges by the messages that
  * members sent, so it reads no disk and needs no samples.
  */

@@ -1,7 +1,8 @@
 /**
- * Rights, of every user, at every moment (A). What a member shows of a key, its caller had the right
- * to read, at an index that the member had applied while it served the call; a watch: at the index
- * of the moment at which it sends. What an entry changes, its user had the right to write.
+ * Checks the rights of every user at every moment (A). A member may show a key only to a caller
+ * that had the right to read it, at an index that the member had applied while it served the call.
+ * For a watch this is the index at the moment when the member sends. A user must have had the right
+ * to write what its entries change.
  */
 import { KvError } from "../../../base/errors.js";
 import { type Entry, EntryType } from "../../../raft/types.js";

@@ -29,14 +29,17 @@ interface Grant extends Range {
 }
 
 export interface RightsVersion {
-  /** The entry that made it. */
+  /** The index of the entry that made this version. */
   readonly index: number;
   readonly isEnabled: boolean;
   readonly revision: number;
   /** Role names by user. */
   readonly users: ReadonlyMap<string, ReadonlySet<string>>;
   readonly roles: ReadonlyMap<string, readonly Grant[]>;
-  /** The last entry that ended the tokens of a user; under "" those of all. */
+  /**
+   * The index of the last entry that ended the tokens of a user; under "" the last one that ended
+   * all tokens.
+   */
   readonly ended: ReadonlyMap<string, number>;
 }
 
@@ -59,7 +62,7 @@ export class RightsModel {
     return last.slice(Math.max(0, first));
   }
 
-  /** A request of the Auth service took effect at `index`. */
+  /** Call when a request of the Auth service took effect at `index`. */
   apply(index: number, request: OpenedRequest): void {
     const change = changes[request.field];
     if (change === undefined) return;

@@ -1,7 +1,7 @@
 /**
- * The alarm NOSPACE as one answer of the cluster (N). What grows the store is not applied while the
- * alarm is in the state. A client is refused for space only if the alarm was in force at some moment
- * of its request, or if the member that it asked was over its quota.
+ * Checks that the cluster agrees on the alarm NOSPACE (N). No entry that grows the store is applied
+ * while the alarm is in the state. A client is refused for space only if the alarm was in force at
+ * some moment of its request, or if the member that it asked was over its quota.
  */
 import { KvError, reasonOfText } from "../../../base/errors.js";
 import { type Entry, EntryType } from "../../../raft/types.js";
@@ -46,7 +46,10 @@ export class SpaceChecks implements Check {
   }
 }
 
-/** A put or a grant. Transactions are left out: whether one puts depends on its comparisons. */
+/**
+ * True for a put or a grant. Transactions are left out: whether one puts depends on its
+ * comparisons.
+ */
 function grows(entry: Entry): boolean {
   if (entry.type !== EntryType.normal || entry.data.length === 0) return false;
   const { field } = openRequest(entry.data);

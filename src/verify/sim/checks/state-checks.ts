@@ -60,7 +60,7 @@ export class StateChecks implements Check {
     }
   }
 
-  /** A state that came by a restart or a snapshot. */
+  /** Call when a node got a state by a restart or a snapshot. */
   started(node: SimNode): void {
     const { member } = node;
     if (member === undefined) return;

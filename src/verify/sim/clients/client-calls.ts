@@ -88,7 +88,7 @@ export function encodeRequest(request: UnaryRequest): Encoded {
   }
 }
 
-/** The answer's header revision and content. */
+/** Decodes an answer: the revision of its header, and its content. */
 export function decodeAnswer(
   request: UnaryRequest,
   bytes: Uint8Array,
@@ -129,7 +129,7 @@ function revisionOf(response: {
   return Number(response.header?.revision ?? 0n);
 }
 
-/** In the order of etcd's RangeRequest.SortTarget. */
+/** The fields in the order of etcd's RangeRequest.SortTarget. */
 const sortFields: readonly SortField[] = ["key", "version", "create", "mod", "value"];
 
 function rangeOf(range: Extract<Op, { kind: "range" }>, serializable: boolean): RangeRequest {
@@ -251,8 +251,8 @@ export function keyValueOf(kv: WireKeyValue): KeyValue {
 }
 
 /**
- * Requests of the log: what a member applied, in the form of the history. Undefined: no client's
- * request.
+ * The request in an applied log entry, in the form of the history. Undefined: it is no request of a
+ * client.
  */
 export function requestOfEntry(field: number, body: Uint8Array): Request | undefined {
   switch (field) {

@@ -7,7 +7,7 @@ export interface ClientMemory {
   revision: number;
   /** Mod revision by key; 0: the key did not exist. */
   readonly mods: Map<string, number>;
-  /** The value that it put or read last, by key. */
+  /** The value that the client put or read last, by key. */
   readonly values: Map<string, string>;
 }
 

@@ -14,14 +14,14 @@ export type SimCallResult = Uint8Array | Status;
 /** What a call brings to prove who calls. */
 export interface Credentials {
   readonly token?: string;
-  /** Of the client's certificate. */
+  /** The common name of the client's certificate. */
   readonly commonName?: string;
 }
 
 export interface CallTarget {
   readonly node: SimNode;
   readonly path: string;
-  /** Absent: those of the transport. */
+  /** Absent: the transport's own credentials. */
   readonly credentials?: Credentials;
 }
 
@@ -43,7 +43,7 @@ interface Outstanding {
 }
 
 export interface ServiceEvents {
-  /** A service threw an error. */
+  /** Called when a service threw an error. */
   failed(node: SimNode, error: Error): void;
   served(node: SimNode, path: string): void;
 }
@@ -314,7 +314,7 @@ export class SimStream implements StreamCall {
     for (const bytes of this.#toMember.splice(0)) this.#onMessage?.(bytes);
   }
 
-  /** As `cancel` and `broke` at once. */
+  /** Ends the call as `cancel` and `broke` do together. */
   #breakOff(): void {
     this.end();
     this.#atMember(() => {
@@ -337,7 +337,7 @@ export class SimStream implements StreamCall {
     this.#clock.afterUs(this.#latencyUs(++this.#draws), run, node.place);
   }
 
-  /** In order: no answer overtakes another. */
+  /** Hands answers over in order: no answer overtakes another. */
   #toClient(fn: () => void): void {
     const nowUs = this.#clock.nowUs();
     this.#lastUs = Math.max(this.#lastUs + 1, nowUs + this.#latencyUs(++this.#draws));

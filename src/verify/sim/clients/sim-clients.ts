@@ -61,7 +61,7 @@ export class SimClients {
   onAnswered: (operation: Operation) => void = () => {};
   /** UserClients makes the requests of users. */
   onUserAction: (op: UserOp, node: SimNode) => void = () => {};
-  /** Requests outside the plan. */
+  /** How many requests outside the plan were sent. */
   #asked = 0;
   /** Number of operations that have begun and not ended. */
   pending = 0;
@@ -152,7 +152,7 @@ export class SimClients {
     }
   }
 
-  /** The wanted node, or the next one that listens. */
+  /** Returns the wanted node, or the next one that listens. */
   choose(member: number): SimNode | undefined {
     const { nodes } = this.#cluster;
     for (let place = 0; place < nodes.length; place++) {

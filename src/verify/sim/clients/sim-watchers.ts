@@ -14,7 +14,7 @@ import { eventOf, watchCreateRequest, watchProgressRequest } from "./watch-calls
 
 type WatchAction = Extract<ClientAction, { readonly kind: "watch" }>;
 
-/** What a watcher asked for, over all the streams that serve it. */
+/** What a watcher asked for. It stays the same over all the streams that serve the watcher. */
 interface Wish extends WatchAction {
   readonly id: number;
   readonly client: number;

@@ -17,7 +17,7 @@ import type { SimClients, UserOp } from "./sim-clients.js";
 import { rangeOf } from "./user-ranges.js";
 import { watchCreateRequest } from "./watch-calls.js";
 
-/** On whose behalf a member told something. */
+/** The user to whom a member showed something. */
 export interface UserClaim {
   /** Undefined: the call brought nothing. */
   readonly user: string | undefined;
@@ -60,7 +60,10 @@ export class UserClients {
   readonly #cluster: SimCluster;
   readonly #transport: ClientTransport;
   readonly #clients: SimClients;
-  /** By user, the newest last. They stay after they have ended: a member must refuse them. */
+  /**
+   * The tokens of each user, the newest last. They stay after they have ended: a member must refuse
+   * them.
+   */
   readonly #tokens: readonly Token[][] = Array.from({ length: usersOfWorld }, () => []);
   readonly #onShown: (node: SimNode, shown: ShownToUser) => void;
   #isFounded = false;

@@ -25,11 +25,11 @@ export interface ActionContext extends OwnDraws {
 export interface ActionSpec<Fields> {
   /** Part of the ids of its requests: unique, and must never change. */
   readonly number: number;
-  /** How often, relative to the others. */
+  /** How often this kind occurs, relative to the others. */
   readonly weight: number;
   /** In every seed; other kinds are absent from a third of the seeds. */
   readonly isAlways?: boolean;
-  /** Only in worlds with users. */
+  /** True: the kind occurs only in worlds with users. */
   readonly needsUsers?: boolean;
   draw(at: ActionContext): Fields;
 }

@@ -17,7 +17,7 @@ export type FaultFields<Kind extends SimFaultKind> = Omit<
 
 export interface FaultContext extends OwnDraws {
   readonly swarm: Swarm;
-  /** A node, or a role. */
+  /** Draws a node, or a role. */
   target(draw: number): Target;
   /** One of the nodes whose disk or state may be harmed; undefined: there is none. */
   readonly damaged: number | undefined;
@@ -38,8 +38,8 @@ export type FaultSpec<Fields> = FaultSpecBase<Fields> &
          */
         readonly group: "common" | "state" | "once";
         /**
-         * How often, relative to other kinds of its group. For "once": in how many of a thousand
-         * plans.
+         * How often the kind occurs, relative to other kinds of its group. For "once": in how many
+         * of a thousand plans.
          */
         readonly weight: number;
       }
@@ -54,13 +54,13 @@ export type FaultSpec<Fields> = FaultSpecBase<Fields> &
   );
 
 interface FaultSpecBase<Fields> {
-  /** Always present in plans beyond the atlas. */
+  /** True: every plan beyond the atlas has a fault of this kind. */
   readonly isDamage?: boolean;
   /** The data that a plan must have. */
   readonly fields: readonly (keyof Fields & string)[];
   /** Undefined: not in this plan. */
   draw(at: FaultContext): Fields | undefined;
-  /** Later faults that belong to it, as operators cause them: how much later, and what. */
+  /** Later faults that belong to this one, as operators cause them: how much later, and what. */
   next?(fields: Fields, at: FaultContext): readonly (Fields & { readonly afterMs: number })[];
   /** Faults that make its effect visible. */
   before?(fields: Fields, at: FaultContext): readonly EarlierFault[];
@@ -319,7 +319,7 @@ function aroundAlarm(
 
 function drawPartition(at: FaultContext): FaultFields<"partition"> {
   if (at.int(4, 30) === 0) {
-    // Long enough for a new leader to serve while clients still ask the old one.
+    // The cut is long enough for a new leader to serve while clients still ask the old one.
     return { side: ["leader"], direction: "both", forMs: 2_000 + at.int(6_000, 31) };
   }
   const direction = (["both", "both", "in", "out"] as const)[at.int(4, 15)] ?? "both";

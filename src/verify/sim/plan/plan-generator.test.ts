@@ -11,7 +11,7 @@ const meteor: FaultSpec<{ readonly size: number }> = {
   ...{ weight: 40, group: "common", fields: ["size"] },
   draw: (at) => ({ size: at.int(100, 10) }),
 };
-/** In half of the plans, once. */
+/** A kind of fault that occurs once in half of the plans. */
 const flood: FaultSpec<{ readonly depth: number }> = {
   ...{ weight: 500, group: "once", fields: ["depth"] },
   draw: (at) => ({ depth: at.int(100, 10) }),
@@ -52,7 +52,7 @@ describe.each(more)("a fault and a request that are new, and come %s,", (_, kind
       faults += after.faults.length - before.faults.length;
       ops += after.ops.length - before.ops.length;
     }
-    // They happened, and often.
+    // The faults happened, and often.
     expect(faults).toBeGreaterThan(seeds.length);
     expect(ops).toBeGreaterThan(10 * seeds.length);
     expect(Math.abs(floods - seeds.length / 2)).toBeLessThan(seeds.length / 4);

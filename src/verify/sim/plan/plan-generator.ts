@@ -29,7 +29,7 @@ const firstOpMs = 500;
 /** Limit of the requests of a kind that a plan can number. */
 const opsOfKindMax = 10_000;
 
-/** The kinds of faults and requests; tests add to them. */
+/** The kinds of faults and requests. Tests add some. */
 export interface Kinds {
   readonly faults: FaultSpecs;
   readonly actions: ActionSpecs;

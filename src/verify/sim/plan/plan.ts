@@ -7,7 +7,7 @@
 import type { SortField } from "../../history/types.js";
 import type { NetworkWeather } from "../platform/memory-network.js";
 
-/** A node: its place in the order of creation, or the leader (or a follower) at that moment. */
+/** A node by its place in the order of creation, or the leader (or a follower) at that moment. */
 export type Target = number | "leader" | "follower";
 
 interface At {
@@ -70,7 +70,10 @@ export type Fault = At &
         readonly forMs: number;
         readonly isDisarmed: boolean;
       }
-    /** Power off; one bit of the log flips; power on. `place`: millionths of the log's bytes. */
+    /**
+     * The power goes off, one bit of the log flips, and the power comes back. `place`: millionths
+     * of the log's bytes.
+     */
     | {
         readonly kind: "rotLog";
         readonly target: Target;
@@ -86,7 +89,9 @@ export type Fault = At &
         readonly bit: number;
         readonly downMs: number;
       }
-    /** Power off; a row's bytes appear under another row's key; power on. */
+    /**
+     * The power goes off, a row's bytes appear under another row's key, and the power comes back.
+     */
     | {
         readonly kind: "misdirect";
         readonly target: Target;
@@ -106,7 +111,7 @@ export type Fault = At &
         readonly what: "hashKv" | "hash" | "copy" | "defragment";
         /** Preferably at a member whose state is being replaced. */
         readonly seeksTrouble: boolean;
-        /** How many revisions ago; 0: the current one. */
+        /** How many revisions ago the read looks; 0: at the current one. */
         readonly back: number;
         /** How long a copy is held, at most. */
         readonly holdMs: number;
@@ -192,14 +197,14 @@ export type SimFaultKind = Fault["kind"];
 export type ClientAction =
   | { readonly kind: "put"; readonly key: number; readonly lease?: number }
   | { readonly kind: "get"; readonly key: number; readonly serializable: boolean }
-  /** All keys; `back` revisions ago if above 0. */
+  /** Reads all keys; as of `back` revisions ago if above 0. */
   | {
       readonly kind: "list";
       readonly back: number;
       readonly limit: number;
       readonly serializable: boolean;
     }
-  /** As "list", in another order than that of keys. */
+  /** Reads as "list", in another order than that of keys. */
   | {
       readonly kind: "sorted";
       readonly back: number;
@@ -218,7 +223,10 @@ export type ClientAction =
   | { readonly kind: "grant"; readonly lease: number; readonly ttl: number }
   | { readonly kind: "revoke"; readonly lease: number }
   | { readonly kind: "keepAlive"; readonly lease: number }
-  /** A watch of a key (or of all, -1), begun `back` revisions ago (below 0: in the future). */
+  /**
+   * Opens a watch of a key (or of all, -1), which begins `back` revisions ago (below 0: in the
+   * future).
+   */
   | {
       readonly kind: "watch";
       readonly key: number;
@@ -234,7 +242,7 @@ export type ClientAction =
 /** How a client proves who it is. "oldToken": one that it got before its last login. */
 export type Proof = "token" | "oldToken" | "certificate" | "nothing";
 
-/** One key, the key and its neighbours, or all keys from it on. */
+/** The keys of a request: one key, the key and its neighbours, or all keys from it on. */
 export type Span = "one" | "few" | "from";
 
 /** What users do, and what is done to them; only in worlds with users. */
@@ -262,7 +270,7 @@ export type UserAction =
       readonly forMs: number;
     }
   | { readonly kind: "login"; readonly user: number }
-  /** A change of users, roles or rights, by root. "replace": deletes and makes it again. */
+  /** Root changes users, roles or rights. "replace" deletes one and makes it again. */
   | {
       readonly kind: "manage";
       readonly what:
@@ -290,12 +298,15 @@ export interface ClientOp {
   readonly action: ClientAction;
 }
 
-/** Drawn once for each seed, so that seeds differ in kind and not only in detail. */
+/**
+ * Properties that are drawn once for each seed, so that seeds differ in kind and not only in
+ * detail.
+ */
 export interface Swarm {
   readonly members: number;
   readonly clients: number;
   readonly keys: number;
-  /** A small number, so that several keys hang on one lease. */
+  /** How many leases there are. The number is small, so that several keys hang on one lease. */
   readonly leases: number;
   readonly durationMs: number;
   readonly weather: NetworkWeather;
@@ -323,7 +334,10 @@ export interface Swarm {
   readonly isBeyondAtlas: boolean;
   /** Auth is switched on soon after the start, and clients of the other actions are root. */
   readonly hasUsers?: boolean;
-  /** Compaction by the leader. Milliseconds, or a number of revisions. Absent: off. */
+  /**
+   * Compaction by the leader. The retention is in milliseconds, or a number of revisions. Absent:
+   * off.
+   */
   readonly autoCompaction?: {
     readonly mode: "periodic" | "revision";
     readonly retention: number;

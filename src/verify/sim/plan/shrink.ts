@@ -79,7 +79,7 @@ class Shrinker {
     });
   }
 
-  /** Fewer kinds of faults, then a smaller cluster. */
+  /** Tries fewer kinds of faults, then a smaller cluster. */
   #simplifyWorld(): void {
     const calm: readonly Partial<Swarm["weather"]>[] = [
       { lossPerMille: 0 },

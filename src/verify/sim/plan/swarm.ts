@@ -9,7 +9,9 @@ import type { FaultSpecs } from "./fault-kinds.js";
 import type { SimFaultKind, Swarm } from "./plan.js";
 
 export interface Mix {
-  /** Mean milliseconds between two faults of a kind; absent: never, infinite: once. */
+  /**
+   * Mean milliseconds between two faults of a kind. Absent: the kind never occurs. Infinite: once.
+   */
   readonly faultEveryMs: ReadonlyMap<SimFaultKind, number>;
   readonly opEveryMs: ReadonlyMap<ActionKind, number>;
 }

@@ -11,12 +11,12 @@ export interface OwnDraws {
   /** The number of this thing within its kind, with gaps. */
   readonly number: number;
   readonly atMs: number;
-  /** Uniform in [0, below). `draw` is from 2 on. */
+  /** A uniform number in [0, below). `draw` is from 2 on. */
   int(below: number, draw: number): number;
 }
 
 export interface Rhythm {
-  /** Mean time between two, on average; infinite: exactly once. */
+  /** The mean time between two occurrences. Infinite: exactly one. */
   readonly everyMs: number;
   readonly fromMs: number;
   /** The range includes its end. */
@@ -29,7 +29,7 @@ export interface Rhythm {
  */
 const leadTimes = 4;
 
-/** In order of time. `dice` is the kind's own. */
+/** The occurrences in order of time. `dice` is the kind's own. */
 export function* occurrences(dice: Dice, rhythm: Rhythm): IterableIterator<OwnDraws> {
   const { everyMs, fromMs, toMs } = rhythm;
   invariant(everyMs >= 1, "something happens without end", () => ({ everyMs }));

@@ -4,7 +4,7 @@ import type { RowImage } from "./row-image.js";
 export interface MemoryBackendFile {
   /** The state under the meta slot that is current. */
   current: RowImage;
-  /** The state under the other slot: the commit before. */
+  /** The state of the commit before, which the other slot holds. */
   former: RowImage;
   /** The state that a running commit is about to make current. */
   inFlight: RowImage | undefined;

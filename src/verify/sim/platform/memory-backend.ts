@@ -27,7 +27,7 @@ type Done = (error: Error | undefined) => void;
 export interface MemoryBackendOptions {
   /** Runs `fn` once, later; the order of these calls is the simulator's choice. */
   readonly defer: (fn: () => void) => void;
-  /** The state that a crash or a clean stop left; nothing for a new member. */
+  /** The state that a crash or a clean stop left. Absent: a new member has none. */
   readonly image?: StoreImage;
 }
 

@@ -51,7 +51,10 @@ export function copyOf(content: Content): Content {
   };
 }
 
-/** The durable bytes and those of the rest that happened to be written back. */
+/**
+ * What a power failure leaves: the durable bytes, and those of the rest that happened to be written
+ * back.
+ */
 export function survivorOf(content: Content, rng: Rng): Content {
   let bytes: Uint8Array = content.durable.slice();
   const loose = [...content.lost, ...content.unsynced].sort((a, b) => a.order - b.order);

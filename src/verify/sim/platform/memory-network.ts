@@ -9,7 +9,7 @@ import { decodeMessage } from "../../../raft/codec/message-codec.js";
 import type { Dice } from "../plan/dice.js";
 import type { SimClock } from "./sim-clock.js";
 
-/** The normal behaviour of the network; drawn for each plan. */
+/** The normal behaviour of the network; it is drawn for each plan. */
 export interface NetworkWeather {
   readonly delayMinUs: number;
   readonly delayMaxUs: number;
@@ -99,7 +99,7 @@ export class MemoryNetwork {
     };
   }
 
-  /** No rules, no loss, no repetition from here on. */
+  /** Ends all rules, losses and repetitions. */
   calm(): void {
     this.#rules.clear();
     this.isCalm = true;
@@ -188,7 +188,7 @@ export class MemoryNetwork {
     return forMs;
   }
 
-  /** The port that listens at a peer URL. */
+  /** The id of the member that listens at a peer URL. */
   idAt(peerUrl: string): bigint | undefined {
     const port = this.#byUrl.get(peerUrl);
     return port?.isOpen ? port.handler.memberId() : undefined;

@@ -16,7 +16,7 @@ type Rows = InstanceType<typeof Tree<string, Row>>;
 
 const pageBytes = 4096;
 const metaBytes = 2 * pageBytes;
-/** LMDB's own bytes for each row, approximately. */
+/** Bytes that LMDB itself needs for each row, approximately. */
 const rowOverheadBytes = 16;
 
 export class RowImage {

@@ -42,7 +42,7 @@ export interface ClockSkew {
 export class SimClock {
   #nowUs = 0;
   #created = 0;
-  /** A binary heap by due time, then creation. */
+  /** The events, in a binary heap by due time, then by order of creation. */
   readonly #heap: Event[] = [];
   readonly #held = new Map<number, Event[]>();
   #current: Event | undefined;

@@ -1,6 +1,7 @@
 /**
  * Hashes for the simulator: 32 bytes that depend on every byte, fast, the same everywhere. They are
- * not cryptographic, because nobody attacks a simulation (four lanes of MurmurHash3's mixing).
+ * not cryptographic, because no attacker takes part in a simulation (four lanes of MurmurHash3's
+ * mixing).
  */
 import type { Hash } from "../../../platform/hash.js";
 

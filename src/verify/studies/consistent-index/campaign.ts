@@ -77,7 +77,7 @@ export const cases: readonly StudyCase[] = [
 /** The smallest failing run of a case. */
 export interface CaseStory extends Story {
   readonly seed: number;
-  /** Events of the plan as drawn, the crash included. */
+  /** How many events the plan had as drawn, the crash included. */
   readonly eventsBefore: number;
 }
 

@@ -21,7 +21,7 @@ const rowHeight = 46;
 const marginX = 50;
 const headTop = 84;
 const lineHeight = 18;
-/** Characters that fit into a box of a lane at the font size below. */
+/** How many characters fit into a box of a lane at the font size below. */
 const boxColumns = 30;
 const wideColumns = 110;
 

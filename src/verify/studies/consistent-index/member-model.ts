@@ -6,7 +6,7 @@ import { indexRow, type StudyEntry, type StudyRow } from "./log-entry.js";
 import type { ActorName, StudyPlan } from "./plan.js";
 import { type BoltStore, indexOf, type UnitStore } from "./store.js";
 
-/** The cost of the design, summed over lives. */
+/** What the design costs, summed over lives. */
 export interface Counters {
   entries: number;
   /** Sections between lock and unlock that the apply loop opened. */
@@ -22,7 +22,7 @@ export interface MemberModel<S extends BoltStore | UnitStore = BoltStore | UnitS
   readonly counters: Counters;
   /** The index that the hook writes. */
   memoryIndex: number;
-  /** `final` alone: the entry being applied, not yet shown to the hook. */
+  /** In "final" only: the entry that is being applied and was not yet shown to the hook. */
   applyingIndex: number;
   /** A configuration that waits for the hook. */
   confState: StudyRow | undefined;

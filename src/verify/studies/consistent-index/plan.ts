@@ -18,7 +18,7 @@ export type Choice = ActorName | "crash";
 
 /** Weak points that a release had or has; the plain workload has none of them. */
 export interface Hazards {
-  /** Entries that write in two sections occur (a checkpoint of two leases). */
+  /** True if entries occur that write in two sections (a checkpoint of two leases). */
   readonly twoSections: boolean;
   /** Defragmentation commits without the hook, as 3.5.0 to 3.5.5 did (#14685). */
   readonly defragSkipsHook: boolean;

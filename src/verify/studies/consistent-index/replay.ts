@@ -1,6 +1,6 @@
 /**
- * A story: a plan, the steps of its run, and the image that broke the law at its end. The diagrams
- * draw it.
+ * Replays a story: a plan, the steps of its run, and the image that broke the law at its end. The
+ * diagrams draw it.
  */
 import type { LawBreach } from "./law.js";
 import type { StudyPlan } from "./plan.js";

@@ -25,7 +25,7 @@ export interface RunEvent {
 }
 
 export interface StudyResult {
-  /** The first image that broke the law. */
+  /** The breach of the first image that broke the law. Undefined: none did. */
   readonly law: LawBreach | undefined;
   /** The first image that a restart does not repair. */
   readonly harm: LawBreach | undefined;

@@ -20,7 +20,7 @@ export interface StudyFailure {
 
 export interface ShrunkStudy {
   readonly plan: StudyPlan;
-  /** Its choices and the crash at the end. */
+  /** The number of choices, with the crash at the end. */
   readonly events: number;
   /** Plans that were tried. */
   readonly runs: number;
