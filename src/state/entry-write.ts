@@ -3,8 +3,8 @@
  * everything to the backend in one write. Reads see the entry's own writes. A handle that is not
  * committed changes nothing except the digests that it was given.
  *
- * The first rows are in a list. From `packedFrom` rows on, those of the key space are packed into a
- * run (row-run.ts), which the backend takes over as it is. So closing the handle costs the same for
+ * The first rows are in a list. From `packedFrom` rows on, those of the key space, or of users, are
+ * packed into a run (row-run.ts), which the backend takes over as it is. So closing the handle costs the same for
  * any number of rows.
  */
 import type { Backend } from "../platform/backend.js";
@@ -16,6 +16,8 @@ import type { WriteHandle } from "./types.js";
 
 /** With more rows than this, a map is faster than a search of the list. */
 const listMax = 8;
+/** The buckets of which one entry may change very many rows. */
+const packedBuckets: ReadonlySet<Bucket> = new Set([Bucket.key, Bucket.authUsers]);
 const latin1Slice = Buffer.prototype.latin1Slice;
 
 type RowStore = Pick<Backend, "get" | "write">;
@@ -27,7 +29,7 @@ export class EntryWrite implements WriteHandle {
   readonly #packedFrom: number;
   /** The last position in #rows of each written row, by bucket and key. */
   #places: Map<string, number> | undefined;
-  /** Later rows of the key space. None of their keys is in #rows. */
+  /** Later rows of one bucket. None of their keys is in #rows. */
   #run: RowRun | undefined;
 
   constructor(backend: RowStore, digests: DigestSet, packedFrom = Number.MAX_SAFE_INTEGER) {
@@ -96,9 +98,9 @@ export class EntryWrite implements WriteHandle {
    * or because its key is not above those of the run.
    */
   #pack({ bucket, key, value }: RowWrite): boolean {
-    if (bucket !== Bucket.key || this.#rows.length < this.#packedFrom) return false;
-    this.#run ??= new RowRun(Bucket.key);
-    return this.#run.add(key, value);
+    if (!packedBuckets.has(bucket) || this.#rows.length < this.#packedFrom) return false;
+    this.#run ??= new RowRun(bucket);
+    return this.#run.bucket === bucket && this.#run.add(key, value);
   }
 
   /** -1: the list has no row with this key. */

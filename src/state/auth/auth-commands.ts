@@ -11,7 +11,7 @@ import { KvError } from "../../base/errors.js";
 import { InternalAuthenticateRequest } from "../../wire/gen/internal.js";
 import {
   AuthRoleAddRequest,
-  AuthRoleDeleteRequest,
+  type AuthRoleDeleteRequest,
   AuthRoleGrantPermissionRequest,
   AuthRoleRevokePermissionRequest,
   AuthUserAddRequest,
@@ -23,6 +23,7 @@ import {
 import { RequestField } from "../../wire/proposal.js";
 import { decode } from "../requests/decode-request.js";
 import type { WriteHandle } from "../types.js";
+import type { Work } from "../work.js";
 import { nameBytesMax } from "./auth-rows.js";
 import { type AuthTable, compareNames } from "./auth-table.js";
 import { isUnbounded } from "./key-ranges.js";
@@ -31,7 +32,7 @@ import { type AuthChange, type Permission, rootName } from "./types.js";
 const noBytes = new Uint8Array(0);
 const rights: AuthChange = { type: "rights" };
 
-/** Undefined: not a request of this file. */
+/** Undefined: not a request of this file, or the deletion of a role (`deleteRole`). */
 export function applyAuth(
   table: AuthTable,
   w: WriteHandle,
@@ -56,8 +57,6 @@ export function applyAuth(
       return revokeRole(table, w, decode(AuthUserRevokeRoleRequest, body));
     case RequestField.authRoleAdd:
       return addRole(table, w, decode(AuthRoleAddRequest, body));
-    case RequestField.authRoleDelete:
-      return deleteRole(table, w, decode(AuthRoleDeleteRequest, body));
     case RequestField.authRoleGrantPermission:
       return grantPermission(table, w, decode(AuthRoleGrantPermissionRequest, body));
     case RequestField.authRoleRevokePermission:
@@ -189,18 +188,18 @@ function addRole(
   return rights;
 }
 
-function deleteRole(
+/**
+ * Deletes a role and takes it from all its users, with pauses: there may be very many. Nobody sees a
+ * part of that.
+ */
+export function* deleteRole(
   table: AuthTable,
-  w: WriteHandle,
-  { role }: AuthRoleDeleteRequest,
-): AuthChange | KvError {
+  { w, work }: { readonly w: WriteHandle; readonly work: Work },
+  { role }: Pick<AuthRoleDeleteRequest, "role">,
+): Generator<undefined, AuthChange | KvError> {
   if (table.isEnabled && role === rootName) return new KvError("invalidAuthMgmt");
   if (table.role(role) === undefined) return new KvError("roleNotFound");
-  table.deleteRole(w, role);
-  for (const user of table.users()) {
-    if (!user.roles.includes(role)) continue;
-    table.putUser(w, { ...user, roles: user.roles.filter((granted) => granted !== role) });
-  }
+  yield* table.deleteRole(w, role, work);
   table.nextRevision(w);
   return rights;
 }

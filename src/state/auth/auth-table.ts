@@ -9,7 +9,9 @@
 import type { BackendReader } from "../../platform/backend.js";
 import { Bucket } from "../../platform/rows.js";
 import { Permission_Type } from "../../wire/gen/auth.js";
+import { mergeSort } from "../mvcc/sort-in-slices.js";
 import type { WriteHandle } from "../types.js";
+import type { Work } from "../work.js";
 import {
   decodeAuthRevision,
   decodeRole,
@@ -30,6 +32,8 @@ import {
   type UserRecord,
 } from "./types.js";
 
+/** How many users that a walk only looks at count as much as one row. */
+const usersPerUnit = 16;
 const firstKey = new Uint8Array(0);
 const yes = Uint8Array.of(1);
 const no = Uint8Array.of(0);
@@ -131,8 +135,28 @@ export class AuthTable implements AuthReader {
     this.#rights.clear();
   }
 
-  deleteRole(w: WriteHandle, name: string): void {
+  /**
+   * Deletes a role and takes it from its users. Between the pauses the table shows the state before,
+   * and nobody may write to it.
+   */
+  *deleteRole(w: WriteHandle, name: string, work: Work): Generator<undefined, void> {
+    const found: UserRecord[] = [];
+    let looked = 0;
+    for (const user of this.#users.values()) {
+      if (user.roles.includes(name)) found.push(user);
+      if (++looked % usersPerUnit === 0 && work.spend(1)) yield;
+    }
+    // In the order of keys the rows of very many users go into one run (entry-write.ts).
+    const users = yield* mergeSort(found, (a, b) => compareNames(a.name, b.name), work);
+    const changed: UserRecord[] = [];
+    for (const user of users) {
+      const without = { ...user, roles: user.roles.filter((granted) => granted !== name) };
+      w.put(Bucket.authUsers, bytesOf(user.name), encodeUser(without));
+      changed.push(without);
+      if (work.spend(1)) yield;
+    }
     w.delete(Bucket.authRoles, bytesOf(name));
+    for (const user of changed) this.#users.set(user.name, user);
     this.#roles.delete(name);
     this.#rights.clear();
   }

@@ -4,7 +4,6 @@ import { Permission_Type } from "../../wire/gen/auth.js";
 import { InternalAuthenticateRequest } from "../../wire/gen/internal.js";
 import {
   AuthRoleAddRequest,
-  AuthRoleDeleteRequest,
   AuthRoleGrantPermissionRequest,
   AuthRoleRevokePermissionRequest,
   AuthUserAddRequest,
@@ -15,7 +14,8 @@ import {
 } from "../../wire/gen/rpc.js";
 import { RequestField } from "../../wire/proposal.js";
 import { Rows } from "../rows.fixture.js";
-import { applyAuth } from "./auth-commands.js";
+import { runThrough, Work } from "../work.js";
+import { applyAuth, deleteRole } from "./auth-commands.js";
 import { AuthTable } from "./auth-table.js";
 import type { AuthChange } from "./types.js";
 
@@ -72,7 +72,7 @@ export class AuthScene {
   addRole = (name: string): Result =>
     this.#apply(RequestField.authRoleAdd, AuthRoleAddRequest.encode({ name }).finish());
   deleteRole = (role: string): Result =>
-    this.#apply(RequestField.authRoleDelete, AuthRoleDeleteRequest.encode({ role }).finish());
+    runThrough(deleteRole(this.table, { w: this.rows, work: new Work(1) }, { role }));
   grant = (
     name: string,
     type: keyof typeof permissionTypes,

@@ -1,14 +1,25 @@
 /**
  * The requests that may change or read many rows: the deletion of a range, a transaction, the end
- * of a lease. They are executed with pauses (work.ts); machine.ts still makes one entry of each.
+ * of a lease, the deletion of a role. They are executed with pauses (work.ts); machine.ts still makes one entry of each.
  */
 import { type ErrorReason, KvError } from "../../base/errors.js";
-import { DeleteRangeRequest, LeaseRevokeRequest, TxnRequest } from "../../wire/gen/rpc.js";
+import {
+  AuthRoleDeleteRequest,
+  DeleteRangeRequest,
+  LeaseRevokeRequest,
+  TxnRequest,
+} from "../../wire/gen/rpc.js";
 import type { OpenedRequest } from "../../wire/internal-request.js";
 import { RequestField } from "../../wire/proposal.js";
 import type { AlarmSet } from "../alarm/alarm-set.js";
-import { deleteRefusal, leaseWriteRefusalInSlices, txnRefusal } from "../auth/rights.js";
-import type { AuthReader } from "../auth/types.js";
+import { deleteRole } from "../auth/auth-commands.js";
+import type { AuthTable } from "../auth/auth-table.js";
+import {
+  adminRefusal,
+  deleteRefusal,
+  leaseWriteRefusalInSlices,
+  txnRefusal,
+} from "../auth/rights.js";
 import type { EntryWrite } from "../entry-write.js";
 import type { LeaseTable } from "../lease/lease-table.js";
 import type { KvWriter } from "../mvcc/kv-writer.js";
@@ -29,7 +40,7 @@ export function largeRequest(
   tables: {
     readonly leases: LeaseTable;
     readonly alarms: AlarmSet;
-    readonly auth: AuthReader;
+    readonly auth: AuthTable;
   },
 ): LargeRequest | undefined {
   const { leases, alarms, auth } = tables;
@@ -60,9 +71,24 @@ export function largeRequest(
         return refusal ?? (yield* revoke(leases, id, parts));
       };
     }
+    case RequestField.authRoleDelete: {
+      const deletion = decode(AuthRoleDeleteRequest, body);
+      const refusal = adminRefusal(auth, request);
+      if (refusal !== undefined) return refused(refusal.reason);
+      return (parts) => withoutRole(auth, deletion, parts);
+    }
     default:
       return undefined;
   }
+}
+
+function* withoutRole(
+  auth: AuthTable,
+  deletion: AuthRoleDeleteRequest,
+  { w, way: { work } }: EntryParts,
+): Generator<undefined, Outcome | KvError> {
+  const change = yield* deleteRole(auth, { w, work }, deletion);
+  return change instanceof KvError ? change : { kind: "auth", change };
 }
 
 function* revoke(
