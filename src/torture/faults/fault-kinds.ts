@@ -171,6 +171,20 @@ const rules = {
       return () => replaceMember({ clock, stage, member });
     },
   },
+  learner: {
+    ...{
+      lane: "process",
+      group: "disk",
+      about: "as replace, but added as a learner, then promoted",
+    },
+    ...{ lastsMs: [0, 2_000], victims: "one" },
+    strike: async ({ clock, stage, victims }) => {
+      const [member] = victims as readonly [string];
+      await stage.kill(member);
+      stage.disks?.wipe(member);
+      return () => replaceMember({ clock, stage, member, asLearner: true });
+    },
+  },
   "slow-disk": {
     ...{ lane: "process", group: "disk", about: "each write to its log takes 150 ms longer" },
     ...{ lastsMs: [500, 4_000], victims: "few" },
@@ -231,7 +245,7 @@ export function whyNot(kind: FaultKind, stage: Stage): string | undefined {
   if (isTrouble && stage.diskTroubles === undefined) {
     return "only a process of Node takes another disk (by a preloaded module)";
   }
-  const isOfAnyTarget = kind === "replace" || kind === "wipe";
+  const isOfAnyTarget = kind === "replace" || kind === "learner" || kind === "wipe";
   if (group === "disk" && !isOfAnyTarget && stage.disks?.isHealing !== true) {
     return "this target does not promise to survive it";
   }
