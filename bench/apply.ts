@@ -25,7 +25,7 @@ const putField = 4;
 const encoder = new EntryEncoder(0x1122334455667788n);
 const value = Buffer.alloc(valueBytes, 0x61);
 
-/** Entry number `at`: keys in a scattered order, each the same number of times. */
+/** The entry number `at`. Keys come in a scattered order, each the same number of times. */
 function encodeEntry(at: number): Uint8Array {
   const number = (at * 7919) % keys;
   const key = Buffer.from(`/registry/pods/default/pod-${String(number).padStart(8, "0")}`);

@@ -18,7 +18,7 @@ const { values } = parseArgs({
     servers: { type: "string", default: "etcd35,lockstep" },
   },
 });
-/** The preface and empty SETTINGS. */
+/** The preface of a connection, and an empty SETTINGS frame. */
 const hello = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0", "latin1");
 
 /** Resolves when the server has sent its SETTINGS. */

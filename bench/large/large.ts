@@ -30,7 +30,7 @@ const mebibyte = 2 ** 20;
 /** The probe runs alone for so long before and after a request. */
 const aloneMs = 100;
 
-/** The results of each server, by its kind. */
+/** Measures each server in turn. Gives the results by its kind. */
 export async function measureLarge(
   options: LargeOptions,
 ): Promise<ReadonlyMap<ServerKind, readonly LargeResult[]>> {
@@ -117,7 +117,7 @@ function cells({ requestMs, waits, peakBytes }: LargeResult): readonly string[] 
   ];
 }
 
-/** Ratio: the last server's time over the first's. */
+/** The table. Its ratios are the last server's time over the first's. */
 export function largeTable(results: ReadonlyMap<ServerKind, readonly LargeResult[]>): string {
   const servers = [...results.keys()];
   const columns = servers.map((kind) => `${kind} s | longest wait ms | p99 ms | peak MiB`);

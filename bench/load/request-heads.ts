@@ -4,7 +4,7 @@
  */
 
 const staticTableEntries = 61;
-/** Static entries: ":method: POST" and ":scheme: http". */
+/** Two entries of the static table: ":method: POST" and ":scheme: http". */
 const postAndHttp = Buffer.from([0x83, 0x86]);
 /** Names of the static table (RFC 7541, appendix A). */
 const nameIndexes = new Map([

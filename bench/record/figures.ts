@@ -10,7 +10,7 @@ export interface Figures {
   readonly maxMs: number;
   /** Microseconds of CPU time of all members together, for each that was counted. */
   readonly cpuUs: number;
-  /** After loading, before the load. */
+  /** MiB after loading, before the load. */
   readonly preparedMiB: number;
   readonly peakMiB: number;
 }

@@ -1,4 +1,7 @@
-/** Figures as SVG without script, font or link: bars of ratios, and rates over the number of keys. */
+/**
+ * Draws figures as SVG without script, font or link: bars of ratios, and rates over the number of
+ * keys.
+ */
 import type { Row } from "./figures.js";
 
 const style =
@@ -22,7 +25,7 @@ function svg(title: string, size: readonly [number, number], parts: readonly str
   ].join("\n");
 }
 
-/** One bar a scenario: lockstep's rate over etcd's. Undefined: nothing to compare. */
+/** One bar for each scenario: lockstep's rate over etcd's. Undefined: no scenario has both. */
 export function ratioBars(rows: readonly Row[]): string | undefined {
   const bars = rows.flatMap(({ name, servers }) => {
     const { etcd35, lockstep } = servers;

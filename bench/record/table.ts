@@ -1,4 +1,4 @@
-/** Rows of figures as Markdown: each cell "etcd → lockstep", then the ratios. */
+/** Writes rows of figures as Markdown: each cell is "etcd → lockstep", then the ratios follow. */
 
 import type { Figures, Row } from "./figures.js";
 import { goals } from "./goals.js";

@@ -35,7 +35,7 @@ interface OneRequest {
   readonly message: Uint8Array;
   /** By how much each answered request advances the revision. */
   readonly writes: 0 | 1;
-  /** The least bytes of a right answer. */
+  /** A right answer has at least this many bytes. */
   readonly answerBytes: number;
 }
 

@@ -20,7 +20,7 @@ export interface Scenario {
 
 export interface Measurement extends LoadResult {
   readonly server: ServerKind;
-  /** Of all members together, during the load. */
+  /** CPU seconds of all members together, during the load. */
   readonly cpuSeconds: number;
   /** Resident memory of the largest member: after `prepare`, and the most since its start. */
   readonly preparedRssBytes: number;

@@ -26,7 +26,7 @@ export class AuditRun {
   readonly ended: Promise<Ended>;
   #heard: () => void = () => {};
 
-  /** Of `lockstep audit`, or another program. */
+  /** `words` are those of `lockstep audit`, or of another program. */
   constructor(words: readonly string[], program?: string) {
     const { command, args } = serverCommand("lockstep");
     this.#child =

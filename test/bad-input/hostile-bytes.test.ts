@@ -1,4 +1,7 @@
-/** Hostile bytes on both ports and oversized requests: refused, with the state untouched. */
+/**
+ * Hostile bytes on both ports, and oversized requests: the member refuses them, and its state
+ * stays.
+ */
 import { afterEach, describe, expect, test } from "vitest";
 import { compareHashes } from "../crash/rounds.js";
 import { bytes, EtcdClient } from "../support/client.js";

@@ -39,7 +39,7 @@ afterEach(() => cluster.dispose());
 
 const idOf = (member: ClusterMember): bigint => ids.get(member) as bigint;
 
-/** A write and a linearizable read at each running member. */
+/** Writes, and reads linearizably, at each running member. */
 async function works(): Promise<void> {
   for (const member of cluster.members.filter(({ isRunning }) => isRunning)) {
     const value = `value ${++written}`;
@@ -233,7 +233,7 @@ test(
       await nothingHappened(async () => {
         await client.memberUpdate({ ID: idOf(suspect), peerURLs: [recorder.url] });
         await works();
-        // Long enough for the new connections to carry some entries.
+        // These rounds are enough for the new connections to carry some entries.
         for (let round = 0; round < 50; round++) await works();
         await client.memberUpdate({ ID: idOf(suspect), peerURLs: [suspect.peerUrl] });
         const recorded = recorder.recorded.filter((pieces) => Buffer.concat(pieces).length > 2_000);

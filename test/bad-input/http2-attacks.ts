@@ -56,7 +56,7 @@ const wideWindow = frame(4, 0, 0, Buffer.from("00047fffffff", "hex"));
 /** Gives the bytes of one round, the same or others each time; undefined: it has done its worst. */
 type Attack = () => (round: number) => Buffer | undefined;
 
-/** The same many times, each on a stream of its own. */
+/** Sends the same many times, each on a stream of its own. */
 const onStreams =
   (perRound: number, make: (stream: number) => Buffer): Attack =>
   () =>

@@ -16,7 +16,7 @@ export interface Claim {
   readonly to: bigint;
 }
 
-/** Of today, and of the first version: magic, then three ids. */
+/** The hellos of today and of the first version: magic, then three ids. */
 export function hellos({ clusterId, from, to }: Claim): readonly Buffer[] {
   const token = Buffer.alloc(16, 7);
   const first = Buffer.alloc(32);

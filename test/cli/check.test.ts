@@ -1,4 +1,4 @@
-/** `lockstep check` as a process: its exit codes. What it prints: src/cli/check.test.ts. */
+/** `lockstep check` as a process: its exit codes. src/cli/check.test.ts tests what it prints. */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,6 @@
-/** An error that nobody owns, in a real member: one line of the log, a stop, and code 1. */
+/**
+ * An error without an owner, in a real member: it makes one line of the log, a stop, and code 1.
+ */
 import { afterEach, expect, test } from "vitest";
 import { Cluster } from "../support/cluster.js";
 import { serverCommand } from "../support/server-kind.js";

@@ -100,7 +100,7 @@ const COMMON: readonly (readonly [RegExp, string])[] = [
   [/\b[0-9a-f]{14,16}\b/g, "HEX"],
   [/\b\d{15,20}\b/g, "ID"],
 ];
-/** The client library's own log, with times and addresses in memory. */
+/** A line of the client library's own log, with times and addresses in memory. */
 const CLIENT_LOG = /^\{"level":.*\n/gm;
 /** Tables are as wide as what was replaced in them. */
 const WIDTHS: readonly (readonly [RegExp, string])[] = [
@@ -112,7 +112,7 @@ function escaped(text: string): RegExp {
   return new RegExp(text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"), "g");
 }
 
-/** Own replacements of a cluster: its endpoints, members, folder. */
+/** Replacements for one cluster: its endpoints, members, folder. */
 async function replacements(cluster: Cluster): Promise<(readonly [RegExp, string])[]> {
   const list: (readonly [RegExp, string])[] = [[escaped(cluster.folder), "FOLDER"]];
   cluster.members.forEach((member, at) => {

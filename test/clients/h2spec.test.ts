@@ -1,5 +1,5 @@
 /**
- * The conformance suite h2spec against a member's client port, with its strict cases. It is no
+ * Runs the conformance suite h2spec against a member's client port, with its strict cases. It is no
  * dependency: without it on PATH the test is skipped. The rules that it checks have tests of their
  * own in src/grpc/http2 and src/grpc/server.test.ts.
  */

@@ -84,7 +84,7 @@ export function comparable(operation: Operation, answer: Answer): string {
       (response.leases as Pick<Member, "ID">[]).sort((x, y) => (x.ID < y.ID ? -1 : 1));
       break;
     case "hashKv":
-      // New in 3.6: the others leave it 0.
+      // The field is new in 3.6: older versions leave it 0.
       delete response.hash_revision;
       break;
     default:

@@ -14,7 +14,7 @@ export type Plain =
   | boolean
   /** The current revision less `back` (never below 1; negative: a future one). */
   | { readonly back: number }
-  /** That many bytes "x". */
+  /** As many bytes "x" as this says. */
   | { readonly fill: number }
   | readonly Plain[]
   | { readonly [field: string]: Plain };

@@ -53,9 +53,12 @@ export class ServerPair {
   revision = 1;
   compacted = 0;
   readonly #compactions = new Set<number>();
-  /** Those that the server under test made before its last restart. */
+  /** Ids that the server under test gave out before its last restart. */
   readonly #forgotten = new Set<number>();
-  /** Before 3.4.34 and 3.5.16, a compaction removed deletions at exactly its revision. */
+  /**
+   * True for etcd before 3.4.34 and 3.5.16: its compaction removes deletions at exactly its
+   * revision.
+   */
   readonly #keepsLastDeletion: boolean;
 
   private constructor(reference: Cluster, subject: Cluster, keepsLastDeletion: boolean) {

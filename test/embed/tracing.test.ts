@@ -56,11 +56,11 @@ interface SeenSpan {
   readonly traceId: string;
   readonly parent: string;
   readonly attributes: Record<string, string>;
-  /** OTLP's: 0 unset, 2 error. */
+  /** A status of OTLP: 0 unset, 2 error. */
   readonly status: number;
 }
 
-/** Of an ExportTraceServiceRequest (opentelemetry-proto, trace/v1). */
+/** The spans of an ExportTraceServiceRequest (opentelemetry-proto, trace/v1). */
 function spansIn(request: Uint8Array): SeenSpan[] {
   return parts(fieldsOf(request), 1).flatMap((resourceSpans) => {
     const [resource = new Map()] = parts(resourceSpans, 1);

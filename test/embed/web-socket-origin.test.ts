@@ -33,7 +33,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** "open", or the status and body of the refusal. */
+/** Resolves to "open", or to the status and body of the refusal. */
 function dial(headers: Readonly<Record<string, string>>): Promise<unknown> {
   const socket = new WebSocket(`ws://127.0.0.1:${port}/v3/watch`, { headers });
   return new Promise((resolve, reject) => {

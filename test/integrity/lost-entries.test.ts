@@ -21,7 +21,7 @@ afterEach(async () => {
 });
 
 interface Split {
-  /** The former leader, stopped, with all entries. */
+  /** The former leader. It is stopped and has all entries. */
   readonly ahead: ClusterMember;
   readonly aheadId: string;
   /** Its applied index. */

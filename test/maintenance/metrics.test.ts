@@ -7,7 +7,7 @@ import { bytes } from "../support/client.js";
 import { Cluster, type ClusterMember } from "../support/cluster.js";
 import { isMissing } from "../support/server-kind.js";
 
-/** Used by the alerts and dashboards of etcd's mixin. */
+/** Metrics that the alerts and dashboards of etcd's mixin use. */
 const ofMixin = [
   "etcd_server_has_leader",
   "etcd_server_leader_changes_seen_total",
@@ -54,7 +54,7 @@ async function page(member: ClusterMember, path: string): Promise<string> {
   return (await fetch(`http://${member.endpoint}${path}`)).text();
 }
 
-/** The sum over all labels. Undefined: it is not there. */
+/** The sum over all labels. Undefined: the page does not have the metric. */
 function totalOf(text: string, name: string): number | undefined {
   const lines = text.split("\n").filter((line) => new RegExp(`^${name}[{ ]`).test(line));
   if (lines.length === 0) return undefined;

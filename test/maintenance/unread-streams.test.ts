@@ -102,7 +102,7 @@ test("a member with unread streams and hashes under way stops at once, and clean
     ),
   );
   expect((await first.stop()).code).toBe(0);
-  // Answered, or Unavailable: never damage, never an internal error.
+  // Each stream was answered or got Unavailable; none got damage or an internal error.
   for (const code of await Promise.all(ends)) expect([0, 1, 14]).toContain(code);
   expect(first.process.log()).not.toMatch(/"level":"error"|damaged/);
   await first.start();

@@ -28,7 +28,7 @@ async function idOf(member: ClusterMember): Promise<bigint> {
   return header?.member_id ?? 0n;
 }
 
-/** As a learner, then promoted. */
+/** Adds a member as a learner, then promotes it. */
 async function grow(of: Cluster): Promise<ClusterMember> {
   const others = of.members.map((member) => `${member.name}=${member.peerUrl}`);
   const added = await of.plan();

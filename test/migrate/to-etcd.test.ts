@@ -1,6 +1,6 @@
 /**
- * Backups of this store in the hands of etcd's own tools: saved by etcdctl, checked, restored, and
- * served by a real etcd with the same keys, history and leases.
+ * Backups of this store in etcd's own tools: saved by etcdctl, checked, restored, and served by a
+ * real etcd with the same keys, history and leases.
  */
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";

@@ -1,6 +1,6 @@
 /**
- * What members tell people by log lines and metrics: lost and returning peers, a missing quorum,
- * members that come and go. A join warns of nothing.
+ * What members report by log lines and metrics: lost and returning peers, a missing quorum, members
+ * that come and go. A join causes no warning.
  */
 import { afterEach, expect, test } from "vitest";
 import { Cluster, type ClusterMember } from "../support/cluster.js";

@@ -16,12 +16,12 @@ const executable = (process.env.PATH ?? "")
 
 /** For `describe.skipIf`. */
 export const isSkipped = executable === undefined && process.env.CI !== "true";
-/** For the name of the tests. */
+/** Goes into the names of tests. */
 export const skipNote = isSkipped ? " (skipped: there is no chromium on PATH)" : "";
 
 export interface OpenPage {
   readonly page: Page;
-  /** Addresses asked for, the page itself first. */
+  /** Addresses that the page asked for, the page itself first. */
   readonly requests: readonly string[];
   /** Errors, warnings, and dialogs that opened. */
   readonly complaints: readonly string[];

@@ -271,7 +271,7 @@ class View {
     })()`);
   }
 
-  /** A place in the third lane, a third into the time line. */
+  /** Points to a place in the third lane, a third into the time line. */
   async timeLine(): Promise<{ x: number; y: number; left: number; width: number }> {
     const box = await this.ask<{ left: number; top: number; width: number }>(
       "JSON.parse(JSON.stringify(document.getElementById('canvas').getBoundingClientRect()))",

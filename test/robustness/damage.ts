@@ -69,7 +69,7 @@ export function flipByte(path: string, needle: Uint8Array): number {
   }
 }
 
-/** A copy of the backend in use, of a stopped member. */
+/** Copies the backend in use of a stopped member. */
 export function copyBackend(dataDir: string, to: string): void {
   copyFileSync(backendFile(dataDir), to);
 }

@@ -1,6 +1,6 @@
 /**
- * What clients and operators ask of a member in the fuzz test. Each call is drawn with numbers of its own,
- * so that a seed asks the same in the same order however long each takes.
+ * The requests of clients and operators to a member in the fuzz test. Each call is drawn with
+ * numbers of its own, so that a seed asks the same in the same order however long each takes.
  */
 import { status as Code } from "@grpc/grpc-js";
 import { bytes, EtcdClient, isServiceError } from "../support/client.js";
@@ -11,11 +11,13 @@ import type { Seed } from "./seed.js";
 
 export interface Asked {
   readonly member: ClusterMember;
-  /** Of the member, with a long life. Calls that are given up have one of their own. */
+  /**
+   * A client of the member, with a long life. Calls that are given up have a client of their own.
+   */
   readonly client: EtcdClient;
   readonly rng: SeededRng;
   readonly seed: Seed;
-  /** Of the cluster, as last seen. */
+  /** The revision of the cluster, as last seen. */
   readonly revision: () => number;
   readonly members: readonly ClusterMember[];
 }

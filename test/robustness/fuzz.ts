@@ -44,7 +44,7 @@ export interface FuzzOptions {
 export interface FuzzResult {
   readonly violations: readonly string[];
   readonly table: string;
-  /** Pairs that overlapped less often than wanted. */
+  /** Pairs that overlapped less often than the test wants. */
   readonly thin: readonly string[];
   readonly calls: number;
   readonly acknowledged: number;
@@ -256,7 +256,7 @@ class Fuzz implements FaultWorld {
   ): boolean {
     if (error instanceof LieError) return false;
     if (!isServiceError(error)) {
-      // Of a stream that ended, or a patience of the test's.
+      // These errors come from a stream that ended, or from the test's own time limit.
       return /no watch response|stream has ended/.test((error as Error).message);
     }
     const { code, details } = error;

@@ -36,7 +36,7 @@ export async function idOf(member: ClusterMember): Promise<string> {
   return (header?.member_id ?? 0n).toString(16);
 }
 
-/** The status code and text of a health endpoint; 0 when nobody listens. */
+/** The status code and text of a health endpoint; 0 when no process listens. */
 export async function health(
   member: ClusterMember,
   path: string,

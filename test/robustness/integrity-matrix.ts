@@ -28,7 +28,7 @@ const [, amount = "", unit = ""] = /^(\d+)(KiB|MiB|GiB)$/.exec(values.size) ?? [
 const stateBytes = Number(amount) * (units[unit as keyof typeof units] ?? 0);
 if (!(stateBytes > 0)) throw new Error(`--size ${values.size}: like 10MiB or 1GiB`);
 
-/** Values of 4 KiB; of a large state 64 KiB to 1 MiB. */
+/** Values have 4 KiB; in a large state they have 64 KiB to 1 MiB. */
 function stageOptions(): StageOptions {
   const isLarge = stateBytes > 256 * units.MiB;
   const [least, step] = isLarge ? [64 * units.KiB, 64 * units.KiB] : [4 * units.KiB, 0];

@@ -15,7 +15,7 @@ interface Message<T> {
 }
 export interface Step {
   readonly who: Who;
-  /** Without the package: "Auth/UserAdd". */
+  /** The path without its package: "Auth/UserAdd". */
   readonly path: string;
   readonly request: Uint8Array;
   decode(answer: Uint8Array): object;
@@ -268,7 +268,7 @@ function offAndOn(rng: SeededRng): Step[] {
   ];
 }
 
-/** Users and auth on, on a fresh server. */
+/** Creates users and switches auth on, on a fresh server. */
 export const founding: readonly Step[] = [
   authStatus,
   step("nobody", "Auth/AuthEnable", [rpc.AuthEnableRequest, rpc.AuthEnableResponse], {}),

@@ -12,7 +12,7 @@ import { isMissing, type ServerKind } from "../../support/server-kind.js";
 
 const ttlSeconds = 2;
 const usedEveryMs = 500;
-/** Longer than a token lives, all together. */
+/** All these uses together take longer than a token lives. */
 const uses = 8;
 /** etcd looks for ended tokens once a second. */
 const restMs = (ttlSeconds + 3) * 1_000;

@@ -163,7 +163,7 @@ async function otherDigests(scene: Scene): Promise<void> {
   scene.saw("not comparable", `endpoint integrity at the leader, code 1: ${told}`);
 }
 
-/** Two minors above the cluster. */
+/** Starts a build that is two minors above the cluster. */
 async function tooNew(scene: Scene): Promise<void> {
   const { suspect } = scene;
   const from = suspect.process.log().length;
