@@ -15,6 +15,7 @@ const pageTexts: { readonly [reason in ErrorReason]?: string } = {
   futureRevision: "mvcc: required revision is a future revision",
 };
 
+/** Answers a request of a page. Calls `done` once, possibly inside the call. */
 export function answerPage(
   request: PageRequest,
   member: Member,

@@ -81,6 +81,7 @@ export function messageBytesMax(kind: number): number {
   }
 }
 
+/** Wraps an encoded raft message, with the sender's fingerprint if it gives one. Copies both. */
 export function raftEnvelope(
   message: Uint8Array,
   fingerprint: Fingerprint | undefined,
@@ -98,6 +99,7 @@ export function raftEnvelope(
   return bytes;
 }
 
+/** Wraps a request. `id` is the asking member's number of it; the response carries it back. */
 export function requestEnvelope(id: number, method: PeerMethod, body: Uint8Array): Uint8Array {
   const bytes = withHead(requestKind, id, 1 + body.length);
   bytes[headBytes] = method;
@@ -105,6 +107,7 @@ export function requestEnvelope(id: number, method: PeerMethod, body: Uint8Array
   return bytes;
 }
 
+/** Wraps the body of the response to request `id`. */
 export function responseEnvelope(id: number, body: Uint8Array): Uint8Array {
   const bytes = withHead(responseKind, id, body.length);
   bytes.set(body, headBytes);

@@ -6,6 +6,7 @@ import { decodeMessage } from "../raft/codec/message-codec.js";
 import { commitsBeyondLog, flawOf } from "../raft/message-check.js";
 import type { Message, RaftNode } from "../raft/types.js";
 
+/** Decodes the bytes that `from` sent. A Rejection says why raft must not get the message. */
 export function soundMessage(bytes: Uint8Array, from: bigint, raft: RaftNode): Message | Rejection {
   let message: Message;
   try {

@@ -45,6 +45,7 @@ export function readChunk(reader: BackendReader, cursor: Cursor, bytesMax: numbe
   return { rows, next };
 }
 
+/** The bucket's number (1 byte), then the key. */
 export function encodeCursor(cursor: Cursor): Uint8Array {
   const bytes = new Uint8Array(1 + cursor.key.length);
   bytes[0] = cursor.bucket;
@@ -59,6 +60,7 @@ export function decodeCursor(bytes: Uint8Array): Cursor | undefined {
   return { bucket, key: bytes.subarray(1) };
 }
 
+/** Encodes a piece with its CRC-32C in front. Layout: docs/formats.md. */
 export function encodeChunk(chunk: RowChunk): Uint8Array {
   const nextKey = chunk.next?.key ?? firstCursor.key;
   let size = 4 + 4 + nextKey.length;

@@ -30,6 +30,7 @@ export const encodedFingerprintBytes = rowsAt + fingerprintBytes;
  */
 export type Difference = "none" | "log" | "apply";
 
+/** Compares two fingerprints, which must have the same index and version. */
 export function differenceOf(a: Fingerprint, b: Fingerprint): Difference {
   if (a.logChain !== b.logChain) return "log";
   const isSame =
@@ -39,6 +40,7 @@ export function differenceOf(a: Fingerprint, b: Fingerprint): Difference {
   return isSame ? "none" : "apply";
 }
 
+/** Writes the fixed layout above: `encodedFingerprintBytes` bytes at `at`. */
 export function writeFingerprint(bytes: Uint8Array, at: number, fingerprint: Fingerprint): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset + at, encodedFingerprintBytes);
   view.setUint8(0, fingerprint.version);

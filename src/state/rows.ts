@@ -46,6 +46,7 @@ export function rowCrc({ bucket, key, value, check }: SoundRow, seed: number): n
   return (check ^ crc32cCarry(crc32c(head) ^ seed, key.length + value.length)) >>> 0;
 }
 
+/** The stored form of a row: the value, then its check value (4 bytes, little-endian). */
 export function sealRow(bucket: Bucket, key: Uint8Array, value: Uint8Array): Uint8Array {
   const stored = cutBytes(value.length + checkBytes);
   stored.set(value);

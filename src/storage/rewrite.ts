@@ -36,6 +36,7 @@ export interface RewriteParts {
  */
 export type Rewritten = Backend | Error | undefined;
 
+/** Makes the copy. Calls `done` once, later, in the turn in which the copy holds everything. */
 export function rewrite(parts: RewriteParts, done: (result: Rewritten) => void): void {
   const { source, into, backends } = parts;
   source.copyTo(into, (error) => {

@@ -76,6 +76,7 @@ export const leaderIfRequired: ArrivalRule = (member, client) =>
   // In this order, because reading the metadata is slow.
   !member.hasLeader() && requiresLeader(client) ? new KvError("noLeader") : undefined;
 
+/** True if the client sent etcd's metadata "hasleader: true". */
 export function requiresLeader(client: Client): boolean {
   return client.metadata("hasleader") === "true";
 }

@@ -12,6 +12,7 @@ export const nameBytesMax = 511;
 export const enabledKey: Uint8Array = new TextEncoder().encode("authEnabled");
 export const revisionKey: Uint8Array = new TextEncoder().encode("authRevision");
 
+/** 8 bytes, big-endian. */
 export function encodeAuthRevision(revision: number): Uint8Array {
   const row = new Uint8Array(8);
   new DataView(row.buffer).setBigUint64(0, BigInt(revision));
@@ -22,6 +23,7 @@ export function decodeAuthRevision(row: Uint8Array): number {
   return Number(new DataView(row.buffer, row.byteOffset, row.byteLength).getBigUint64(0));
 }
 
+/** The user as an authpb.User. `decodeUser` reads it. */
 export function encodeUser(user: UserRecord): Uint8Array {
   const { name, password, roles, options } = user;
   return UserRow.encode({
@@ -42,6 +44,7 @@ export function decodeUser(row: Uint8Array): UserRecord {
   };
 }
 
+/** The role as an authpb.Role. `decodeRole` reads it. */
 export function encodeRole(role: RoleRecord): Uint8Array {
   const keyPermission = role.permissions.map(({ type, key, rangeEnd }) => ({
     permType: type,

@@ -40,6 +40,7 @@ export function userRefusal(auth: AuthReader, { username }: Caller): KvError | u
   return auth.isEnabled && username === "" ? new KvError("userEmpty") : undefined;
 }
 
+/** Checks a read of a range of keys. */
 export function rangeRefusal(
   auth: AuthReader,
   caller: Caller,

@@ -14,6 +14,7 @@ const rowBytes = 17;
 const separator = 0x5f;
 const tombstoneMark = 0x74;
 
+/** The row key of a revision: 17 bytes, and one more for a tombstone. */
 export function encodeRevision(main: number, sub: number, isTombstone: boolean): Uint8Array {
   const bytes = cutBytes(isTombstone ? rowBytes + 1 : rowBytes);
   writeSafe(bytes, 0, main);
@@ -23,6 +24,7 @@ export function encodeRevision(main: number, sub: number, isTombstone: boolean):
   return bytes;
 }
 
+/** Reads what `encodeRevision` wrote. Does not check the form. */
 export function decodeRevision(key: Uint8Array): RowRevision {
   return {
     main: readSafe(key, 0),

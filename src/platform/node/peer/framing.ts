@@ -114,6 +114,7 @@ function u64(value: bigint): Buffer {
   return bytes;
 }
 
+/** The 8 bytes before a message: its length and its CRC-32C, little-endian. */
 export function frameHeader(message: Uint8Array): Buffer {
   const header = Buffer.allocUnsafe(peerFrameHeaderBytes);
   header.writeUInt32LE(message.length, 0);
