@@ -11,6 +11,7 @@ const stories = [
   "test/maintenance/replaced-state.test.ts",
   "test/robustness/stopping.test.ts",
   "test/clients/ctl-tools.test.ts",
+  "test/clients/secure/*.test.ts",
   "test/differential/auth/token-age.test.ts",
   "test/tls/secure-cluster.test.ts",
   "test/operations/runbooks.test.ts",

@@ -284,7 +284,9 @@ class MemberServers {
     });
     return {
       http: httpHandler(this.#subject, this.#config, gateway),
-      upgrade: webSockets(gateway, (request) => webSocketRefusalOf(request, this.#config)),
+      upgrade: webSockets(gateway, (request) =>
+        webSocketRefusalOf(request, this.#config, this.#member),
+      ),
     };
   }
 

@@ -25,7 +25,8 @@ export function identify(
     return;
   }
   const token = call.metadata("token") ?? call.metadata("authorization");
-  member.authenticator.callerOf({ token, commonName: call.commonName }, owned(member, call, then));
+  const commonName = call.certificate?.commonName;
+  member.authenticator.callerOf({ token, commonName }, owned(member, call, then));
 }
 
 /** As `identify`, for a call that ends with the error. */
@@ -97,6 +98,7 @@ function current(
  */
 export function withRight(member: Member, call: Call, who: Who, then: () => void): void {
   if (who === "open" || who === "own" || !member.machine.auth.isEnabled) then();
+  else if (who === "certified" && call.certificate !== undefined) then();
   else if (who === "root") withRoot(member, call, then);
   else withUser(member, call, then);
 }

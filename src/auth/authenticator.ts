@@ -57,6 +57,10 @@ export class Authenticator {
     this.#parts = parts;
   }
 
+  get usesCertificates(): boolean {
+    return this.#parts.usesCertificates;
+  }
+
   /**
    * Calls `done` with the caller: by token, else by certificate, else nobody. Error
    * invalidAuthToken. While auth is off everybody is nobody. May call `done` inside the call.

@@ -65,7 +65,7 @@ export class Gateway {
       output.refuse(status, errorBody(status));
     } else {
       try {
-        this.#call(rpc, requestOf(request.headers), request, response, output);
+        this.#call(rpc, requestOf(request.headers, request.socket), request, response, output);
         return;
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);

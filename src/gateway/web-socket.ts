@@ -23,7 +23,7 @@ export interface UpgradeRefusal {
   readonly body: string;
 }
 
-/** @param refusalOf why a request's host or origin may not be served; undefined: it may */
+/** @param refusalOf why a request's host, origin or certificate may not be served; undefined: it may */
 export function webSockets(
   gateway: Gateway,
   refusalOf: (request: IncomingMessage) => UpgradeRefusal | undefined,
@@ -73,7 +73,8 @@ function serve(
   const [, token] = (request.headers["sec-websocket-protocol"] ?? "").split(/, */);
   const authorization = token ?? request.headers.authorization;
   const { "grpc-timeout": _ignored, ...headers } = request.headers;
-  const local = requestOf(authorization === undefined ? headers : { ...headers, authorization });
+  const all = authorization === undefined ? headers : { ...headers, authorization };
+  const local = requestOf(all, request.socket);
   const output = new SocketOutput(webSocket, () => bridge.drained());
   const bridge = new CallBridge(gateway.parts, rpc.path, rpc.messages, local, output);
   webSocket.on("message", (data: Buffer) => bridge.receive(data));

@@ -3,6 +3,7 @@
  * below can change (see docs/decisions/). Messages are protobuf bodies without gRPC's 5-byte prefix.
  */
 import type { Code } from "../base/errors.js";
+import type { ClientCertificate } from "./client-certificate.js";
 
 export interface Status {
   readonly code: Code;
@@ -12,8 +13,8 @@ export interface Status {
 export interface Call {
   /** First value of a request metadata key (lower case), or undefined. */
   metadata(name: string): string | undefined;
-  /** The common name of the client's certificate, if the handshake verified it. */
-  readonly commonName?: string | undefined;
+  /** Set if the handshake verified a certificate of the client. */
+  readonly certificate?: ClientCertificate | undefined;
   /** Milliseconds that the client still waits (grpc-timeout). Undefined: for ever. */
   readonly timeoutMs: number | undefined;
   /** Ends the call without a further message, or with an error. Later calls are ignored. */

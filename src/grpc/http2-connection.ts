@@ -14,6 +14,7 @@ import type { CallPlan, CallSurroundings, OpenCall } from "./calls/server-call.j
 import type { SharedBudget } from "./calls/shared-budget.js";
 import { StreamServerCall } from "./calls/stream-call.js";
 import { UnaryServerCall } from "./calls/unary-call.js";
+import { clientCertificateOf } from "./client-certificate.js";
 import { HttpBridge } from "./http-bridge.js";
 import type { HeaderFields } from "./http2/hpack/encoder.js";
 import type { Http2Limits } from "./http2/limits.js";
@@ -247,7 +248,7 @@ export class Http2Connection implements Flushable {
     const { limits, maxReceiveBytes, deadlines, onError, open, clock, shared } = this.#parts;
     const budget = new MessageBudget(limits, shared);
     return {
-      commonName: commonNameOf(this.#socket),
+      certificate: clientCertificateOf(this.#socket),
       rules: { bytesMax: maxReceiveBytes, streamWindow: limits.streamWindow, budget },
       deadlines,
       now: clock.now,
@@ -261,20 +262,6 @@ export class Http2Connection implements Flushable {
       },
     };
   }
-}
-
-/** What a TLS socket says about the other side. */
-interface VerifiedSocket {
-  readonly authorized: boolean;
-  getPeerCertificate(): { readonly subject?: { readonly CN?: string | string[] } } | undefined;
-}
-
-/** With several names the last one counts, as in Go. */
-function commonNameOf(socket: Socket): string | undefined {
-  const tls = socket as Socket & Partial<VerifiedSocket>;
-  if (tls.authorized !== true) return undefined;
-  const names: string | string[] | undefined = tls.getPeerCertificate?.()?.subject?.CN;
-  return Array.isArray(names) ? names.at(-1) : names;
 }
 
 function refuse(stream: Http2Stream, answer: HeaderFields): StreamHandler {

@@ -2,6 +2,7 @@
 import { Code } from "../base/errors.js";
 import type { CallSpan, Tracing } from "../platform/tracing.js";
 import type { Call, MessagePieces, Method, Status, StreamCall, UnaryCall } from "./call.js";
+import type { ClientCertificate } from "./client-certificate.js";
 
 /** The same methods; each call begins a span of `tracing` and ends it with the call's status. */
 export function tracedMethods(methods: readonly Method[], tracing: Tracing): Method[] {
@@ -49,8 +50,8 @@ abstract class TracedCall<Inner extends Call> implements Call {
     });
   }
 
-  get commonName(): string | undefined {
-    return this.inner.commonName;
+  get certificate(): ClientCertificate | undefined {
+    return this.inner.certificate;
   }
 
   get timeoutMs(): number | undefined {

@@ -124,7 +124,10 @@ export interface Member {
   readonly machine: MachineReader;
   readonly watch: WatchHub;
   /** Tells who calls. What a caller may do is in `machine.auth`. */
-  readonly authenticator: Pick<Authenticator, "callerOf" | "login" | "hash" | "onChange">;
+  readonly authenticator: Pick<
+    Authenticator,
+    "callerOf" | "login" | "hash" | "onChange" | "usesCertificates"
+  >;
   /** Header fields of answers; the revision comes from `machine`. */
   readonly clusterId: bigint;
   /** Counts what this member does for clients: the service that serves them reports it here. */

@@ -2,30 +2,25 @@
  * Three members with mutual TLS between all, and auth on: what etcdctl prints is the same on etcd 3.5
  * and here, as root and as a user with few rights.
  */
-import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { cleanEnv, ServerProcess } from "../../src/cli/stage/server-process.js";
-import { freePorts } from "../../src/platform/node/free-ports.js";
-import { Authority, type CertificateFiles } from "../support/certificates.js";
-import { etcdctlPath, isMissing, type ServerKind, serverCommand } from "../support/server-kind.js";
+import { Authority } from "../support/certificates.js";
+import { SecureCluster } from "../support/secure-cluster.js";
+import { isMissing, type ServerKind } from "../support/server-kind.js";
 
 const folder = mkdtempSync(join(tmpdir(), "lockstep-secure-"));
 const authority = new Authority(join(folder, "pki"));
-const own = authority.issue("member");
-/** No common name of a client is a user here: all log in. */
-const client = authority.issue("client");
-const servers: ServerProcess[] = [];
+const kinds = ["etcd35", "lockstep"] as const;
+const clusters: SecureCluster[] = [];
 afterAll(async () => {
-  await Promise.all(servers.map((server) => server.kill()));
+  await Promise.all(clusters.map((cluster) => cluster.kill()));
   rmSync(folder, { recursive: true, force: true });
 });
 
 const root = "--user=root:pw";
 const user = "--user=u:upw";
-const setup = ["user add root:pw", "user grant-role root root", "auth enable"];
 /** "{file}" is a path of the cluster's own. */
 const script: readonly string[] = [
   ...["auth status", "role add r", "role grant-permission r readwrite a c", "role get r"],
@@ -60,54 +55,12 @@ const later = [
   [`defrag --cluster ${root}`, 0],
 ] as const;
 
-interface Secure {
-  readonly kind: ServerKind;
-  readonly ports: readonly number[];
-}
-
-async function start(kind: ServerKind): Promise<Secure> {
-  const ports = await freePorts("127.0.0.1", 6);
-  const url = (at: number): string => `https://127.0.0.1:${ports[at]}`;
-  const initialCluster = [0, 1, 2].map((at) => `m${at}=${url(at + 3)}`).join(",");
-  const { command, args } = serverCommand(kind);
-  const started = [0, 1, 2].map((at) => {
-    const flags = {
-      ...{ name: `m${at}`, "data-dir": join(folder, `${kind}-${at}`) },
-      ...{ "initial-cluster": initialCluster, "bcrypt-cost": "4" },
-      ...{ "listen-client-urls": url(at), "advertise-client-urls": url(at) },
-      ...{ "listen-peer-urls": url(at + 3), "initial-advertise-peer-urls": url(at + 3) },
-      ...{ "cert-file": own.cert, "key-file": own.key, "trusted-ca-file": authority.caFile },
-      ...{ "peer-cert-file": own.cert, "peer-key-file": own.key },
-      ...{ "peer-trusted-ca-file": authority.caFile, "peer-client-cert-auth": "true" },
-      "client-cert-auth": "true",
-    };
-    const words = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
-    const logFile = join(folder, `${kind}-${at}.log`);
-    const server = new ServerProcess({ command, args: [...args, ...words], logFile });
-    servers.push(server);
-    return server;
-  });
-  await Promise.all(started.map((each) => each.waitForLine(/ready to serve client/, 30_000)));
-  return { kind, ports };
-}
-
 /** What etcdctl prints, without what two right clusters print differently. */
-async function run({ kind, ports }: Secure, words: string): Promise<string> {
-  const endpoint = `--endpoints=https://127.0.0.1:${ports[0]}`;
-  const { cert, key }: CertificateFiles = client;
-  const tls = [`--cacert=${authority.caFile}`, `--cert=${cert}`, `--key=${key}`];
+async function run(cluster: SecureCluster, words: string): Promise<string> {
+  const { kind, ports } = cluster;
   const file = join(folder, `${kind}.db`);
-  const args = [endpoint, ...tls, ...words.replace("{file}", file).split(" ")];
-  const child = spawn(etcdctlPath(), args, { env: cleanEnv({ ETCDCTL_API: "3" }) });
-  child.stdin.end("upw\n");
-  let printed = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on("data", (chunk) => {
-      printed += chunk;
-    });
-  }
-  const code = await new Promise((resolve) => child.once("close", resolve));
-  const lines = printed
+  const { code, text } = await cluster.etcdctl(words.replace("{file}", file), "upw\n");
+  const lines = text
     .replace(/^\{"level":.*\n/gm, "")
     .replaceAll(file, "FILE")
     // Later etcd gives these refusals their own code and text.
@@ -121,8 +74,14 @@ async function run({ kind, ports }: Secure, words: string): Promise<string> {
   return `${words}: exit ${code}\n${lines.sort().join("\n")}`;
 }
 
-async function all(cluster: Secure): Promise<readonly string[]> {
-  for (const words of setup) await run(cluster, words);
+async function start(kind: ServerKind): Promise<SecureCluster> {
+  const cluster = await SecureCluster.start({ kind, folder, authority });
+  clusters.push(cluster);
+  return cluster;
+}
+
+async function all(cluster: SecureCluster): Promise<readonly string[]> {
+  await cluster.enableAuth();
   const printed: string[] = [];
   for (const words of [...script, ...asUser, ...strangers]) {
     printed.push(await run(cluster, words));
@@ -138,7 +97,7 @@ async function all(cluster: Secure): Promise<readonly string[]> {
 
 describe.skipIf(isMissing("lockstep", "etcd35"))("mutual TLS and auth", () => {
   test("etcdctl prints the same on three members of etcd and here", async () => {
-    const both = await Promise.all((["etcd35", "lockstep"] as const).map(start));
+    const both = await Promise.all(kinds.map(start));
     const [theirs, ours] = await Promise.all(both.map(all));
     expect(ours).toEqual(theirs);
     expect(ours?.filter((text) => text.includes("permission denied")).length).toBeGreaterThan(5);

@@ -103,8 +103,8 @@ export class InnerClient {
   }
 
   #request(): LocalRequest {
-    const { timeoutMs, commonName } = this.#call;
-    return { metadata: (name) => this.#call.metadata(name), timeoutMs, commonName };
+    const { timeoutMs, certificate } = this.#call;
+    return { metadata: (name) => this.#call.metadata(name), timeoutMs, certificate };
   }
 
   #unary<Request, Response>(

@@ -1,5 +1,7 @@
 /** Connects the pure HTTP side to Node's requests and responses. Does not read request bodies. */
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import { clientCertificateOf } from "../../grpc/client-certificate.js";
+import type { Member } from "../../member/types.js";
 import {
   type Admission,
   admit,
@@ -28,8 +30,11 @@ export function httpHandler(
 ): RequestListener {
   return (request: IncomingMessage, response: ServerResponse) => {
     const { method = "GET", url = "/" } = request;
-    const admission = admissionOf(request, access);
-    if (admission.answer === undefined && others?.isFor(url) === true) {
+    const isOther = others?.isFor(url) === true;
+    const admission = isOther
+      ? gatewayAdmissionOf(request, access, subject.member)
+      : admissionOf(request, access);
+    if (admission.answer === undefined && isOther) {
       others.handle(request, response, admission.headers);
       return;
     }
@@ -77,9 +82,36 @@ function admissionOf(request: IncomingMessage, access: BrowserAccess): Admission
 export function webSocketRefusalOf(
   request: IncomingMessage,
   access: BrowserAccess,
+  member: Member,
 ): HttpAnswer | undefined {
-  return refuseWebSocket(browserRequestOf(request), access);
+  return refuseWebSocket(browserRequestOf(request), access) ?? certificateRefusal(request, member);
 }
+
+/** For requests that become calls of services. */
+function gatewayAdmissionOf(
+  request: IncomingMessage,
+  access: BrowserAccess,
+  member: Member,
+): Admission {
+  const { headers, answer } = admissionOf(request, access);
+  return { headers, answer: answer ?? certificateRefusal(request, member) };
+}
+
+/**
+ * As in etcd: a client whose certificate names a user would expect to be that user, but the gateway
+ * knows callers by their tokens only.
+ */
+function certificateRefusal({ socket }: IncomingMessage, member: Member): HttpAnswer | undefined {
+  const { auth } = member.machine;
+  if (!auth.isEnabled || !member.authenticator.usesCertificates) return undefined;
+  const isNamed = (clientCertificateOf(socket)?.commonName ?? "") !== "";
+  return isNamed ? { status: 400, headers: text, body: namedCertificate } : undefined;
+}
+
+const text = { "Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff" };
+/** etcd's words. */
+const namedCertificate =
+  "CommonName of client sending a request against gateway will be ignored and not used as expected\n";
 
 function browserRequestOf(request: IncomingMessage): BrowserRequest {
   const { method = "GET" } = request;

@@ -4,6 +4,7 @@
  */
 import { Code } from "../../base/errors.js";
 import type { Call, Status } from "../call.js";
+import type { ClientCertificate } from "../client-certificate.js";
 import { fieldOf, type RequestHead } from "../http2/request-head.js";
 import type { Http2Stream, StreamHandler } from "../http2/stream.js";
 import type { CallQueue } from "./call-queue.js";
@@ -14,8 +15,7 @@ import { statusOnly, trailersOf } from "./status.js";
 
 /** What a call has to do with besides its client. */
 export interface CallSurroundings {
-  /** The common name of the client's verified certificate. */
-  readonly commonName: string | undefined;
+  readonly certificate: ClientCertificate | undefined;
   readonly rules: MessageRules;
   readonly deadlines: Deadlines;
   readonly now: () => number;
@@ -79,8 +79,8 @@ export abstract class ServerCall implements Call, OpenCall, StreamHandler, Messa
     return this.surroundings;
   }
 
-  get commonName(): string | undefined {
-    return this.surroundings.commonName;
+  get certificate(): ClientCertificate | undefined {
+    return this.surroundings.certificate;
   }
 
   get isStream(): boolean {

@@ -7,6 +7,7 @@ import type { Clock } from "../../platform/clock.js";
 import type { Call, MessagePieces, Method, Status, StreamCall, UnaryCall } from "../call.js";
 import type { MethodCounters } from "../call-counters.js";
 import type { Deadlines, Timed } from "../calls/deadlines.js";
+import type { ClientCertificate } from "../client-certificate.js";
 
 /** What a caller gives besides its messages. */
 export interface LocalRequest {
@@ -14,8 +15,8 @@ export interface LocalRequest {
   readonly metadata: (name: string) => string | undefined;
   /** Milliseconds; undefined: the caller waits for ever. */
   readonly timeoutMs: number | undefined;
-  /** The common name of the verified certificate of the client for whom the caller acts. */
-  readonly commonName?: string | undefined;
+  /** That of the client for whom the caller acts. */
+  readonly certificate?: ClientCertificate | undefined;
 }
 
 /** Gets the answers. No function here may throw. */
@@ -75,8 +76,8 @@ abstract class LocalCall implements Call, Timed {
     return Math.max(0, this.dueMs - this.surroundings.clock.now());
   }
 
-  get commonName(): string | undefined {
-    return this.#request.commonName;
+  get certificate(): ClientCertificate | undefined {
+    return this.#request.certificate;
   }
 
   metadata(name: string): string | undefined {

@@ -22,10 +22,11 @@ import * as rule from "./rules.js";
 
 /**
  * Who may call while auth is on, as in etcd with its security fixes up to 3.7. "open": everybody.
- * "user": whoever has logged in. "root": users with the role root. "own": the service decides,
+ * "user": whoever has logged in. "certified": they, and whoever showed a certificate of the trusted
+ * authority: Patroni asks for the members before it logs in. "root": users with the role root. "own": the service decides,
  * because it depends on keys, or the entry decides when it is applied.
  */
-export type Who = "open" | "user" | "root" | "own";
+export type Who = "open" | "user" | "certified" | "root" | "own";
 
 export interface RpcRules {
   readonly kind: "unary" | "serverStream" | "bidi";
@@ -88,7 +89,7 @@ export const rpcTable = {
   "/etcdserverpb.Cluster/MemberAdd": { kind: unary, who: "root", arrival: voter, change },
   "/etcdserverpb.Cluster/MemberRemove": { kind: unary, who: "root", arrival: voter, change },
   "/etcdserverpb.Cluster/MemberUpdate": { kind: unary, who: "root", arrival: voter, change },
-  "/etcdserverpb.Cluster/MemberList": { kind: unary, who: "user", arrival: voter, read: [] },
+  "/etcdserverpb.Cluster/MemberList": { kind: unary, who: "certified", arrival: voter, read: [] },
   "/etcdserverpb.Cluster/MemberPromote": { kind: unary, who: "root", arrival: voter, change },
   "/etcdserverpb.Maintenance/Alarm": { kind: unary, who: "own", arrival: voter, write },
   "/etcdserverpb.Maintenance/Status": { kind: unary, who: "user", arrival: member },

@@ -5,6 +5,7 @@
  */
 import { Code } from "../../../base/errors.js";
 import type { MessagePieces, Method, Status, StreamCall, UnaryCall } from "../../../grpc/call.js";
+import type { ClientCertificate } from "../../../grpc/client-certificate.js";
 import type { Dice } from "../plan/dice.js";
 import type { SimClock } from "../platform/sim-clock.js";
 import type { SimNode } from "../sim-node.js";
@@ -75,6 +76,7 @@ export class ClientTransport {
     done: (result: SimCallResult) => void,
   ): void {
     const { node, credentials = this.#credentials } = to;
+    const { commonName } = credentials;
     const number = ++this.#calls;
     let isOver = false;
     const cancels: (() => void)[] = [];
@@ -102,7 +104,7 @@ export class ClientTransport {
     };
     const unary: UnaryCall = {
       metadata: (name) => (name === "token" ? credentials.token : undefined),
-      commonName: credentials.commonName,
+      certificate: commonName === undefined ? undefined : { commonName },
       timeoutMs: to.patienceMs,
       isOver: false,
       respond: answer,
@@ -192,7 +194,7 @@ export class SimStream implements StreamCall {
   number = 0;
   whenOver: () => void = () => {};
   whenTold: (message: Uint8Array) => void = () => {};
-  readonly commonName: string | undefined;
+  readonly certificate: ClientCertificate | undefined;
   readonly #clock: SimClock;
   readonly #events: StreamEvents;
   readonly #token: string | undefined;
@@ -219,7 +221,8 @@ export class SimStream implements StreamCall {
     this.#clock = clock;
     this.#events = events;
     this.#token = events.credentials.token;
-    this.commonName = events.credentials.commonName;
+    const { commonName } = events.credentials;
+    this.certificate = commonName === undefined ? undefined : { commonName };
     this.#latencyUs = latencyUs;
   }
 
