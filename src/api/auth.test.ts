@@ -139,7 +139,7 @@ describe("keys", () => {
     const { call, tokens, machine, methods } = withUsers();
     const lease = 7n;
     call("KV/Put", put("z"), tokens.root);
-    machine.leases.keys = (id) => (id === lease ? [key("z")] : []);
+    machine.leases.keyTexts = (id) => (id === lease ? ["z"] : []);
     machine.leases.all = () => [{ id: lease, grantedTtl: 9, remainingTtl: 0 }];
     const ask = (keys: boolean) => LeaseTimeToLiveRequest.encode({ ID: lease, keys }).finish();
     expect(told(call("Lease/LeaseTimeToLive", ask(true), tokens.u))).toBe("permission denied");

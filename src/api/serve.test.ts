@@ -8,13 +8,15 @@ import { nodeClock } from "../platform/node/clock.js";
 import { nodeHash } from "../platform/node/hash.js";
 import { AuthTable } from "../state/auth/auth-table.js";
 import { callUnary } from "./call.fixture.js";
+import { reflectionMethods } from "./reflection/reflection.js";
 import { type Handlers, serve } from "./serve.js";
 import { allMethods, builtMethods } from "./services.js";
 
 test("the services register exactly the RPCs of the table, with their kinds", () => {
   const member = { ...gateMethods() } as unknown as Member;
   const own = allMethods(member, nodeHash);
-  const methods = [...own, ...builtMethods(member, own, nodeClock)];
+  const built = [...own, ...builtMethods(member, own, nodeClock)];
+  const methods = [...built, ...reflectionMethods(member, built)];
   const registered = methods.map(({ path, kind }) => [path, kind]);
   const listed = Object.entries(rpcTable).map(([path, { kind }]) => [path, kind]);
   expect(registered.sort()).toEqual(listed.sort());

@@ -25,6 +25,11 @@ export const unknownAction: Status = {
   message: "etcdserver: unknown method",
 };
 
+export const asksForNothing: Status = {
+  code: Code.invalidArgument,
+  message: "the request asks for nothing",
+};
+
 export const unknownService: Status = { code: Code.notFound, message: "unknown service" };
 
 /** The status that a client's library gives when its call was cancelled. */

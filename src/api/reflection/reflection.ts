@@ -11,7 +11,7 @@ import {
   ServerReflectionResponse,
 } from "../../wire/gen/grpc/reflection/v1/reflection.js";
 import { serve } from "../serve.js";
-import { answersUnread, decodeOnStream, refuse } from "../status.js";
+import { answersUnread, asksForNothing, decodeOnStream, refuse } from "../status.js";
 import { type DescriptorFile, DescriptorFiles } from "./descriptor-files.js";
 
 type Answer = NonNullable<ServerReflectionResponse["message_response"]>;
@@ -36,7 +36,7 @@ export function reflectionMethods(member: Member, methods: readonly Method[]): M
         if (request === undefined) return;
         const answer = session.answer(request);
         if (answer === undefined) {
-          refuse(call, { code: Code.invalidArgument, message: "the request asks for nothing" });
+          refuse(call, asksForNothing);
           return;
         }
         const response: ServerReflectionResponse = {
