@@ -73,8 +73,10 @@ function runPlanFile(flags: SimFlags, file: string): number {
   const result = runPlan(plan, { without: flags.without });
   const line = lineOf(plan.seed, result, performance.now() - startedMs);
   tally.add(line);
-  if (flags.isJson) print(JSON.stringify(line));
-  else {
+  if (flags.isJson) {
+    print(JSON.stringify(line));
+    print(JSON.stringify({ summary: true, seeds: 1, ms: line.ms }));
+  } else {
     if (line.verdict !== "ok") report(plan, line.invariant, { ...flags, shrink: false });
     print(tally.text());
   }

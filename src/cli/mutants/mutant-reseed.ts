@@ -51,7 +51,8 @@ export class Reseeding {
       return;
     }
     try {
-      if (mutant.isControl !== true) await this.#findMutant(mutant, build.main);
+      const needsSeed = mutant.isControl !== true && mutant.plan === undefined;
+      if (needsSeed) await this.#findMutant(mutant, build.main);
       for (const pair of pairs) await this.#findPair(pair, mutant, build.main);
     } finally {
       build.remove();

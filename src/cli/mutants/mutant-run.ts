@@ -2,6 +2,7 @@
  * Looks for the seed that catches a mutant. A failing seed counts only if the changed code ran and
  * the unchanged code passes the same seed. Otherwise it says nothing about the mutant.
  */
+import { fileURLToPath } from "node:url";
 import { knownSeeds } from "../../verify/mutation/known-seeds.js";
 import type { Mutant } from "../../verify/mutation/types.js";
 import type { SeedRange } from "../sim-flags.js";
@@ -95,6 +96,9 @@ export function isExpected({ caughtBy }: Mutant, invariant: string): boolean {
   return caughtBy.some((name) => invariant === name || invariant.startsWith(`${name}-`));
 }
 
+/** Of a checkout, seen from the sources and from the compiled code. */
+const planFolder = new URL("../../../src/verify/sim/plans/", import.meta.url);
+
 /** After this many seeds that another invariant caught, chance cannot be the cause. */
 const othersMax = 20;
 
@@ -127,6 +131,12 @@ export class MutantRun {
     const { isFresh, ranges } = this.#parts;
     const known = isFresh ? undefined : knownSeeds[this.#mutant.id];
     const isControl = this.#mutant.isControl === true;
+    const { plan } = this.#mutant;
+    if (plan !== undefined && !isFresh) {
+      const file = fileURLToPath(new URL(plan, planFolder));
+      const result = await this.#search({ from: 0, to: 0 }, ["--plan", file]);
+      if (result !== undefined) return result;
+    }
     if (known !== undefined && !isControl) {
       const result = await this.#search({ from: known, to: known });
       if (result !== undefined) return result;
@@ -141,15 +151,20 @@ export class MutantRun {
     return this.#result(isControl ? "clean" : "missed");
   }
 
-  async #search({ from, to }: SeedRange): Promise<MutantResult | undefined> {
+  /** `plan`: flags that replace the seeds. */
+  async #search(
+    { from, to }: SeedRange,
+    plan: readonly string[] = [],
+  ): Promise<MutantResult | undefined> {
     for (let next = from; next <= to; ) {
-      const { lines, error } = await this.#parts.run(this.#main, this.#wordsOf({ from: next, to }));
+      const words = [...this.#wordsOf({ from: next, to }), ...plan];
+      const { lines, error } = await this.#parts.run(this.#main, words);
       this.#count(lines);
       if (error !== undefined) return this.#result("broken", undefined, error);
       const failure = lines.at(-1);
       if (failure === undefined || failure.verdict === "ok") return undefined;
       next = failure.seed + 1;
-      if (failure.mutantRan === 0 || !(await this.#passesUnchanged(failure.seed))) {
+      if (failure.mutantRan === 0 || !(await this.#passesUnchanged(failure.seed, plan))) {
         this.#skipped++;
         continue;
       }
@@ -168,8 +183,8 @@ export class MutantRun {
     this.#ran += lines.at(-1)?.mutantRan ?? 0;
   }
 
-  #passesUnchanged(seed: number): Promise<boolean> {
-    const words = this.#wordsOf({ from: seed, to: seed });
+  #passesUnchanged(seed: number, plan: readonly string[]): Promise<boolean> {
+    const words = [...this.#wordsOf({ from: seed, to: seed }), ...plan];
     const key = words.join(" ");
     const running =
       this.#unchanged.get(key) ??

@@ -13,6 +13,7 @@ export const foundMutants: readonly Mutant[] = [
     origin,
     conditions: "a member is added and elected while another is cut off",
     caughtBy: ["liveness"],
+    plan: "f1-leader-unknown-to-a-lagging-member.json",
     patches: [
       {
         in: "PeerLinks.located",
@@ -68,6 +69,7 @@ export const foundMutants: readonly Mutant[] = [
     conditions:
       "a snapshot replaces the state between the begin of a defragmentation and its commit, and entries are applied while the file is rewritten",
     caughtBy: ["S6", "S2", "G1", "G3", "C1"],
+    plan: "f13-defragmentation-while-a-snapshot-arrives.json",
     patches: [{ in: "StateStore.replace", find: "this.#record?.stop();", replace: "RAN();" }],
   },
   {

@@ -59,6 +59,11 @@ export interface Mutant {
   readonly patches: readonly Patch[];
   /** True for a control: the code is changed but correct. No check may flag it. */
   readonly isControl?: boolean;
+  /**
+   * A file in src/verify/sim/plans that shows the bug, for one that few seeds find. It is tried
+   * before all seeds.
+   */
+  readonly plan?: string;
   /** Flags of `lockstep sim`, for a bug that needs special settings: ["--members", "1"]. */
   readonly flags?: readonly string[];
 }
