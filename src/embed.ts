@@ -68,7 +68,7 @@ export async function serve(config: ServerConfig, log: Platform["log"]): Promise
   try {
     const listeners = await bindForClients(config, log, opened);
     const pages = servePages(config, listeners.metrics, log);
-    opened.push({ close: () => pages.server.cut() });
+    opened.push({ close: () => void pages.server.close(0).catch(closingFailed(log)) });
     const { platform, listener } = await createNodePlatform({
       dataDir: config.dataDir,
       walDir: config.walDir,
@@ -141,6 +141,10 @@ function credentialsOf(
 ): KeptCredentials | undefined {
   const hosts = addresses.flatMap((address) => ("host" in address ? [address.host] : []));
   return openCredentials({ settings, unixMs: nodeClock.unixMs, log }, { dataDir, hosts });
+}
+
+function closingFailed(log: Platform["log"]): (error: Error) => void {
+  return ({ message }) => log("error", "closing a server failed", { error: message });
 }
 
 /** HTTP alone on the addresses of metrics. */
