@@ -94,7 +94,10 @@ test.skipIf(isMissing("etcd35", subject))(
     } finally {
       await Promise.all([reference.dispose(), own.dispose()]);
     }
-    // The sequences are worth something only if calls succeed and are refused for many reasons.
+    // The sequences are worth something only if calls succeed and are refused for many reasons. A few
+    // sequences may have few of each by chance.
+    expect(outcomes.get("ok")).toBeGreaterThan(0);
+    if (sequences < 100) return;
     expect(outcomes.get("ok")).toBeGreaterThan(all(outcomes) / 4);
     expect(outcomes.get("error 7: etcdserver: permission denied")).toBeGreaterThan(20);
     expect(outcomes.size).toBeGreaterThan(12);
