@@ -13,6 +13,7 @@ import {
   AuthUserDeleteRequest,
   AuthUserGetRequest,
   AuthUserGetResponse,
+  AuthUserGrantRoleRequest,
   AuthUserRevokeRoleRequest,
   DeleteRangeRequest,
   LeaseRevokeRequest,
@@ -272,5 +273,20 @@ describe("watches", () => {
     expect(read()).toEqual([`canceled ${denied}`]);
     call("KV/Put", put("b"), tokens.root);
     expect(read()).toEqual([]);
+  });
+
+  test("a right that comes back before the watch has ended does not hide the events between", () => {
+    const scene = withUsers();
+    const { call, tokens, endTurn } = scene;
+    const read = watchOf(scene, "a", "c");
+    expect(read()).toEqual(["created"]);
+    const role = { name: "u", role: "r" };
+    call("Auth/UserRevokeRole", AuthUserRevokeRoleRequest.encode(role).finish(), tokens.root);
+    call("KV/Put", put("b"), tokens.root);
+    const again = { user: "u", role: "r" };
+    call("Auth/UserGrantRole", AuthUserGrantRoleRequest.encode(again).finish(), tokens.root);
+    call("KV/Put", put("b"), tokens.root);
+    endTurn();
+    expect(read()).toEqual([`canceled ${denied}`]);
   });
 });

@@ -21,6 +21,8 @@ interface Watcher {
   /** Identifies the state of users at which the right was last found to hold. */
   stamp: number;
   refusal: KvError | undefined;
+  /** It was refused an event. If its right comes back before it is ended, it still ends: it has a gap. */
+  hasMissed: boolean;
 }
 
 export class WatchRights {
@@ -37,7 +39,7 @@ export class WatchRights {
 
   created(watchId: bigint, claim: WatcherClaim): void {
     this.#end ??= this.#member.authenticator.onChange(() => this.#askAll());
-    this.#watchers.set(watchId, { claim, stamp: -2, refusal: undefined });
+    this.#watchers.set(watchId, { claim, stamp: -2, refusal: undefined, hasMissed: false });
   }
 
   canceled(watchId: bigint): KvError | undefined {
@@ -46,10 +48,15 @@ export class WatchRights {
     return refusal;
   }
 
-  /** True if the watcher may have events of the present state. */
-  holds(watchId: bigint): boolean {
+  /**
+   * Returns true if the watcher may have events of the present state. If not, it gets no event any
+   * more, and ends soon.
+   */
+  mayHaveEvents(watchId: bigint): boolean {
     const watcher = this.#watchers.get(watchId);
-    return watcher === undefined || this.#holds(watcher);
+    if (watcher === undefined || this.#holds(watcher)) return true;
+    watcher.hasMissed = true;
+    return false;
   }
 
   close(): void {
@@ -62,6 +69,7 @@ export class WatchRights {
   }
 
   #holds(watcher: Watcher): boolean {
+    if (watcher.hasMissed) return false;
     const { auth } = this.#member.machine;
     // Switching auth on changes no revision.
     const stamp = auth.isEnabled ? auth.revision : -1;

@@ -210,7 +210,7 @@ class WatchSession {
         return this.#send(head);
       case "events":
         // The watcher ends soon; until then it gets nothing.
-        if (!this.#rights.holds(watchId)) return true;
+        if (!this.#rights.mayHaveEvents(watchId)) return true;
         if (this.#fragmented.has(watchId)) return this.#sendParts(head, notice.events);
         return this.#call.send(this.#encoder.encode(head, notice.events));
     }

@@ -247,6 +247,7 @@ export class SimFaultDriver {
     node.isStateDamaged = false;
     // A damaged log is gone with the disk, so the next start cannot notice it.
     node.isLogDamaged = false;
+    node.hasForgotten = true;
     this.#parts.operator.startLater(node, fault.downMs);
   }
 

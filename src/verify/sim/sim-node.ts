@@ -59,6 +59,8 @@ export class SimNode {
   isHiddenDamage = false;
   /** A durable bit of its log has flipped. */
   isLogDamaged = false;
+  /** Its files were lost once: with them went what it had promised under its id. */
+  hasForgotten = false;
 
   constructor(name: string, place: number, setting: { config: MemberConfig; skew: ClockSkew }) {
     this.name = name;

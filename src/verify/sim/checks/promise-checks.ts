@@ -45,6 +45,7 @@ export class PromiseChecks implements Check {
   started(node: SimNode): void {
     const { member } = node;
     if (member === undefined || !node.isDamaged || !node.isLogDamaged) return;
+    if (node.hasForgotten) return;
     const { log, raft } = member.probe;
     for (const [term, index] of this.#world.ghost.acknowledged.get(member.id) ?? []) {
       const isGone = term === raft.term() ? index > log.lastIndex() : term > raft.term();
