@@ -20,7 +20,9 @@ describe.concurrent("without this check a mutant goes uncaught:", () => {
   // All of them take minutes: .ci/run asks for that.
   const isAll = process.env.LOCKSTEP_CAMPAIGNS === "1";
   const cases = isAll ? neededPairs : neededPairs.filter((_, at) => at % 5 === 0);
-  test.each(cases)("$invariant", async ({ invariant, mutant: id }) => {
+  // The search for another seed may take minutes.
+  const options = { timeout: 300_000 };
+  test.each(cases)("$invariant", options, async ({ invariant, mutant: id }) => {
     const mutant = mutants.find((known) => known.id === id);
     if (mutant === undefined) throw new Error(`no mutant ${id}`);
     const build = await buildMutant(mutant, path.join(root, "dist"));
