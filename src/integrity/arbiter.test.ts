@@ -188,6 +188,19 @@ describe("the end", () => {
     expect(proposed).toEqual([verdict(CLEAR, 2n, 50)]);
   });
 
+  test("of one member's incident leaves another one the leave it was given meanwhile", () => {
+    const clear = (): KvError | undefined => arbiter.handleRequest(2n, HealRequest.clear, 50);
+    const mayHeal = (id: bigint): KvError | undefined =>
+      arbiter.handleRequest(id, HealRequest.mayHeal, 50);
+    mayHeal(2n);
+    seenEqual(2n);
+    clear();
+    expect(mayHeal(3n)).toBeUndefined();
+    // Member 2 asks until it has applied that it is cleared. Then its state goes wrong again.
+    clear();
+    expect(mayHeal(2n)?.reason).toBe("unhealthyCluster");
+  });
+
   test("a stopped cluster goes on when a majority is equal since", () => {
     arbiter.equal();
     alarms = [{ memberId: 0n, alarm: "CORRUPT", isContained: true }];

@@ -148,7 +148,8 @@ export class Arbiter {
         if (view.state !== "equal" || view.verifiedIndex < index)
           return new KvError("unhealthyCluster");
         this.#propose({ kind: IntegrityVerdictRequest_Kind.CLEAR, member: from, index });
-        this.#leave = undefined;
+        // A member asks until it is cleared. Meanwhile another one may have leave.
+        if (this.#leave?.member === from) this.#leave = undefined;
         return undefined;
       }
       default:

@@ -4,9 +4,9 @@
  * acknowledged entry or a vote, the member could harm the cluster, and a stopped member cannot.
  *
  * The rule: a flush is written only after the one before it is durable. So bytes that fail their
- * check are a torn tail if they are in the last segment and every whole record behind them belongs
- * to the flush that begins at or before them. A whole record of a later flush behind them proves
- * that they were durable once: then they are damage.
+ * check, or do not continue the chain, are a torn tail if they are in the last segment and every
+ * whole record behind them belongs to the flush that begins at or before them. A whole record of a
+ * later flush behind them proves that they were durable once: then they are damage.
  */
 
 import { crc32cWord } from "../base/crc32c.js";
@@ -86,10 +86,10 @@ function readSegment(source: SegmentSource, log: LogFold): SegmentEnd {
   // The end of the last whole batch. A batch without its end counts as never written.
   let end = { offset: at, chain, flushOffset: at };
   for (let frame = frames.read(at); frame !== undefined; frame = frames.read(at)) {
-    chain = crc32cWord(frame.own, chain);
-    if (chain !== frame.chain) {
-      throw damage(`${path}: offset ${at}`, "a record out of its place");
-    }
+    const next = crc32cWord(frame.own, chain);
+    // A write that is torn between the two checks leaves a record that passes only its own.
+    if (next !== frame.chain) break;
+    chain = next;
     log.add(frame, `${path}: offset ${at}`);
     const flushOffset = Math.max(startBytes, at - frame.distance);
     at += frame.frameBytes;

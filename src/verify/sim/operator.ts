@@ -234,6 +234,7 @@ export class Operator {
           this.#startAtMs.delete(node);
           this.#cluster.wipe(node);
           node.isDamaged = false;
+          node.hasForgotten = false;
           then();
           return true;
         }

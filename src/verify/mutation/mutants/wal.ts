@@ -165,7 +165,7 @@ export const walMutants: readonly Mutant[] = [
         find: "file.write(this.#offset, new Uint8Array(tail.tornBytes))",
         replace: "RAN()",
       },
-      { in: "readSegment", find: "chain !== frame.chain", replace: "false" },
+      { in: "readSegment", find: "next !== frame.chain", replace: "false" },
     ],
   },
   {
