@@ -13,7 +13,6 @@ const stories = [
   "test/clients/ctl-tools.test.ts",
   "test/clients/secure/*.test.ts",
   "test/differential/auth/token-age.test.ts",
-  "test/tls/secure-cluster.test.ts",
   "test/operations/runbooks.test.ts",
   "test/membership/force-new-cluster.test.ts",
   "test/membership/membership.test.ts",

@@ -2,7 +2,7 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { Cluster } from "../support/cluster.js";
 import { isMissing, type ServerKind, subject } from "../support/server-kind.js";
-import { runScript, type Step, type StepResult } from "./etcdctl.js";
+import { plainTarget, runScript, type Step, type StepResult } from "./etcdctl.js";
 import { oneMember, threeMembers } from "./etcdctl-script.js";
 
 const clusters: Cluster[] = [];
@@ -12,7 +12,7 @@ async function runOn(kind: ServerKind, size: number, steps: readonly Step[]) {
   const cluster = await Cluster.start({ kind, size });
   clusters.push(cluster);
   await cluster.leader();
-  return runScript(cluster, steps);
+  return runScript(plainTarget(cluster), steps);
 }
 
 function story(results: readonly StepResult[]): string {

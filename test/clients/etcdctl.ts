@@ -10,6 +10,26 @@ import { cleanEnv } from "../../src/cli/stage/server-process.js";
 import type { Cluster } from "../support/cluster.js";
 import { etcdctlPath } from "../support/server-kind.js";
 
+/** A running cluster that a script is run against. */
+export interface ScriptTarget {
+  /** Where a script may keep files. */
+  readonly folder: string;
+  /** Of the members, in one order: "127.0.0.1:1234", and the URLs of the same members for peers. */
+  readonly endpoints: readonly string[];
+  readonly peerUrls: readonly string[];
+  /** Before each call's own words; a flag of the same name in those is the one that counts. */
+  readonly flags: readonly string[];
+  /** More values for "{name}" in the steps. */
+  readonly names?: Readonly<Record<string, string>>;
+  /** Texts that two right servers print differently here, besides those of all scripts. */
+  readonly alike?: readonly (readonly [RegExp, string])[];
+}
+
+export function plainTarget({ folder, endpoints, members }: Cluster): ScriptTarget {
+  const peerUrls = members.map(({ peerUrl }) => peerUrl);
+  return { folder, endpoints, peerUrls, flags: [`--endpoints=${endpoints[0]}`] };
+}
+
 export interface Step {
   /** Split at spaces; "{name}" stands for a captured value, "{folder}" for the test's folder. */
   readonly run: string;
@@ -22,10 +42,17 @@ export interface Step {
   readonly background?: { readonly name: string; readonly ready: RegExp };
   /** Interrupts a background call and reports its output. */
   readonly finish?: string;
-  /** Lines of the output come in no fixed order. */
+  /** Lines of the output and elements of its lists come in no fixed order. */
   readonly isUnordered?: boolean;
   /** Standard error holds log lines that are etcdctl's own matter. */
   readonly ignoresErrors?: boolean;
+  /** Repeats the call until its standard output matches; only the last call is reported. */
+  readonly retryUntil?: RegExp;
+  /** Reports only the first match of this, for output that depends on the machine. */
+  readonly keeps?: RegExp;
+  readonly limitMs?: number;
+  /** Which member it was depends on the cluster, so names of members are hidden. */
+  readonly hidesMembers?: boolean;
 }
 
 export interface StepResult {
@@ -42,10 +69,10 @@ class Call {
   readonly #child;
   #check: () => void = () => undefined;
 
-  constructor(args: readonly string[], input: string | undefined) {
+  constructor(args: readonly string[], input = "", limitMs = STEP_LIMIT_MS) {
     this.#child = spawn(etcdctlPath(), [...args], { env: cleanEnv({ ETCDCTL_API: "3" }) });
     this.#child.stdin.on("error", () => undefined);
-    this.#child.stdin.end(input ?? "");
+    this.#child.stdin.end(input);
     this.#child.stdout.on("data", (chunk) => {
       this.stdout += chunk;
       this.#check();
@@ -53,7 +80,7 @@ class Call {
     this.#child.stderr.on("data", (chunk) => {
       this.stderr += chunk;
     });
-    const timer = setTimeout(() => this.#child.kill("SIGKILL"), STEP_LIMIT_MS);
+    const timer = setTimeout(() => this.#child.kill("SIGKILL"), limitMs);
     this.ended = new Promise((resolve) => {
       this.#child.once("close", (code, signal) => {
         clearTimeout(timer);
@@ -113,39 +140,53 @@ function escaped(text: string): RegExp {
 }
 
 /** Replacements for one cluster: its endpoints, members, folder. */
-async function replacements(cluster: Cluster): Promise<(readonly [RegExp, string])[]> {
-  const list: (readonly [RegExp, string])[] = [[escaped(cluster.folder), "FOLDER"]];
-  cluster.members.forEach((member, at) => {
-    list.push([escaped(member.endpoint), `CLIENT${at}`], [escaped(member.peerUrl), `PEER${at}`]);
+async function replacements(target: ScriptTarget): Promise<(readonly [RegExp, string])[]> {
+  const list: (readonly [RegExp, string])[] = [[escaped(target.folder), "FOLDER"]];
+  target.endpoints.forEach((endpoint, at) => {
+    const peerUrl = escaped(target.peerUrls[at] ?? "?");
+    list.push([escaped(endpoint), `CLIENT${at}`], [peerUrl, `PEER${at}`]);
   });
-  const { members, header } = await cluster.first.client.memberList({});
-  for (const member of members) {
-    list.push([escaped(member.ID.toString(16)), `M-${member.name}`]);
-    list.push([escaped(member.ID.toString()), `M-${member.name}`]);
+  const call = new Call([...target.flags, "member", "list", "-w", "fields"]);
+  if ((await call.ended) !== "exit 0") throw new Error(`member list: ${call.stderr}`);
+  const hide = (id: string, by: string): void => {
+    list.push([escaped(BigInt(id).toString(16)), by], [escaped(id), by]);
+  };
+  for (const [, id = "", name = ""] of call.stdout.matchAll(/"ID" : (\d+)\n"Name" : "(.*)"/g)) {
+    hide(id, `M-${name}`);
   }
-  const clusterId = header?.cluster_id ?? 0n;
-  list.push(
-    [escaped(clusterId.toString()), "CLUSTER"],
-    [escaped(clusterId.toString(16)), "CLUSTER"],
-  );
+  hide(/"ClusterID" : (\d+)/.exec(call.stdout)?.[1] ?? "", "CLUSTER");
   return list;
 }
 
 export async function runScript(
-  cluster: Cluster,
+  target: ScriptTarget,
   steps: readonly Step[],
 ): Promise<readonly StepResult[]> {
   const captured = new Map<string, string>([
-    ["folder", cluster.folder],
-    ["endpoints", cluster.endpoints.join(",")],
+    ["folder", target.folder],
+    ["endpoints", target.endpoints.join(",")],
+    ...Object.entries(target.names ?? {}),
   ]);
   const running = new Map<string, Call>();
-  const own = await replacements(cluster);
+  const own = await replacements(target);
   const results: StepResult[] = [];
   const normal = (text: string, step: Step): string => {
     let out = text;
-    for (const [pattern, by] of [...own, ...WIDTHS, ...COMMON]) out = out.replace(pattern, by);
-    return step.isUnordered === true ? out.split("\n").sort().join("\n") : out;
+    const alike = [...own, ...(target.alike ?? []), ...WIDTHS, ...COMMON];
+    for (const [pattern, by] of alike) out = out.replace(pattern, by);
+    if (step.hidesMembers === true) out = out.replace(/\b(M-m|CLIENT|PEER)\d/g, "$1");
+    if (step.keeps !== undefined) out = step.keeps.exec(out)?.[0] ?? out;
+    return step.isUnordered === true
+      ? out
+          .split(/[\n,[\]"]+/)
+          .sort()
+          .join("\n")
+      : out;
+  };
+  const start = ({ run, input, limitMs }: Step): Call => {
+    const text = run.replace(/\{(\w+)\}/g, (_all, name) => captured.get(name) ?? "?");
+    const words = text.split(" ").map((arg) => arg.replaceAll("␠", " "));
+    return new Call([...withoutRepeated(target.flags, words), ...words], input, limitMs);
   };
   for (const step of steps) {
     let call: Call;
@@ -153,10 +194,7 @@ export async function runScript(
       call = running.get(step.finish) as Call;
       call.interrupt();
     } else {
-      const text = step.run.replace(/\{(\w+)\}/g, (_all, name) => captured.get(name) ?? "?");
-      const args = text.split(" ").map((arg) => arg.replaceAll("␠", " "));
-      if (!text.includes("--endpoints")) args.unshift(`--endpoints=${cluster.first.endpoint}`);
-      call = new Call(args, step.input);
+      call = start(step);
     }
     if (step.background !== undefined) {
       running.set(step.background.name, call);
@@ -168,7 +206,12 @@ export async function runScript(
       await call.printed(step.until);
       call.interrupt();
     }
-    const end = await call.ended;
+    let end = await call.ended;
+    const giveUpMs = Date.now() + STEP_LIMIT_MS;
+    while (step.retryUntil?.test(call.stdout) === false && Date.now() < giveUpMs) {
+      call = start(step);
+      end = await call.ended;
+    }
     if (step.capture !== undefined) {
       captured.set(step.capture.name, step.capture.from.exec(call.stdout)?.[1] ?? "?");
     }
@@ -177,6 +220,12 @@ export async function runScript(
     results.push({ run: step.run, output: normal(output, step) });
   }
   return results;
+}
+
+/** Flags without those that the words give themselves. */
+function withoutRepeated(flags: readonly string[], words: readonly string[]): readonly string[] {
+  const given = new Set(words.map((word) => word.split("=", 1)[0]));
+  return flags.filter((flag) => !given.has(flag.split("=", 1)[0]));
 }
 
 export function inFolder(name: string): string {

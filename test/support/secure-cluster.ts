@@ -33,6 +33,8 @@ export class SecureCluster {
   readonly ports: readonly number[];
   readonly #members: ServerProcess[] = [];
 
+  readonly #certificates: CertificateFiles;
+
   private constructor({ kind, folder, authority }: SecureClusterPlan, ports: readonly number[]) {
     this.kind = kind;
     this.folder = folder;
@@ -40,27 +42,42 @@ export class SecureCluster {
     this.client = authority.issue(`client-of-${kind}`);
     this.ports = ports;
     this.namelessClient = authority.issue(`gateway-client-of-${kind}`, { commonName: "" });
-    const own = authority.issue(`member-of-${kind}`);
-    const url = (at: number): string => `https://127.0.0.1:${ports[at]}`;
-    const initialCluster = [0, 1, 2].map((at) => `m${at}=${url(at + 3)}`).join(",");
-    const { command, args } = serverCommand(kind);
-    for (const at of [0, 1, 2]) {
-      const flags = {
-        ...{ name: `m${at}`, "data-dir": join(folder, `${kind}-${at}`) },
-        ...{ "initial-cluster": initialCluster, "bcrypt-cost": "4" },
-        ...{ "listen-client-urls": url(at), "advertise-client-urls": url(at) },
-        ...{ "listen-peer-urls": url(at + 3), "initial-advertise-peer-urls": url(at + 3) },
-        ...{ "cert-file": own.cert, "key-file": own.key, "trusted-ca-file": this.caFile },
-        ...{ "peer-cert-file": own.cert, "peer-key-file": own.key },
-        ...{ "peer-trusted-ca-file": this.caFile, "peer-client-cert-auth": "true" },
-        "client-cert-auth": "true",
-        // An alarm of missing space stays until it is disarmed, as in etcd.
-        ...(kind === "lockstep" ? { "nospace-end": "manual" } : {}),
-      };
-      const words = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
-      const logFile = join(folder, `${kind}-${at}.log`);
-      this.#members.push(new ServerProcess({ command, args: [...args, ...words], logFile }));
-    }
+    this.#certificates = authority.issue(`member-of-${kind}`);
+    const together = this.peerUrls.map((url, at) => `m${at}=${url}`).join(",");
+    this.peerUrls.forEach((peerUrl, at) => {
+      const clientUrl = `https://127.0.0.1:${ports[at]}`;
+      this.#spawn({ name: `m${at}`, clientUrl, peerUrl, initialCluster: together });
+    });
+  }
+
+  #spawn(member: {
+    readonly name: string;
+    readonly clientUrl: string;
+    readonly peerUrl: string;
+    readonly initialCluster: string;
+    readonly initialState?: "existing";
+  }): ServerProcess {
+    const { name, clientUrl, peerUrl } = member;
+    const { cert, key } = this.#certificates;
+    const flags = {
+      ...{ name, "data-dir": join(this.folder, `${this.kind}-${name}`) },
+      ...{ "initial-cluster": member.initialCluster, "bcrypt-cost": "4" },
+      "initial-cluster-state": member.initialState ?? "new",
+      ...{ "listen-client-urls": clientUrl, "advertise-client-urls": clientUrl },
+      ...{ "listen-peer-urls": peerUrl, "initial-advertise-peer-urls": peerUrl },
+      ...{ "cert-file": cert, "key-file": key, "trusted-ca-file": this.caFile },
+      ...{ "peer-cert-file": cert, "peer-key-file": key },
+      ...{ "peer-trusted-ca-file": this.caFile, "peer-client-cert-auth": "true" },
+      "client-cert-auth": "true",
+      // An alarm of missing space stays until it is disarmed, as in etcd.
+      ...(this.kind === "lockstep" ? { "nospace-end": "manual" } : {}),
+    };
+    const words = Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`);
+    const { command, args } = serverCommand(this.kind);
+    const logFile = join(this.folder, `${this.kind}-${name}.log`);
+    const started = new ServerProcess({ command, args: [...args, ...words], logFile });
+    this.#members.push(started);
+    return started;
   }
 
   static async start(plan: SecureClusterPlan): Promise<SecureCluster> {
@@ -80,11 +97,28 @@ export class SecureCluster {
     return this.ports.slice(0, 3).map((port) => `127.0.0.1:${port}`);
   }
 
+  get peerUrls(): readonly string[] {
+    return this.ports.slice(3).map((port) => `https://127.0.0.1:${port}`);
+  }
+
+  /** The flags by which etcdctl reaches the first member. */
+  get ctlFlags(): readonly string[] {
+    const { cert, key } = this.client;
+    const tls = [`--cacert=${this.caFile}`, `--cert=${cert}`, `--key=${key}`];
+    return [`--endpoints=https://${this.endpoints[0]}`, ...tls];
+  }
+
+  /** Starts a member "m3" that was added with this URL; it may need seconds to catch up. */
+  startAdded(peerUrl: string, clientUrl: string): void {
+    const all = [...this.peerUrls, peerUrl].map((url, at) => `m${at}=${url}`);
+    const initialCluster = all.join(",");
+    this.#spawn({ name: "m3", clientUrl, peerUrl, initialCluster, initialState: "existing" });
+  }
+
   /** What etcdctl 3.5 prints at the first member. `words` are split at spaces. */
   async etcdctl(words: string, input = ""): Promise<Printed> {
-    const tls = [`--cacert=${this.caFile}`, `--cert=${this.client.cert}`];
-    const args = [`--endpoints=https://${this.endpoints[0]}`, ...tls, `--key=${this.client.key}`];
-    const child = spawn(etcdctlPath(), [...args, ...words.split(" ")], {
+    const flags = this.ctlFlags.slice(words.includes("--endpoints") ? 1 : 0);
+    const child = spawn(etcdctlPath(), [...flags, ...words.split(" ")], {
       env: cleanEnv({ ETCDCTL_API: "3" }),
     });
     child.stdin.on("error", () => undefined);

@@ -18,7 +18,7 @@ import {
 import { bytes } from "../../support/client.js";
 import { Cluster } from "../../support/cluster.js";
 import { etcdctlPath, isMissing, projectRoot, subject } from "../../support/server-kind.js";
-import { runScript, type Step } from "../etcdctl.js";
+import { plainTarget, runScript, type Step } from "../etcdctl.js";
 import { ask } from "./ask.js";
 
 const root = "--user root:rpw";
@@ -77,7 +77,7 @@ test.skipIf(isMissing("etcd35", subject))(
   "etcdctl prints the same here and with etcd",
   async () => {
     const run = async (kind: Parameters<typeof Cluster.start>[0]["kind"]) => {
-      const results = await runScript(await start(kind), [...script, ...more]);
+      const results = await runScript(plainTarget(await start(kind)), [...script, ...more]);
       return results.map(({ run, output }) => `$ ${run}\n${output}`).join("\n\n");
     };
     const [expected, actual] = await Promise.all([run("etcd35"), run(subject)]);
@@ -90,7 +90,7 @@ describe.skipIf(isMissing("etcd35", subject))("a server with auth on", () => {
   let server: Cluster;
   beforeAll(async () => {
     server = await start(subject);
-    await runScript(server, [...script, { run: `user grant-role u r ${root}` }]);
+    await runScript(plainTarget(server), [...script, { run: `user grant-role u r ${root}` }]);
   }, 60_000);
 
   const login = (name: string, password: string) =>
