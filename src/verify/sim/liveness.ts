@@ -155,6 +155,7 @@ function missingNow({ cluster, operator }: LivenessParts): string | undefined {
     if (member.machine.appliedIndex !== commit) {
       return `${node.name} has applied ${member.machine.appliedIndex} of ${commit}`;
     }
+    if (member.probe.isInDoubt()) return `${node.name} still asks whether its state is right`;
   }
   return undefined;
 }
