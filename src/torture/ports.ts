@@ -14,7 +14,10 @@ export interface Stage {
   readonly clocks: Clocks | undefined;
   /** Undefined: what running members write cannot be made slow or fail. */
   readonly diskTroubles: DiskTroubles | undefined;
-  /** Starts the process of a member. Resolves when it serves. @throws if it does not */
+  /**
+   * Starts the process of a member. Resolves when it serves, or refuses because its state is wrong.
+   * @throws if it does neither
+   */
   start(member: string): Promise<void>;
   /**
    * Starts a member as if nothing had happened to its files, which are gone. Resolves when that
@@ -112,10 +115,13 @@ export type CallResult =
 export interface Connection {
   /** Makes one unary call; never rejects. The path is that of gRPC: "/etcdserverpb.KV/Range". */
   call(path: string, request: Uint8Array, timeoutMs: number): Promise<CallResult>;
-  /** Opens a stream in both directions. `ended` is called once, when no message follows. */
+  /**
+   * Opens a stream in both directions. `ended` is called once, when no message follows, with the
+   * text of the error if there was one.
+   */
   stream(
     path: string,
-    events: { message(bytes: Uint8Array): void; ended(): void },
+    events: { message(bytes: Uint8Array): void; ended(error?: string): void },
   ): {
     write(message: Uint8Array): void;
     /** Tells the member that no further message comes. */

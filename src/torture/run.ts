@@ -4,6 +4,7 @@
  * depend on the machine.
  */
 import type { Clock } from "../platform/clock.js";
+import type { Hash } from "../platform/hash.js";
 import type { History } from "../verify/history/types.js";
 import { Dice } from "../verify/sim/plan/dice.js";
 import { FaultDriver } from "./faults/fault-driver.js";
@@ -51,6 +52,7 @@ export interface SharedCluster {
 export interface RunParts {
   readonly clock: Clock;
   readonly stage: Stage;
+  readonly createSha256: Hash["createSha256"];
   /** Called about once a second. */
   progress(line: TortureProgress): void;
   /** True: the run ends early, and judges nothing. */
@@ -216,7 +218,8 @@ class Run {
     // On a shared cluster there is no upkeep: compaction and defragmentation would disturb others.
     const length = this.#options.shared === undefined ? this.#options.profile.upkeepClients : 0;
     return Array.from({ length }, (_, number) => {
-      return new UpkeepClient(this.#actorParts("upkeep", number, upkeepNumbers));
+      const parts = this.#actorParts("upkeep", number, upkeepNumbers);
+      return new UpkeepClient({ ...parts, createSha256: this.#parts.createSha256 });
     });
   }
 

@@ -43,12 +43,19 @@ export function connectTo(
     stream: (path, events) => {
       const token = login?.token;
       const call = client.makeBidiStreamRequest(path, bytesOf, same, metadataOf(token));
+      let isEnded = false;
+      const ended = (error: string | undefined): void => {
+        if (isEnded) return;
+        isEnded = true;
+        if (error === undefined) events.ended();
+        else events.ended(error);
+      };
       call.on("data", (bytes: Buffer) => events.message(bytes));
       call.on("error", (error: grpc.ServiceError) => {
         if (error.code === unauthenticated) login?.refused(token);
-        events.ended();
+        ended(error.details);
       });
-      call.on("end", () => events.ended());
+      call.on("end", () => ended(undefined));
       return {
         write: (message) => {
           call.write(message);

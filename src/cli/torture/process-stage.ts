@@ -32,6 +32,8 @@ const pollMs = 50;
 const withoutFilesMs = 20_000;
 const statusPath = "/etcdserverpb.Maintenance/Status";
 const portsOfMember = 4;
+/** The gRPC code of a member that runs, and refuses everything because its state is wrong. */
+const dataLoss = 15;
 
 interface Place {
   readonly client: number;
@@ -118,10 +120,13 @@ export class ProcessStage implements Stage {
       const endMs = Date.now() + startMs;
       while (failure === undefined && Date.now() < endMs) {
         const status = await connection.call(statusPath, new Uint8Array(0), 1_000);
+        const isUp = status.kind === "ok" || status.code === dataLoss;
         // Another program may have taken the port: then this process has ended.
-        if (status.kind === "ok" && failure === undefined) {
-          const { header } = StatusResponse.decode(status.bytes);
-          this.#network?.know(header?.member_id ?? 0n, member);
+        if (isUp && failure === undefined) {
+          if (status.kind === "ok") {
+            const { header } = StatusResponse.decode(status.bytes);
+            this.#network?.know(header?.member_id ?? 0n, member);
+          }
           this.#joining.delete(member);
           isServing = true;
           return;

@@ -2,6 +2,7 @@
 import { readFileSync, rmSync } from "node:fs";
 import path from "node:path";
 import { nodeClock } from "../../platform/node/clock.js";
+import { nodeHash } from "../../platform/node/hash.js";
 import { type FaultKind, kindRules, whyNot } from "../../torture/faults/fault-kinds.js";
 import { type FaultPlan, parseFaultPlan } from "../../torture/faults/fault-plan.js";
 import { judgeRun, type TortureVerdict } from "../../torture/judge/verdict.js";
@@ -58,7 +59,8 @@ async function onProcesses(
     await stage.startAll();
     const options = { ...optionsOf(flags, members), faults: kinds };
     result = await runTorture(plan === undefined ? options : { ...options, plan }, {
-      ...{ clock: nodeClock, stage, progress: tell, isAborted: () => interrupts.isAborted },
+      ...{ clock: nodeClock, createSha256: nodeHash.createSha256, stage, progress: tell },
+      isAborted: () => interrupts.isAborted,
     });
   } finally {
     await stage.end();
@@ -88,7 +90,8 @@ async function onCluster(flags: TortureFlags, interrupts: Interrupts): Promise<n
   try {
     const options = { ...optionsOf(flags, stage.members.length), shared: { revision } };
     result = await runTorture(options, {
-      ...{ clock: nodeClock, stage, progress: tell, isAborted: () => interrupts.isAborted },
+      ...{ clock: nodeClock, createSha256: nodeHash.createSha256, stage, progress: tell },
+      isAborted: () => interrupts.isAborted,
     });
   } finally {
     await stage.clean();

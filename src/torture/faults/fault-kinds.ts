@@ -11,6 +11,7 @@ import {
   type Stage,
 } from "../ports.js";
 import { moveLeader } from "./leader.js";
+import { loseMajority } from "./lose-majority.js";
 import { replaceMember } from "./replace-member.js";
 
 export interface FaultScene {
@@ -23,7 +24,8 @@ export interface FaultScene {
   note(text: string): void;
 }
 
-export const faultGroups = ["crash", "member", "network", "clock", "disk"] as const;
+/** "beyond": more than any store survives. What is lost must be told. */
+export const faultGroups = ["crash", "member", "network", "clock", "disk", "beyond"] as const;
 export const faultLanes = ["process", "network"] as const;
 
 /** Ends a fault. @throws if a member does not come back */
@@ -212,6 +214,11 @@ const rules = {
       return () => replaceMember({ clock, stage, member });
     },
   },
+  "lost-majority": {
+    ...{ lane: "process", group: "beyond", about: "all but the leader get older files" },
+    ...{ lastsMs: [1_000, 3_000], victims: "all" },
+    strike: loseMajority,
+  },
   clock: {
     ...{ lane: "process", group: "clock", about: "wall clock moved", lastsMs: [500, 3_000] },
     victims: "few",
@@ -240,16 +247,17 @@ export function whyNot(kind: FaultKind, stage: Stage): string | undefined {
     return alone && isOfPeers ? "a single member has no peers" : undefined;
   }
   if (group === "member") return alone ? "a single member always leads" : undefined;
-  if (group === "disk" && stage.disks === undefined) return "its files cannot be reached";
+  const isOfFiles = group === "disk" || group === "beyond";
+  if (isOfFiles && stage.disks === undefined) return "its files cannot be reached";
   const isTrouble = kind === "slow-disk" || kind === "full-disk" || kind === "failing-disk";
   if (isTrouble && stage.diskTroubles === undefined) {
     return "only a process of Node takes another disk (by a preloaded module)";
   }
   const isOfAnyTarget = kind === "replace" || kind === "learner" || kind === "wipe";
-  if (group === "disk" && !isOfAnyTarget && stage.disks?.isHealing !== true) {
+  if (isOfFiles && !isOfAnyTarget && stage.disks?.isHealing !== true) {
     return "this target does not promise to survive it";
   }
-  if (group === "disk" && victims === "one" && stage.members.length < 3) {
+  if (isOfFiles && (victims === "one" || victims === "all") && stage.members.length < 3) {
     return "it needs three members, so that a quorum stays whole";
   }
   if (group === "clock" && stage.clocks === undefined) {

@@ -2,7 +2,8 @@
  * Measures for how long each member gave no answer to a write or a read, and whether a fault was on
  * at that time. A gap that goes on long after the last fault has ended is a finding.
  */
-import type { History, Mark, Operation } from "../../verify/history/types.js";
+import type { History, Operation } from "../../verify/history/types.js";
+import { type FaultSpan, faultSpans } from "./fault-spans.js";
 
 export interface Gap {
   readonly member: string;
@@ -15,11 +16,6 @@ export interface Gap {
 
 /** A member that nothing harms must answer within this time. Elections are much shorter. */
 const calmMsMax = 30_000;
-
-interface Span {
-  readonly fromUs: number;
-  readonly toUs: number;
-}
 
 export function availabilityGaps({ operations, marks }: History): readonly Gap[] {
   const faults = faultSpans(marks);
@@ -60,8 +56,8 @@ function kindOf({ request }: Operation): "write" | "read" | undefined {
 }
 
 /** The times between answers, as long as a client had asked and got no answer. */
-function gapsOf(operations: readonly Operation[]): readonly Span[] {
-  const gaps: Span[] = [];
+function gapsOf(operations: readonly Operation[]): readonly FaultSpan[] {
+  const gaps: FaultSpan[] = [];
   let sinceUs: number | undefined;
   for (const { outcome, callUs, returnUs } of operations) {
     if (outcome.kind === "unknown") sinceUs ??= callUs;
@@ -77,22 +73,7 @@ function gapsOf(operations: readonly Operation[]): readonly Span[] {
   return gaps;
 }
 
-/** The times when at least one fault was on. */
-function faultSpans(marks: readonly Mark[]): readonly Span[] {
-  const spans: Span[] = [];
-  const open = new Map<string, number>();
-  for (const { kind, atUs, member = "", text } of marks) {
-    const of = `${member} ${text.split(/[: ]/)[0]}`;
-    if (kind === "fault") open.set(of, atUs);
-    if (kind !== "heal") continue;
-    spans.push({ fromUs: open.get(of) ?? atUs, toUs: atUs });
-    open.delete(of);
-  }
-  for (const fromUs of open.values()) spans.push({ fromUs, toUs: Number.MAX_SAFE_INTEGER });
-  return spans.toSorted((a, b) => a.fromUs - b.fromUs);
-}
-
-function longestCalmUs({ fromUs, toUs }: Span, faults: readonly Span[]): number {
+function longestCalmUs({ fromUs, toUs }: FaultSpan, faults: readonly FaultSpan[]): number {
   let longest = 0;
   let calmFromUs = fromUs;
   for (const fault of faults) {

@@ -1,9 +1,11 @@
 import { describe, expect, test } from "vitest";
+import { KvError } from "../../base/errors.js";
 import type { History, Mark, Operation, Request } from "../../verify/history/types.js";
 import { judgeHistory } from "../../verify/linearizability/judge-history.js";
 import { availabilityGaps, gapFindings } from "./availability.js";
 import { leaseFindings } from "./lease-promises.js";
 import { renumbered } from "./renumber.js";
+import { upkeepFindings } from "./upkeep-promises.js";
 
 const second = 1_000_000;
 let ids = 0;
@@ -124,5 +126,40 @@ describe("a history of a cluster that others use", () => {
       watches: [{ ...watch, revision: 50, responses: [response] }],
     });
     expect(history.watches).toMatchObject([{ revision: 3, responses: [{ revision: 3 }] }]);
+  });
+});
+
+describe("snapshots and hashes", () => {
+  const at = (name: string, error: string): Operation => ({
+    ...operation(10, { kind: "other", name }),
+    outcome: { kind: "unknown", error },
+  });
+  const found = (operations: readonly Operation[], marks: readonly Mark[] = []) =>
+    upkeepFindings({ operations, watches: [], marks });
+  const fault = { atUs: 2 * second, kind: "fault", member: "m1", text: "kill: SIGKILL" } as const;
+  const heal = { ...fault, kind: "heal", text: "kill is over" } as const;
+
+  test("a failure is wrong in calm times, and for some time after a fault it is not", () => {
+    const torn = at("Snapshot", "the read failed");
+    expect(found([torn])).toEqual([
+      "a Snapshot of m1 failed although nothing harmed the cluster: the read failed",
+    ]);
+    expect(found([torn], [fault])).toEqual([]);
+    expect(found([torn], [fault, { ...heal, atUs: 6 * second }])).toEqual([]);
+    expect(found([torn], [fault, { ...heal, atUs: 4 * second }])).toHaveLength(1);
+    expect(found([at("Hash", "x"), at("HashKV", "x")])).toHaveLength(2);
+  });
+
+  test("a damaged snapshot is wrong at any time; what is promised or late is not", () => {
+    const damaged = at("Snapshot", "damaged: no SHA-256 after 512 bytes");
+    expect(found([damaged], [fault])).toEqual([
+      "a Snapshot of m1 ended as if it were whole: damaged: no SHA-256 after 512 bytes",
+    ]);
+    const replaced = new KvError("viewReplaced").message;
+    const crowded = new KvError("tooManyViews").message;
+    const slow = new KvError("viewTooSlow").message;
+    const excused = [replaced, crowded, slow, "no end within 10 s"];
+    expect(found(excused.map((text) => at("Snapshot", text)))).toEqual([]);
+    expect(found([at("Defragment", "x")])).toEqual([]);
   });
 });

@@ -6,6 +6,7 @@ import { type JudgeOptions, judgeHistory } from "../../verify/linearizability/ju
 import type { TortureResult } from "../run.js";
 import { availabilityGaps, gapFindings } from "./availability.js";
 import { leaseFindings } from "./lease-promises.js";
+import { upkeepFindings } from "./upkeep-promises.js";
 
 export type VerdictKind = "clean" | "violation" | "unknown";
 
@@ -39,6 +40,7 @@ export function judgeRun(
   const all = [
     ...findings,
     ...leaseFindings(history),
+    ...upkeepFindings(history),
     ...gapFindings(availabilityGaps(history)),
     ...wrong,
   ];

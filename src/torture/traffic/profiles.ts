@@ -40,7 +40,7 @@ export const profiles: readonly Profile[] = [
   },
   {
     ...{ name: "large", about: "values of up to 200 kB beside small ones, reads of everything" },
-    ...{ mix: large, ...quiet, paceMs: 20 },
+    ...{ mix: large, ...quiet, upkeepClients: 1, paceMs: 20 },
   },
   {
     ...{ name: "writes", about: "as many writes as the cluster takes, from 48 clients" },

@@ -21,6 +21,11 @@ export class RecordedCalls {
     return this.#connected[this.#parts.rng.int(this.#connected.length)] as ConnectedMember;
   }
 
+  /** The connection to that member. Undefined: this client does not ask it. */
+  to(member: string): Connection | undefined {
+    return this.#connected.find(([name]) => name === member)?.[1];
+  }
+
   /**
    * Runs `call`, and records the request with the times around it. `outcomeOf` reads the result
    * after the second time was taken, so that decoding does not count. Rejects only if one of the

@@ -1,16 +1,17 @@
 /**
  * Sends what operators and their scripts ask for beside the traffic: compaction, defragmentation,
- * snapshots and hashes, at any member. The judge looks only at compactions; the other requests must
- * harm nothing.
+ * snapshots and hashes, at any member. Some snapshots are read slowly while the same member is
+ * defragmented.
  */
 
+import type { Hash } from "../../platform/hash.js";
 import { encodeRequest } from "../../verify/sim/clients/client-calls.js";
 import {
   DefragmentRequest,
   HashKVRequest,
+  HashRequest,
   RangeRequest,
   RangeResponse,
-  SnapshotRequest,
 } from "../../wire/gen/rpc.js";
 import { pauseFor } from "../pause.js";
 import type { Connection } from "../ports.js";
@@ -18,6 +19,7 @@ import type { ActorParts, TrafficActor } from "./actor.js";
 import { first } from "./draw-request.js";
 import { outcomeOf } from "./kv-client.js";
 import { type ConnectedMember, RecordedCalls } from "./recorded-calls.js";
+import { lateText, readSnapshot } from "./snapshot-read.js";
 
 const timeoutMs = 10_000;
 const betweenMs = [200, 1_200] as const;
@@ -27,15 +29,32 @@ const betweenMs = [200, 1_200] as const;
  */
 const behind = [0, 0, 5, 50, -3] as const;
 const maintenance = "/etcdserverpb.Maintenance/";
+/** For how long a slow reader of a snapshot takes nothing after the first piece. */
+const slowMs = [200, 1_500] as const;
+/** The requests that a client makes beside a snapshot have the number of another client. */
+const besideNumbers = 50;
+const deadlineExceeded = 4;
+
+const plainRequests = {
+  Defragment: DefragmentRequest.encode({}).finish(),
+  Hash: HashRequest.encode({}).finish(),
+  HashKV: HashKVRequest.encode({ revision: 0n }).finish(),
+} as const;
+
+export interface UpkeepClientParts extends ActorParts {
+  readonly createSha256: Hash["createSha256"];
+}
 
 export class UpkeepClient implements TrafficActor {
-  readonly #parts: ActorParts;
+  readonly #parts: UpkeepClientParts;
   readonly #calls: RecordedCalls;
+  readonly #beside: RecordedCalls;
   #isOver = false;
 
-  constructor(parts: ActorParts) {
+  constructor(parts: UpkeepClientParts) {
     this.#parts = parts;
     this.#calls = new RecordedCalls(parts);
+    this.#beside = new RecordedCalls({ ...parts, number: parts.number + besideNumbers });
   }
 
   async run(): Promise<void> {
@@ -46,6 +65,7 @@ export class UpkeepClient implements TrafficActor {
       await this.#act(this.#calls.any());
     }
     this.#calls.close();
+    this.#beside.close();
   }
 
   end(): void {
@@ -53,10 +73,11 @@ export class UpkeepClient implements TrafficActor {
   }
 
   async #act([member, connection]: ConnectedMember): Promise<void> {
-    const drawn = this.#parts.rng.int(10);
+    const drawn = this.#parts.rng.int(11);
     if (drawn < 5) await this.#compact(member, connection);
-    else if (drawn < 7) await this.#plain(member, connection, "Defragment");
-    else if (drawn < 9) await this.#plain(member, connection, "HashKV");
+    else if (drawn < 6) await this.#plain([member, connection], "Defragment");
+    else if (drawn < 8) await this.#plain([member, connection], "HashKV");
+    else if (drawn < 9) await this.#plain([member, connection], "Hash");
     else await this.#snapshot(member, connection);
   }
 
@@ -72,41 +93,37 @@ export class UpkeepClient implements TrafficActor {
     await this.#calls.record(request, member, call, (result) => outcomeOf(request, result));
   }
 
-  async #plain(member: string, connection: Connection, name: "Defragment" | "HashKV") {
-    const bytes =
-      name === "Defragment"
-        ? DefragmentRequest.encode({}).finish()
-        : HashKVRequest.encode({ revision: 0n }).finish();
-    const call = () => connection.call(`${maintenance}${name}`, bytes, timeoutMs);
-    await this.#calls.record({ kind: "other", name }, member, call, (result) => {
-      if (result.kind === "failed") return { kind: "unknown", error: result.text };
-      return { kind: "ok", revision: 0, answer: { kind: "none" } };
+  async #plain(
+    [member, connection]: ConnectedMember,
+    name: keyof typeof plainRequests,
+    calls = this.#calls,
+  ): Promise<void> {
+    const call = () => connection.call(`${maintenance}${name}`, plainRequests[name], timeoutMs);
+    await calls.record({ kind: "other", name }, member, call, (result) => {
+      if (result.kind === "ok") return { kind: "ok", revision: 0, answer: { kind: "none" } };
+      const isLate = result.code === deadlineExceeded;
+      const error = isLate ? `${lateText}${timeoutMs / 1_000} s` : result.text;
+      return { kind: "unknown", error };
     });
   }
 
+  /** Takes a snapshot; every other one slowly, while the member is defragmented. */
   async #snapshot(member: string, connection: Connection): Promise<void> {
-    const call = () => this.#readSnapshot(connection);
-    await this.#calls.record({ kind: "other", name: "Snapshot" }, member, call, (bytes) =>
-      bytes === 0
-        ? { kind: "unknown", error: "no snapshot came" }
-        : { kind: "ok", revision: 0, answer: { kind: "none" } },
+    const { clock, rng, createSha256 } = this.#parts;
+    const [least, most] = slowMs;
+    const pauseMs = rng.int(2) * (least + rng.int(most - least));
+    let beside: Promise<void> | undefined;
+    const begun = (): void => {
+      const other = pauseMs === 0 ? undefined : this.#beside.to(member);
+      if (other !== undefined) beside = this.#plain([member, other], "Defragment", this.#beside);
+    };
+    const call = () => readSnapshot(connection, { clock, createSha256, timeoutMs, pauseMs, begun });
+    await this.#calls.record({ kind: "other", name: "Snapshot" }, member, call, (problem) =>
+      problem === undefined
+        ? { kind: "ok", revision: 0, answer: { kind: "none" } }
+        : { kind: "unknown", error: problem },
     );
-  }
-
-  /** Reads a snapshot to its end, and drops its content. Resolves to the number of bytes read. */
-  #readSnapshot(connection: Connection): Promise<number> {
-    return new Promise((resolve) => {
-      let bytes = 0;
-      const stream = connection.stream(`${maintenance}Snapshot`, {
-        message: (message) => {
-          bytes += message.length;
-        },
-        ended: () => resolve(bytes),
-      });
-      stream.write(SnapshotRequest.encode({}).finish());
-      stream.finish();
-      this.#parts.clock.after(timeoutMs, () => stream.cancel());
-    });
+    await beside;
   }
 }
 

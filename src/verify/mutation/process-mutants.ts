@@ -81,4 +81,20 @@ export const processMutants: readonly Mutant[] = [
       },
     ],
   },
+  {
+    id: "X4",
+    title: "a replaced state closes the views that clients still read",
+    origin: "class: a file that is closed under its readers",
+    conditions: "a snapshot is read while its member is defragmented",
+    caughtBy: ["U2"],
+    patches: [
+      {
+        in: "StateViews.replaced",
+        begin: `
+          for (const view of this.#open)
+            if (view.backend === backend && RAN()) view.drop();`,
+      },
+      { in: "HeldView", begin: "drop() { this.#snapshot.close(); }" },
+    ],
+  },
 ];
