@@ -1,12 +1,6 @@
 /**
  * The members of the cluster as the log decided them: also the ids that were removed for ever, the
- * cluster's id and the cluster version.
- *
- * Rows: Bucket.members and Bucket.membersRemoved are keyed by the id in hexadecimal (etcd's text
- * form); the values are an encoded etcdserverpb.Member and the word "removed". Bucket.cluster has
- * the key "clusterId" (8 bytes, big-endian) and, as text, "clusterVersion", "downgrade" (the target
- * of the one in progress), "version/<id>" (the version that a member says it runs) and
- * "incarnation/<id>" (8 bytes, big-endian: the member's log).
+ * cluster's id and the cluster version. The rows are in cluster-rows.ts.
  *
  * Every command checks first, so after a KvError nothing has changed. The proposer checks limits
  * that come from configuration (learners, quorum health). They must not decide here, because all
@@ -15,11 +9,21 @@
 import { KvError } from "../../base/errors.js";
 import { invariant } from "../../base/invariant.js";
 import type { BackendReader } from "../../platform/backend.js";
-import { Bucket } from "../../platform/rows.js";
 import type { ConfChange, ConfState } from "../../raft/types.js";
 import { type ConfChangeRequest, ConfChangeRequest_Type } from "../../wire/gen/internal.js";
-import { Member } from "../../wire/gen/rpc.js";
 import type { ClusterReader, MemberRecord, Outcome, WriteHandle } from "../types.js";
+import {
+  byId,
+  moveToRemoved,
+  putClusterId,
+  putClusterVersion,
+  putDowngradeTarget,
+  putIncarnation,
+  putMember,
+  putRemoved,
+  putServerVersion,
+  readClusterRows,
+} from "./cluster-rows.js";
 import {
   isAtLeast,
   minorsAhead,
@@ -36,13 +40,6 @@ export interface ConfChangeResult {
 }
 
 const nothing = new Uint8Array(0);
-const firstKey = new Uint8Array(1);
-const clusterIdKey = bytesOf("clusterId");
-const clusterVersionKey = bytesOf("clusterVersion");
-const downgradeKey = bytesOf("downgrade");
-const versionPrefix = "version/";
-const incarnationPrefix = "incarnation/";
-const removedMark = bytesOf("removed");
 
 export class ClusterState implements ClusterReader {
   #clusterId = 0n;
@@ -54,25 +51,13 @@ export class ClusterState implements ClusterReader {
   readonly #removed = new Set<bigint>();
 
   restore(reader: BackendReader): void {
-    const idRow = reader.get(Bucket.cluster, clusterIdKey);
-    this.#clusterId = idRow === undefined ? 0n : viewOf(idRow).getBigUint64(0);
-    this.#clusterVersion = textOf(reader.get(Bucket.cluster, clusterVersionKey)) ?? "";
-    this.#downgradeTarget = textOf(reader.get(Bucket.cluster, downgradeKey));
-    const members: MemberRecord[] = [];
-    reader.scan(Bucket.members, { from: firstKey }, (_key, value) => {
-      const member = decodeMember(value);
-      const serverVersion = textOf(reader.get(Bucket.cluster, versionKey(member.id)));
-      const incarnationRow = reader.get(Bucket.cluster, incarnationKey(member.id));
-      const incarnation = incarnationRow && viewOf(incarnationRow).getBigUint64(0);
-      members.push({ ...member, serverVersion, incarnation });
-      return true;
-    });
-    this.#setMembers(members.sort(byId));
+    const rows = readClusterRows(reader);
+    this.#clusterId = rows.clusterId;
+    this.#clusterVersion = rows.clusterVersion;
+    this.#downgradeTarget = rows.downgradeTarget;
+    this.#setMembers(rows.members);
     this.#removed.clear();
-    reader.scan(Bucket.membersRemoved, { from: firstKey }, (key) => {
-      this.#removed.add(BigInt(`0x${new TextDecoder().decode(key)}`));
-      return true;
-    });
+    for (const id of rows.removed) this.#removed.add(id);
   }
 
   /** Sets the first members of a new cluster, or those that a joining member was told. */
@@ -86,13 +71,11 @@ export class ClusterState implements ClusterReader {
     },
   ): void {
     invariant(this.#members.length === 0, "a cluster is bootstrapped twice");
-    const idRow = new Uint8Array(8);
-    viewOf(idRow).setBigUint64(0, clusterId);
-    w.put(Bucket.cluster, clusterIdKey, idRow);
+    putClusterId(w, clusterId);
     this.#clusterId = clusterId;
     for (const member of state.members) this.#save(w, member);
     for (const id of state.removed) {
-      w.put(Bucket.membersRemoved, hexKey(id), removedMark);
+      putRemoved(w, id);
       this.#removed.add(id);
     }
     if (state.clusterVersion !== "") this.#saveVersion(w, state.clusterVersion);
@@ -140,13 +123,11 @@ export class ClusterState implements ClusterReader {
       const { name, clientUrls } = attributes;
       const isKnown = parseVersion(attributes.serverVersion) !== undefined;
       const serverVersion = isKnown ? attributes.serverVersion : undefined;
-      if (serverVersion !== undefined) {
-        w.put(Bucket.cluster, versionKey(id), bytesOf(serverVersion));
-      } else if (member.serverVersion !== undefined) w.delete(Bucket.cluster, versionKey(id));
+      if (serverVersion !== undefined || member.serverVersion !== undefined) {
+        putServerVersion(w, id, serverVersion);
+      }
       if (incarnation !== undefined && incarnation !== member.incarnation) {
-        const row = new Uint8Array(8);
-        viewOf(row).setBigUint64(0, incarnation);
-        w.put(Bucket.cluster, incarnationKey(id), row);
+        putIncarnation(w, id, incarnation);
       }
       const said = { name, clientUrls: [...clientUrls], serverVersion, incarnation };
       this.#save(w, { ...member, ...said });
@@ -169,7 +150,7 @@ export class ClusterState implements ClusterReader {
   beginDowngrade(w: WriteHandle, target: string): Outcome | KvError {
     const refusal = this.downgradeRefusal(target);
     if (refusal !== undefined) return refusal;
-    w.put(Bucket.cluster, downgradeKey, bytesOf(target));
+    putDowngradeTarget(w, target);
     this.#downgradeTarget = target;
     return this.#saveVersion(w, target);
   }
@@ -177,7 +158,7 @@ export class ClusterState implements ClusterReader {
   /** Ends a downgrade. The version stays until all members allow the higher one again. */
   endDowngrade(w: WriteHandle): Outcome | KvError {
     if (this.#downgradeTarget === undefined) return new KvError("noInflightDowngrade");
-    w.delete(Bucket.cluster, downgradeKey);
+    putDowngradeTarget(w, undefined);
     this.#downgradeTarget = undefined;
     this.#setMembers(this.#members);
     return { kind: "none" };
@@ -278,10 +259,7 @@ export class ClusterState implements ClusterReader {
     const voters = this.#members.filter((known) => !known.isLearner);
     // A configuration without voters could never decide anything again.
     if (!member.isLearner && voters.length === 1) return refused("notEnoughStartedMembers");
-    w.delete(Bucket.members, hexKey(id));
-    w.put(Bucket.membersRemoved, hexKey(id), removedMark);
-    if (member.serverVersion !== undefined) w.delete(Bucket.cluster, versionKey(id));
-    if (member.incarnation !== undefined) w.delete(Bucket.cluster, incarnationKey(id));
+    moveToRemoved(w, member);
     this.#setMembers(this.#members.filter((known) => known.id !== id));
     this.#removed.add(id);
     return this.#accepted("remove", member);
@@ -310,13 +288,13 @@ export class ClusterState implements ClusterReader {
   }
 
   #save(w: WriteHandle, member: MemberRecord): void {
-    w.put(Bucket.members, hexKey(member.id), encodeMember(member));
+    putMember(w, member);
     const others = this.#members.filter((known) => known.id !== member.id);
     this.#setMembers([...others, member].sort(byId));
   }
 
   #saveVersion(w: WriteHandle, version: string): Outcome {
-    w.put(Bucket.cluster, clusterVersionKey, bytesOf(version));
+    putClusterVersion(w, version);
     this.#clusterVersion = version;
     this.#setMembers(this.#members);
     return { kind: "clusterVersion", version };
@@ -336,18 +314,6 @@ function versionOf(member: MemberRecord): string {
   return member.serverVersion ?? oldestVersion;
 }
 
-function textOf(row: Uint8Array | undefined): string | undefined {
-  return row === undefined ? undefined : new TextDecoder().decode(row);
-}
-
-function versionKey(id: bigint): Uint8Array {
-  return bytesOf(versionPrefix + id.toString(16));
-}
-
-function incarnationKey(id: bigint): Uint8Array {
-  return bytesOf(incarnationPrefix + id.toString(16));
-}
-
 function refused(
   reason:
     | "memberNotFound"
@@ -357,41 +323,4 @@ function refused(
     | "notEnoughStartedMembers",
 ): ConfChangeResult {
   return { outcome: new KvError(reason), change: undefined };
-}
-
-function encodeMember(member: MemberRecord): Uint8Array {
-  return Member.encode({
-    ID: member.id,
-    name: member.name,
-    peerURLs: [...member.peerUrls],
-    clientURLs: [...member.clientUrls],
-    isLearner: member.isLearner,
-  }).finish();
-}
-
-function decodeMember(value: Uint8Array): MemberRecord {
-  const row = Member.decode(value);
-  return {
-    id: row.ID,
-    name: row.name,
-    peerUrls: row.peerURLs,
-    clientUrls: row.clientURLs,
-    isLearner: row.isLearner,
-  };
-}
-
-function byId(a: MemberRecord, b: MemberRecord): number {
-  return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
-}
-
-function hexKey(id: bigint): Uint8Array {
-  return bytesOf(id.toString(16));
-}
-
-function bytesOf(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
-}
-
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
