@@ -18,6 +18,7 @@ const ciphers: Readonly<Record<string, string>> = {
 /** TLS 1.3 has these, and always offers all of them. */
 const always = ["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"];
 
+/** True for IANA's names of the suites of TLS 1.3. No flag can turn these off. */
 export function isOfTls13(name: string): boolean {
   return always.includes(name);
 }
@@ -31,6 +32,7 @@ export function openSslName(name: string): string | undefined {
   return `${first}${second}`;
 }
 
+/** IANA's names of all suites that --cipher-suites takes. */
 export const cipherSuiteNames: readonly string[] = [
   ...Object.keys(keyExchanges).flatMap((exchange) =>
     Object.keys(ciphers).map((cipher) => `TLS_${exchange}_WITH_${cipher}`),

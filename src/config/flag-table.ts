@@ -276,6 +276,7 @@ const ours: readonly Flag[] = [
   ),
 ];
 
+/** All flags in the order of the help and of docs/flags.md. No name occurs twice. */
 export const flagGroups: readonly { readonly title: string; readonly flags: readonly Flag[] }[] = [
   { title: "Member", flags: member },
   { title: "Clustering", flags: clustering },

@@ -27,10 +27,12 @@ export function flag(
 
 type Rest = [kind: FlagKind, initial: string, help: string, verdict: Flag["verdict"]];
 
+/** The end of a flag's row: the flag takes any value and changes nothing, for the reason `why`. */
 export function accepted(kind: FlagKind, initial: string, why: string): Rest {
   return [kind, initial, why, "accepted"];
 }
 
+/** The end of a flag's row: the flag takes only its default, for the reason `why`. */
 export function refused(kind: FlagKind, initial: string, why: string): Rest {
   return [kind, initial, why, "refused"];
 }

@@ -8,6 +8,7 @@ import { experimentalNames, flagGroups } from "./flag-table.js";
 
 export const flags: readonly Flag[] = flagGroups.flatMap((group) => group.flags);
 
+/** The command line, a variable or the file is wrong. The message says what to write instead. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }
@@ -67,17 +68,23 @@ export function parseEnvironment(environment: Readonly<Record<string, string | u
   return { values, names, unknown };
 }
 
+/**
+ * The flag of that name, without dashes. Also finds etcd's older name with `experimental-` in
+ * front.
+ */
 export function findFlag(name: string): Flag | undefined {
   const short = name.startsWith("experimental-") ? name.slice("experimental-".length) : name;
   if (short !== name && !experimentalNames.has(short)) return undefined;
   return flags.find((known) => known.name === short);
 }
 
+/** The message for a name that no flag has; it names the nearest one. */
 export function unknownFlag(name: string): string {
   const nearest = [...flags].sort((a, b) => distance(a.name, name) - distance(b.name, name))[0];
   return `flag provided but not defined: -${name} (the nearest known flag is --${nearest?.name})`;
 }
 
+/** The text of `lockstep server --help`. */
 export function flagHelp(): string {
   const groups = flagGroups.map(({ title, flags: some }) => {
     const lines = some.map(

@@ -28,6 +28,7 @@ export function clientTlsOf(
   return config;
 }
 
+/** The settings for the addresses of peers. @throws UsageError */
 export function peerTlsOf(values: Values, addresses: readonly Address[]): TlsSettings {
   const config: TlsSettings = {
     ...commonOf(values, "peer-"),

@@ -5,6 +5,7 @@
 import type { Code } from "../base/errors.js";
 import type { ClientCertificate } from "./client-certificate.js";
 
+/** How a call ends: gRPC's code and the text for the client. */
 export interface Status {
   readonly code: Code;
   readonly message: string;

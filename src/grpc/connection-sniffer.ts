@@ -11,11 +11,16 @@ const preface = Buffer.from("PRI * HTTP/2.0");
 const startTimeoutMs = 10_000;
 const methodLengthMax = Math.max(...METHODS.map((method) => method.length));
 
+/** Who takes a connection, once its protocol is known. Each gets it with its first bytes unread. */
 export interface Protocols {
   http2(socket: Socket): void;
   http1(socket: Socket): void;
 }
 
+/**
+ * Calls one of `protocols` once, or destroys the socket after `timeoutMs` milliseconds or at its
+ * end.
+ */
 export function sniff(socket: Socket, protocols: Protocols, timeoutMs = startTimeoutMs): void {
   let head: Buffer = Buffer.alloc(0);
   const stop = (): void => {

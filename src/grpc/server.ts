@@ -70,6 +70,10 @@ export interface ServerOptions {
   readonly keepalive?: KeepaliveOptions;
 }
 
+/**
+ * Takes connections of the listener until `close`. Does not throw: later errors go to `onError`
+ * and the log.
+ */
 export function startServer(options: ServerOptions): Server {
   return new RunningServer(options);
 }

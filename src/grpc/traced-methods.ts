@@ -1,4 +1,4 @@
-/** Methods whose calls have spans. A call knows nothing of its span. */
+/** Adds spans to the calls of methods. Services do not see the spans. */
 import { Code } from "../base/errors.js";
 import type { CallSpan, Tracing } from "../platform/tracing.js";
 import type { Call, MessagePieces, Method, Status, StreamCall, UnaryCall } from "./call.js";

@@ -4,6 +4,7 @@
  */
 import type { EventClock } from "../platform/clock.js";
 
+/** Something with output that is sent once a turn. */
 export interface Flushable {
   flush(): void;
 }

@@ -16,6 +16,7 @@ export interface PeerView {
   readonly state: "unknown" | "equal" | "differs" | "not comparable";
 }
 
+/** Two fingerprints of one index that differ: by their logs, or by what was applied. */
 export interface FoundDifference {
   readonly peer: bigint;
   readonly mine: Fingerprint;

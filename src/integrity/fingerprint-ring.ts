@@ -8,6 +8,7 @@ import { digestVersion } from "../state/digest.js";
 import type { Fingerprint } from "../state/fingerprint.js";
 import { fingerprintBytes } from "../state/fingerprint.js";
 
+/** The number of indexes that the ring holds. */
 export const ringSize = 4_096;
 
 export class FingerprintRing {

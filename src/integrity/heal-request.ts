@@ -16,6 +16,7 @@ export const HealRequest = {
 } as const;
 export type HealRequest = (typeof HealRequest)[keyof typeof HealRequest];
 
+/** Nine bytes in the layout above. `index`: the log index that the request is about. */
 export function encodeHealRequest(kind: HealRequest, index: number): Uint8Array {
   const bytes = new Uint8Array(9);
   bytes[0] = kind;

@@ -31,10 +31,15 @@ interface InQuarantine {
   readonly nextRequestMs: number;
 }
 
+/** This member's state is not known to be wrong, and it answers clients. */
 export type Serving = Counts & { readonly kind: "serving" };
+/** A difference is being investigated: reads wait for the result. */
 export type Suspected = Counts & { readonly kind: "suspected" };
+/** This member has committed entries that the leader's log lacks. It answers nothing. */
 export type Diverged = Counts & { readonly kind: "diverged" };
+/** This member's state is wrong. It answers no client and fetches a right state. */
 export type Quarantined = Counts & InQuarantine & { readonly kind: "quarantined" };
+/** This member has a right state again. It answers nobody before the others confirm that. */
 export type Verifying = Counts &
   InQuarantine & {
     readonly kind: "verifying";
@@ -44,9 +49,14 @@ export type Verifying = Counts &
      */
     readonly equalAt: readonly number[];
   };
+/** All that is known about this member's own state: exactly one of these. */
 export type Health = Serving | Suspected | Quarantined | Verifying | Diverged;
 export type HealthKind = Health["kind"];
 
+/**
+ * What can happen to a member's health. Indexes are log indexes; times are milliseconds of the
+ * clock.
+ */
 export type HealthEvent =
   /**
    * This member follows, and the leader's state differs. `cause` counts if this member's state was
@@ -92,6 +102,7 @@ export type HealthEvent =
       readonly isLeader: boolean;
     };
 
+/** What must be done after an event. health-effects.ts carries the effects out, in their order. */
 export type HealthEffect =
   /** Asks all members for their fingerprint at that index. Only a leader does. */
   | { readonly kind: "investigate"; readonly found: Suspicion }

@@ -52,6 +52,7 @@ import type { Quarantine } from "./quarantine-file.js";
 /** A healed member is right again after it was equal at this many different indexes. */
 const equalIndexesNeeded = 2;
 
+/** The state after an event, and what must be done then, in this order. */
 export interface HealthStep {
   readonly state: Health;
   readonly effects: readonly HealthEffect[];
@@ -95,6 +96,7 @@ export function quarantineOf(state: Health): Quarantine | undefined {
   return state.kind === "quarantined" || state.kind === "verifying" ? state.note : undefined;
 }
 
+/** True if the leader's log lacks committed entries of this member. */
 export function isDiverged(state: Health): boolean {
   if (state.kind === "quarantined" || state.kind === "verifying") return state.isDiverged;
   return state.kind === "diverged";

@@ -41,6 +41,10 @@ export interface PeerRequestParts
   contain(from: bigint, index: number): void;
 }
 
+/**
+ * Registers the answers to all questions about integrity. Call it once, when the member is put
+ * together.
+ */
 export function servePeerRequests(parts: PeerRequestParts): void {
   const { peers, machine, evidence, arbiter, contain } = parts;
   peers.serve(PeerMethod.integrityEvidence, (_from, body, done) => {

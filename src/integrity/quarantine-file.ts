@@ -51,6 +51,7 @@ export function writeQuarantine(disk: Disk, quarantine: Quarantine): void {
   replaceFile(disk, path, new TextEncoder().encode(`${JSON.stringify(quarantine)}\n`));
 }
 
+/** Durable when it returns. Does nothing if there is no note. @throws the disk's errors */
 export function removeQuarantine(disk: Disk): void {
   if (!disk.exists(path)) return;
   disk.remove(path);

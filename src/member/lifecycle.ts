@@ -11,6 +11,7 @@ import type { Platform } from "../platform/platform.js";
 const handOverMs = 1_000;
 const handOverPollMs = 10;
 
+/** Why the member ended: the cluster removed it, an error ended it, or neither: it was asked to. */
 export type StopCause = { readonly removed: boolean; readonly error: Error | undefined };
 
 export interface LifecycleParts {

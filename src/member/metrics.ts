@@ -41,6 +41,7 @@ export interface MemberNumbers {
   readonly peers: Pick<PeerGuard, "lost" | "counts" | "peers">;
 }
 
+/** The samples of one request for metrics, in the order of the page. Does not change anything. */
 export function memberMetrics(numbers: MemberNumbers): MetricSample[] {
   const { raft, kv, watch, serverVersion, clusterVersion } = numbers;
   return [

@@ -10,6 +10,9 @@ import {
   writeFingerprint,
 } from "../state/fingerprint.js";
 
+/**
+ * The numbers of the questions between members, as on the wire. They never change their meaning.
+ */
 export const PeerMethod = {
   leaseKeepAlive: 1,
   leaseTimeToLive: 2,
@@ -28,6 +31,7 @@ export const PeerMethod = {
 } as const;
 export type PeerMethod = (typeof PeerMethod)[keyof typeof PeerMethod];
 
+/** One message between members, decoded. The kind byte says which of these it is. */
 export type PeerEnvelope =
   | {
       readonly kind: "raft";

@@ -13,6 +13,7 @@ import { PeerDirectory } from "./directory.js";
 
 const learnRetryMs = 500;
 
+/** What the links need of the member: its ports, its name, and the members it was started with. */
 export interface PeerLinksWorld {
   readonly platform: Platform;
   readonly network: Network;

@@ -1,4 +1,4 @@
-/** Spans of calls for a collector of traces. Absent where nobody asked for them. */
+/** Makes spans of calls for a collector of traces. A member has it only if its flags ask for it. */
 export interface Tracing {
   /**
    * Begins the span of a call. W3C's `traceparent` and `tracestate` among its metadata name the
@@ -11,7 +11,8 @@ export interface Tracing {
   close(graceMs: number): Promise<void>;
 }
 
+/** The span of one call. */
 export interface CallSpan {
-  /** `code`: gRPC's, 0 for OK. Only the first end counts. */
+  /** Ends the span now. `code`: gRPC's, 0 for OK. Only the first end counts. */
   end(code: number, message: string): void;
 }

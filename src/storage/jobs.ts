@@ -36,6 +36,7 @@ export interface JobHandle {
 
 /** For jobs of the member itself: they share one place in line. */
 export const background = Symbol("background");
+/** On whose behalf a job runs. Clients take turns, whatever number of jobs each of them has. */
 export type JobClient = object | typeof background;
 
 /** While clients wait, one turn in this many belongs to the member's own work. */

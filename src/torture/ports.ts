@@ -102,6 +102,7 @@ export interface Clocks {
   step(member: string, offsetMs: number): void;
 }
 
+/** How a call ended. `code`: gRPC's. `bytes`: the answer's protobuf body. */
 export type CallResult =
   | { readonly kind: "ok"; readonly bytes: Uint8Array }
   /** An error. `isUnsent`: the request never left, so it has no effect. */

@@ -3,6 +3,7 @@ import type { Clock } from "../platform/clock.js";
 import type { History, Mark, Operation, Watch, WatchResponse } from "../verify/history/types.js";
 import { abbreviated } from "./abbreviate.js";
 
+/** A watch whose stream is still open: its answers are added as they come. */
 export interface OpenWatch extends Watch {
   readonly responses: WatchResponse[];
 }

@@ -59,6 +59,7 @@ export interface RunParts {
   isAborted(): boolean;
 }
 
+/** Counts since the beginning of the run. `leftMs`: milliseconds until the traffic ends. */
 export interface TortureProgress {
   readonly operations: number;
   readonly acknowledged: number;
@@ -86,6 +87,10 @@ const readerPaceMs = 20;
 const leaseNumbers = 500;
 const upkeepNumbers = 700;
 
+/**
+ * Runs traffic and faults until the plan is over. The members of the stage must run. A member that
+ * does not come back is a finding, as is one that ends by itself.
+ */
 export async function runTorture(options: TortureOptions, parts: RunParts): Promise<TortureResult> {
   const run = new Run(options, parts);
   return run.play();

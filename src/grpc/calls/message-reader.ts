@@ -9,6 +9,7 @@ import type { Status } from "../call.js";
 import type { Http2Stream } from "../http2/stream.js";
 import type { LargeMessage, MessageBudget } from "./message-budget.js";
 
+/** Octets before each message: one of flags, four of length, big-endian. */
 export const prefixBytes = 5;
 const firstBytes = 1_024;
 

@@ -10,6 +10,7 @@ import { fieldOf, type RequestHead } from "../http2/request-head.js";
 import { parseTimeout } from "./deadlines.js";
 import { statusOnly } from "./status.js";
 
+/** A method of a service with its counters. */
 export interface Route {
   readonly method: Method;
   readonly counters: MethodCounters;
@@ -30,6 +31,7 @@ export type RequestPlan =
 /** "application/grpc", with a suffix or parameters. */
 const grpcType = /^application\/grpc(?:[+;]|$)/i;
 
+/** The methods of all services, by path. */
 export class Routes {
   readonly #routes = new Map<string, Route>();
   readonly #services = new Set<string>();

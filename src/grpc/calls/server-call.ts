@@ -37,6 +37,7 @@ export interface OpenCall {
   cut(status: Status): void;
 }
 
+/** The plan of a request that calls a method. */
 export type CallPlan = RequestPlan & { kind: "call" };
 
 const deadlineExceeded: Status = {

@@ -2,10 +2,12 @@
 import type { Status } from "../call.js";
 import { HeaderFields } from "../http2/hpack/encoder.js";
 
+/** The header fields of every answer with messages. */
 export const answerHead = new HeaderFields(
   [":status", "200", "content-type", "application/grpc"],
   true,
 );
+/** The trailers of a call that succeeded. */
 export const okTrailers = new HeaderFields(["grpc-status", "0"], true);
 
 const hex = "0123456789ABCDEF";

@@ -2,6 +2,7 @@
 
 export const preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 
+/** Octets of a frame before its payload: RFC 9113, section 4.1. */
 export const frameHeaderBytes = 9;
 
 /** RFC 9113, section 6. */
@@ -18,6 +19,7 @@ export const FrameType = {
   continuation: 9,
 } as const;
 
+/** Flags of frames: RFC 9113, section 6. Their meaning depends on the type of the frame. */
 export const Flag = {
   ack: 0x1,
   endStream: 0x1,
@@ -54,4 +56,5 @@ export const SettingId = {
 /** What holds before any SETTINGS: RFC 9113, sections 6.5.2 and 6.9.2. */
 export const defaultWindow = 65_535;
 export const defaultMaxFrame = 16_384;
+/** The largest window: RFC 9113, section 6.9.1. */
 export const windowMax = 0x7fff_ffff;

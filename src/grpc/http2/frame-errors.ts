@@ -2,14 +2,17 @@
 import { ConnectionError } from "./connection-error.js";
 import { ErrorCode } from "./constants.js";
 
+/** PROTOCOL_ERROR; `text` goes into GOAWAY. */
 export function broken(text: string): ConnectionError {
   return new ConnectionError(ErrorCode.protocolError, text);
 }
 
+/** FRAME_SIZE_ERROR; `what` names the frame. */
 export function wrongSize(what: string): ConnectionError {
   return new ConnectionError(ErrorCode.frameSizeError, `${what} of a wrong size`);
 }
 
+/** FLOW_CONTROL_ERROR: a window grew beyond `windowMax`. */
 export function windowTooLarge(): ConnectionError {
   return new ConnectionError(ErrorCode.flowControlError, "a window that is too large");
 }

@@ -65,6 +65,7 @@ export interface Http2Limits {
 const kibibyte = 1_024;
 const mebibyte = 1_024 * kibibyte;
 
+/** The limits of a server without other settings. docs/transport.md gives the reasons. */
 export const defaultLimits: Http2Limits = {
   concurrentStreamsMax: 10_000,
   httpRequestsMax: 100,

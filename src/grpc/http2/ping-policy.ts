@@ -14,6 +14,7 @@ export interface KeepaliveOptions {
   readonly timeoutMs: number;
 }
 
+/** etcd's defaults of the three flags. */
 export const defaultKeepalive: KeepaliveOptions = {
   minTimeMs: 5_000,
   intervalMs: 2 * 3_600_000,

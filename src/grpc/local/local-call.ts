@@ -142,6 +142,7 @@ abstract class LocalCall implements Call, Timed {
   }
 }
 
+/** A call with one request and one answer, made inside this process. */
 export class LocalUnaryCall extends LocalCall implements UnaryCall {
   start(method: Method & { kind: "unary" }, message: Uint8Array): void {
     this.received(message);

@@ -88,6 +88,10 @@ export type CompactionVerdict =
   | { readonly kind: "incomplete" }
   | { readonly kind: "corrupt"; readonly suspects: readonly bigint[] };
 
+/**
+ * The check at compaction: judges all members' hashes of one compact revision. `told` has every
+ * other member.
+ */
 export function judgeCompaction(
   selfId: bigint,
   own: MemberHash,

@@ -31,6 +31,7 @@ export function encodeHash(hash: MemberHash): Uint8Array {
   return encodeNumbers([hash.hash, hash.compactRevision, hash.hashRevision, hash.currentRevision]);
 }
 
+/** Reads an answer. KvError timeout: it has another length, and counts as no answer. */
 export function decodeHash(body: Uint8Array): MemberHash | KvError {
   if (body.length !== 32) return new KvError("timeout");
   return {

@@ -11,6 +11,10 @@ import {
   type MemberHash,
 } from "./member-hash.js";
 
+/**
+ * Answers other members' questions, unless `refusal` says why not. A revision that is no safe
+ * integer is refused as a future one.
+ */
 export function serveHash(
   peers: Pick<Peers, "serve">,
   member: {
@@ -27,6 +31,10 @@ export function serveHash(
   });
 }
 
+/**
+ * Asks one member for its hash at a revision (0: its newest). Calls `done` once, with the refusal
+ * or a timeout, too.
+ */
 export function askHash(
   request: (to: bigint, method: PeerMethod, body: Uint8Array, done: Done<Uint8Array>) => void,
   of: { readonly id: bigint; readonly revision: number },

@@ -9,6 +9,7 @@ import { replaceFile } from "../../storage/atomic-file.js";
 import type { Incident, IncidentStep, StepKind } from "./incident.js";
 
 const path = "incidents.jsonl";
+/** How many incidents the file keeps: the newest. */
 export const incidentsMax = 100;
 /**
  * Repeated steps must not fill the disk. Beyond this number, only the last kinds of steps are

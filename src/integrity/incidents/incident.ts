@@ -8,8 +8,9 @@
 /** A member's id in hex, as etcd's clients print it. "0": the cluster, no member in particular. */
 export type MemberName = string;
 
+/** What a step of an incident tells. */
 export type StepKind =
-  /** A peer's proof differs from ours. */
+  /** Another member's fingerprint differs from this member's. */
   | "detected"
   /** The result of the inquiry. The member that made the inquiry tells it. */
   | "decided"
@@ -32,6 +33,7 @@ export type StepKind =
   /** No state is wrong any more, as far as this member knows. */
   | "ended";
 
+/** How a row of the wrong state compares with the right state. */
 export type RowFault =
   /** Only the right state has the row. */
   | "missing"
@@ -91,6 +93,7 @@ export interface Incident {
   readonly steps: readonly IncidentStep[];
 }
 
+/** True once no state is known to be wrong any more. A comparison of rows may still follow. */
 export function isEnded(incident: Incident): boolean {
   return incident.steps.some(({ kind }) => kind === "ended");
 }

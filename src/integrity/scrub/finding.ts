@@ -13,6 +13,10 @@ export interface BucketSums {
   readonly memory: BucketDigest;
 }
 
+/**
+ * One damage that a scrub found. `index`: the applied index of the state that was read; `what`: a
+ * sentence for people.
+ */
 export type ScrubFinding =
   /** A row's check value fails, or a row is out of order. This includes the meta row. */
   | {
@@ -53,6 +57,7 @@ export type ScrubFinding =
       readonly what: string;
     };
 
+/** All kinds, in the order of the metrics. */
 export const findingKinds: readonly ScrubFinding["kind"][] = ["row", "rows", "digest", "wal"];
 
 /** Equal for equal damage, so that a cycle reports it once. */

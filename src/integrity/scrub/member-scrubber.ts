@@ -8,6 +8,10 @@ import type { ScrubFinding } from "./finding.js";
 import type { Frozen } from "./row-scrub.js";
 import { Scrubber } from "./scrubber.js";
 
+/**
+ * What the scrubber uses of the member. Bytes per second bound its reading; an interval of 0 turns
+ * it off.
+ */
 export interface ScrubbedMember {
   readonly platform: Pick<Platform, "clock" | "disk" | "hash" | "log">;
   readonly config: {

@@ -56,6 +56,7 @@ export interface ScrubStats {
   readonly lastCompleteSeconds: number;
 }
 
+/** The findings of one cycle, in the order in which they were found. */
 export interface ScrubResult {
   readonly findings: readonly ScrubFinding[];
 }

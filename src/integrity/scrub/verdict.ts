@@ -34,6 +34,10 @@ export interface SumComparison {
   readonly digest: readonly BucketSums[];
 }
 
+/**
+ * Judges each bucket alone, in the order of `digestedBuckets`. An other state (`isOther`) is not
+ * judged.
+ */
 export function judgeScrub(sums: FrozenSums, sha256: Sha256): SumComparison {
   const { meta, memory, stored } = sums;
   if (meta.index !== memory.index || meta.term !== memory.term) {

@@ -27,6 +27,7 @@ export interface RecoveredCluster {
   readonly auth: AuthReader;
 }
 
+/** What recovery needs besides the log: founding members are known by the configuration. */
 export interface RecoveryWorld {
   readonly platform: Pick<Platform, "hash">;
   readonly config: {
@@ -35,6 +36,10 @@ export interface RecoveryWorld {
   };
 }
 
+/**
+ * The cluster at the log's marker. `backend` undefined: it cannot be opened. Damaged rows do not
+ * count; a voter without a readable row is taken from the configuration.
+ */
 export function recoverCluster(
   world: RecoveryWorld & { readonly recovered: Recovered },
   backend: Backend | undefined,

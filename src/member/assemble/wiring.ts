@@ -53,6 +53,10 @@ import type { ReadBarrier } from "../turns/read-barrier.js";
 import type { TurnEvents } from "../turns/turn-events.js";
 import type { WatchPacer } from "../turns/watch-pacer.js";
 
+/**
+ * What a member is given before its parts are made: its surroundings, its configuration, and how
+ * entries are applied.
+ */
 export interface MemberWorld {
   readonly begin: BeginApply;
   readonly platform: Platform;

@@ -5,6 +5,7 @@ import type { MemberRecord } from "../../state/types.js";
 import type { MemberNews } from "./member-news.js";
 import type { QuorumWatch } from "./quorum-watch.js";
 
+/** What the metrics of the cluster are computed from. `members`: all, this one included. */
 export interface ClusterNumbers {
   readonly selfId: bigint;
   readonly members: readonly MemberRecord[];

@@ -2,6 +2,7 @@
 import type { Platform } from "../../platform/platform.js";
 import type { MemberRecord } from "../../state/types.js";
 
+/** How the membership changed. "updated": other peer URLs. */
 export type MemberChange = "added" | "removed" | "promoted" | "updated";
 
 export class MemberNews {

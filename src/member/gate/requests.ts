@@ -25,6 +25,7 @@ export interface WriteRequest extends Proposal {
 /** A change of the membership, without the header that names the waiting proposal. */
 export type Change = Omit<ConfChangeRequest, "header">;
 
+/** A change of the membership with the client that asks for it. */
 export interface ChangeRequest {
   readonly client: Client;
   readonly change: Change;

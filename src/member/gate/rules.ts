@@ -92,6 +92,7 @@ export const noCorruptAlarm = (member: GateView): Refusal => {
 export const localOnLearner: ReadRule = (member, { isLocal }) =>
   isLocal ? undefined : notLearner(member);
 
+/** Refuses an encoded request of more octets than --max-request-bytes allows. */
 export const withinSize: WriteRule = (member, { body }) =>
   body.length > member.requestBytesMax ? new KvError("requestTooLarge") : undefined;
 
@@ -109,6 +110,10 @@ export const queueHasRoom = (member: GateView): Refusal =>
 export const streamHasRoom: QueueRule = (_member, waiting) =>
   waiting > streamWaitingMax ? new KvError("tooManyRequests") : undefined;
 
+/**
+ * Refuses a write that would grow the backend beyond the quota. `growthBytes`: 0 if it cannot
+ * grow.
+ */
 export const withinQuota: WriteRule = (member, { growthBytes }) => member.quotaRefusal(growthBytes);
 
 /**

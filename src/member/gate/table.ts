@@ -57,6 +57,7 @@ const queue = [rule.streamHasRoom];
 
 const unary = "unary";
 
+/** The rules of each RPC, by its full name. table.test.ts compares the names with proto/. */
 export const rpcTable = {
   "/etcdserverpb.KV/Range": {
     who: "own",
@@ -170,10 +171,15 @@ export type Rpc = keyof typeof rpcTable;
 type Having<Column> = {
   [R in Rpc]: (typeof rpcTable)[R] extends Readonly<Record<Column & string, unknown>> ? R : never;
 }[Rpc];
+/** The RPCs that may read state through the gate. */
 export type ReadingRpc = Having<"read">;
+/** The RPCs that may put a request into the log. */
 export type WritingRpc = Having<"write">;
+/** The RPCs that may change the membership. */
 export type ChangingRpc = Having<"change">;
+/** The RPCs that another member may answer in this one's place. */
 export type RelayingRpc = Having<"relay">;
+/** The RPCs whose stream may hold messages that wait. */
 export type QueueingRpc = Having<"queue">;
 
 /** The HTTP pages of the client address, the pages and questions of other members. */
@@ -188,4 +194,5 @@ export const pageTable = {
   "peer /members/hashkv": [notStopping, soundState],
   "peer etcdHash": [notStopping, soundState],
 } as const satisfies Readonly<Record<string, readonly rule.ArrivalRule[]>>;
+/** The names of the pages: the address, then the path or the question of another member. */
 export type Page = keyof typeof pageTable;

@@ -18,6 +18,7 @@ export interface AnswerLimits {
   readonly unreadMs: number;
 }
 
+/** 1 GiB of memory for all large answers of this member together. */
 export const defaultAnswerLimits: AnswerLimits = {
   bytesMax: 1024 * 1024 * 1024,
   waitMs: 10_000,

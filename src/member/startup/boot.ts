@@ -31,6 +31,9 @@ import { becomeOnlyVoter } from "./only-voter.js";
 import { type Restarted, restart } from "./restart.js";
 import { versionRefusal } from "./version-check.js";
 
+/**
+ * What a member has after its start: its identity, its log, and the state that the log leads to.
+ */
 export type Booted = Restarted;
 
 /** Calls `done` once, possibly inside the call. Does not throw. */

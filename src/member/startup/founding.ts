@@ -12,12 +12,15 @@ import { createWal, type LogIdentity, type Wal } from "../../wal/wal.js";
 import type { MemberConfig } from "../config.js";
 import { drawIncarnation } from "../incarnation/known-incarnations.js";
 
+/** The folder of the log below the data directory. */
 export const walDir = "wal";
+/** The name of a new member's first backend. Each later state has another name. */
 export const firstBackend = "state-0";
 /** The founding state counts as the first log entry, of term 1. */
 export const foundingIndex = 1;
 export const foundingTerm = 1;
 
+/** The cluster that the configuration names. `members`: in the order of --initial-cluster. */
 export interface FoundingCluster {
   readonly clusterId: bigint;
   readonly self: MemberRecord;

@@ -24,8 +24,12 @@ export interface FaultScene {
   note(text: string): void;
 }
 
-/** "beyond": more than any store survives. What is lost must be told. */
+/**
+ * The groups that --faults takes besides single kinds. "beyond": more than any store survives; what
+ * is lost must be told.
+ */
 export const faultGroups = ["crash", "member", "network", "clock", "disk", "beyond"] as const;
+/** Faults of one lane never overlap. */
 export const faultLanes = ["process", "network"] as const;
 
 /** Ends a fault. @throws if a member does not come back */
@@ -232,7 +236,9 @@ const rules = {
   },
 } as const satisfies Readonly<Record<string, FaultKindRules>>;
 
+/** A kind by its name in --faults and in plan.json. */
 export type FaultKind = keyof typeof rules;
+/** The rules of each kind, by its name. */
 export const kindRules: Readonly<Record<FaultKind, FaultKindRules>> = rules;
 export const faultKinds = Object.keys(rules) as readonly FaultKind[];
 

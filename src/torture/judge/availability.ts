@@ -17,6 +17,7 @@ export interface Gap {
 /** A member that nothing harms must answer within this time. Elections are much shorter. */
 const calmMsMax = 30_000;
 
+/** The worst gap of each member, for writes and for reads. Members in the order of their names. */
 export function availabilityGaps({ operations, marks }: History): readonly Gap[] {
   const faults = faultSpans(marks);
   const members = [...new Set(operations.map(({ member }) => member))].toSorted();
@@ -33,6 +34,7 @@ export function availabilityGaps({ operations, marks }: History): readonly Gap[]
   );
 }
 
+/** A sentence for each gap of which more than 30 s were calm. */
 export function gapFindings(gaps: readonly Gap[]): readonly string[] {
   return gaps
     .filter(({ calmMs }) => calmMs > calmMsMax)

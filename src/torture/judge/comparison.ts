@@ -13,6 +13,7 @@ const callMs = 5_000;
 const pollMs = 100;
 const hashPath = "/etcdserverpb.Maintenance/HashKV";
 
+/** A member's name with a connection to it alone. */
 export type NamedConnection = readonly [member: string, connection: Connection];
 
 /** Compares all members. Undefined: no comparison was possible. Empty: they are equal. */

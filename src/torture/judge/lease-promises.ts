@@ -24,8 +24,10 @@ interface Lease {
 
 /** By how many per mille two clocks may differ in speed. */
 const driftPerMille = 25;
+/** Keys below this prefix have leases; each belongs to one client. */
 export const leasePrefix = `${first}lease/`;
 
+/** Every broken promise as a sentence. Empty: none was broken. */
 export function leaseFindings(history: History): readonly string[] {
   const leases = readLeases(history.operations);
   const byValue = new Map<string, Lease>();

@@ -8,6 +8,7 @@ import { availabilityGaps, gapFindings } from "./availability.js";
 import { leaseFindings } from "./lease-promises.js";
 import { upkeepFindings } from "./upkeep-promises.js";
 
+/** "unknown": the judge reached a limit, and found nothing wrong before. */
 export type VerdictKind = "clean" | "violation" | "unknown";
 
 export interface TortureVerdict {
@@ -31,6 +32,7 @@ export interface TriedCounts {
   readonly comparisons: number;
 }
 
+/** Judges by all rules. A violation counts more than a limit that the judge reached. */
 export function judgeRun(
   { history, findings }: TortureResult,
   options: JudgeOptions,
@@ -56,6 +58,7 @@ export function judgeRun(
   return { kind: "clean", text, findings: [], operationIds: [] };
 }
 
+/** Counts what the run did; it does not judge. */
 export function countTried({ history, hits, comparisons }: TortureResult): TriedCounts {
   const operations: Record<string, number> = {};
   const outcomes: Record<string, number> = {};

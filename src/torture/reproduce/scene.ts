@@ -22,6 +22,7 @@ type Unary = Parameters<typeof encodeRequest>[0];
 /** An error answer of a member, with its text. */
 export class Refused extends Error {}
 
+/** One answer of a watch. `compactRevision` 0: the watch was not cancelled for a compaction. */
 export interface SeenResponse {
   readonly revision: number;
   readonly events: readonly WatchEvent[];

@@ -48,10 +48,12 @@ export interface DrawContext {
 export const first = "lockstep-torture/";
 export const end = "lockstep-torture0";
 
+/** The key of that number from 0 on: all are equally long up to 999. */
 export function keyName(place: number): string {
   return `${first}${String(place).padStart(3, "0")}`;
 }
 
+/** Makes one request. It uses no randomness but that of the context. */
 export type Draw = (context: DrawContext) => Request;
 /** Kinds of requests with their weights. */
 export type RequestMix = readonly (readonly [weight: number, draw: Draw])[];

@@ -82,6 +82,10 @@ export class KvClient implements TrafficActor {
   }
 }
 
+/**
+ * Decodes the result of a call. An error after which the request may still take effect is
+ * "unknown".
+ */
 export function outcomeOf(request: Request, result: CallResult): OperationOutcome {
   if (result.kind === "ok") {
     const answered = decodeAnswer(request as Parameters<typeof decodeAnswer>[0], result.bytes);

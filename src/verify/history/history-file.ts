@@ -41,6 +41,7 @@ export function* historyLines(history: History): Generator<string, void> {
   for (const mark of marks) yield `${JSON.stringify({ mark })}\n`;
 }
 
+/** The whole file as one text; `historyLines` gives it line by line. */
 export function formatHistory(history: History): string {
   return [...historyLines(history)].join("");
 }

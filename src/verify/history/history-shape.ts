@@ -74,6 +74,7 @@ const outcome = byKind({
   unknown: record({ kind, error: anyText }),
 });
 
+/** The shape of a line `{"op": ...}` of the file. */
 export const operationShape = record(
   { id: whole, client: whole, member: anyText, callUs: whole, request, outcome },
   { returnUs: whole },
@@ -87,6 +88,7 @@ const watchResponse = record(
   { atUs: whole, revision: count, events: listOf(watchEvent) },
   { created: flag, canceled: flag, compactRevision: count, fragment: flag },
 );
+/** The shape of a line `{"watch": ...}`. */
 export const watchShape = record({
   id: whole,
   client: whole,
@@ -100,6 +102,7 @@ export const watchShape = record({
   responses: listOf(watchResponse),
 });
 
+/** The shape of a line `{"mark": ...}`. */
 export const markShape = record(
   { atUs: whole, kind: oneOf("fault", "heal", "leader", "violation", "note"), text: anyText },
   { member: anyText },

@@ -30,10 +30,12 @@ export const bytesText = test("a text of latin-1 characters", (value) =>
 export const decimalText = test("a whole number as text", (value) =>
   typeof value === "string" && /^-?\d+$/.test(value));
 
+/** One of these texts. */
 export function oneOf(...allowed: readonly string[]): Shape {
   return test(`one of ${allowed.join(", ")}`, (value) => allowed.some((one) => one === value));
 }
 
+/** A list, also an empty one. The error names the first wrong item. */
 export function listOf(item: Shape): Shape {
   return (value, path) => {
     if (!Array.isArray(value)) return test("a list", () => false)(value, path);
@@ -45,6 +47,7 @@ export function listOf(item: Shape): Shape {
   };
 }
 
+/** An object with all required fields, perhaps optional ones, and no others. */
 export function record(
   required: Readonly<Record<string, Shape>>,
   optional: Readonly<Record<string, Shape>> = {},

@@ -12,8 +12,10 @@ export interface HistoryRange {
   readonly end?: string;
 }
 
+/** The field by which a range sorts its keys. */
 export type SortField = "key" | "version" | "create" | "mod" | "value";
 
+/** An operation that may stand alone or in a branch of a transaction. */
 export type Op =
   | ({
       readonly kind: "range";
@@ -40,6 +42,7 @@ export interface Compare {
   readonly value: number | string;
 }
 
+/** What a client asked. */
 export type Request =
   | (Op & { /** Ranges only: answered from local state. */ readonly serializable?: boolean })
   | {
@@ -58,6 +61,7 @@ export type Request =
    */
   | { readonly kind: "other"; readonly name: string };
 
+/** A key as etcd answers it. Absent `lease`: the key has none. */
 export interface KeyValue {
   readonly key: string;
   readonly value: string;
@@ -67,11 +71,13 @@ export interface KeyValue {
   readonly lease?: string;
 }
 
+/** The answer to one operation. `count`: keys of the range, before a limit. */
 export type OpAnswer =
   | { readonly kind: "range"; readonly kvs: readonly KeyValue[]; readonly count: number }
   | { readonly kind: "put" }
   | { readonly kind: "delete"; readonly deleted: number };
 
+/** The answer to a request. "none": the answer has only a header. */
 export type OperationAnswer =
   | OpAnswer
   | { readonly kind: "txn"; readonly succeeded: boolean; readonly answers: readonly OpAnswer[] }
@@ -79,6 +85,7 @@ export type OperationAnswer =
   | { readonly kind: "lease"; readonly id: string; readonly ttl: number }
   | { readonly kind: "none" };
 
+/** How a request ended, as its client knows it. */
 export type OperationOutcome =
   /** `revision` is that of the answer's header. */
   | { readonly kind: "ok"; readonly revision: number; readonly answer: OperationAnswer }

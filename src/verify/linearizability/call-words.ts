@@ -22,6 +22,7 @@ function shown(value: RegisterValue | undefined): string {
   return typeof value === "string" ? shortened(JSON.stringify(value)) : `${value ?? "nil"}`;
 }
 
+/** Words for the model of one register. */
 export const registerWords: CallWords<RegisterValue, RegisterInput, RegisterOutput> = {
   call: (input, output) => {
     const end = output === undefined ? ": no answer" : "";
@@ -40,6 +41,7 @@ export const registerWords: CallWords<RegisterValue, RegisterInput, RegisterOutp
   part: (partition) => (partition === "" ? "" : ` of register ${partition}`),
 };
 
+/** Words for the model of a map of keys. */
 export const kvWords: CallWords<KvState, KvInput, KvOutput> = {
   call: (input, output) => {
     if (input.kind === "get")

@@ -21,6 +21,7 @@ import { formatNames, type HistoryFormat, recogniseFormat } from "./readers/reco
 import { registerModel } from "./register-model.js";
 import type { SearchLimits } from "./search.js";
 
+/** The names that --model takes. */
 export const modelNames = ["register", "kv", "etcd"] as const;
 export type ModelName = (typeof modelNames)[number];
 

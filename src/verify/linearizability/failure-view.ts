@@ -35,6 +35,7 @@ export interface FailureView {
 const aroundMax = 24;
 const precedingMax = 6;
 
+/** Undefined: the result has no failure to show. */
 export function viewFailure<State, Input, Output>(
   calls: readonly ReadCall<Input, Output>[],
   result: PartitionResult<State>,

@@ -5,6 +5,7 @@
 import type { Model } from "./model.js";
 import { hashText } from "./register-model.js";
 
+/** A call on one key. */
 export type KvInput =
   | { readonly kind: "get"; readonly key: string }
   | { readonly kind: "put" | "append"; readonly key: string; readonly value: string };

@@ -4,8 +4,10 @@
  */
 import type { Model } from "./model.js";
 
+/** The register's content. null: nothing was written yet. */
 export type RegisterValue = number | string | null;
 
+/** A call on the register. */
 export type RegisterInput =
   | { readonly kind: "read"; readonly key?: string }
   | { readonly kind: "write"; readonly key?: string; readonly value: RegisterValue }
@@ -16,6 +18,7 @@ export type RegisterInput =
       readonly to: RegisterValue;
     };
 
+/** Its answer. */
 export type RegisterOutput =
   | { readonly kind: "read"; readonly value: RegisterValue }
   | { readonly kind: "write" }

@@ -30,6 +30,7 @@ export interface SearchLimits {
   readonly isTimeUp?: () => boolean;
 }
 
+/** 1 GiB. */
 export const bytesMaxDefault = 1 << 30;
 
 export interface SearchResult<State> {
@@ -64,6 +65,7 @@ export function search<State, Input, Output>(
   return startSearch(calls, indexes, options).run({ steps, otherBytes: 0 }) as SearchResult<State>;
 }
 
+/** Limits of the search, and the model that says what a call does. */
 export type SearchOptions<State, Input, Output> = SearchLimits & {
   readonly model: Model<State, Input, Output>;
 };

@@ -28,6 +28,10 @@ export function hasSightings({ operations, watches }: History): boolean {
   return watches.length > 0 || operations.some(isSerializable);
 }
 
+/**
+ * The history with what watches and local reads showed, as operations that an order must explain,
+ * too. The given history stays as it is.
+ */
 export function withSightings(history: History): History {
   const { operations, watches } = history;
   const sightings = new Sightings(history);

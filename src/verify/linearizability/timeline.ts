@@ -10,6 +10,7 @@
 import { invariant } from "../../base/invariant.js";
 import type { Model, ModelCall } from "./model.js";
 
+/** The node before the first call. */
 export const headNode = 0;
 
 export interface Timeline {
@@ -44,6 +45,7 @@ export interface PendingClass {
   readonly calls: readonly number[];
 }
 
+/** Lays out the calls at `indexes`. Calls without an output are pending. */
 export function layOut<State, Input, Output>(
   calls: readonly ModelCall<Input, Output>[],
   indexes: readonly number[],

@@ -18,6 +18,7 @@ import { walMutants } from "./mutants/wal.js";
 import { watchMutants } from "./mutants/watch.js";
 import type { Mutant } from "./types.js";
 
+/** All mutants, by id. */
 export const mutants: readonly Mutant[] = sortById([
   ...consistentIndexMutants,
   ...electionMutants,

@@ -81,6 +81,7 @@ export interface NeededPair {
   readonly mutant: string;
 }
 
+/** The table above as pairs of a check and the mutant that it alone catches. */
 export const neededPairs: readonly NeededPair[] = Object.entries(needed).map(
   ([invariant, mutant]) => ({ invariant: invariant as CheckedInvariant, mutant }),
 );

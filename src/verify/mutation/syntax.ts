@@ -30,6 +30,7 @@ const ignored = new Set([
 
 const typeWrappers = new Set(["TSAsExpression", "TSNonNullExpression", "TSSatisfiesExpression"]);
 
+/** True for a node of oxc's syntax tree. */
 export function isNode(value: unknown): value is SyntaxNode {
   return typeof value === "object" && value !== null && "type" in value && "start" in value;
 }
@@ -39,6 +40,7 @@ function bare(node: SyntaxNode): SyntaxNode {
   return typeWrappers.has(node.type) ? bare(node.expression as SyntaxNode) : node;
 }
 
+/** True if two trees are equal but for positions. */
 export function isSameSyntax(a: unknown, b: unknown): boolean {
   if (isNode(a) && isNode(b)) return isSameNode(bare(a), bare(b));
   if (Array.isArray(a) && Array.isArray(b)) {

@@ -44,6 +44,7 @@ export interface BeginPatch extends Place {
   readonly begin: string;
 }
 
+/** One change of a function. */
 export type Patch = ReplacePatch | BeginPatch;
 
 export interface Mutant {

@@ -40,6 +40,7 @@ export interface HistoryPageInput {
   readonly violation?: MarkedPlace;
 }
 
+/** Computes lanes and places; the browser only draws them. */
 export function layOutHistory({ history, violation }: HistoryPageInput): PageData {
   const { fromUs, toUs } = extentOf(history, violation?.atUs);
   const layout = new LaneLayout();

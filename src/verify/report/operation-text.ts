@@ -21,6 +21,7 @@ import { visibleText } from "./xml-text.js";
 const rowsMax = 40;
 const valueMax = 200;
 
+/** The range as a key, as "a .. b", or as "from a on". */
 export function describeRange({ key, end }: HistoryRange): string {
   if (end === undefined) return visibleText(key);
   return end === "\0"
@@ -28,6 +29,7 @@ export function describeRange({ key, end }: HistoryRange): string {
     : `${visibleText(key)} .. ${visibleText(end)}`;
 }
 
+/** The request with its answer in brief; "?" if the outcome is unknown. */
 export function operationLabel({ request, outcome }: Operation): string {
   const text = requestLabel(request);
   if (outcome.kind === "unknown") return `${text} ?`;
@@ -36,6 +38,7 @@ export function operationLabel({ request, outcome }: Operation): string {
   return `${text}${answerLabel(answer)} @${revision}`;
 }
 
+/** The request in brief. */
 export function requestLabel(request: Request): string {
   switch (request.kind) {
     case "range": {
@@ -79,6 +82,7 @@ function answerLabel(answer: OperationAnswer): string {
   }
 }
 
+/** All about the operation as lines "name: value". */
 export function operationDetails(operation: Operation): string {
   const { id, client, member, callUs, returnUs, request, outcome } = operation;
   const lines = [
@@ -173,10 +177,12 @@ function rowText({ key, value, create, mod, version, lease }: KeyValue): string 
   return `${visibleText(key)}=${longValue(value)} ${place}`;
 }
 
+/** The watch in brief. */
 export function watchLabel({ range, revision }: Watch): string {
   return `watch ${describeRange(range)}${revision === 0 ? "" : ` from ${revision}`}`;
 }
 
+/** All about the watch as lines "name: value", without its events. */
 export function watchDetails(watch: Watch): string {
   const { id, client, member, callUs, range, revision, responses } = watch;
   const events = responses.reduce((sum, response) => sum + response.events.length, 0);
@@ -196,12 +202,14 @@ export function watchDetails(watch: Watch): string {
   ].join("\n");
 }
 
+/** The answer of a watch in brief. */
 export function responseLabel(response: WatchResponse): string {
   if (response.canceled === true) return "canceled";
   if (response.created === true) return "created";
   return response.events.length === 0 ? "progress" : `${response.events.length} events`;
 }
 
+/** The answer with its events, at most 40 of them, as lines "name: value". */
 export function responseDetails(watch: Watch, response: WatchResponse): string {
   return [
     `watch: ${watch.id}`,
@@ -221,6 +229,7 @@ function eventText(event: WatchEvent): string {
   return `${event.type}: ${rowText(event)}${before}`;
 }
 
+/** Microseconds as text in milliseconds with three decimals. */
 export function milliseconds(us: number): string {
   return `${(us / 1000).toFixed(3)} ms`;
 }

@@ -20,6 +20,7 @@ export interface FailedRun {
   readonly past: readonly TraceEvent[];
 }
 
+/** The page as text, for a terminal. */
 export function renderReport(failure: FailedRun): string {
   const { invariant, text, atMs, seed, sizeBefore, sizeAfter } = failure;
   return [

@@ -30,6 +30,7 @@ export interface DrawnSpan {
   readonly toRow: number;
 }
 
+/** The rows in which a member leads in `term`. */
 export interface TermSpan extends DrawnSpan {
   readonly term: number;
 }
@@ -56,6 +57,7 @@ export interface SpaceTime {
   readonly terms: readonly TermSpan[];
 }
 
+/** Computes the diagram: a lane for each node, a row for each event, in the order of time. */
 export function layOutSpaceTime({ events, nodes, trace }: SpaceTimeInput): SpaceTime {
   const named = events.flatMap(({ node }) => (node === undefined ? [] : [node]));
   const lanes = [...new Set([clientsLane, ...nodes, ...named])];

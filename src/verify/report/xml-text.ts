@@ -19,6 +19,7 @@ const entities: Readonly<Record<string, string>> = {
   "'": "&#39;",
 };
 
+/** Replaces characters that cannot be seen by \xNN or \uNNNN. */
 export function visibleText(text: string): string {
   return text.replace(unseen, (character) => {
     const code = character.charCodeAt(0);

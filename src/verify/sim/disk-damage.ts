@@ -11,6 +11,7 @@ import type { SimNode } from "./sim-node.js";
 /** Where the row of bucket meta holds the applied index: see docs/formats.md. */
 const metaIndexAt = 4;
 
+/** The faults that need the node to be off. */
 export type DamageKind =
   | "rotLog"
   | "rotRow"

@@ -16,6 +16,7 @@ import type { SimNode } from "./sim-node.js";
 
 /** The id of no member. */
 const stranger = 0xbad_c0ffeen;
+/** How many kinds of forged messages there are: `forge` takes 0 to this number less 1. */
 export const forgeries = 10;
 
 /** The sender that it claims, and the bytes; undefined: there is no member to send it to. */

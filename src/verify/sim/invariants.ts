@@ -67,6 +67,7 @@ export const invariants: readonly Invariant[] = [
   ...watchRules.map(({ id }) => `C5-${id}` as const),
 ];
 
+/** True if the list above has the name. */
 export function isInvariant(name: string): name is Invariant {
   return (invariants as readonly string[]).includes(name);
 }

@@ -69,6 +69,7 @@ const noObserver: ClusterObserver = {
   logged: () => {},
 };
 
+/** The files of a node at one moment: the disk, and the backends unless it had none. */
 export interface DiskCopy {
   readonly disk: MemoryDisk;
   readonly backends: StoreImage | undefined;

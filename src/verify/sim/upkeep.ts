@@ -11,6 +11,7 @@ import type { Fault } from "./plan/plan.js";
 import type { SimCluster } from "./sim-cluster.js";
 import type { SimNode } from "./sim-node.js";
 
+/** What an operator asks of a member. */
 export type UpkeepFault = Extract<Fault, { readonly kind: "upkeep" }>;
 
 /** Milliseconds from one piece of a copy to the next. */

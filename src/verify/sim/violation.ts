@@ -11,6 +11,7 @@ export interface ClientPlace {
   readonly atUs?: number;
 }
 
+/** Where it shows. `node`: the node whose check failed. */
 export interface ViolationPlace {
   readonly node?: string | undefined;
   readonly place?: ClientPlace | undefined;

@@ -75,6 +75,7 @@ export function eventName({ mod, key }: WatchEvent): string {
   return `${mod} ${key}`;
 }
 
+/** True if the watch's range and filters let the event through. */
 export function isAskedFor(watch: Watch, event: WatchEvent): boolean {
   return covers(watch.range, event.key) && !watch.filters.includes(event.type);
 }

@@ -18,6 +18,7 @@ export interface StateTruth {
   compactRevisionAt(position: number): number;
 }
 
+/** One wrong answer, as a sentence. */
 export interface SerializableFinding {
   readonly rule: "serializable";
   readonly invariant: "C4";

@@ -13,6 +13,7 @@ import { seenWatch, type WatchTruth } from "./seen-watch.js";
 import { unique } from "./unique.js";
 import type { WatchRule, WatchRuleId } from "./watch-rule.js";
 
+/** All rules, in the order of findings. */
 export const watchRules: readonly WatchRule[] = [
   filter,
   ordered,
@@ -35,6 +36,7 @@ const anyTruth: WatchTruth = {
   eventsAt: () => [],
 };
 
+/** One broken rule, as a sentence that names the watch. */
 export interface WatchFinding {
   readonly rule: WatchRuleId;
   readonly invariant: "C5";

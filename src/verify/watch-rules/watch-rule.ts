@@ -2,6 +2,7 @@
 import type { WatchEvent } from "../history/types.js";
 import type { SeenWatch, WatchTruth } from "./seen-watch.js";
 
+/** The names of the rules; each has a file of that name. */
 export type WatchRuleId =
   | "atomic"
   | "bookmarkable"
@@ -21,6 +22,7 @@ export interface WatchRule {
   check(seen: SeenWatch, truth: WatchTruth): readonly string[];
 }
 
+/** The event in words, for the sentences of findings. */
 export function eventText({ type, key, value, mod }: WatchEvent): string {
   const what = type === "put" ? `put ${key} = ${value}` : `delete ${key}`;
   return `${what} at revision ${mod}`;

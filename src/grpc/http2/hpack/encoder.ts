@@ -10,6 +10,7 @@ import { staticCount, staticNames, staticValues } from "./static-table.js";
 /** No integer that is written here takes more octets. */
 const integerBytesMax = 5;
 
+/** Fields that go out together, with the room that they need at most. */
 export class HeaderFields {
   readonly fields: readonly string[];
   readonly isRepeated: boolean;
@@ -39,6 +40,7 @@ for (const [index, name] of staticNames.entries()) {
   if (value !== "") staticIndexes.set(`${name} ${value}`, index);
 }
 
+/** One connection's encoder. Blocks must be sent in the order in which they were encoded. */
 export class HpackEncoder {
   /** Oldest first. */
   readonly #names: string[] = [];

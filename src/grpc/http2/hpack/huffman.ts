@@ -36,12 +36,16 @@ const symbolsByLength: readonly (readonly [bits: number, symbols: string])[] = [
   [30, "10 13 22 256"],
 ];
 
+/**
+ * `symbol`: an octet, or 256 for the end. `code`: its lowest `bits` bits, the first bit highest.
+ */
 export interface HuffmanCode {
   readonly symbol: number;
   readonly code: number;
   readonly bits: number;
 }
 
+/** All 257 codes of RFC 7541, appendix B, from the shortest to the longest. */
 export const huffmanCodes: readonly HuffmanCode[] = assignCodes();
 
 function assignCodes(): HuffmanCode[] {

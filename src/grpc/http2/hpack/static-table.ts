@@ -63,7 +63,9 @@ vary
 via
 www-authenticate`.split("\n");
 
+/** Names by index (RFC 7541, appendix A). Index 0 is empty. */
 export const staticNames: readonly string[] = rows.map((row) => row.split(" ")[0] as string);
+/** Values by index; "" where the entry has a name alone. */
 export const staticValues: readonly string[] = rows.map((row) =>
   row.includes(" ") ? row.slice(row.indexOf(" ") + 1) : "",
 );

@@ -13,23 +13,30 @@ import type { CallSpan, Tracing } from "../../tracing.js";
 import { nodeClock } from "../clock.js";
 
 export interface OtlpSettings {
-  /** Of the collector: "host:port". The connection has no TLS, as in etcd. */
+  /** The address of the collector: "host:port". The connection has no TLS, as in etcd. */
   readonly address: string;
   readonly serviceName: string;
-  /** "": none. */
+  /** "": the spans name no instance. */
   readonly instanceId: string;
-  /** Of a million calls without a caller's span. A call with one is traced if its caller is. */
+  /**
+   * How many of a million calls that bring no span of their caller are traced. A call that brings
+   * one is traced if its caller is.
+   */
   readonly samplingPerMillion: number;
 }
 
 const million = 1_000_000;
-/** Between two log lines about a collector that cannot be reached. */
+/** Milliseconds between two log lines about a collector that cannot be reached. */
 const tellEveryMs = 60_000;
 
 /** gRPC's codes that are a server's fault: Unknown, DeadlineExceeded, Unimplemented, Internal, Unavailable, DataLoss. */
 const serverFaults: ReadonlySet<number> = new Set([2, 4, 12, 13, 14, 15]);
 
-/** @throws StartError if the packages are not installed */
+/**
+ * Resolves before a connection to the collector exists. Lost spans are told in `log`, once a minute.
+ *
+ * @throws StartError if the packages are not installed
+ */
 export async function openOtlp(settings: OtlpSettings, log: Platform["log"]): Promise<Tracing> {
   const packages = await loadPackages();
   const { sdk, resources, exporter } = packages;
@@ -124,7 +131,7 @@ class OtlpTracing implements Tracing {
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, graceMs);
     });
-    // The log has told of a collector that takes nothing.
+    // `telling` has logged the error of a collector that takes nothing.
     await Promise.race([this.#shutdown().catch(() => {}), late]);
     clearTimeout(timer);
   }

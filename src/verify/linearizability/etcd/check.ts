@@ -36,6 +36,10 @@ export interface EtcdCheckOptions extends OrderLimits {
   readonly othersCompact?: boolean;
 }
 
+/**
+ * Judges a history of calls of etcd. Searches for an order that explains all answers; where
+ * `options.ground` tells the real order, compares with that.
+ */
 export function checkEtcdHistory(history: History, options: EtcdCheckOptions = {}): EtcdVerdict {
   const { operations } = history;
   const expiry = options.expiry ?? "timed";

@@ -53,6 +53,7 @@ export type RequestEffect =
       readonly compacted?: number;
     };
 
+/** The texts of refusals that follow from the state; etcd's, to the letter. */
 export const refusal = {
   compacted: "etcdserver: mvcc: required revision has been compacted",
   future: "etcdserver: mvcc: required revision is a future revision",
@@ -111,6 +112,7 @@ export function compares(view: KeyView, all: readonly Compare[]): boolean {
   return all.every((compare) => holds(view.get(compare.key), compare));
 }
 
+/** True if the key is in the range. */
 export function covers(range: HistoryRange, key: string): boolean {
   if (range.end === undefined) return key === range.key;
   return key >= range.key && (range.end === "\0" || key < range.end);

@@ -24,10 +24,12 @@ const silentKinds = new Set(["leaseGrant", "leaseRevoke", "compact"]);
 
 type Answered = Operation & { readonly outcome: Extract<OperationOutcome, { kind: "ok" }> };
 
+/** True for a serializable range: a member may answer it from an older state. */
 export function isLocalRead({ request }: Operation): boolean {
   return request.kind === "range" && request.serializable === true;
 }
 
+/** True if the client got an answer, and no error. */
 export function isAnswered(operation: Operation): operation is Answered {
   return operation.outcome.kind === "ok";
 }
@@ -53,6 +55,7 @@ export function namedRequest({ request, outcome }: Operation): Request {
   return { ...request, id: outcome.answer.id, ttl: outcome.answer.ttl };
 }
 
+/** Finds for each entry of the log the operation that made it, by revision and content. */
 export function claimEntries(operations: readonly Operation[], ground: Replay): Claims {
   return new Claiming(ground).run(operations);
 }

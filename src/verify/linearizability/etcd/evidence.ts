@@ -20,6 +20,7 @@ export interface Seen {
   rival?: Operation;
 }
 
+/** The evidence of one history, by revision and key. */
 export class HistoryEvidence {
   /** By mod revision. */
   readonly #hard = new Map<number, Map<string, Seen>>();

@@ -40,6 +40,7 @@ export interface GroundOptions {
 /** Refusals that depend on the state; any other refusal may happen at any time. */
 const tellingRefusals = new Set<string>(Object.values(refusal));
 
+/** Judges the operations against a known order of all changes, so it needs no search. */
 export function judgeByGround(
   operations: readonly Operation[],
   options: GroundOptions,

@@ -24,6 +24,7 @@ interface Lease {
   readonly keys: readonly string[];
 }
 
+/** One state of the key space. It never changes. */
 export class EtcdState implements StoreView {
   static readonly empty = new EtcdState({
     revision: 1,
@@ -120,6 +121,7 @@ export class EtcdState implements StoreView {
   }
 }
 
+/** The state after a request, and what the request answers and changes. */
 export interface EtcdStep {
   readonly state: EtcdState;
   readonly effect: RequestEffect;

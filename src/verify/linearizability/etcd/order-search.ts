@@ -46,6 +46,10 @@ const pollEvery = 4_096;
 /** The search does not try more orders of what happened within one revision. */
 const looseOrdersMax = 5;
 
+/**
+ * Searches for an order of all operations that explains every answer. With `failure`, `order` is
+ * as far as it got.
+ */
 export function findOrder(
   history: History,
   options: OrderLimits & { readonly expiry: "timed" | "any" },

@@ -53,6 +53,7 @@ export function knownOrder(operations: readonly Operation[]): KnownOrder | Check
   return { makers, last, gaps };
 }
 
+/** The first contradiction that shows without a search. Undefined: there is none. */
 export function plainContradiction(
   { operations }: History,
   evidence: HistoryEvidence,

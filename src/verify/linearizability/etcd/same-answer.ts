@@ -1,6 +1,7 @@
 /** Whether two answers are equal, field by field; faster than a generic comparison of objects. */
 import type { KeyValue, OpAnswer, OperationAnswer } from "../../history/types.js";
 
+/** Compares kinds and all fields; keys must be in the same order. */
 export function isSameAnswer(left: OperationAnswer, right: OperationAnswer): boolean {
   switch (left.kind) {
     case "txn":
@@ -38,6 +39,7 @@ function isSameOpAnswer(left: OpAnswer, right: OpAnswer | undefined): boolean {
   }
 }
 
+/** Compares all fields. */
 export function isSameKeyValue(left: KeyValue, right: KeyValue): boolean {
   return (
     left === right ||

@@ -19,6 +19,10 @@ export interface UnclaimedOptions {
   readonly positions: Map<number, number>;
 }
 
+/**
+ * The first change that nothing explains. Undefined: all are explained, and `positions` has the
+ * operations that made them.
+ */
 export function explainUnclaimed(
   operations: readonly Operation[],
   options: UnclaimedOptions,

@@ -40,12 +40,17 @@ export interface EtcdVerdict {
   readonly atUs?: number;
 }
 
+/**
+ * Why a history is refused. `operations`: those that contradict each other, the one that fits
+ * nowhere first.
+ */
 export interface CheckFailure {
   readonly reason: EtcdReason;
   readonly text: string;
   readonly operations: readonly Operation[];
 }
 
+/** The operation in a few words, for the texts of failures. */
 export function describeOperation({ id, client, member, request, outcome }: Operation): string {
   const asked = "key" in request ? `${request.kind} ${JSON.stringify(request.key)}` : request.kind;
   const said =
@@ -53,6 +58,7 @@ export function describeOperation({ id, client, member, request, outcome }: Oper
   return `operation ${id} (${asked}, client ${client} at ${member}, ${said})`;
 }
 
+/** The verdict for a failure: "unknown" if a limit was reached, else "not". */
 export function failed(failure: CheckFailure, placed: number): EtcdVerdict {
   const { reason, text, operations } = failure;
   const first = operations[0];

@@ -5,6 +5,7 @@
  */
 import { HistoryFormatError } from "../../history/history-format-error.js";
 
+/** A value of EDN, as the reader gives it. */
 export type EdnValue = null | boolean | number | string | EdnMap | readonly EdnValue[];
 
 export interface EdnMap {
@@ -18,6 +19,7 @@ const blank = /[\s,]/;
 const delimiter = /[\s,"()[\]{};]/;
 const closing: Readonly<Record<string, string>> = { "[": "]", "(": ")", "{": "}" };
 
+/** True for a map, false for lists, plain values and undefined. */
 export function isEdnMap(value: EdnValue | undefined): value is EdnMap {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

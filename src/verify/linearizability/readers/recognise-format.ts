@@ -3,6 +3,7 @@ import { HistoryFormatError } from "../../history/history-format-error.js";
 
 export type HistoryFormat = "lockstep" | "porcupine" | "jepsen-log" | "jepsen";
 
+/** The names of the formats for people. */
 export const formatNames: Readonly<Record<HistoryFormat, string>> = {
   lockstep: "Lockstep history",
   porcupine: "porcupine key-value history",

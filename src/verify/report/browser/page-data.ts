@@ -16,6 +16,7 @@ export interface PageRow {
   readonly topPx: number;
 }
 
+/** How an operation ended: see OperationOutcome in history/types.ts. */
 export type ItemOutcome = "ok" | "refused" | "unknown";
 
 /** An operation, a watch, or an answer of a watch. */

@@ -18,10 +18,12 @@ export function termIn(log: Recovered, index: number): number | undefined {
   return log.entries[index - first]?.term;
 }
 
+/** The last index of a recovered log; 0 if it is empty. */
 export function lastIndexIn(log: Recovered): number {
   return log.entries.at(-1)?.index ?? log.snapshot?.index ?? 0;
 }
 
+/** True if a power failure now would leave the node that entry, or a snapshot behind it. */
 export function holdsDurably(node: SimNode, index: number, term: number): boolean {
   const log = recoveredLog(node.disk.durableImage());
   if (log === undefined) return false;

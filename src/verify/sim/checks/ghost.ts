@@ -85,6 +85,7 @@ export class Ghost {
   }
 }
 
+/** True if term, type and data are equal. */
 export function sameEntry(a: Entry, b: Entry): boolean {
   if (a.term !== b.term || a.type !== b.type || a.data.length !== b.data.length) return false;
   return a.data === b.data || a.data.every((byte, at) => byte === b.data[at]);

@@ -16,6 +16,7 @@ import type { Invariant } from "../invariants.js";
 import type { ClientPlace } from "../violation.js";
 import type { Ghost } from "./ghost.js";
 
+/** What the checkers of clients' histories found, under the invariant's name. */
 export interface HistoryFinding {
   readonly invariant: Invariant;
   readonly text: string;

@@ -154,6 +154,7 @@ function without(all: ReadonlySet<string> | undefined, one: string): ReadonlySet
   return new Set([...(all ?? [])].filter((name) => name !== one));
 }
 
+/** The range of a permission; an empty end stands for the single key. */
 export function rangeFrom(key: Uint8Array, rangeEnd: Uint8Array): Range {
   return { key: textOf(key), end: rangeEnd.length === 0 ? undefined : textOf(rangeEnd) };
 }

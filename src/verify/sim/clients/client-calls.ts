@@ -32,6 +32,7 @@ import type {
   SortField,
 } from "../../history/types.js";
 
+/** The path and the protobuf body of a unary call. */
 export interface Encoded {
   readonly path: string;
   readonly bytes: Uint8Array;
@@ -39,14 +40,17 @@ export interface Encoded {
 
 type UnaryRequest = Exclude<Request, { readonly kind: "leaseKeepAlive" | "other" }>;
 
+/** One byte for each character; see history/types.ts. */
 export function bytesOf(text: string): Buffer {
   return Buffer.from(text, "latin1");
 }
 
+/** One character for each byte; see history/types.ts. */
 export function textOf(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
 }
 
+/** Encodes a request of a history as etcd's clients would. */
 export function encodeRequest(request: UnaryRequest): Encoded {
   const kv = "/etcdserverpb.KV/";
   switch (request.kind) {
@@ -239,6 +243,7 @@ function rangeAnswer(kvs: readonly WireKeyValue[], count: bigint): OpAnswer {
   return { kind: "range", kvs: kvs.map(keyValueOf), count: Number(count) };
 }
 
+/** A KeyValue of the wire as one of a history. Revisions must be safe integers. */
 export function keyValueOf(kv: WireKeyValue): KeyValue {
   return {
     key: textOf(kv.key),

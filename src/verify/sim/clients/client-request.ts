@@ -14,10 +14,12 @@ export interface ClientMemory {
 const first = "ka";
 const end = "l";
 
+/** The key of that number from 0 on: "ka", "kb" and so on. */
 export function keyName(key: number): string {
   return `k${String.fromCharCode(97 + key)}`;
 }
 
+/** The id of a lease of the plan, as decimal text. */
 export function leaseName(lease: number): string {
   return `${1_000 + lease}`;
 }

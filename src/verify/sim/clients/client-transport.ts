@@ -10,6 +10,7 @@ import type { Dice } from "../plan/dice.js";
 import type { SimClock } from "../platform/sim-clock.js";
 import type { SimNode } from "../sim-node.js";
 
+/** The protobuf body of the answer, or the status with which the call failed. */
 export type SimCallResult = Uint8Array | Status;
 
 /** What a call brings to prove who calls. */

@@ -18,6 +18,7 @@ import type { Span, UserAction } from "../plan/plan.js";
 import { bytesOf } from "./client-calls.js";
 import { rangeOf } from "./user-ranges.js";
 
+/** The path of the Auth service; methods follow it. */
 export const authService = "/etcdserverpb.Auth/";
 
 export interface AuthCall {

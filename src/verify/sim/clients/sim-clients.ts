@@ -34,6 +34,7 @@ const definite: ReadonlySet<ErrorReason | undefined> = new Set([
 ]);
 const patienceMs = 4_000;
 
+/** A request that a user of the world makes. */
 export type UserOp = ClientOp & { readonly action: UserAction };
 
 /** Who sends a request, and who looks at its way through the member. */

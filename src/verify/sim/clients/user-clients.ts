@@ -46,6 +46,7 @@ const retryMs = 300;
 const patienceMs = 4_000;
 const triesMax = 3;
 
+/** The name of a user of the plan, from 0 on. */
 export function userName(user: number): string {
   return `u${user}`;
 }

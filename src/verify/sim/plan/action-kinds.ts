@@ -10,6 +10,7 @@ import type { ClientAction, Proof, Span, Swarm } from "./plan.js";
 
 export type ActionKind = ClientAction["kind"];
 
+/** What a plan says of a request of that kind. */
 export type ActionFields<Kind extends ActionKind> = Omit<
   Extract<ClientAction, { readonly kind: Kind }>,
   "kind"
@@ -34,6 +35,7 @@ export interface ActionSpec<Fields> {
   draw(at: ActionContext): Fields;
 }
 
+/** Every kind of request has a row: the compiler demands it. */
 export type ActionSpecs = { readonly [Kind in ActionKind]: ActionSpec<ActionFields<Kind>> };
 
 const onKey = ({ key }: ActionContext) => ({ key });

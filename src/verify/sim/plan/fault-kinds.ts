@@ -29,6 +29,7 @@ type DistributiveOmit<Union, Key extends PropertyKey> = Union extends unknown
   ? Omit<Union, Key>
   : never;
 
+/** How a kind of fault is drawn. "apart": it has a rhythm of its own. */
 export type FaultSpec<Fields> = FaultSpecBase<Fields> &
   (
     | {
@@ -66,6 +67,7 @@ interface FaultSpecBase<Fields> {
   before?(fields: Fields, at: FaultContext): readonly EarlierFault[];
 }
 
+/** Every kind of fault has a row: the compiler demands it. */
 export type FaultSpecs = { readonly [Kind in SimFaultKind]: FaultSpec<FaultFields<Kind>> };
 
 const often = { weight: 4, group: "common" } as const;

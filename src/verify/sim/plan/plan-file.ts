@@ -6,6 +6,7 @@ import { actionKinds } from "./action-kinds.js";
 import { faultKinds } from "./fault-kinds.js";
 import type { ClientOp, Fault, Plan, SimFaultKind, Swarm } from "./plan.js";
 
+/** One line for each fault and each request, in the order of the plan. */
 export function encodePlan(plan: Plan): string {
   const list = (items: readonly object[]): string =>
     items.length === 0

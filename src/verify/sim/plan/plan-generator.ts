@@ -35,6 +35,10 @@ export interface Kinds {
   readonly actions: ActionSpecs;
 }
 
+/**
+ * The same plan for the same seed, options and kinds. Faults and requests are in the order of
+ * time.
+ */
 export function generatePlan(
   seed: number,
   options: SwarmOptions,

@@ -16,6 +16,7 @@ interface At {
   readonly atMs: number;
 }
 
+/** A fault as data: when it begins, and all that decides what it does. */
 export type Fault = At &
   (
     | {

@@ -12,6 +12,7 @@ export interface ShrinkOptions {
   readonly runsMax: number;
 }
 
+/** The smallest failing plan that was found. `runs`: plans that were tried. */
 export interface Shrunk {
   readonly plan: Plan;
   readonly runs: number;

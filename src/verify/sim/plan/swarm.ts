@@ -24,6 +24,7 @@ export interface SwarmOptions {
 
 const sizes = [1, 2, 3, 3, 3, 3, 4, 5, 5] as const;
 
+/** The settings of a seed. Times are virtual milliseconds, those of the network microseconds. */
 export function drawSwarm(dice: Dice, options: SwarmOptions): Swarm {
   const pick = <T>(label: string, from: readonly T[]): T =>
     from[dice.fork(label).int(from.length)] as T;
@@ -88,6 +89,7 @@ const groups = {
 } as const;
 const ops = { everyMs: [20, 50, 100, 300], weights: 48 } as const;
 
+/** Which kinds a seed has, and how often each occurs. */
 export function drawMix(
   dice: Dice,
   swarm: Swarm,

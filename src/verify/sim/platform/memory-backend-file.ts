@@ -21,6 +21,7 @@ export interface MemoryBackendFile {
  */
 export type StoreImage = ReadonlyMap<string, MemoryBackendFile>;
 
+/** A file that holds these rows durably. */
 export function newFile(rows: RowImage): MemoryBackendFile {
   return {
     current: rows,
@@ -32,6 +33,7 @@ export function newFile(rows: RowImage): MemoryBackendFile {
   };
 }
 
+/** The file after a commit of these rows. The given file stays as it is. */
 export function withCommit(file: MemoryBackendFile, rows: RowImage): MemoryBackendFile {
   const bytes = Math.max(file.bytes, rows.bytes);
   return { ...file, former: file.current, current: rows, bytes };

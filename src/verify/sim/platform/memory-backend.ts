@@ -42,6 +42,7 @@ export interface MemoryBackendStore extends BackendStore {
   crash(): void;
 }
 
+/** A store with the content of `options.image`. */
 export function createMemoryBackendStore(options: MemoryBackendOptions): MemoryBackendStore {
   return new MemoryStore(options);
 }

@@ -34,11 +34,13 @@ export interface Content {
 
 const sectorBytes = 512;
 
+/** A file of no bytes. */
 export function emptyContent(): Content {
   const bytes = new Uint8Array(0);
   return { bytes, durable: bytes, unsynced: [], lost: [], writes: 0, lastFlushAt: 0 };
 }
 
+/** A copy that shares no bytes with the original. */
 export function copyOf(content: Content): Content {
   const { bytes, durable, unsynced, lost, writes, lastFlushAt } = content;
   return {

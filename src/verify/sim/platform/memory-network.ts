@@ -21,6 +21,7 @@ export interface NetworkWeather {
   readonly noticeMs: number;
 }
 
+/** A network that delays messages a little and loses none. */
 export const fairWeather: NetworkWeather = {
   delayMinUs: 300,
   delayMaxUs: 1_000,

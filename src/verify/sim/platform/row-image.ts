@@ -76,6 +76,7 @@ export class RowImage {
   }
 }
 
+/** The image of a backend without rows. */
 export const emptyRows = new RowImage(
   bucketNames.map(() => new Tree<string, Row>()),
   0,

@@ -27,6 +27,7 @@ class Event implements Timer {
   }
 }
 
+/** The owner of timers that belong to no node. */
 export const worldOwner = -1;
 /** Where the world's wall clock starts; any constant will do. */
 const epochMs = 1_700_000_000_000;

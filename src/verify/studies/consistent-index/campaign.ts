@@ -96,11 +96,16 @@ export interface CaseResult {
   readonly story: CaseStory | undefined;
 }
 
+/** The seeds from `first` on, so many as `count` says. */
 export interface StudySeeds {
   readonly first: number;
   readonly count: number;
 }
 
+/**
+ * Runs all seeds, and shrinks the plan of the first harmful one; without any, the first that broke
+ * the law.
+ */
 export function runCase(subject: StudyCase, seeds: StudySeeds): CaseResult {
   const kinds = new Map<Kind, number>();
   const counters: Counters = { entries: 0, sections: 0, indexWrites: 0, commits: 0 };

@@ -19,6 +19,7 @@ export interface Design {
   readonly weakness: readonly string[];
 }
 
+/** In the order of history. */
 export const designs: readonly Design[] = [
   {
     name: "oldest",
@@ -84,6 +85,7 @@ export interface Life {
   readonly actors: readonly Actor[];
 }
 
+/** Starts a member of the plan's design. `before`: what the life before it left. */
 export function startLife(
   plan: StudyPlan,
   image: Rows,

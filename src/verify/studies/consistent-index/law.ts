@@ -14,6 +14,7 @@ import {
 } from "./log-entry.js";
 import { indexOf } from "./store.js";
 
+/** How an image breaks the law. */
 export type Kind =
   /** The content is newer than the index: entries are applied twice. */
   | "index too small"
@@ -38,6 +39,7 @@ export interface LawBreach {
   readonly image: Rows;
 }
 
+/** One row; undefined: it is not there. */
 export interface LawDifference {
   readonly row: string;
   readonly here: Value | undefined;

@@ -26,11 +26,14 @@ export type StudyRow = readonly [name: string, value: Value];
 
 /** The row that holds the consistent index. */
 export const indexRow = "index";
+/** The row that holds the configuration of raft. */
 export const confStateRow = "confState";
 /** Rows below this name belong to one member only (the progress of its compaction worker). */
 export const localPrefix = "local/";
+/** The row that counts the changes of keys. */
 export const revisionRow = "revision";
 
+/** The number in that row; 0 if there is no such row. */
 export function numberIn(rows: Rows, name: string): number {
   return Number(rows.get(name) ?? 0);
 }

@@ -31,9 +31,12 @@ export interface MemberModel<S extends BoltStore | UnitStore = BoltStore | UnitS
   snapshotIndex: number;
 }
 
+/** A member of etcd's designs. */
 export type BoltMember = MemberModel<BoltStore>;
+/** A member of Lockstep's design. */
 export type UnitMember = MemberModel<UnitStore>;
 
+/** The entry at a log index, from 1 on. The plan must have it. */
 export function entryAt(plan: StudyPlan, index: number): StudyEntry {
   return plan.log[index - 1] as StudyEntry;
 }

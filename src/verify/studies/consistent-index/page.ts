@@ -32,6 +32,7 @@ export interface PageInput {
   readonly only: DesignName | undefined;
 }
 
+/** The page as text, for a terminal. */
 export function renderPage({ results, seeds, only }: PageInput): string {
   const shown = designs.filter(({ name }) => only === undefined || name === only);
   const parts = only === undefined ? [introduction] : [];

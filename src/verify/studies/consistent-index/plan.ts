@@ -5,9 +5,11 @@
  */
 import type { StudyEntry } from "./log-entry.js";
 
+/** etcd's three designs of 3.4 to 3.6, and Lockstep's. */
 export type DesignName = "oldest" | "enhanced" | "final" | "lockstep";
 export const designNames: readonly DesignName[] = ["oldest", "enhanced", "final", "lockstep"];
 
+/** Who makes steps in a member. */
 export type ActorName = "apply" | "ticker" | "worker" | "backup" | "defrag";
 export const actorNames: readonly ActorName[] = ["apply", "ticker", "worker", "backup", "defrag"];
 
@@ -28,6 +30,7 @@ export interface Hazards {
   readonly confStateByHook: boolean;
 }
 
+/** The plain workload, in which no design has another weak point than its own. */
 export const noHazards: Hazards = {
   twoSections: false,
   defragSkipsHook: false,

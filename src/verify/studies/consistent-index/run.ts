@@ -38,6 +38,7 @@ export interface StudyResult {
 /** The next actor, among those that can move; undefined ends the run. */
 export type Chooser = (ready: readonly ActorName[]) => Choice | undefined;
 
+/** "harm": a breach of the law that a restart does not repair. */
 export type Severity = "law" | "harm";
 
 export interface StudyOptions {

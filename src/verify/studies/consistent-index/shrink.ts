@@ -12,6 +12,7 @@ import { type Choice, never, type StudyPlan } from "./plan.js";
 import { type RunEvent, runPlan, type Severity, type StudyResult } from "./run.js";
 import type { Limit } from "./step.js";
 
+/** A plan that fails, and how: the smaller plan must fail in the same way. */
 export interface StudyFailure {
   readonly plan: StudyPlan;
   readonly severity: Severity;
@@ -26,6 +27,7 @@ export interface ShrunkStudy {
   readonly runs: number;
 }
 
+/** The finding of that severity. Undefined: the run had none. */
 export function findingOf(result: StudyResult, severity: Severity): LawBreach | undefined {
   return severity === "law" ? result.law : result.harm;
 }

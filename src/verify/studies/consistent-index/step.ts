@@ -17,10 +17,12 @@ export interface StudyStep {
   readonly limit?: Limit;
 }
 
+/** The limits of a plan that make an actor move. */
 export type Limit = "batchLimit" | "snapshotEvery";
 
 export type Steps = Generator<StudyStep, void, void>;
 
+/** One of those who take turns. Its steps may never end. */
 export interface Actor {
   readonly name: ActorName;
   readonly steps: Steps;

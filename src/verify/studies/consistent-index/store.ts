@@ -21,6 +21,7 @@ export interface Store {
   unsaved(): readonly StudyRow[];
 }
 
+/** etcd's store. */
 export class BoltStore implements Store {
   version = 0;
   /** Changed rows since the last commit. */
@@ -81,6 +82,7 @@ export class BoltStore implements Store {
   }
 }
 
+/** Lockstep's store. */
 export class UnitStore implements Store {
   version = 0;
   isCommitting = false;
@@ -152,6 +154,7 @@ export class UnitStore implements Store {
   }
 }
 
+/** The consistent index that these rows hold; 0 if none. */
 export function indexOf(rows: Rows): number {
   return numberIn(rows, indexRow);
 }

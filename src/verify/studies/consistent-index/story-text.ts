@@ -15,6 +15,7 @@ import {
 import type { Choice, StudyPlan } from "./plan.js";
 import type { Story } from "./replay.js";
 
+/** The titles of the columns of a story. */
 export const laneTitles: Readonly<Record<Choice, string>> = {
   apply: "apply loop",
   ticker: "commit ticker",
@@ -31,6 +32,7 @@ export function lanesOf(story: Story): readonly Choice[] {
   return [...seen].sort((a, b) => Number(b === "apply") - Number(a === "apply"));
 }
 
+/** The replicated rows as "name=value, ..."; "-" if there are none. */
 export function describeRows(rows: Iterable<StudyRow>): string {
   const shown = [...rows].filter(([name]) => !name.startsWith(localPrefix));
   return shown.length === 0 ? "-" : shown.map(([name, value]) => `${name}=${value}`).join(", ");
