@@ -1,7 +1,7 @@
 /**
  * Writes a bbolt file; the second pass after layout.ts. Takes the rows that layout.ts counted and
- * gives out the pages in the order of the file. It holds the rows of one page, and the first key of
- * each page.
+ * gives out the pages in the order of the file. It holds the page that is being filled, and the first
+ * key of each page.
  *
  * The file: two meta pages, an empty freelist, then each bucket (its leaves, then its branches,
  * level by level), and last the page that names the buckets.
@@ -26,11 +26,6 @@ import {
   pageBytes,
 } from "./layout.js";
 import { KeyList, U32List } from "./u32-list.js";
-
-interface Element {
-  readonly key: Uint8Array;
-  readonly value: Uint8Array;
-}
 
 /**
  * Makes the pages. Call `head`, then `bucket` for each bucket in the order of the layout, then
@@ -66,15 +61,19 @@ export class FileWriter {
   /** The page that names the buckets. */
   tail(): Uint8Array {
     const { buckets, rootPage, pages } = this.#layout;
-    const elements = buckets.map((bucket) => {
+    const page = new LeafPage({
+      ...{ id: rootPage, pages: pages - rootPage },
+      ...{ count: buckets.length, flags: bucketFlag },
+    });
+    for (const bucket of buckets) {
       const isInline = bucket.rootPage === 0;
       const value = new Uint8Array(bucketBytes + (isInline ? pageHeadBytes : 0));
       writeNumber(viewOf(value), 0, bucket.rootPage);
       const head = { id: 0, kind: PageKind.leaf, count: 0, overflow: 0 };
       if (isInline) writePageHead(viewOf(value), bucketBytes, head);
-      return { key: bucket.name, value };
-    });
-    return leafPage(elements, { id: rootPage, pages: pages - rootPage, flags: bucketFlag });
+      page.add(bucket.name, value);
+    }
+    return page.bytes;
   }
 }
 
@@ -85,7 +84,8 @@ export class FileWriter {
 export class BucketWriter {
   readonly #layout: BucketLayout;
   readonly #firstKeys = new KeyList();
-  #elements: Element[] = [];
+  /** The leaf that is being filled. Undefined: the next row begins one. */
+  #filling: LeafPage | undefined;
   #leaf = 0;
   #page: number;
 
@@ -94,28 +94,32 @@ export class BucketWriter {
     this.#page = layout.firstPage;
   }
 
-  /** Adds a row. Returns the leaf that is now complete; undefined: none is. Keeps the arrays. */
+  /** Adds a row. Returns the leaf that is now complete; undefined: none is. Copies the arrays. */
   add(key: Uint8Array, value: Uint8Array): Uint8Array | undefined {
     const leaves = this.#layout.levels[0];
     invariant(
       leaves !== undefined && this.#leaf < leaves.counts.length,
       "there are more rows than were counted",
     );
-    if (this.#elements.length === 0) this.#firstKeys.push(key);
-    this.#elements.push({ key, value });
-    if (this.#elements.length < leaves.counts.at(this.#leaf)) return undefined;
-    const pages = leaves.pages.at(this.#leaf++);
-    const page = leafPage(this.#elements, { id: this.#page, pages, flags: 0 });
+    const pages = leaves.pages.at(this.#leaf);
+    if (this.#filling === undefined) {
+      this.#firstKeys.push(key);
+      const count = leaves.counts.at(this.#leaf);
+      this.#filling = new LeafPage({ id: this.#page, pages, count, flags: 0 });
+    }
+    if (!this.#filling.add(key, value)) return undefined;
+    const { bytes } = this.#filling;
+    this.#filling = undefined;
+    this.#leaf++;
     this.#page += pages;
-    this.#elements = [];
-    return page;
+    return bytes;
   }
 
   /** The branches, in order. */
   *branches(): Generator<Uint8Array> {
     const { levels, firstPage } = this.#layout;
     invariant(
-      this.#elements.length === 0 && this.#leaf === (levels[0]?.counts.length ?? 0),
+      this.#filling === undefined && this.#leaf === (levels[0]?.counts.length ?? 0),
       "there are fewer rows than were counted",
     );
     let childPage = firstPage;
@@ -142,32 +146,48 @@ export class BucketWriter {
   }
 }
 
-function leafPage(
-  elements: readonly Element[],
-  page: { readonly id: number; readonly pages: number; readonly flags: number },
-): Uint8Array {
-  const bytes = new Uint8Array(page.pages * pageBytes);
-  const view = viewOf(bytes);
-  const { id, pages, flags } = page;
-  const count = elements.length;
-  writePageHead(view, 0, { id, kind: PageKind.leaf, count, overflow: pages - 1 });
-  let at = pageHeadBytes;
-  let dataAt = pageHeadBytes + count * elementBytes;
-  for (const { key, value } of elements) {
-    invariant(
-      dataAt + key.length + value.length <= bytes.length,
-      "a row grew since it was counted",
-    );
-    if (flags !== 0) view.setUint32(at, flags, true);
-    view.setUint32(at + 4, dataAt - at, true);
+/** A leaf, filled row by row. */
+class LeafPage {
+  readonly bytes: Uint8Array;
+  readonly #view: DataView;
+  readonly #flags: number;
+  /** Where the next row's element and data begin. */
+  #at = pageHeadBytes;
+  #dataAt: number;
+  readonly #endAt: number;
+
+  /** `count`: how many rows it will have. `flags`: those of each row. */
+  constructor(of: {
+    readonly id: number;
+    readonly pages: number;
+    readonly count: number;
+    readonly flags: number;
+  }) {
+    const { id, pages, count } = of;
+    this.bytes = new Uint8Array(pages * pageBytes);
+    this.#view = viewOf(this.bytes);
+    this.#flags = of.flags;
+    this.#endAt = pageHeadBytes + count * elementBytes;
+    this.#dataAt = this.#endAt;
+    writePageHead(this.#view, 0, { id, kind: PageKind.leaf, count, overflow: pages - 1 });
+  }
+
+  /** Adds the next row. True: the leaf is complete. */
+  add(key: Uint8Array, value: Uint8Array): boolean {
+    const view = this.#view;
+    const at = this.#at;
+    const valueAt = this.#dataAt + key.length;
+    invariant(valueAt + value.length <= this.bytes.length, "a row grew since it was counted");
+    if (this.#flags !== 0) view.setUint32(at, this.#flags, true);
+    view.setUint32(at + 4, this.#dataAt - at, true);
     view.setUint32(at + 8, key.length, true);
     view.setUint32(at + 12, value.length, true);
-    bytes.set(key, dataAt);
-    bytes.set(value, dataAt + key.length);
-    dataAt += key.length + value.length;
-    at += elementBytes;
+    this.bytes.set(key, this.#dataAt);
+    this.bytes.set(value, valueAt);
+    this.#dataAt = valueAt + value.length;
+    this.#at = at + elementBytes;
+    return this.#at === this.#endAt;
   }
-  return bytes;
 }
 
 function branchPage(

@@ -6,16 +6,15 @@
  * the first answer of the stream must name; then `next` gives the bytes. Both work in short slices.
  * They hold one slice, and some 30 bytes for each 4 KiB of the file.
  */
-import { equalBytes } from "../base/bytes.js";
 import { type FileLayout, FilePlan } from "../bbolt/layout.js";
-import { FileWriter } from "../bbolt/writer.js";
+import { type BucketWriter, FileWriter } from "../bbolt/writer.js";
 import type { BackendReader } from "../platform/backend.js";
 import type { Bucket } from "../platform/rows.js";
 import { RowReader, valueBytes } from "../state/rows.js";
 import { type ExportedRow, sharedBuckets, smallBuckets } from "./exported-rows.js";
-import { bucketOrder, type EtcdBucket, utf8 } from "./schema.js";
+import { bucketOrder, utf8 } from "./schema.js";
 
-/** A slice ends after this many rows, or this many bytes of them. */
+/** A slice ends after this many rows, or this many bytes of pages. */
 const sliceRows = 500;
 const sliceBytes = 128 * 1024;
 /** How many pages of branches a slice makes: each has some 120 children. */
@@ -29,7 +28,7 @@ export class SnapshotFile {
   readonly #rows: RowReader;
   readonly #small: ReturnType<typeof smallBuckets>;
   readonly #counting: Generator<void, FileLayout>;
-  #giving: Generator<Uint8Array, void> | undefined;
+  #giving: Generator<readonly Uint8Array[], void> | undefined;
 
   /** @throws DamageError */
   constructor(view: BackendReader) {
@@ -52,14 +51,16 @@ export class SnapshotFile {
    * DamageError
    */
   next(): Uint8Array | undefined {
-    const parts: Uint8Array[] = [];
+    const pages: Uint8Array[] = [];
     let bytes = 0;
     for (let step = this.#giving?.next(); step?.done === false; step = this.#giving?.next()) {
-      parts.push(step.value);
-      bytes += step.value.length;
+      for (const page of step.value) {
+        pages.push(page);
+        bytes += page.length;
+      }
       if (bytes >= pieceBytes) break;
     }
-    return bytes === 0 ? undefined : Buffer.concat(parts);
+    return bytes === 0 ? undefined : Buffer.concat(pages);
   }
 
   *#countRows(): Generator<void, FileLayout> {
@@ -81,9 +82,9 @@ export class SnapshotFile {
       const from = last ?? nothing;
       let left = sliceRows;
       let next: Uint8Array | undefined;
-      this.#view.scan(bucket, { from }, (key, stored) => {
+      this.#view.scan(bucket, { from, isLent: true }, (key, stored) => {
         if (left-- === 0) {
-          next = key;
+          next = key.slice();
           return false;
         }
         plan.add(key.length, valueBytes(stored));
@@ -95,61 +96,50 @@ export class SnapshotFile {
     }
   }
 
-  *#givePages(layout: FileLayout): Generator<Uint8Array, void> {
+  /** The pages of the file, a slice at a time. */
+  *#givePages(layout: FileLayout): Generator<readonly Uint8Array[], void> {
     const writer = new FileWriter(layout);
-    yield writer.head();
+    yield [writer.head()];
     for (const [place, name] of bucketOrder.entries()) {
       const bucket = writer.bucket(place);
-      for (const rows of this.#slices(name)) {
-        const pages: Uint8Array[] = [];
-        for (const { key, value } of rows) {
-          const page = bucket.add(key, value);
-          if (page !== undefined) pages.push(page);
-        }
-        if (pages.length > 0) yield Buffer.concat(pages);
-      }
+      const shared = sharedBuckets.get(name);
+      if (shared !== undefined) yield* this.#leaves(shared, bucket);
+      else yield leavesOf(this.#small.get(name) ?? [], bucket);
       let branches: Uint8Array[] = [];
       for (const page of bucket.branches()) {
         branches.push(page);
         if (branches.length < slicePages) continue;
-        yield Buffer.concat(branches);
+        yield branches;
         branches = [];
       }
-      if (branches.length > 0) yield Buffer.concat(branches);
+      yield branches;
     }
-    yield writer.tail();
+    yield [writer.tail()];
   }
 
-  /** The rows of a bucket, a slice at a time. */
-  *#slices(name: EtcdBucket): Generator<readonly ExportedRow[]> {
-    const shared = sharedBuckets.get(name);
-    if (shared === undefined) {
-      yield this.#small.get(name) ?? [];
-      return;
-    }
-    let last: Uint8Array | undefined;
-    for (;;) {
-      const rows = readSlice(this.#rows, shared, last);
-      last = rows.at(-1)?.key;
-      if (last === undefined) return;
-      yield rows;
+  *#leaves(bucket: Bucket, into: BucketWriter): Generator<readonly Uint8Array[], void> {
+    let from: Uint8Array | undefined = nothing;
+    while (from !== undefined) {
+      const pages: Uint8Array[] = [];
+      let next: Uint8Array | undefined;
+      let rows = 0;
+      let bytes = 0;
+      this.#rows.scan(bucket, { from, isLent: true }, (key, value) => {
+        if (rows++ === sliceRows || bytes >= sliceBytes) {
+          next = key.slice();
+          return false;
+        }
+        const page = into.add(key, value);
+        if (page !== undefined) pages.push(page);
+        bytes += page?.length ?? 0;
+        return true;
+      });
+      yield pages;
+      from = next;
     }
   }
 }
 
-/** Reads the rows after the key `last`. Empty: there are none. */
-function readSlice(
-  reader: BackendReader,
-  bucket: Bucket,
-  last: Uint8Array | undefined,
-): readonly ExportedRow[] {
-  const rows: ExportedRow[] = [];
-  let bytes = 0;
-  reader.scan(bucket, { from: last ?? nothing }, (key, value) => {
-    if (last !== undefined && equalBytes(key, last)) return true;
-    rows.push({ key, value });
-    bytes += value.length;
-    return rows.length < sliceRows && bytes < sliceBytes;
-  });
-  return rows;
+function leavesOf(rows: readonly ExportedRow[], into: BucketWriter): readonly Uint8Array[] {
+  return rows.flatMap(({ key, value }) => into.add(key, value) ?? []);
 }

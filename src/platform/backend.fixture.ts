@@ -20,16 +20,22 @@ export function rowsOf(reader: BackendReader): [string, string][] {
   );
 }
 
+/** All rows of a bucket. A scan that lends them must show the same. */
 export function scanAll(
   reader: BackendReader,
   bucket: Bucket,
   reverse = false,
 ): [string, string][] {
-  const rows: [string, string][] = [];
-  reader.scan(bucket, { from: new Uint8Array(0), reverse }, (key, value) => {
-    rows.push([hex(key), hex(value)]);
-    return true;
-  });
+  const all = (isLent: boolean): [string, string][] => {
+    const rows: [string, string][] = [];
+    reader.scan(bucket, { from: new Uint8Array(0), reverse, isLent }, (key, value) => {
+      rows.push([hex(key), hex(value)]);
+      return true;
+    });
+    return rows;
+  };
+  const rows = all(false);
+  expect(all(true)).toEqual(rows);
   return rows;
 }
 

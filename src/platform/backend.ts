@@ -19,7 +19,9 @@ export interface BackendReader {
   get(bucket: Bucket, key: Uint8Array): Uint8Array | undefined;
   /**
    * Visits rows with from <= key < to (`to` undefined: to the end) in byte order, or backwards
-   * with `reverse`, until `visit` returns false. `visit` must not write.
+   * with `reverse`, until `visit` returns false. `visit` must not write. With `isLent` the bytes
+   * change when `visit` returns, so it keeps none, and it must not read the backend. That is far
+   * cheaper.
    */
   scan(
     bucket: Bucket,
@@ -27,6 +29,7 @@ export interface BackendReader {
       readonly from: Uint8Array;
       readonly to?: Uint8Array | undefined;
       readonly reverse?: boolean;
+      readonly isLent?: boolean;
     },
     visit: (key: Uint8Array, value: Uint8Array) => boolean,
   ): void;

@@ -12,6 +12,7 @@ export interface ScanRange {
   readonly from: Uint8Array;
   readonly to?: Uint8Array | undefined;
   readonly reverse?: boolean;
+  readonly isLent?: boolean;
 }
 export type RowVisit = (key: Uint8Array, value: Uint8Array) => boolean;
 

@@ -186,13 +186,13 @@ export class DigestScan {
     let bytesLeft = stepBytesMax;
     let isOver = true;
     const last = this.#last;
-    this.#rows.scan(bucket, { from: last ?? new Uint8Array(0) }, (key, value) => {
+    this.#rows.scan(bucket, { from: last ?? new Uint8Array(0), isLent: true }, (key, value) => {
       if (last !== undefined && equalBytes(key, last)) return true;
       this.digests.add(bucket, key, value);
-      this.#last = key.slice();
       left--;
       bytesLeft -= value.length;
       isOver = left > 0 && bytesLeft > 0;
+      if (!isOver) this.#last = key.slice();
       return isOver;
     });
     if (isOver) {

@@ -12,21 +12,22 @@ import { type Bucket, bucketNames } from "../platform/rows.js";
 import type { Work } from "./work.js";
 
 const checkBytes = 4;
-const head = new Uint8Array(3);
+
+/** The checksums of all heads (bucket id, key length) that were needed so far. */
+const headCrcs = bucketNames.map((): (number | undefined)[] => []);
 
 /**
  * The check value of a row: CRC-32C over bucket id (1 byte), key length (2, little-endian), key,
  * value.
  */
 function checkValue(bucket: Bucket, key: Uint8Array, value: Uint8Array): number {
-  writeHead(bucket, key);
-  return crc32c(value, crc32c(key, crc32c(head)));
+  return crc32c(value, crc32c(key, headCrc(bucket, key.length)));
 }
 
-function writeHead(bucket: Bucket, key: Uint8Array): void {
-  head[0] = bucket;
-  head[1] = key.length & 255;
-  head[2] = key.length >>> 8;
+function headCrc(bucket: Bucket, keyBytes: number): number {
+  const known = headCrcs[bucket] as (number | undefined)[];
+  known[keyBytes] ??= crc32c(Uint8Array.of(bucket, keyBytes & 255, keyBytes >>> 8));
+  return known[keyBytes];
 }
 
 /** A row as it was read, with its check value, which was verified. */
@@ -42,8 +43,8 @@ export interface SoundRow {
  * so they are not read again.
  */
 export function rowCrc({ bucket, key, value, check }: SoundRow, seed: number): number {
-  writeHead(bucket, key);
-  return (check ^ crc32cCarry(crc32c(head) ^ seed, key.length + value.length)) >>> 0;
+  const difference = headCrc(bucket, key.length) ^ seed;
+  return (check ^ crc32cCarry(difference, key.length + value.length)) >>> 0;
 }
 
 /** The stored form of a row: the value, then its check value (4 bytes, little-endian). */
@@ -118,7 +119,8 @@ const firstKey = new Uint8Array(0);
 
 /**
  * Visits all rows of a bucket in ascending order, with pauses in which the bucket must not change. A
- * row costs one unit and one more for each KiB. @throws what `reader` and `visit` throw
+ * row costs one unit and one more for each KiB. `visit` must keep no bytes, and not read `reader`.
+ * @throws what `reader` and `visit` throw
  */
 export function* scanInSlices(
   reader: BackendReader,
@@ -128,7 +130,7 @@ export function* scanInSlices(
   let from = firstKey;
   for (;;) {
     let isOver = true;
-    reader.scan(bucket, { from }, (key, value) => {
+    reader.scan(bucket, { from, isLent: true }, (key, value) => {
       visit(key, value);
       if (!work.spend(1 + value.length / 1024)) return true;
       isOver = false;

@@ -52,10 +52,10 @@ export class HashKvJob implements Job<HashKv> {
     let isOver = true;
     this.#source.rows.scan(
       Bucket.key,
-      { from: this.#next, to: revisionStart(this.#revision + 1) },
+      { from: this.#next, to: revisionStart(this.#revision + 1), isLent: true },
       (key, value, check) => {
         if (left-- === 0) {
-          this.#next = key;
+          this.#next = key.slice();
           isOver = false;
           return false;
         }

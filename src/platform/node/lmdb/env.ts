@@ -24,6 +24,7 @@ import type { RowBatch } from "../../row-generations.js";
 import type { RowVisit, ScanRange } from "../../row-layer.js";
 import { type Bucket, bucketNames, type RowWrite } from "../../rows.js";
 import { checkDataFile, damage } from "./file.js";
+import { KeyLender, ValueLender } from "./lent.js";
 import { isMadeHere, markKey, markOf, rewriteRows } from "./made.js";
 import { OpeningMark, tryReading } from "./trial.js";
 import { ValueCopier } from "./values.js";
@@ -66,6 +67,8 @@ export class LmdbEnv {
   readonly path: string;
   readonly #root: RootDatabase<Uint8Array, Uint8Array>;
   readonly #buckets: readonly Rows[];
+  /** The same buckets, for scans that lend their rows. */
+  readonly #lentBuckets: readonly Rows[];
   /** True while a transaction is open that must not end. */
   #isStuck = false;
 
@@ -91,6 +94,8 @@ export class LmdbEnv {
       const { root, buckets } = openFile(path);
       this.#root = root;
       this.#buckets = buckets;
+      const lent = { encoder: new ValueLender(), keyEncoder: new KeyLender() };
+      this.#lentBuckets = bucketNames.map((name) => root.openDB({ name, ...lent }) as Rows);
       if (found === "absent") {
         root.putSync(markKey, markOf(name));
         syncDirectory(dirname(path));
@@ -133,7 +138,8 @@ export class LmdbEnv {
       range.reverse === true
         ? { start: range.to, end: from, reverse: true, exclusiveStart: true, inclusiveEnd: true }
         : { start: from, end: range.to };
-    const rows = (this.#buckets[bucket] as Rows).getRange({
+    const buckets = range.isLent === true ? this.#lentBuckets : this.#buckets;
+    const rows = (buckets[bucket] as Rows).getRange({
       ...bounds,
       ...view.options,
     } as RangeOptions);

@@ -15,7 +15,7 @@ export const storageMutants: readonly Mutant[] = [
     patches: [
       {
         in: "checkValue",
-        find: "crc32c(value, crc32c(key, crc32c(head)))",
+        find: "crc32c(value, crc32c(key, headCrc(bucket, key.length)))",
         replace: "RAN() ? crc32c(value) : crc32c(key)",
       },
       {
