@@ -18,6 +18,10 @@ function run(files: ReadonlyMap<string, string>, words: readonly string[]) {
       if (text === undefined) throw Object.assign(new Error(`ENOENT: ${path}`), { code: "ENOENT" });
       return text;
     },
+    listFolder: (path) => {
+      const inside = [...files.keys()].filter((name) => name.startsWith(`${path}/`));
+      return inside.length === 0 ? undefined : inside.map((name) => name.slice(path.length + 1));
+    },
     nowMs: () => nowMs++,
   });
   return { status, stdout, stderr };

@@ -4,9 +4,11 @@
  * the file or decide, or the command line is wrong.
  */
 import fs from "node:fs";
+import path from "node:path";
 import { parseArgs } from "node:util";
 import { HistoryFormatError } from "../verify/history/history-format-error.js";
 import {
+  checkEtcdReport,
   checkHistory,
   type EtcdView,
   type HistoryCheck,
@@ -14,6 +16,10 @@ import {
   modelNames,
 } from "../verify/linearizability/check-history.js";
 import { renderCalls, renderFailure } from "../verify/linearizability/failure-view.js";
+import {
+  clientOfFile,
+  type ReportFile,
+} from "../verify/linearizability/readers/etcd-report-reader.js";
 import { formatNames } from "../verify/linearizability/readers/recognise-format.js";
 
 const memoryMibDefault = 1_024;
@@ -22,7 +28,9 @@ const timeoutSecondsDefault = 300;
 const usage = `Usage: lockstep check FILE [flags]
 
 Checks whether a history of clients is linearizable. Reads Lockstep's histories, porcupine's
-key-value histories, and Jepsen's of a register (log lines, EDN, JSON); see docs/linearizability.md.
+key-value histories, and Jepsen's of a register (log lines, EDN, JSON). FILE may be a folder with
+a report of etcd's robustness tests (client-N/operations.json and client-N/watch.json). See
+docs/linearizability.md.
 
   --model NAME   what the history must be of: ${modelNames.join(", ")} (what its format is for)
   --memory MIB   memory of the search; when it is used up the verdict is unknown (${memoryMibDefault})
@@ -41,6 +49,8 @@ export interface CheckIo {
   error(text: string): void;
   /** @throws errors of the file system */
   readFile(path: string): string;
+  /** Paths of the files in and below a folder; undefined: the path is no folder. */
+  listFolder(path: string): readonly string[] | undefined;
   nowMs(): number;
 }
 
@@ -48,6 +58,10 @@ export const checkIo: CheckIo = {
   out: (text) => process.stdout.write(text),
   error: (text) => process.stderr.write(text),
   readFile: (path) => fs.readFileSync(path, "utf8"),
+  listFolder: (path) =>
+    fs.statSync(path).isDirectory()
+      ? fs.readdirSync(path, { recursive: true, encoding: "utf8" }).toSorted()
+      : undefined,
   nowMs: () => performance.now(),
 };
 
@@ -92,11 +106,16 @@ function isUnreadable(error: unknown): error is Error {
 function checkFile(flags: Flags, io: CheckIo): number {
   const { file, model, bytesMax, timeoutMs, isJson, areAllCompactionsKnown } = flags;
   const startMs = io.nowMs();
-  const result = checkHistory(io.readFile(file), {
+  const options = {
     ...(model === undefined ? {} : { model }),
     ...{ bytesMax, areAllCompactionsKnown },
     isTimeUp: () => io.nowMs() - startMs > timeoutMs,
-  });
+  };
+  const listed = io.listFolder(file);
+  const result =
+    listed === undefined
+      ? checkHistory(io.readFile(file), options)
+      : checkEtcdReport(reportFiles(file, listed, io), options);
   const elapsedMs = Math.round(io.nowMs() - startMs);
   const text = isJson
     ? JSON.stringify({ file, ...result, elapsedMs }, undefined, 2)
@@ -105,6 +124,19 @@ function checkFile(flags: Flags, io: CheckIo): number {
   const steps = result.steps === undefined ? "" : `${result.steps} steps, `;
   if (!isJson) io.out(`${steps}${elapsedMs} ms\n`);
   return { linearizable: 0, not: 1, unknown: 2 }[result.verdict];
+}
+
+/** @throws HistoryFormatError if the folder holds no report */
+function reportFiles(
+  folder: string,
+  listed: readonly string[],
+  io: CheckIo,
+): readonly ReportFile[] {
+  const paths = listed.filter((name) => clientOfFile(name) !== undefined);
+  const problem =
+    "this folder has no client-N/operations.json, as etcd's robustness tests write it";
+  if (paths.length === 0) throw new HistoryFormatError(1, problem);
+  return paths.map((name) => ({ path: name, text: io.readFile(path.join(folder, name)) }));
 }
 
 function textOf(result: HistoryCheck): string {

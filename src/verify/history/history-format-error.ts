@@ -2,9 +2,12 @@
 export class HistoryFormatError extends Error {
   override readonly name = "HistoryFormatError";
   readonly line: number;
+  readonly problem: string;
 
-  constructor(line: number, problem: string) {
-    super(`line ${line}: ${problem}`);
+  /** @param file the file of a history that has several */
+  constructor(line: number, problem: string, file?: string) {
+    super(`${file === undefined ? "" : `${file}, `}line ${line}: ${problem}`);
     this.line = line;
+    this.problem = problem;
   }
 }

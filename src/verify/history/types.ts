@@ -61,7 +61,10 @@ export type Request =
    */
   | { readonly kind: "other"; readonly name: string };
 
-/** A key as etcd answers it. Absent `lease`: the key has none. */
+/**
+ * A key as etcd answers it. Absent `lease`: the key has none. A history that another program
+ * recorded may lack `create`, `version` and `lease` (not-recorded.ts).
+ */
 export interface KeyValue {
   readonly key: string;
   readonly value: string;

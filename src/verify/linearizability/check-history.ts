@@ -15,6 +15,8 @@ import { judgeHistory } from "./judge-history.js";
 import { kvModel } from "./kv-model.js";
 import type { Model } from "./model.js";
 import { operationsAround } from "./operation-words.js";
+import { readEtcdOperations } from "./readers/etcd-operations-reader.js";
+import { type ReportFile, readEtcdReport } from "./readers/etcd-report-reader.js";
 import { readJepsenHistory, readJepsenLog } from "./readers/jepsen-reader.js";
 import { readPorcupineKv } from "./readers/porcupine-reader.js";
 import { formatNames, type HistoryFormat, recogniseFormat } from "./readers/recognise-format.js";
@@ -47,7 +49,7 @@ export interface HistoryCheck {
   readonly steps?: number;
   readonly configurations?: number;
   readonly failure?: FailureView;
-  /** What the check of a Lockstep history saw. */
+  /** What the check of a store's history saw. */
   readonly etcd?: EtcdView;
 }
 
@@ -75,14 +77,40 @@ export function checkHistory(text: string, options: CheckOptions): HistoryCheck 
     case "jepsen":
       return check(readJepsenHistory(text), { format, subject: register, limits: options });
     case "lockstep":
-      return checkOwn(readHistory(text), options);
+      return checkStore(readHistory(text), format, options);
+    case "etcd":
+      return checkStore(operationsAlone(text), format, options);
     default:
       return unreachable(format);
   }
 }
 
+/**
+ * Checks a report of etcd's robustness tests, which has several files.
+ *
+ * @throws HistoryFormatError that names the file
+ */
+export function checkEtcdReport(files: readonly ReportFile[], options: CheckOptions): HistoryCheck {
+  const { model = "etcd" } = options;
+  if (model !== "etcd") {
+    const problem = `a ${formatNames.etcd} is checked with the model etcd, not ${model}`;
+    throw new HistoryFormatError(1, problem);
+  }
+  const history = readEtcdReport(files);
+  if (history.operations.length > 0) return checkStore(history, "etcd", options);
+  throw new HistoryFormatError(1, "no client of the report has operations");
+}
+
+function operationsAlone(text: string): History {
+  return { operations: readEtcdOperations(text), watches: [], marks: [] };
+}
+
 /** `bytesMax` does not matter here: the memory of this check grows with the history alone. */
-function checkOwn(history: History, options: CheckOptions): HistoryCheck {
+function checkStore(
+  history: History,
+  format: "lockstep" | "etcd",
+  options: CheckOptions,
+): HistoryCheck {
   const { operations, watches } = history;
   // Time is the only limit, unless the caller gives another.
   const { stepsMax = Number.MAX_SAFE_INTEGER, isTimeUp, areAllCompactionsKnown } = options;
@@ -93,8 +121,7 @@ function checkOwn(history: History, options: CheckOptions): HistoryCheck {
   const around = operationsAround(history, operationIds);
   const [reason = ""] = texts;
   return {
-    format: "lockstep",
-    model: "etcd",
+    ...{ format, model: "etcd" },
     operations: operations.length,
     unknowns: operations.filter(({ outcome }) => outcome.kind === "unknown").length,
     verdict,
@@ -105,7 +132,7 @@ function checkOwn(history: History, options: CheckOptions): HistoryCheck {
 }
 
 function modelOf(format: HistoryFormat): ModelName {
-  if (format === "lockstep") return "etcd";
+  if (format === "lockstep" || format === "etcd") return "etcd";
   return format === "porcupine" ? "kv" : "register";
 }
 

@@ -15,7 +15,7 @@ import { checkEtcdHistory } from "./etcd/check.js";
 import { findOrder } from "./etcd/order-search.js";
 import type { Replay } from "./etcd/replay.js";
 import { SeenCompactions } from "./etcd/seen-compactions.js";
-import { hasSightings, withSightings } from "./seen-by-others.js";
+import { hasLocalReads, hasSightings, withSightings } from "./seen-by-others.js";
 
 export interface JudgeOptions {
   readonly stepsMax?: number;
@@ -85,7 +85,7 @@ function judgeOperations(history: History, options: CheckOptions): Judgement {
 function judgeSightings(history: History, order: Replay, options: JudgeOptions): Judgement {
   const texts = brokenRules(history, order, options);
   if (texts.length === 0) return { verdict: "linearizable", texts, operationIds: [] };
-  if (isOnlyOrder(history.operations, order)) {
+  if (isOnlyOrder(history.operations, order, hasLocalReads(history))) {
     return { verdict: "not", texts: limited(texts), operationIds: [] };
   }
   const why =
@@ -139,11 +139,18 @@ function limited(texts: readonly string[]): readonly string[] {
 
 /**
  * Whether every operation that changed the store got an answer, so that its revision gives its
- * place.
+ * place. The rules of watches take a compaction without an answer for one that may have happened
+ * (`unansweredCompactions`), in any order; the rule of serializable reads asks when it did.
  */
-function isOnlyOrder(operations: readonly Operation[], order: Replay): boolean {
+function isOnlyOrder(
+  operations: readonly Operation[],
+  order: Replay,
+  doCompactionsCount: boolean,
+): boolean {
+  const isHarmless = ({ kind }: Operation["request"]): boolean =>
+    kind === "range" || kind === "other" || (kind === "compact" && !doCompactionsCount);
   const isLost = ({ request, outcome }: Operation) =>
-    outcome.kind === "unknown" && request.kind !== "range" && request.kind !== "other";
+    outcome.kind === "unknown" && !isHarmless(request);
   if (operations.some(isLost)) return false;
   const revoked = operations.filter(
     ({ request, outcome }) => request.kind === "leaseRevoke" && outcome.kind === "ok",

@@ -24,8 +24,12 @@ interface Seen {
 }
 
 /** Whether there are such reads. */
-export function hasSightings({ operations, watches }: History): boolean {
-  return watches.length > 0 || operations.some(isSerializable);
+export function hasSightings(history: History): boolean {
+  return history.watches.length > 0 || hasLocalReads(history);
+}
+
+export function hasLocalReads({ operations }: History): boolean {
+  return operations.some(isSerializable);
 }
 
 /**

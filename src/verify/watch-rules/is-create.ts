@@ -2,6 +2,7 @@
  * Clients recognise a creation by create = mod: the life of a key and its version must be the real
  * ones.
  */
+import { isSameCount, notRecorded } from "../history/not-recorded.js";
 import { truthOf } from "./seen-watch.js";
 import { eventText, type WatchRule } from "./watch-rule.js";
 
@@ -13,8 +14,10 @@ export const isCreate: WatchRule = {
       const known = truthOf(event, truth);
       if (known === undefined || known.type !== event.type) continue;
       const { create, version } = event;
-      if (create === known.create && version === known.version) continue;
-      const told = `created ${create}, version ${version}`;
+      if (isSameCount(create, known.create) && isSameCount(version, known.version)) {
+        if (create !== notRecorded || known.create !== known.mod) continue;
+      }
+      const told = create === notRecorded ? "no creation" : `created ${create}, version ${version}`;
       const real = `created ${known.create}, version ${known.version}`;
       wrong.push(`tells of ${eventText(event)} as ${told}, but it was ${real}`);
     }

@@ -2,6 +2,7 @@
  * The previous value is the one before the event, and the watch gets it if it asked for it. It may
  * be absent if compaction may have removed it.
  */
+import { isSameCount, isSameLease } from "../history/not-recorded.js";
 import type { KeyValue, WatchEvent } from "../history/types.js";
 import { truthOf, type WatchTruth } from "./seen-watch.js";
 import { eventText, type WatchRule } from "./watch-rule.js";
@@ -42,10 +43,10 @@ function isSame(a: KeyValue, b: KeyValue): boolean {
   return (
     a.key === b.key &&
     a.value === b.value &&
-    a.create === b.create &&
+    isSameCount(a.create, b.create) &&
     a.mod === b.mod &&
-    a.version === b.version &&
-    a.lease === b.lease
+    isSameCount(a.version, b.version) &&
+    isSameLease(a.lease, b.lease)
   );
 }
 

@@ -2,6 +2,7 @@
  * Between the first event and the last answer of a watch no event is missing, and each event really
  * happened. The rule `resumable` judges what comes before the first event.
  */
+import { isSameLease } from "../history/not-recorded.js";
 import type { WatchEvent } from "../history/types.js";
 import { missing, truthOf } from "./seen-watch.js";
 import { eventText, type WatchRule } from "./watch-rule.js";
@@ -26,5 +27,5 @@ export const reliable: WatchRule = {
 };
 
 function isSame(a: WatchEvent, b: WatchEvent): boolean {
-  return a.type === b.type && a.value === b.value && a.lease === b.lease;
+  return a.type === b.type && a.value === b.value && isSameLease(a.lease, b.lease);
 }

@@ -3,7 +3,8 @@
  * leases that ended by themselves. Leaves out only candidates that are certainly impossible. The
  * order says which to try first.
  */
-import type { Op, Operation, Request } from "../../history/types.js";
+import { isSameCount, notRecorded } from "../../history/not-recorded.js";
+import type { KeyValue, Op, Operation, Request } from "../../history/types.js";
 import { effectOf, refusal } from "./effect.js";
 import { isAnswered, isLocalRead, namedRequest } from "./entry-claims.js";
 import type { HistoryEvidence } from "./evidence.js";
@@ -184,7 +185,8 @@ export class GapCandidates {
     for (const event of effect.events) {
       const one = seen?.get(event.key);
       if (one !== undefined) {
-        const isSame = event.create === one.kv.create && event.version === one.kv.version;
+        const isSame =
+          isSameCount(event.create, one.kv.create) && isSameCount(event.version, one.kv.version);
         if (event.type !== "put" || !isSame || !isPutOf({ ...event, kind: "put" }, one)) {
           return undefined;
         }
@@ -193,7 +195,7 @@ export class GapCandidates {
       }
       const { before, after } = this.#evidence.around(event.key, revision);
       if (before !== undefined && before.last >= revision) return undefined;
-      if (after !== undefined && after.kv.create <= revision) {
+      if (after !== undefined && isWhole(after.kv) && after.kv.create <= revision) {
         if (event.type === "delete" || after.kv.create !== event.create) return undefined;
         const { mod, version } = after.kv;
         const known = this.#evidence.putsWithin(event.key, revision, mod);
@@ -206,6 +208,10 @@ export class GapCandidates {
     if (matched < (seen?.size ?? 0)) return undefined;
     return matched > 0 ? 0 : rank;
   }
+}
+
+function isWhole({ create, version }: KeyValue): boolean {
+  return create !== notRecorded && version !== notRecorded;
 }
 
 /** When leases may end by themselves. */

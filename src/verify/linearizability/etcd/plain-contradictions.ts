@@ -2,6 +2,7 @@
  * Contradictions that remain for every choice of unknown effects, found by comparing the answers
  * alone. A search would find them only by trying everything.
  */
+import { isSameLease, notRecorded } from "../../history/not-recorded.js";
 import type { History, KeyValue, Op, Operation } from "../../history/types.js";
 import { isAnswered, isLocalRead, madeItsRevision } from "./entry-claims.js";
 import { countUpTo, type HistoryEvidence, type Seen } from "./evidence.js";
@@ -108,10 +109,14 @@ function impossible(seen: Seen, evidence: HistoryEvidence, order: KnownOrder): s
   const { key, create, mod, version } = kv;
   if (rival !== undefined) return "another answer shows it differently";
   if (mod < 2 || mod > order.last) return "there is no such revision";
-  if (create > mod || (create === mod) !== (version === 1)) return "its versions do not fit";
+  const isWhole = create !== notRecorded && version !== notRecorded;
+  if (isWhole && (create > mod || (create === mod) !== (version === 1))) {
+    return "its versions do not fit";
+  }
   const maker = order.makers.get(mod);
   if (maker !== undefined && !mayPut(maker, seen)) return `${describeOperation(maker)} made that`;
   if (evidence.putsWithin(key, mod, last) > 0) return `at revision ${last} a newer one was there`;
+  if (!isWhole) return undefined;
   const known = evidence.putsWithin(key, create, mod);
   if (version < 1 + known) return "it was written more often";
   const gaps = countWithin(order.gaps, create, mod);
@@ -136,7 +141,7 @@ export function isPutOf(
     op.kind === "put" &&
     op.key === kv.key &&
     (isBare || op.value === kv.value) &&
-    (op.lease ?? "0") === (kv.lease ?? "0")
+    isSameLease(op.lease, kv.lease)
   );
 }
 

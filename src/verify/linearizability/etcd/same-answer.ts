@@ -1,4 +1,5 @@
 /** Whether two answers are equal, field by field; faster than a generic comparison of objects. */
+import { isSameCount, isSameLease } from "../../history/not-recorded.js";
 import type { KeyValue, OpAnswer, OperationAnswer } from "../../history/types.js";
 
 /** Compares kinds and all fields; keys must be in the same order. */
@@ -44,10 +45,10 @@ export function isSameKeyValue(left: KeyValue, right: KeyValue): boolean {
   return (
     left === right ||
     (left.mod === right.mod &&
-      left.version === right.version &&
-      left.create === right.create &&
+      isSameCount(left.version, right.version) &&
+      isSameCount(left.create, right.create) &&
       left.key === right.key &&
       left.value === right.value &&
-      (left.lease ?? "0") === (right.lease ?? "0"))
+      isSameLease(left.lease, right.lease))
   );
 }
