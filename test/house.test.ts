@@ -332,6 +332,33 @@ test("no two files export a type of the same name: one name means one thing", ()
   expect(doubled).toEqual([]);
 });
 
+test("api/status.ts alone turns errors into statuses", () => {
+  const services = tracked.filter(
+    (file) => /^src\/api\/.*\.ts$/.test(file) && !/\.(test|fixture)\.ts$/.test(file),
+  );
+  const making = services.filter((file) => /\bcode: (?:Code\.|\d)|\bcall\.fail\(/.test(read(file)));
+  expect(making).toEqual(["src/api/status.ts"]);
+});
+
+test("words that the glossary has replaced do not come back", () => {
+  const replaced =
+    /\b(?:court|plead?s?|testif\w+|testimon\w+|accus\w+|witness\w*|salvag\w+|guardian)\b/i;
+  const written = tracked.filter(
+    (file) => /^(?:src|test|docs|proto)\/|^[A-Z]+\.md$/.test(file) && !/wire\/gen\//.test(file),
+  );
+  const found = written.filter(
+    (file) => file !== "test/house.test.ts" && replaced.test(`${file} ${read(file)}`),
+  );
+  expect(found).toEqual([]);
+});
+
+test("each decision has a number of its own", () => {
+  const numbers = tracked
+    .filter((file) => file.startsWith("docs/decisions/"))
+    .map((file) => path.basename(file).slice(0, 4));
+  expect(numbers).toEqual([...new Set(numbers)]);
+});
+
 describe("files", () => {
   const sources = tracked.filter((file) => file.endsWith(".ts") && !file.includes("wire/gen/"));
 

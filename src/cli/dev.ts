@@ -34,6 +34,12 @@ export async function runDev(words: readonly string[]): Promise<number> {
   return cluster.run();
 }
 
+/** How to call this program from the current folder: by its path if it lies there, else by name. */
+function command(): string {
+  const script = path.relative(process.cwd(), process.argv[1] ?? "");
+  return script.startsWith("..") || script === "" ? "lockstep" : script;
+}
+
 /** @throws UsageError */
 function wantedPlaces(words: readonly string[]): readonly Place[] | undefined {
   const [word, ...more] = words.flatMap((each) => each.split(/(?<=^--base-port)=/));
@@ -126,10 +132,10 @@ class DevCluster {
         `  data       ${folder}/   logs  ${folder}/m1.log ...`,
         "",
         "Try, in another terminal:",
-        `  etcdctl --endpoints ${endpoints} put greeting hello`,
-        `  etcdctl --endpoints ${endpoints} get greeting`,
-        `  etcdctl --endpoints ${endpoints} endpoint status -w table`,
-        "  (without etcdctl: bin/lockstep ctl with the same words)",
+        `  ${command()} ctl --endpoints ${endpoints} put greeting hello`,
+        `  ${command()} ctl --endpoints ${endpoints} get greeting`,
+        `  ${command()} ctl --endpoints ${endpoints} endpoint status -w table`,
+        "  (etcdctl takes the same words)",
         "",
         "ctrl-C stops it; the next start comes back with its data.",
         "",

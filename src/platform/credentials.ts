@@ -1,6 +1,6 @@
 /**
  * Passwords and signed tokens: work that takes long, or that a library does. It runs beside the
- * event loop, and never on the threads that write the log (docs/decisions/0019-passwords-and-tokens.md).
+ * event loop, and never on the threads that write the log (docs/decisions/0022-passwords-and-tokens.md).
  * Each callback runs once, never inside the call.
  */
 import type { Done } from "../base/done.js";

@@ -61,7 +61,7 @@ test.each([
   expect(judged("a", "a", memoryOf("a", fields))).toEqual({ isOther: true, rows: [], digest: [] });
 });
 
-test("the witness decides about rows that agree with nothing, if it is to be trusted", () => {
+test("the tables in memory decide about rows that agree with no digest, if they are to be trusted", () => {
   const memory = memoryOf("b");
   const sums = { scan: digestsOf("a"), stored: digestsOf("b"), meta, memory };
   const verdict = judgeScrub({ ...sums, skipped: new Set<Bucket>() }, sha256);

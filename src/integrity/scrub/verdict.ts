@@ -85,9 +85,9 @@ export interface Judged {
  */
 export function weigh(
   { isOther, rows, digest }: SumComparison,
-  witness: { readonly disagreeing: ReadonlySet<Bucket>; readonly isTrusted: boolean },
+  tables: { readonly disagreeing: ReadonlySet<Bucket>; readonly isTrusted: boolean },
 ): Judged {
-  const { disagreeing, isTrusted } = witness;
+  const { disagreeing, isTrusted } = tables;
   const agreeing = rows.filter(({ bucket }) => !disagreeing.has(bucket));
   return {
     isOther,

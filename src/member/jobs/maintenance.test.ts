@@ -46,13 +46,13 @@ class Scene {
     );
     this.committer = new Committer({
       clock: this.clock,
-      wal: { note: (_witness: unknown, done: () => void) => done() },
+      wal: { note: (_note: unknown, done: () => void) => done() },
       log: { firstIndex: () => 1, bytes: () => 0, term: () => undefined },
       backend: () => this.state.backend(),
       appliedMeta: () => this.state.meta(),
       proof: () => this.state.proof(),
       ...{ batchMs: 100, batchLimit: 1e9, snapshotCount: 1e9, catchupEntries: 0 },
-      witness: () => undefined,
+      checkpointNote: () => undefined,
       sentIndex: () => undefined,
       isLogHeld: () => true,
       failed: (error: Error) => this.failures.push(error),

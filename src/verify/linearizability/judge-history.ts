@@ -50,7 +50,7 @@ export function judgeHistory(history: History, judgeOptions: JudgeOptions): Judg
       ? judged
       : { verdict: "not", texts: limited(alone.map(textOf)), operationIds: [] };
   }
-  // Witnesses first: with what they saw, few places are left for operations without an answer.
+  // Watches and local reads come first: what they showed leaves few places for operations without an answer.
   const explained = withSightings(history);
   const believing = { ...options, areWatchesBelieved: true };
   const seen = checkEtcdHistory(explained, believing);
@@ -58,7 +58,7 @@ export function judgeHistory(history: History, judgeOptions: JudgeOptions): Judg
     const { order } = findOrder(explained, believing);
     return judgeSightings(history, order, options);
   }
-  // Either the operations have no order at all, or the witnesses do not fit to any.
+  // Either the operations have no order at all, or what watches and local reads showed fits to none.
   const judged = judgeOperations(history, options);
   if (judged.verdict === "not") return judged;
   if (seen.verdict === "unknown") {
@@ -81,7 +81,7 @@ function judgeOperations(history: History, options: CheckOptions): Judgement {
     : { verdict, texts: [text], operationIds };
 }
 
-/** @param order explains all operations, and what witnesses saw as far as reads can express it */
+/** @param order explains all operations, and the sightings as far as reads can express them */
 function judgeSightings(history: History, order: Replay, options: JudgeOptions): Judgement {
   const texts = brokenRules(history, order, options);
   if (texts.length === 0) return { verdict: "linearizable", texts, operationIds: [] };

@@ -11,7 +11,7 @@ import type { HistoryEvidence } from "./evidence.js";
 import { isPutOf, type KnownOrder } from "./plain-contradictions.js";
 import type { Replay } from "./replay.js";
 import { requestText } from "./request-text.js";
-import type { WatchWitness } from "./watch-witness.js";
+import type { WatchSightings } from "./watch-sightings.js";
 
 export interface Candidate {
   readonly request: Request;
@@ -23,7 +23,7 @@ export interface CandidateOptions {
   readonly expiry: "timed" | "any";
   readonly evidence: HistoryEvidence;
   /** Undefined: watches are not believed. */
-  readonly witness: WatchWitness | undefined;
+  readonly sightings: WatchSightings | undefined;
 }
 
 export class GapCandidates {
@@ -37,13 +37,13 @@ export class GapCandidates {
   readonly #revocations = new Map<number, Operation[]>();
   readonly #lives: LeaseLives;
   readonly #evidence: HistoryEvidence;
-  readonly #witness: WatchWitness | undefined;
+  readonly #sightings: WatchSightings | undefined;
   /** By revision: the latest time at which an operation can have made it. */
   readonly #latestUs: Float64Array;
 
   constructor(operations: readonly Operation[], known: KnownOrder, options: CandidateOptions) {
     this.#evidence = options.evidence;
-    this.#witness = options.witness;
+    this.#sightings = options.sightings;
     this.#pending = operations
       .filter(({ outcome }) => outcome.kind === "unknown")
       .filter(({ request }) => !["range", "leaseKeepAlive", "other"].includes(request.kind))
@@ -178,7 +178,7 @@ export class GapCandidates {
   #rank(request: Request, revision: number, replay: Replay): number | undefined {
     const effect = effectOf(replay, request);
     if (effect.error !== undefined || effect.events.length === 0) return undefined;
-    if (this.#witness?.allows(revision, effect.events) === false) return undefined;
+    if (this.#sightings?.allows(revision, effect.events) === false) return undefined;
     const seen = this.#evidence.hardAt(revision);
     let rank = 4;
     let matched = 0;

@@ -19,7 +19,7 @@ import { type KnownOrder, knownOrder, plainContradiction } from "./plain-contrad
 import { Replay } from "./replay.js";
 import { isSameAnswer } from "./same-answer.js";
 import { type CheckFailure, describeOperation } from "./verdict.js";
-import { WatchWitness } from "./watch-witness.js";
+import { WatchSightings } from "./watch-sightings.js";
 
 export interface OrderLimits {
   /** The most requests to examine; 10 million by default. */
@@ -62,8 +62,8 @@ export function findOrder(
   const evidence = new HistoryEvidence(history);
   const plain = plainContradiction(history, evidence, known);
   if (plain !== undefined) return { order, failure: plain, placed: 0 };
-  const witness = options.areWatchesBelieved ? new WatchWitness(history.watches) : undefined;
-  return new OrderSearch(history, known, { ...options, evidence, witness }).run();
+  const sightings = options.areWatchesBelieved ? new WatchSightings(history.watches) : undefined;
+  return new OrderSearch(history, known, { ...options, evidence, sightings }).run();
 }
 
 /** A gap with more than one explanation. */
@@ -180,7 +180,7 @@ class OrderSearch {
         return wrong(maker, "the state before it gives another answer");
       }
       const events = this.#replay.eventsAt(revision + 1);
-      if (this.#options.witness?.allows(revision + 1, events) !== false) return undefined;
+      if (this.#options.sightings?.allows(revision + 1, events) !== false) return undefined;
       return wrong(maker, "a watch of these keys showed something else at its revision");
     }
     const candidates = this.#candidates.of(revision + 1, this.#replay);

@@ -13,7 +13,7 @@ interface Stretch {
   readonly names: ReadonlySet<string>;
 }
 
-export class WatchWitness {
+export class WatchSightings {
   /** By `from`, ascending. */
   readonly #stretches: readonly Stretch[];
   /** By mod revision. */
