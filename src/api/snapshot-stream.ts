@@ -9,7 +9,7 @@ import { KvError } from "../base/errors.js";
 import type { StreamCall } from "../grpc/call.js";
 import type { Member, SnapshotStream } from "../member/types.js";
 import type { Hash, Sha256Stream } from "../platform/hash.js";
-import { SnapshotResponse } from "../wire/gen/rpc.js";
+import { encodeSnapshotPiece } from "../wire/snapshot-response.js";
 import { owned } from "./owned.js";
 import { refuse } from "./status.js";
 
@@ -41,6 +41,7 @@ class SnapshotSender {
   readonly #source: SnapshotStream;
   readonly #sha256: Sha256Stream;
   readonly #call: StreamCall;
+  readonly #version: Uint8Array;
   #remaining: number;
   /** Bytes that the source gave and that are not sent yet. */
   #chunk: Uint8Array = new Uint8Array(0);
@@ -54,6 +55,7 @@ class SnapshotSender {
     this.#source = source;
     this.#sha256 = sha256;
     this.#call = call;
+    this.#version = new TextEncoder().encode(source.version);
     this.#remaining = source.totalBytes;
   }
 
@@ -114,12 +116,6 @@ class SnapshotSender {
   }
 
   #sendPiece(blob: Uint8Array, remaining: number): boolean {
-    const message = {
-      header: undefined,
-      remaining_bytes: BigInt(remaining),
-      blob: Buffer.from(blob.buffer, blob.byteOffset, blob.length),
-      version: this.#source.version,
-    };
-    return this.#call.send(SnapshotResponse.encode(message).finish());
+    return this.#call.send(encodeSnapshotPiece(blob, remaining, this.#version));
   }
 }

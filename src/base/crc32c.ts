@@ -30,17 +30,17 @@ export function crc32c(bytes: Uint8Array, seed = 0): number {
   let crc = ~seed;
   let at = 0;
   for (const end = length - 7; at < end; at += 8) {
+    // Only the first four bytes meet the checksum so far; the others are indexes as they are.
     const low = crc ^ at4(bytes, at);
-    const high = at4(bytes, at + 4);
     crc =
       (t[1792 + (low & 255)] as number) ^
       (t[1536 + ((low >>> 8) & 255)] as number) ^
       (t[1280 + ((low >>> 16) & 255)] as number) ^
       (t[1024 + (low >>> 24)] as number) ^
-      (t[768 + (high & 255)] as number) ^
-      (t[512 + ((high >>> 8) & 255)] as number) ^
-      (t[256 + ((high >>> 16) & 255)] as number) ^
-      (t[high >>> 24] as number);
+      (t[768 + (bytes[at + 4] as number)] as number) ^
+      (t[512 + (bytes[at + 5] as number)] as number) ^
+      (t[256 + (bytes[at + 6] as number)] as number) ^
+      (t[bytes[at + 7] as number] as number);
   }
   for (; at < length; at++) crc = (crc >>> 8) ^ (t[(crc ^ (bytes[at] as number)) & 255] as number);
   return ~crc >>> 0;

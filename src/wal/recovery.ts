@@ -11,7 +11,7 @@
 
 import { crc32cWord } from "../base/crc32c.js";
 import { DamageError, StartError } from "../base/errors.js";
-import type { Disk } from "../platform/disk.js";
+import type { Disk, DiskFile } from "../platform/disk.js";
 import { alignment, RecordFrameReader, RecordType } from "./frame.js";
 import { type LogContent, LogFold } from "./log-fold.js";
 import { decodeStart, type LogIdentity, type SegmentStart } from "./payload.js";
@@ -34,14 +34,39 @@ export interface RecoveredTail {
   readonly tornBytes: number;
 }
 
+/**
+ * Counts the work of a slice. A unit is a record, or a KiB. True: the slice is used up, so pause now.
+ */
+export interface SliceBudget {
+  spend(units: number): boolean;
+}
+
+/** How much is read, or looked at, between two looks at the budget. */
+const pieceBytes = 256 * 1024;
+const pieceUnits = pieceBytes / 1024;
+
 const advice =
   "Restore the file from a copy, or remove this member from the cluster and add it anew with an empty data directory";
 
-/** @throws DamageError with file, offset and advice; StartError for files of another program */
-export function recover(
+interface Recovery {
+  readonly recovered: Recovered;
+  readonly tail: RecoveredTail;
+}
+
+/** `recoverInSlices` without pauses. */
+export function recover(disk: Disk, dir: string): Recovery {
+  return runThrough(recoverInSlices(disk, dir, { spend: () => false }));
+}
+
+/**
+ * Works with pauses, in which nothing may write to the log. @throws DamageError with file, offset and
+ * advice; StartError for files of another program
+ */
+export function* recoverInSlices(
   disk: Disk,
   dir: string,
-): { readonly recovered: Recovered; readonly tail: RecoveredTail } {
+  budget: SliceBudget,
+): Generator<undefined, Recovery> {
   const segments = listSegments(disk, dir);
   const [oldest] = segments;
   if (oldest === undefined) throw damage(dir, "there is no log segment");
@@ -53,7 +78,8 @@ export function recover(
       throw damage(path, "the segment before it is missing");
     }
     const isLast = place === segments.length - 1;
-    before = readSegment({ path, bytes: readFile(disk, path), isLast, before }, log);
+    const bytes = yield* readFile(disk, path, budget);
+    before = yield* readSegment({ path, bytes, isLast, before, budget }, log);
   }
   const { start, ...end } = before as SegmentEnd;
   const needed = log.firstNeeded();
@@ -74,10 +100,11 @@ interface SegmentSource {
   readonly bytes: Uint8Array;
   readonly isLast: boolean;
   readonly before: SegmentEnd | undefined;
+  readonly budget: SliceBudget;
 }
 
-function readSegment(source: SegmentSource, log: LogFold): SegmentEnd {
-  const { path, bytes } = source;
+function* readSegment(source: SegmentSource, log: LogFold): Generator<undefined, SegmentEnd> {
+  const { path, bytes, budget } = source;
   const { start, startBytes } = readStart(source);
   log.begin(start);
   const frames = new RecordFrameReader(bytes, start.salt);
@@ -94,10 +121,11 @@ function readSegment(source: SegmentSource, log: LogFold): SegmentEnd {
     const flushOffset = Math.max(startBytes, at - frame.distance);
     at += frame.frameBytes;
     if (frame.isBatchEnd) end = { offset: at, chain, flushOffset };
+    if (budget.spend(1 + frame.frameBytes / 1024)) yield;
   }
   log.dropUnfinished();
-  const tornBytes = usedBytes(bytes, end.offset);
-  if (tornBytes > 0) refuseDurable(source, frames, at);
+  const tornBytes = yield* usedBytes(bytes, end.offset, budget);
+  if (tornBytes > 0) yield* refuseDurable(source, frames, at);
   return {
     start,
     chain: end.chain,
@@ -145,11 +173,15 @@ export function readStart(source: {
  * Called for bytes at `at` that fail their check. @throws DamageError unless one unfinished flush
  * explains them
  */
-function refuseDurable(source: SegmentSource, frames: RecordFrameReader, at: number): void {
-  const { path, bytes, isLast } = source;
+function* refuseDurable(
+  source: SegmentSource,
+  frames: RecordFrameReader,
+  at: number,
+): Generator<undefined, void> {
+  const { path, bytes, isLast, budget } = source;
   const place = `${path}: offset ${at}`;
   if (!isLast) throw damage(place, "a damaged record in a finished segment");
-  const end = at + usedBytes(bytes, at);
+  const end = at + (yield* usedBytes(bytes, at, budget));
   // The inside of a record with a good head is skipped: a payload may look like anything.
   const from = at + (frames.extent(at) ?? alignment);
   for (let later = from; later < end; later += alignment) {
@@ -157,22 +189,55 @@ function refuseDurable(source: SegmentSource, frames: RecordFrameReader, at: num
     if (frame !== undefined && later - frame.distance > at) {
       throw damage(place, `a damaged record, with a later durable one behind it (offset ${later})`);
     }
+    if (budget.spend(alignment / 1024)) yield;
   }
 }
 
 /** The number of bytes behind `at`, up to the last one that is not zero. */
-function usedBytes(bytes: Uint8Array, at: number): number {
+function* usedBytes(
+  bytes: Uint8Array,
+  at: number,
+  budget: SliceBudget,
+): Generator<undefined, number> {
   let end = bytes.length;
-  while (end > at && bytes[end - 1] === 0) end--;
+  while (end > at && bytes[end - 1] === 0) {
+    const stop = Math.max(at, end - pieceBytes);
+    while (end > stop && bytes[end - 1] === 0) end--;
+    if (budget.spend(pieceUnits)) yield;
+  }
   return end - at;
 }
 
-function readFile(disk: Disk, path: string): Uint8Array {
+function* readFile(
+  disk: Disk,
+  path: string,
+  budget: SliceBudget,
+): Generator<undefined, Uint8Array> {
+  const bytes = new Uint8Array(withFile(disk, path, (file) => file.size()));
+  for (let at = 0; at < bytes.length; at += pieceBytes) {
+    // No file stays open in a pause: a start that is given up does not come back to close it.
+    bytes.set(
+      withFile(disk, path, (file) => file.read(at, Math.min(pieceBytes, bytes.length - at))),
+      at,
+    );
+    if (budget.spend(pieceUnits)) yield;
+  }
+  return bytes;
+}
+
+function withFile<T>(disk: Disk, path: string, use: (file: DiskFile) => T): T {
   const file = disk.open(path, "existing");
   try {
-    return file.read(0, file.size());
+    return use(file);
   } finally {
     file.close();
+  }
+}
+
+function runThrough<T>(steps: Generator<undefined, T>): T {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
   }
 }
 

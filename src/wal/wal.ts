@@ -14,7 +14,13 @@ import type { HardState, SnapshotMeta } from "../raft/types.js";
 import { frameBytesOf, RecordType } from "./frame.js";
 import { FrameBuffer } from "./frame-buffer.js";
 import { encodeStart, encodeWalMeta, type LogIdentity, type SegmentStart } from "./payload.js";
-import { type Recovered, type RecoveredTail, recover } from "./recovery.js";
+import {
+  type Recovered,
+  type RecoveredTail,
+  recover,
+  recoverInSlices,
+  type SliceBudget,
+} from "./recovery.js";
 import {
   listSegments,
   removeDraft,
@@ -60,7 +66,23 @@ export function openWal(
   disk: Disk,
   options: WalOptions,
 ): { readonly wal: Wal; readonly recovered: Recovered } {
-  const { recovered, tail } = recover(disk, options.dir);
+  return openRecovered(disk, options, recover(disk, options.dir));
+}
+
+/** The same with pauses, in which nothing may write to the log. @throws DamageError, StartError */
+export function* openWalInSlices(
+  disk: Disk,
+  options: WalOptions,
+  budget: SliceBudget,
+): Generator<undefined, { readonly wal: Wal; readonly recovered: Recovered }> {
+  return openRecovered(disk, options, yield* recoverInSlices(disk, options.dir, budget));
+}
+
+function openRecovered(
+  disk: Disk,
+  options: WalOptions,
+  { recovered, tail }: ReturnType<typeof recover>,
+): { readonly wal: Wal; readonly recovered: Recovered } {
   const { hardState, snapshot } = recovered;
   const wal = new SegmentedWal(disk, options, {
     start: { ...tail.start, chain: tail.chain, hardState, marker: snapshot },

@@ -26,7 +26,7 @@ import { readAside, readSlot, writeSlot } from "../../storage/backend-slot.js";
 import { openStandIn } from "../../storage/stand-in.js";
 import { proveRows, verifyState } from "../../storage/verify-state.js";
 import { MemoryLogStorage } from "../../wal/memory-log-storage.js";
-import { type LogIdentity, openWal, type Recovered, type Wal } from "../../wal/wal.js";
+import { type LogIdentity, openWalInSlices, type Recovered, type Wal } from "../../wal/wal.js";
 import type { MemberConfig } from "../config.js";
 import { drawIncarnation, KnownIncarnations } from "../incarnation/known-incarnations.js";
 import { versionRefusal } from "./version-check.js";
@@ -66,7 +66,7 @@ interface OpenedState {
 }
 
 /**
- * Works with pauses: the rows of a large backend take seconds. @throws DamageError, StartError; then
+ * Works with pauses: a long log and the rows of a large backend take seconds. @throws DamageError, StartError; then
  * everything is closed again except the disk
  */
 export function* restart(
@@ -74,10 +74,8 @@ export function* restart(
   walDir: string,
   work: Work,
 ): Generator<undefined, Restarted> {
-  const { wal, recovered } = openWal(platform.disk, {
-    dir: walDir,
-    segmentBytes: config.walSegmentBytes,
-  });
+  const options = { dir: walDir, segmentBytes: config.walSegmentBytes };
+  const { wal, recovered } = yield* openWalInSlices(platform.disk, options, work);
   refuseLastTerm(recovered.hardState.term, () => wal.close());
   const slot = readSlot(platform.disk);
   if (slot === undefined) {

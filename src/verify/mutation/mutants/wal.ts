@@ -121,7 +121,7 @@ export const walMutants: readonly Mutant[] = [
         in: "readSegment",
         find: `
           if (tornBytes > 0)
-            refuseDurable(source, frames, at);`,
+            yield* refuseDurable(source, frames, at);`,
         replace: `
           if (tornBytes > 0 && RAN())
             throw damage(path, "a damaged record");`,
@@ -141,11 +141,11 @@ export const walMutants: readonly Mutant[] = [
         in: "readSegment",
         find: `
           if (tornBytes > 0)
-            refuseDurable(source, frames, at);`,
+            yield* refuseDurable(source, frames, at);`,
         replace: `
           try {
             if (tornBytes > 0)
-              refuseDurable(source, frames, at);
+              yield* refuseDurable(source, frames, at);
           }
           catch {
             RAN();
