@@ -8,7 +8,7 @@ import { RangeRequest } from "../../src/wire/gen/rpc.js";
 import { percentile } from "../load/latencies.js";
 import { BareClient } from "./http2-client.js";
 
-const paceMs = 5;
+const defaultPaceMs = 5;
 
 export interface Waits {
   readonly longestMs: number;
@@ -19,23 +19,29 @@ export interface Waits {
 export class Probe {
   readonly #client: BareClient;
   readonly #message: Uint8Array;
+  readonly #paceMs: number;
   readonly #sentMs = new Set<number>();
   #waits: number[] = [];
   #timer: NodeJS.Timeout | undefined;
   #failure: Error | undefined;
 
-  private constructor(client: BareClient, key: Uint8Array) {
+  private constructor(client: BareClient, key: Uint8Array, paceMs: number) {
     this.#client = client;
+    this.#paceMs = paceMs;
     this.#message = RangeRequest.encode(complete(RangeRequest, { key: Buffer.from(key) })).finish();
   }
 
-  static async open(endpoint: string, key: Uint8Array): Promise<Probe> {
-    return new Probe(await BareClient.open(endpoint), key);
+  static async open(
+    endpoint: string,
+    key: Uint8Array,
+    paceMs: number = defaultPaceMs,
+  ): Promise<Probe> {
+    return new Probe(await BareClient.open(endpoint), key, paceMs);
   }
 
   start(): void {
     this.#waits = [];
-    this.#timer = setInterval(() => this.#ask(), paceMs);
+    this.#timer = setInterval(() => this.#ask(), this.#paceMs);
   }
 
   /** Waits for the answers of all reads. @throws if one failed */

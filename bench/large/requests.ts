@@ -16,6 +16,8 @@ import type { ClusterMember } from "../../test/support/cluster.js";
 import { runLoad } from "../load/h2load.js";
 
 const opsPerTxn = 128;
+/** Below the limit of a request, 1.5 MiB. */
+const txnBytes = 1_000_000;
 const loadersMax = 16;
 const valueBytes = 256;
 
@@ -86,15 +88,20 @@ export function keyOf(at: number): Buffer {
   return Buffer.from(`key/${String(at).padStart(10, "0")}`);
 }
 
-/** Puts `count` keys with values of 256 bytes, many in a transaction. */
-export async function fill({ client }: ClusterMember, count: number): Promise<void> {
+/** Puts `count` keys with values of `size` bytes, many in a transaction. */
+export async function fill(
+  { client }: ClusterMember,
+  count: number,
+  size: number = valueBytes,
+): Promise<void> {
+  const perTxn = Math.max(1, Math.min(opsPerTxn, Math.floor(txnBytes / size)));
   let next = 0;
   const load = async (): Promise<void> => {
     while (next < count) {
       const from = next;
-      next = Math.min(count, from + opsPerTxn);
+      next = Math.min(count, from + perTxn);
       const success = Array.from({ length: next - from }, (_, at) => {
-        const put = { key: keyOf(from + at), value: Buffer.alloc(valueBytes, `${from + at} `) };
+        const put = { key: keyOf(from + at), value: Buffer.alloc(size, `${from + at} `) };
         return { request: { $case: "request_put", value: complete(PutRequest, put) } as const };
       });
       await client.txn(complete(TxnRequest, { success }), { timeoutMs: 60_000 });

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { compareBytes } from "../base/bytes.js";
 import { type Buckets, bytesOf, fileOf, sourceOf } from "./file.fixture.js";
 import { fnv64a } from "./fnv64a.js";
-import { BboltError, pageHeadBytes, viewOf, writeMetaPage } from "./format.js";
+import { BboltError, elementBytes, pageHeadBytes, viewOf, writeMetaPage } from "./format.js";
 import { pageBytes } from "./layout.js";
 import { openBbolt, type Row } from "./reader.js";
 
@@ -75,7 +75,23 @@ describe("what was written is read", () => {
     expect(checked(bytes)).toBe(count);
   });
 
-  test("rows of any size, in pages of their own", () => {
+  test.each([
+    [100, 1.1],
+    [1_500, 1.4],
+    [2_500, 1.25],
+    [4_096, 1.35],
+    [6_000, 1.35],
+    [40_000, 1.05],
+  ])("rows of %d bytes take at most %d times their length", (size, times) => {
+    const rows = numbered(500, size);
+    const bytes = fileOf([{ name: "key", rows }]);
+    expect(checked(bytes)).toBe(500);
+    const own = rows.length * (size + 17 + elementBytes);
+    // The first pages, the last one and a few branches.
+    expect(bytes.length).toBeLessThan(own * times + 16 * pageBytes);
+  });
+
+  test("rows of any size", () => {
     const row = fc.record({
       key: fc.uint8Array({ minLength: 1, maxLength: 3_000 }),
       value: fc.nat(20_000).map((size) => new Uint8Array(size).fill(size)),

@@ -2,7 +2,8 @@
  * Decides which rows share a page of a bbolt file, from the sizes of the rows alone. This is the
  * first pass of writing; writer.ts makes the second one. Both get the same rows in the same order.
  *
- * Pages are filled as far as rows fit. A row that needs more than a page gets pages of its own.
+ * A page takes rows as far as they fit. Where that would leave much of it empty, because the rows are about as
+ * long as a page, they share several pages; so a file of such rows is not twice as long as they are.
  * Every branch has at least two children, because bbolt relies on that when it deletes.
  */
 import { invariant } from "../base/invariant.js";
@@ -12,6 +13,11 @@ import { U32List } from "./u32-list.js";
 export const pageBytes = 4096;
 /** Two meta pages and the freelist come first. */
 export const firstRowPage = 3;
+
+/** A leaf whose pages are full to this share takes no row that does not fit into one page with it. */
+const fullShare = 3 / 4;
+/** A longer row shares no pages: it would be written anew whenever a neighbour changes. */
+const shareableBytes = 2 * pageBytes;
 
 interface Group {
   count: number;
@@ -44,7 +50,7 @@ export class Level {
   add(keyBytes: number, valueBytes: number): void {
     const bytes = elementBytes + keyBytes + valueBytes;
     const last = this.#pending.at(-1);
-    if (last !== undefined && (last.count < this.#countMin || last.bytes + bytes <= pageBytes)) {
+    if (last !== undefined && this.#isTaken(last, bytes)) {
       last.count++;
       last.bytes += bytes;
       last.lastKey = keyBytes;
@@ -77,14 +83,25 @@ export class Level {
     this.parent?.finish();
   }
 
+  /** True if a row or child of so many bytes goes into this node. */
+  #isTaken({ count, bytes }: Group, more: number): boolean {
+    if (count < this.#countMin || bytes + more <= pageBytes) return true;
+    const isLeaf = this.#countMin === 1;
+    return isLeaf && more <= shareableBytes && bytes < fullShare * pagesFor(bytes) * pageBytes;
+  }
+
   #settle(group: Group): void {
-    const pages = Math.ceil(group.bytes / pageBytes);
+    const pages = pagesFor(group.bytes);
     this.counts.push(group.count);
     this.pages.push(pages);
     this.pageCount += pages;
     this.parent ??= new Level(2);
     this.parent.add(group.firstKey, 0);
   }
+}
+
+function pagesFor(bytes: number): number {
+  return Math.ceil(bytes / pageBytes);
 }
 
 export interface BucketLayout {

@@ -1,12 +1,14 @@
 /** A store with everything that a backup must carry over, and what can be compared of it afterwards. */
+import { complete } from "../../src/cli/ctl/method.js";
+import { Permission } from "../../src/wire/gen/auth.js";
 import { bytes, type EtcdClient } from "../support/client.js";
 import { manyKeysFlags, putMany } from "../support/many-keys.js";
 
-export const storeFlags: readonly string[] = manyKeysFlags;
+export const storeFlags: readonly string[] = [...manyKeysFlags, "--bcrypt-cost=4"];
 const isCampaign = process.env.LOCKSTEP_CAMPAIGNS === "1";
 export const historySize: HistorySize = isCampaign
-  ? { keys: 100_000, leases: 1_000 }
-  : { keys: 2_000, leases: 20 };
+  ? { keys: 100_000, leases: 1_000, users: 50 }
+  : { keys: 2_000, leases: 20, users: 3 };
 /** `npm test` asks one etcd, a campaign both. */
 export const realEtcds: readonly ("etcd34" | "etcd35")[] = isCampaign
   ? ["etcd34", "etcd35"]
@@ -15,6 +17,8 @@ export const realEtcds: readonly ("etcd34" | "etcd35")[] = isCampaign
 export interface HistorySize {
   readonly keys: number;
   readonly leases: number;
+  /** Default 0. Each with a role and a right of its own. */
+  readonly users?: number;
 }
 
 /** Keys, old revisions, deletions, leases with keys, a compaction in the middle, more changes. */
@@ -39,6 +43,32 @@ export async function writeHistory(client: EtcdClient, size: HistorySize): Promi
   await client.put({ key: bytes("changed/1"), value: bytes("again") });
   await client.deleteRange({ key: bytes("changed/4") });
   await client.put({ key: bytes("large"), value: Buffer.alloc(300_000, "x") });
+  // About as long as a page of bbolt, where several share pages.
+  for (let at = 0; at < 20; at++) {
+    await client.put({ key: bytes(`page/${at}`), value: Buffer.alloc(3_000 + 200 * at, "p") });
+  }
+  for (let at = 0; at < (size.users ?? 0); at++) await addUser(client, at);
+}
+
+async function addUser(client: EtcdClient, at: number): Promise<void> {
+  const [name, role] = [`user-${at}`, `role-${at}`];
+  await client.roleAdd({ name: role });
+  const own = { key: bytes(`own/${at}/`), range_end: bytes(`own/${at}0`), permType: at % 3 };
+  await client.roleGrantPermission({ name: role, perm: complete(Permission, own) });
+  await client.userAdd({ name, password: `password ${at}` });
+  await client.userGrantRole({ user: name, role });
+}
+
+/** Names of users with their roles and those roles' rights. */
+async function usersOf(client: EtcdClient): Promise<unknown> {
+  const { users } = await client.userList({});
+  const known: unknown[] = [];
+  for (const name of users) {
+    const { roles } = await client.userGet({ name });
+    const rights = await Promise.all(roles.map((role) => client.roleGet({ role })));
+    known.push([name, roles, rights.map(({ perm }) => perm)]);
+  }
+  return known;
 }
 
 export interface Picture {
@@ -76,5 +106,6 @@ export async function picture(client: EtcdClient, leases: number): Promise<Pictu
       lease,
     ]),
     old,
+    users: await usersOf(client),
   };
 }

@@ -4,6 +4,7 @@
  */
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
+import { bytes } from "../support/client.js";
 import { Cluster } from "../support/cluster.js";
 import { isMissing } from "../support/server-kind.js";
 import { historySize, picture, realEtcds, storeFlags, writeHistory } from "./history.js";
@@ -47,6 +48,15 @@ describe.skipIf(isMissing("etcd34", "etcd35"))("a backup of this store", () => {
       etcdTool(kind, tool, "snapshot", "restore", file, ...placeOf(first));
       await first.start();
       expect(await picture(first.client, historySize.leases)).toEqual(before);
+      // etcd writes into the pages of the backup, too.
+      const pages = { key: bytes("page/"), range_end: bytes("page0") };
+      await first.client.deleteRange({ ...pages, key: bytes("page/1") });
+      const { header } = await first.client.put({ key: bytes("page/0"), value: bytes("short") });
+      await first.client.compact({ revision: header?.revision ?? 1n, physical: true });
+      await first.restart();
+      await first.client.reconnected();
+      const { kvs } = await first.client.range(pages);
+      expect(kvs.map(({ key, value }) => `${key} ${value}`)).toEqual(["page/0 short"]);
     }
   }, 120_000);
 });

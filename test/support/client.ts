@@ -4,6 +4,7 @@
  * as a typed message or as a `ServiceError` with code and text. Requests may leave out fields.
  */
 import * as grpc from "@grpc/grpc-js";
+import { authClientMethods } from "../../src/cli/ctl/auth/methods.js";
 import { type ClientMethod, type Codec, complete, methods } from "../../src/cli/ctl/method.js";
 import * as rpc from "../../src/wire/gen/rpc.js";
 
@@ -33,6 +34,13 @@ export const unaryMethods = {
   },
   hashKv: methods.hashKv,
   moveLeader: methods.moveLeader,
+  userAdd: authClientMethods.userAdd,
+  userGet: authClientMethods.userGet,
+  userList: authClientMethods.userList,
+  userGrantRole: authClientMethods.userGrantRole,
+  roleAdd: authClientMethods.roleAdd,
+  roleGet: authClientMethods.roleGet,
+  roleGrantPermission: authClientMethods.roleGrant,
 } as const;
 export type UnaryName = keyof typeof unaryMethods;
 type RequestOf<N extends UnaryName> =
