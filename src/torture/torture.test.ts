@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { possibleOps } from "../verify/history/txn-ops.js";
 import { Dice } from "../verify/sim/plan/dice.js";
 import { faultKinds, kindRules } from "./faults/fault-kinds.js";
 import { drawFaultPlan, parseFaultPlan } from "./faults/fault-plan.js";
@@ -55,11 +56,8 @@ test("no two requests write the same value", () => {
   const values: string[] = [];
   for (let at = 0; at < 2_000; at++) {
     const request = drawRequest({ rng, memory, keys: 4, value: `v${at}` });
-    const ops =
-      request.kind === "txn" ? [...request.success, ...request.failure] : [request as never];
-    for (const op of ops as { kind: string; value?: string }[]) {
-      if (op.kind === "put") values.push(op.value as string);
-    }
+    const ops = request.kind === "txn" ? possibleOps(request) : [request];
+    for (const op of ops) if (op.kind === "put") values.push(op.value);
   }
   expect(values.length).toBeGreaterThan(1_000);
   expect(new Set(values).size).toBe(values.length);

@@ -6,6 +6,7 @@
  * own change before it. Own are the revisions of acknowledged changes, of keys that were read, and
  * of events that a watch showed.
  */
+import { plainAnswers } from "../../verify/history/txn-ops.js";
 import type {
   Compare,
   History,
@@ -69,7 +70,7 @@ function ownRevisions({ operations, watches }: History): ReadonlySet<number> {
   for (const { outcome } of operations) {
     if (outcome.kind !== "ok") continue;
     const { answer, revision } = outcome;
-    const answers = answer.kind === "txn" ? answer.answers : [answer];
+    const answers = answer.kind === "txn" ? plainAnswers(answer.answers) : [answer];
     for (const one of answers) {
       if (one.kind === "range") addKeys(one.kvs);
       if (one.kind === "put" || (one.kind === "delete" && one.deleted > 0)) own.add(revision);
@@ -109,12 +110,10 @@ function compareOf(compare: Compare, rank: Ranks): Compare {
   return isRevision ? { ...compare, value: rank.of(Number(compare.value)) } : compare;
 }
 
-function answerOf(answer: OperationAnswer, rank: Ranks): OperationAnswer {
-  if (answer.kind !== "txn") return opAnswerOf(answer, rank);
-  return { ...answer, answers: answer.answers.map((one) => opAnswerOf(one, rank)) };
-}
-
-function opAnswerOf<T extends OperationAnswer | OpAnswer>(answer: T, rank: Ranks): T {
+function answerOf<T extends OperationAnswer | OpAnswer>(answer: T, rank: Ranks): T {
+  if (answer.kind === "txn") {
+    return { ...answer, answers: answer.answers.map((one) => answerOf(one, rank)) };
+  }
   if (answer.kind !== "range") return answer;
   return { ...answer, kvs: answer.kvs.map((kv) => keyOf(kv, rank)) };
 }

@@ -3,7 +3,14 @@
  * puts of one run never write the same value, so that each answer names the put that it shows.
  */
 import type { Rng } from "../../platform/rng.js";
-import type { KeyValue, Op, OperationAnswer, Request } from "../../verify/history/types.js";
+import { plainAnswers } from "../../verify/history/txn-ops.js";
+import type {
+  Compare,
+  KeyValue,
+  Op,
+  OperationAnswer,
+  Request,
+} from "../../verify/history/types.js";
 
 /** What one client remembers of the answers. */
 export class Memory {
@@ -21,7 +28,7 @@ export class Memory {
     if (request.kind === "put") this.#mods.set(request.key, revision);
     if (answer.kind === "range") this.#learnKeys(request, answer.kvs);
     if (answer.kind === "txn") {
-      for (const part of answer.answers) {
+      for (const part of plainAnswers(answer.answers)) {
         if (part.kind === "range") this.#learnKeys(undefined, part.kvs);
       }
     }
@@ -74,6 +81,7 @@ export const mixed: RequestMix = [
   [2, deleteSome],
   [12, compareAndSwap],
   [8, severalOps],
+  [4, nestedTxn],
   [3, writeAndPastRead],
 ];
 
@@ -158,6 +166,37 @@ function severalOps(context: DrawContext): Request {
     compares: [{ key: anyKey(context), target: "create", result: ">", value: 0 }],
     success: [opOf(one, 0), opOf(other, 1)],
     failure: [opOf(one, 2)],
+  };
+}
+
+/**
+ * Transactions in the branches of a transaction. The inner compare looks at a key that the outer
+ * transaction has just written, and must not see that.
+ */
+function nestedTxn(context: DrawContext): Request {
+  const { rng, keys, memory, value } = context;
+  const from = rng.int(keys);
+  const [one, other, third] = [0, 1, 2].map((place) => keyName((from + place) % keys)) as [
+    string,
+    string,
+    string,
+  ];
+  const compare = (key: string): Compare =>
+    rng.int(2) === 0
+      ? { key, target: "mod", result: "=", value: memory.mod(key) }
+      : { key, target: "version", result: ">", value: rng.int(3) };
+  const inner = (place: number): Op => ({
+    ...{ kind: "txn", compares: [compare(one)] },
+    success: [
+      { kind: "put", key: other, value: `${value}.${place}` },
+      { kind: "range", key: one },
+    ],
+    failure: rng.int(2) === 0 ? [{ kind: "delete", key: other }] : [{ kind: "range", key: other }],
+  });
+  return {
+    ...{ kind: "txn", compares: [compare(third)] },
+    success: [{ kind: "put", key: one, value: `${value}.0` }, inner(1)],
+    failure: [inner(2), { kind: "range", key: third }],
   };
 }
 

@@ -24,7 +24,10 @@ const lost: Operation = {
     kind: "txn",
     compares: [{ key: "k", target: "mod", result: "=", value: 2 }],
     success: [{ kind: "delete", key: "k", end: "\0" }],
-    failure: [{ kind: "range", key: "k", limit: 3 }],
+    failure: [
+      { kind: "range", key: "k", limit: 3 },
+      { kind: "txn", compares: [], success: [{ kind: "range", key: "l" }], failure: [] },
+    ],
   },
   outcome: { kind: "unknown", error: "the connection broke" },
 };

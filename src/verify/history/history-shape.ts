@@ -13,7 +13,7 @@ import {
   type Shape,
   whole,
 } from "./json-shape.js";
-import type { Op, OpAnswer, Operation, OperationAnswer, Request } from "./types.js";
+import type { OpAnswer, Operation, OperationAnswer, Request, TxnAnswer, TxnOp } from "./types.js";
 
 const kind = anyText;
 const keyRange = { key: bytesText };
@@ -34,7 +34,8 @@ const ops = (more: Readonly<Record<string, Shape>>) => ({
   put: record(putRequired, { lease: decimalText, ...more }),
   delete: record({ kind, ...keyRange }, { ...keyRangeEnd, ...more }),
 });
-const op = byKind(ops({}));
+/** A transaction may hold others. */
+const op: Shape = (value, path) => byKind({ ...ops({}), txn })(value, path);
 
 const compare = record({
   key: bytesText,
@@ -43,9 +44,11 @@ const compare = record({
   value: either(whole, bytesText),
 });
 
+const txn = record({ kind, compares: listOf(compare), success: listOf(op), failure: listOf(op) });
+
 const request = byKind({
   ...ops({ serializable: flag }),
-  txn: record({ kind, compares: listOf(compare), success: listOf(op), failure: listOf(op) }),
+  txn,
   leaseGrant: record({ kind, id: decimalText, ttl: whole }),
   leaseRevoke: record({ kind, id: decimalText }),
   leaseKeepAlive: record({ kind, id: decimalText }),
@@ -61,9 +64,10 @@ const opAnswers = {
   put: record({ kind }),
   delete: record({ kind, deleted: count }),
 };
+const opAnswer: Shape = (value, path) => byKind({ ...opAnswers, txn: txnAnswer })(value, path);
+const txnAnswer = record({ kind, succeeded: flag, answers: listOf(opAnswer) });
 const answer = byKind({
-  ...opAnswers,
-  txn: record({ kind, succeeded: flag, answers: listOf(byKind(opAnswers)) }),
+  ...{ ...opAnswers, txn: txnAnswer },
   lease: record({ kind, id: decimalText, ttl: whole }),
   none: record({ kind }),
 });
@@ -119,17 +123,18 @@ export function contradictionOf(operation: Operation): string | undefined {
   return `op.outcome.answer (${end.answer.kind}) is no answer to a request of kind ${asked.kind}`;
 }
 
+function isAnswerToTxn(asked: TxnOp, { succeeded, answers }: TxnAnswer): boolean {
+  const branch = succeeded ? asked.success : asked.failure;
+  return (
+    branch.length === answers.length &&
+    branch.every((one, at) => isAnswerTo(one, answers[at] as OpAnswer))
+  );
+}
+
 function isAnswerTo(asked: Request, given: OperationAnswer): boolean {
   switch (asked.kind) {
-    case "txn": {
-      if (given.kind !== "txn") return false;
-      const branch: readonly Op[] = given.succeeded ? asked.success : asked.failure;
-      const answers: readonly OpAnswer[] = given.answers;
-      return (
-        branch.length === answers.length &&
-        branch.every(({ kind: name }, at) => answers[at]?.kind === name)
-      );
-    }
+    case "txn":
+      return given.kind === "txn" && isAnswerToTxn(asked, given);
     case "leaseGrant":
     case "leaseKeepAlive":
       return given.kind === "lease";

@@ -16,7 +16,8 @@ export interface HistoryRange {
 export type SortField = "key" | "version" | "create" | "mod" | "value";
 
 /** An operation that may stand alone or in a branch of a transaction. */
-export type Op =
+/** An operation that is no transaction. */
+export type PlainOp =
   | ({
       readonly kind: "range";
       /** 0 or absent: the current revision. */
@@ -43,14 +44,23 @@ export interface Compare {
 }
 
 /** What a client asked. */
+/**
+ * Compares decide which branch runs. Those of a transaction in a transaction see the store as it
+ * was before the outer one.
+ */
+export interface TxnOp {
+  readonly kind: "txn";
+  readonly compares: readonly Compare[];
+  readonly success: readonly Op[];
+  readonly failure: readonly Op[];
+}
+
+/** An operation of a transaction. */
+export type Op = PlainOp | TxnOp;
+
 export type Request =
-  | (Op & { /** Ranges only: answered from local state. */ readonly serializable?: boolean })
-  | {
-      readonly kind: "txn";
-      readonly compares: readonly Compare[];
-      readonly success: readonly Op[];
-      readonly failure: readonly Op[];
-    }
+  | (PlainOp & { /** Ranges only: answered from local state. */ readonly serializable?: boolean })
+  | TxnOp
   /** id "0": the server chooses; its answer names it. */
   | { readonly kind: "leaseGrant"; readonly id: string; readonly ttl: number }
   | { readonly kind: "leaseRevoke"; readonly id: string }
@@ -75,15 +85,23 @@ export interface KeyValue {
 }
 
 /** The answer to one operation. `count`: keys of the range, before a limit. */
-export type OpAnswer =
+export type PlainAnswer =
   | { readonly kind: "range"; readonly kvs: readonly KeyValue[]; readonly count: number }
   | { readonly kind: "put" }
   | { readonly kind: "delete"; readonly deleted: number };
 
 /** The answer to a request. "none": the answer has only a header. */
+/** The answers of the branch that ran, in order. */
+export interface TxnAnswer {
+  readonly kind: "txn";
+  readonly succeeded: boolean;
+  readonly answers: readonly OpAnswer[];
+}
+
+export type OpAnswer = PlainAnswer | TxnAnswer;
+
 export type OperationAnswer =
   | OpAnswer
-  | { readonly kind: "txn"; readonly succeeded: boolean; readonly answers: readonly OpAnswer[] }
   /** `ttl` in seconds; 0 for a keep-alive: there is no such lease. */
   | { readonly kind: "lease"; readonly id: string; readonly ttl: number }
   | { readonly kind: "none" };

@@ -23,6 +23,13 @@ function quoted(text: string): string {
 
 function opWords(op: Op): string {
   switch (op.kind) {
+    case "txn": {
+      const compares = op.compares.map(
+        ({ key, target, result, value }) => `${target} ${quoted(key)} ${result} ${value}`,
+      );
+      const branches = [op.success, op.failure].map((ops) => ops.map(opWords).join(", "));
+      return `txn if ${compares.join(" and ")} then ${branches[0]} else ${branches[1]}`;
+    }
     case "put":
       return `put ${quoted(op.key)} ${quoted(op.value)}${op.lease === undefined ? "" : ` lease ${op.lease}`}`;
     case "delete":
@@ -38,13 +45,6 @@ function opWords(op: Op): string {
 
 function requestWords(request: Request): string {
   switch (request.kind) {
-    case "txn": {
-      const compares = request.compares.map(
-        ({ key, target, result, value }) => `${target} ${quoted(key)} ${result} ${value}`,
-      );
-      const branches = [request.success, request.failure].map((ops) => ops.map(opWords).join(", "));
-      return `txn if ${compares.join(" and ")} then ${branches[0]} else ${branches[1]}`;
-    }
     case "leaseGrant":
     case "leaseRevoke":
     case "leaseKeepAlive":

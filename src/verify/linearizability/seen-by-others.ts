@@ -8,6 +8,7 @@
  * never was.
  */
 
+import { plainOps } from "../history/txn-ops.js";
 import type { History, Operation, OperationAnswer, Request, WatchEvent } from "../history/types.js";
 import { covers } from "./etcd/effect.js";
 
@@ -92,7 +93,7 @@ function keysChangedTwice(operations: readonly Operation[]): ReadonlySet<string>
   const keys = new Set<string>();
   for (const { request } of operations) {
     if (request.kind !== "txn") continue;
-    for (const ops of [request.success, request.failure]) {
+    for (const ops of [plainOps(request.success), plainOps(request.failure)]) {
       for (const put of ops) {
         if (put.kind !== "put") continue;
         if (ops.some((other) => other.kind === "delete" && covers(other, put.key)))

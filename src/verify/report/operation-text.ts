@@ -157,7 +157,7 @@ function answerLines(answer: OperationAnswer): string[] {
     case "put":
       return opAnswerLines(answer);
     case "txn":
-      return [`succeeded: ${answer.succeeded}`, ...answer.answers.flatMap(opAnswerLines)];
+      return opAnswerLines(answer);
     case "lease":
       return [`lease: ${visibleText(answer.id)}`, `ttl: ${answer.ttl}`];
     default:
@@ -166,6 +166,9 @@ function answerLines(answer: OperationAnswer): string[] {
 }
 
 function opAnswerLines(answer: OpAnswer): string[] {
+  if (answer.kind === "txn") {
+    return [`succeeded: ${answer.succeeded}`, ...answer.answers.flatMap(opAnswerLines)];
+  }
   if (answer.kind === "put") return [];
   if (answer.kind === "delete") return [`deleted: ${answer.deleted}`];
   return [`count: ${answer.count}`, ...limited(answer.kvs.map((row) => `row: ${rowText(row)}`))];

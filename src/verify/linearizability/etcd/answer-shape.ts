@@ -2,7 +2,7 @@
  * Whether an answer fits its request in any state: as many parts as the request has, of the same
  * kinds, and no more keys than the limit.
  */
-import type { Op, OpAnswer, Operation, Request } from "../../history/types.js";
+import type { Op, OpAnswer, Operation, Request, TxnAnswer, TxnOp } from "../../history/types.js";
 import { isAnswered, isLocalRead } from "./entry-claims.js";
 import { type CheckFailure, describeOperation } from "./verdict.js";
 
@@ -14,7 +14,8 @@ export function misshapen(operations: readonly Operation[]): CheckFailure | unde
     if (request.kind === "range" || request.kind === "delete" || request.kind === "put") {
       return outcome.answer.kind !== request.kind || !isShaped(request, outcome.answer);
     }
-    return request.kind === "txn" && !isShapedTxn(request, outcome.answer);
+    if (request.kind !== "txn") return false;
+    return outcome.answer.kind !== "txn" || !isShapedTxn(request, outcome.answer);
   });
   if (bad === undefined) return undefined;
   const text = `${describeOperation(bad)} has an answer that does not fit the request`;
@@ -31,14 +32,14 @@ function isGranted(
   return answer.kind === "lease" && (id === "0" || answer.id === id) && answer.ttl >= ttl;
 }
 
-function isShapedTxn(request: Extract<Request, { readonly kind: "txn" }>, answer: Answer): boolean {
-  if (answer.kind !== "txn") return false;
+function isShapedTxn(request: TxnOp, answer: TxnAnswer): boolean {
   const ops = answer.succeeded ? request.success : request.failure;
   if (ops.length !== answer.answers.length) return false;
   return ops.every((op, at) => isShaped(op, answer.answers[at] as OpAnswer));
 }
 
 function isShaped(op: Op, answer: OpAnswer): boolean {
+  if (op.kind === "txn") return answer.kind === "txn" && isShapedTxn(op, answer);
   if (op.kind !== answer.kind) return false;
   if (op.kind !== "range" || answer.kind !== "range") return true;
   if (op.countOnly === true) return answer.kvs.length === 0;

@@ -15,7 +15,11 @@ import type {
   Op,
   OpAnswer,
   OperationAnswer,
+  PlainAnswer,
+  PlainOp,
   Request,
+  TxnAnswer,
+  TxnOp,
   WatchEvent,
 } from "../../history/types.js";
 
@@ -119,7 +123,7 @@ export function covers(range: HistoryRange, key: string): boolean {
 }
 
 /** The answer to a range whose revision is readable. */
-export function readRange(view: StoreView, op: Extract<Op, { kind: "range" }>): OpAnswer {
+export function readRange(view: StoreView, op: Extract<Op, { kind: "range" }>): PlainAnswer {
   const isOld = op.revision !== undefined && op.revision > 0;
   return shownRange(isOld ? view.at(op.revision) : view, op);
 }
@@ -152,19 +156,39 @@ function sorted(
   });
 }
 
-function transact(view: StoreView, request: Extract<Request, { kind: "txn" }>): RequestEffect {
-  const succeeded = compares(view, request.compares);
-  const ops = succeeded ? request.success : request.failure;
-  for (const op of ops) {
-    const error = refusalOf(view, op);
-    if (error !== undefined) return { error };
-  }
+function transact(view: StoreView, request: TxnOp): RequestEffect {
+  const decision = decide(view, request);
+  const error = refusalOfAny(view, decision.ops);
+  if (error !== undefined) return { error };
   const run = new Run(view);
-  const answers = ops.map((op) => run.op(op));
-  return { answer: { kind: "txn", succeeded, answers }, events: run.events() };
+  return { answer: run.txn(decision), events: run.events() };
 }
 
-function refusalOf(view: StoreView, op: Op): string | undefined {
+/** A transaction whose branch is known, and those of the transactions in it. */
+interface Decision {
+  readonly kind: "decided";
+  readonly succeeded: boolean;
+  readonly ops: readonly (PlainOp | Decision)[];
+}
+
+/** All compares, nested ones too, see the store as it was before the request. */
+function decide(view: KeyView, { compares: all, success, failure }: TxnOp): Decision {
+  const succeeded = compares(view, all);
+  const ops = (succeeded ? success : failure).map((op) =>
+    op.kind === "txn" ? decide(view, op) : op,
+  );
+  return { kind: "decided", succeeded, ops };
+}
+
+function refusalOfAny(view: StoreView, ops: Decision["ops"]): string | undefined {
+  for (const op of ops) {
+    const error = op.kind === "decided" ? refusalOfAny(view, op.ops) : refusalOf(view, op);
+    if (error !== undefined) return error;
+  }
+  return undefined;
+}
+
+function refusalOf(view: StoreView, op: PlainOp): string | undefined {
   if (op.kind === "put") {
     const isBound = op.lease !== undefined && op.lease !== "0";
     return isBound && !view.hasLease(op.lease) ? refusal.leaseNotFound : undefined;
@@ -222,7 +246,12 @@ class Run {
     return this.#changed.size === 0 ? [] : [...this.#changed.values()];
   }
 
-  op(op: Op): OpAnswer {
+  txn({ succeeded, ops }: Decision): TxnAnswer {
+    const answers = ops.map((op) => (op.kind === "decided" ? this.txn(op) : this.op(op)));
+    return { kind: "txn", succeeded, answers };
+  }
+
+  op(op: PlainOp): PlainAnswer {
     switch (op.kind) {
       case "put":
         this.#put(op);

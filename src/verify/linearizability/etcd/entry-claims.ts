@@ -4,6 +4,7 @@
  * other entries belong to operations without an answer, to the server (leases that end by
  * themselves), or to no operation.
  */
+import { plainAnswers } from "../../history/txn-ops.js";
 import type { Operation, OperationOutcome, Request } from "../../history/types.js";
 import type { Replay, ReplayEntry } from "./replay.js";
 import { requestText } from "./request-text.js";
@@ -43,7 +44,7 @@ export function madeItsRevision({ request, outcome }: Answered): boolean {
   if (answer.kind === "put") return true;
   if (answer.kind === "delete") return answer.deleted > 0;
   if (answer.kind !== "txn" || request.kind !== "txn") return false;
-  return answer.answers.some(
+  return plainAnswers(answer.answers).some(
     (one) => one.kind === "put" || (one.kind === "delete" && one.deleted > 0),
   );
 }

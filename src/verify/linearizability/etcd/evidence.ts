@@ -5,6 +5,7 @@
  * "Hard" evidence comes from linearizable answers: an order that contradicts it is wrong. "Soft"
  * evidence (serializable reads, watches) only says what to try first.
  */
+import { takenOps } from "../../history/txn-ops.js";
 import type { History, KeyValue, OpAnswer, Operation } from "../../history/types.js";
 import { isAnswered, isLocalRead, madeItsRevision } from "./entry-claims.js";
 import { isSameKeyValue } from "./same-answer.js";
@@ -95,16 +96,14 @@ export class HistoryEvidence {
       this.#addHard(operation, answer, { at, isBare: request.keysOnly === true });
     }
     if (request.kind !== "txn" || answer.kind !== "txn") return;
-    const ops = answer.succeeded ? request.success : request.failure;
     const isWrite = madeItsRevision(operation);
-    ops.forEach((op, place) => {
+    for (const [op, part] of takenOps(request, answer)) {
       if (op.kind === "put") push(this.#puts, op.key, revision);
-      const part = answer.answers[place];
       // Inside a transaction that writes, reads see a state between two revisions.
-      if (op.kind !== "range" || part?.kind !== "range" || isWrite) return;
+      if (op.kind !== "range" || part.kind !== "range" || isWrite) continue;
       const at = (op.revision ?? 0) > 0 ? (op.revision as number) : revision;
       this.#addHard(operation, part, { at, isBare: op.keysOnly === true });
-    });
+    }
   }
 
   #addHard(

@@ -3,7 +3,8 @@
  * lease without keys that ended, a compaction that got no answer. This code judges each such answer
  * by itself: was it possible? It does not compare two answers that need different choices.
  */
-import type { Op, Operation, Request } from "../../history/types.js";
+import { possibleOps } from "../../history/txn-ops.js";
+import type { Operation, PlainOp, Request } from "../../history/types.js";
 import { refusal } from "./effect.js";
 
 export class Excuses {
@@ -56,8 +57,8 @@ function keepLeast(times: Map<string, number>, id: string, us: number): void {
   times.set(id, Math.min(us, times.get(id) ?? Number.POSITIVE_INFINITY));
 }
 
-function opsOf(request: Request): readonly Op[] {
-  if (request.kind === "txn") return [...request.success, ...request.failure];
+function opsOf(request: Request): readonly PlainOp[] {
+  if (request.kind === "txn") return possibleOps(request);
   return request.kind === "range" || request.kind === "put" ? [request] : [];
 }
 

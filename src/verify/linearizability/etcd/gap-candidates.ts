@@ -4,7 +4,8 @@
  * order says which to try first.
  */
 import { isSameCount, notRecorded } from "../../history/not-recorded.js";
-import type { KeyValue, Op, Operation, Request } from "../../history/types.js";
+import { possibleOps } from "../../history/txn-ops.js";
+import type { KeyValue, Operation, PlainOp, Request } from "../../history/types.js";
 import { effectOf, refusal } from "./effect.js";
 import { isAnswered, isLocalRead, namedRequest } from "./entry-claims.js";
 import type { HistoryEvidence } from "./evidence.js";
@@ -163,8 +164,7 @@ export class GapCandidates {
       return request.kind === "put" && this.#contradicts(request.key, revision);
     }
     if (request.kind !== "put" && request.kind !== "txn") return true;
-    const ops: readonly Op[] =
-      request.kind === "put" ? [request] : [...request.success, ...request.failure];
+    const ops = request.kind === "put" ? [request] : possibleOps(request);
     return [...seen.values()].some((one) => !ops.some((op) => isPutOf(op, one)));
   }
 
@@ -238,11 +238,7 @@ class LeaseLives {
 
 function leasesOf(request: Request): readonly string[] {
   if (request.kind === "leaseRevoke") return [request.id];
-  const ops: readonly Op[] =
-    request.kind === "txn"
-      ? [...request.success, ...request.failure]
-      : request.kind === "put"
-        ? [request]
-        : [];
+  const ops: readonly PlainOp[] =
+    request.kind === "txn" ? possibleOps(request) : request.kind === "put" ? [request] : [];
   return ops.flatMap((op) => (op.kind === "put" && op.lease !== undefined ? [op.lease] : []));
 }

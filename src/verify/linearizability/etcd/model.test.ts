@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
-import type { KeyValue, Request } from "../../history/types.js";
+import type { KeyValue, Op, Request } from "../../history/types.js";
+import { Dice } from "../../sim/plan/dice.js";
 import { type AtomicState, emptyAtomicState, stepAtomic } from "./fixtures/atomic-store.fixture.js";
 import { generateEtcdHistory } from "./fixtures/history-generator.fixture.js";
+import { drawNested } from "./fixtures/request-draw.fixture.js";
 import { EtcdState, step } from "./model.js";
 import { Replay } from "./replay.js";
 
@@ -50,6 +52,21 @@ describe("model, replay and atomic store, three programs,", () => {
         expect(state.compactRevision).toBe(atomic.compactRevision);
       }
       expect(state.range(whole)).toEqual(sorted(atomic));
+      expect(replay.range(whole)).toEqual(sorted(atomic));
+    }
+  });
+
+  test("answer transactions in transactions alike", () => {
+    const rng = new Dice(11).sequence();
+    const leases: string[] = [];
+    let atomic = emptyAtomicState;
+    const replay = new Replay();
+    for (let id = 1; id <= 400; id++) {
+      const request = drawNested({ rng, state: atomic, keys: 5, id, leases });
+      const expected = stepAtomic(atomic, request, () => undefined);
+      atomic = expected.state;
+      const { effect } = replay.append(request);
+      expect(effect).toMatchObject({ answer: expected.answer });
       expect(replay.range(whole)).toEqual(sorted(atomic));
     }
   });
@@ -129,6 +146,38 @@ describe("the key space", () => {
         { type: "delete", key: "a", prev: { value: "1" } },
         { type: "put", key: "c" },
       ],
+    });
+  });
+
+  test("a transaction in a transaction decides by the store before both, and is refused as a whole", () => {
+    const inner = (more: readonly Op[]): Op => ({
+      kind: "txn",
+      compares: [{ key: "a", target: "version", result: "=", value: 1 }],
+      success: [{ kind: "range", key: "a" }, ...more],
+      failure: [{ kind: "delete", key: "a" }],
+    });
+    const ask = (more: readonly Op[]): Request => ({
+      ...{ kind: "txn", compares: [], failure: [] },
+      success: [{ kind: "put", key: "a", value: "2" }, inner(more)],
+    });
+    const replay = Replay.of([put("a", "1")]);
+    expect(replay.append(ask([{ kind: "range", key: "a", revision: 9 }])).effect.error).toMatch(
+      /future revision/,
+    );
+    expect(replay.revision).toBe(2);
+    expect(replay.append(ask([])).effect).toMatchObject({
+      answer: {
+        succeeded: true,
+        answers: [
+          { kind: "put" },
+          {
+            kind: "txn",
+            succeeded: true,
+            answers: [{ kvs: [{ value: "2", mod: 3, version: 2 }] }],
+          },
+        ],
+      },
+      events: [{ type: "put", key: "a", value: "2", mod: 3 }],
     });
   });
 

@@ -3,7 +3,8 @@
  * alone. A search would find them only by trying everything.
  */
 import { isSameLease, notRecorded } from "../../history/not-recorded.js";
-import type { History, KeyValue, Op, Operation } from "../../history/types.js";
+import { takenOps } from "../../history/txn-ops.js";
+import type { History, KeyValue, Operation, PlainOp } from "../../history/types.js";
 import { isAnswered, isLocalRead, madeItsRevision } from "./entry-claims.js";
 import { countUpTo, type HistoryEvidence, type Seen } from "./evidence.js";
 import { type CheckFailure, describeOperation } from "./verdict.js";
@@ -129,12 +130,12 @@ function mayPut({ request, outcome }: Operation, seen: Seen): boolean {
   const { answer } = outcome;
   if (request.kind === "put") return isPutOf(request, seen);
   if (request.kind !== "txn" || answer.kind !== "txn") return false;
-  return (answer.succeeded ? request.success : request.failure).some((op) => isPutOf(op, seen));
+  return takenOps(request, answer).some(([op]) => isPutOf(op, seen));
 }
 
 /** True if this operation wrote the version that an answer showed. */
 export function isPutOf(
-  op: Op,
+  op: PlainOp,
   { kv, isBare }: { readonly kv: KeyValue; readonly isBare: boolean },
 ): boolean {
   return (

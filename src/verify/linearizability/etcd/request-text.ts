@@ -8,16 +8,6 @@ import type { Op, Request } from "../../history/types.js";
 
 export function requestText(request: Request): string {
   switch (request.kind) {
-    case "txn": {
-      const compares = request.compares.map((one) => [
-        one.key,
-        one.target,
-        one.result,
-        `${one.value}`,
-      ]);
-      const branches = [request.success.map(opParts), request.failure.map(opParts)];
-      return JSON.stringify(["txn", compares, ...branches]);
-    }
     case "leaseGrant":
       return JSON.stringify([request.kind, request.id, request.ttl]);
     case "leaseRevoke":
@@ -32,8 +22,12 @@ export function requestText(request: Request): string {
   }
 }
 
-function opParts(op: Op): readonly (string | number | boolean)[] {
+function opParts(op: Op): readonly unknown[] {
   switch (op.kind) {
+    case "txn": {
+      const compares = op.compares.map((one) => [one.key, one.target, one.result, `${one.value}`]);
+      return ["txn", compares, op.success.map(opParts), op.failure.map(opParts)];
+    }
     case "put":
       return ["put", op.key, op.value, op.lease ?? "0"];
     case "delete":

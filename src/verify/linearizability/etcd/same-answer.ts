@@ -1,6 +1,6 @@
 /** Whether two answers are equal, field by field; faster than a generic comparison of objects. */
 import { isSameCount, isSameLease } from "../../history/not-recorded.js";
-import type { KeyValue, OpAnswer, OperationAnswer } from "../../history/types.js";
+import type { KeyValue, OperationAnswer, PlainAnswer } from "../../history/types.js";
 
 /** Compares kinds and all fields; keys must be in the same order. */
 export function isSameAnswer(left: OperationAnswer, right: OperationAnswer): boolean {
@@ -10,7 +10,10 @@ export function isSameAnswer(left: OperationAnswer, right: OperationAnswer): boo
         right.kind === "txn" &&
         left.succeeded === right.succeeded &&
         left.answers.length === right.answers.length &&
-        left.answers.every((answer, at) => isSameOpAnswer(answer, right.answers[at]))
+        left.answers.every((answer, at) => {
+          const other = right.answers[at];
+          return other !== undefined && isSameAnswer(answer, other);
+        })
       );
     case "lease":
       return right.kind === "lease" && left.id === right.id && left.ttl === right.ttl;
@@ -18,19 +21,19 @@ export function isSameAnswer(left: OperationAnswer, right: OperationAnswer): boo
       return right.kind === "none";
     default:
       return right.kind !== "txn" && right.kind !== "lease" && right.kind !== "none"
-        ? isSameOpAnswer(left, right)
+        ? isSamePlainAnswer(left, right)
         : false;
   }
 }
 
-function isSameOpAnswer(left: OpAnswer, right: OpAnswer | undefined): boolean {
+function isSamePlainAnswer(left: PlainAnswer, right: PlainAnswer): boolean {
   switch (left.kind) {
     case "put":
-      return right?.kind === "put";
+      return right.kind === "put";
     case "delete":
-      return right?.kind === "delete" && left.deleted === right.deleted;
+      return right.kind === "delete" && left.deleted === right.deleted;
     default: {
-      if (right?.kind !== "range" || left.count !== right.count) return false;
+      if (right.kind !== "range" || left.count !== right.count) return false;
       if (left.kvs.length !== right.kvs.length) return false;
       for (let at = 0; at < left.kvs.length; at++) {
         if (!isSameKeyValue(left.kvs[at] as KeyValue, right.kvs[at] as KeyValue)) return false;

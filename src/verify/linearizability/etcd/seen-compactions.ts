@@ -6,7 +6,8 @@
  * "Afterwards" is certain in two ways: the operation was called after that answer, or it saw a revision
  * that an operation made which was called after that answer.
  */
-import type { History, Op, Operation, Request } from "../../history/types.js";
+import { possibleOps, takenOps } from "../../history/txn-ops.js";
+import type { History, Operation, PlainOp, Request } from "../../history/types.js";
 import { refusal } from "./effect.js";
 import { isAnswered, isLocalRead, madeItsRevision } from "./entry-claims.js";
 import { type CheckFailure, describeOperation } from "./verdict.js";
@@ -122,16 +123,16 @@ function neededBy({ request, outcome }: Operation): number {
   if (request.kind === "compact") return request.revision - 1;
   if (request.kind !== "txn") return readsOf(request)[0] ?? 0;
   if (outcome.kind !== "ok" || outcome.answer.kind !== "txn") return 0;
-  const asked = revisionsOf(outcome.answer.succeeded ? request.success : request.failure);
+  const asked = revisionsOf(takenOps(request, outcome.answer).map(([op]) => op));
   return asked.length === 0 ? 0 : Math.min(...asked);
 }
 
 function readsOf(request: Request): readonly number[] {
-  if (request.kind === "txn") return revisionsOf([...request.success, ...request.failure]);
+  if (request.kind === "txn") return revisionsOf(possibleOps(request));
   return request.kind === "range" ? revisionsOf([request]) : [];
 }
 
-function revisionsOf(ops: readonly Op[]): readonly number[] {
+function revisionsOf(ops: readonly PlainOp[]): readonly number[] {
   return ops.flatMap((op) =>
     op.kind === "range" && (op.revision ?? 0) > 0 ? [op.revision as number] : [],
   );

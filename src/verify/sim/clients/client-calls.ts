@@ -30,6 +30,8 @@ import type {
   OperationAnswer,
   Request,
   SortField,
+  TxnAnswer,
+  TxnOp,
 } from "../../history/types.js";
 
 /** The path and the protobuf body of a unary call. */
@@ -66,14 +68,8 @@ export function encodeRequest(request: UnaryRequest): Encoded {
         path: `${kv}DeleteRange`,
         bytes: DeleteRangeRequest.encode(deleteOf(request)).finish(),
       };
-    case "txn": {
-      const txn = {
-        compare: request.compares.map(compareOf),
-        success: request.success.map(opOf),
-        failure: request.failure.map(opOf),
-      };
-      return { path: `${kv}Txn`, bytes: TxnRequest.encode(txn).finish() };
-    }
+    case "txn":
+      return { path: `${kv}Txn`, bytes: TxnRequest.encode(txnOf(request)).finish() };
     case "compact": {
       const compaction = { revision: BigInt(request.revision), physical: false };
       return { path: `${kv}Compact`, bytes: CompactionRequest.encode(compaction).finish() };
@@ -111,9 +107,7 @@ export function decodeAnswer(
     }
     case "txn": {
       const response = TxnResponse.decode(bytes);
-      const { succeeded } = response;
-      const answers = response.responses.map(({ response: op }) => opAnswer(op));
-      return { revision: revisionOf(response), answer: { kind: "txn", succeeded, answers } };
+      return { revision: revisionOf(response), answer: txnAnswer(response) };
     }
     case "compact":
       return { revision: revisionOf(CompactionResponse.decode(bytes)), answer: { kind: "none" } };
@@ -169,8 +163,18 @@ function deleteOf(range: Extract<Op, { kind: "delete" }>): DeleteRangeRequest {
   return { key: bytesOf(range.key), range_end: bytesOf(range.end ?? ""), prev_kv: false };
 }
 
+function txnOf({ compares, success, failure }: TxnOp): TxnRequest {
+  return {
+    compare: compares.map(compareOf),
+    success: success.map(opOf),
+    failure: failure.map(opOf),
+  };
+}
+
 function opOf(op: Op): TxnRequest["success"][number] {
   switch (op.kind) {
+    case "txn":
+      return { request: { $case: "request_txn", value: txnOf(op) } };
     case "range":
       return { request: { $case: "request_range", value: rangeOf(op, false) } };
     case "put":
@@ -228,8 +232,15 @@ function compareOf(compare: Compare): TxnRequest["compare"][number] {
   }
 }
 
+function txnAnswer({ succeeded, responses }: TxnResponse): TxnAnswer {
+  const answers = responses.map(({ response }) => opAnswer(response));
+  return { kind: "txn", succeeded, answers };
+}
+
 function opAnswer(op: TxnResponse["responses"][number]["response"]): OpAnswer {
   switch (op?.$case) {
+    case "response_txn":
+      return txnAnswer(op.value);
     case "response_range":
       return rangeAnswer(op.value.kvs, op.value.count);
     case "response_delete_range":
@@ -267,15 +278,8 @@ export function requestOfEntry(field: number, body: Uint8Array): Request | undef
     }
     case 5:
       return deleteRequest(DeleteRangeRequest.decode(body));
-    case 6: {
-      const txn = TxnRequest.decode(body);
-      return {
-        kind: "txn",
-        compares: txn.compare.map(compareRequest),
-        success: txn.success.map(opRequest),
-        failure: txn.failure.map(opRequest),
-      };
-    }
+    case 6:
+      return txnRequest(TxnRequest.decode(body));
     case 7:
       return { kind: "compact", revision: Number(CompactionRequest.decode(body).revision) };
     case 8: {
@@ -287,6 +291,15 @@ export function requestOfEntry(field: number, body: Uint8Array): Request | undef
     default:
       return undefined;
   }
+}
+
+function txnRequest({ compare, success, failure }: TxnRequest): TxnOp {
+  return {
+    kind: "txn",
+    compares: compare.map(compareRequest),
+    success: success.map(opRequest),
+    failure: failure.map(opRequest),
+  };
 }
 
 function putRequest(put: PutRequest): Extract<Op, { kind: "put" }> {
@@ -303,6 +316,7 @@ function opRequest(op: TxnRequest["success"][number]): Op {
   const { request } = op;
   if (request?.$case === "request_put") return putRequest(request.value);
   if (request?.$case === "request_delete_range") return deleteRequest(request.value);
+  if (request?.$case === "request_txn") return txnRequest(request.value);
   if (request?.$case !== "request_range") throw new Error("an operation that no client here sends");
   const { key, range_end, limit, revision, sort_order, sort_target } = request.value;
   const sortBy = sortFields[sort_target] ?? "key";

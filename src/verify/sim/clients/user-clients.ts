@@ -4,6 +4,7 @@
  * What a member tells each of them goes to the checks, with the member's applied index.
  */
 import { AuthenticateRequest, AuthenticateResponse, WatchResponse } from "../../../wire/gen/rpc.js";
+import { plainAnswers } from "../../history/txn-ops.js";
 import type { Operation, Request } from "../../history/types.js";
 import { usersOfWorld } from "../plan/action-kinds.js";
 import type { Proof, UserAction } from "../plan/plan.js";
@@ -124,7 +125,7 @@ export class UserClients {
       },
       told: (message: Uint8Array) => {
         const { answer } = decodeAnswer(request, message);
-        const answers = answer.kind === "txn" ? answer.answers : [answer];
+        const answers = answer.kind === "txn" ? plainAnswers(answer.answers) : [answer];
         const keys = answers.flatMap((one) => (one.kind === "range" ? one.kvs : []));
         this.#show(node, claim, { fromIndex, keys: keys.map(({ key }) => key) });
       },
