@@ -2,7 +2,7 @@
  * Makes one RPC of a request of the gateway: JSON objects come in, and the answers go out as JSON
  * text.
  */
-import { fromJson, type JsonValue, toBinary } from "@bufbuild/protobuf";
+import { fromJson, toBinary } from "@bufbuild/protobuf";
 import { Code } from "../base/errors.js";
 import type { Status } from "../grpc/call.js";
 import type { LocalRequest, LocalStreamCall, LocalUnaryCall } from "../grpc/local/local-call.js";
@@ -11,7 +11,7 @@ import type { Clock } from "../platform/clock.js";
 import { AnswerPump, type TextOutput } from "./answer-pump.js";
 import type { RpcMessages } from "./descriptors.js";
 import { errorBody, errorLine } from "./http-status.js";
-import { JsonObjects } from "./json-reader.js";
+import { JsonObjects, type JsonText, parseJson } from "./json-reader.js";
 import { JsonWriter } from "./json-writer.js";
 
 export interface BridgeParts {
@@ -100,9 +100,9 @@ export class CallBridge {
     this.#pump.drained();
   }
 
-  #take(text: string): void {
+  #take(text: JsonText): void {
     const { input } = this.#messages;
-    const json = JSON.parse(text) as JsonValue;
+    const json = parseJson(text);
     const message = toBinary(input, fromJson(input, json, { ignoreUnknownFields: true }));
     const { requestBytesMax, server } = this.#parts;
     if (message.length > requestBytesMax) {

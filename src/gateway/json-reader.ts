@@ -1,6 +1,46 @@
+import type { JsonValue } from "@bufbuild/protobuf";
+
+/** How deep brackets may stand in each other, as in Go's protojson. */
+const depthMax = 10_000;
+
+/** The text of one object. */
+export interface JsonText {
+  readonly text: string;
+  /** How many members the object and all objects inside it have. */
+  readonly members: number;
+}
+
+/**
+ * @throws SyntaxError if the text is no JSON, names a member of an object twice, or holds half a
+ * surrogate pair. JSON.parse would take the last of two members, and nobody knows which one was meant.
+ */
+export function parseJson({ text, members }: JsonText): JsonValue {
+  const value = JSON.parse(text) as JsonValue;
+  let found = 0;
+  // Bytes that are UTF-8 hold none, so only an escape can.
+  const mayHoldHalf = /\\u[dD]/.test(text);
+  const check = (string: string): void => {
+    if (mayHoldHalf && /\p{Surrogate}/u.test(string))
+      throw new SyntaxError("half a surrogate pair in a string");
+  };
+  const open: JsonValue[] = [value];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (typeof next === "string") check(next);
+    if (typeof next !== "object" || next === null) continue;
+    if (!Array.isArray(next)) {
+      const names = Object.keys(next);
+      found += names.length;
+      names.forEach(check);
+    }
+    for (const inner of Object.values(next)) open.push(inner as JsonValue);
+  }
+  if (found !== members) throw new SyntaxError("an object names the same field twice");
+  return value;
+}
+
 /**
  * Splits a body into its JSON objects, which may follow each other with or without space: the
- * requests of a stream. Looks at brackets and strings only; JSON.parse checks the rest.
+ * requests of a stream. Looks at brackets, colons and strings only; `parseJson` checks the rest.
  */
 export class JsonObjects {
   readonly #bytesMax: number;
@@ -8,6 +48,8 @@ export class JsonObjects {
   /** The length of the object that has begun. */
   #length = 0;
   #depth = 0;
+  #members = 0;
+  readonly #utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   #isInString = false;
   #isEscaped = false;
 
@@ -27,10 +69,10 @@ export class JsonObjects {
   }
 
   /**
-   * The objects that end in this part. @throws SyntaxError if anything but an object begins,
-   * RangeError if an object is too long
+   * The objects that end in this part. @throws SyntaxError if anything but an object begins, if one is not
+   * UTF-8 or too deep, RangeError if one is too long
    */
-  *read(part: Buffer): Generator<string> {
+  *read(part: Buffer): Generator<JsonText> {
     let start = 0;
     for (let at = 0; at < part.length; at++) {
       const byte = part[at] as number;
@@ -44,7 +86,9 @@ export class JsonObjects {
       this.#check(whole.length);
       this.#parts = [];
       this.#length = 0;
-      yield whole.toString("utf8");
+      const members = this.#members;
+      this.#members = 0;
+      yield { text: this.#decode(whole), members };
     }
     if (this.#depth === 0) return;
     this.#parts.push(part.subarray(start));
@@ -59,9 +103,22 @@ export class JsonObjects {
       else if (byte === 0x5c) this.#isEscaped = true;
       else if (byte === 0x22) this.#isInString = false;
     } else if (byte === 0x22) this.#isInString = true;
-    else if (byte === 0x7b || byte === 0x5b) this.#depth++;
+    else if (byte === 0x3a) this.#members++;
+    else if (byte === 0x7b || byte === 0x5b) this.#deepen();
     else if (byte === 0x7d || byte === 0x5d) return --this.#depth === 0;
     return false;
+  }
+
+  #deepen(): void {
+    if (++this.#depth > depthMax) throw new SyntaxError(`brackets are over ${depthMax} deep`);
+  }
+
+  #decode(bytes: Buffer): string {
+    try {
+      return this.#utf8.decode(bytes);
+    } catch {
+      throw new SyntaxError("a JSON object is not UTF-8");
+    }
   }
 
   #check(length: number): void {

@@ -2,7 +2,7 @@ import { create, fromBinary, toBinary, toJson } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { rpcMessages } from "./descriptors.js";
-import { JsonObjects } from "./json-reader.js";
+import { JsonObjects, parseJson } from "./json-reader.js";
 import { JsonWriter } from "./json-writer.js";
 import { isGatewayPath, rpcOf } from "./routes.js";
 
@@ -108,7 +108,10 @@ describe("objects of a body", () => {
           const reader = new JsonObjects(body.length + 1);
           const found: string[] = [];
           for (let at = 0; at < body.length; at += step) {
-            found.push(...reader.read(body.subarray(at, at + step)));
+            for (const read of reader.read(body.subarray(at, at + step))) {
+              found.push(read.text);
+              expect(parseJson(read)).toEqual(JSON.parse(read.text));
+            }
           }
           expect(found).toEqual(texts);
           expect(reader.isAmid).toBe(false);
@@ -119,9 +122,23 @@ describe("objects of a body", () => {
 
   test("that are too long are refused before they are whole", () => {
     const reader = new JsonObjects(100);
-    const read = (text: string): string[] => [...reader.read(Buffer.from(text))];
+    const read = (text: string): unknown[] => [...reader.read(Buffer.from(text))];
     expect(read(`{"key":"${"x".repeat(60)}`)).toEqual([]);
     expect(() => read("x".repeat(60))).toThrow(RangeError);
+  });
+
+  test.each<[string, string | Buffer]>([
+    ["a field twice", '{"key":"YQ==","key":"Yg=="}'],
+    ["a field twice further inside", '{"a":[{"b":":"},{"c":1,"d":{},"c":2}]}'],
+    ["half a surrogate pair", '{"key":"\\ud800"}'],
+    ["half a surrogate pair as a name", '{"\\udc00":1}'],
+    ["bytes that are not UTF-8", Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d])],
+    ["brackets without end", `{"a":${"[".repeat(20_000)}${"]".repeat(20_000)}}`],
+    ["a comma too many", '{"a":1,}'],
+  ])("with %s are refused", (_name, text) => {
+    const read = (): unknown[] =>
+      [...new JsonObjects(100_000).read(Buffer.from(text))].map((object) => parseJson(object));
+    expect(read).toThrow(SyntaxError);
   });
 
   test.each(["[]", "null", '"text"', "5", "}"])("%s is none", (text) => {
