@@ -30,7 +30,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["src/**/*.test.ts", "test/house.test.ts"],
+          include: ["src/**/*.test.ts", "test/house*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
           maxWorkers: 2,
@@ -40,7 +40,7 @@ export default defineConfig({
         test: {
           name: "whole",
           include: areWanted ? stories : ["test/**/*.test.ts"],
-          exclude: areWanted ? [] : ["test/house.test.ts", ...stories],
+          exclude: areWanted ? [] : ["test/house*.test.ts", ...stories],
           maxConcurrency: 2,
           testTimeout: 60_000,
           hookTimeout: 60_000,

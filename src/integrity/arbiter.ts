@@ -29,7 +29,7 @@ export interface ArbiterParts {
   readonly clock: Clock;
   readonly selfId: bigint;
   readonly electionMs: number;
-  readonly comparison: Comparison;
+  readonly comparison: Pick<Comparison, "view">;
   /** As in etcd, a wrong member stops the whole cluster until an operator disarms the alarm. */
   readonly stopsCluster: boolean;
   isLeader(): boolean;

@@ -8,12 +8,12 @@ import { encodeFingerprint } from "../state/fingerprint.js";
 import type { FingerprintRing } from "./fingerprint-ring.js";
 
 export class Evidence {
-  readonly #ring: FingerprintRing;
+  readonly #ring: Pick<FingerprintRing, "at" | "last">;
   readonly #refusal: () => KvError | undefined;
   #waiting: { readonly index: number; readonly done: Done<Uint8Array> }[] = [];
 
   /** `refusal`: why this member gives no fingerprint now. */
-  constructor(ring: FingerprintRing, refusal: () => KvError | undefined) {
+  constructor(ring: Pick<FingerprintRing, "at" | "last">, refusal: () => KvError | undefined) {
     this.#ring = ring;
     this.#refusal = refusal;
   }

@@ -31,12 +31,12 @@ export interface HealthEffectsParts
     | "failed"
     | "log"
   > {
-  readonly ring: FingerprintRing;
-  readonly comparison: Comparison;
-  readonly arbiter: Arbiter;
-  readonly evidence: Evidence;
-  readonly reads: WaitingReads;
-  readonly healing: Healing;
+  readonly ring: Pick<FingerprintRing, "clear">;
+  readonly comparison: Pick<Comparison, "clear">;
+  readonly arbiter: Pick<Arbiter, "investigate">;
+  readonly evidence: Pick<Evidence, "refuse">;
+  readonly reads: Pick<WaitingReads, "end">;
+  readonly healing: Pick<Healing, "begin" | "stop">;
 }
 
 export class HealthEffects {

@@ -19,7 +19,7 @@ export interface MonitorParts
   readonly electionMs: number;
   /** See Arbiter. */
   readonly stopsCluster: boolean;
-  readonly peers: Peers;
+  readonly peers: Pick<Peers, "serve">;
   /** Tells people what happened. */
   readonly incidents: Incidents;
   raft(): RaftNode;

@@ -31,9 +31,9 @@ export interface PeerRequestParts
     | "checkSelf"
     | "offer"
   > {
-  readonly ring: FingerprintRing;
-  readonly evidence: Evidence;
-  readonly arbiter: Arbiter;
+  readonly ring: Pick<FingerprintRing, "at">;
+  readonly evidence: Pick<Evidence, "answer">;
+  readonly arbiter: Pick<Arbiter, "handleRequest">;
   /** Why this member answers nothing about its state. Undefined: it answers. */
   refusal(): KvError | undefined;
   isInDoubt(): boolean;

@@ -24,8 +24,8 @@ export function checkSelf(
   parts: {
     readonly clock: Clock;
     readonly sha256: Sha256;
-    readonly committer: Committer;
-    readonly state: StateStore;
+    readonly committer: Pick<Committer, "flush">;
+    readonly state: Pick<StateStore, "backend" | "machine" | "view">;
     /** The backend is closed or about to close. */
     isStopped(): boolean;
     /** The check itself failed, which is a bug. */

@@ -5,7 +5,9 @@ import type { StateStore } from "../storage/state-store.js";
 /**
  * Returns a function that gives the next note, or undefined if nothing changed since the last one.
  */
-export function checkpointNotes(state: StateStore): () => Uint8Array | undefined {
+export function checkpointNotes(
+  state: Pick<StateStore, "isStandIn" | "machine" | "name">,
+): () => Uint8Array | undefined {
   let noted = "";
   return () => {
     // A stand-in has no content to note.

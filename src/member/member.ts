@@ -45,20 +45,23 @@ export interface RunningMemberParts {
   readonly raft: Pick<RaftNode, "term" | "leader">;
   readonly operations: OperationCounts;
   readonly authenticator: Authenticator;
-  readonly gate: Gate;
+  readonly gate: Pick<
+    Gate,
+    "admit" | "admitPage" | "admitWaiting" | "barrier" | "read" | "relay" | "write"
+  >;
   readonly monitor: Pick<IntegrityMonitor, "refusal">;
-  readonly leases: LeaseDriver;
-  readonly leaseLists: LeaseListJobs;
-  readonly changes: MemberChanges;
+  readonly leases: Pick<LeaseDriver, "grant" | "keepAlive" | "timeToLive">;
+  readonly leaseLists: Pick<LeaseListJobs, "ids">;
+  readonly changes: Pick<MemberChanges, "add" | "promote" | "remove" | "update">;
   readonly compactor: Pick<Compactor, "whenFinished">;
   readonly committer: Pick<Committer, "flush">;
-  readonly defragmenter: Defragmenter;
+  readonly defragmenter: Pick<Defragmenter, "run">;
   readonly leadership: Pick<Leadership, "move">;
-  readonly readiness: Readiness;
-  readonly report: Report;
-  readonly lifecycle: Lifecycle;
-  readonly maintenance: Maintenance;
-  readonly clientReads: Reads;
+  readonly readiness: Pick<Readiness, "isReady" | "whenReady">;
+  readonly report: Pick<Report, "integrity" | "metrics" | "status">;
+  readonly lifecycle: Pick<Lifecycle, "isStopped" | "onStopped" | "stop">;
+  readonly maintenance: Pick<Maintenance, "hash" | "hashKv" | "openSnapshot">;
+  readonly clientReads: Pick<Reads, "hold" | "range" | "txn">;
   /** Takes what arrives from other members. */
   readonly network: NetworkHandler;
   /** Begins to take part in the cluster. */

@@ -15,9 +15,9 @@ import type { ReadBarrier } from "./turns/read-barrier.js";
 export interface StateExchangeParts {
   readonly clock: Clock;
   readonly log: MemoryLogStorage;
-  readonly state: StateStore;
-  readonly committer: Committer;
-  readonly transfer: SnapshotTransfer;
+  readonly state: Pick<StateStore, "machine" | "replace" | "standIn">;
+  readonly committer: Pick<Committer, "applied" | "replaced">;
+  readonly transfer: Pick<SnapshotTransfer, "healSink" | "source">;
   readonly watch: Pick<WatchHub, "closeAll">;
   readonly proposals: Pick<Proposals, "failAll">;
   readonly reads: Pick<ReadBarrier, "failAll">;

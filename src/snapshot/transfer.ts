@@ -22,8 +22,8 @@ const stalledMs = 5_000;
 export interface SnapshotTransferParts {
   readonly clock: Clock;
   readonly sha256: Sha256;
-  readonly state: StateStore;
-  committer(): Committer;
+  readonly state: Pick<StateStore, "machine" | "view">;
+  committer(): Pick<Committer, "flush">;
   oldestUsable(): number;
   /** Passes the offer to raft: this member has the content and has proven it. */
   offer(message: Message): void;
@@ -48,7 +48,7 @@ export class SnapshotTransfer {
 
   constructor(
     parts: SnapshotTransferParts,
-    peers: Peers,
+    peers: Pick<Peers, "serve">,
     receiving: Pick<SnapshotSinkParts, "backends" | "request">,
   ) {
     this.#parts = parts;

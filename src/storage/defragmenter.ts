@@ -12,8 +12,12 @@ import type { Committer } from "./committer.js";
 import type { StateStore } from "./state-store.js";
 
 export interface DefragmenterParts {
-  readonly committer: Committer;
-  readonly state: StateStore;
+  readonly committer: Pick<Committer, "applied" | "flush" | "replaced">;
+  /** `backend` is not used here, but the mutant M05 commits to it. */
+  readonly state: Pick<
+    StateStore,
+    "backend" | "compactFile" | "isStandIn" | "meta" | "recordWrites"
+  >;
   /**
    * The state is damaged and must be given up, or the change to the new file failed half way and
    * the member must stop.

@@ -27,7 +27,7 @@ export function readRefusal(error: unknown, errors: ReadErrors): KvError {
 
 /** Runs a job in turns of its own. Calls `done` once, unless the job is canceled before. */
 export function runJob<T>(
-  jobs: Jobs,
+  jobs: Pick<Jobs, "start">,
   job: Job<T>,
   as: {
     /** The client that asked. Absent: the work is the member's own. */

@@ -30,7 +30,7 @@ const advice =
 export interface DivergenceParts extends LostEntriesParts {
   readonly selfId: bigint;
   readonly electionMs: number;
-  readonly incidents: Incidents;
+  readonly incidents: Pick<Incidents, "diverged">;
   firstIndex(): number;
   /**
    * True while raft doubts: the leader's log, as last heard, may lack entries that are committed

@@ -48,7 +48,7 @@ export interface OtherLogParts extends LogSumsParts {
 }
 
 /** Answers a leader with the checksums of this member's newest committed entries. */
-export function serveLogSums(peers: Peers, parts: LogSumsParts): void {
+export function serveLogSums(peers: Pick<Peers, "serve">, parts: LogSumsParts): void {
   peers.serve(PeerMethod.logSums, (_from, _body, done) => {
     const last = parts.committedIndex();
     const first = Math.max(parts.firstIndex(), last - comparedMax + 1);

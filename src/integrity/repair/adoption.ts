@@ -20,8 +20,8 @@ const way: ApplyWay = { units: 1_000, isAnswerWanted: () => false, eventsMax: 0 
 export interface AdoptionParts {
   readonly clock: Clock;
   readonly log: MemoryLogStorage;
-  readonly state: StateStore;
-  readonly committer: Committer;
+  readonly state: Pick<StateStore, "machine" | "replace">;
+  readonly committer: Pick<Committer, "applied" | "replaced">;
   /** True: the member stops, so give up. */
   isStopped(): boolean;
   /** The disk failed: the member stops. */

@@ -20,8 +20,8 @@ export interface ScrubbedMember {
     readonly walSegmentBytes: number;
   };
   readonly wal: Wal;
-  readonly state: StateStore;
-  readonly committer: Committer;
+  readonly state: Pick<StateStore, "backend" | "machine" | "view">;
+  readonly committer: Pick<Committer, "flush">;
   onFinding(finding: ScrubFinding): void;
   failed(error: Error): void;
 }
@@ -54,7 +54,11 @@ export function createMemberScrubber(member: ScrubbedMember): Scrubber {
  * The durable state, and the digests in memory at the moment when that state was handed to the
  * disk.
  */
-function freeze(state: StateStore, committer: Committer, done: (frozen: Frozen) => void): void {
+function freeze(
+  state: ScrubbedMember["state"],
+  committer: ScrubbedMember["committer"],
+  done: (frozen: Frozen) => void,
+): void {
   committer.flush(({ digests }) => {
     const backend = state.backend();
     const isCurrent = (): boolean => state.backend() === backend;

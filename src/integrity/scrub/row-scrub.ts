@@ -42,7 +42,7 @@ export interface Frozen {
 
 export interface RowScrubParts {
   readonly clock: Clock;
-  readonly pacer: Pacer;
+  readonly pacer: Pick<Pacer, "run" | "wait">;
   readonly sha256: Sha256;
   freeze(done: (frozen: Frozen) => void): void;
   report(finding: ScrubFinding): void;

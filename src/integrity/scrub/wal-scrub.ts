@@ -10,7 +10,7 @@ import type { ScrubFinding } from "./finding.js";
 import type { Budget, Pacer } from "./pacer.js";
 
 export interface WalScrubParts {
-  readonly pacer: Pacer;
+  readonly pacer: Pick<Pacer, "run">;
   readonly disk: Disk;
   extent(): WalExtent;
   report(finding: ScrubFinding): void;

@@ -23,6 +23,7 @@ export function createMonitor(w: Wiring): IntegrityMonitor {
   const { memberId: selfId, log, quarantine } = w.booted;
   const { clock, disk, hash } = platform;
   const exchange = stateExchange(w);
+  const selfCheck = { ...exchange, state: w.state, committer: w.committer };
   return new IntegrityMonitor(
     {
       ...{ clock, disk, selfId, electionMs: config.electionMs, peers: w.peers },
@@ -42,7 +43,7 @@ export function createMonitor(w: Wiring): IntegrityMonitor {
       adopt: (index, record, done) => adoptFetched(exchange, { index, record }, done),
       offer: (done) => w.transfer.source.offer(done),
       checkSelf: (done) =>
-        checkSelf({ ...exchange, sha256: hash.sha256 }, (isSound) =>
+        checkSelf({ ...selfCheck, sha256: hash.sha256 }, (isSound) =>
           // A stand-in passes the check, but it is not the member's state.
           done(isSound && w.monitor.quarantine() === undefined),
         ),

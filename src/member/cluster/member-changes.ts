@@ -25,7 +25,7 @@ const leaderGone: ReadonlySet<string> = new Set(["notLeader", "noLeader", "stopp
 
 export interface MemberChangesParts {
   readonly peers: Pick<Peers, "serve">;
-  readonly membership: Membership;
+  readonly membership: Pick<Membership, "add" | "promote" | "remove" | "update">;
   /** Proposes a change that the rules of admission allow. */
   change(rpc: ChangingRpc, request: ChangeRequest, done: Done<Applied>): void;
   isLeader(): boolean;

@@ -32,7 +32,7 @@ export interface IncarnationParts {
   /** The incarnation of this member's log. */
   readonly own: bigint;
   readonly isJoiner: boolean;
-  readonly known: KnownIncarnations;
+  readonly known: Pick<KnownIncarnations, "get" | "set">;
   cluster(): ClusterReader;
   voters(): readonly bigint[];
   post(event: RaftEvent): void;

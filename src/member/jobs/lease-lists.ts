@@ -10,7 +10,7 @@ import { type ReadErrors, runJob } from "../../storage/read-jobs.js";
 import type { ReadClient } from "../types.js";
 
 export interface LeaseListsParts extends ReadErrors {
-  readonly jobs: Jobs;
+  readonly jobs: Pick<Jobs, "start">;
   leases(): LeaseReader;
   /** Why this member answers no client now. Undefined: it answers. */
   refusal(): KvError | undefined;

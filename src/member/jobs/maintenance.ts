@@ -21,9 +21,9 @@ import type { ClientView } from "../../storage/state-views.js";
 import type { ReadClient, SnapshotStream } from "../types.js";
 
 export interface MaintenanceParts extends ReadErrors {
-  readonly jobs: Jobs;
-  readonly state: StateStore;
-  readonly committer: Committer;
+  readonly jobs: Pick<Jobs, "start">;
+  readonly state: Pick<StateStore, "isClosed" | "isStandIn" | "machine" | "viewForClient">;
+  readonly committer: Pick<Committer, "flush">;
 }
 
 export class Maintenance {
@@ -170,7 +170,7 @@ function clientOf(client: ReadClient | undefined): object | undefined {
  * anew on the new state. That is right: a defragmented state has the same rows, and a later state
  * gives the same hash of the revision or has compacted it. @throws KvError
  */
-function hashKvOf(state: StateStore, revision: number): Job<HashKv> {
+function hashKvOf(state: MaintenanceParts["state"], revision: number): Job<HashKv> {
   let machine: MachineReader = state.machine();
   let job = machine.kv.hashKv(revision);
   return {

@@ -23,8 +23,8 @@ const firstUnits = 128;
 const beginningsMax = 8;
 
 export interface ReadsParts {
-  readonly jobs: Jobs;
-  readonly budget: AnswerBudget;
+  readonly jobs: Pick<Jobs, "start">;
+  readonly budget: Pick<AnswerBudget, "open">;
   machine(): MachineReader;
   /** Why this member answers no client now. Undefined: it answers. */
   refusal(): KvError | undefined;

@@ -15,8 +15,8 @@ export interface ReadinessParts {
   readonly clusterId: bigint;
   /** The state was too large to be proven at the start. */
   readonly isUnproven: boolean;
-  readonly committer: Committer;
-  readonly state: StateStore;
+  readonly committer: Pick<Committer, "flush">;
+  readonly state: Pick<StateStore, "backend" | "machine" | "view">;
   isStopping(): boolean;
   /** etcd's initial check. Calls `done` unless the member must not serve. */
   initialCheck(done: () => void): void;

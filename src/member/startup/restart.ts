@@ -40,7 +40,7 @@ export interface Restarted {
   /** The incarnation of the log. */
   readonly incarnation: bigint;
   readonly isJoiner: boolean;
-  readonly known: KnownIncarnations;
+  readonly known: Pick<KnownIncarnations, "get" | "set">;
   readonly wal: Wal;
   readonly log: MemoryLogStorage;
   readonly hardState: HardState;

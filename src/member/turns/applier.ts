@@ -25,7 +25,7 @@ const smallTurns = 10;
 export interface ApplierParts {
   readonly clock: Clock;
   readonly selfId: bigint;
-  readonly proposals: Proposals;
+  readonly proposals: Pick<Proposals, "isWaiting" | "settle">;
   readonly limits: ApplyLimits;
   readonly begin: BeginApply;
   machine(): Machine;

@@ -27,8 +27,8 @@ export interface DriverParts {
   readonly raft: RaftNode;
   readonly log: MemoryLogStorage;
   readonly wal: Wal;
-  readonly proposals: Proposals;
-  readonly reads: ReadBarrier;
+  readonly proposals: Pick<Proposals, "hasQueued" | "putBack" | "takeQueued">;
+  readonly reads: Pick<ReadBarrier, "applied" | "confirm" | "isRoundOver" | "nextAsk">;
   /** Called before entries are appended, and so acknowledged. @throws to stop the member */
   appending(entries: readonly Entry[]): void;
   /** Queues entries to be applied behind those that wait already. */

@@ -12,7 +12,7 @@ import type { Fingerprint } from "../../state/fingerprint.js";
 import type { Incarnations } from "../incarnation/incarnations.js";
 
 export interface PeerInboxParts {
-  readonly peers: Peers;
+  readonly peers: Pick<Peers, "received">;
   readonly network: Network;
   readonly raft: RaftNode;
   readonly links: Pick<PeerLinks, "knows">;

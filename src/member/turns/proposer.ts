@@ -12,8 +12,8 @@ import type { EntryEncoder } from "./request-codec.js";
 export interface ProposerParts {
   readonly selfId: bigint;
   readonly clock: Clock;
-  readonly proposals: Proposals;
-  readonly encoder: EntryEncoder;
+  readonly proposals: Pick<Proposals, "add" | "enqueue" | "nextId">;
+  readonly encoder: Pick<EntryEncoder, "encode">;
   /** Asks the driver for a turn. */
   schedule(): void;
   isStopping(): boolean;

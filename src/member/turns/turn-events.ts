@@ -25,11 +25,11 @@ export interface TurnEventsParts {
   readonly electionMs: number;
   readonly serverVersion: string;
   readonly log: Platform["log"];
-  readonly monitor: IntegrityMonitor;
+  readonly monitor: Pick<IntegrityMonitor, "applied" | "leaderChanged" | "replaced">;
   readonly links: Pick<PeerLinks, "sync">;
   readonly leadership: Pick<Leadership, "observe">;
   readonly reads: Pick<ReadBarrier, "leaderChanged">;
-  readonly transfer: SnapshotTransfer;
+  readonly transfer: Pick<SnapshotTransfer, "sink">;
   readonly state: Pick<StateStore, "replace">;
   readonly committer: Pick<Committer, "replaced">;
   readonly watch: Pick<WatchHub, "closeAll">;
