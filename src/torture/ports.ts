@@ -88,8 +88,10 @@ export interface Disks {
 /** "full": writes fail with ENOSPC. "failing": writes and syncs fail with EIO. */
 export type DiskTrouble = "slow" | "full" | "failing";
 
-/** What happens to a running member that writes to its log. */
+/** What happens to a running member that writes to its disk. */
 export interface DiskTroubles {
+  /** Why this trouble is not possible here. Undefined: it is. */
+  whyNot(trouble: DiskTrouble): string | undefined;
   /**
    * From now on until the next call; undefined: all is as ever. A member whose writes fail may end
    * by itself: the stage does not report that end.

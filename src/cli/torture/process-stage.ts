@@ -3,7 +3,7 @@
  * front of its ports if the network is to be harmed. When this process ends, for any reason but
  * SIGKILL, its members are killed, paused ones too.
  */
-import { writeFileSync } from "node:fs";
+import { cpSync, existsSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { freePorts } from "../../platform/node/free-ports.js";
@@ -22,6 +22,7 @@ import { memberFlags } from "../stage/member-flags.js";
 import { ServerProcess } from "../stage/server-process.js";
 import { connectTo } from "./grpc-connection.js";
 import { MemberDisks } from "./member-disks.js";
+import { MemberVolumes } from "./member-volumes.js";
 import type { Program } from "./program.js";
 import { ProxyNetwork } from "./proxy-network.js";
 
@@ -50,6 +51,8 @@ export interface StageOptions {
   readonly count: number;
   /** True if relays stand in front of all ports. */
   readonly hasProxies: boolean;
+  /** True if each member's data should be on a small volume, which can be full. */
+  readonly hasVolumes: boolean;
   readonly rng: Rng;
 }
 
@@ -57,7 +60,11 @@ export class ProcessStage implements Stage {
   readonly members: readonly string[];
   readonly disks: Disks;
   readonly clocks: Clocks | undefined;
-  readonly diskTroubles: DiskTroubles | undefined;
+  readonly diskTroubles: DiskTroubles;
+  /** Undefined: the members' data is on the file system of the folder. */
+  #volumes: MemberVolumes | undefined;
+  /** Why there are no volumes although they were asked for. */
+  #noVolumes: string | undefined;
   readonly #options: StageOptions;
   readonly #places: ReadonlyMap<string, Place>;
   readonly #network: ProxyNetwork | undefined;
@@ -74,9 +81,11 @@ export class ProcessStage implements Stage {
     const isOurs = options.program.kind === "lockstep";
     this.disks = new MemberDisks((member) => this.dataFolder(member), isOurs, options.rng);
     this.clocks = isOurs ? { step: (member, ms) => this.#setClock(member, ms) } : undefined;
-    const set = (member: string, trouble: DiskTrouble | undefined): void =>
-      this.#setTrouble(member, trouble);
-    this.diskTroubles = isOurs ? { set } : undefined;
+    this.diskTroubles = {
+      set: (member, trouble) => this.#setTrouble(member, trouble),
+      whyNot: (trouble) => this.#whyNotTrouble(trouble),
+    };
+    if (options.hasVolumes) this.#mountVolumes();
     this.#network = options.hasProxies ? new ProxyNetwork(options.rng) : undefined;
   }
 
@@ -209,14 +218,50 @@ export class ProcessStage implements Stage {
     this.#joining.add(member);
   }
 
-  /** Resolves when no process is left. */
+  /**
+   * Resolves when no process is left, and no volume. The data is in `dataFolder` afterwards, too.
+   */
   async end(): Promise<void> {
     await Promise.all([...this.#running.keys()].map((member) => this.kill(member)));
     this.#network?.close();
+    const volumes = this.#volumes;
+    if (volumes === undefined) return;
+    const inVolumes = this.members.map((member) => [member, this.dataFolder(member)] as const);
+    this.#volumes = undefined;
+    for (const [member, from] of inVolumes) {
+      if (existsSync(from)) cpSync(from, this.dataFolder(member), { recursive: true });
+    }
+    volumes.unmountAll();
+  }
+
+  /** Why the members have no volumes of their own. Undefined: they have, or need none. */
+  get noVolumes(): string | undefined {
+    return this.#noVolumes;
   }
 
   dataFolder(member: string): string {
-    return path.join(this.#options.folder, `${member}.data`);
+    const { folder } = this.#options;
+    return this.#volumes === undefined
+      ? path.join(folder, `${member}.data`)
+      : path.join(this.#volumes.folder(member), "data");
+  }
+
+  #mountVolumes(): void {
+    const { folder } = this.#options;
+    const places = this.members.map((name) => [name, path.join(folder, `${name}.volume`)] as const);
+    try {
+      this.#volumes = new MemberVolumes(new Map(places));
+    } catch (error) {
+      this.#noVolumes = (error as Error).message;
+    }
+  }
+
+  #whyNotTrouble(trouble: DiskTrouble): string | undefined {
+    if (trouble === "full" && this.#volumes !== undefined) return undefined;
+    if (this.#options.program.kind === "lockstep") return undefined;
+    return trouble === "full"
+      ? (this.#noVolumes ?? "its members have no volumes")
+      : "only a process of Node takes another disk (by a preloaded module)";
   }
 
   logFile(member: string): string {
@@ -235,6 +280,13 @@ export class ProcessStage implements Stage {
     const running = this.#running.get(member);
     const mayEnd = trouble === "full" || trouble === "failing";
     if (running !== undefined && mayEnd) this.#ending.add(running);
+    if (this.#volumes !== undefined) {
+      if (trouble === "full") {
+        this.#volumes.fill(member);
+        return;
+      }
+      this.#volumes.free(member);
+    }
     writeFileSync(this.#diskFile(member), trouble ?? "");
   }
 

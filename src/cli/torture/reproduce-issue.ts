@@ -18,7 +18,7 @@ export async function reproduceIssue(
   print(`promised: ${promise}`);
   const stage = await ProcessStage.create({
     program: { ...program, args: [...program.args, ...issue.flags] },
-    ...{ folder: report, count: members, hasProxies: false },
+    ...{ folder: report, count: members, hasProxies: false, hasVolumes: false },
     rng: new Dice(number).sequence(),
   });
   const scene = new Scene(nodeClock, stage);

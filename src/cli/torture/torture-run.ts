@@ -49,12 +49,17 @@ async function onProcesses(
   const stage = await ProcessStage.create({
     program: { ...program, args: [...program.args, ...flags.memberFlags] },
     ...{ folder: report, count: members, hasProxies, rng },
+    // A plan may name it, too; without a volume nothing would happen to etcd then.
+    hasVolumes:
+      flags.faults.includes("full-disk") || (flags.plan !== undefined && program.kind === "etcd"),
   });
-  const { kinds, notPermitted } = possible(flags, stage);
-  announce(flags, `${program.version}, ${members} members`, kinds);
-  for (const [kind, why] of Object.entries(notPermitted)) print(`not tried: ${kind}: ${why}`);
   let result: TortureResult;
+  let possibly: ReturnType<typeof possible>;
   try {
+    possibly = possible(flags, stage);
+    const { kinds, notPermitted } = possibly;
+    announce(flags, `${program.version}, ${members} members`, kinds);
+    for (const [kind, why] of Object.entries(notPermitted)) print(`not tried: ${kind}: ${why}`);
     const plan = readPlan(flags, stage);
     await stage.startAll();
     const options = { ...optionsOf(flags, members), faults: kinds };
@@ -65,6 +70,7 @@ async function onProcesses(
   } finally {
     await stage.end();
   }
+  const { kinds, notPermitted } = possibly;
   const isDiskHarmed = [...result.hits.keys()].some((kind) => groupOf(kind) === "disk");
   const words = stage.members.flatMap((member) =>
     logFindings(member, { file: stage.logFile(member), isDiskHarmed }),
@@ -146,6 +152,11 @@ function possible(
   for (const kind of faults) {
     const why = whyNot(kind, stage);
     if (why !== undefined) notPermitted[kind] = why;
+  }
+  const { noVolumes } = stage;
+  if (noVolumes !== undefined && notPermitted["full-disk"] === undefined) {
+    notPermitted["full-disk of everything"] =
+      `${noVolumes}; a module that Node loads first fails the writes to the log instead`;
   }
   const kinds = faults.filter((kind) => notPermitted[kind] === undefined);
   if (areFaultsAsked && kinds.length === 0 && faults.length > 0) {

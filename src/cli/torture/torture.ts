@@ -21,7 +21,7 @@ import { couldNotRun, exitCodes, tortureOnce } from "./torture-run.js";
 
 /** The files that a run writes. It replaces an older run's files of these names. */
 const outputs =
-  /^(report\.(json|html)|history\.jsonl|plan\.json|m\d\.(log|data|data\.kept|clock|disk)|seed-\d+)$/;
+  /^(report\.(json|html)|history\.jsonl|plan\.json|m\d\.(log|data|data\.kept|volume|clock|disk)|seed-\d+)$/;
 
 export async function runTortureCommand(words: readonly string[]): Promise<number> {
   if (words.includes("--help") || words.includes("-h")) return print(tortureUsage.trimEnd());

@@ -201,7 +201,7 @@ const rules = {
       };
     },
   },
-  "full-disk": troubled("writes to its log fail with ENOSPC, then it starts again", "full"),
+  "full-disk": troubled("no space is left on its disk, then it starts again", "full"),
   "failing-disk": troubled("writes and syncs fail with EIO, then it starts again", "failing"),
   wipe: {
     ...{ lane: "process", group: "disk", about: "its files lost, started anew, then replaced" },
@@ -242,6 +242,12 @@ export type FaultKind = keyof typeof rules;
 export const kindRules: Readonly<Record<FaultKind, FaultKindRules>> = rules;
 export const faultKinds = Object.keys(rules) as readonly FaultKind[];
 
+const troubles: Partial<Readonly<Record<FaultKind, DiskTrouble>>> = {
+  "slow-disk": "slow",
+  "full-disk": "full",
+  "failing-disk": "failing",
+};
+
 /** Why this stage cannot do this kind of fault. Undefined: it can. */
 export function whyNot(kind: FaultKind, stage: Stage): string | undefined {
   const { group, victims } = kindRules[kind];
@@ -255,9 +261,11 @@ export function whyNot(kind: FaultKind, stage: Stage): string | undefined {
   if (group === "member") return alone ? "a single member always leads" : undefined;
   const isOfFiles = group === "disk" || group === "beyond";
   if (isOfFiles && stage.disks === undefined) return "its files cannot be reached";
-  const isTrouble = kind === "slow-disk" || kind === "full-disk" || kind === "failing-disk";
-  if (isTrouble && stage.diskTroubles === undefined) {
-    return "only a process of Node takes another disk (by a preloaded module)";
+  const trouble = troubles[kind];
+  if (trouble !== undefined) {
+    return stage.diskTroubles === undefined
+      ? "what its members write cannot be reached"
+      : stage.diskTroubles.whyNot(trouble);
   }
   const isOfAnyTarget = kind === "replace" || kind === "learner" || kind === "wipe";
   if (isOfFiles && !isOfAnyTarget && stage.disks?.isHealing !== true) {

@@ -11,7 +11,7 @@ import type { History, Operation } from "../history/types.js";
 import type { WatchTruth } from "../watch-rules/seen-watch.js";
 import { type StateTruth, validateSerializable } from "../watch-rules/serializable.js";
 import { validateWatches, validateWatchesAlone } from "../watch-rules/validate-watches.js";
-import { checkEtcdHistory } from "./etcd/check.js";
+import { checkAndOrder, checkEtcdHistory } from "./etcd/check.js";
 import { findOrder } from "./etcd/order-search.js";
 import type { Replay } from "./etcd/replay.js";
 import { SeenCompactions } from "./etcd/seen-compactions.js";
@@ -53,9 +53,8 @@ export function judgeHistory(history: History, judgeOptions: JudgeOptions): Judg
   // Watches and local reads come first: what they showed leaves few places for operations without an answer.
   const explained = withSightings(history);
   const believing = { ...options, areWatchesBelieved: true };
-  const seen = checkEtcdHistory(explained, believing);
-  if (seen.verdict === "linearizable") {
-    const { order } = findOrder(explained, believing);
+  const { verdict: seen, order } = checkAndOrder(explained, believing);
+  if (seen.verdict === "linearizable" && order !== undefined) {
     return judgeSightings(history, order, options);
   }
   // Either the operations have no order at all, or what watches and local reads showed fits to none.

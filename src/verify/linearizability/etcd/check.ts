@@ -41,19 +41,30 @@ export interface EtcdCheckOptions extends OrderLimits {
  * `options.ground` tells the real order, compares with that.
  */
 export function checkEtcdHistory(history: History, options: EtcdCheckOptions = {}): EtcdVerdict {
+  return checkAndOrder(history, options).verdict;
+}
+
+/** As `checkEtcdHistory`, with the order that explains all answers, if one was found. */
+export function checkAndOrder(
+  history: History,
+  options: EtcdCheckOptions = {},
+): { readonly verdict: EtcdVerdict; readonly order?: Replay } {
   const { operations } = history;
   const expiry = options.expiry ?? "timed";
   const isShared = options.isShared ?? false;
   if (options.ground !== undefined) {
-    return judgeByGround(operations, { ground: options.ground, expiry, isShared, isExact: true });
+    const { ground } = options;
+    const verdict = judgeByGround(operations, { ground, expiry, isShared, isExact: true });
+    return { verdict, order: ground };
   }
   const compactions = options.othersCompact === true ? new SeenCompactions(history) : undefined;
   const gone = compactions?.contradiction();
-  if (gone !== undefined) return failed(gone, 0);
+  if (gone !== undefined) return { verdict: failed(gone, 0) };
   const found = findOrder(history, { ...options, expiry });
-  if (found.failure !== undefined) return failed(found.failure, found.placed);
-  return judgeByGround(operations, {
+  if (found.failure !== undefined) return { verdict: failed(found.failure, found.placed) };
+  const verdict = judgeByGround(operations, {
     ...{ ground: found.order, expiry, isShared: false, isExact: false },
     compactions,
   });
+  return { verdict, order: found.order };
 }
