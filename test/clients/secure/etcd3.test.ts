@@ -46,9 +46,9 @@ test.skipIf(isMissing("lockstep", "etcd35"))(
       "transactional memory": 1,
       "leader again": "still first",
       watch: [
-        ["a/watched/1", "one", ""],
-        ["a/watched/1", "two", "one"],
-        ["a/watched/1", "deleted", "two"],
+        ["watched/1", "one", ""],
+        ["watched/1", "two", "one"],
+        ["watched/1", "deleted", "two"],
       ],
       "u: read": "may be read",
       "u: read no more":
