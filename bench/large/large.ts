@@ -1,7 +1,8 @@
 /**
  * Large requests, each beside a probe of small reads (`npm run bench -- --only large`): the time of
- * the request, the probe's longest wait and 99th percentile, the server's peak memory. A fresh
- * member of each server in turn, with the same keys.
+ * the request, the CPU time of the server meanwhile (with the probe's reads), the probe's longest wait
+ * and 99th percentile, the server's peak memory. A fresh member of each server in turn, with the same
+ * keys.
  */
 import { writeFileSync } from "node:fs";
 import { Cluster, type ClusterMember } from "../../test/support/cluster.js";
@@ -20,6 +21,8 @@ export interface LargeOptions {
 export interface LargeResult {
   readonly name: string;
   readonly requestMs: number;
+  /** CPU seconds of all threads of the server: other work disturbs them less than the time. */
+  readonly cpuSeconds: number;
   /** Undefined for a restart, where nobody can be answered. */
   readonly waits: Waits | undefined;
   readonly peakBytes: number;
@@ -77,12 +80,14 @@ async function measureRequest(
     await pause(aloneMs);
     const { endpoint } = member;
     const { path, copies = 1, name } = request;
+    const cpuBefore = member.process.cpuSeconds();
     const startedMs = performance.now();
     await caller.call({ endpoint, path, message, copies });
     const requestMs = performance.now() - startedMs;
+    const cpuSeconds = member.process.cpuSeconds() - cpuBefore;
     await pause(aloneMs);
     const waits = await probe.stop();
-    return { name, requestMs, waits, peakBytes: member.process.memory().peakBytes };
+    return { name, requestMs, cpuSeconds, waits, peakBytes: member.process.memory().peakBytes };
   } finally {
     probe.close();
   }
@@ -94,7 +99,8 @@ async function measureRestart(member: ClusterMember): Promise<LargeResult> {
   await member.start();
   const requestMs = performance.now() - startedMs;
   const { peakBytes } = member.process.memory();
-  return { name: "restart", requestMs, waits: undefined, peakBytes };
+  const cpuSeconds = member.process.cpuSeconds();
+  return { name: "restart", requestMs, cpuSeconds, waits: undefined, peakBytes };
 }
 
 /** Lets the kernel count the peak of memory from now on. */
@@ -106,11 +112,12 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-function cells({ requestMs, waits, peakBytes }: LargeResult): readonly string[] {
+function cells({ requestMs, cpuSeconds, waits, peakBytes }: LargeResult): readonly string[] {
   const seconds = (requestMs / 1_000).toFixed(2);
   const ms = (of: number): string => of.toFixed(of < 10 ? 1 : 0);
   return [
     seconds,
+    cpuSeconds.toFixed(2),
     waits === undefined ? "-" : ms(waits.longestMs),
     waits === undefined ? "-" : ms(waits.p99Ms),
     (peakBytes / mebibyte).toFixed(0),
@@ -120,13 +127,13 @@ function cells({ requestMs, waits, peakBytes }: LargeResult): readonly string[] 
 /** The table. Its ratios are the last server's time over the first's. */
 export function largeTable(results: ReadonlyMap<ServerKind, readonly LargeResult[]>): string {
   const servers = [...results.keys()];
-  const columns = servers.map((kind) => `${kind} s | longest wait ms | p99 ms | peak MiB`);
+  const columns = servers.map((kind) => `${kind} s | CPU s | longest wait ms | p99 ms | peak MiB`);
   const lines = (results.get(servers[0] as ServerKind) ?? []).map(({ name }, at) => {
     const row = servers.map((kind) => results.get(kind)?.[at] as LargeResult);
     const ratio = (row.at(-1)?.requestMs ?? 0) / (row[0]?.requestMs ?? 1);
     return `| ${[name, ...row.flatMap(cells), ratio.toFixed(2)].join(" | ")} |`;
   });
-  const count = 2 + 4 * servers.length;
+  const count = 2 + 5 * servers.length;
   const head = `| request | ${columns.join(" | ")} | ratio of times |`;
   return [head, `|${" --- |".repeat(count)}`, ...lines].join("\n");
 }
