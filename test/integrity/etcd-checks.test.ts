@@ -104,6 +104,7 @@ describe.skipIf(isMissing("lockstep"))("the checks on a sound cluster", () => {
     const put = { key: bytes("a"), value: bytes("b") };
     await expect(follower.client.put(put)).rejects.toMatchObject({ code: 15 });
     await leader.client.alarm({ ...alarm, action: 2 });
-    await follower.client.put(put);
+    // The follower may apply the disarm a moment later.
+    await eventually("put", async () => (await follower.client.put(put)).header !== undefined);
   });
 });

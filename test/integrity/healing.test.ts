@@ -58,8 +58,9 @@ describe.skipIf(isMissing("lockstep"))("healing", () => {
     const ended = (async () => {
       for (;;) take(await first.next());
     })();
+    const refusal = expect(ended).rejects.toThrow();
     await hurt(on, suspect);
-    await expect(ended).rejects.toThrow();
+    await refusal;
     const last = seen.at(-1) as bigint;
     const second = new Watcher(healthy.client);
     second.create({ ...range, start_revision: last + 1n });

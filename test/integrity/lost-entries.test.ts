@@ -51,8 +51,22 @@ async function rolledBack(): Promise<Split> {
     renameSync(copyOf(member), member.dataDir);
   }
   await Promise.all(others.map((member) => member.start()));
+  await raiseTerm(cluster, others);
   for (let at = 0; at < 3; at++) await put(others[0] as ClusterMember, `new-${at}`, "y");
   return { ahead, aheadId, index, others };
+}
+
+/**
+ * The others may have forgotten terms, too. With a higher one the stopped member could win an
+ * election and mix its log with theirs; so their term passes all that it can know.
+ */
+async function raiseTerm(cluster: Cluster, others: readonly ClusterMember[]): Promise<void> {
+  for (let round = 0; round < 4; round++) {
+    const leader = await cluster.leader();
+    const next = others.find((member) => member !== leader) as ClusterMember;
+    const { header } = await next.client.status({});
+    await leader.client.moveLeader({ targetID: header?.member_id ?? 0n });
+  }
 }
 
 const wholeOf = (member: ClusterMember): string => `${member.dataDir}.whole`;

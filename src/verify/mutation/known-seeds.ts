@@ -152,7 +152,7 @@ export const neededSeeds: Readonly<Record<string, number>> = {
   "C5-unique": 15,
   C6: 5,
   G2: 2,
-  G4: 161,
+  G4: 2007067138,
   G5: 2,
   G6: 136,
   G7: 5,
