@@ -37,12 +37,14 @@ export function explainUnclaimed(
   for (const position of claims.unclaimed) {
     const entry = ground.entries[position - 1] as ReplayEntry;
     const latestUs = latest[position] as number;
+    // Nothing tells whether the store did it or an operation without an answer, perhaps one that was
+    // called later: the entry dates none.
+    if (entry.request.kind === "compact" && options.compacts === true) continue;
     const owner = takeFirst(pending, entry, latestUs);
     if (owner !== undefined) {
       positions.set(owner.id, position);
       continue;
     }
-    if (entry.request.kind === "compact" && options.compacts === true) continue;
     if (entry.request.kind === "leaseRevoke") {
       const early = deadlines?.tooEarly(entry.request.id, { position, latestUs });
       if (early === undefined) continue;
