@@ -1,16 +1,7 @@
 /** The house rules about parts and names: who may change the state, and one name for one thing. */
-import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-
-const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
-const tracked = execFileSync("git", ["ls-files"], { cwd: root, encoding: "utf8" })
-  .trim()
-  .split("\n")
-  .filter((file) => existsSync(path.join(root, file)));
-const read = (file: string): string => readFileSync(path.join(root, file), "utf8");
+import { read, tracked } from "./support/tracked-files.js";
 
 /** Who may change the replicated state: who opens one, and who applies entries to it. */
 const writersOfState = [

@@ -2,28 +2,13 @@
  * The house rules, kept by a machine: that the linter refuses what it must refuse (a linter that
  * finds nothing proves nothing), that documents say what the code says, and that files stay small.
  */
-import { execFileSync, spawnSync } from "node:child_process";
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { errorTable } from "../src/base/errors.js";
-
-const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
-const tracked = execFileSync("git", ["ls-files"], { cwd: root, encoding: "utf8" })
-  .trim()
-  .split("\n")
-  .filter((file) => existsSync(path.join(root, file)));
-const read = (file: string): string => readFileSync(path.join(root, file), "utf8");
+import { read, root, tracked } from "./support/tracked-files.js";
 
 /** Code that must not pass, and the folder where it must not. */
 const forbidden: readonly (readonly [folder: string, code: string, rule: string])[] = [

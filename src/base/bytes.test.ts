@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { compareBytes, equalBytes } from "./bytes.js";
+import { compareBytes, equalBytes, prefixEnd } from "./bytes.js";
 
 const strings = fc.uint8Array({ maxLength: 6, max: 3 });
 
@@ -16,4 +16,16 @@ test("order and equality are Buffer's", () => {
 test("a prefix comes first, and bytes are unsigned", () => {
   expect(compareBytes(Uint8Array.of(1), Uint8Array.of(1, 0))).toBeLessThan(0);
   expect(compareBytes(Uint8Array.of(0x80), Uint8Array.of(0x7f))).toBeGreaterThan(0);
+});
+
+test("the end of a prefix lies behind all keys that begin with it, and before all others", () => {
+  const any = fc.uint8Array({ maxLength: 4, min: 0xfd });
+  fc.assert(
+    fc.property(any, any, (prefix, key) => {
+      const end = prefixEnd(prefix);
+      const isBefore = Buffer.compare(end, Uint8Array.of(0)) === 0 || compareBytes(key, end) < 0;
+      const begins = Buffer.compare(prefix, key.subarray(0, prefix.length)) === 0;
+      expect(compareBytes(prefix, key) <= 0 && isBefore).toBe(begins);
+    }),
+  );
 });

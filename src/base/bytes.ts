@@ -16,6 +16,15 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && compareBytes(a, b) === 0;
 }
 
+/** The smallest key above all that begin with `prefix`. One zero byte: there is none (etcd's form). */
+export function prefixEnd(prefix: Uint8Array): Uint8Array {
+  const last = prefix.findLastIndex((byte) => byte < 0xff);
+  if (last < 0) return Uint8Array.of(0);
+  const end = prefix.slice(0, last + 1);
+  end[last] = (end[last] as number) + 1;
+  return end;
+}
+
 /** The bytes as text. The backslash and everything that is not printable ASCII become \xNN. */
 export function printable(bytes: Uint8Array): string {
   let text = "";

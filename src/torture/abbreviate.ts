@@ -2,6 +2,8 @@
  * Shortens long values of a history to their beginning, length and a hash (FNV-1a), so that
  * megabytes of them need not be kept. Values of torture clients begin with what makes them unique.
  */
+import { fnv1a } from "../base/fnv1a.js";
+
 const longerThan = 200;
 const kept = 60;
 
@@ -27,9 +29,5 @@ function hasLongValue(content: unknown): boolean {
 
 function shortened(value: string): string {
   if (value.length <= longerThan) return value;
-  let hash = 0x811c9dc5;
-  for (let at = 0; at < value.length; at++) {
-    hash = Math.imul(hash ^ value.charCodeAt(at), 0x01000193);
-  }
-  return `${value.slice(0, kept)}... ${value.length} bytes, ${(hash >>> 0).toString(16)}`;
+  return `${value.slice(0, kept)}... ${value.length} bytes, ${fnv1a(value).toString(16)}`;
 }

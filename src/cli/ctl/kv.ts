@@ -1,4 +1,5 @@
 /** The commands get, put, del: one request each, answers in etcdctl's formats. */
+import { prefixEnd } from "../../base/bytes.js";
 import {
   type DeleteRangeResponse,
   RangeRequest_SortOrder as Order,
@@ -45,18 +46,6 @@ type Word = string | Buffer;
 const ZERO = Buffer.alloc(1);
 const bad = (text: string): CtlError => new CtlError(text, Exit.badArgs);
 
-/** The smallest key above all that start with `key`. */
-export function prefixEnd(key: Buffer): Buffer {
-  for (let at = key.length - 1; at >= 0; at--) {
-    const byte = key[at] as number;
-    if (byte === 0xff) continue;
-    const end = Buffer.from(key.subarray(0, at + 1));
-    end[at] = byte + 1;
-    return end;
-  }
-  return ZERO;
-}
-
 /** Key and end of the range that words, --prefix and --from-key name. */
 export function keyRangeOf(
   args: readonly Word[],
@@ -65,7 +54,7 @@ export function keyRangeOf(
   const key = Buffer.from((args[0] as Buffer | undefined) ?? "");
   const isWide = flags.isOn("prefix") || flags.isOn("from-key");
   const start = key.length === 0 && isWide ? ZERO : key;
-  if (flags.isOn("prefix")) return { key: start, range_end: prefixEnd(key) };
+  if (flags.isOn("prefix")) return { key: start, range_end: Buffer.from(prefixEnd(key)) };
   if (flags.isOn("from-key")) return { key: start, range_end: ZERO };
   return { key, range_end: Buffer.from((args[1] as Buffer | undefined) ?? "") };
 }

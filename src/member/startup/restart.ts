@@ -66,8 +66,8 @@ interface OpenedState {
 }
 
 /**
- * Works with pauses: a long log and the rows of a large backend take seconds. @throws DamageError, StartError; then
- * everything is closed again except the disk
+ * Works with pauses: a long log and the rows of a large backend take seconds. @throws DamageError,
+ * StartError; then everything is closed again except the disk
  */
 export function* restart(
   { platform, config }: { readonly platform: Platform; readonly config: MemberConfig },

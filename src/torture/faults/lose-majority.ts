@@ -9,7 +9,7 @@ import { decodeAnswer, encodeRequest } from "../../verify/sim/clients/client-cal
 import { pauseFor } from "../pause.js";
 import type { Stage } from "../ports.js";
 import { end, first } from "../traffic/draw-request.js";
-import { currentLeader } from "./leader.js";
+import { currentLeader, moveLeader } from "./leader.js";
 import { replaceMember } from "./replace-member.js";
 
 interface Scene {
@@ -21,6 +21,8 @@ interface Scene {
 const callMs = 1_000;
 const pollMs = 100;
 const serveMs = 60_000;
+/** More terms than the kept member can have begun while it was stopped. */
+const newTerms = 5;
 /** The member has this long to answer although it must not. */
 const refuseMs = 8_000;
 
@@ -42,6 +44,11 @@ export async function loseMajority({ clock, stage, note }: Scene): Promise<() =>
     const other = others[0] as string;
     const revision = await revisionOf(stage, other, { clock, withinMs: serveMs, isLocal: false });
     if (revision === undefined) throw new Error(`${other} does not serve with its older files`);
+    // They forgot terms, too. With the higher one the kept member could win an election, and its
+    // log would be mixed with theirs where terms are the same.
+    for (let term = 0; term < newTerms; term++) {
+      await moveLeader(stage, others[term % others.length] as string);
+    }
     await stage.start(kept);
     const served = await revisionOf(stage, kept, { clock, withinMs: refuseMs, isLocal: true });
     if (served !== undefined) {

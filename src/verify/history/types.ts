@@ -15,8 +15,7 @@ export interface HistoryRange {
 /** The field by which a range sorts its keys. */
 export type SortField = "key" | "version" | "create" | "mod" | "value";
 
-/** An operation that may stand alone or in a branch of a transaction. */
-/** An operation that is no transaction. */
+/** An operation that is no transaction. It may stand alone or in a branch of a transaction. */
 export type PlainOp =
   | ({
       readonly kind: "range";
@@ -43,7 +42,6 @@ export interface Compare {
   readonly value: number | string;
 }
 
-/** What a client asked. */
 /**
  * Compares decide which branch runs. Those of a transaction in a transaction see the store as it
  * was before the outer one.
@@ -58,6 +56,7 @@ export interface TxnOp {
 /** An operation of a transaction. */
 export type Op = PlainOp | TxnOp;
 
+/** What a client asked. */
 export type Request =
   | (PlainOp & { /** Ranges only: answered from local state. */ readonly serializable?: boolean })
   | TxnOp
@@ -90,7 +89,6 @@ export type PlainAnswer =
   | { readonly kind: "put" }
   | { readonly kind: "delete"; readonly deleted: number };
 
-/** The answer to a request. "none": the answer has only a header. */
 /** The answers of the branch that ran, in order. */
 export interface TxnAnswer {
   readonly kind: "txn";
@@ -98,8 +96,10 @@ export interface TxnAnswer {
   readonly answers: readonly OpAnswer[];
 }
 
+/** The answer to an operation of a transaction. */
 export type OpAnswer = PlainAnswer | TxnAnswer;
 
+/** The answer to a request. "none": the answer has only a header. */
 export type OperationAnswer =
   | OpAnswer
   /** `ttl` in seconds; 0 for a keep-alive: there is no such lease. */

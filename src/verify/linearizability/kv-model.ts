@@ -2,8 +2,8 @@
  * Keys with get, put and append, as in porcupine's key-value histories: a key starts as the empty
  * text. Each key is an object of its own.
  */
+import { fnv1a } from "../../base/fnv1a.js";
 import type { Model } from "./model.js";
-import { hashText } from "./register-model.js";
 
 /** A call on one key. */
 export type KvInput =
@@ -23,7 +23,7 @@ export interface KvState {
 
 export type KvModel = Model<KvState, KvInput, KvOutput>;
 
-const empty: KvState = { value: "", hash: hashText("") };
+const empty: KvState = { value: "", hash: fnv1a("") };
 const objectBytes = 64;
 
 export const kvModel: KvModel = {
@@ -33,10 +33,10 @@ export const kvModel: KvModel = {
       case "get":
         return output === undefined || output.value === state.value ? state : undefined;
       case "put":
-        return { value: input.value, hash: hashText(input.value) };
+        return { value: input.value, hash: fnv1a(input.value) };
       case "append":
         if (input.value === "") return state;
-        return { value: state.value + input.value, hash: hashText(input.value, state.hash) };
+        return { value: state.value + input.value, hash: fnv1a(input.value, state.hash) };
     }
   },
   hash: (state) => state.hash,

@@ -2,6 +2,7 @@
  * A register with read, write and compare-and-set, as in Jepsen's and porcupine's tests: it starts
  * without a value (null). A compare-and-set that answered that it failed saw another value.
  */
+import { fnv1a } from "../../base/fnv1a.js";
 import type { Model } from "./model.js";
 
 /** The register's content. null: nothing was written yet. */
@@ -62,14 +63,5 @@ export const registerModel: RegisterModel = {
 
 function hashValue(value: RegisterValue): number {
   if (typeof value === "number") return value | 0;
-  return value === null ? -1_000_000 : hashText(value);
-}
-
-/** FNV-1a over 16-bit units. `seed`: the hash of the text before. */
-export function hashText(text: string, seed = 0x811c9dc5): number {
-  let hash = seed;
-  for (let at = 0; at < text.length; at++) {
-    hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
-  }
-  return hash;
+  return value === null ? -1_000_000 : fnv1a(value);
 }

@@ -1,4 +1,5 @@
 /** The commands role add, delete, get, list, grant-permission, revoke-permission. */
+import { prefixEnd } from "../../../base/bytes.js";
 import { type Permission, Permission_Type } from "../../../wire/gen/auth.js";
 import type { AuthRoleGetResponse } from "../../../wire/gen/rpc.js";
 import { type Command, type Context, show } from "../context.js";
@@ -25,16 +26,7 @@ function rangeText({ key, range_end }: Permission): string {
   if (range_end.length === 0) return key.toString();
   const end = range_end.toString();
   const text = end === openEnd ? `[${key}, <open ended>` : `[${key}, ${end})`;
-  return prefixEnd(key).equals(range_end) ? `${text} (prefix ${key})` : text;
-}
-
-/** The first key behind all keys with this prefix. */
-function prefixEnd(key: Buffer): Buffer {
-  for (let at = key.length - 1; at >= 0; at--) {
-    const byte = key[at] as number;
-    if (byte < 0xff) return Buffer.concat([key.subarray(0, at), Buffer.of(byte + 1)]);
-  }
-  return Buffer.from(openEnd);
+  return range_end.equals(prefixEnd(key)) ? `${text} (prefix ${key})` : text;
 }
 
 /** The range that the words, --prefix and --from-key name. @throws CtlError */
@@ -47,7 +39,7 @@ function rangeOf({ flags }: Context, words: readonly string[]): { key: string; e
   if (key === "") return { key: openEnd, end: isPrefix || isFrom ? openEnd : "" };
   if (more.length > 0 && isPrefix) throw bad("unexpected endkey argument with --prefix flag");
   if (more.length > 0 && isFrom) throw bad("unexpected endkey argument with --from-key flag");
-  if (isPrefix) return { key, end: prefixEnd(Buffer.from(key)).toString() };
+  if (isPrefix) return { key, end: Buffer.from(prefixEnd(Buffer.from(key))).toString() };
   return { key, end: isFrom ? openEnd : (more[0] ?? "") };
 }
 

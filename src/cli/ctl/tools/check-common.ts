@@ -1,8 +1,8 @@
 /** What the checks share: sizes of load, and a prefix whose keys they write and delete. */
 
+import { prefixEnd } from "../../../base/bytes.js";
 import type { Context } from "../context.js";
 import { CtlError, Exit, type Flags } from "../flags.js";
-import { prefixEnd } from "../kv.js";
 import { methods } from "../method.js";
 
 export const cleanUpFlags = { "auto-compact": false, "auto-defrag": false };
@@ -25,7 +25,7 @@ export function loadOf<Load>(loads: Readonly<Record<string, Load>>, flags: Flags
 function rangeOf({ flags }: Context): { readonly key: Buffer; readonly range_end: Buffer } {
   const key = Buffer.from(flags.text("prefix"));
   if (key.length === 0) throw new CtlError("--prefix must not be empty", Exit.badArgs);
-  return { key, range_end: prefixEnd(key) };
+  return { key, range_end: Buffer.from(prefixEnd(key)) };
 }
 
 /** @throws CtlError when there are keys that the check would delete at its end */

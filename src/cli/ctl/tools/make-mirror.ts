@@ -7,6 +7,7 @@
  * Keys that exist only at the destination stay. Leases are not copied. As in etcdctl, with --rev it
  * starts with the changes from there.
  */
+import { prefixEnd } from "../../../base/bytes.js";
 import type { Event } from "../../../wire/gen/kv.js";
 import { type RequestOp, WatchCreateRequest } from "../../../wire/gen/rpc.js";
 import { tlsFlags, tlsOf } from "../../endpoint-tls.js";
@@ -14,7 +15,6 @@ import { askPassword, splitUser } from "../auth/password.js";
 import { ConnectionLost, CtlClient } from "../client.js";
 import { type Command, type Context, print } from "../context.js";
 import { CtlError, Exit, Flags, parseDuration } from "../flags.js";
-import { prefixEnd } from "../kv.js";
 import { complete, methods } from "../method.js";
 
 const pageKeys = 1_000n;
@@ -38,7 +38,7 @@ class Mirror {
     this.#range =
       prefix.length === 0
         ? { key: zero, range_end: zero }
-        : { key: prefix, range_end: prefixEnd(prefix) };
+        : { key: prefix, range_end: Buffer.from(prefixEnd(prefix)) };
     this.#opsMax = Number(flags.integer("max-txn-ops"));
     if (this.#opsMax < 1) throw new CtlError("--max-txn-ops must be above 0", Exit.badArgs);
     this.#target = targetOf(flags, prefix);

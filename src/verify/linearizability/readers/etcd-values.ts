@@ -1,12 +1,11 @@
 /** Keys and values as etcd's robustness tests record them (tests/robustness/model of etcd-io/etcd). */
+import { fnv1a } from "../../../base/fnv1a.js";
 import { leaseNotRecorded, notRecorded } from "../../history/not-recorded.js";
 import type { KeyValue } from "../../history/types.js";
 import type { GoFields } from "./go-fields.js";
 
 /** Values of this many bytes and more are recorded as a hash, but not in every place. */
 const hashedBytesMin = 20;
-const fnvOffset = 0x811c9dc5;
-const fnvPrime = 0x01000193;
 
 /** As in a history: one character a byte. */
 export function bytesText(text: string): string {
@@ -33,13 +32,4 @@ export function keyValueOf(key: string, fields: GoFields): KeyValue {
 
 function hashName(hash: number): string {
   return `#${hash.toString(16).padStart(8, "0")}`;
-}
-
-/** FNV-1a of 32 bits (draft-eastlake-fnv). */
-function fnv1a(bytes: string): number {
-  let hash = fnvOffset;
-  for (let at = 0; at < bytes.length; at++) {
-    hash = Math.imul(hash ^ bytes.charCodeAt(at), fnvPrime) >>> 0;
-  }
-  return hash;
 }

@@ -5,6 +5,7 @@
  * The recorder keeps neither the member nor the time of the request, and of events no version and
  * no lease, only whether they create the key.
  */
+import { prefixEnd } from "../../../base/bytes.js";
 import { leaseNotRecorded, notRecorded } from "../../history/not-recorded.js";
 import type { HistoryRange, Watch, WatchEvent, WatchResponse } from "../../history/types.js";
 import { bytesText, keyValueOf, recordedValue } from "./etcd-values.js";
@@ -43,14 +44,8 @@ export function readEtcdWatches(
 function rangeOf(request: GoFields): HistoryRange {
   const key = bytesText(request.text("Key"));
   if (!request.flag("WithPrefix")) return { key };
-  return key === "" ? { key: "\0", end: "\0" } : { key, end: prefixEnd(key) };
-}
-
-/** The first key behind all keys with this prefix; "\0": there is none. */
-function prefixEnd(prefix: string): string {
-  const kept = prefix.replace(/\xff+$/, "");
-  if (kept === "") return "\0";
-  return kept.slice(0, -1) + String.fromCharCode(kept.charCodeAt(kept.length - 1) + 1);
+  if (key === "") return { key: "\0", end: "\0" };
+  return { key, end: Buffer.from(prefixEnd(Buffer.from(key, "latin1"))).toString("latin1") };
 }
 
 /** Empty: the answer says nothing. */
