@@ -16,11 +16,16 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && compareBytes(a, b) === 0;
 }
 
+/** The bytes in memory of their own. `slice` is no copy: a Buffer's shares the caller's memory. */
+export function copyBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(bytes);
+}
+
 /** The smallest key above all that begin with `prefix`. One zero byte: there is none (etcd's form). */
 export function prefixEnd(prefix: Uint8Array): Uint8Array {
   const last = prefix.findLastIndex((byte) => byte < 0xff);
   if (last < 0) return Uint8Array.of(0);
-  const end = prefix.slice(0, last + 1);
+  const end = copyBytes(prefix.subarray(0, last + 1));
   end[last] = (end[last] as number) + 1;
   return end;
 }

@@ -7,6 +7,7 @@
  * type 4 at the start of a segment repeats it. Zeros after the last frame are space not yet used.
  */
 import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { copyBytes } from "../base/bytes.js";
 import { crc32c } from "../base/crc32c.js";
 import { EtcdFileError } from "./file-error.js";
 
@@ -152,7 +153,7 @@ class LogReading {
     this.#first = Math.min(this.#first ?? index, index);
     this.#last = index;
     while ((this.#entries.at(-1)?.index ?? 0) >= index) this.#entries.pop();
-    if (index > this.#after) this.#entries.push({ ...entry, data: entry.data.slice() });
+    if (index > this.#after) this.#entries.push({ ...entry, data: copyBytes(entry.data) });
     return true;
   }
 }

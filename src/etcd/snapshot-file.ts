@@ -6,6 +6,7 @@
  * the first answer of the stream must name; then `next` gives the bytes. Both work in short slices.
  * They hold one slice, and some 30 bytes for each 4 KiB of the file.
  */
+import { copyBytes } from "../base/bytes.js";
 import { type FileLayout, FilePlan } from "../bbolt/layout.js";
 import { type BucketWriter, FileWriter } from "../bbolt/writer.js";
 import type { BackendReader } from "../platform/backend.js";
@@ -84,7 +85,7 @@ export class SnapshotFile {
       let next: Uint8Array | undefined;
       this.#view.scan(bucket, { from, isLent: true }, (key, stored) => {
         if (left-- === 0) {
-          next = key.slice();
+          next = copyBytes(key);
           return false;
         }
         plan.add(key.length, valueBytes(stored));
@@ -126,7 +127,7 @@ export class SnapshotFile {
       let bytes = 0;
       this.#rows.scan(bucket, { from, isLent: true }, (key, value) => {
         if (rows++ === sliceRows || bytes >= sliceBytes) {
-          next = key.slice();
+          next = copyBytes(key);
           return false;
         }
         const page = into.add(key, value);

@@ -3,7 +3,7 @@
  * under a CRC-32C, with the place where the next piece begins. The layout is in docs/formats.md.
  * The sender keeps no state: a receiver that lost a piece asks for the same cursor again.
  */
-import { compareBytes } from "../base/bytes.js";
+import { compareBytes, copyBytes } from "../base/bytes.js";
 import { crc32c } from "../base/crc32c.js";
 import type { BackendReader } from "../platform/backend.js";
 import { Bucket, type RowWrite } from "../platform/rows.js";
@@ -100,8 +100,8 @@ export function decodeChunk(bytes: Uint8Array): RowChunk | undefined {
     if (bucket >= bucketCount || end > bytes.length) return undefined;
     const row = {
       bucket: bucket as Bucket,
-      key: bytes.slice(at + rowHeadBytes, keyEnd),
-      value: bytes.slice(keyEnd, end),
+      key: copyBytes(bytes.subarray(at + rowHeadBytes, keyEnd)),
+      value: copyBytes(bytes.subarray(keyEnd, end)),
     };
     const before = rows.at(-1);
     if (before !== undefined && !isBefore(before, row)) return undefined;
@@ -110,7 +110,9 @@ export function decodeChunk(bytes: Uint8Array): RowChunk | undefined {
   }
   if (at !== bytes.length) return undefined;
   const next =
-    bytes[4] === 1 ? { bucket: bytes[5] as number, key: bytes.slice(8, nextEnd) } : undefined;
+    bytes[4] === 1
+      ? { bucket: bytes[5] as number, key: copyBytes(bytes.subarray(8, nextEnd)) }
+      : undefined;
   return { rows, next };
 }
 

@@ -3,6 +3,7 @@
  * receivers, piece by piece, until nobody has asked for a while. Raft offers exactly the index of
  * the view. The manifest lets a receiver prove what it got.
  */
+import { copyBytes } from "../base/bytes.js";
 import { KvError } from "../base/errors.js";
 import type { BackendSnapshot } from "../platform/backend.js";
 import type { Clock, Timer } from "../platform/clock.js";
@@ -185,6 +186,6 @@ export function decodeManifest(bytes: Uint8Array): Manifest | undefined {
   return {
     index: view.getFloat64(0, true),
     term: view.getFloat64(8, true),
-    root: bytes.slice(16),
+    root: copyBytes(bytes.subarray(16)),
   };
 }

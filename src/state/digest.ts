@@ -4,7 +4,7 @@
  * a full scan gives the same value. The sum of hashes of distinct rows is collision resistant for
  * this size (AdHash, Bellare and Micciancio 1997); the key in each hash keeps rows distinct.
  */
-import { equalBytes } from "../base/bytes.js";
+import { copyBytes, equalBytes } from "../base/bytes.js";
 import type { BackendReader } from "../platform/backend.js";
 import type { Sha256 } from "../platform/hash.js";
 import { Bucket } from "../platform/rows.js";
@@ -192,7 +192,7 @@ export class DigestScan {
       left--;
       bytesLeft -= value.length;
       isOver = left > 0 && bytesLeft > 0;
-      if (!isOver) this.#last = key.slice();
+      if (!isOver) this.#last = copyBytes(key);
       return isOver;
     });
     if (isOver) {

@@ -3,7 +3,7 @@
  * at the last index that it applied, and the version of its digests. Fixed layout, little-endian:
  * version (1), index (8), revision (8), compact revision (8), log chain (4), rows (16).
  */
-import { equalBytes } from "../base/bytes.js";
+import { copyBytes, equalBytes } from "../base/bytes.js";
 
 /** What members compare at each index. It fits into messages, and is as good as the root digest. */
 export interface Fingerprint {
@@ -67,7 +67,7 @@ export function readFingerprint(bytes: Uint8Array, at = 0): Fingerprint | undefi
     revision: view.getFloat64(9, true),
     compactRevision: view.getFloat64(17, true),
     logChain: view.getUint32(25, true),
-    rows: bytes.slice(at + rowsAt, at + encodedFingerprintBytes),
+    rows: copyBytes(bytes.subarray(at + rowsAt, at + encodedFingerprintBytes)),
   };
 }
 

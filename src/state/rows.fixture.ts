@@ -2,6 +2,7 @@
  * For tests only: the rows of all buckets in memory, as both WriteHandle and BackendReader. Counts
  * writes, so that a test can tell that a refused command wrote nothing.
  */
+import { copyBytes } from "../base/bytes.js";
 import type { BackendReader } from "../platform/backend.js";
 import type { Bucket } from "../platform/rows.js";
 import type { WriteHandle } from "./types.js";
@@ -16,7 +17,7 @@ export class Rows implements WriteHandle, BackendReader {
 
   put(bucket: Bucket, key: Uint8Array, value: Uint8Array): void {
     this.writes += 1;
-    this.#rows.set(place(bucket, key), { key: key.slice(), value: value.slice() });
+    this.#rows.set(place(bucket, key), { key: copyBytes(key), value: copyBytes(value) });
   }
 
   delete(bucket: Bucket, key: Uint8Array): void {

@@ -1,4 +1,5 @@
 /** Reads the records of a log, batch by batch, and computes the log's content from them. */
+import { copyBytes } from "../base/bytes.js";
 import { DamageError, rebuildAdvice } from "../base/errors.js";
 import type { Entry, HardState, SnapshotMeta } from "../raft/types.js";
 import { type Frame, RecordType } from "./frame.js";
@@ -80,7 +81,7 @@ export class LogFold {
         break;
       case RecordType.note:
         // A copy: it must not keep the segment's bytes in memory.
-        this.#notes.push(frame.payload.slice());
+        this.#notes.push(copyBytes(frame.payload));
         break;
       case RecordType.seal:
         break;

@@ -1,6 +1,7 @@
 /**
  * The payloads of WAL records (docs/formats.md, "Write-ahead log"). All numbers are little-endian.
  */
+import { copyBytes } from "../base/bytes.js";
 import type { ConfState, Entry, EntryType, HardState, SnapshotMeta } from "../raft/types.js";
 
 /** Bytes of an entry's head: term u64, index u64, entry type u8. The data follows. */
@@ -20,7 +21,7 @@ export function readEntry(payload: Uint8Array): Entry {
     term: getSafe(view, 0),
     index: getSafe(view, 8),
     type: payload[16] as EntryType,
-    data: payload.slice(entryHeadBytes),
+    data: copyBytes(payload.subarray(entryHeadBytes)),
   };
 }
 

@@ -8,7 +8,7 @@
  * not count. Rows of other buckets change in place, so there only rows with a failing check value
  * count.
  */
-import { compareBytes, printable } from "../../base/bytes.js";
+import { compareBytes, copyBytes, printable } from "../../base/bytes.js";
 import { DamageError } from "../../base/errors.js";
 import type { BackendReader } from "../../platform/backend.js";
 import type { Clock, Timer } from "../../platform/clock.js";
@@ -166,7 +166,7 @@ function piece(
   const rows: Row[] = [];
   let bytes = 0;
   reader.scan(bucket, { from }, (key, stored) => {
-    rows.push([key.slice(), stored.slice()]);
+    rows.push([copyBytes(key), copyBytes(stored)]);
     bytes += stored.length;
     return rows.length < rowsPerPiece && bytes < bytesPerPiece;
   });

@@ -2,6 +2,7 @@
  * For tests only: a machine and a log with a scrubber beside them, under a clock in which work takes
  * time: a hash costs `hashMs` of the thread.
  */
+import { copyBytes } from "../../base/bytes.js";
 import type { Backend } from "../../platform/backend.js";
 import type { Clock } from "../../platform/clock.js";
 import { type Bucket, bucketNames } from "../../platform/rows.js";
@@ -159,7 +160,7 @@ export class Scene {
   rows(bucket: Bucket): { readonly key: Uint8Array; readonly value: Uint8Array }[] {
     const rows: { key: Uint8Array; value: Uint8Array }[] = [];
     this.backend.scan(bucket, { from: new Uint8Array(0) }, (key, value) => {
-      rows.push({ key: key.slice(), value: value.slice() });
+      rows.push({ key: copyBytes(key), value: copyBytes(value) });
       return true;
     });
     return rows;

@@ -5,6 +5,7 @@
  */
 import fs from "node:fs";
 import path from "node:path";
+import { copyBytes } from "../../base/bytes.js";
 import { StartError } from "../../base/errors.js";
 import type { Disk, DiskFile } from "../disk.js";
 import type { Platform } from "../platform.js";
@@ -271,7 +272,7 @@ class NodeFile implements DiskFile {
 
   /** Writes in the next turn, if no `writeAndSync` has come by then. */
   writeAhead(position: number, bytes: Uint8Array): void {
-    const copy = bytes.slice();
+    const copy = copyBytes(bytes);
     const ahead = (): void => {
       const isWanted = this.#ahead === ahead;
       if (isWanted && !pace.isQuick()) {

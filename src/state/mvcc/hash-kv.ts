@@ -9,6 +9,7 @@
  * The hash is computed in pieces. A compaction in between changes which rows count, so the work
  * then begins again.
  */
+import { copyBytes } from "../../base/bytes.js";
 import { crc32c } from "../../base/crc32c.js";
 import { KvError } from "../../base/errors.js";
 import { Bucket } from "../../platform/rows.js";
@@ -55,7 +56,7 @@ export class HashKvJob implements Job<HashKv> {
       { from: this.#next, to: revisionStart(this.#revision + 1), isLent: true },
       (key, value, check) => {
         if (left-- === 0) {
-          this.#next = key.slice();
+          this.#next = copyBytes(key);
           isOver = false;
           return false;
         }

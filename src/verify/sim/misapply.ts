@@ -3,6 +3,7 @@
  * right, and so is its chain; only the resulting state differs.
  */
 
+import { copyBytes } from "../../base/bytes.js";
 import { type Entry, EntryType } from "../../raft/types.js";
 import { openPut, openRequest } from "../../wire/internal-request.js";
 import { RequestField } from "../../wire/proposal.js";
@@ -33,7 +34,7 @@ export function misapplyNext(
 
 function changedPut(entry: Entry): Uint8Array | undefined {
   if (entry.type !== EntryType.normal || entry.data.length === 0) return undefined;
-  const data = entry.data.slice();
+  const data = copyBytes(entry.data);
   const { field, body } = openRequest(data);
   if (field !== RequestField.put) return undefined;
   const { value } = openPut(body);

@@ -6,6 +6,7 @@
  */
 import { open as openFileHandle } from "node:fs/promises";
 import { performance } from "node:perf_hooks";
+import { copyBytes } from "../../../base/bytes.js";
 import { DamageError } from "../../../base/errors.js";
 import type { BackendSnapshot } from "../../backend.js";
 import { Bucket } from "../../rows.js";
@@ -72,7 +73,7 @@ async function slice(
   await writeAll(at.root, (written) => {
     view.scan(at.bucket, { from: at.from }, (key, value) => {
       if (bytes > 0 && (bytes >= sliceBytes || performance.now() >= endMs)) {
-        next = key.slice();
+        next = copyBytes(key);
         return false;
       }
       bytes += key.length + value.length;

@@ -2,6 +2,7 @@
  * Faults of the simulated backends. Each changes the content of the disk without the member's
  * knowledge, as a failing disk would. The caller draws which fault and when from its seed.
  */
+import { copyBytes } from "../../../base/bytes.js";
 import { DamageError } from "../../../base/errors.js";
 import { invariant } from "../../../base/invariant.js";
 import type { Sha256 } from "../../../platform/hash.js";
@@ -49,7 +50,7 @@ export class MemoryFaults {
     const file = this.#file(name);
     const found = rowAt(file.current, where.bucket, where.row);
     if (found === undefined || found.value.length === 0) return undefined;
-    const value = found.value.slice();
+    const value = copyBytes(found.value);
     const bit = where.bit % (value.length * 8);
     value[bit >>> 3] = (value[bit >>> 3] as number) ^ (1 << (bit & 7));
     const flip = (rows: RowImage) =>
@@ -94,7 +95,7 @@ export class MemoryFaults {
     const file = this.#file(name);
     const found = rowAt(file.current, where.bucket, where.row);
     if (found === undefined) return undefined;
-    const key = found.key.slice();
+    const key = copyBytes(found.key);
     const last = key.length - 1;
     do key[last] = ((key[last] as number) + 1) & 255;
     while (file.current.get(where.bucket, key) !== undefined);
@@ -131,7 +132,7 @@ export class MemoryFaults {
       const kv = decodeKeyValue(right);
       const meta = readMeta(file.current, digests);
       if (meta === undefined || kv.value.length === 0) return undefined;
-      const value = kv.value.slice();
+      const value = copyBytes(kv.value);
       value[0] = (value[0] as number) ^ 1;
       const wrong = encodeKeyValue({ ...kv, value });
       digests.subtract(Bucket.key, key, right);
@@ -151,7 +152,7 @@ export class MemoryFaults {
     const file = this.#file(name);
     const stored = file.current.get(Bucket.meta, metaKey);
     if (stored === undefined) return;
-    const meta = openRow(Bucket.meta, metaKey, stored).slice();
+    const meta = copyBytes(openRow(Bucket.meta, metaKey, stored));
     change(meta);
     this.#write(file, {
       bucket: Bucket.meta,

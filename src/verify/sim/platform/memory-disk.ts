@@ -4,6 +4,7 @@
  * durable part and, of every unsynced write, nothing, all, or a torn piece: the seed decides. If
  * only the process dies, the page cache stays.
  */
+import { copyBytes } from "../../../base/bytes.js";
 import { StartError } from "../../../base/errors.js";
 import type { Disk, DiskFile } from "../../../platform/disk.js";
 import type { Rng } from "../../../platform/rng.js";
@@ -85,7 +86,7 @@ export class MemoryDisk implements Disk, FileHost {
     }
     for (const [name, content] of this.#durableNames) {
       if (!next.#folders.has(folderOf(name))) continue;
-      const copy = { ...emptyContent(), bytes: content.durable.slice() };
+      const copy = { ...emptyContent(), bytes: copyBytes(content.durable) };
       copy.durable = copy.bytes.slice();
       next.#names.set(name, copy);
       next.#durableNames.set(name, copy);

@@ -2,6 +2,7 @@
  * The files of a MemoryDisk: the bytes that a reader sees, the durable bytes, and the writes in
  * between.
  */
+import { copyBytes } from "../../../base/bytes.js";
 import type { DiskFile } from "../../../platform/disk.js";
 import type { Rng } from "../../../platform/rng.js";
 
@@ -44,8 +45,8 @@ export function emptyContent(): Content {
 export function copyOf(content: Content): Content {
   const { bytes, durable, unsynced, lost, writes, lastFlushAt } = content;
   return {
-    bytes: bytes.slice(),
-    durable: durable.slice(),
+    bytes: copyBytes(bytes),
+    durable: copyBytes(durable),
     unsynced: [...unsynced],
     lost: [...lost],
     writes,
@@ -58,7 +59,7 @@ export function copyOf(content: Content): Content {
  * back.
  */
 export function survivorOf(content: Content, rng: Rng): Content {
-  let bytes: Uint8Array = content.durable.slice();
+  let bytes: Uint8Array = copyBytes(content.durable);
   const loose = [...content.lost, ...content.unsynced].sort((a, b) => a.order - b.order);
   for (const { position, bytes: piece } of loose) {
     switch (rng.int(4)) {
@@ -75,7 +76,7 @@ export function survivorOf(content: Content, rng: Rng): Content {
     }
   }
   const { lastFlushAt } = content;
-  return { bytes, durable: bytes.slice(), unsynced: [], lost: [], writes: 0, lastFlushAt };
+  return { bytes, durable: copyBytes(bytes), unsynced: [], lost: [], writes: 0, lastFlushAt };
 }
 
 export class MemoryFile implements DiskFile {
@@ -92,7 +93,7 @@ export class MemoryFile implements DiskFile {
   }
 
   read(position: number, length: number): Uint8Array {
-    return this.#content.bytes.slice(position, position + length);
+    return copyBytes(this.#content.bytes.subarray(position, position + length));
   }
 
   write(position: number, bytes: Uint8Array): void {
@@ -103,7 +104,7 @@ export class MemoryFile implements DiskFile {
       content.bytes = grown(content.bytes, end);
     }
     content.bytes.set(bytes, position);
-    content.unsynced.push({ order: content.writes++, position, bytes: bytes.slice() });
+    content.unsynced.push({ order: content.writes++, position, bytes: copyBytes(bytes) });
   }
 
   sync(done: (error: Error | undefined) => void): void {

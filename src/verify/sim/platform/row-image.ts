@@ -3,6 +3,7 @@
  * (sorted-btree's copy on write), so the simulator can keep many states of a large store.
  */
 import sortedBtree from "sorted-btree";
+import { copyBytes } from "../../../base/bytes.js";
 import { keyText, type RowVisit, type ScanRange } from "../../../platform/row-layer.js";
 import { type Bucket, bucketNames, type RowWrite } from "../../../platform/rows.js";
 
@@ -86,7 +87,7 @@ export const emptyRows = new RowImage(
 /** Lends copies and then fills them, so that a visitor that keeps them is found out. */
 function lending(visit: RowVisit): RowVisit {
   return (key, value) => {
-    const lent = [key.slice(), value.slice()] as const;
+    const lent = [copyBytes(key), copyBytes(value)] as const;
     const isWanted = visit(...lent);
     for (const bytes of lent) bytes.fill(0xa5);
     return isWanted;
