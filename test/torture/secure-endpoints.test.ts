@@ -2,18 +2,18 @@
  * `lockstep torture --endpoints` on a cluster with mutual TLS and passwords: a user who has only the
  * run's own prefix is enough, and who may not enter is told why before anything is written.
  */
-import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { authClientMethods } from "../../src/cli/ctl/auth/methods.js";
 import { CtlClient } from "../../src/cli/ctl/client.js";
-import { cleanEnv, ServerProcess } from "../../src/cli/stage/server-process.js";
+import { ServerProcess } from "../../src/cli/stage/server-process.js";
 import { freePorts } from "../../src/platform/node/free-ports.js";
 import { end, first } from "../../src/torture/traffic/draw-request.js";
 import { Authority } from "../support/certificates.js";
-import { isMissing, projectRoot, serverCommand, subject } from "../support/server-kind.js";
+import { isMissing, serverCommand, subject } from "../support/server-kind.js";
+import { lockstepIn, type Ran } from "./command.js";
 
 const folder = mkdtempSync(join(tmpdir(), "lockstep-torture-tls-"));
 const authority = new Authority(join(folder, "pki"));
@@ -27,20 +27,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-interface Ran {
-  readonly code: number;
-  readonly out: string;
-  readonly error: string;
-}
-
-function lockstep(...words: readonly string[]): Promise<Ran> {
-  return new Promise((resolve) => {
-    const args = [join(projectRoot, "bin/lockstep"), ...words];
-    execFile(process.execPath, args, { env: cleanEnv(), cwd: folder }, (failure, out, error) => {
-      resolve({ code: Number(failure?.code ?? 0), out, error });
-    });
-  });
-}
+const lockstep = (...words: readonly string[]): Promise<Ran> => lockstepIn(folder, ...words);
 
 /** root, u with the right to the run's keys, reader with the right to read them; auth is on. */
 async function addUsers(): Promise<void> {

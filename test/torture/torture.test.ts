@@ -2,7 +2,7 @@
  * `lockstep torture` against this build, for some seconds; and what it says when it cannot run. The
  * history that it writes must be one that `lockstep check` reads and finds right.
  */
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import {
   chmodSync,
   existsSync,
@@ -20,9 +20,9 @@ import { cleanEnv } from "../../src/cli/stage/server-process.js";
 import { eventually } from "../robustness/incident.js";
 import { bytes } from "../support/client.js";
 import { Cluster } from "../support/cluster.js";
-import { isMissing, projectRoot } from "../support/server-kind.js";
+import { isMissing } from "../support/server-kind.js";
+import { launcher, lockstepIn, type Ran } from "./command.js";
 
-const launcher = join(projectRoot, "bin/lockstep");
 const folder = mkdtempSync(join(tmpdir(), "lockstep-torture-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -32,20 +32,7 @@ interface Gap {
 }
 const longestOf = ({ longestMs }: Gap): number => longestMs;
 
-interface Ran {
-  readonly code: number;
-  readonly out: string;
-  readonly error: string;
-}
-
-function lockstep(...words: readonly string[]): Promise<Ran> {
-  return new Promise((resolve) => {
-    const args = [launcher, ...words];
-    execFile(process.execPath, args, { env: cleanEnv(), cwd: folder }, (failure, out, error) => {
-      resolve({ code: Number(failure?.code ?? 0), out, error });
-    });
-  });
-}
+const lockstep = (...words: readonly string[]): Promise<Ran> => lockstepIn(folder, ...words);
 
 /** Arguments of processes whose data is in this folder (Linux). */
 function left(report: string): readonly string[] {
