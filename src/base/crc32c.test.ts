@@ -31,6 +31,15 @@ test("any bytes at any alignment: as bit by bit", () => {
   );
 });
 
+test("the bytes before an end: as a part of their own", () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 60 }), fc.nat(60), (bytes, cut) => {
+      const end = Math.min(cut, bytes.length);
+      expect(crc32c(bytes, 7, end)).toBe(crc32c(bytes.subarray(0, end), 7));
+    }),
+  );
+});
+
 test("parts, one after the other, give the whole", () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 60 }), fc.nat(60), (bytes, cut) => {

@@ -21,28 +21,28 @@ function makeTables(): Int32Array {
 }
 
 /**
- * The checksum of `bytes` as an unsigned 32-bit number. With the checksum of an earlier part as
- * `seed`, the result covers both parts joined.
+ * The checksum of `bytes`, or of those before `end`, as an unsigned 32-bit number. With the checksum
+ * of an earlier part as `seed`, the result covers both parts joined.
  */
-export function crc32c(bytes: Uint8Array, seed = 0): number {
+export function crc32c(bytes: Uint8Array, seed = 0, end = bytes.length): number {
   const t = tables;
-  const { length } = bytes;
   let crc = ~seed;
   let at = 0;
-  for (const end = length - 7; at < end; at += 8) {
-    // Only the first four bytes meet the checksum so far; the others are indexes as they are.
-    const low = crc ^ at4(bytes, at);
-    crc =
-      (t[1792 + (low & 255)] as number) ^
-      (t[1536 + ((low >>> 8) & 255)] as number) ^
-      (t[1280 + ((low >>> 16) & 255)] as number) ^
-      (t[1024 + (low >>> 24)] as number) ^
+  for (const last = end - 7; at < last; at += 8) {
+    // Only the first four bytes meet the checksum so far; the others are indexes as they are. The
+    // brackets keep the others out of the chain in which each step waits for the one before.
+    const later =
       (t[768 + (bytes[at + 4] as number)] as number) ^
       (t[512 + (bytes[at + 5] as number)] as number) ^
       (t[256 + (bytes[at + 6] as number)] as number) ^
       (t[bytes[at + 7] as number] as number);
+    const low = crc ^ at4(bytes, at);
+    crc =
+      (t[1792 + (low & 255)] as number) ^
+      (t[1536 + ((low >>> 8) & 255)] as number) ^
+      ((t[1280 + ((low >>> 16) & 255)] as number) ^ (t[1024 + (low >>> 24)] as number) ^ later);
   }
-  for (; at < length; at++) crc = (crc >>> 8) ^ (t[(crc ^ (bytes[at] as number)) & 255] as number);
+  for (; at < end; at++) crc = (crc >>> 8) ^ (t[(crc ^ (bytes[at] as number)) & 255] as number);
   return ~crc >>> 0;
 }
 
@@ -67,34 +67,57 @@ export function crc32cWord(word: number, seed: number): number {
  */
 export function crc32cCarry(difference: number, length: number): number {
   let crc = difference;
-  for (let bit = 0, left = length; left > 0; bit++, left = Math.floor(left / 2)) {
-    if (left % 2 === 0) continue;
-    carries[bit] ??= carryTable(bit);
-    const t = carries[bit] as Int32Array;
-    crc =
-      (t[crc & 255] as number) ^
-      (t[256 + ((crc >>> 8) & 255)] as number) ^
-      (t[512 + ((crc >>> 16) & 255)] as number) ^
-      (t[768 + (crc >>> 24)] as number);
+  for (let place = 0, left = length; left > 0; place++, left = Math.floor(left / 64)) {
+    const digit = left % 64;
+    if (digit > 0) crc = carriedBy(place, digit, crc);
   }
   return crc >>> 0;
 }
 
-/** Tables by the logarithm of a length: what that many bytes make of each byte of a difference. */
-const carries: Int32Array[] = [];
+/**
+ * Tables by a digit of a length in base 64, at 64 * its place + its value: what that many bytes make
+ * of each byte of a difference. They are made when they are needed.
+ */
+const carries: (Int32Array | undefined)[] = [];
 
-function carryTable(bit: number): Int32Array {
+/** Carries a difference over digit * 64 ** place bytes; `digit` is at least 1. */
+function carriedBy(place: number, digit: number, difference: number): number {
+  const at = place * 64 + digit;
+  let t = carries[at];
+  if (t === undefined) {
+    t = carryTable(place, digit);
+    carries[at] = t;
+  }
+  return (
+    (t[difference & 255] as number) ^
+    (t[256 + ((difference >>> 8) & 255)] as number) ^
+    (t[512 + ((difference >>> 16) & 255)] as number) ^
+    (t[768 + (difference >>> 24)] as number)
+  );
+}
+
+function carryTable(place: number, digit: number): Int32Array {
   const table = new Int32Array(4 * 256);
   for (let at = 0; at < table.length; at++) {
-    const difference = (at & 255) << (8 * (at >> 8));
-    if (bit === 0) {
-      table[at] = (difference >>> 8) ^ (tables[difference & 255] as number);
-    } else {
-      const half = 2 ** (bit - 1);
-      table[at] = crc32cCarry(crc32cCarry(difference, half), half);
-    }
+    const bits = at & 255;
+    const lowest = bits & -bits;
+    // A table is linear, so all but the differences of one bit follow from others.
+    table[at] =
+      bits === lowest
+        ? carriedByParts(place, digit, bits << (8 * (at >> 8)))
+        : (table[at - lowest] as number) ^ (table[at - bits + lowest] as number);
   }
   return table;
+}
+
+/** As `carriedBy`, by the tables of smaller lengths. */
+function carriedByParts(place: number, digit: number, difference: number): number {
+  if (digit > 1) {
+    const half = digit >> 1;
+    return carriedBy(place, digit - half, carriedBy(place, half, difference));
+  }
+  if (place > 0) return carriedBy(place - 1, 32, carriedBy(place - 1, 32, difference));
+  return (difference >>> 8) ^ (tables[difference & 255] as number);
 }
 
 function at4(bytes: Uint8Array, at: number): number {

@@ -7,6 +7,19 @@ import { applyCommand, type Command, putOf, rangeOf, txnOf } from "./machine.fix
 import { put, setUp } from "./machine-commands.fixture.js";
 import { shown } from "./operations.fixture.js";
 
+test("a step of a hash takes many short rows, but few long ones", () => {
+  const steps = (bytes: number): number => {
+    const { machine } = setUp();
+    for (let at = 0; at < 200; at++) applyCommand(machine, put(`k/${at}`, "v".repeat(bytes)));
+    const job = machine.kv.hashKv(0);
+    let count = 1;
+    while (job.step(64) === undefined) count++;
+    return count;
+  };
+  expect(steps(10)).toBe(1);
+  expect(steps(64 * 1024)).toBe(100);
+});
+
 describe("compaction", () => {
   function compacted(): Machine {
     const { machine } = setUp();

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { crc32c } from "../base/crc32c.js";
+import type { BackendReader } from "../platform/backend.js";
 import { Bucket } from "../platform/rows.js";
 import { JournalBackend } from "./machine.fixture.js";
 import { openRow, RowReader, sealRow } from "./rows.js";
@@ -60,3 +61,37 @@ test("a reader verifies every row, found or scanned, and names the damaged one",
   expect(scan).toThrow("key ab02");
   expect(seen).toEqual([Uint8Array.of(9)]);
 });
+
+test("rows of any lengths on loan from one buffer: each has its own value", () => {
+  const key = Uint8Array.of(7);
+  const stored = [3, 1, 3, 0, 1, 5_000, 3, 5_000].map((size, at) =>
+    sealRow(Bucket.lease, key, new Uint8Array(size).fill(at)),
+  );
+  const lender = { get: () => undefined, scan: lend(stored) };
+  const rows = new RowReader(lender);
+  for (let times = 0; times < 2; times++) {
+    const seen: string[] = [];
+    rows.scan(Bucket.lease, { from: key, isLent: true }, (_key, value) => {
+      seen.push(`${value.length} of ${value[0]}`);
+      return true;
+    });
+    expect(seen).toEqual([
+      ...["3 of 0", "1 of 1", "3 of 2", "0 of undefined", "1 of 4"],
+      ...["5000 of 5", "3 of 6", "5000 of 7"],
+    ]);
+  }
+});
+
+/** Copies each row into one buffer and shows it by one array for each length, as LMDB's lender does. */
+function lend(stored: readonly Uint8Array[]): BackendReader["scan"] {
+  const buffer = new ArrayBuffer(6_000);
+  const views = new Map<number, Uint8Array>();
+  return (_bucket, { from }, visit) => {
+    for (const row of stored) {
+      const view = views.get(row.length) ?? new Uint8Array(buffer, 0, row.length);
+      views.set(row.length, view);
+      view.set(row);
+      if (!visit(from, view)) return;
+    }
+  };
+}

@@ -20,8 +20,13 @@ const headCrcs = bucketNames.map((): (number | undefined)[] => []);
  * The check value of a row: CRC-32C over bucket id (1 byte), key length (2, little-endian), key,
  * value.
  */
-function checkValue(bucket: Bucket, key: Uint8Array, value: Uint8Array): number {
-  return crc32c(value, crc32c(key, headCrc(bucket, key.length)));
+function checkValue(
+  bucket: Bucket,
+  key: Uint8Array,
+  value: Uint8Array,
+  end = value.length,
+): number {
+  return crc32c(value, crc32c(key, headCrc(bucket, key.length)), end);
 }
 
 function headCrc(bucket: Bucket, keyBytes: number): number {
@@ -61,10 +66,16 @@ export function sealRow(bucket: Bucket, key: Uint8Array, value: Uint8Array): Uin
 
 /** @throws DamageError when the row is not the one written under this key */
 export function openRow(bucket: Bucket, key: Uint8Array, stored: Uint8Array): Uint8Array {
+  verifyRow(bucket, key, stored);
+  return stored.subarray(0, stored.length - checkBytes);
+}
+
+/** Returns the check value. @throws DamageError when the row is not the one written under this key */
+function verifyRow(bucket: Bucket, key: Uint8Array, stored: Uint8Array): number {
   const end = stored.length - checkBytes;
   if (end >= 0) {
-    const value = stored.subarray(0, end);
-    if (storedCheck(stored) === checkValue(bucket, key, value)) return value;
+    const check = storedCheck(stored);
+    if (check === checkValue(bucket, key, stored, end)) return check;
   }
   const shown = Array.from(key, (byte) => byte.toString(16).padStart(2, "0")).join("");
   throw new DamageError({
@@ -94,6 +105,7 @@ function storedCheck(stored: Uint8Array): number {
  */
 export class RowReader implements BackendReader {
   readonly #backend: BackendReader;
+  readonly #lent = new LentValues();
 
   constructor(backend: BackendReader) {
     this.#backend = backend;
@@ -109,10 +121,38 @@ export class RowReader implements BackendReader {
     range: Parameters<BackendReader["scan"]>[1],
     visit: (key: Uint8Array, value: Uint8Array, check: number) => boolean,
   ): void {
-    this.#backend.scan(bucket, range, (key, stored) =>
-      visit(key, openRow(bucket, key, stored), storedCheck(stored)),
-    );
+    const lent = range.isLent === true ? this.#lent : undefined;
+    this.#backend.scan(bucket, range, (key, stored) => {
+      const check = verifyRow(bucket, key, stored);
+      const value = lent?.of(stored) ?? stored.subarray(0, stored.length - checkBytes);
+      return visit(key, value, check);
+    });
   }
+}
+
+/** Longer rows get a view of their own each time. */
+const keptBytesMax = 4096;
+
+/**
+ * The values of lent rows. A backend lends rows of one length by the same array again and again, and
+ * making a view of it costs as much as reading it.
+ */
+class LentValues {
+  readonly #byLength: (LentValue | undefined)[] = [];
+
+  of(stored: Uint8Array): Uint8Array {
+    const { length } = stored;
+    const known = this.#byLength[length];
+    if (known?.stored === stored) return known.value;
+    const value = stored.subarray(0, length - checkBytes);
+    if (length < keptBytesMax) this.#byLength[length] = { stored, value };
+    return value;
+  }
+}
+
+interface LentValue {
+  readonly stored: Uint8Array;
+  readonly value: Uint8Array;
 }
 
 const firstKey = new Uint8Array(0);

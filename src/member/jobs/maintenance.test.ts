@@ -27,7 +27,7 @@ import { Maintenance } from "./maintenance.js";
 /** A state of some 12,000 rows: a HashKV takes three turns. */
 class Scene {
   readonly clock = new BusyClock();
-  readonly jobs = new Jobs(this.clock, { stepUnits: 5_000, turnMs: 0 });
+  readonly jobs = new Jobs(this.clock, { stepUnits: 1_300, turnMs: 0 });
   readonly backends = createMemoryBackendStore({ defer: (fn) => this.clock.defer(fn) });
   readonly failures: Error[] = [];
   readonly state: StateStore;
