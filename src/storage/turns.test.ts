@@ -59,10 +59,20 @@ test("little work ends inside the call; an error is the result; a stop ends all"
   expect(results).toEqual([10, damage]);
 
   let isStopped = false;
+  let isGivenBack = false;
   const parts = { clock, isStopped: () => isStopped };
-  runInTurns((work) => rows(clock, { count: 5_000, unitMs: 0.01 }, work), parts, done);
+  const holding = function* (work: Work) {
+    try {
+      return yield* rows(clock, { count: 5_000, unitMs: 0.01 }, work);
+    } finally {
+      isGivenBack = true;
+    }
+  };
+  runInTurns(holding, parts, done);
   clock.step();
   isStopped = true;
+  expect(isGivenBack).toBe(false);
   while (clock.step());
   expect(results).toEqual([10, damage]);
+  expect(isGivenBack).toBe(true);
 });

@@ -13,7 +13,7 @@ const turnMs = 3;
 
 /**
  * Begins at once. Calls `done` once, possibly inside this call, with the result or with what a step
- * has thrown; not at all once `isStopped` is true.
+ * has thrown; not at all once `isStopped` is true. The steps' `finally` blocks run in any case.
  */
 export function runInTurns<T>(
   begin: (work: Work) => Generator<undefined, T>,
@@ -24,7 +24,11 @@ export function runInTurns<T>(
   const work = new Work(sliceUnits);
   const steps = begin(work);
   const turn = (): void => {
-    if (parts.isStopped?.() === true) return;
+    if (parts.isStopped?.() === true) {
+      // Lets the steps give back what they hold.
+      steps.return(undefined as never);
+      return;
+    }
     const result = slices(steps, work, clock);
     if (result === undefined) clock.defer(turn);
     else if ("error" in result) done(result.error);
