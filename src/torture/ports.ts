@@ -16,7 +16,8 @@ export interface Stage {
   readonly diskTroubles: DiskTroubles | undefined;
   /**
    * Starts the process of a member. Resolves when it serves, or refuses because its state is wrong.
-   * @throws if it does neither
+   * @throws StartRefused if its process ends by itself with exit code 1, which tells why in its log;
+   * Error if it does none of that
    */
   start(member: string): Promise<void>;
   /**
@@ -40,6 +41,9 @@ export interface Stage {
   /** Tells the stage that the member's next start joins a cluster that exists. */
   willJoin(member: string): void;
 }
+
+/** A member did not start, and its process told why. The message has the end of its log. */
+export class StartRefused extends Error {}
 
 /** How bytes flow from one place to another. An absent field changes nothing. */
 export interface FlowShape {
@@ -81,9 +85,20 @@ export interface Disks {
   /** Keeps a copy of all files of a member; `rollBack` puts it in their place. */
   keep(member: string): void;
   rollBack(member: string): void;
+  /**
+   * Leaves what a disk that never synced leaves when the power fails: of the part that is lost, what
+   * it held at `keep`. Returns what it did.
+   */
+  loseWrites(member: string, lost: LostWrites): string;
   /** Removes all files of a member. */
   wipe(member: string): void;
 }
+
+/**
+ * Which writes a disk loses: those of log and backend, or of one of the two; "blocks": of each block
+ * of the log chance decides.
+ */
+export type LostWrites = "all" | "log" | "backend" | "blocks";
 
 /** "full": writes fail with ENOSPC. "failing": writes and syncs fail with EIO. */
 export type DiskTrouble = "slow" | "full" | "failing";

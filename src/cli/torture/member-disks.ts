@@ -2,8 +2,9 @@
 import { cpSync, readFileSync, rmSync } from "node:fs";
 import path from "node:path";
 import type { Rng } from "../../platform/rng.js";
-import type { Disks } from "../../torture/ports.js";
+import type { Disks, LostWrites } from "../../torture/ports.js";
 import { flipByteAt, tearTail, truncateToShare } from "../stage/file-damage.js";
+import { loseWrites } from "./lost-writes.js";
 
 /** The beginning of a value of a torture client (traffic/kv-client.ts). */
 const value = /v\d+-\d+/g;
@@ -48,6 +49,11 @@ export class MemberDisks implements Disks {
     const folder = this.#folderOf(member);
     this.wipe(member);
     cpSync(`${folder}.kept`, folder, { recursive: true });
+  }
+
+  loseWrites(member: string, lost: LostWrites): string {
+    const folder = this.#folderOf(member);
+    return loseWrites({ folder, kept: `${folder}.kept`, lost, rng: this.#rng });
   }
 
   wipe(member: string): void {

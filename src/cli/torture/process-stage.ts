@@ -8,14 +8,15 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { freePorts } from "../../platform/node/free-ports.js";
 import type { Rng } from "../../platform/rng.js";
-import type {
-  Clocks,
-  Connection,
-  Disks,
-  DiskTrouble,
-  DiskTroubles,
-  LinkFaults,
-  Stage,
+import {
+  type Clocks,
+  type Connection,
+  type Disks,
+  type DiskTrouble,
+  type DiskTroubles,
+  type LinkFaults,
+  type Stage,
+  StartRefused,
 } from "../../torture/ports.js";
 import { StatusResponse } from "../../wire/gen/rpc.js";
 import { memberFlags } from "../stage/member-flags.js";
@@ -146,7 +147,8 @@ export class ProcessStage implements Stage {
       connection.close();
     }
     const why = failure ?? `not within ${startMs / 1_000} s`;
-    throw new Error(`${member} did not start: ${why}; its log ends:\n${started.lastWords()}`);
+    const Refusal = why === "exit code 1" ? StartRefused : Error;
+    throw new Refusal(`${member} did not start: ${why}; its log ends:\n${started.lastWords()}`);
   }
 
   async endsWithoutFiles(member: string): Promise<boolean> {

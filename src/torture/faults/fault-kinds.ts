@@ -12,6 +12,7 @@ import {
 } from "../ports.js";
 import { moveLeader } from "./leader.js";
 import { loseMajority } from "./lose-majority.js";
+import { lyingDisk } from "./lying-disk.js";
 import { replaceMember } from "./replace-member.js";
 
 export interface FaultScene {
@@ -203,6 +204,11 @@ const rules = {
   },
   "full-disk": troubled("no space is left on its disk, then it starts again", "full"),
   "failing-disk": troubled("writes and syncs fail with EIO, then it starts again", "failing"),
+  "lying-disk": {
+    ...{ lane: "process", group: "disk", about: "syncs do nothing, then the power fails" },
+    ...{ lastsMs: [500, 3_000], victims: "one" },
+    strike: lyingDisk,
+  },
   wipe: {
     ...{ lane: "process", group: "disk", about: "its files lost, started anew, then replaced" },
     ...{ lastsMs: [0, 0], victims: "one" },

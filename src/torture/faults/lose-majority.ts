@@ -4,13 +4,10 @@
  * must not serve it beside a leader that lacks it.
  */
 import type { Clock } from "../../platform/clock.js";
-import type { Request } from "../../verify/history/types.js";
-import { decodeAnswer, encodeRequest } from "../../verify/sim/clients/client-calls.js";
-import { pauseFor } from "../pause.js";
 import type { Stage } from "../ports.js";
-import { end, first } from "../traffic/draw-request.js";
 import { currentLeader, moveLeader } from "./leader.js";
 import { replaceMember } from "./replace-member.js";
+import { servedRevision } from "./served-revision.js";
 
 interface Scene {
   readonly clock: Clock;
@@ -18,8 +15,6 @@ interface Scene {
   note(text: string): void;
 }
 
-const callMs = 1_000;
-const pollMs = 100;
 const serveMs = 60_000;
 /** More terms than the kept member can have begun while it was stopped. */
 const newTerms = 5;
@@ -42,7 +37,11 @@ export async function loseMajority({ clock, stage, note }: Scene): Promise<() =>
     note(`${others.join(" and ")} have older files; ${kept} keeps its own`);
     // Once the others have a leader, what only this member has is lost.
     const other = others[0] as string;
-    const revision = await revisionOf(stage, other, { clock, withinMs: serveMs, isLocal: false });
+    const revision = await servedRevision(stage, other, {
+      clock,
+      withinMs: serveMs,
+      isLocal: false,
+    });
     if (revision === undefined) throw new Error(`${other} does not serve with its older files`);
     // They forgot terms, too. With the higher one the kept member could win an election, and its
     // log would be mixed with theirs where terms are the same.
@@ -50,7 +49,7 @@ export async function loseMajority({ clock, stage, note }: Scene): Promise<() =>
       await moveLeader(stage, others[term % others.length] as string);
     }
     await stage.start(kept);
-    const served = await revisionOf(stage, kept, { clock, withinMs: refuseMs, isLocal: true });
+    const served = await servedRevision(stage, kept, { clock, withinMs: refuseMs, isLocal: true });
     if (served !== undefined) {
       throw new Error(
         `${kept} serves a state up to revision ${served} that its leader's log does not have: ${others.join(" and ")} went on from revision ${revision} without it`,
@@ -61,31 +60,4 @@ export async function loseMajority({ clock, stage, note }: Scene): Promise<() =>
     stage.disks?.wipe(kept);
     await replaceMember({ clock, stage, member: kept });
   };
-}
-
-/** The revision that a member answers a read with. Undefined: it answers none in that time. */
-async function revisionOf(
-  stage: Stage,
-  member: string,
-  how: { readonly clock: Clock; readonly withinMs: number; readonly isLocal: boolean },
-): Promise<number | undefined> {
-  const { clock, withinMs, isLocal } = how;
-  const request = {
-    kind: "range",
-    key: first,
-    end,
-    serializable: isLocal,
-  } as const satisfies Request;
-  const { path, bytes } = encodeRequest(request);
-  const connection = stage.connect(member);
-  try {
-    for (const endMs = clock.now() + withinMs; clock.now() < endMs; ) {
-      const result = await connection.call(path, bytes, callMs);
-      if (result.kind === "ok") return decodeAnswer(request, result.bytes).revision;
-      await pauseFor(clock, pollMs);
-    }
-    return undefined;
-  } finally {
-    connection.close();
-  }
 }
