@@ -22,6 +22,7 @@ import { StatusResponse } from "../../wire/gen/rpc.js";
 import { memberFlags } from "../stage/member-flags.js";
 import { ServerProcess } from "../stage/server-process.js";
 import { connectTo } from "./grpc-connection.js";
+import { LogSpans } from "./log-spans.js";
 import { MemberDisks } from "./member-disks.js";
 import { MemberVolumes } from "./member-volumes.js";
 import type { Program } from "./program.js";
@@ -62,6 +63,11 @@ export class ProcessStage implements Stage {
   readonly disks: Disks;
   readonly clocks: Clocks | undefined;
   readonly diskTroubles: DiskTroubles;
+  /**
+   * The parts of a member's log from a fault that filled its disk to the next start of its process:
+   * only a new process is surely one that has space.
+   */
+  readonly fullSpans = new LogSpans((member) => this.logFile(member));
   /** Undefined: the members' data is on the file system of the folder. */
   #volumes: MemberVolumes | undefined;
   /** Why there are no volumes although they were asked for. */
@@ -166,6 +172,7 @@ export class ProcessStage implements Stage {
   }
 
   #spawn(member: string): ServerProcess {
+    this.fullSpans.end(member);
     const { command, args } = this.#options.program;
     const started = new ServerProcess({
       command,
@@ -281,6 +288,7 @@ export class ProcessStage implements Stage {
   #setTrouble(member: string, trouble: DiskTrouble | undefined): void {
     const running = this.#running.get(member);
     const mayEnd = trouble === "full" || trouble === "failing";
+    if (trouble === "full") this.fullSpans.begin(member);
     if (running !== undefined && mayEnd) this.#ending.add(running);
     if (this.#volumes !== undefined) {
       if (trouble === "full") {

@@ -73,7 +73,9 @@ async function onProcesses(
   const { kinds, notPermitted } = possibly;
   const isDiskHarmed = [...result.hits.keys()].some((kind) => groupOf(kind) === "disk");
   const words = stage.members.flatMap((member) =>
-    logFindings(member, { file: stage.logFile(member), isDiskHarmed }),
+    logFindings(member, {
+      ...{ file: stage.logFile(member), isDiskHarmed, fullSpans: stage.fullSpans.of(member) },
+    }),
   );
   result = { ...result, findings: [...result.findings, ...words] };
   const run = { target: program.version, result, notPermitted };
