@@ -61,6 +61,7 @@ function loneMember() {
   };
   const reads = new Reads({
     jobs: { start: runAtOnce } as unknown as Jobs,
+    clock,
     budget: new AnswerBudget(clock),
     machine: () => machine,
     refusal: () => undefined,

@@ -24,7 +24,7 @@ class Scene {
   constructor(keys: number) {
     for (let at = 0; at < keys; at++) this.put(at, "v".repeat(300));
     const reads = new Reads({
-      ...{ jobs: this.jobs, budget: this.budget },
+      ...{ jobs: this.jobs, clock: this.clock, budget: this.budget },
       machine: () => this.machine,
       refusal: () => undefined,
       whenSure: (done) => done(undefined),

@@ -201,10 +201,14 @@ export interface KvReader {
    */
   range(request: RangeRequest): RangeOutcome;
   /**
-   * As `range`, in slices. With `isPage` the count may leave out keys behind the last row. @throws
-   * KvError from step, as `range`
+   * As `range`, in slices. With `isPage` the count may leave out keys behind the last row. With
+   * `nowMs`, the monotonic time, rows of a range of many keys may be those that another range read
+   * up to a second before. @throws KvError from step, as `range`
    */
-  readRange(request: RangeRequest, isPage?: boolean): ReadJob<RangeOutcome>;
+  readRange(
+    request: RangeRequest,
+    way?: { readonly isPage?: boolean; readonly nowMs?: number },
+  ): ReadJob<RangeOutcome>;
   /**
    * A transaction of ranges only, all at the current revision, which is part of the result. @throws
    * KvError compacted, futureRevision, answerTooLarge, each from step

@@ -129,7 +129,7 @@ export class StateStore {
       compactRevision: () => now().compactRevision(),
       finishedCompactRevision: () => now().finishedCompactRevision(),
       range: (request) => now().range(request),
-      readRange: (request, isPage) => now().readRange(request, isPage),
+      readRange: (request, way) => now().readRange(request, way),
       readTxn: (request) => now().readTxn(request),
       kvAt: (key, revision) => now().kvAt(key, revision),
       history: (options, visit) => now().history(options, visit),

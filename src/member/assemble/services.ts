@@ -211,6 +211,7 @@ export function createMember(w: Wiring): RunningMember {
 function createClientReads(w: Wiring): Reads {
   return new Reads({
     jobs: w.jobs,
+    clock: w.platform.clock,
     budget: new AnswerBudget(w.platform.clock),
     machine: () => w.machine(),
     refusal: () => (w.lifecycle.isStopping() ? new KvError("stopped") : w.monitor.refusal()),

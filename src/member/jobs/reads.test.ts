@@ -40,6 +40,7 @@ class Scene {
   refusal: KvError | undefined;
   readonly reads = new Reads({
     jobs: this.jobs,
+    clock: this.clock,
     budget: this.budget,
     machine: () => this.machine,
     refusal: () => this.refusal,

@@ -5,6 +5,7 @@
  */
 import type { Done } from "../../base/done.js";
 import { KvError } from "../../base/errors.js";
+import type { Clock } from "../../platform/clock.js";
 import type {
   KvReader,
   MachineReader,
@@ -24,6 +25,7 @@ const beginningsMax = 8;
 
 export interface ReadsParts {
   readonly jobs: Pick<Jobs, "start">;
+  readonly clock: Pick<Clock, "now">;
   readonly budget: Pick<AnswerBudget, "open">;
   machine(): MachineReader;
   /** Why this member answers no client now. Undefined: it answers. */
@@ -50,7 +52,9 @@ export class Reads {
     done: Done<ReadAnswer<RangeOutcome>>,
     isPage = false,
   ): void {
-    new Read(this.#parts, { begin: (kv) => kv.readRange(request, isPage), client, done }).start();
+    const { clock } = this.#parts;
+    const begin = (kv: KvReader) => kv.readRange(request, { isPage, nowMs: clock.now() });
+    new Read(this.#parts, { begin, client, done }).start();
   }
 
   /**

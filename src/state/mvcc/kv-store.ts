@@ -32,12 +32,14 @@ import type { KvView } from "./kv-view.js";
 import { missingRow, tombstone } from "./kv-writer.js";
 import { evaluateRange } from "./range.js";
 import { decodeRevision, encodeRevision, revisionStart } from "./revision-key.js";
+import { RowCache } from "./row-cache.js";
 import { type ReadAtView, rangeReader, SlicedRead, txnReader } from "./sliced-read.js";
 
 export class KvStore implements KvReader {
   readonly index = new KeyIndex();
   readonly rows: RowReader;
   readonly compactionHashes = new CompactionHashes();
+  readonly #recent = new RowCache();
   readonly #meta: Meta;
   readonly #leaseOf: (key: KeyText) => bigint;
 
@@ -98,16 +100,19 @@ export class KvStore implements KvReader {
     return outcome;
   }
 
-  readRange(request: RangeRequest, isPage = false): ReadJob<RangeOutcome> {
-    return this.#read(rangeReader(request, isPage));
+  readRange(
+    request: RangeRequest,
+    { isPage = false, nowMs }: { readonly isPage?: boolean; readonly nowMs?: number } = {},
+  ): ReadJob<RangeOutcome> {
+    return this.#read(rangeReader(request, isPage), nowMs);
   }
 
   readTxn(request: TxnRequest): ReadJob<TxnOutcome> {
     return this.#read(txnReader(request));
   }
 
-  #read<T extends RangeOutcome | TxnOutcome>(read: ReadAtView<T>): ReadJob<T> {
-    return new SlicedRead(this.#view(), read, () => this.#meta.compactRevision);
+  #read<T extends RangeOutcome | TxnOutcome>(read: ReadAtView<T>, nowMs?: number): ReadJob<T> {
+    return new SlicedRead(this.#view(nowMs), read, () => this.#meta.compactRevision);
   }
 
   kvAt(key: Uint8Array, revision: number): KvBytes | undefined {
@@ -163,15 +168,16 @@ export class KvStore implements KvReader {
     return this.#isChanging ? this.index.formerlyAlive() : this.index.aliveCount();
   }
 
-  /** A view of the current revision; it stays at that revision. */
-  #view(): KvView {
+  /** A view of the current revision; it stays at that revision. Without `nowMs` it reads each row. */
+  #view(nowMs?: number): KvView {
     const { revision, compactRevision } = this.#meta;
     return {
       index: this.index,
       revision,
       compactRevision,
       row: (history, place) => this.#row(history, place),
-      rowAt: (main, sub) => this.#rowAt(main, sub),
+      rowAt: (main, sub) =>
+        nowMs === undefined ? this.#rowAt(main, sub) : this.#recentRow(main, sub, nowMs),
       leaseOf: this.#leaseOf,
       countAlive: (range) => {
         if (this.#meta.revision !== revision) return undefined;
@@ -187,6 +193,14 @@ export class KvStore implements KvReader {
   #rowAt(main: number, sub: number): KvBytes {
     const key = encodeRevision(main, sub, false);
     return this.rows.get(Bucket.key, key) ?? missingRow(key);
+  }
+
+  #recentRow(main: number, sub: number, nowMs: number): KvBytes {
+    const known = this.#recent.get(main, sub, nowMs);
+    if (known !== undefined) return known;
+    const row = this.#rowAt(main, sub);
+    this.#recent.add(main, sub, row, nowMs);
+    return row;
   }
 }
 

@@ -11,7 +11,10 @@ export interface KvView {
   readonly compactRevision: number;
   /** The KeyValue at a place of a key's history. */
   row(history: KeyHistory, place: number): KvBytes;
-  /** The KeyValue of this revision, which is still there. */
+  /**
+   * The KeyValue of this revision, which is still there. In a range for a client it may be one that
+   * was read a little before (row-cache.ts).
+   */
   rowAt(main: number, sub: number): KvBytes;
   /** The lease of a key's newest version; 0n: none. */
   leaseOf(key: KeyText): bigint;

@@ -10,13 +10,16 @@ import type { KvView } from "./kv-view.js";
 
 export class LiveRow {
   readonly #view: KvView;
+  readonly #isOfMany: boolean;
   #key: KeyText = "";
   #history: KeyHistory | undefined;
   #place = 0;
   #row: KvBytes | undefined;
 
-  constructor(view: KvView) {
+  /** `isOfMany`: the range is not a single key. */
+  constructor(view: KvView, isOfMany: boolean) {
     this.#view = view;
+    this.#isOfMany = isOfMany;
   }
 
   at(key: KeyText, history: KeyHistory, place: number): void {
@@ -53,7 +56,9 @@ export class LiveRow {
   }
 
   get bytes(): KvBytes {
-    this.#row ??= this.#view.row(this.#known, this.#place);
+    this.#row ??= this.#isOfMany
+      ? this.#view.rowAt(this.modRevision, this.sub)
+      : this.#view.row(this.#known, this.#place);
     return this.#row;
   }
 

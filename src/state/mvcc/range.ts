@@ -106,7 +106,7 @@ export function* evaluateRange(
   const selection = new Selection(view, request, { room, isPage });
   const { target, known } = selection;
   if (known === undefined || !request.count_only) {
-    const live = new LiveRow(view);
+    const live = new LiveRow(view, request.range_end.length > 0);
     const visit = (history: KeyHistory, place: number, key: KeyText): number => {
       live.at(key, history, place);
       return selection.visit(live);
