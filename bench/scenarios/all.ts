@@ -17,7 +17,7 @@ const onBoth = (of: (members: 1 | 3) => readonly Scenario[]): readonly Scenario[
 
 export const scenarios: readonly Scenario[] = [
   ...onBoth((members) => [
-    putScenario(members, [1, 1], members === 1 ? 4_000 : 2_000),
+    putScenario(members, [1, 1], members === 1 ? 15_000 : 8_000),
     putScenario(members, [20, 1], members === 1 ? 30_000 : 20_000),
     putScenario(members, [100, 10], members === 1 ? 120_000 : 80_000),
     putScenario(members, [1_000, 1], members === 1 ? 80_000 : 60_000),

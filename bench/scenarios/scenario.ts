@@ -29,7 +29,9 @@ export interface Measurement extends LoadResult {
 
 /** With 1.5 GiB of data, etcd's default quota would be reached. */
 export const roomyFlags: readonly string[] = ["--quota-backend-bytes=17179869184"];
+/** The warm-up: this share of the requests, but as many as compilers need, if there are so many. */
 const warmUpShare = 0.1;
+const warmUpMin = 3_000;
 
 export interface MeasureOptions {
   /** Share of the scenario's requests; default 1. */
@@ -53,7 +55,10 @@ export async function measure(
       Math.max(...cluster.members.map(of));
     const preparedRssBytes = memories(({ process }) => process.memory().rssBytes);
     const requests = Math.round(scenario.requests * scale);
-    await scenario.run(leader, Math.ceil(requests * warmUpShare));
+    await scenario.run(
+      leader,
+      Math.min(requests, Math.max(warmUpMin, Math.ceil(requests * warmUpShare))),
+    );
     const cpu = (): number =>
       cluster.members.reduce((sum, { process }) => sum + process.cpuSeconds(), 0);
     const cpuBefore = cpu();
