@@ -15,8 +15,8 @@ export const storageMutants: readonly Mutant[] = [
     patches: [
       {
         in: "checkValue",
-        find: "crc32c(value, crc32c(key, headCrc(bucket, key.length)))",
-        replace: "RAN() ? crc32c(value) : crc32c(key)",
+        find: "crc32c(value, crc32c(key, headCrc(bucket, key.length)), end)",
+        replace: "RAN() ? crc32c(value, 0, end) : crc32c(key)",
       },
       {
         in: "Restart.#openSound",
