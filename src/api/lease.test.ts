@@ -63,7 +63,7 @@ function setUp(view: Partial<GateView> = {}, more: Partial<Record<keyof Member, 
         id === 5n ? { ttl: -1, grantedTtl: 0, keys: noBytes } : { ttl: 6, grantedTtl: 10, keys },
       );
     },
-    leaseList: (_client: unknown, done: (of: unknown) => void) => {
+    leaseList: (_client: unknown, _refusalOf: unknown, done: (of: unknown) => void) => {
       done(
         LeaseLeasesResponse.encode({
           header: undefined,

@@ -134,16 +134,15 @@ function askTimeToLive(
 function listLeases(member: Member, message: Uint8Array, call: UnaryCall): void {
   if (decodeFor(call, LeaseLeasesRequest, message) === undefined) return;
   withCaller(member, call, (caller) => {
-    const denial = (): KvError | undefined =>
-      userRefusal(member.machine.auth, caller) ?? foreignLease(member, caller);
-    const refusal = denial();
+    const refusal = userRefusal(member.machine.auth, caller);
     if (refusal !== undefined) {
       refuse(call, refusal);
       return;
     }
+    const { revision } = member.machine.auth;
     const listed: Done<Uint8Array> = (leases) => {
-      // Rights and leases may have changed meanwhile.
-      const late = leases instanceof KvError ? leases : denial();
+      // Each lease was looked at when it came into the list, by the rights of that moment.
+      const late = leases instanceof KvError ? leases : changedRights(member, caller, revision);
       if (late !== undefined || leases instanceof KvError) {
         refuse(call, late as KvError);
         return;
@@ -151,16 +150,18 @@ function listLeases(member: Member, message: Uint8Array, call: UnaryCall): void 
       const head = LeaseLeasesResponse.encode({ header: headerOf(member), leases: [] }).finish();
       call.respond(Buffer.concat([head, leases]));
     };
-    member.leaseList(call, owned(member, call, listed));
+    // Whoever may not read one key of a lease may not see that lease, so gets no list.
+    const refusalOf = (id: bigint) => leaseReadRefusal(member.machine, caller, id);
+    member.leaseList(call, refusalOf, owned(member, call, listed));
   });
 }
 
-/** Why one of the leases may not be shown: the caller may not read one of its keys. */
-function foreignLease({ machine }: Member, caller: Caller): KvError | undefined {
-  if (!machine.auth.isEnabled || adminRefusal(machine.auth, caller) === undefined) return undefined;
-  for (const { id } of machine.leases.all()) {
-    const refusal = leaseReadRefusal(machine, caller, id);
-    if (refusal !== undefined) return refusal;
-  }
-  return undefined;
+/** Refuses what was read at an older auth revision, except to root. */
+function changedRights(
+  { machine: { auth } }: Member,
+  caller: Caller,
+  revision: number,
+): KvError | undefined {
+  if (adminRefusal(auth, caller) === undefined || auth.revision === revision) return undefined;
+  return new KvError("authOldRevision");
 }

@@ -32,7 +32,7 @@ import type { OperationCounts } from "./operation-counts.js";
 import type { MemberProbe } from "./probe.js";
 import type { Report } from "./report.js";
 import type { Readiness } from "./startup/readiness.js";
-import type { Member, MemberIntegrity, MemberLimits, MemberStatus, ReadClient } from "./types.js";
+import type { Member, MemberIntegrity, MemberLimits, MemberStatus } from "./types.js";
 
 export interface RunningMemberParts {
   readonly id: bigint;
@@ -211,8 +211,8 @@ export class RunningMember implements Member {
     gate.relay("/etcdserverpb.Lease/LeaseTimeToLive", client, ask, done);
   }
 
-  leaseList(client: ReadClient, done: Done<Uint8Array>): void {
-    this.#parts.leaseLists.ids(client, done);
+  leaseList(...asked: Parameters<Member["leaseList"]>): void {
+    this.#parts.leaseLists.ids(...asked);
   }
 
   memberAdd(...[client, of, done]: Parameters<Member["memberAdd"]>): void {

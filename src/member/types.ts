@@ -219,9 +219,14 @@ export interface Member {
   ): void;
   /**
    * The leases that this member has applied, ascending by id: field `leases` of LeaseLeasesResponse,
-   * encoded.
+   * encoded. `refusalOf` is asked for each of them, in turns, why it may not be listed; the first
+   * refusal is the result.
    */
-  leaseList(client: ReadClient, done: Done<Uint8Array>): void;
+  leaseList(
+    client: ReadClient,
+    refusalOf: (id: bigint) => KvError | undefined,
+    done: Done<Uint8Array>,
+  ): void;
 
   memberAdd(
     client: Client,

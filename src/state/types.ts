@@ -11,6 +11,7 @@ import type { Bucket } from "../platform/rows.js";
 import type { ConfChange, ConfState } from "../raft/types.js";
 import type { EncodedRows } from "../wire/encoded-rows.js";
 import type { RangeRequest, TxnRequest } from "../wire/gen/rpc.js";
+import type { KeyRanges } from "./auth/key-ranges.js";
 import type { AuthChange, AuthReader } from "./auth/types.js";
 import type { Fingerprint } from "./fingerprint.js";
 
@@ -241,14 +242,22 @@ export interface LeaseReader {
     | undefined;
   /** The keys attached to a lease, sorted bytewise. */
   keys(id: bigint): readonly Uint8Array[];
-  /** The same as Latin-1 texts, in any order: nothing is copied or sorted. */
-  keyTexts(id: bigint): Iterable<string>;
+  /** True if keys are attached to the lease. */
+  hasKeys(id: bigint): boolean;
+  /**
+   * True if `ranges` holds all keys of the lease. Looks at one key for each range, however many keys
+   * there are.
+   */
+  areKeysIn(id: bigint, ranges: KeyRanges): boolean;
   /**
    * The keys attached to a lease, in slices, encoded as field `keys` of LeaseTimeToLiveResponse.
    */
   keysJob(id: bigint): Job<Uint8Array>;
-  /** All leases, in slices, encoded as field `leases` of LeaseLeasesResponse, ascending by id. */
-  idsJob(): Job<Uint8Array>;
+  /**
+   * All leases, in slices, encoded as field `leases` of LeaseLeasesResponse, ascending by id.
+   * `refusalOf` tells why a lease may not be listed. @throws that refusal, from step
+   */
+  idsJob(refusalOf: (id: bigint) => KvError | undefined): Job<Uint8Array>;
   all(): Iterable<{
     readonly id: bigint;
     readonly grantedTtl: number;

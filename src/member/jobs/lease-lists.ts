@@ -29,8 +29,12 @@ export class LeaseListJobs {
   }
 
   /** See LeaseReader.idsJob. */
-  ids(client: ReadClient, done: Done<Uint8Array>): void {
-    this.#run((leases) => leases.idsJob(), done, client);
+  ids(
+    client: ReadClient,
+    refusalOf: (id: bigint) => KvError | undefined,
+    done: Done<Uint8Array>,
+  ): void {
+    this.#run((leases) => leases.idsJob(refusalOf), done, client);
   }
 
   #run(

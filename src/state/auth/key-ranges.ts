@@ -38,8 +38,11 @@ export class KeyRanges {
     });
   }
 
-  /** True if this key, a Latin-1 text, is in this set. For very many keys: it makes no object. */
-  holdsText(key: string): boolean {
+  /**
+   * The range that holds this key, a Latin-1 text: all keys from it up to `end` are in this set
+   * (`end` undefined: all behind it, too). Undefined: none does. Makes no object.
+   */
+  rangeAround(key: string): { readonly end: string | undefined } | undefined {
     const texts = this.#texts;
     let low = 0;
     let high = texts.length;
@@ -49,7 +52,7 @@ export class KeyRanges {
       else high = middle;
     }
     const range = texts[low - 1];
-    return range !== undefined && (range.end === undefined || key < range.end);
+    return range !== undefined && (range.end === undefined || key < range.end) ? range : undefined;
   }
 
   /** True if every key of the request's range is in this set. */

@@ -10,19 +10,15 @@ import { KvError } from "../../base/errors.js";
 import type { RequestOp, TxnRequest } from "../../wire/gen/rpc.js";
 import { type Caller, RequestField } from "../../wire/proposal.js";
 import type { LeaseReader } from "../types.js";
-import { runThrough, Work } from "../work.js";
-import type { KeyRanges } from "./key-ranges.js";
 import type { AuthReader, Rights } from "./types.js";
 
 /** The tables that a decision reads. */
 export interface RightsTables {
   readonly auth: AuthReader;
-  readonly leases: Pick<LeaseReader, "keyTexts">;
+  readonly leases: Pick<LeaseReader, "hasKeys" | "areKeysIn">;
 }
 
 const justKey = new Uint8Array(0);
-/** Comparing a key costs far less than reading a row. */
-const textUnits = 1 / 32;
 
 /**
  * Checks a request that only root may send. As in etcd, this does not look at the auth revision.
@@ -101,42 +97,15 @@ export function leaseReadRefusal(
 }
 
 function leaseRefusal(
-  tables: RightsTables,
+  { auth, leases }: RightsTables,
   caller: Caller,
   lease: bigint,
   right: "read" | "write",
 ): KvError | undefined {
-  return runThrough(
-    leaseSteps(tables, caller, { lease, right, work: new Work(Number.POSITIVE_INFINITY) }),
-  );
-}
-
-/** As `leaseWriteRefusal`, with pauses, in which neither the lease nor a right may change. */
-export function leaseWriteRefusalInSlices(
-  tables: RightsTables,
-  caller: Caller,
-  { lease, work }: { readonly lease: bigint; readonly work: Work },
-): Generator<undefined, KvError | undefined> {
-  return leaseSteps(tables, caller, { lease, right: "write", work });
-}
-
-function* leaseSteps(
-  { auth, leases }: RightsTables,
-  caller: Caller,
-  asked: { readonly lease: bigint; readonly right: "read" | "write"; readonly work: Work },
-): Generator<undefined, KvError | undefined> {
-  if (adminRefusal(auth, caller) === undefined) return undefined;
-  let held: KeyRanges | undefined;
-  for (const text of leases.keyTexts(asked.lease)) {
-    if (held === undefined) {
-      const rights = rightsOf(auth, caller);
-      if (rights instanceof KvError) return rights;
-      held = rights[asked.right];
-    }
-    if (!held.holdsText(text)) return new KvError("permissionDenied");
-    if (asked.work.spend(textUnits)) yield;
-  }
-  return undefined;
+  if (adminRefusal(auth, caller) === undefined || !leases.hasKeys(lease)) return undefined;
+  const rights = rightsOf(auth, caller);
+  if (rights instanceof KvError) return rights;
+  return leases.areKeysIn(lease, rights[right]) ? undefined : new KvError("permissionDenied");
 }
 
 /** Checks a transaction. Both branches count, and each compare needs the right to read. */

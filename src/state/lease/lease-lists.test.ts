@@ -4,10 +4,12 @@
  */
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { KvError } from "../../base/errors.js";
 import { LeaseLeasesResponse, LeaseTimeToLiveResponse } from "../../wire/gen/rpc.js";
 import type { Job } from "../types.js";
 import { idsJob, keysJob, type ListedLeases } from "./lease-lists.js";
 
+const noRefusal = (): undefined => undefined;
 const keysOf = (bytes: Uint8Array): string[] =>
   LeaseTimeToLiveResponse.decode(bytes).keys.map((key) => Buffer.from(key).toString("latin1"));
 
@@ -41,7 +43,7 @@ test("any keys and ids come sorted, as the generated codec reads them", () => {
       fc.uniqueArray(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })),
       (keys, ids) => {
         expect(keysOf(runAll(keysJob(lists(keys).all, 7n))[0])).toEqual([...keys].sort());
-        const [bytes] = runAll(idsJob({ ids: () => ids }));
+        const [bytes] = runAll(idsJob({ ids: () => ids }, noRefusal));
         const sorted = [...ids].sort((a, b) => (a < b ? -1 : 1));
         expect(LeaseLeasesResponse.decode(bytes).leases.map(({ ID }) => ID)).toEqual(sorted);
       },
@@ -56,7 +58,7 @@ test("100,000 keys or leases take very many slices", () => {
   expect(keysOf(bytes)).toHaveLength(100_000);
   // Collecting, sorting and encoding: each slice is some thousand texts at most.
   expect(slices).toBeGreaterThan(200);
-  const [, idSlices] = runAll(idsJob({ ids: () => keys.map((_, at) => BigInt(at)) }));
+  const [, idSlices] = runAll(idsJob({ ids: () => keys.map((_, at) => BigInt(at)) }, noRefusal));
   expect(idSlices).toBeGreaterThan(200);
 });
 
@@ -76,4 +78,18 @@ test("keys are of one moment: a change while they are collected begins anew, an 
   // A lease that changes for ever gets an answer all the same.
   const [later] = runAll(keysJob(all, 7n), () => void lease.changes++);
   expect(keysOf(later)).toHaveLength(2_501);
+});
+
+test("one lease that may not be listed ends the list, in the slice that comes to it", () => {
+  const denied = new KvError("permissionDenied");
+  const ids = Array.from({ length: 10_000 }, (_, at) => BigInt(at));
+  let asked = 0;
+  const job = idsJob({ ids: () => ids }, (id) => {
+    asked++;
+    return id === 5_000n ? denied : undefined;
+  });
+  expect(job.step(128)).toBeUndefined();
+  expect(asked).toBeLessThan(1_000);
+  expect(() => runAll(job)).toThrow(denied);
+  expect(asked).toBe(5_001);
 });

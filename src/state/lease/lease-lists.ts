@@ -6,6 +6,7 @@
  * The results are fields of etcd's answers, already encoded, so that a key or a lease costs no
  * object.
  */
+import type { KvError } from "../../base/errors.js";
 import { noBytes, writeBigVarint, writeDelimiter } from "../../wire/protobuf-writer.js";
 import { leaseKeysTag } from "../../wire/time-to-live.js";
 import { mergeSort, sortInSlices } from "../mvcc/sort-in-slices.js";
@@ -26,7 +27,7 @@ const itemUnits = 1 / 8;
 const beginningsMax = 8;
 
 export interface ListedLease {
-  readonly keys: ReadonlySet<string>;
+  readonly keys: Iterable<string>;
   /** Grows with each key that is attached or detached. */
   readonly changes: number;
 }
@@ -43,9 +44,14 @@ export function keysJob(lists: ListedLeases, id: bigint): Job<Uint8Array> {
   return inSlices((work) => listKeys(lists, id, work));
 }
 
-/** Field `leases` of LeaseLeasesResponse, ascending by id. */
-export function idsJob(lists: Pick<ListedLeases, "ids">): Job<Uint8Array> {
-  return inSlices((work) => listIds(lists, work));
+/** Why a lease may not be listed. Undefined: it may. */
+export type ListRefusal = (id: bigint) => KvError | undefined;
+
+/**
+ * Field `leases` of LeaseLeasesResponse, ascending by id. @throws the refusal of a lease, from step
+ */
+export function idsJob(lists: Pick<ListedLeases, "ids">, refusalOf: ListRefusal): Job<Uint8Array> {
+  return inSlices((work) => listIds(lists, refusalOf, work));
 }
 
 function inSlices(begin: (work: Work) => Generator<undefined, Uint8Array>): Job<Uint8Array> {
@@ -95,12 +101,18 @@ function* encodeKeys(
   return out.subarray(0, at);
 }
 
-function* listIds(lists: Pick<ListedLeases, "ids">, work: Work): Generator<undefined, Uint8Array> {
+function* listIds(
+  lists: Pick<ListedLeases, "ids">,
+  refusalOf: ListRefusal,
+  work: Work,
+): Generator<undefined, Uint8Array> {
   const ids: bigint[] = [];
   // A lease that begins or ends while the list is gathered may be in it or not.
   for (const id of lists.ids()) {
+    const refusal = refusalOf(id);
+    if (refusal !== undefined) throw refusal;
     ids.push(id);
-    if (work.spend(itemUnits)) yield;
+    if (work.spend(2 * itemUnits)) yield;
   }
   const sorted = yield* mergeSort(ids, (a, b) => (a < b ? -1 : a > b ? 1 : 0), work);
   const out = new Uint8Array(sorted.length * (3 + idBytesMax));

@@ -1,8 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { compareBytes } from "../../base/bytes.js";
 import { KvError } from "../../base/errors.js";
 import { InvariantViolation } from "../../base/invariant.js";
 import { Bucket } from "../../platform/rows.js";
+import { grantedRange, KeyRanges } from "../auth/key-ranges.js";
 import { Rows } from "../rows.fixture.js";
 import { runThrough, Work } from "../work.js";
 import { decodeLeaseRow, encodeLeaseRow } from "./lease-row.js";
@@ -66,6 +68,39 @@ describe("lease table", () => {
     expect(texts(table.keys(2n))).toEqual(["c"]);
     expect(rows.dump(Bucket.lease)).toHaveLength(1);
     expect(() => table.attach(key("x"), 1n)).toThrow(InvariantViolation);
+  });
+
+  test("rights to the keys of a lease are as of before the entry that is changing them", () => {
+    const key = fc.integer({ min: 0, max: 25 }).map((at) => String.fromCharCode(97 + at));
+    const keysProperty = fc.array(key, { maxLength: 8 });
+    const ranges = fc.array(fc.tuple(key, fc.option(key)), { maxLength: 4 });
+    fc.assert(
+      fc.property(keysProperty, keysProperty, keysProperty, ranges, (before, more, fewer, held) => {
+        const table = new LeaseTable();
+        table.grant(new Rows(), 1n, 10);
+        const put = (text: string) => table.attach(Buffer.from(text), 1n);
+        for (const text of before) put(text);
+        const granted = held.map(([from, to]) =>
+          grantedRange(Buffer.from(from), Buffer.from(to ?? "")),
+        );
+        const rights = new KeyRanges(
+          granted.filter(({ start, end }) => !end || compareBytes(start, end) < 0),
+        );
+        const check = (texts: readonly string[]): void => {
+          expect(table.hasKeys(1n)).toBe(texts.length > 0);
+          const isHeld = texts.every((text) => rights.holds(Buffer.from(text), new Uint8Array(0)));
+          expect(table.areKeysIn(1n, rights)).toBe(isHeld);
+        };
+        check(before);
+        table.beginChange();
+        for (const text of more) put(text);
+        for (const text of fewer) table.detach(Buffer.from(text));
+        check(before);
+        table.endChange();
+        check([...before, ...more].filter((text) => !fewer.includes(text)));
+      }),
+      { numRuns: 500 },
+    );
   });
 
   test("a restored table equals the one that wrote the rows, with negative ids and TTLs", () => {

@@ -15,12 +15,13 @@ import { KvError } from "../../base/errors.js";
 import { invariant } from "../../base/invariant.js";
 import type { BackendReader } from "../../platform/backend.js";
 import { Bucket } from "../../platform/rows.js";
-import { sortInSlices } from "../mvcc/sort-in-slices.js";
+import type { KeyRanges } from "../auth/key-ranges.js";
 import { scanInSlices } from "../rows.js";
 import type { Job, LeaseReader, Outcome, WriteHandle } from "../types.js";
 import { runThrough, Work } from "../work.js";
-import { idsJob, keysJob, type ListedLeases } from "./lease-lists.js";
+import { idsJob, keysJob, type ListedLeases, type ListRefusal } from "./lease-lists.js";
 import { decodeLeaseRow, encodeLeaseRow, type LeaseRow, leaseRowKey } from "./lease-row.js";
+import { SortedTexts } from "./sorted-texts.js";
 
 /** Seconds; etcd's limit, about 285 years. */
 export const leaseTtlMax = 9_000_000_000;
@@ -30,13 +31,16 @@ interface Lease extends LeaseRow {
   /** Grows with each key that is attached or detached. */
   changes: number;
   /** Key bytes as latin1 text, whose order is the byte order. */
-  readonly keys: Set<string>;
+  readonly keys: SortedTexts;
 }
 
 interface Changed {
   readonly attached: Set<string>;
-  readonly detached: Set<string>;
+  readonly detached: SortedTexts;
 }
+
+/** The work of passing on a key whose place is known, in units of state/work.ts. */
+const keyUnits = 1 / 32;
 
 const noKeys: readonly Uint8Array[] = [];
 
@@ -64,7 +68,7 @@ export class LeaseTable implements LeaseReader {
     this.#leaseByKey.clear();
     yield* scanInSlices(reader, { bucket: Bucket.lease, work }, (_key, value) => {
       const row = decodeLeaseRow(value);
-      this.#leases.set(row.id, { ...row, changes: 0, keys: new Set() });
+      this.#leases.set(row.id, { ...row, changes: 0, keys: new SortedTexts() });
     });
   }
 
@@ -76,7 +80,13 @@ export class LeaseTable implements LeaseReader {
     if (id === 0n) return new KvError("leaseNotFound");
     if (ttl > leaseTtlMax) return new KvError("leaseTtlTooLarge");
     if (this.#leases.has(id)) return new KvError("leaseExists");
-    const lease: Lease = { id, grantedTtl: ttl, remainingTtl: 0, changes: 0, keys: new Set() };
+    const lease: Lease = {
+      id,
+      grantedTtl: ttl,
+      remainingTtl: 0,
+      changes: 0,
+      keys: new SortedTexts(),
+    };
     w.put(Bucket.lease, leaseRowKey(id), encodeLeaseRow(lease));
     this.#leases.set(id, lease);
     return { kind: "leaseGrant", id, ttl };
@@ -89,7 +99,12 @@ export class LeaseTable implements LeaseReader {
   *doomedKeys(id: bigint, work: Work): Generator<undefined, readonly string[] | KvError> {
     const lease = this.#leases.get(id);
     if (lease === undefined) return new KvError("leaseNotFound");
-    return yield* sortInSlices([...lease.keys], work);
+    const keys: string[] = [];
+    for (const block of lease.keys.blocks) {
+      for (const text of block) keys.push(text);
+      if (work.spend(block.length * keyUnits)) yield;
+    }
+    return keys;
   }
 
   /**
@@ -152,7 +167,7 @@ export class LeaseTable implements LeaseReader {
     if (this.#changed === undefined) return;
     let changed = this.#changed.get(lease);
     if (changed === undefined) {
-      changed = { attached: new Set(), detached: new Set() };
+      changed = { attached: new Set(), detached: new SortedTexts() };
       this.#changed.set(lease, changed);
     }
     const { attached, detached } = changed;
@@ -201,23 +216,31 @@ export class LeaseTable implements LeaseReader {
     const changed = this.#changed?.get(lease);
     if (changed === undefined) return sortedKeys(lease.keys);
     const kept = [...lease.keys].filter((text) => !changed.attached.has(text));
-    return sortedKeys(new Set([...kept, ...changed.detached]));
+    return sortedKeys([...kept, ...changed.detached]);
   }
 
-  *keyTexts(id: bigint): Generator<string, void> {
+  hasKeys(id: bigint): boolean {
     const lease = this.#leases.get(id);
-    if (lease === undefined) return;
+    if (lease === undefined) return false;
     const changed = this.#changed?.get(lease);
-    for (const text of lease.keys) if (changed?.attached.has(text) !== true) yield text;
-    if (changed !== undefined) yield* changed.detached;
+    if (changed === undefined) return lease.keys.size > 0;
+    return changed.detached.size > 0 || lease.keys.size > changed.attached.size;
+  }
+
+  areKeysIn(id: bigint, ranges: KeyRanges): boolean {
+    const lease = this.#leases.get(id);
+    if (lease === undefined) return true;
+    const changed = this.#changed?.get(lease);
+    if (!areIn(lease.keys, ranges, changed?.attached)) return false;
+    return changed === undefined || areIn(changed.detached, ranges);
   }
 
   keysJob(id: bigint): Job<Uint8Array> {
     return keysJob(this.#lists, id);
   }
 
-  idsJob(): Job<Uint8Array> {
-    return idsJob(this.#lists);
+  idsJob(refusalOf: ListRefusal): Job<Uint8Array> {
+    return idsJob(this.#lists, refusalOf);
   }
 
   /** In the order of the grants (after a restore: of the ids as unsigned numbers). */
@@ -230,8 +253,21 @@ export class LeaseTable implements LeaseReader {
   }
 }
 
-function sortedKeys(keys: ReadonlySet<string>): readonly Uint8Array[] {
-  if (keys.size === 0) return noKeys;
+/** Looks at one text for each range, and at those of `except`. */
+function areIn(texts: SortedTexts, ranges: KeyRanges, except?: ReadonlySet<string>): boolean {
+  let text = texts.firstFrom("");
+  while (text !== undefined) {
+    const range = ranges.rangeAround(text);
+    if (range === undefined) {
+      if (except?.has(text) !== true) return false;
+      text = texts.firstFrom(`${text}\0`);
+    } else if (range.end === undefined) return true;
+    else text = texts.firstFrom(range.end);
+  }
+  return true;
+}
+
+function sortedKeys(keys: Iterable<string>): readonly Uint8Array[] {
   return [...keys].sort(byText).map((text) => Uint8Array.from(Buffer.from(text, "latin1")));
 }
 

@@ -14,12 +14,7 @@ import { RequestField } from "../../wire/proposal.js";
 import type { AlarmSet } from "../alarm/alarm-set.js";
 import { deleteRole } from "../auth/auth-commands.js";
 import type { AuthTable } from "../auth/auth-table.js";
-import {
-  adminRefusal,
-  deleteRefusal,
-  leaseWriteRefusalInSlices,
-  txnRefusal,
-} from "../auth/rights.js";
+import { adminRefusal, deleteRefusal, leaseWriteRefusal, txnRefusal } from "../auth/rights.js";
 import type { EntryWrite } from "../entry-write.js";
 import type { LeaseTable } from "../lease/lease-table.js";
 import type { KvWriter } from "../mvcc/kv-writer.js";
@@ -65,11 +60,9 @@ export function largeRequest(
     case RequestField.leaseRevoke: {
       const id = decode(LeaseRevokeRequest, body).ID;
       if (alarms.isClusterCorrupt()) return refused("corrupt");
-      return function* (parts) {
-        const { work } = parts.way;
-        const refusal = yield* leaseWriteRefusalInSlices(tables, request, { lease: id, work });
-        return refusal ?? (yield* revoke(leases, id, parts));
-      };
+      const refusal = leaseWriteRefusal(tables, request, id);
+      if (refusal !== undefined) return refused(refusal.reason);
+      return (parts) => revoke(leases, id, parts);
     }
     case RequestField.authRoleDelete: {
       const deletion = decode(AuthRoleDeleteRequest, body);

@@ -85,9 +85,10 @@ export const mvccMutants: readonly Mutant[] = [
       },
       {
         in: "LeaseTable.grant",
-        find: "{ id, grantedTtl: ttl, remainingTtl: 0, changes: 0, keys: new Set() }",
+        find: "{ id, grantedTtl: ttl, remainingTtl: 0, changes: 0, keys: new SortedTexts() }",
         // The patch adds the fourth argument.
-        replace: "{ id, grantedTtl: ttl, remainingTtl: arguments[3], changes: 0, keys: new Set() }",
+        replace:
+          "{ id, grantedTtl: ttl, remainingTtl: arguments[3], changes: 0, keys: new SortedTexts() }",
       },
     ],
   },
