@@ -79,7 +79,8 @@ async function measureChosen(chosen: readonly Scenario[]): Promise<void> {
 const chosen = scenarios.filter(isChosen);
 if (values.only === "large") {
   console.log(describeMachine());
-  const results = await measureLarge({ servers, keys: Number(values.keys), rows: values.rows });
+  const [keys, isStopped] = [Number(values.keys), values.profile !== ""];
+  const results = await measureLarge({ servers, keys, rows: values.rows, isStopped });
   console.log(`\n${largeTable(results)}`);
   process.exit();
 } else if (chosen.length === 0) {

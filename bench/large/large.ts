@@ -16,6 +16,8 @@ export interface LargeOptions {
   readonly keys: number;
   /** Only rows whose name contains this. */
   readonly rows: string;
+  /** Ends the members by SIGTERM, so that they write their profiles. */
+  readonly isStopped: boolean;
 }
 
 export interface LargeResult {
@@ -58,6 +60,7 @@ async function measureServer(kind: ServerKind, options: LargeOptions): Promise<L
       tell(await measureRequest(member, request, caller));
     }
     if ("restart".includes(options.rows)) tell(await measureRestart(member));
+    if (options.isStopped) await member.stop();
     return results;
   } finally {
     caller.stop();
