@@ -8,6 +8,7 @@ import { fnv64a } from "./fnv64a.js";
 import { BboltError, elementBytes, pageHeadBytes, viewOf, writeMetaPage } from "./format.js";
 import { pageBytes } from "./layout.js";
 import { openBbolt, type Row } from "./reader.js";
+import { joinPages } from "./writer.js";
 
 interface Told {
   readonly name: string;
@@ -125,6 +126,24 @@ describe("what was written is read", () => {
       }
     }
   });
+});
+
+test("pages joined share memory if they follow each other there; the bytes are the same anyway", () => {
+  const memory = Uint8Array.from({ length: 6 * pageBytes }, (_, at) => at / pageBytes);
+  const page = (place: number, count = 1): Uint8Array =>
+    memory.subarray(place * pageBytes, (place + count) * pageBytes);
+  for (const pages of [[page(2)], [page(1, 2), page(3)]]) {
+    const joined = joinPages(pages);
+    expect(joined).toEqual(new Uint8Array(Buffer.concat(pages)));
+    expect(joined.buffer).toBe(memory.buffer);
+  }
+  for (const pages of [
+    [page(1), page(0)],
+    [page(1), page(3)],
+    [page(1), page(2).slice()],
+  ]) {
+    expect(Buffer.compare(joinPages(pages), Buffer.concat(pages))).toBe(0);
+  }
 });
 
 describe("damage", () => {

@@ -33,6 +33,7 @@ import { KeyList, U32List } from "./u32-list.js";
  */
 export class FileWriter {
   readonly #layout: FileLayout;
+  readonly #space = new PageSpace();
 
   constructor(layout: FileLayout) {
     this.#layout = layout;
@@ -55,16 +56,14 @@ export class FileWriter {
   }
 
   bucket(place: number): BucketWriter {
-    return new BucketWriter(this.#layout.buckets[place] as BucketLayout);
+    return new BucketWriter(this.#layout.buckets[place] as BucketLayout, this.#space);
   }
 
   /** The page that names the buckets. */
   tail(): Uint8Array {
     const { buckets, rootPage, pages } = this.#layout;
-    const page = new LeafPage({
-      ...{ id: rootPage, pages: pages - rootPage },
-      ...{ count: buckets.length, flags: bucketFlag },
-    });
+    const head = { id: rootPage, pages: pages - rootPage, count: buckets.length };
+    const page = new LeafPage(this.#space, { ...head, flags: bucketFlag });
     for (const bucket of buckets) {
       const isInline = bucket.rootPage === 0;
       const value = new Uint8Array(bucketBytes + (isInline ? pageHeadBytes : 0));
@@ -83,14 +82,16 @@ export class FileWriter {
  */
 export class BucketWriter {
   readonly #layout: BucketLayout;
+  readonly #space: PageSpace;
   readonly #firstKeys = new KeyList();
   /** The leaf that is being filled. Undefined: the next row begins one. */
   #filling: LeafPage | undefined;
   #leaf = 0;
   #page: number;
 
-  constructor(layout: BucketLayout) {
+  constructor(layout: BucketLayout, space: PageSpace) {
     this.#layout = layout;
+    this.#space = space;
     this.#page = layout.firstPage;
   }
 
@@ -105,7 +106,7 @@ export class BucketWriter {
     if (this.#filling === undefined) {
       this.#firstKeys.push(key);
       const count = leaves.counts.at(this.#leaf);
-      this.#filling = new LeafPage({ id: this.#page, pages, count, flags: 0 });
+      this.#filling = new LeafPage(this.#space, { id: this.#page, pages, count, flags: 0 });
     }
     if (!this.#filling.add(key, value)) return undefined;
     const { bytes } = this.#filling;
@@ -146,6 +147,38 @@ export class BucketWriter {
   }
 }
 
+/** How many pages are made at once. */
+const spacePages = 256;
+
+/**
+ * Gives out empty pages. Those that are taken one after the other mostly lie so in memory, too, so
+ * whoever wants them as one array need not copy them (see `joinPages`).
+ */
+class PageSpace {
+  #bytes = new Uint8Array(0);
+
+  take(pages: number): Uint8Array {
+    const size = pages * pageBytes;
+    if (size > this.#bytes.length) {
+      this.#bytes = new Uint8Array(Math.max(size, spacePages * pageBytes));
+    }
+    const taken = this.#bytes.subarray(0, size);
+    this.#bytes = this.#bytes.subarray(size);
+    return taken;
+  }
+}
+
+/** The pages as one array, which may share their memory. There is at least one. */
+export function joinPages(pages: readonly Uint8Array[]): Uint8Array {
+  const { buffer, byteOffset } = pages[0] as Uint8Array;
+  let end = byteOffset;
+  for (const page of pages) {
+    if (page.buffer !== buffer || page.byteOffset !== end) return Buffer.concat(pages);
+    end += page.length;
+  }
+  return new Uint8Array(buffer, byteOffset, end - byteOffset);
+}
+
 /** A leaf, filled row by row. */
 class LeafPage {
   readonly bytes: Uint8Array;
@@ -157,14 +190,17 @@ class LeafPage {
   readonly #endAt: number;
 
   /** `count`: how many rows it will have. `flags`: those of each row. */
-  constructor(of: {
-    readonly id: number;
-    readonly pages: number;
-    readonly count: number;
-    readonly flags: number;
-  }) {
+  constructor(
+    space: PageSpace,
+    of: {
+      readonly id: number;
+      readonly pages: number;
+      readonly count: number;
+      readonly flags: number;
+    },
+  ) {
     const { id, pages, count } = of;
-    this.bytes = new Uint8Array(pages * pageBytes);
+    this.bytes = space.take(pages);
     this.#view = viewOf(this.bytes);
     this.#flags = of.flags;
     this.#endAt = pageHeadBytes + count * elementBytes;

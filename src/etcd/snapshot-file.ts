@@ -8,7 +8,7 @@
  */
 import { copyBytes } from "../base/bytes.js";
 import { type FileLayout, FilePlan } from "../bbolt/layout.js";
-import { type BucketWriter, FileWriter } from "../bbolt/writer.js";
+import { type BucketWriter, FileWriter, joinPages } from "../bbolt/writer.js";
 import type { BackendReader } from "../platform/backend.js";
 import type { Bucket } from "../platform/rows.js";
 import { RowReader, valueBytes } from "../state/rows.js";
@@ -61,7 +61,7 @@ export class SnapshotFile {
       }
       if (bytes >= pieceBytes) break;
     }
-    return bytes === 0 ? undefined : Buffer.concat(pages);
+    return bytes === 0 ? undefined : joinPages(pages);
   }
 
   *#countRows(): Generator<void, FileLayout> {
