@@ -129,7 +129,8 @@ class KvService {
       refuse(call, fault);
     } else if (isReadOnly(request)) {
       const of = {
-        ...{ call, isLocal: isSerializable(request) },
+        call,
+        isLocal: isSerializable(request),
         refusal: (caller: Caller) => txnRefusal(member.machine, caller, request),
       };
       this.#readInSlices("/etcdserverpb.KV/Txn", of, (done) => member.readTxn(request, call, done));
@@ -231,9 +232,14 @@ class KvService {
     call.respond(this.#encode(outcome, this.#member.machine.kv.revision()));
   }
 
-  #write(rpc: WritingRpc, request: Omit<WriteRequest, "client">, call: UnaryCall): void {
+  #write(
+    rpc: WritingRpc,
+    { field, body, growthBytes }: Pick<WriteRequest, "field" | "body" | "growthBytes">,
+    call: UnaryCall,
+  ): void {
     withWriter(this.#member, call, (caller) => {
-      this.#member.write(rpc, { ...request, client: call, caller }, this.#answer(call));
+      const request = { field, body, growthBytes, client: call, caller };
+      this.#member.write(rpc, request, this.#answer(call));
     });
   }
 

@@ -128,7 +128,8 @@ export function valueFor<T>(call: Call, read: () => T): T | undefined {
 }
 
 export function headerOf(member: Member, revision = member.machine.kv.revision()): ResponseHeader {
-  return { ...clusterHeaderOf(member), revision: BigInt(revision) };
+  const { cluster_id, member_id, raft_term } = clusterHeaderOf(member);
+  return { cluster_id, member_id, revision: BigInt(revision), raft_term };
 }
 
 /** The header of the Cluster service: without a revision. */

@@ -104,6 +104,19 @@ export interface SegmentStart extends LogIdentity {
   readonly marker: SnapshotMeta | undefined;
 }
 
+/**
+ * A start with another chain value and hard state. It names all fields: V8 takes 2 us for an object
+ * that begins with a spread, and the log needs one for each write.
+ */
+export function startWith(
+  start: SegmentStart,
+  chain: number,
+  hardState = start.hardState,
+): SegmentStart {
+  const { clusterId, memberId, incarnation, isJoiner, salt, marker } = start;
+  return { clusterId, memberId, incarnation, isJoiner, salt, chain, hardState, marker };
+}
+
 const magic = Uint8Array.from("LSTPWAL", (char) => char.charCodeAt(0));
 const version = 2;
 /** The format version without incarnation and joiner. */

@@ -13,7 +13,13 @@ import type { Disk, DiskFile } from "../platform/disk.js";
 import type { HardState, SnapshotMeta } from "../raft/types.js";
 import { frameBytesOf, RecordType } from "./frame.js";
 import { FrameBuffer } from "./frame-buffer.js";
-import { encodeStart, encodeWalMeta, type LogIdentity, type SegmentStart } from "./payload.js";
+import {
+  encodeStart,
+  encodeWalMeta,
+  type LogIdentity,
+  type SegmentStart,
+  startWith,
+} from "./payload.js";
 import {
   type Recovered,
   type RecoveredTail,
@@ -179,7 +185,7 @@ class SegmentedWal implements Wal {
       pending.addEntry(entry, --records > 0);
     }
     if (hardState !== undefined) {
-      this.#start = { ...this.#start, hardState };
+      this.#start = startWith(this.#start, this.#start.chain, hardState);
       pending.addHardState(hardState, false);
     }
     this.#enqueue(batch.mustSync || entries.length > 0 || snapshot !== undefined, done);
@@ -302,7 +308,7 @@ class SegmentedWal implements Wal {
     const bytes = this.#pending.bytes();
     this.#offset += bytes.length;
     this.#bytes += bytes.length;
-    this.#writtenStart = { ...this.#start, chain: this.#pending.chain() };
+    this.#writtenStart = startWith(this.#start, this.#pending.chain());
     this.#ahead = undefined;
     return { at, bytes };
   }
@@ -323,7 +329,7 @@ class SegmentedWal implements Wal {
       this.#fail(error as Error);
       return;
     }
-    this.#ahead = { bytes: bytes.length, start: { ...this.#start, chain: buffer.chain() } };
+    this.#ahead = { bytes: bytes.length, start: startWith(this.#start, buffer.chain()) };
   }
 
   #writeNotes(): void {

@@ -101,8 +101,8 @@ function headOf(pseudo: Map<string, string>, fields: string[]): RequestHead | st
   }
   const contentLength = contentLengthOf(fields);
   if (contentLength === undefined) return "a content-length that is none";
-  const target = { path: path ?? "", scheme: scheme ?? "" };
-  return { method, ...target, authority, fields, contentLength, note: undefined };
+  const note = undefined;
+  return { method, path: path ?? "", scheme: scheme ?? "", authority, fields, contentLength, note };
 }
 
 /**

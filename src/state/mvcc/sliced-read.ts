@@ -72,6 +72,6 @@ export class SlicedRead<T extends RangeOutcome | TxnOutcome> implements ReadJob<
     this.#work.refill(units);
     const step = this.#steps.next();
     if (this.#room.isExceeded) throw new KvError("answerTooLarge");
-    return step.done === true ? { ...step.value, revision: this.#revision } : undefined;
+    return step.done === true ? { revision: this.#revision, ...step.value } : undefined;
   }
 }

@@ -265,7 +265,8 @@ function comparedFields(
     return decodeKeyValue(view.row(history, place));
   }
   const { createRevision, version } = history;
-  return { ...absent, createRevision, modRevision: history.main(place), version };
+  const { key, value, lease } = absent;
+  return { key, createRevision, modRevision: history.main(place), version, value, lease };
 }
 
 function matches(compare: Compare, kv: KeyValueFields): boolean {

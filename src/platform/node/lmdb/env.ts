@@ -139,10 +139,8 @@ export class LmdbEnv {
         ? { start: range.to, end: from, reverse: true, exclusiveStart: true, inclusiveEnd: true }
         : { start: from, end: range.to };
     const buckets = range.isLent === true ? this.#lentBuckets : this.#buckets;
-    const rows = (buckets[bucket] as Rows).getRange({
-      ...bounds,
-      ...view.options,
-    } as RangeOptions);
+    const options = { transaction: view.options.transaction, ...bounds } as RangeOptions;
+    const rows = (buckets[bucket] as Rows).getRange(options);
     const iterator = rows[Symbol.iterator]();
     try {
       for (;;) {
