@@ -87,11 +87,12 @@ function lend(stored: readonly Uint8Array[]): BackendReader["scan"] {
   const buffer = new ArrayBuffer(6_000);
   const views = new Map<number, Uint8Array>();
   return (_bucket, { from }, visit) => {
-    for (const row of stored) {
+    for (const [at, row] of stored.entries()) {
       const view = views.get(row.length) ?? new Uint8Array(buffer, 0, row.length);
       views.set(row.length, view);
       view.set(row);
-      if (!visit(from, view)) return;
+      // Rows that are not stored yet come by arrays of their own.
+      if (!visit(from, at % 3 === 2 ? row : view)) return;
     }
   };
 }

@@ -105,7 +105,6 @@ function storedCheck(stored: Uint8Array): number {
  */
 export class RowReader implements BackendReader {
   readonly #backend: BackendReader;
-  readonly #lent = new LentValues();
 
   constructor(backend: BackendReader) {
     this.#backend = backend;
@@ -121,7 +120,7 @@ export class RowReader implements BackendReader {
     range: Parameters<BackendReader["scan"]>[1],
     visit: (key: Uint8Array, value: Uint8Array, check: number) => boolean,
   ): void {
-    const lent = range.isLent === true ? this.#lent : undefined;
+    const lent = range.isLent === true ? new LentValues() : undefined;
     this.#backend.scan(bucket, range, (key, stored) => {
       const check = verifyRow(bucket, key, stored);
       const value = lent?.of(stored) ?? stored.subarray(0, stored.length - checkBytes);
@@ -134,8 +133,8 @@ export class RowReader implements BackendReader {
 const keptBytesMax = 4096;
 
 /**
- * The values of lent rows. A backend lends rows of one length by the same array again and again, and
- * making a view of it costs as much as reading it.
+ * The values of the lent rows of one scan. A backend lends rows of one length by the same array again
+ * and again, and making a view of it costs as much as reading it.
  */
 class LentValues {
   readonly #byLength: (LentValue | undefined)[] = [];
