@@ -88,11 +88,14 @@ function lend(stored: readonly Uint8Array[]): BackendReader["scan"] {
   const views = new Map<number, Uint8Array>();
   return (_bucket, { from }, visit) => {
     for (const [at, row] of stored.entries()) {
-      const view = views.get(row.length) ?? new Uint8Array(buffer, 0, row.length);
-      views.set(row.length, view);
-      view.set(row);
       // Rows that are not stored yet come by arrays of their own.
-      if (!visit(from, at % 3 === 2 ? row : view)) return;
+      const isOwn = at % 3 === 2;
+      const view = views.get(row.length) ?? new Uint8Array(buffer, 0, row.length);
+      if (!isOwn) {
+        views.set(row.length, view);
+        view.set(row);
+      }
+      if (!visit(from, isOwn ? row : view)) return;
     }
   };
 }
