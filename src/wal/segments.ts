@@ -4,6 +4,9 @@
  * so that a rotation does not hold up a turn.
  */
 import type { Disk, DiskFile } from "../platform/disk.js";
+import { RecordType } from "./frame.js";
+import { FrameBuffer } from "./frame-buffer.js";
+import { encodeStart, type SegmentStart } from "./payload.js";
 
 export interface SegmentName {
   readonly name: string;
@@ -131,6 +134,14 @@ export class SegmentFactory {
 export function segmentAfter(before: SegmentName | undefined, firstIndex: number): SegmentName {
   const sequence = before === undefined ? 0 : before.sequence + 1;
   return { name: `${hex16(sequence)}-${hex16(firstIndex)}.wal`, sequence, firstIndex };
+}
+
+/** The bytes at the start of a segment. */
+export function segmentHead(start: SegmentStart): Uint8Array {
+  const head = new FrameBuffer(0);
+  head.begin(0);
+  head.addRecord(RecordType.start, encodeStart(start), false);
+  return head.bytes();
 }
 
 /** Removes the draft that a crash in the middle of a rotation left. */

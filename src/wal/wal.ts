@@ -13,13 +13,7 @@ import type { Disk, DiskFile } from "../platform/disk.js";
 import type { HardState, SnapshotMeta } from "../raft/types.js";
 import { frameBytesOf, RecordType } from "./frame.js";
 import { FrameBuffer } from "./frame-buffer.js";
-import {
-  encodeStart,
-  encodeWalMeta,
-  type LogIdentity,
-  type SegmentStart,
-  startWith,
-} from "./payload.js";
+import { encodeWalMeta, type LogIdentity, type SegmentStart, startWith } from "./payload.js";
 import {
   type Recovered,
   type RecoveredTail,
@@ -33,6 +27,7 @@ import {
   SegmentFactory,
   type SegmentName,
   segmentAfter,
+  segmentHead,
 } from "./segments.js";
 import type { Wal, WalBatch, WalExtent, WalOptions } from "./types.js";
 
@@ -383,14 +378,12 @@ class SegmentedWal implements Wal {
     if (this.#hasUnsynced) this.#file?.syncNow();
     const firstIndex = this.#pending.firstIndex() ?? this.#lastIndex + 1;
     const segment = segmentAfter(this.#segments.at(-1), firstIndex);
-    const head = new FrameBuffer(0);
-    head.begin(0);
-    head.addRecord(RecordType.start, encodeStart(this.#writtenStart), false);
-    const file = this.#factory.create(segment, head.bytes(), roomBytes);
+    const head = segmentHead(this.#writtenStart);
+    const file = this.#factory.create(segment, head, roomBytes);
     this.#file?.close();
     this.#file = file;
     this.#segments.push(segment);
-    this.#offset = head.bytes().length;
+    this.#offset = head.length;
     this.#durable = { offset: this.#offset, chain: this.#writtenStart.chain };
     this.#fileBytes = file.size();
   }

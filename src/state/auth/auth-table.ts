@@ -9,7 +9,7 @@
 import type { BackendReader } from "../../platform/backend.js";
 import { Bucket } from "../../platform/rows.js";
 import { Permission_Type } from "../../wire/gen/auth.js";
-import { mergeSort } from "../mvcc/sort-in-slices.js";
+import { mergeSort } from "../sort-in-slices.js";
 import type { WriteHandle } from "../types.js";
 import type { Work } from "../work.js";
 import {

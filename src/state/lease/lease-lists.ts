@@ -9,7 +9,7 @@
 import type { KvError } from "../../base/errors.js";
 import { noBytes, writeBigVarint, writeDelimiter } from "../../wire/protobuf-writer.js";
 import { leaseKeysTag } from "../../wire/time-to-live.js";
-import { mergeSort, sortInSlices } from "../mvcc/sort-in-slices.js";
+import { mergeSort, sortInSlices } from "../sort-in-slices.js";
 import type { Job } from "../types.js";
 import { Work } from "../work.js";
 

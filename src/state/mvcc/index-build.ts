@@ -5,10 +5,10 @@
 import { Bucket } from "../../platform/rows.js";
 import { decodeKeyValue } from "../../wire/key-value.js";
 import { type RowReader, scanInSlices } from "../rows.js";
+import { sortInSlices } from "../sort-in-slices.js";
 import type { Work } from "../work.js";
 import { KeyHistory, type KeyIndex, type KeyText, keyBytes, keyText } from "./key-index.js";
 import { decodeRevision } from "./revision-key.js";
-import { sortInSlices } from "./sort-in-slices.js";
 
 /** A version of a key that was written with a lease. */
 interface Leased {

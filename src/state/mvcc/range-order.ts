@@ -10,12 +10,12 @@ import {
   RangeRequest_SortTarget as Target,
 } from "../../wire/gen/rpc.js";
 import { valueBytesOf, withoutValue } from "../../wire/key-value.js";
+import { mergeSort } from "../sort-in-slices.js";
 import type { KvBytes } from "../types.js";
 import type { Work } from "../work.js";
 import { BoundedHeap } from "./bounded-heap.js";
 import type { KvView } from "./kv-view.js";
 import type { LiveRow } from "./live-row.js";
-import { mergeSort } from "./sort-in-slices.js";
 
 /**
  * True if the rows must be sorted. Keys come in ascending order anyway. A request with another sort

@@ -1,5 +1,5 @@
 /** Sorts many items with pauses: first pieces, then pairs of neighbours, as a merge sort. */
-import type { Work } from "../work.js";
+import type { Work } from "./work.js";
 
 const pieceLength = 512;
 /** How many comparisons count as much as one row. */
