@@ -11,6 +11,7 @@ import {
 } from "./browser-access.js";
 import { answerHttp, type HttpAnswer, type HttpSubject } from "./http.js";
 import { startingAnswer } from "./starting.js";
+import { targetOf } from "./target.js";
 
 /** Answers the requests of some paths, which then have no page. */
 export interface OtherPaths {
@@ -29,11 +30,16 @@ export function httpHandler(
   others?: OtherPaths,
 ): RequestListener {
   return (request: IncomingMessage, response: ServerResponse) => {
-    const { method = "GET", url = "/" } = request;
+    const { method = "GET" } = request;
+    const target = targetOf(method, request.url ?? "/");
+    const url = "url" in target ? target.url : "";
+    request.url = url;
     const isOther = others?.isFor(url) === true;
-    const admission = isOther
+    const admitted = isOther
       ? gatewayAdmissionOf(request, access, subject.member)
       : admissionOf(request, access);
+    const instead = "url" in target ? undefined : target.answer;
+    const admission = { headers: admitted.headers, answer: admitted.answer ?? instead };
     if (admission.answer === undefined && isOther) {
       others.handle(request, response, admission.headers);
       return;
@@ -57,10 +63,12 @@ export function httpHandler(
 /** The pages before there is a member. */
 export function startingHandler(access: BrowserAccess): RequestListener {
   return (request, response) => {
-    const { method = "GET", url = "/" } = request;
+    const { method = "GET" } = request;
     request.resume();
     const admission = admissionOf(request, access);
-    const { headers, ...answer } = admission.answer ?? startingAnswer({ method, url });
+    const target = targetOf(method, request.url ?? "/");
+    const page = "url" in target ? startingAnswer({ method, url: target.url }) : target.answer;
+    const { headers, ...answer } = admission.answer ?? page;
     const all = { ...headers, ...admission.headers };
     sendAnswer({ method, response }, { ...answer, headers: all });
   };

@@ -108,7 +108,10 @@ describe.each([
         const rotten = value.slice();
         rotten[at] = (rotten[at] as number) ^ 16;
         scene.overwrite(bucket, key, rotten);
-        expect(await scene.scrub()).toMatchObject([{ kind: "row", bucket, key }]);
+        const found = await scene.scrub();
+        expect(found).toMatchObject([{ kind: "row", bucket }]);
+        const keys = found.map((one) => ("key" in one ? Buffer.from(one.key) : undefined));
+        expect(keys).toEqual([Buffer.from(key)]);
       }
       scene.overwrite(bucket, key, value);
     }
