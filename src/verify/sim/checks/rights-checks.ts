@@ -35,6 +35,8 @@ export class RightsChecks implements Check {
   }
 
   applied(node: SimNode, entry: Entry, { outcome }: Applied): void {
+    // A member in quarantine may have the users of an older state. Another member has them right.
+    if (node.isWrong || node.isInQuarantine()) return;
     if (entry.index <= this.#index || this.#isBlind) return;
     if (this.#index > 0 && entry.index > this.#index + 1) this.#isBlind = true;
     this.#index = entry.index;
