@@ -280,7 +280,7 @@ class MemberServers {
   }
 
   #pagesWithJson(methods: readonly Method[]): Pick<ServerOptions, "http" | "upgrade"> {
-    const { maxReceiveBytes, onError } = this.#common;
+    const { log, maxReceiveBytes, onError } = this.#common;
     const gateway = new Gateway({
       server: new LocalServer({ methods, counters: this.#counters, clock: nodeClock, onError }),
       clock: nodeClock,
@@ -288,8 +288,15 @@ class MemberServers {
     });
     return {
       http: httpHandler(this.#subject, this.#config, gateway),
-      upgrade: webSockets(gateway, (request) =>
-        webSocketRefusalOf(request, this.#config, this.#member),
+      upgrade: webSockets(
+        gateway,
+        (request) => webSocketRefusalOf(request, this.#config, this.#member),
+        ({ reason, heldBack, request: { socket, url } }) =>
+          log("warn", "ended a WebSocket", {
+            "remote-addr": `${socket.remoteAddress ?? ""}:${socket.remotePort ?? ""}`,
+            ...{ path: url, reason },
+            ...(heldBack === 0 ? {} : { "more-since-last-time": heldBack }),
+          }),
       ),
     };
   }

@@ -68,10 +68,11 @@ export class AnswerPump {
     if (!this.#isBlocked) return;
     this.#isBlocked = false;
     this.#run();
-    if (this.#isIdle()) this.#onIdle();
+    if (this.isIdle) this.#onIdle();
   }
 
-  #isIdle(): boolean {
+  /** All is written that was given, and the client reads. */
+  get isIdle(): boolean {
     return this.#queue.length === 0 && !this.#isBlocked && !this.#isOver;
   }
 
@@ -108,7 +109,7 @@ export class AnswerPump {
     this.#clock.after(0, () => {
       this.#isDeferred = false;
       this.#run();
-      if (this.#isIdle()) this.#onIdle();
+      if (this.isIdle) this.#onIdle();
     });
   }
 }

@@ -25,6 +25,8 @@ export interface BridgeParts {
 export interface BridgeOutput extends TextOutput {
   /** Called before anything was written: the whole answer is this error, with this body. */
   refuse(status: Status, body: string): void;
+  /** Called on streams: whether to read on what the client sends, or to wait until it has read. */
+  wantsInput(isWanted: boolean): void;
 }
 
 export class CallBridge {
@@ -56,6 +58,7 @@ export class CallBridge {
     this.#objects = new JsonObjects(jsonBytesMax(parts.requestBytesMax));
     this.#pump = new AnswerPump(output, parts.clock, () => {
       if (this.#call !== undefined && "drained" in this.#call) this.#call.drained();
+      if (this.#pump.isIdle) this.#output.wantsInput(true);
     });
   }
 
@@ -75,6 +78,8 @@ export class CallBridge {
     } catch (error) {
       this.#refuseInput(error);
     }
+    // Else a client that reads nothing could ask for answers without end.
+    if (!this.#isOver && !this.#isUnary && !this.#pump.isIdle) this.#output.wantsInput(false);
   }
 
   /** Call when the client will send no more. */
@@ -151,6 +156,7 @@ export class CallBridge {
   #end(status: Status | undefined): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    if (!this.#isUnary) this.#output.wantsInput(true);
     if (status === undefined) {
       this.#pump.end();
     } else if (!this.#hasAnswered) {

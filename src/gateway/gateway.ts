@@ -8,6 +8,7 @@ import type { Status } from "../grpc/call.js";
 import type { LocalRequest } from "../grpc/local/local-call.js";
 import { type BridgeOutput, type BridgeParts, CallBridge, jsonBytesMax } from "./call-bridge.js";
 import { type RpcMessages, rpcMessages } from "./descriptors.js";
+import { HeldBytes } from "./held-bytes.js";
 import { errorBody, httpStatusOf } from "./http-status.js";
 import { requestOf } from "./request-metadata.js";
 import { isGatewayPath, rpcOf } from "./routes.js";
@@ -23,12 +24,11 @@ export interface GatewayRpc {
 export class Gateway {
   readonly parts: BridgeParts;
   readonly #messages = rpcMessages();
-  readonly #heldBytesMax: number;
-  #heldBytes = 0;
+  readonly held: HeldBytes;
 
   constructor(parts: BridgeParts) {
     this.parts = parts;
-    this.#heldBytesMax = halfSentMax * jsonBytesMax(parts.requestBytesMax);
+    this.held = new HeldBytes(halfSentMax * jsonBytesMax(parts.requestBytesMax));
   }
 
   /** The RPC behind a path without a query, or why there is none. */
@@ -56,7 +56,7 @@ export class Gateway {
     response: ServerResponse,
     headers: Readonly<Record<string, string>>,
   ): void {
-    const output = new HttpOutput(response, headers);
+    const output = new HttpOutput(request, response, headers);
     const rpc = this.rpcFor((request.url ?? "").replace(/\?.*$/, ""));
     if ("code" in rpc) {
       output.refuse(rpc, errorBody(rpc));
@@ -84,16 +84,11 @@ export class Gateway {
     output: HttpOutput,
   ): void {
     const bridge = new CallBridge(this.parts, rpc.path, rpc.messages, local, output);
-    let held = 0;
-    const count = (bytes: number): void => {
-      this.#heldBytes += bytes - held;
-      held = bytes;
-    };
+    const hold = this.held.share();
     request.on("data", (part: Buffer) => {
       bridge.receive(part);
-      count(bridge.heldBytes);
-      if (this.#heldBytes <= this.#heldBytesMax) return;
-      count(0);
+      if (hold(bridge.heldBytes)) return;
+      hold(0);
       bridge.cancel();
       output.refuse(tooBusy, errorBody(tooBusy));
     });
@@ -101,22 +96,28 @@ export class Gateway {
     request.on("error", () => bridge.cancel());
     response.on("drain", () => bridge.drained());
     response.on("close", () => {
-      count(0);
+      hold(0);
       bridge.cancel();
     });
   }
 }
 
-const tooBusy: Status = { code: Code.unavailable, message: "etcdserver: too many requests" };
+export const tooBusy: Status = { code: Code.unavailable, message: "etcdserver: too many requests" };
 
 /** Writes to a response of Node. An answer in one piece gets a Content-Length. */
 class HttpOutput implements BridgeOutput {
+  readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #headers: Readonly<Record<string, string>>;
   #held: string | undefined;
   #hasBegun = false;
 
-  constructor(response: ServerResponse, headers: Readonly<Record<string, string>>) {
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    headers: Readonly<Record<string, string>>,
+  ) {
+    this.#request = request;
     this.#response = response;
     this.#headers = headers;
     response.on("error", () => response.destroy());
@@ -129,6 +130,11 @@ class HttpOutput implements BridgeOutput {
     const now = isLine ? (this.#held ?? "") + text : this.#held;
     this.#held = isLine ? undefined : text;
     return now === undefined || this.#response.write(now);
+  }
+
+  wantsInput(isWanted: boolean): void {
+    if (isWanted) this.#request.resume();
+    else this.#request.pause();
   }
 
   end(): void {

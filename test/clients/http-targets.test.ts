@@ -47,6 +47,35 @@ function ask(endpoint: string, method: string, target: string): Promise<string[]
   });
 }
 
+const upgrades = [
+  "/v3/watch",
+  "/v3/watch?x=1",
+  "//v3/watch",
+  "/v3/x/../watch",
+  "/v3/wat%63h",
+  "/%",
+];
+
+/** As `ask`, for a request for a WebSocket. Reads the head only. */
+function upgrade(endpoint: string, target: string): Promise<string[]> {
+  const [host = "", port] = endpoint.split(":");
+  return new Promise((resolve, reject) => {
+    const socket = connect(Number(port), host);
+    let text = "";
+    socket.on("error", reject);
+    socket.on("data", (bytes) => {
+      text += bytes.toString("latin1");
+      if (!text.includes("\r\n\r\n")) return;
+      socket.destroy();
+      const status = /^HTTP\/1\.1 (\d+)/.exec(text)?.[1] ?? "none";
+      resolve([status, /^location: (.*)\r$/im.exec(text)?.[1] ?? ""]);
+    });
+    const heads = ["Host: x", "Connection: Upgrade", "Upgrade: websocket"];
+    heads.push("Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==");
+    socket.write(`GET ${target} HTTP/1.1\r\n${heads.join("\r\n")}\r\n\r\n`);
+  });
+}
+
 describe.skipIf(isMissing("etcd35", "lockstep"))("request targets", () => {
   const clusters: Cluster[] = [];
   beforeAll(async () => {
@@ -58,6 +87,13 @@ describe.skipIf(isMissing("etcd35", "lockstep"))("request targets", () => {
   }, 60_000);
   afterAll(async () => {
     for (const cluster of clusters) await cluster.dispose();
+  });
+
+  test.each(upgrades)("a WebSocket at %s", async (target) => {
+    const [etcd, own] = await Promise.all(
+      clusters.map(({ first }) => upgrade(first.endpoint, target)),
+    );
+    expect(own).toEqual(etcd);
   });
 
   test.each(targets)("%s", async (target) => {

@@ -86,13 +86,19 @@ function admissionOf(request: IncomingMessage, access: BrowserAccess): Admission
   return admit(browserRequestOf(request), access);
 }
 
-/** The refusal of a request for a WebSocket, if it is refused. */
+/** The refusal of a request for a WebSocket, if it is refused. Else its URL is the decoded one. */
 export function webSocketRefusalOf(
   request: IncomingMessage,
   access: BrowserAccess,
   member: Member,
 ): HttpAnswer | undefined {
-  return refuseWebSocket(browserRequestOf(request), access) ?? certificateRefusal(request, member);
+  const refusal =
+    refuseWebSocket(browserRequestOf(request), access) ?? certificateRefusal(request, member);
+  if (refusal !== undefined) return refusal;
+  const target = targetOf("GET", request.url ?? "/");
+  if ("answer" in target) return target.answer;
+  request.url = target.url;
+  return undefined;
 }
 
 /** For requests that become calls of services. */
