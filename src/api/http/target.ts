@@ -6,13 +6,13 @@
 import type { HttpAnswer } from "./http.js";
 
 /** The path, decoded, and the query; or what is answered instead. */
-export type Target = { readonly url: string } | { readonly answer: HttpAnswer };
+export type RequestTarget = { readonly url: string } | { readonly answer: HttpAnswer };
 
 const absolute = /^https?:\/\/[^/?#]*/i;
 /** Paths below which there is a tree of paths; etcd redirects this one. */
 const trees = new Set(["/v3"]);
 
-export function targetOf(method: string, given: string): Target {
+export function targetOf(method: string, given: string): RequestTarget {
   const relative = given.replace(absolute, "");
   const at = relative.indexOf("?");
   const query = at < 0 ? "" : relative.slice(at);
