@@ -27,24 +27,30 @@ const targets = [
   ...["//version", "/version/", "/health/..", "/../version", "/a/./", "/%", "/%zz", "/metrics/"],
 ];
 
-/** The first line's status and the header Location. The body is a put. */
-function ask(endpoint: string, method: string, target: string): Promise<string[]> {
-  const body = method === "POST" ? '{"key":"YQ==","value":"Yg=="}' : "";
+/** Sends a head and a body. The status of the answer, and its header Location. */
+function exchange(endpoint: string, text: string): Promise<string[]> {
   const [host = "", port] = endpoint.split(":");
   return new Promise((resolve, reject) => {
     const socket = connect(Number(port), host);
-    let text = "";
+    let answer = "";
     socket.on("error", reject);
     socket.on("data", (bytes) => {
-      text += bytes.toString("latin1");
+      answer += bytes.toString("latin1");
+      if (answer.includes("\r\n\r\n")) socket.destroy();
     });
     socket.on("close", () => {
-      const status = /^HTTP\/1\.1 (\d+)/.exec(text)?.[1] ?? "none";
-      resolve([status, /^location: (.*)\r$/im.exec(text)?.[1] ?? ""]);
+      const status = /^HTTP\/1\.1 (\d+)/.exec(answer)?.[1] ?? "none";
+      resolve([status, /^location: (.*)\r$/im.exec(answer)?.[1] ?? ""]);
     });
-    const heads = ["Host: x", "Connection: close", `Content-Length: ${body.length}`];
-    socket.write(`${method} ${target} HTTP/1.1\r\n${heads.join("\r\n")}\r\n\r\n${body}`);
+    socket.write(text);
   });
+}
+
+/** The body of a POST is a put. */
+function ask(endpoint: string, method: string, target: string): Promise<string[]> {
+  const body = method === "POST" ? '{"key":"YQ==","value":"Yg=="}' : "";
+  const heads = ["Host: x", "Connection: close", `Content-Length: ${body.length}`];
+  return exchange(endpoint, `${method} ${target} HTTP/1.1\r\n${heads.join("\r\n")}\r\n\r\n${body}`);
 }
 
 const upgrades = [
@@ -56,24 +62,11 @@ const upgrades = [
   "/%",
 ];
 
-/** As `ask`, for a request for a WebSocket. Reads the head only. */
+/** A request for a WebSocket. */
 function upgrade(endpoint: string, target: string): Promise<string[]> {
-  const [host = "", port] = endpoint.split(":");
-  return new Promise((resolve, reject) => {
-    const socket = connect(Number(port), host);
-    let text = "";
-    socket.on("error", reject);
-    socket.on("data", (bytes) => {
-      text += bytes.toString("latin1");
-      if (!text.includes("\r\n\r\n")) return;
-      socket.destroy();
-      const status = /^HTTP\/1\.1 (\d+)/.exec(text)?.[1] ?? "none";
-      resolve([status, /^location: (.*)\r$/im.exec(text)?.[1] ?? ""]);
-    });
-    const heads = ["Host: x", "Connection: Upgrade", "Upgrade: websocket"];
-    heads.push("Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==");
-    socket.write(`GET ${target} HTTP/1.1\r\n${heads.join("\r\n")}\r\n\r\n`);
-  });
+  const heads = ["Host: x", "Connection: Upgrade", "Upgrade: websocket"];
+  heads.push("Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==");
+  return exchange(endpoint, `GET ${target} HTTP/1.1\r\n${heads.join("\r\n")}\r\n\r\n`);
 }
 
 describe.skipIf(isMissing("etcd35", "lockstep"))("request targets", () => {
